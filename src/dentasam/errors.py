@@ -1,0 +1,33 @@
+"""Faults a user can mend; the command line shows each as one line and leaves with exit code 2."""
+
+
+class DentasamError(Exception):
+    """Base of every fault the user can mend. The message is one line: the file, what is wrong, the mend."""
+
+
+class DatasetError(DentasamError):
+    """A dataset file is malformed or does not fit its images."""
+
+
+class ImageError(DentasamError):
+    """An image cannot be read as one grayscale radiograph."""
+
+
+class CheckpointError(DentasamError):
+    """A checkpoint is missing, damaged or not of the kind that was asked for."""
+
+
+class AdapterError(DentasamError):
+    """An adapter is missing, damaged or was trained on another base model."""
+
+
+class RecipeError(DentasamError):
+    """A recipe has an unknown key or a value out of range."""
+
+
+class PromptError(DentasamError):
+    """Clicks, boxes or mask prompts are malformed."""
+
+
+class OutputError(DentasamError):
+    """An output folder is in use or cannot be written."""
