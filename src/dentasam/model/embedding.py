@@ -1,0 +1,78 @@
+"""What the image encoder hands to the mask decoder, computed once per image."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from dentasam.errors import CheckpointError
+from dentasam.model.frame import Frame
+
+
+@dataclass(frozen=True)
+class EncoderOutput:
+    """What the image encoder alone gives: features (B, 256, rows, cols), intermediate (B, C, rows, cols)."""
+
+    features: Tensor
+    intermediate: Tensor
+
+
+@dataclass(frozen=True)
+class ImageEmbedding:
+    """Image features (B, 256, rows, cols) and HQ features (B, 32, 4 rows, 4 cols) in a frame."""
+
+    features: Tensor
+    hq: Tensor
+    frame: Frame
+
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> ImageEmbedding:
+        """The same embedding on another device or in another type."""
+        return replace(self, features=self.features.to(device, dtype), hq=self.hq.to(device, dtype))
+
+    def half(self) -> ImageEmbedding:
+        """The same embedding in half precision, for keeping."""
+        return self.to(dtype=torch.float16)
+
+    def leaf(self) -> ImageEmbedding:
+        """Detached tensors that collect gradients of their own, in single precision or better."""
+        return replace(self, features=_leaf(self.features), hq=_leaf(self.hq))
+
+    def save(self, path: Path) -> None:
+        """Write the embedding as safetensors, complete or not at all."""
+        path = Path(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        metadata = {name: repr(value) for name, value in asdict(self.frame).items()}
+        try:
+            temporary.write_bytes(
+                save(
+                    {"features": self.features.detach().contiguous(), "hq": self.hq.detach().contiguous()},
+                    metadata=metadata,
+                )
+            )
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: Path) -> ImageEmbedding:
+        """Read what `save` wrote. Raises `CheckpointError` for a damaged or foreign file."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                whole = ("height", "width", "rows", "cols", "top", "left")
+                frame = Frame(scale=float(metadata["scale"]), **{name: int(metadata[name]) for name in whole})
+                return cls(file.get_tensor("features"), file.get_tensor("hq"), frame)
+        except (OSError, KeyError, ValueError, SafetensorError) as error:
+            raise CheckpointError(
+                f"{path}: not a readable embedding ({error}); delete it and encode again"
+            ) from error
+
+
+def _leaf(tensor: Tensor) -> Tensor:
+    return tensor.detach().to(torch.promote_types(tensor.dtype, torch.float32)).requires_grad_()

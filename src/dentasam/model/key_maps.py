@@ -1,0 +1,132 @@
+"""Parameter names: from the transformers SAM-HQ layout to the official one; what a foreign file seems to be.
+
+The official layout is that of `sam_hq_vit_{tiny,b,l,h}.pth` (Ke et al. 2023, https://github.com/SysCV/sam-hq);
+the other is the state dict of transformers' `SamHQModel`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from torch import Tensor
+
+_MLP = r"(mask_decoder\.(?:output_hypernetworks_mlps\.\d+|iou_prediction_head|hf_mlp))"
+
+# Applied in this order, each to the outcome of the ones before it.
+_RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile("^" + pattern), replacement)
+    for pattern, replacement in (
+        (r"vision_encoder\.", "image_encoder."),
+        (r"image_encoder\.patch_embed\.projection\.", "image_encoder.patch_embed.proj."),
+        (r"image_encoder\.layers\.(\d+)\.layer_norm", r"image_encoder.blocks.\1.norm"),
+        (r"image_encoder\.layers\.", "image_encoder.blocks."),
+        (r"image_encoder\.neck\.conv1\.", "image_encoder.neck.0."),
+        (r"image_encoder\.neck\.layer_norm1\.", "image_encoder.neck.1."),
+        (r"image_encoder\.neck\.conv2\.", "image_encoder.neck.2."),
+        (r"image_encoder\.neck\.layer_norm2\.", "image_encoder.neck.3."),
+        (
+            r"(?:shared_image_embedding|prompt_encoder\.shared_embedding)\.positional_embedding$",
+            "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix",
+        ),
+        (r"prompt_encoder\.point_embed\.", "prompt_encoder.point_embeddings."),
+        (r"prompt_encoder\.mask_embed\.conv1\.", "prompt_encoder.mask_downscaling.0."),
+        (r"prompt_encoder\.mask_embed\.layer_norm1\.", "prompt_encoder.mask_downscaling.1."),
+        (r"prompt_encoder\.mask_embed\.conv2\.", "prompt_encoder.mask_downscaling.3."),
+        (r"prompt_encoder\.mask_embed\.layer_norm2\.", "prompt_encoder.mask_downscaling.4."),
+        (r"prompt_encoder\.mask_embed\.conv3\.", "prompt_encoder.mask_downscaling.6."),
+        (r"mask_decoder\.transformer\.layers\.(\d+)\.layer_norm", r"mask_decoder.transformer.layers.\1.norm"),
+        (r"mask_decoder\.transformer\.layer_norm_final_attn\.", "mask_decoder.transformer.norm_final_attn."),
+        (r"mask_decoder\.upscale_conv1\.", "mask_decoder.output_upscaling.0."),
+        (r"mask_decoder\.upscale_layer_norm\.", "mask_decoder.output_upscaling.1."),
+        (r"mask_decoder\.upscale_conv2\.", "mask_decoder.output_upscaling.3."),
+        (r"mask_decoder\.hq_token\.", "mask_decoder.hf_token."),
+        (r"mask_decoder\.hq_mask_mlp\.", "mask_decoder.hf_mlp."),
+        (_MLP + r"\.layers\.0\.", r"\1.layers.1."),
+        (_MLP + r"\.proj_in\.", r"\1.layers.0."),
+        (_MLP + r"\.proj_out\.", r"\1.layers.2."),
+        (r"mask_decoder\.compress_vit_conv1\.", "mask_decoder.compress_vit_feat.0."),
+        (r"mask_decoder\.compress_vit_norm\.", "mask_decoder.compress_vit_feat.1."),
+        (r"mask_decoder\.compress_vit_conv2\.", "mask_decoder.compress_vit_feat.3."),
+        (r"mask_decoder\.encoder_conv1\.", "mask_decoder.embedding_encoder.0."),
+        (r"mask_decoder\.encoder_norm\.", "mask_decoder.embedding_encoder.1."),
+        (r"mask_decoder\.encoder_conv2\.", "mask_decoder.embedding_encoder.3."),
+        (r"mask_decoder\.mask_conv1\.", "mask_decoder.embedding_maskfeature.0."),
+        (r"mask_decoder\.mask_norm\.", "mask_decoder.embedding_maskfeature.1."),
+        (r"mask_decoder\.mask_conv2\.", "mask_decoder.embedding_maskfeature.3."),
+    )
+)
+
+# In the official files, and used by nothing: TinyViT's ImageNet classifier, tables that the model computes
+# itself, and the pixel normalisation that belongs to the frame.
+_UNUSED = re.compile(r"^image_encoder\.(norm_head|head)\.|\.attention_bias_idxs$|\.attn\.ab$|^pixel_(mean|std)$")
+
+_VIT_KINDS = {(768, 12): "vit_b", (1024, 24): "vit_l", (1280, 32): "vit_h"}
+
+
+def is_transformers_layout(keys: Collection[str]) -> bool:
+    """Whether these are the names that transformers' `SamHQModel` (or `SamModel`) uses."""
+    return any(
+        key.startswith(("vision_encoder.patch_embed.", "shared_image_embedding.", "prompt_encoder.point_embed."))
+        for key in keys
+    )
+
+
+def to_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors under the official names, without those that nothing uses.
+
+    A `module.` that DataParallel left in front is taken off. transformers stores the positional matrix once
+    or twice (it is tied); both names lead to the same entry.
+    """
+    if state and all(key.startswith("module.") for key in state):
+        state = {key.removeprefix("module."): tensor for key, tensor in state.items()}
+    if is_transformers_layout(state):
+        state = {_official_name(key): tensor for key, tensor in state.items()}
+    return {key: tensor for key, tensor in state.items() if not _UNUSED.search(key)}
+
+
+def _official_name(key: str) -> str:
+    for pattern, replacement in _RULES:
+        key = pattern.sub(replacement, key)
+    return key
+
+
+def detect_kind(state: Mapping[str, Tensor]) -> str | None:
+    """`vit_tiny`, `vit_b`, `vit_l` or `vit_h` by the shapes of the encoder (official names), or None."""
+    if "image_encoder.patch_embed.seq.0.c.weight" in state:
+        return "vit_tiny"
+    size = _vit_size(state)
+    return _VIT_KINDS.get(size) if size else None
+
+
+def _vit_size(state: Mapping[str, Tensor]) -> tuple[int, int] | None:
+    """Width and depth of a plain ViT encoder, or None."""
+    patches = state.get("image_encoder.patch_embed.proj.weight")
+    if patches is None:
+        return None
+    blocks = {key.split(".")[2] for key in state if key.startswith("image_encoder.blocks.")}
+    return patches.shape[0], len(blocks)
+
+
+def describe(state: Mapping[str, Tensor]) -> str:
+    """What a state dict in official names seems to be, in words for an error message, with the mend."""
+    keys = state.keys()
+    if any("lora_" in key for key in keys):
+        return "it seems to be a LoRA adapter: give it as the adapter, with its base as the model"
+    if any(key.startswith(("image_encoder.trunk.", "memory_attention.", "sam_mask_decoder.")) for key in keys):
+        return "it seems to be SAM 2: take a SAM-HQ checkpoint"
+    if any(key.startswith(("vision_encoder.backbone.", "image_encoder.backbone.")) for key in keys):
+        return "it seems to be SAM 2: take a SAM-HQ checkpoint"
+    has_encoder = any(key.startswith("image_encoder.") for key in keys)
+    has_decoder = "mask_decoder.iou_token.weight" in keys
+    has_hq_token = "mask_decoder.hf_token.weight" in keys
+    if has_encoder and has_decoder and not has_hq_token:
+        return "it seems to be plain SAM, without the HQ head: take a SAM-HQ checkpoint"
+    if has_encoder and has_hq_token:
+        size = _vit_size(state)
+        if size and size not in _VIT_KINDS:
+            return f"it seems to be SAM-HQ of another size (width {size[0]}, {size[1]} blocks)"
+        return "it seems to be SAM-HQ with other or missing parts"
+    if "hf_token.weight" in keys or has_decoder:
+        return "it seems to be a mask decoder alone: take the whole SAM-HQ checkpoint"
+    return "it does not look like SAM-HQ: take a SAM-HQ checkpoint"

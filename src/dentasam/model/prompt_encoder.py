@@ -1,0 +1,90 @@
+"""Prompts as tokens and as a dense map, after Segment Anything's `prompt_encoder.py` (Kirillov et al., 2023)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from dentasam.model.frame import LONGEST, PATCH
+from dentasam.model.layers import LayerNorm2d
+from dentasam.model.prompt import Prompts
+
+GRID = LONGEST // PATCH
+ROLES = ("negative click", "positive click", "box's first corner", "box's second corner")
+
+
+class PositionEmbeddingRandom(nn.Module):
+    """Positions by random spatial frequencies."""
+
+    positional_encoding_gaussian_matrix: Tensor
+
+    def __init__(self, features: int = 128) -> None:
+        super().__init__()
+        self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(2, features))
+
+    def encode(self, unit: Tensor) -> Tensor:
+        """Positions (..., 2) in 0..1 as (..., 2 * features)."""
+        matrix = self.positional_encoding_gaussian_matrix.float()
+        angles = 2 * math.pi * ((2 * unit.float() - 1) @ matrix)
+        return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+    def grid(self, rows: int, cols: int, top: int = 0, left: int = 0) -> Tensor:
+        """The positions of a window of the 64 x 64 token grid, (256, rows, cols)."""
+        device = self.positional_encoding_gaussian_matrix.device
+        y = (torch.arange(top, top + rows, device=device) + 0.5) / GRID
+        x = (torch.arange(left, left + cols, device=device) + 0.5) / GRID
+        unit = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
+        return self.encode(unit).permute(2, 0, 1)
+
+
+class PromptEncoder(nn.Module):
+    """Clicks, boxes and previous masks of P objects as sparse tokens (P, n, 256) and a dense map."""
+
+    def __init__(self, width: int = 256, mask_channels: int = 16) -> None:
+        super().__init__()
+        self.pe_layer = PositionEmbeddingRandom(width // 2)
+        self.point_embeddings = nn.ModuleList(nn.Embedding(1, width) for _ in range(len(ROLES)))
+        self.not_a_point_embed = nn.Embedding(1, width)
+        self.mask_downscaling = nn.Sequential(
+            nn.Conv2d(1, mask_channels // 4, kernel_size=2, stride=2),
+            LayerNorm2d(mask_channels // 4),
+            nn.GELU(),
+            nn.Conv2d(mask_channels // 4, mask_channels, kernel_size=2, stride=2),
+            LayerNorm2d(mask_channels),
+            nn.GELU(),
+            nn.Conv2d(mask_channels, width, kernel_size=1),
+        )
+        self.no_mask_embed = nn.Embedding(1, width)
+
+    def sparse(self, prompts: Prompts) -> Tensor:
+        """Tokens (P, n, 256) of prompts of one form; n = clicks + 2 with a box, clicks + 1 without."""
+        objects = len(prompts)
+        present = prompts.labels >= 0
+        clicks = int(present[0].sum()) if objects else 0
+        points = prompts.points[present].view(objects, clicks, 2)
+        labels = prompts.labels[present].view(objects, clicks)
+        negative, positive, *corners = self._roles()
+        tokens = [self._positions(points) + torch.where(labels[..., None] == 1, positive, negative)]
+        boxes = prompts.boxes
+        if boxes is None or bool(boxes.isnan().any()):
+            tokens.append(self.not_a_point_embed.weight.expand(objects, 1, -1))
+        else:
+            tokens.append(self._positions(boxes.view(-1, 2, 2)) + torch.cat(corners))
+        return torch.cat(tokens, dim=1)
+
+    def dense(self, prompts: Prompts) -> Tensor:
+        """The dense map of each object: (P, 256, rows, cols), or (1, 256, 1, 1) where no object has a mask."""
+        none = self.no_mask_embed.weight[..., None, None]
+        if prompts.logits is None:
+            return none
+        absent = prompts.logits.isnan().flatten(1).any(dim=1)
+        downscaled = self.mask_downscaling(prompts.logits[:, None].nan_to_num())
+        return torch.where(absent[:, None, None, None], none.to(downscaled.dtype), downscaled)
+
+    def _roles(self) -> list[Tensor]:
+        return [role.weight for role in self.point_embeddings if isinstance(role, nn.Embedding)]
+
+    def _positions(self, points: Tensor) -> Tensor:
+        return self.pe_layer.encode((points + 0.5) / LONGEST)

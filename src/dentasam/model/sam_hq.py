@@ -1,0 +1,110 @@
+"""SAM-HQ: image encoder, prompt encoder and mask decoder, with one encode for all objects and all clicks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from dentasam.model.embedding import EncoderOutput, ImageEmbedding
+from dentasam.model.frame import Frame
+from dentasam.model.mask_decoder import Attended, MaskDecoderHQ, Output
+from dentasam.model.prompt import Prompts
+from dentasam.model.prompt_encoder import PromptEncoder
+from dentasam.model.tiny_vit import INTERMEDIATE_WIDTH, TinyViT
+from dentasam.model.vit import ImageEncoderViT
+
+Kind = Literal["vit_tiny", "vit_b", "vit_l", "vit_h"]
+
+
+@dataclass(frozen=True)
+class MaskPrediction:
+    """Mask logits (P, 4 rows, 4 cols) and predicted IoU (P,) of P objects."""
+
+    logits: Tensor
+    scores: Tensor
+
+
+class SamHQ(nn.Module):
+    """The whole network. Parameter names are those of the official checkpoints."""
+
+    def __init__(self, image_encoder: nn.Module, intermediate_width: int) -> None:
+        super().__init__()
+        self.image_encoder = image_encoder
+        self.prompt_encoder = PromptEncoder()
+        self.mask_decoder = MaskDecoderHQ(vit_dim=intermediate_width)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self.mask_decoder.iou_token.weight.device
+
+    def encoder_output(self, pixels: Tensor, frame: Frame) -> EncoderOutput:
+        """The image encoder alone on pixels (B, 3, 16 rows, 16 cols)."""
+        return EncoderOutput(*self.image_encoder(pixels, top=frame.top, left=frame.left))
+
+    def prepare(self, output: EncoderOutput, frame: Frame) -> ImageEmbedding:
+        """The decoder's share that depends on the image alone."""
+        return ImageEmbedding(
+            output.features, self.mask_decoder.hq_features(output.features, output.intermediate), frame
+        )
+
+    def encode(self, pixels: Tensor, frame: Frame) -> ImageEmbedding:
+        """pixels (B, 3, 16 rows, 16 cols), once for all objects and clicks of B images of one frame."""
+        return self.prepare(self.encoder_output(pixels, frame), frame)
+
+    def decode(
+        self,
+        embedding: ImageEmbedding,
+        prompts: Prompts,
+        multimask: bool = False,
+        output: Output = "sam+hq",
+    ) -> MaskPrediction:
+        """Masks of all objects, each with its own clicks, box and previous logits.
+
+        P objects in one call equal P calls: objects of another form of prompt are decoded in a group of their own.
+        """
+        if len(prompts) == 0:
+            empty = embedding.features.new_zeros(0, *embedding.frame.logits)
+            return MaskPrediction(empty, empty.new_zeros(0))
+        groups = prompts.groups()
+        if len(groups) == 1:
+            return self._decode_group(embedding, prompts, multimask, output)
+        parts = [self._decode_group(embedding, prompts[rows], multimask, output) for rows in groups]
+        order = torch.cat(groups).argsort()
+        return MaskPrediction(
+            torch.cat([part.logits for part in parts])[order],
+            torch.cat([part.scores for part in parts])[order],
+        )
+
+    def attend(self, embedding: ImageEmbedding, prompts: Prompts, multimask: bool = False) -> Attended:
+        """The first half of `decode`, for objects whose prompts have one form; `mask_decoder.masks` is the other."""
+        frame = embedding.frame
+        return self.mask_decoder(
+            embedding.features,
+            self.prompt_encoder.pe_layer.grid(frame.rows, frame.cols, frame.top, frame.left),
+            self.prompt_encoder.sparse(prompts),
+            self.prompt_encoder.dense(prompts),
+            image=prompts.image,
+            multimask=multimask,
+        )
+
+    def _decode_group(
+        self, embedding: ImageEmbedding, prompts: Prompts, multimask: bool, output: Output
+    ) -> MaskPrediction:
+        attended = self.attend(embedding, prompts, multimask)
+        return MaskPrediction(self.mask_decoder.masks(attended, embedding.hq, output=output), attended.score)
+
+
+def build_sam_hq(kind: Kind) -> SamHQ:
+    """A SamHQ of an official size with random weights."""
+    if kind == "vit_tiny":
+        return SamHQ(TinyViT(), INTERMEDIATE_WIDTH)
+    width, depth, heads, global_blocks = {
+        "vit_b": (768, 12, 12, (2, 5, 8, 11)),
+        "vit_l": (1024, 24, 16, (5, 11, 17, 23)),
+        "vit_h": (1280, 32, 16, (7, 15, 23, 31)),
+    }[kind]
+    return SamHQ(ImageEncoderViT(width, depth, heads, global_blocks), width)

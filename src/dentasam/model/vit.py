@@ -1,0 +1,202 @@
+"""SAM's plain ViT image encoder (ViT-B, ViT-L, ViT-H) on a token grid of any shape up to its own.
+
+After `segment_anything/modeling/image_encoder.py` (Kirillov et al. 2023) and ViTDet (Li et al. 2022), with
+the official parameter names. Positional tables are sliced, never resized: a token of a 32x64 grid reads
+exactly the entries it would read in the padded 64x64 square, where resizing a table for a non-square grid
+would make the offset +5 read entry 73.1 instead of 68.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dentasam.model.layers import LayerNorm2d, MLPBlock
+
+
+class PatchEmbed(nn.Module):
+    """Cut the image into patches: (B, 3, 16*rows, 16*cols) -> (B, rows, cols, C)."""
+
+    def __init__(self, patch_size: int, embed_dim: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, embed_dim, kernel_size=patch_size, stride=patch_size)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        tokens: Tensor = self.proj(pixels)
+        return tokens.permute(0, 2, 3, 1)
+
+
+def relative_table(table: Tensor, size: int) -> Tensor:
+    """Entries of a relative position table for every pair of positions on an axis.
+
+    Args:
+        table: (2*S - 1, c); entry S - 1 is offset 0.
+        size: number of positions n on the axis, n <= S.
+
+    Returns:
+        (n, n, c): [query, key] -> the entry of offset query - key, the same entry as on the full axis S.
+    """
+    position = torch.arange(size, device=table.device)
+    return table[position[:, None] - position[None, :] + (table.shape[0] - 1) // 2]
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over an h x w grid with decomposed relative positions (MViTv2)."""
+
+    def __init__(self, dim: int, num_heads: int, grid: int, qkv_bias: bool, use_rel_pos: bool) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.use_rel_pos = use_rel_pos
+        self.qkv = nn.Linear(dim, dim * 3, bias=qkv_bias)
+        self.proj = nn.Linear(dim, dim)
+        if use_rel_pos:
+            head_dim = dim // num_heads
+            self.rel_pos_h = nn.Parameter(torch.zeros(2 * grid - 1, head_dim))
+            self.rel_pos_w = nn.Parameter(torch.zeros(2 * grid - 1, head_dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, h, w, C) -> (B, h, w, C)."""
+        batch, height, width, dim = x.shape
+        qkv = self.qkv(x).reshape(batch, height * width, 3, self.num_heads, dim // self.num_heads)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each (B, heads, h*w, c)
+        bias = self._position_bias(query, height, width) if self.use_rel_pos else None
+        x = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        x = x.transpose(1, 2).reshape(batch, height, width, dim)
+        projected: Tensor = self.proj(x)
+        return projected
+
+    def _position_bias(self, query: Tensor, height: int, width: int) -> Tensor:
+        """Bias q . (R_h + R_w) of every pair, added to the scores: (B, heads, h*w, h*w)."""
+        grid = query.reshape(*query.shape[:2], height, width, query.shape[3])
+        by_row = torch.einsum("bnhwc,hkc->bnhwk", grid, relative_table(self.rel_pos_h, height))
+        by_column = torch.einsum("bnhwc,wkc->bnhwk", grid, relative_table(self.rel_pos_w, width))
+        bias = by_row.unsqueeze(-1) + by_column.unsqueeze(-2)  # (B, heads, h, w, h, w)
+        return bias.flatten(4, 5).flatten(2, 3)
+
+
+class Block(nn.Module):
+    """A transformer block; `window_size` 0 attends to the whole grid, otherwise inside each window."""
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        grid: int,
+        window_size: int,
+        mlp_ratio: float,
+        qkv_bias: bool,
+        use_rel_pos: bool,
+    ) -> None:
+        super().__init__()
+        self.window_size = window_size
+        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
+        self.attn = Attention(dim, num_heads, window_size or grid, qkv_bias, use_rel_pos)
+        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
+        self.mlp = MLPBlock(dim, int(dim * mlp_ratio))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, rows, cols, C) -> (B, rows, cols, C)."""
+        normed = self.norm1(x)
+        if self.window_size == 0:
+            x = x + self.attn(normed)
+        else:
+            windows = into_windows(normed, self.window_size)
+            x = x + from_windows(self.attn(windows), x.shape[1], x.shape[2])
+        return x + self.mlp(self.norm2(x))
+
+
+def into_windows(x: Tensor, window: int) -> Tensor:
+    """(B, rows, cols, C) -> (B*windows, window, window, C); zeros fill the grid up at the bottom and right.
+
+    The zeros stand as keys in the attention, as in the original, so they belong after the norm.
+    """
+    batch, rows, cols, dim = x.shape
+    down, across = -(-rows // window), -(-cols // window)
+    x = F.pad(x, (0, 0, 0, across * window - cols, 0, down * window - rows))
+    x = x.reshape(batch * down, window, across, window, dim)
+    return x.transpose(1, 2).reshape(-1, window, window, dim)
+
+
+def from_windows(windows: Tensor, rows: int, cols: int) -> Tensor:
+    """(B*windows, window, window, C) -> (B, rows, cols, C); the inverse of `into_windows`."""
+    window, dim = windows.shape[1], windows.shape[3]
+    down, across = -(-rows // window), -(-cols // window)
+    x = windows.reshape(-1, across, window, window, dim).transpose(1, 2)  # (B*down, window, across, ...)
+    return x.reshape(-1, down * window, across * window, dim)[:, :rows, :cols]
+
+
+class ImageEncoderViT(nn.Module):
+    """SAM's image encoder; defaults are ViT-B.
+
+    Args:
+        embed_dim, depth, num_heads: width, blocks and heads of the transformer.
+        global_attn_indexes: blocks that attend to the whole grid; the others attend inside windows.
+        grid: side of the token grid the positional tables were made for.
+        out_chans: channels of the features.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int = 768,
+        depth: int = 12,
+        num_heads: int = 12,
+        global_attn_indexes: tuple[int, ...] = (2, 5, 8, 11),
+        window_size: int = 14,
+        grid: int = 64,
+        patch_size: int = 16,
+        out_chans: int = 256,
+        mlp_ratio: float = 4.0,
+        qkv_bias: bool = True,
+        use_rel_pos: bool = True,
+    ) -> None:
+        super().__init__()
+        self.grid = grid
+        self.patch_size = patch_size
+        self.intermediate_block = min(global_attn_indexes)
+        self.patch_embed = PatchEmbed(patch_size, embed_dim)
+        self.pos_embed = nn.Parameter(torch.zeros(1, grid, grid, embed_dim))
+        self.blocks = nn.ModuleList(
+            Block(
+                embed_dim,
+                num_heads,
+                grid,
+                0 if index in global_attn_indexes else window_size,
+                mlp_ratio,
+                qkv_bias,
+                use_rel_pos,
+            )
+            for index in range(depth)
+        )
+        self.neck = nn.Sequential(
+            nn.Conv2d(embed_dim, out_chans, kernel_size=1, bias=False),
+            LayerNorm2d(out_chans),
+            nn.Conv2d(out_chans, out_chans, kernel_size=3, padding=1, bias=False),
+            LayerNorm2d(out_chans),
+        )
+
+    def forward(self, pixels: Tensor, top: int = 0, left: int = 0) -> tuple[Tensor, Tensor]:
+        """Encode images of one size that stand at token (top, left) of the full grid.
+
+        Args:
+            pixels: (B, 3, 16*rows, 16*cols), normalised.
+
+        Returns:
+            features (B, out_chans, rows, cols) and intermediate (B, embed_dim, rows, cols), the output of the
+            first global block: the only one of the intermediate maps that SAM-HQ's head uses.
+
+        Raises:
+            ValueError: if the image does not lie on the grid.
+        """
+        x = self.patch_embed(pixels)
+        rows, cols = x.shape[1], x.shape[2]
+        if min(top, left) < 0 or top + rows > self.grid or left + cols > self.grid:
+            raise ValueError(f"{rows}x{cols} tokens at ({top}, {left}) do not fit the {self.grid}x{self.grid} grid")
+        x = x + self.pos_embed[:, top : top + rows, left : left + cols]
+        intermediate = x
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index == self.intermediate_block:
+                intermediate = x
+        features: Tensor = self.neck(x.permute(0, 3, 1, 2))
+        return features, intermediate.permute(0, 3, 1, 2)

@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from dentasam.errors import CheckpointError
+from dentasam.model.embedding import ImageEmbedding
+from dentasam.model.frame import Frame
+
+
+def embedding() -> ImageEmbedding:
+    frame = Frame.of(512, 904)
+    return ImageEmbedding(torch.randn(1, 256, 37, 64), torch.randn(1, 32, 148, 256), frame)
+
+
+def test_written_and_read_back(tmp_path: Path) -> None:
+    before = embedding().half()
+    before.save(tmp_path / "case.safetensors")
+    after = ImageEmbedding.load(tmp_path / "case.safetensors")
+    assert after.frame == before.frame
+    assert torch.equal(after.features, before.features)
+    assert torch.equal(after.hq, before.hq)
+    assert [path.name for path in tmp_path.iterdir()] == ["case.safetensors"]
+
+
+def test_truncated_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "case.safetensors"
+    embedding().save(path)
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(CheckpointError, match="not a readable embedding"):
+        ImageEmbedding.load(path)
+
+
+def test_leaf_collects_its_own_gradient() -> None:
+    leaf = embedding().leaf()
+    (leaf.features.sum() + 2 * leaf.hq.sum()).backward()
+    assert leaf.features.grad is not None
+    assert (leaf.hq.grad == 2).all()
