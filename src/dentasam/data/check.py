@@ -1,0 +1,97 @@
+"""Everything that is wrong or doubtful in a dataset, each with its mend: what `dentasam data check` lists."""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from dentasam.data import rle
+from dentasam.data.image import read_image
+from dentasam.data.parse import Problem, parse
+from dentasam.data.record import ImageRecord
+from dentasam.errors import DatasetError, ImageError
+
+# A smaller object is more likely a slip of the mouse: a molar covers about 0.6 % of a panoramic.
+TINY_PIXELS, TINY_SHARE = 16, 5e-5
+# Between the 1st and 99th percentile, as a share of what 8 or 16 bits hold; radiographs use over half.
+LOW_CONTRAST = 0.08
+# A box drawn from a polygon, or rounded, differs from the one around the pixels by less.
+BOX_SLACK = 2.0
+PERMANENT_TEETH = frozenset(f"{quadrant}{tooth}" for quadrant in range(1, 5) for tooth in range(1, 9))
+DECIDUOUS_TEETH = frozenset(f"{quadrant}{tooth}" for quadrant in range(5, 9) for tooth in range(1, 6))
+FDI_NUMBERS = PERMANENT_TEETH | DECIDUOUS_TEETH
+
+
+def find_problems(path: str | Path) -> list[Problem]:
+    """Lists the faults of a dataset, which `Dataset.load` or training would stop at, and warnings.
+
+    Unlike `Dataset.load` it goes on after a fault, and reads every image and mask: unreadable images, images
+    of another size, masks that do not fit. Warnings: the same image twice, a tooth number twice in one image,
+    tiny objects, a box that is not around its mask, an image that uses little of its gray range.
+    """
+    problems: list[Problem] = []
+    parsed = parse(Path(os.path.abspath(path)), problems.append)
+    seen: dict[str, ImageRecord] = {}
+    for image in parsed.images:
+        problems += _object_problems(image)
+        problems += _pixel_problems(image, seen)
+    if not problems and not any(image.objects for image in parsed.images):
+        problems.append(Problem(None, None, "holds no object", "annotate images before training", "warning"))
+    return problems
+
+
+def _pixel_problems(image: ImageRecord, seen: dict[str, ImageRecord]) -> Iterator[Problem]:
+    try:
+        pixels = read_image(image.path)
+    except ImageError as fault:
+        what, _, mend = str(fault).rpartition("; ")
+        yield Problem(image.id, None, what, mend)
+        return
+    height, width = pixels.shape
+    if (height, width) != (image.height, image.width):
+        what = f"{image.file_name} has {width}x{height} pixels, the dataset says {image.width}x{image.height}"
+        yield Problem(image.id, None, what, "put the right file there or correct the size")
+    content = hashlib.sha256(f"{pixels.dtype} {pixels.shape}".encode() + pixels.tobytes()).hexdigest()
+    first = seen.setdefault(content, image)
+    if first is not image:
+        what = f"{image.file_name} is the same image as {first.file_name} (image {first.id})"
+        yield Problem(image.id, None, what, "keep one, or both would be split apart", "warning")
+    low, high = np.percentile(pixels, (1, 99))
+    share = (high - low) / np.iinfo(pixels.dtype).max
+    if share < LOW_CONTRAST:
+        what = f"{image.file_name} uses {share:.1%} of its gray range"
+        yield Problem(image.id, None, what, "export it with its window applied", "warning")
+
+
+def _object_problems(image: ImageRecord) -> Iterator[Problem]:
+    teeth = Counter(record.category for record in image.objects if record.category in FDI_NUMBERS)
+    for number in sorted(number for number, count in teeth.items() if count > 1):
+        what = f"tooth {number} is there {teeth[number]} times"
+        yield Problem(image.id, None, what, "renumber or merge them", "warning")
+    tiny = max(TINY_PIXELS, TINY_SHARE * image.height * image.width)
+    for record in image.objects:
+        try:
+            runs = record.runs(image.height, image.width)
+        except DatasetError as fault:
+            what, _, mend = str(fault).partition(": ")[2].rpartition("; ")
+            yield Problem(image.id, record.id, what, mend)
+            continue
+        area, box = rle.area_of(runs), rle.box_of(runs, image.height)
+        if area < tiny:
+            what = f"its mask ({record.category}) has {area} pixels"
+            yield Problem(image.id, record.id, what, "delete it if it is a slip", "warning")
+        if max(abs(given - own) for given, own in zip(_corners(record.bbox), _corners(box), strict=True)) > BOX_SLACK:
+            what = f"its bbox {_shown(record.bbox)} is not the one around its mask, {_shown(box)}"
+            yield Problem(image.id, record.id, what, "correct or delete the bbox", "warning")
+
+
+def _corners(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    left, top, width, height = box
+    return left, top, left + width, top + height
+
+
+def _shown(box: tuple[float, ...]) -> str:
+    return f"[{', '.join(f'{value:g}' for value in box)}]"

@@ -1,0 +1,18 @@
+"""COCO instances with its images, in one folder that can be moved or sent as it is."""
+
+from pathlib import Path
+
+from dentasam.data.dataset import Dataset
+from dentasam.data.formats.folders import DATASET_NAME, with_images_under
+
+
+def import_dataset(source: Path, out: Path) -> Path:
+    """Copies a COCO JSON and its images; polygons and uncompressed masks become compressed RLE."""
+    dataset = Dataset.load(source)
+    return with_images_under(dataset, out).write(out / DATASET_NAME)
+
+
+def export_dataset(dataset: Dataset, out: Path) -> tuple[str, ...]:
+    """Writes `dataset.json` and `images/`."""
+    with_images_under(dataset, out).write(out / DATASET_NAME)
+    return ()

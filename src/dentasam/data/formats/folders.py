@@ -1,0 +1,141 @@
+"""How a dataset lies in a folder: `dataset.json`, its images under `images/`, and what a format adds."""
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import cv2
+import numpy as np
+
+from dentasam.data.dataset import Dataset
+from dentasam.data.image import IMAGE_SUFFIXES
+from dentasam.data.record import ImageRecord
+from dentasam.errors import DatasetError, OutputError
+
+DATASET_NAME = "dataset.json"
+TAGS_NAME = "tags.json"
+
+
+def claim_folder(out: Path) -> Path:
+    """Makes the folder where it is missing. Raises OutputError where it holds anything or cannot be made."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        held = next(out.iterdir(), None)
+    except (FileExistsError, NotADirectoryError):
+        raise OutputError(f"{out} is a file; name a folder") from None
+    except OSError as fault:
+        raise OutputError(f"{out} cannot be written ({fault.strerror}); choose another folder") from None
+    if held is not None:
+        raise OutputError(f"{out} is in use (it holds {held.name}); choose another folder or remove it")
+    return out
+
+
+def with_images_under(dataset: Dataset, out: Path) -> Dataset:
+    """Copies the images byte for byte to `out/images` and returns the dataset with its paths there."""
+    placed: list[ImageRecord] = []
+    taken: set[str] = set()
+    for image in dataset.images:
+        inner = inner_name(image)
+        if inner in taken:
+            inner = f"{image.id}-{Path(inner).name}"
+        taken.add(inner)
+        target = out / "images" / inner
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not (target.exists() and target.samefile(image.path)):
+                shutil.copyfile(image.path, target)
+        placed.append(replace(image, path=Path(os.path.abspath(target)), file_name=f"images/{inner}"))
+    return replace(dataset, path=out / DATASET_NAME, images=tuple(placed))
+
+
+def inner_name(image: ImageRecord) -> str:
+    """An image's path inside the folder `images`."""
+    name = os.path.normpath(image.file_name.replace("\\", "/"))
+    return Path(name).as_posix().removeprefix("images/")
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """The name that each image's masks go by: its path without suffix, unless two images then share it."""
+    names = list(names)
+    shared = Counter(_without_suffix(name).lower() for name in names)
+    return {name: _without_suffix(name) if shared[_without_suffix(name).lower()] == 1 else name for name in names}
+
+
+def _without_suffix(name: str) -> str:
+    return PurePosixPath(name).with_suffix("").as_posix()
+
+
+def find_images(source: Path) -> list[Path]:
+    """The images of a folder, those under `images/` where there is such a folder, sorted by path.
+
+    Raises DatasetError where there is none.
+    """
+    if not source.is_dir():
+        raise DatasetError(f"{source} is no folder; name the folder that holds 'images'")
+    folder = source / "images"
+    if not folder.is_dir():
+        raise DatasetError(f"{source} has no folder 'images'; put the radiographs there")
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES)
+    if not found:
+        raise DatasetError(f"{folder} holds no PNG, JPEG, TIFF or DICOM image; put the radiographs there")
+    return found
+
+
+def write_json(path: Path, content: Any) -> None:
+    with writing(path):
+        path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file, {} where the file is missing. Raises DatasetError for anything else."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError):
+        raise DatasetError(f"{path} is no readable JSON; mend it or take it away") from None
+    if not isinstance(content, dict):
+        raise DatasetError(f"{path} is no JSON object; mend it or take it away")
+    return content
+
+
+def write_tags(dataset: Dataset, out: Path) -> None:
+    """Tags have no place in a folder of images, so they lie beside it."""
+    tags = {inner_name(image): list(image.tags) for image in dataset.images if image.tags}
+    if tags:
+        write_json(out / TAGS_NAME, tags)
+
+
+def read_tags(source: Path) -> dict[str, tuple[str, ...]]:
+    """Tags by the image's path inside `images`."""
+    path = source / TAGS_NAME
+    found = read_json_object(path)
+    for name, tags in found.items():
+        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+            raise DatasetError(f"{path}: the tags of {name} are not a list of strings; write them as such")
+    return {name: tuple(tags) for name, tags in found.items()}
+
+
+def write_png(path: Path, pixels: np.ndarray) -> None:
+    """Writes (H, W) uint8 or uint16."""
+    done, coded = cv2.imencode(".png", pixels)
+    if not done:
+        raise OutputError(f"{path} cannot be encoded as PNG; choose another format")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(coded.tobytes())
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns a fault of the file system into an OutputError that names the file."""
+    try:
+        yield
+    except OSError as fault:
+        raise OutputError(f"{path} cannot be written ({fault.strerror}); choose another --out") from None

@@ -1,0 +1,115 @@
+"""One label image per radiograph: `labels/IMAGE.png`, 16 bits, where a pixel's value is its object, 0 none.
+
+IMAGE is named as in the format png.
+
+A pixel has one value, so overlap cannot be kept. The smaller object stays on top: a filling on its tooth
+remains. `labels.json` says which category a value has in which image. Without it the value itself is the
+category's name, which for FDI numbers is the tooth.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from dentasam.data.dataset import Dataset
+from dentasam.data.formats.folders import (
+    DATASET_NAME,
+    find_images,
+    inner_name,
+    read_json_object,
+    read_tags,
+    short_names,
+    with_images_under,
+    write_json,
+    write_png,
+    write_tags,
+)
+from dentasam.data.image import image_size, read_image
+from dentasam.data.record import ImageRecord, ObjectRecord
+from dentasam.errors import DatasetError
+
+NAMES = "labels.json"
+MOST_OBJECTS = 65535
+
+
+def import_dataset(source: Path, out: Path) -> Path:
+    """Reads `source/images`, `source/labels` and, where they are there, `labels.json` and `tags.json`.
+
+    Raises DatasetError for a label image that is missing, in colour or of another size, and for a
+    value that `labels.json` does not name.
+    """
+    names, tags = read_json_object(source / NAMES), read_tags(source)
+    images: list[ImageRecord] = []
+    next_object = 1
+    paths = {path.relative_to(source / "images").as_posix(): path for path in find_images(source)}
+    short = short_names(paths)
+    for number, (name, path) in enumerate(paths.items(), start=1):
+        height, width = image_size(path)
+        files = [source / "labels" / f"{known}.png" for known in (short[name], name)]
+        labels = _labels(files, name, height, width)
+        categories = names.get(name, {})
+        objects: list[ObjectRecord] = []
+        for value in np.unique(labels[labels > 0]).tolist():
+            category = _category(source / NAMES, name, categories, value)
+            objects.append(ObjectRecord.from_mask(next_object, category, labels == value))
+            next_object += 1
+        images.append(ImageRecord(number, path.absolute(), name, width, height, tags.get(name, ()), tuple(objects)))
+    return with_images_under(Dataset(source, tuple(images)), out).write(out / DATASET_NAME)
+
+
+def export_dataset(dataset: Dataset, out: Path) -> tuple[str, ...]:
+    """Writes `images/`, `labels/`, `labels.json` and `tags.json`; tells how many objects lost pixels."""
+    placed = with_images_under(dataset, out)
+    names: dict[str, dict[str, str]] = {}
+    short = short_names(inner_name(image) for image in placed.images)
+    clipped = vanished = 0
+    for image in placed.images:
+        if len(image.objects) > MOST_OBJECTS:
+            raise DatasetError(f"{image.path}: more than {MOST_OBJECTS} objects; export as png")
+        masks = image.masks()
+        areas = masks.sum(axis=(1, 2))
+        labels = np.zeros((image.height, image.width), np.uint16)
+        for index in np.argsort(-areas, kind="stable"):
+            labels[masks[index]] = index + 1
+        kept = np.bincount(labels.reshape(-1), minlength=len(masks) + 1)[1:]
+        vanished += int((kept == 0).sum())
+        clipped += int(((kept < areas) & (kept > 0)).sum())
+        name = inner_name(image)
+        names[name] = {str(index): record.category for index, record in enumerate(image.objects, start=1)}
+        write_png(out / "labels" / f"{short[name]}.png", labels)
+    write_json(out / NAMES, names)
+    write_tags(placed, out)
+    if not clipped and not vanished:
+        return ()
+    lost = f"{clipped} lost pixels to overlap and {vanished} vanished"
+    return (f"of {placed.objects} objects {lost}; the format png keeps them",)
+
+
+def _labels(candidates: list[Path], image: str, height: int, width: int) -> np.ndarray:
+    file = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if file is None:
+        raise DatasetError(f"{candidates[0]} is missing; put the label image of {image} there")
+    labels = read_image(file)
+    with Image.open(file) as image_file:
+        if image_file.mode == "P":
+            # The values are the indices; the colours are only for looking at.
+            labels = np.asarray(image_file)
+        elif image_file.mode not in ("1", "L", "I") and not image_file.mode.startswith("I;16"):
+            raise DatasetError(f"{file} is a colour image; save the labels as 8- or 16-bit grayscale")
+    if labels.shape != (height, width):
+        raise DatasetError(
+            f"{file} has {labels.shape[1]}x{labels.shape[0]} pixels, its image {width}x{height}; "
+            "export the labels again at the image's size"
+        )
+    return labels
+
+
+def _category(path: Path, image: str, categories: Any, value: int) -> str:
+    name = categories.get(str(value)) if isinstance(categories, dict) else None
+    if name is None and not categories:
+        return str(value)
+    if not isinstance(name, str) or not name:
+        raise DatasetError(f"{path}: value {value} of {image} has no category; add it there")
+    return name

@@ -1,0 +1,89 @@
+"""A PNG file per object, so that overlap is kept: `masks/IMAGE/NUMBER_CATEGORY.png`, nonzero inside it.
+
+IMAGE is the image's path under `images/` without its suffix, or with it where two images would share the
+name. Characters of a category that a file name cannot hold are percent-encoded. Tags lie in
+`tags.json`.
+"""
+
+import re
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import numpy as np
+
+from dentasam.data.dataset import Dataset
+from dentasam.data.formats.folders import (
+    DATASET_NAME,
+    find_images,
+    inner_name,
+    read_tags,
+    short_names,
+    with_images_under,
+    write_png,
+    write_tags,
+)
+from dentasam.data.image import image_size, read_image
+from dentasam.data.record import ImageRecord, ObjectRecord
+from dentasam.errors import DatasetError
+
+# 0007_36.png and 7-36.png are object 7 of category 36; 36.png is the category alone.
+FILE_STEM = re.compile(r"(?:(\d+)[_-])?(.+)")
+
+
+def import_dataset(source: Path, out: Path) -> Path:
+    """Reads `source/images` and `source/masks`. Objects are numbered anew, by the order of file names.
+
+    Raises DatasetError for a mask that is empty or not of its image's size, and for masks of no image.
+    """
+    tags = read_tags(source)
+    images: list[ImageRecord] = []
+    claimed: set[Path] = set()
+    next_object = 1
+    paths = {path.relative_to(source / "images").as_posix(): path for path in find_images(source)}
+    short = short_names(paths)
+    for number, (name, path) in enumerate(paths.items(), start=1):
+        height, width = image_size(path)
+        folder = next((f for f in (source / "masks" / short[name], source / "masks" / name) if f.is_dir()), None)
+        objects: list[ObjectRecord] = []
+        for file in sorted(folder.glob("*.png")) if folder else ():
+            objects.append(_object(next_object, file, height, width))
+            next_object += 1
+        if folder:
+            claimed.add(folder)
+        image_tags = tags.get(name, ())
+        images.append(ImageRecord(number, path.absolute(), name, width, height, image_tags, tuple(objects)))
+    _check_all_claimed(source / "masks", claimed)
+    dataset = Dataset(source, tuple(images))
+    return with_images_under(dataset, out).write(out / DATASET_NAME)
+
+
+def export_dataset(dataset: Dataset, out: Path) -> tuple[str, ...]:
+    """Writes `images/`, `masks/` and `tags.json`; an object's number is its annotation id."""
+    placed = with_images_under(dataset, out)
+    short = short_names(inner_name(image) for image in placed.images)
+    for image in placed.images:
+        for record, mask in zip(image.objects, image.masks(), strict=True):
+            name = f"{record.id:05d}_{quote(record.category, safe=' ')}.png"
+            write_png(out / "masks" / short[inner_name(image)] / name, mask.astype(np.uint8) * 255)
+    write_tags(placed, out)
+    return ()
+
+
+def _object(id: int, file: Path, height: int, width: int) -> ObjectRecord:
+    mask = read_image(file) > 0
+    if mask.shape != (height, width):
+        raise DatasetError(
+            f"{file} has {mask.shape[1]}x{mask.shape[0]} pixels, its image {width}x{height}; "
+            "export the mask again at the image's size"
+        )
+    if not mask.any():
+        raise DatasetError(f"{file}: the mask is empty; delete the file or draw it again")
+    match = FILE_STEM.fullmatch(file.stem)
+    return ObjectRecord.from_mask(id, unquote(match[2]) if match else file.stem, mask)
+
+
+def _check_all_claimed(masks: Path, claimed: set[Path]) -> None:
+    """A folder of masks that belongs to no image is a misspelt name, not something to pass over."""
+    for file in sorted(masks.rglob("*.png")):
+        if file.is_file() and file.parent not in claimed:
+            raise DatasetError(f"{file.parent}: no image of this name in 'images'; rename the folder")

@@ -1,0 +1,89 @@
+"""A seeded synthetic panoramic X-ray with the outline of every tooth."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from dentasam.data.phantom.conditions import CONDITIONS, apply_metal, blur, develop, marker, streaks
+from dentasam.data.phantom.dentition import draw_dentition
+from dentasam.data.phantom.head import draw_head
+from dentasam.data.phantom.rendering import (
+    Look,
+    Metal,
+    draw_appliance,
+    draw_implant,
+    draw_restoration,
+    draw_root_filling,
+    draw_tooth,
+    settle,
+)
+from dentasam.data.phantom.scene import Geometry, Phantom, PhantomObject
+from dentasam.errors import DatasetError
+
+
+def generate(seed: int, width: int = 1024, height: int = 512, conditions: Sequence[str] = ()) -> Phantom:
+    """Draw the phantom of `seed`: the same arguments give the same bits.
+
+    `conditions` are bad-case tags out of `CONDITIONS`; tags for what was drawn (restoration, implant,
+    missing-teeth, appliance) come beside them. Raises DatasetError for an unknown condition or a tiny image.
+    """
+    unknown = [c for c in conditions if c not in CONDITIONS]
+    if unknown:
+        raise DatasetError(f"unknown phantom condition {unknown[0]!r}: choose from {', '.join(CONDITIONS)}")
+    if width < 128 or height < 64:
+        raise DatasetError(f"a phantom of {width}x{height} is too small: ask for 128x64 or more")
+    rng = np.random.default_rng([seed, 11])
+    geometry = Geometry.draw(rng, height, width)
+    dentition = draw_dentition(rng, crowding="overlap" in conditions)
+    image = draw_head(rng, geometry, dentition)
+    look = Look.draw(rng)
+    if "ambiguous-boundary" in conditions:
+        look = replace(look, root_fade=float(rng.uniform(0.75, 0.95)), edge=0.15, lamina=1.0, ligament=2.0)
+    artifact = "artifact" in conditions
+    metal = Metal(np.zeros((height, width), np.float32), float(rng.uniform(225, 255)))
+
+    objects: list[PhantomObject] = []
+    extra: list[PhantomObject] = []
+    tags = [c for c in CONDITIONS if c in conditions]
+    filled = float(rng.choice([0.0, 0.06, 0.2, 0.5], p=[0.25, 0.35, 0.28, 0.12]))
+    if artifact:
+        filled = max(filled, 0.35)
+    drawn = []
+    arch = np.zeros_like(image)
+    for index in rng.permutation(len(dentition.teeth)):
+        tooth = dentition.teeth[index]
+        mask = draw_tooth(rng, arch, tooth, geometry, look)
+        if mask is None:
+            continue
+        drawn.append(tooth)
+        objects.append(PhantomObject(tooth.number, mask))
+        share = filled * (0.3 if tooth.position <= 3 else 1.4)
+        if not tooth.germ and rng.random() < share:
+            restoration = draw_restoration(rng, metal, arch, tooth, mask, geometry)
+            if restoration is not None:
+                extra.append(PhantomObject("restoration", restoration))
+            if rng.random() < 0.25:
+                draw_root_filling(rng, arch, tooth, geometry)
+    if rng.random() < 0.35:
+        for place in dentition.gaps:
+            if place.position <= 7 and rng.random() < 0.4:
+                extra.extend(draw_implant(rng, metal, place, geometry))
+    image += settle(arch)
+    if rng.random() < 0.1:
+        draw_appliance(rng, metal, drawn, geometry)
+        tags.append("appliance")
+    apply_metal(rng, image, metal, geometry, artifact)
+    if artifact:
+        streaks(rng, image, geometry)
+    if rng.random() < 0.3:
+        marker(rng, image, geometry)
+    if "blurred" in conditions:
+        image = blur(rng, image, geometry)
+    values = develop(rng, image, geometry, sharp="blurred" not in conditions)
+    found = {o.category for o in extra}
+    tags += [tag for tag in ("restoration", "implant") if tag in found]
+    if sum(place.position <= 7 for place in dentition.gaps) > 0:
+        tags.append("missing-teeth")
+    objects.sort(key=lambda o: o.category)
+    return Phantom(values, objects + extra, tuple(tags))

@@ -1,0 +1,88 @@
+"""What a phantom is made of: the image, its objects and the geometry they are drawn in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatImage = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PhantomObject:
+    """One annotated structure: its category (an FDI number for a tooth) and its mask (H, W) bool."""
+
+    category: str
+    mask: Mask
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """A synthetic panoramic X-ray: image (H, W) uint8, its objects (they may overlap) and its tags."""
+
+    image: NDArray[np.uint8]
+    objects: list[PhantomObject]
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the head lies in the image.
+
+    Lengths of the anatomy are given in `unit` pixels, the height of a panoramic; x is counted from the
+    midline, y from the top of the panoramic. `zoom` is about the occlusal plane, `turn` in radians.
+    """
+
+    height: int
+    width: int
+    unit: float
+    midline: float
+    top: float
+    zoom: float
+    turn: float
+    squeeze: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, height: int, width: int) -> "Geometry":
+        unit = min(float(height), width / 1.6)
+        squeeze = float(np.clip(np.sqrt(width / unit / 1.766), 0.95, 1.08))
+        return cls(
+            height=height,
+            width=width,
+            unit=unit,
+            midline=width / 2 + unit * rng.normal(0.008, 0.02),
+            top=(height - unit) / 2 + unit * rng.normal(0.0, 0.03),
+            zoom=float(np.clip(rng.normal(1.0, 0.06), 0.82, 1.2)),
+            turn=float(np.clip(rng.normal(0, 0.02), -0.06, 0.06)),
+            squeeze=squeeze,
+        )
+
+    @property
+    def pixel(self) -> float:
+        """How many pixels one pixel of a 512-line panoramic takes."""
+        return self.unit / 512
+
+    def to_image(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Anatomy coordinates (..., 2) to image pixels (..., 2)."""
+        x = points[..., 0] * self.squeeze * self.zoom
+        y = (points[..., 1] - 0.53) * self.zoom
+        cos, sin = np.cos(self.turn), np.sin(self.turn)
+        return np.stack(
+            [
+                self.midline + self.unit * (cos * x - sin * y),
+                self.top + self.unit * (0.53 + sin * x + cos * y),
+            ],
+            axis=-1,
+        )
+
+    def grid(self, step: int) -> tuple[FloatImage, FloatImage]:
+        """Anatomy coordinates x, y of every `step`-th pixel, each (ceil(H/step), ceil(W/step))."""
+        rows = np.arange(0, self.height, step, dtype=np.float32)[:, None] + (step - 1) / 2
+        columns = np.arange(0, self.width, step, dtype=np.float32)[None, :] + (step - 1) / 2
+        u = (columns - self.midline) / self.unit
+        v = (rows - self.top) / self.unit - 0.53
+        cos, sin = np.float32(np.cos(self.turn)), np.float32(np.sin(self.turn))
+        x = (cos * u + sin * v) / (self.squeeze * self.zoom)
+        y = 0.53 + (cos * v - sin * u) / self.zoom
+        return x.astype(np.float32), y.astype(np.float32)

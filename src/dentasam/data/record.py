@@ -1,0 +1,103 @@
+"""One image of a dataset and its annotated objects; pixels are read and masks decoded when asked for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dentasam.data import rle, segmentation
+from dentasam.data.image import read_image
+from dentasam.errors import DatasetError
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A kind of object. The name of a tooth is its FDI number."""
+
+    id: int
+    name: str
+    supercategory: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRecord:
+    """One annotated structure. `segmentation` as in COCO: polygons, or RLE with string or list counts.
+
+    `bbox` is x, y, width, height and `area` the number of pixels, both in image pixels.
+    """
+
+    id: int
+    category: str
+    segmentation: dict[str, Any] | list[list[float]]
+    bbox: tuple[float, float, float, float]
+    area: float
+
+    @staticmethod
+    def from_mask(id: int, category: str, mask: np.ndarray) -> "ObjectRecord":
+        """An object from its mask (H, W) bool. Raises DatasetError for an empty mask."""
+        height, width = mask.shape
+        return ObjectRecord.from_runs(id, category, rle.encode(np.asarray(mask, bool)), height, width)
+
+    @staticmethod
+    def from_runs(id: int, category: str, runs: np.ndarray, height: int, width: int) -> "ObjectRecord":
+        """An object from the RLE runs of its mask (see `rle`). Raises DatasetError for an empty mask."""
+        if rle.area_of(runs) == 0:
+            raise DatasetError(f"annotation {id}: its mask is empty; {segmentation.DRAW_AGAIN}")
+        coded = {"size": [height, width], "counts": rle.to_string(runs, height, width)}
+        return ObjectRecord(id, category, coded, rle.box_of(runs, height), float(rle.area_of(runs)))
+
+    def mask(self, height: int, width: int) -> np.ndarray:
+        """The object's mask (height, width) bool. Raises DatasetError where it does not fit that size."""
+        mask = np.zeros((height, width), bool)
+        rle.decode_into(mask, self.runs(height, width))
+        return mask
+
+    def runs(self, height: int, width: int) -> np.ndarray:
+        """The RLE runs of the mask, which add up to height × width. Raises DatasetError as `mask` does."""
+        fault = segmentation.fault_of(self.segmentation, height, width)
+        if fault is None:
+            runs = segmentation.runs_of(self.segmentation, height, width)
+            if rle.area_of(runs):
+                return runs
+            fault = "its mask is empty", segmentation.DRAW_AGAIN
+        raise DatasetError(f"annotation {self.id}: {fault[0]}; {fault[1]}")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One image: `path` is absolute, `file_name` as the dataset's JSON names it, sizes in pixels."""
+
+    id: int
+    path: Path
+    file_name: str
+    width: int
+    height: int
+    tags: tuple[str, ...] = ()
+    objects: tuple[ObjectRecord, ...] = ()
+
+    def read(self) -> np.ndarray:
+        """The pixels (height, width), uint8 or uint16.
+
+        Raises ImageError where the file cannot be read, DatasetError where its size is not the dataset's.
+        """
+        image = read_image(self.path)
+        if image.shape != (self.height, self.width):
+            raise DatasetError(
+                f"{self.path}: image {self.id} is {image.shape[1]}x{image.shape[0]} pixels, its dataset says "
+                f"{self.width}x{self.height}; put the right file there or correct the size in the dataset"
+            )
+        return image
+
+    def masks(self) -> np.ndarray:
+        """The objects' masks (P, height, width) bool, in the order of `objects`; they may overlap.
+
+        Raises DatasetError naming the image and the annotation that cannot be decoded.
+        """
+        masks = np.zeros((len(self.objects), self.height, self.width), bool)
+        for mask, record in zip(masks, self.objects, strict=True):
+            try:
+                rle.decode_into(mask, record.runs(self.height, self.width))
+            except DatasetError as fault:
+                raise DatasetError(f"image {self.id} ({self.path}), {fault}") from None
+        return masks

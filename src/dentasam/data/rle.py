@@ -1,0 +1,114 @@
+"""COCO's run-length encoding of one mask: runs of zeros and ones down the columns, first run zeros.
+
+Runs are read here with numpy rather than by pycocotools, which trusts its input: a string cut in the middle
+of a number is read past its end. Many strings are read at once, since a dataset is checked when it is loaded.
+Only an object's own columns are touched, never the whole image.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+LONGEST_NUMBER = 7  # characters of five bits; more than any run of a 32-bit mask needs
+
+
+def runs_of(strings: Sequence[str | bytes]) -> list[np.ndarray | None]:
+    """The runs (int64) of each compressed string, None for a string that is no such encoding.
+
+    A number is written in groups of five bits, lowest first; bit 0x20 says that more follow, and 0x10 of the
+    last group is the sign. From the fourth number on it is the difference to the number two places before.
+    """
+    if not strings:
+        return []
+    texts = [text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass") for text in strings]
+    # A last zero closes a string that ends in the middle of a number, before it runs into its neighbour.
+    codes = np.frombuffer(b"".join(text + b"0" for text in texts), np.uint8).astype(np.int64) - 48
+    lengths = np.array([len(text) + 1 for text in texts], np.int64)
+    last = np.cumsum(lengths) - 1
+    more = (codes & 0x20) != 0
+    bad_code = (codes < 0) | (codes > 63)
+
+    number_ends = np.flatnonzero(~more)
+    number_starts = np.concatenate([[0], number_ends[:-1] + 1]).astype(np.int64)
+    widths = number_ends - number_starts + 1
+    place = np.arange(codes.size) - np.repeat(number_starts, widths)
+    groups = (codes & 0x1F) << (5 * np.minimum(place, LONGEST_NUMBER))
+    numbers = np.add.reduceat(groups, number_starts)
+    negative = (codes[number_ends] & 0x10) != 0
+    numbers = np.where(negative, numbers - (np.int64(1) << (5 * np.minimum(widths, LONGEST_NUMBER))), numbers)
+
+    first_number = np.searchsorted(number_ends, last - lengths + 1)
+    closing_number = np.searchsorted(number_ends, last)
+    found: list[np.ndarray | None] = []
+    for index in range(len(texts)):
+        start, stop, closing = last[index] - lengths[index] + 1, last[index], closing_number[index]
+        cut = number_starts[closing] != stop
+        own = slice(first_number[index], closing)
+        if cut or start == stop or bad_code[start:stop].any() or (widths[own] > LONGEST_NUMBER).any():
+            found.append(None)
+            continue
+        runs = numbers[own].copy()
+        runs[1::2] = np.cumsum(runs[1::2])
+        runs[2::2] = np.cumsum(runs[2::2])
+        found.append(runs if (runs >= 0).all() else None)
+    return found
+
+
+def to_string(runs: np.ndarray, height: int, width: int) -> str:
+    """The compressed string of runs that add up to height × width."""
+    plain = {"size": [height, width], "counts": [int(run) for run in runs]}
+    return coco_mask.frPyObjects(plain, height, width)["counts"].decode("ascii")
+
+
+def encode(mask: np.ndarray) -> np.ndarray:
+    """The runs of a mask (H, W) bool."""
+    height, width = mask.shape
+    rows = np.flatnonzero(mask.any(axis=1))
+    if rows.size == 0:
+        return np.array([height * width], np.int64)
+    columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
+    left, right = int(columns[0]), int(columns[-1]) + 1
+    pixels = np.ascontiguousarray(mask[:, left:right].T).reshape(-1)  # ((right - left) * H,)
+    changes = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1 + left * height
+    start = [left * height] if pixels[0] else []
+    # A mask that reaches the last pixel ends with a run of ones, without an empty run of zeros behind it.
+    stop = [right * height] if pixels[-1] and right < width else []
+    return np.diff(np.concatenate([[0], start, changes, stop, [height * width]]).astype(np.int64))
+
+
+def decode_into(mask: np.ndarray, runs: np.ndarray) -> None:
+    """Sets the ones of `runs` in a mask (H, W) bool that is False all over; runs add up to H × W."""
+    height = mask.shape[0]
+    ends = np.cumsum(runs)
+    starts_of_ones, ends_of_ones = ends[:-1:2], ends[1::2]
+    filled = np.flatnonzero(starts_of_ones < ends_of_ones)
+    if filled.size == 0:
+        return
+    left = int(starts_of_ones[filled[0]]) // height
+    right = -(-int(ends_of_ones[filled[-1]]) // height)
+    inside = np.clip(ends, left * height, right * height)
+    lengths = np.diff(inside, prepend=left * height)
+    pixels = np.repeat(np.arange(lengths.size) % 2 == 1, lengths)
+    mask[:, left:right] = pixels.reshape(right - left, height).T
+
+
+def area_of(runs: np.ndarray) -> int:
+    """Pixels in the mask."""
+    return int(runs[1::2].sum())
+
+
+def box_of(runs: np.ndarray, height: int) -> tuple[float, float, float, float]:
+    """x, y, width, height of the smallest box around the mask, in pixels; all zero for an empty mask."""
+    ends = np.cumsum(runs)
+    starts, stops = ends[:-1:2], ends[1::2]
+    filled = starts < stops
+    starts, stops = starts[filled], stops[filled] - 1  # first and last pixel of each run of ones
+    if starts.size == 0:
+        return 0.0, 0.0, 0.0, 0.0
+    left, right = int(starts[0]) // height, int(stops[-1]) // height
+    # A run that crosses into the next column touches the image's bottom and top.
+    crosses = bool((starts // height != stops // height).any())
+    top = 0 if crosses else int((starts % height).min())
+    bottom = height - 1 if crosses else int((stops % height).max())
+    return float(left), float(top), float(right - left + 1), float(bottom - top + 1)

@@ -1,0 +1,116 @@
+"""What COCO allows as an object's `segmentation`: polygons, or RLE as a string or as a list of runs."""
+
+import math
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from dentasam.data import rle
+
+DRAW_AGAIN = "delete the annotation or draw it again"
+ENCODE_AGAIN = "encode the mask again at the image's size"
+# A polygon smaller (pixels) or thinner than this may cover the centre of no pixel, so it is drawn to be sure.
+DOUBTFUL_AREA, DOUBTFUL_WIDTH = 4.0, 2.0
+
+
+def fault_of(segmentation: Any, height: int, width: int, runs: np.ndarray | None = None) -> tuple[str, str] | None:
+    """What is wrong with a segmentation of an image of height × width, and the mend; None if it is sound.
+
+    `runs` are those of the compressed string where the caller has read them already.
+    """
+    if isinstance(segmentation, Mapping):
+        return _rle_fault(segmentation, height, width, runs)
+    if isinstance(segmentation, list):
+        return _polygon_fault(segmentation, height, width)
+    return "its segmentation is neither polygons nor RLE", "write it as COCO does"
+
+
+def runs_of(segmentation: Any, height: int, width: int) -> np.ndarray:
+    """The RLE runs of a sound segmentation, drawn on height × width."""
+    if isinstance(segmentation, Mapping):
+        counts = segmentation["counts"]
+        if isinstance(counts, list):
+            return np.asarray(counts, np.int64)
+    else:
+        counts = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))["counts"]
+    (runs,) = rle.runs_of([counts])
+    if runs is None:
+        raise ValueError("malformed RLE")
+    return runs
+
+
+def polygon_area(polygons: list[list[float]]) -> float:
+    """Sum of the areas inside the rings, by the shoelace formula, in pixels."""
+    total = 0.0
+    for ring in polygons:
+        x, y = ring[0::2], ring[1::2]
+        total += abs(sum(a * d - b * c for a, b, c, d in zip(x, y, x[1:] + x[:1], y[1:] + y[:1], strict=True)))
+    return total / 2
+
+
+def polygon_box(polygons: list[list[float]]) -> tuple[float, float, float, float]:
+    """x, y, width, height around all rings."""
+    x = [value for ring in polygons for value in ring[0::2]]
+    y = [value for ring in polygons for value in ring[1::2]]
+    return min(x), min(y), max(x) - min(x), max(y) - min(y)
+
+
+def _outline_length(polygons: list[list[float]]) -> float:
+    rings = ((ring[0::2], ring[1::2]) for ring in polygons)
+    return sum(
+        math.hypot(b - a, d - c)
+        for x, y in rings
+        for a, b, c, d in zip(x, x[1:] + x[:1], y, y[1:] + y[:1], strict=True)
+    )
+
+
+def _rle_fault(
+    segmentation: Mapping[str, Any], height: int, width: int, runs: np.ndarray | None
+) -> tuple[str, str] | None:
+    missing = [key for key in ("size", "counts") if key not in segmentation]
+    if missing:
+        return f"its RLE has no '{missing[0]}'", ENCODE_AGAIN
+    size, counts = segmentation["size"], segmentation["counts"]
+    if not isinstance(size, list | tuple) or list(size) != [height, width]:
+        shown = "x".join(str(n) for n in reversed(size)) if isinstance(size, list | tuple) else repr(size)
+        return f"its RLE is for an image of {shown[:40]}, this one is {width}x{height}", ENCODE_AGAIN
+    if isinstance(counts, list):
+        if not all(type(count) is int and 0 <= count <= height * width for count in counts):
+            return "its RLE counts are not all whole numbers from 0 to the image's size", ENCODE_AGAIN
+        runs = np.asarray(counts, np.int64)
+    elif not isinstance(counts, str | bytes):
+        return "its RLE counts are neither a string nor a list", ENCODE_AGAIN
+    elif runs is None:
+        (runs,) = rle.runs_of([counts])
+    if runs is None:
+        return "its RLE string is cut or malformed", ENCODE_AGAIN
+    if int(runs.sum()) != height * width:
+        return f"its RLE covers {runs.sum()} pixels, the image has {height * width}", ENCODE_AGAIN
+    if rle.area_of(runs) == 0:
+        return "its mask is empty", DRAW_AGAIN
+    return None
+
+
+def _polygon_fault(polygons: list[Any], height: int, width: int) -> tuple[str, str] | None:
+    if not polygons:
+        return "its mask is empty (no polygon)", DRAW_AGAIN
+    for ring in polygons:
+        # Six numbers at least: pycocotools would take four for a box.
+        if not isinstance(ring, list) or len(ring) < 6 or len(ring) % 2:
+            return "a polygon is not a flat list x1, y1, x2, y2, … of three points or more", DRAW_AGAIN
+        if not all(type(value) in (int, float) and math.isfinite(value) for value in ring):
+            return "a polygon has a coordinate that is NaN, infinite or no number", DRAW_AGAIN
+    # Drawing takes memory by the length of the outline, so a point at 1e12 must not get that far.
+    reach = 2 * max(height, width)
+    if max(chain.from_iterable(polygons)) > reach or min(chain.from_iterable(polygons)) < -reach:
+        return "a polygon lies far outside the image", "scale its points to the image's pixels"
+    area = polygon_area(polygons)
+    left, top, across, down = polygon_box(polygons)
+    thin = area < DOUBTFUL_AREA or 2 * area < DOUBTFUL_WIDTH * _outline_length(polygons)
+    doubtful = thin or left + across <= 0 or top + down <= 0 or left >= width or top >= height
+    if area == 0 or (doubtful and rle.area_of(runs_of(polygons, height, width)) == 0):
+        return "its mask is empty", DRAW_AGAIN
+    return None

@@ -1,0 +1,92 @@
+"""`find_problems` lists every fault and warning of a dataset, not only the first."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dentasam.data.check import find_problems
+from dentasam.data.parse import Problem
+
+from .coco_files import HEIGHT, TOOTH, WIDTH, block, compressed, content, write
+
+
+def of(problems: list[Problem], severity: str) -> list[tuple[int | None, int | None, str]]:
+    return [(p.image, p.annotation, p.what) for p in problems if p.severity == severity]
+
+
+def test_a_sound_dataset_has_no_problem(tmp_path: Path) -> None:
+    assert find_problems(write(tmp_path)) == []
+
+
+def test_all_faults_are_listed(tmp_path: Path) -> None:
+    coco = content()
+    coco["images"] += [
+        {"id": 3, "file_name": "images/none.png", "width": WIDTH, "height": HEIGHT},
+        {"id": 4, "file_name": "images/cut.png", "width": WIDTH, "height": HEIGHT},
+        {"id": 5, "file_name": "images/small.png", "width": WIDTH, "height": HEIGHT},
+    ]
+    coco["annotations"] += [
+        {"id": 10, "image_id": 3, "category_id": 11, "segmentation": compressed(TOOTH)},
+        {"id": 11, "image_id": 77, "category_id": 11, "segmentation": compressed(TOOTH)},
+        {"id": 12, "image_id": 1, "category_id": 11, "segmentation": compressed(TOOTH & False)},
+        # A sliver between two rows of pixel centres: it has an area, and no pixel.
+        {"id": 13, "image_id": 2, "category_id": 11, "segmentation": [[0, 3.6, 59, 3.6, 59, 3.7, 0, 3.7]]},
+    ]
+    path = write(tmp_path, coco)
+    (tmp_path / "images/cut.png").write_bytes((tmp_path / "images/a.png").read_bytes()[:700])
+    Image.new("L", (9, 8)).save(tmp_path / "images/small.png")
+    problems = find_problems(path)
+    faults = of(problems, "fault")
+    assert (3, None, f"its file 'images/none.png' is missing in {tmp_path}") in faults
+    assert (77, 11, "no image has its image_id 77") in faults
+    assert (1, 12, "its mask is empty") in faults
+    assert (5, None, "images/small.png has 9x8 pixels, the dataset says 60x40") in faults
+    (cut,) = [what for image, _, what in faults if image == 4]
+    assert cut.startswith(f"{tmp_path}/images/cut.png is damaged or truncated")
+    # An annotation of an image that is itself at fault is no fault of its own.
+    assert 10 not in [annotation for _, annotation, _ in faults]
+    assert (2, 13, "its mask is empty") in faults
+    assert len(faults) == 6
+    assert all(p.mend for p in problems)
+
+
+def test_warnings(tmp_path: Path) -> None:
+    coco = content()
+    coco["images"] += [
+        {"id": 3, "file_name": "images/flat.png", "width": WIDTH, "height": HEIGHT},
+        {"id": 4, "file_name": "images/same.tif", "width": WIDTH, "height": HEIGHT},
+        {"id": 5, "file_name": "images/dark.png", "width": WIDTH, "height": HEIGHT},
+    ]
+    coco["annotations"] += [
+        {"id": 20, "image_id": 1, "category_id": 36, "segmentation": compressed(TOOTH)},
+        {"id": 21, "image_id": 1, "category_id": 99, "segmentation": compressed(block(30, 30, 33, 35))},
+        {"id": 22, "image_id": 2, "category_id": 99, "segmentation": compressed(TOOTH)},
+        {"id": 23, "image_id": 2, "category_id": 99, "segmentation": compressed(TOOTH)},
+    ]
+    coco["annotations"][0]["bbox"] = [5, 5, 15, 29]
+    path = write(tmp_path, coco)
+    pixels = np.random.default_rng(1).integers(100, 110, (HEIGHT, WIDTH), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "images/flat.png")
+    Image.open(tmp_path / "images/a.png").save(tmp_path / "images/same.tif")
+    Image.fromarray(pixels.astype(np.uint16) * 30).save(tmp_path / "images/dark.png")
+    problems = find_problems(path)
+    assert of(problems, "fault") == []
+    assert of(problems, "warning") == [
+        (1, None, "tooth 36 is there 2 times"),
+        (1, 1, "its bbox [5, 5, 15, 29] is not the one around its mask, [5, 5, 15, 25]"),
+        (1, 21, "its mask (restoration) has 15 pixels"),
+        (3, None, "images/flat.png uses 3.5% of its gray range"),
+        (4, None, "images/same.tif is the same image as images/a.png (image 1)"),
+        (5, None, "images/dark.png uses 0.4% of its gray range"),
+    ]
+
+
+def test_nothing_to_train_on_is_a_warning(tmp_path: Path) -> None:
+    coco = content() | {"annotations": []}
+    assert of(find_problems(write(tmp_path, coco)), "warning") == [(None, None, "holds no object")]
+
+
+def test_an_unreadable_file_is_one_fault(tmp_path: Path) -> None:
+    (problem,) = find_problems(tmp_path / "none.json")
+    assert problem.line(Path("none.json")) == "none.json: does not exist; check the path of the dataset"

@@ -1,0 +1,212 @@
+"""Each format out and in again: images byte for byte, masks pixel for pixel, and what cannot be kept."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dentasam.data.dataset import Dataset
+from dentasam.data.formats import FORMATS, export_dataset, import_dataset
+from dentasam.errors import DatasetError, ImageError, OutputError
+
+from .coco_files import FILLING, HEIGHT, TOOTH, WIDTH, block, compressed, content, images, write
+
+
+def disjoint() -> dict[str, object]:
+    """The small dataset without overlap, which label images can keep."""
+    coco = content()
+    coco["annotations"] = [
+        {"id": 3, "image_id": 1, "category_id": 36, "segmentation": compressed(block(2, 3, 20, 9))},
+        {"id": 8, "image_id": 1, "category_id": 36, "segmentation": compressed(block(2, 9, 20, 14))},
+        {"id": 9, "image_id": 2, "category_id": 99, "segmentation": compressed(TOOTH)},
+    ]
+    return coco
+
+
+def source_of(name: str, exported: Path) -> Path:
+    return exported / "dataset.json" if name == "coco" else exported
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_out_and_in_again(tmp_path: Path, name: str) -> None:
+    before = Dataset.load(write(tmp_path / "source", disjoint() if name == "labels" else content()))
+    notes = export_dataset(name, before, tmp_path / "out")
+    assert notes == ()
+    path = import_dataset(name, source_of(name, tmp_path / "out"), tmp_path / "back")
+    assert path == tmp_path / "back" / "dataset.json"
+    after = Dataset.load(path)
+    assert len(after.images) == 2
+    for old, new in zip(before.images, after.images, strict=True):
+        assert new.path.is_relative_to(tmp_path / "back" / "images")
+        assert (new.file_name, new.tags, new.width) == (old.file_name, old.tags, old.width)
+        assert new.path.read_bytes() == old.path.read_bytes()
+        assert [item.category for item in new.objects] == [item.category for item in old.objects]
+        np.testing.assert_array_equal(new.masks(), old.masks())
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_folder_in_use_is_left_alone(tmp_path: Path, name: str) -> None:
+    dataset = Dataset.load(write(tmp_path / "source"))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").touch()
+    with pytest.raises(OutputError, match=r"out is in use \(it holds notes\.txt\); choose another folder"):
+        export_dataset(name, dataset, tmp_path / "out")
+    with pytest.raises(OutputError, match=r"notes\.txt is a file; name a folder"):
+        export_dataset(name, dataset, tmp_path / "out" / "notes.txt")
+
+
+def test_an_unknown_format(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="dicomdir is no known format; choose one of coco, png, labels"):
+        import_dataset("dicomdir", tmp_path, tmp_path / "out")
+
+
+def test_coco_brings_polygons_as_rle(tmp_path: Path) -> None:
+    coco = json.loads(import_dataset("coco", write(tmp_path / "s"), tmp_path / "out").read_text())
+    assert all(isinstance(item["segmentation"]["counts"], str) for item in coco["annotations"])
+
+
+def test_images_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    coco = content()
+    coco["images"][1]["file_name"] = "a.png"
+    source = write(tmp_path / "source", coco)
+    Image.fromarray(images()["images/deep/b.png"]).save(tmp_path / "source" / "a.png")
+    first, second = Dataset.load(import_dataset("coco", source, tmp_path / "out")).images
+    np.testing.assert_array_equal(first.read(), images()["images/a.png"])
+    np.testing.assert_array_equal(second.read(), images()["images/deep/b.png"])
+
+
+def png_folder(folder: Path) -> Path:
+    """A folder as other tools write it."""
+    masks = folder / "masks" / "a"
+    masks.mkdir(parents=True)
+    (folder / "images").mkdir()
+    Image.fromarray(images()["images/a.png"]).save(folder / "images" / "a.png")
+    Image.fromarray(TOOTH).save(masks / "36.png")
+    Image.fromarray(FILLING.astype(np.uint8) * 7).convert("RGB").save(masks / "2_restoration.png")
+    return folder
+
+
+def test_png_of_another_tool(tmp_path: Path) -> None:
+    (record,) = Dataset.load(import_dataset("png", png_folder(tmp_path / "in"), tmp_path / "out")).images
+    assert [item.category for item in record.objects] == ["restoration", "36"]
+    np.testing.assert_array_equal(record.masks(), [FILLING, TOOTH])
+
+
+def test_png_keeps_any_category_name(tmp_path: Path) -> None:
+    coco = content()
+    coco["categories"][2]["name"] = "../root / canal_2 Füllung%"
+    before = Dataset.load(write(tmp_path / "source", coco))
+    export_dataset("png", before, tmp_path / "out")
+    files = [file for file in tmp_path.rglob("*.png") if "masks" in file.parts]
+    assert {file.parent for file in files} == {tmp_path / "out" / "masks" / "a"}
+    after = Dataset.load(import_dataset("png", tmp_path / "out", tmp_path / "back"))
+    assert after.images[0].objects[1].category == "../root / canal_2 Füllung%"
+
+
+def test_png_faults(tmp_path: Path) -> None:
+    folder = png_folder(tmp_path / "in")
+    Image.fromarray(TOOTH & False).save(folder / "masks" / "a" / "37.png")
+    with pytest.raises(DatasetError, match=r"37\.png: the mask is empty; delete the file or draw it again"):
+        import_dataset("png", folder, tmp_path / "1")
+    Image.fromarray(TOOTH[1:]).save(folder / "masks" / "a" / "37.png")
+    with pytest.raises(DatasetError, match=r"37\.png has 60x39 pixels, its image 60x40; export the mask again"):
+        import_dataset("png", folder, tmp_path / "2")
+    (folder / "masks" / "a" / "37.png").write_bytes(b"")
+    with pytest.raises(ImageError, match=r"37\.png is empty"):
+        import_dataset("png", folder, tmp_path / "3")
+    (folder / "masks" / "a" / "37.png").unlink()
+    (folder / "masks" / "a").rename(folder / "masks" / "b")
+    with pytest.raises(DatasetError, match="masks/b: no image of this name in 'images'; rename the folder"):
+        import_dataset("png", folder, tmp_path / "4")
+
+
+@pytest.mark.parametrize("name", ["png", "labels"])
+def test_a_folder_without_images(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DatasetError, match="has no folder 'images'; put the radiographs there"):
+        import_dataset(name, tmp_path, tmp_path / "out1")
+    (tmp_path / "images").mkdir()
+    with pytest.raises(DatasetError, match="images holds no PNG, JPEG, TIFF or DICOM image"):
+        import_dataset(name, tmp_path, tmp_path / "out2")
+    with pytest.raises(DatasetError, match="none is no folder; name the folder that holds 'images'"):
+        import_dataset(name, tmp_path / "none", tmp_path / "out3")
+
+
+def test_labels_keep_the_smaller_object_and_tell_what_was_lost(tmp_path: Path) -> None:
+    coco = content()
+    # Below the filling and of the same outline: nothing of it is left.
+    coco["annotations"].append({"id": 9, "image_id": 1, "category_id": 99, "segmentation": compressed(FILLING)})
+    notes = export_dataset("labels", Dataset.load(write(tmp_path / "source", coco)), tmp_path / "out")
+    assert notes == ("of 4 objects 2 lost pixels to overlap and 1 vanished; the format png keeps them",)
+    labels = np.asarray(Image.open(tmp_path / "out" / "labels" / "a.png"))
+    assert labels.dtype == np.uint16
+    assert (labels[FILLING] == 4).all()
+    assert (labels[TOOTH & ~FILLING & ~block(10, 10, 25, 30)] == 1).all()
+    names = json.loads((tmp_path / "out" / "labels.json").read_text())
+    assert names["a.png"] == {"1": "36", "2": "restoration", "3": "11", "4": "restoration"}
+
+
+def labels_folder(folder: Path) -> Path:
+    for kind in ("images", "labels"):
+        (folder / kind).mkdir(parents=True)
+    Image.fromarray(images()["images/a.png"]).save(folder / "images" / "a.jpg")
+    labels = TOOTH * np.uint8(36) + block(32, 2, 38, 9) * np.uint8(200)
+    Image.fromarray(labels).save(folder / "labels" / "a.png")
+    return folder
+
+
+def test_labels_of_another_tool_are_fdi_numbers(tmp_path: Path) -> None:
+    folder = labels_folder(tmp_path / "in")
+    (record,) = Dataset.load(import_dataset("labels", folder, tmp_path / "out")).images
+    assert [item.category for item in record.objects] == ["36", "200"]
+    np.testing.assert_array_equal(record.masks(), [TOOTH, block(32, 2, 38, 9)])
+
+
+def test_labels_with_a_palette_are_the_indices(tmp_path: Path) -> None:
+    folder = labels_folder(tmp_path / "in")
+    image = Image.fromarray(TOOTH * np.uint8(11))
+    image.putpalette([0, 0, 0] + [200, 30, 90] * 255)
+    image.save(folder / "labels" / "a.png")
+    assert Image.open(folder / "labels" / "a.png").mode == "P"
+    (record,) = Dataset.load(import_dataset("labels", folder, tmp_path / "out")).images
+    assert [item.category for item in record.objects] == ["11"]
+    np.testing.assert_array_equal(record.masks(), [TOOTH])
+
+
+def test_labels_faults(tmp_path: Path) -> None:
+    folder = labels_folder(tmp_path / "in")
+    (folder / "labels.json").write_text('{"a.jpg": {"36": "molar"}}')
+    with pytest.raises(DatasetError, match=r"labels\.json: value 200 of a\.jpg has no category; add it there"):
+        import_dataset("labels", folder, tmp_path / "1")
+    (folder / "labels.json").write_text("{")
+    with pytest.raises(DatasetError, match=r"labels\.json is no readable JSON; mend it"):
+        import_dataset("labels", folder, tmp_path / "2")
+    (folder / "labels.json").unlink()
+    (folder / "tags.json").write_text('{"a.jpg": "blurred"}')
+    with pytest.raises(DatasetError, match=r"tags\.json: the tags of a\.jpg are not a list of strings"):
+        import_dataset("labels", folder, tmp_path / "3")
+    (folder / "tags.json").unlink()
+    Image.fromarray(np.zeros((HEIGHT, WIDTH - 1), np.uint8)).save(folder / "labels" / "a.png")
+    with pytest.raises(DatasetError, match=r"a\.png has 59x40 pixels, its image 60x40; export the labels"):
+        import_dataset("labels", folder, tmp_path / "4")
+    Image.new("RGB", (WIDTH, HEIGHT), (1, 0, 0)).save(folder / "labels" / "a.png")
+    with pytest.raises(DatasetError, match=r"a\.png is a colour image; save the labels as"):
+        import_dataset("labels", folder, tmp_path / "6")
+    (folder / "labels" / "a.png").unlink()
+    with pytest.raises(DatasetError, match=r"labels/a\.png is missing; put the label image of a\.jpg there"):
+        import_dataset("labels", folder, tmp_path / "5")
+
+
+@pytest.mark.parametrize("name", ["png", "labels"])
+def test_images_that_differ_in_suffix_alone(tmp_path: Path, name: str) -> None:
+    coco = disjoint()
+    coco["images"][1]["file_name"] = "images/a.tif"  # type: ignore[index]
+    source = write(tmp_path / "source", coco)
+    Image.fromarray(images()["images/deep/b.png"]).save(tmp_path / "source" / "images" / "a.tif")
+    before = Dataset.load(source)
+    export_dataset(name, before, tmp_path / "out")
+    after = Dataset.load(import_dataset(name, tmp_path / "out", tmp_path / "back"))
+    for old, new in zip(before.images, after.images, strict=True):
+        np.testing.assert_array_equal(new.masks(), old.masks())
+        np.testing.assert_array_equal(new.read(), old.read())
