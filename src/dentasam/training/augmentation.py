@@ -1,0 +1,108 @@
+"""Variations of a panoramic that stay panoramics: mirrored, turned and scaled a little, exposed otherwise.
+
+What is drawn depends on a generator that the caller seeds per epoch and image, so that a resumed run sees the
+same variations. Image and masks move together; the arithmetic on tensors is kornia's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from kornia.enhance import adjust_gamma
+from kornia.filters import gaussian_blur2d
+from kornia.geometry.transform import get_rotation_matrix2d, warp_affine
+from torch import Tensor
+
+from dentasam.training.recipe import Augmentation
+
+# FDI quadrants, permanent 1-4 and deciduous 5-8: a mirror image shows right teeth as left ones.
+_MIRRORED_QUADRANT = dict(zip("12345678", "21436587", strict=True))
+
+
+@dataclass(frozen=True)
+class Variation:
+    """One draw. The default changes nothing."""
+
+    flip: bool = False
+    angle: float = 0.0  # degrees, counter-clockwise
+    scale: float = 1.0
+    gamma: float = 1.0
+    contrast: float = 1.0
+    noise: float = 0.0  # standard deviation, gray range 1
+    noise_seed: int = 0
+    blur: float = 0.0  # standard deviation, frame pixels
+
+    @property
+    def moves_pixels(self) -> bool:
+        return self.angle != 0.0 or self.scale != 1.0
+
+
+def draw(settings: Augmentation, rng: np.random.Generator) -> Variation:
+    """A variation within the recipe's ranges; factors are drawn evenly in their logarithm."""
+
+    def factor(spread: float) -> float:
+        return float(np.exp(rng.uniform(-1, 1) * np.log1p(spread)))
+
+    return Variation(
+        flip=bool(rng.random() < settings.flip),
+        angle=float(rng.uniform(-1, 1)) * settings.rotation_deg,
+        scale=factor(settings.scale),
+        gamma=factor(settings.gamma),
+        contrast=factor(settings.contrast),
+        noise=float(rng.random()) * settings.noise,
+        noise_seed=int(rng.integers(2**31)),
+        blur=float(rng.random()) * settings.blur,
+    )
+
+
+def vary_image(gray: Tensor, variation: Variation) -> Tensor:
+    """Gray values (h, w) in 0..255 at frame size, varied; same shape and range."""
+    image = gray[None, None] / 255.0  # (1, 1, h, w)
+    if variation.flip:
+        image = image.flip(-1)
+    image = _moved(image, variation, (gray.shape[0], gray.shape[1]))
+    if variation.blur > 0.1:  # a narrower kernel is a single pixel
+        width = 2 * int(np.ceil(3 * variation.blur)) + 1
+        image = gaussian_blur2d(image, (width, width), (variation.blur, variation.blur))
+    if variation.gamma != 1.0:
+        image = adjust_gamma(image.clamp(0, 1), variation.gamma)
+    if variation.contrast != 1.0:
+        middle = image.mean()
+        image = (image - middle) * variation.contrast + middle
+    if variation.noise > 0:
+        generator = torch.Generator().manual_seed(variation.noise_seed)
+        image = image + torch.randn(image.shape, generator=generator) * variation.noise
+    return image[0, 0].clamp(0, 1) * 255.0
+
+
+def vary_masks(coverage: Tensor, variation: Variation, size: tuple[int, int]) -> Tensor:
+    """Coverage (P, h / s, w / s) of masks over an image of `size` (h, w), moved as the image is."""
+    if variation.flip:
+        coverage = coverage.flip(-1)
+    return _moved(coverage[None], variation, size)[0]
+
+
+def vary_category(category: str, variation: Variation) -> str:
+    """The tooth's FDI number in the varied image; any other category stays."""
+    return mirrored(category) if variation.flip else category
+
+
+def mirrored(category: str) -> str:
+    """FDI number of the same tooth on the other side; categories that are no FDI number stay as they are."""
+    if len(category) == 2 and category[0] in _MIRRORED_QUADRANT and category[1] in "12345678":
+        return _MIRRORED_QUADRANT[category[0]] + category[1]
+    return category
+
+
+def _moved(planes: Tensor, variation: Variation, size: tuple[int, int]) -> Tensor:
+    """Turn and scale planes (1, C, h', w') about the centre of the image of `size` that they cover."""
+    if not variation.moves_pixels or 0 in planes.shape:
+        return planes
+    stride = max(1, round(size[0] / planes.shape[-2])), max(1, round(size[1] / planes.shape[-1]))
+    centre = torch.tensor([[(size[1] / stride[1] - 1) / 2, (size[0] / stride[0] - 1) / 2]])
+    matrix = get_rotation_matrix2d(
+        centre, torch.tensor([float(variation.angle)]), torch.full((1, 2), float(variation.scale))
+    )
+    return warp_affine(planes, matrix, (planes.shape[-2], planes.shape[-1]), padding_mode="zeros")

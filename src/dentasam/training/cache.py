@@ -1,0 +1,105 @@
+"""What a frozen encoder gives for each image, kept on disk so that it is computed once and not every epoch.
+
+A file is named by everything its content depends on: the image's bytes, the preprocessing, the base's weights,
+the precision, and whether the image is mirrored. It is written aside and moved into place, so a killed writer
+leaves no half file under a good name; a damaged one (its checksum is inside) counts as absent and is
+written anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import zlib
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from dentasam.errors import OutputError
+from dentasam.model.embedding import EncoderOutput
+
+# Raise this when frame.pixels or the decoded image's path into it changes what the encoder sees.
+PREPROCESSING = 1
+_STALE_SECONDS = 3600.0
+
+
+class EmbeddingCache:
+    """A folder of encoder outputs in half precision. Many processes may read and write it at once."""
+
+    def __init__(self, folder: Path, base_sha256: str, precision: str = "fp32") -> None:
+        """Raises OutputError where the folder cannot be made."""
+        self.folder = Path(folder)
+        self._identity = f"{PREPROCESSING}|{base_sha256}|{precision}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise OutputError(f"{folder}: cannot be made ({fault.strerror}); choose another cache.dir") from None
+        self._sweep()
+
+    def key(self, image_sha256: str, flipped: bool = False) -> str:
+        """File stem of one image's output."""
+        return hashlib.sha256(f"{self._identity}|{image_sha256}|{int(flipped)}".encode()).hexdigest()
+
+    def load(self, key: str) -> EncoderOutput | None:
+        """The stored output in float16, or None where there is none or it is damaged."""
+        path = self._path(key)
+        try:
+            with safe_open(path, framework="pt") as file:
+                expected = (file.metadata() or {}).get("crc32")
+                output = EncoderOutput(file.get_tensor("features"), file.get_tensor("intermediate"))
+        except (OSError, SafetensorError, json.JSONDecodeError):
+            return None
+        if expected != str(_checksum(output)):
+            return None
+        return output
+
+    def store(self, key: str, output: EncoderOutput) -> EncoderOutput:
+        """Write an output (1, ...) and return it as `load` will, so that the first use equals later ones."""
+        half = EncoderOutput(_stored(output.features), _stored(output.intermediate))
+        content = save(
+            {"features": half.features, "intermediate": half.intermediate}, {"crc32": str(_checksum(half))}
+        )
+        path = self._path(key)
+        temporary = path.with_name(f".{key}.{os.getpid()}.tmp")
+        try:
+            path.parent.mkdir(exist_ok=True)
+            temporary.write_bytes(content)
+            os.replace(temporary, path)
+        except OSError as fault:
+            raise OutputError(f"{path}: cannot be written ({fault.strerror}); free space or set cache.dir") from None
+        finally:
+            temporary.unlink(missing_ok=True)
+        return half
+
+    def size(self) -> tuple[int, int]:
+        """Number of stored outputs and their bytes together."""
+        sizes = [path.stat().st_size for path in self.folder.glob("*/*.safetensors")]
+        return len(sizes), sum(sizes)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.safetensors"
+
+    def _sweep(self) -> None:
+        """Remove what killed writers left; younger files may belong to a living one."""
+        for path in self.folder.glob("*/.*.tmp"):
+            try:
+                if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                    path.unlink()
+            except FileNotFoundError:
+                continue
+
+
+def _stored(tensor: Tensor) -> Tensor:
+    return tensor.detach().to("cpu", torch.float16).contiguous()
+
+
+def _checksum(output: EncoderOutput) -> int:
+    value = 0
+    for tensor in (output.features, output.intermediate):
+        value = zlib.crc32(tensor.contiguous().view(torch.uint8).numpy().data, value)
+    return value

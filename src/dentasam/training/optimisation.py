@@ -1,0 +1,53 @@
+"""How weights are moved: the optimiser, its rate at each step, and the precision of the arithmetic."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from dentasam.training.recipe import Optimiser, Recipe
+
+
+def build_optimiser(parameters: list[nn.Parameter], settings: Optimiser) -> torch.optim.Optimizer:
+    """AdamW or SGD; norms, biases and tokens of one dimension are not decayed."""
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if settings.name == "sgd":
+        return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.betas[0])
+    return torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas)
+
+
+def learning_rate(
+    settings: Optimiser, step: int, total_steps: int, minutes: float = 0.0, limit: float | None = None
+) -> float:
+    """The rate at a step: linear warm-up, then a half cosine to 0 over what is further, steps or minutes."""
+    if step < settings.warmup_steps:
+        return settings.lr * (step + 1) / settings.warmup_steps
+    if not settings.cosine:
+        return settings.lr
+    passed = (step - settings.warmup_steps) / max(1, total_steps - settings.warmup_steps)
+    if limit is not None:
+        passed = max(passed, minutes / limit)
+    return settings.lr * 0.5 * (1 + math.cos(math.pi * min(passed, 1.0)))
+
+
+def precision(recipe: Recipe, device: torch.device) -> torch.dtype | None:
+    """The autocast type. `auto` is bf16 on CUDA, and on a CPU only where it has instructions for it.
+
+    Without them a CPU emulates bf16, several times slower than fp32.
+    """
+    if recipe.precision == "bf16":
+        return torch.bfloat16
+    if recipe.precision == "fp32":
+        return None
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
+    if device.type == "cpu":
+        native = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+        return torch.bfloat16 if native is not None and native() else None
+    return None

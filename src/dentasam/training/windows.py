@@ -1,0 +1,140 @@
+"""The objective on windows of tokens, so that its backward does not upscale the whole image for each object.
+
+An object fills about 1 % of a panoramic, yet upscaling and the HQ convolutions on the whole grid take most of a
+click's backward. The whole mask is therefore computed without a graph (it is fed back and clicked on), and the
+gradient runs through two windows an object: its neighbourhood, which is exact, and one elsewhere, either where the
+mask is most wrongly positive or at random, which stands for the mean over the rest of the image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dentasam.model.embedding import ImageEmbedding
+from dentasam.model.frame import LOGIT_STRIDE, Frame
+from dentasam.model.mask_decoder import Attended, TokenWindows
+from dentasam.model.sam_hq import SamHQ
+from dentasam.training.objective import (
+    Objective,
+    at_least_single,
+    hard_iou,
+    mean_where,
+    neighbourhood,
+    total,
+)
+
+HALO = 1
+
+
+@dataclass(frozen=True)
+class ObjectWindows:
+    """Near windows of P objects, and what is the same for all clicks on them.
+
+    near: (P, h, w) bool, the neighbourhoods at logit resolution. coverage: (P, h, w).
+    """
+
+    frame: Frame
+    windows: TokenWindows
+    near: Tensor
+    coverage: Tensor
+
+    @classmethod
+    def around(cls, coverage: Tensor, frame: Frame) -> ObjectWindows:
+        """Windows of one size that hold each object's neighbourhood and a halo of one token."""
+        near = neighbourhood(coverage)
+        top, rows = _token_spans(near.any(dim=2).cpu().numpy(), frame.rows)
+        left, cols = _token_spans(near.any(dim=1).cpu().numpy(), frame.cols)
+        return cls(frame, TokenWindows(top, left, rows, cols), near, coverage)
+
+    @property
+    def share(self) -> float:
+        """Tokens in an object's two windows as a share of the grid; near 1 windows save nothing."""
+        return 2 * self.windows.rows * self.windows.cols / (self.frame.rows * self.frame.cols)
+
+    def elsewhere(self, logits: Tensor, rng: np.random.Generator) -> TokenWindows:
+        """A window per object around its highest logit outside the neighbourhood, or at random, by equal chance."""
+        frame, windows = self.frame, self.windows
+        highest = logits.masked_fill(self.near, -torch.inf).flatten(1).argmax(dim=1).cpu().numpy()
+        width = frame.cols * LOGIT_STRIDE
+        drawn = rng.integers(0, width * frame.rows * LOGIT_STRIDE, len(highest))
+        centre = np.where(rng.random(len(highest)) < 0.5, highest, drawn)
+        top = centre // width // LOGIT_STRIDE - windows.rows // 2
+        left = centre % width // LOGIT_STRIDE - windows.cols // 2
+        return TokenWindows(
+            np.clip(top, 0, frame.rows - windows.rows).tolist(),
+            np.clip(left, 0, frame.cols - windows.cols).tolist(),
+            windows.rows,
+            windows.cols,
+        )
+
+    def losses(
+        self,
+        model: SamHQ,
+        embedding: ImageEmbedding,
+        attended: Attended,
+        logits: Tensor,
+        objective: Objective,
+        rng: np.random.Generator,
+    ) -> Tensor:
+        """Loss of each object, (P,), with its graph through the two windows alone.
+
+        logits: (P, h, w), the whole masks without a graph.
+        """
+        inside = self._logits(model, embedding, attended, self.windows)
+        coverage, near = self._cut(self.coverage, self.windows), self._cut(self.near, self.windows)
+        probability = inside.sigmoid() * near
+        entropy = F.binary_cross_entropy_with_logits(inside, coverage, reduction="none")
+        far = self.elsewhere(logits, rng)
+        # nothing is covered outside the neighbourhood: the entropy there is the softplus of the logit
+        surplus = F.softplus(self._logits(model, embedding, attended, far))
+        counted = ~self._cut(self.near, far) & self.core(far)
+        return objective.total(
+            total(probability * coverage),
+            total(probability) + total(logits.sigmoid() * ~self.near),
+            total(self.coverage),
+            mean_where(entropy, near) + mean_where(surplus, counted),
+            at_least_single(attended.score),
+            hard_iou(logits, self.coverage),
+        )
+
+    def core(self, windows: TokenWindows) -> Tensor:
+        """Where a window's logits are those of the whole map, (P, h, w) bool: all but its halo."""
+        down = _inner(windows.top, windows.rows, self.frame.rows)
+        across = _inner(windows.left, windows.cols, self.frame.cols)
+        return (down[:, :, None] & across[:, None, :]).to(self.near.device)
+
+    def _logits(self, model: SamHQ, embedding: ImageEmbedding, attended: Attended, windows: TokenWindows) -> Tensor:
+        return at_least_single(model.mask_decoder.masks(attended, embedding.hq, windows))
+
+    def _cut(self, maps: Tensor, windows: TokenWindows) -> Tensor:
+        finer = replace(
+            windows,
+            top=[LOGIT_STRIDE * top for top in windows.top],
+            left=[LOGIT_STRIDE * left for left in windows.left],
+            rows=LOGIT_STRIDE * windows.rows,
+            cols=LOGIT_STRIDE * windows.cols,
+        )
+        return finer.cut(maps[:, None])[:, 0]
+
+
+def _token_spans(covered: np.ndarray, tokens: int) -> tuple[list[int], int]:
+    """First token and common length of windows that hold each row's covered logits and the halo."""
+    first = covered.argmax(axis=1) // LOGIT_STRIDE - HALO
+    last = (covered.shape[1] - 1 - covered[:, ::-1].argmax(axis=1)) // LOGIT_STRIDE + HALO
+    first, last = np.maximum(first, 0), np.minimum(last, tokens - 1)
+    length = int((last - first + 1).max())
+    return np.minimum(first, tokens - length).tolist(), length
+
+
+def _inner(starts: list[int], length: int, tokens: int) -> Tensor:
+    """Which logits along one axis of each window lie inside its halo, (P, 4 length) bool."""
+    place = np.arange(length * LOGIT_STRIDE)
+    start = np.asarray(starts)[:, None]
+    low = np.where(start == 0, 0, HALO * LOGIT_STRIDE)
+    high = length * LOGIT_STRIDE - np.where(start + length == tokens, 0, HALO * LOGIT_STRIDE)
+    return torch.from_numpy((place >= low) & (place < high))

@@ -1,0 +1,118 @@
+"""Recipes: every setting is known, every mistake gets one line with the key, its neighbour and the file."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dentasam.errors import RecipeError
+from dentasam.model.lora import LoraSettings
+from dentasam.prompts.schedule import ClickSchedule
+from dentasam.training.objective import Objective
+from dentasam.training.recipe import Recipe, known_keys, load_recipe, recipe_names, write_recipe
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_bundled_recipe_is_valid_commented_and_builds_its_parts(name: str) -> None:
+    recipe = load_recipe(name)
+    ClickSchedule(**recipe.schedule.model_dump(exclude={"iterations"}))
+    Objective(**recipe.objective.model_dump())
+    if recipe.scope != "full":
+        LoraSettings(recipe.scope, **recipe.lora.model_dump())
+        assert name == recipe.scope
+    assert recipe.encoder_frozen == (recipe.cache.dir is not None)
+
+
+def test_there_is_a_recipe_for_each_scope_and_for_the_bundled_model() -> None:
+    assert recipe_names() == ["decoder", "dentasam-tiny", "encoder", "encoder+decoder", "hq"]
+    assert load_recipe("dentasam-tiny").scope == "full"
+
+
+def test_overrides_change_their_key_alone() -> None:
+    plain = load_recipe("encoder+decoder").model_dump()
+    changed = load_recipe(
+        "encoder+decoder",
+        ["optimiser.lr=1e-5", "lora.dora=true", "optimiser.clip_norm=null", "optimiser.betas=[0.8, 0.99]"],
+    ).model_dump()
+    plain["optimiser"] |= {"lr": 1e-5, "clip_norm": None, "betas": (0.8, 0.99)}
+    plain["lora"]["dora"] = True
+    assert changed == plain
+
+
+def test_written_recipe_reads_back_the_same(tmp_path: Path) -> None:
+    recipe = load_recipe("hq", ["seed=5", "budget.minutes=2.5"])
+    write_recipe(recipe, tmp_path / "recipe.yaml")
+    assert load_recipe(tmp_path / "recipe.yaml") == recipe
+    assert "workers" in yaml.safe_load((tmp_path / "recipe.yaml").read_text())  # defaults are spelt out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("optimizer: {lr: 1}", "unknown key 'optimizer'; did you mean 'optimiser'?"),
+        ("optimiser: {learning_rate: 1}", "unknown key 'optimiser.learning_rate'"),
+        ("optimiser: {warmup: 1}", "unknown key 'optimiser.warmup'; did you mean 'optimiser.warmup_steps'?"),
+        ("rank: 4", "unknown key 'rank'; did you mean 'lora.rank'?"),
+        ("lora: {rank: 0}", "lora.rank: "),
+        ("lora: {rank: many}", "lora.rank: "),
+        ("optimiser: {lr: .nan}", "optimiser.lr: "),
+        ("crop: {size: 250}", "crop.size: "),
+        ("scope: all", "scope: "),
+        ("schedule: {corrections: 3}", "schedule: iterations must be 1 + corrections + mask_only = 6"),
+        ("budget: {minutes: 5}", "budget: give epochs or steps"),
+        ("cache: {dir: here}", "needs a frozen encoder"),
+        ("scope: hq\ncache: {dir: here}", "mirror images only"),
+        ("seed: 1\nseed: 2", "line 2 is not valid YAML ('seed' twice)"),
+        ("seed: [1", "is not valid YAML"),
+        ("- 1", "a recipe is a mapping"),
+    ],
+)
+def test_mistake_in_a_file(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(RecipeError) as fault:
+        load_recipe(file)
+    line = str(fault.value)
+    assert str(file) in line
+    assert message in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optimiser.lrr=1", "unknown key 'optimiser.lrr'; did you mean 'optimiser.lr'?"),
+        ("optimiser.lr", "write it as key=value"),
+        ("optimiser.lr=fast", "optimiser.lr: "),
+        ("optimiser.lr=[", "not valid YAML"),
+        ("optimiser=3", "optimiser: "),
+    ],
+)
+def test_mistake_in_an_override(override: str, message: str) -> None:
+    with pytest.raises(RecipeError) as fault:
+        load_recipe("decoder", [override])
+    assert override in str(fault.value)
+    assert message in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+def test_unknown_recipe_lists_the_known_ones() -> None:
+    with pytest.raises(RecipeError, match=r"no such recipe.*encoder\+decoder"):
+        load_recipe("encoder-decoder")
+
+
+def test_every_documented_key_of_the_full_recipe_is_in_a_bundled_file() -> None:
+    written: set[str] = set()
+    for name in ("encoder+decoder", "dentasam-tiny"):
+        recipe = Path(__file__).parents[2] / "src/dentasam/assets/recipes" / f"{name}.yaml"
+        for key, value in yaml.safe_load(recipe.read_text()).items():
+            written.add(key)
+            if isinstance(value, dict):
+                written |= {f"{key}.{inner}" for inner in value}
+    assert set(known_keys()) == written
+
+
+def test_total_steps_is_the_first_limit() -> None:
+    assert load_recipe("encoder", ["budget.epochs=3", "budget.steps=null"]).budget.total_steps(10, 4) == 8
+    assert load_recipe("encoder", ["budget.epochs=3", "budget.steps=5"]).budget.total_steps(10, 4) == 5
+    assert Recipe(budget={"epochs": 0.01}).budget.total_steps(10, 4) == 1  # type: ignore[arg-type]
