@@ -1,0 +1,273 @@
+"""Runs against each other on the same objects at equal clicks, with paired intervals.
+
+The first run is the base; every other one is compared with it. Differences are run minus base, per object.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dentasam.evaluation.bootstrap import CONFIDENCE, RESAMPLES, Intervals, cluster_bootstrap
+from dentasam.evaluation.result import NOC_THRESHOLDS, Result
+from dentasam.evaluation.run_folder import (
+    RunError,
+    claim_folder,
+    read_run,
+    to_json,
+    write_file,
+)
+
+COMPARISON_FILES = ("comparison.json", "comparison.html", "comparison.md", "comparison.png")
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Mean and 95 % interval of everything measured, over one set of objects.
+
+    dice, iou: (k,) per click; noc: (3,) clicks to IoU 0.80, 0.85, 0.90; failures: (3,) share of objects that
+    never get there; surface: (2,) HD95 in px and surface Dice at 2 px.
+    """
+
+    objects: int
+    images: int
+    dice: Intervals
+    iou: Intervals
+    noc: Intervals
+    failures: Intervals
+    surface: Intervals
+
+    def to_dict(self) -> dict[str, Any]:
+        thresholds = [str(t) for t in NOC_THRESHOLDS]
+        return {
+            "objects": self.objects,
+            "images": self.images,
+            "dice_at_clicks": _to_dict(self.dice),
+            "iou_at_clicks": _to_dict(self.iou),
+            "noc": dict(zip(thresholds, _each(self.noc), strict=True)),
+            "failure_share": dict(zip(thresholds, _each(self.failures), strict=True)),
+            "surface": dict(zip(("hd95_px", "nsd_2px"), _each(self.surface), strict=True)),
+        }
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One run minus the base run, over all objects and over those of every tag and tooth type."""
+
+    run: str
+    overall: Measures
+    by_tag: dict[str, Measures]
+    by_tooth_type: dict[str, Measures]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """names, results and folders: base first. means: every run's own; differences: all but the base."""
+
+    names: tuple[str, ...]
+    folders: tuple[Path, ...]
+    results: tuple[Result, ...]
+    means: tuple[Measures, ...]
+    differences: tuple[Difference, ...]
+    resamples: int
+    seed: int
+
+    @property
+    def base(self) -> Result:
+        return self.results[0]
+
+    @property
+    def headings(self) -> list[str]:
+        """What a table's columns of differences are called."""
+        if len(self.differences) == 1:
+            return ["difference"]
+        return [f"{difference.run} − base" for difference in self.differences]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of comparison.json."""
+        return {
+            "dataset": self.base.dataset,
+            "images": self.base.images,
+            "objects": len(self.base.objects),
+            "clicks": self.base.clicks,
+            "base": self.names[0],
+            "bootstrap": {
+                "unit": "image",
+                "paired": True,
+                "confidence": CONFIDENCE,
+                "resamples": self.resamples,
+                "seed": self.seed,
+            },
+            "runs": [
+                {"name": name, "model": result.model, "adapter": result.adapter, **means.to_dict()}
+                for name, result, means in zip(self.names, self.results, self.means, strict=True)
+            ],
+            "differences": [
+                {
+                    "run": difference.run,
+                    "minus": self.names[0],
+                    **difference.overall.to_dict(),
+                    "by_tag": {tag: part.to_dict() for tag, part in difference.by_tag.items()},
+                    "by_tooth_type": {kind: part.to_dict() for kind, part in difference.by_tooth_type.items()},
+                }
+                for difference in self.differences
+            ],
+        }
+
+
+def compare(
+    folders: Sequence[Path],
+    out: Path,
+    data: Path | None = None,
+    overwrite: bool = False,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Comparison:
+    """Compare run folders, the base first, and write comparison.json, .html, .md and .png under `out`.
+
+    `data` is the runs' dataset, for the panels, where it no longer lies where the runs noted it.
+    Raises RunError where the folders are fewer than two, damaged, or not of the same objects and clicks;
+    OutputError where `out` is in use.
+    """
+    from dentasam.evaluation.comparison_report import comparison_page, comparison_picture, comparison_table
+
+    claim_folder(out, COMPARISON_FILES, overwrite)
+    comparison = compare_results(folders, [read_run(folder) for folder in folders], resamples, seed)
+    page = comparison_page(comparison, data or Path(comparison.base.dataset))
+    (out / "comparison.json").unlink(missing_ok=True)
+    write_file(out / "comparison.png", comparison_picture(comparison))
+    write_file(out / "comparison.md", comparison_table(comparison))
+    write_file(out / "comparison.html", page)
+    write_file(out / "comparison.json", to_json(comparison.to_dict()))
+    return comparison
+
+
+def compare_results(
+    folders: Sequence[Path], results: Sequence[Result], resamples: int = RESAMPLES, seed: int = 0
+) -> Comparison:
+    """The comparison itself, without files. Raises RunError as `compare` does."""
+    if len(results) < 2:
+        raise RunError("compare needs two run folders or more, the base first")
+    aligned = [results[0]]
+    for folder, result in zip(folders[1:], results[1:], strict=True):
+        aligned.append(_aligned(result, folder, results[0], folders[0]))
+
+    names = _distinct_names(folders, aligned)
+    measured = [_values(result) for result in aligned]
+    clusters = [item.image_id for item in aligned[0].objects]
+
+    def summary(values: NDArray[np.float64], rows: Sequence[int] | None = None) -> Measures:
+        chosen = range(len(clusters)) if rows is None else rows
+        images = [clusters[i] for i in chosen]
+        intervals = cluster_bootstrap(values[list(chosen)], images, resamples, seed=seed)
+        return _measures(intervals, len(images), len(set(images)), aligned[0].clicks)
+
+    differences = []
+    for name, values in zip(names[1:], measured[1:], strict=True):
+        delta = values - measured[0]
+        differences.append(
+            Difference(
+                run=name,
+                overall=summary(delta),
+                by_tag={tag: summary(delta, rows) for tag, rows in _rows_by_tag(aligned[0]).items()},
+                by_tooth_type={kind: summary(delta, rows) for kind, rows in _rows_by_tooth_type(aligned[0]).items()},
+            )
+        )
+    return Comparison(
+        names=names,
+        folders=tuple(folders),
+        results=tuple(aligned),
+        means=tuple(summary(values) for values in measured),
+        differences=tuple(differences),
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def _aligned(result: Result, folder: Path, base: Result, base_folder: Path) -> Result:
+    """The run with its objects in the base's order."""
+    if result.clicks != base.clicks:
+        raise RunError(
+            f"{folder}: has {result.clicks} clicks, {base_folder} has {base.clicks}; "
+            "run `dentasam evaluate` with the same --clicks"
+        )
+    # the dataset's path may differ between machines; what counts is that every object is the same
+    found = {(item.image_id, item.object_id): item for item in result.objects}
+    wanted = {(item.image_id, item.object_id): item for item in base.objects}
+    same = found.keys() == wanted.keys() and all(
+        (found[key].category, found[key].area) == (wanted[key].category, wanted[key].area) for key in wanted
+    )
+    if not same:
+        raise RunError(
+            f"{folder}: measured other objects ({len(found)} of {result.dataset}) than {base_folder} "
+            f"({len(wanted)} of {base.dataset}); run `dentasam evaluate` on the same dataset"
+        )
+    return replace(result, objects=tuple(found[key] for key in wanted))
+
+
+def _distinct_names(folders: Sequence[Path], results: Sequence[Result]) -> tuple[str, ...]:
+    """The shortest names that tell the runs apart: the adapter on one model, model + adapter, the folder."""
+    pairs = list(zip(folders, results, strict=True))
+    ways = [
+        [result.name for result in results],
+        [f"{result.name} ({folder.name})" for folder, result in pairs],
+        [f"{result.name} ({folder})" for folder, result in pairs],
+    ]
+    if len({result.model for result in results}) == 1:
+        ways.insert(0, [result.adapter or result.model for result in results])
+    for names in ways:
+        if len(set(names)) == len(names):
+            return tuple(names)
+    raise RunError(f"{folders[0]}: is given twice; give different run folders")
+
+
+def _values(result: Result) -> NDArray[np.float64]:
+    """(P, 2k + 8): Dice and IoU per click, NoC and failure at three thresholds, HD95, NSD."""
+    noc, failed = result.noc()
+    return np.concatenate([result.dice(), result.iou(), noc, failed, result.surface()], axis=1)
+
+
+def _measures(intervals: Intervals, objects: int, images: int, clicks: int) -> Measures:
+    k = clicks
+    return Measures(
+        objects=objects,
+        images=images,
+        dice=intervals[:k],
+        iou=intervals[k : 2 * k],
+        noc=intervals[2 * k : 2 * k + 3],
+        failures=intervals[2 * k + 3 : 2 * k + 6],
+        surface=intervals[2 * k + 6 :],
+    )
+
+
+def _rows_by_tag(result: Result) -> dict[str, list[int]]:
+    tags = sorted({tag for item in result.objects for tag in item.tags})
+    return {tag: [i for i, item in enumerate(result.objects) if tag in item.tags] for tag in tags}
+
+
+def _rows_by_tooth_type(result: Result) -> dict[str, list[int]]:
+    kinds = [item.tooth_type for item in result.objects]
+    return {kind: [i for i, k in enumerate(kinds) if k == kind] for kind in result.by_tooth_type()}
+
+
+def _each(intervals: Intervals) -> list[dict[str, float | None]]:
+    return [
+        {"mean": _number(mean), "low": _number(low), "high": _number(high)}
+        for mean, low, high in zip(intervals.mean, intervals.low, intervals.high, strict=True)
+    ]
+
+
+def _to_dict(intervals: Intervals) -> dict[str, list[float | None]]:
+    return {
+        "mean": [_number(value) for value in intervals.mean],
+        "low": [_number(value) for value in intervals.low],
+        "high": [_number(value) for value in intervals.high],
+    }
+
+
+def _number(value: float) -> float | None:
+    # too few images have no interval; JSON has no NaN
+    return round(float(value), 6) if np.isfinite(value) else None

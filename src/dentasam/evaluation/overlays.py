@@ -1,0 +1,126 @@
+"""Masks and clicks drawn on a radiograph, as small pictures for the reports.
+
+Truth is blue, prediction orange (Okabe and Ito's palette, told apart by every kind of colour vision); a
+positive click is a `+` on green, a negative one a `-` on dark red, so that its sign does not rest on colour.
+"""
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dentasam.data import rle
+from dentasam.evaluation.result import ObjectResult, Rle
+
+Image = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+Box = tuple[int, int, int, int]
+
+TRUTH: Colour = (86, 180, 233)
+PREDICTION: Colour = (230, 159, 0)
+POSITIVE: Colour = (0, 158, 115)
+NEGATIVE: Colour = (170, 40, 20)
+# neighbours in a row of teeth get different fills
+FILLS: tuple[Colour, ...] = ((86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167), (240, 228, 66))
+
+
+def displayable(image: NDArray[np.uint8] | NDArray[np.uint16]) -> Image:
+    """(H, W) uint8 or uint16 → (H, W) uint8; 16 bits are cut at their 0.5 % and 99.5 % quantiles."""
+    if image.dtype == np.uint8:
+        return np.asarray(image, dtype=np.uint8)
+    low, high = np.percentile(image, (0.5, 99.5))
+    scaled = (image.astype(np.float32) - low) / max(float(high - low), 1.0)
+    return np.asarray(np.clip(scaled, 0, 1) * 255, dtype=np.uint8)
+
+
+def decoded(code: Rle | None, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """A sound COCO RLE of that shape as a mask (H, W); None is the empty mask."""
+    mask = np.zeros(shape, dtype=bool)
+    if code is not None:
+        (runs,) = rle.runs_of([code["counts"]])
+        if runs is None or runs.sum() != mask.size:
+            raise ValueError(f"RLE does not fit a mask of {shape}")
+        rle.decode_into(mask, runs)
+    return mask
+
+
+def close_up_box(truth: NDArray[np.bool_], item: ObjectResult, aspect: float = 1.0) -> Box:
+    """Left, top, right, bottom around an object and its clicks, with surroundings, inside the image.
+
+    The prediction does not count: where it spilled over the whole image, the object must still be seen.
+    """
+    height, width = truth.shape
+    rows, cols = np.flatnonzero(truth.any(axis=1)), np.flatnonzero(truth.any(axis=0))
+    xs = [float(cols[0]), float(cols[-1]), *(x for x, _ in item.points)]
+    ys = [float(rows[0]), float(rows[-1]), *(y for _, y in item.points)]
+    tall = max(1.6 * (max(ys) - min(ys)), 1.6 * (max(xs) - min(xs)) / aspect, 48)
+    tall = min(tall, height, width / aspect)
+    left = min(max((max(xs) + min(xs) - tall * aspect) / 2, 0), width - tall * aspect)
+    top = min(max((max(ys) + min(ys) - tall) / 2, 0), height - tall)
+    return int(left), int(top), int(left + tall * aspect), int(top + tall)
+
+
+def close_up(
+    image: Image,
+    box: Box,
+    outlines: Sequence[tuple[NDArray[np.bool_], Colour]] = (),
+    item: ObjectResult | None = None,
+    clicks: int | None = None,
+    width: int = 320,
+) -> Image:
+    """The box of an image (H, W), enlarged to `width`, with outlines of masks (H, W) and, of `item`, the
+    first `clicks` clicks. Returns (h, width, 3) RGB."""
+    left, top, right, bottom = box
+    scale = width / (right - left)
+    size = (width, max(1, round((bottom - top) * scale)))
+    window = slice(top, bottom), slice(left, right)
+    canvas = _coloured(cv2.resize(image[window], size, interpolation=cv2.INTER_CUBIC))
+    for mask, colour in outlines:
+        smooth = cv2.resize(mask[window].astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+        _outline(canvas, smooth >= 0.5, colour, thickness=2)
+    if item is not None:
+        shown = list(zip(item.points, item.labels, strict=True))[:clicks]
+        for (x, y), label in shown:
+            _draw_click(canvas, ((x + 0.5 - left) * scale, (y + 0.5 - top) * scale), label == 1)
+    return canvas
+
+
+def whole_image(image: Image, masks: Sequence[NDArray[np.bool_]], width: int = 640) -> Image:
+    """An image (H, W) with all its masks (H, W) filled and outlined. Returns (h, width, 3) RGB."""
+    size = (width, max(1, round(image.shape[0] * width / image.shape[1])))
+    canvas = _coloured(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    for i, mask in enumerate(masks):
+        inside = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) >= 0.5
+        fill = np.array(FILLS[i % len(FILLS)], dtype=np.float32)
+        canvas[inside] = (0.65 * canvas[inside] + 0.35 * fill).astype(np.uint8)
+        _outline(canvas, inside, FILLS[i % len(FILLS)], thickness=1)
+    return canvas
+
+
+def data_uri(picture: Image) -> str:
+    """(h, w, 3) RGB as a JPEG inside a `data:` address, so that a report is one file."""
+    ok, data = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    if not ok:
+        raise RuntimeError(f"OpenCV could not encode a picture of shape {picture.shape}")
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
+
+
+def _coloured(image: NDArray[Any]) -> Image:
+    return np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
+
+
+def _outline(canvas: NDArray[np.uint8], mask: NDArray[np.bool_], colour: Colour, thickness: int) -> None:
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(canvas, contours, -1, colour, thickness, cv2.LINE_AA)
+
+
+def _draw_click(canvas: NDArray[np.uint8], centre: tuple[float, float], positive: bool) -> None:
+    x, y = round(centre[0]), round(centre[1])
+    cv2.circle(canvas, (x, y), 8, (255, 255, 255), -1, cv2.LINE_AA)
+    cv2.circle(canvas, (x, y), 7, POSITIVE if positive else NEGATIVE, -1, cv2.LINE_AA)
+    cv2.line(canvas, (x - 4, y), (x + 4, y), (255, 255, 255), 2)
+    if positive:
+        cv2.line(canvas, (x, y - 4), (x, y + 4), (255, 255, 255), 2)

@@ -1,0 +1,130 @@
+"""The page of one run: figures, tables and the worst cases in a single HTML file without scripts."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from dentasam.evaluation.bootstrap import cluster_bootstrap
+from dentasam.evaluation.figures import Curve, click_curves, distribution, to_svg
+from dentasam.evaluation.overlays import (
+    PREDICTION,
+    TRUTH,
+    close_up,
+    close_up_box,
+    data_uri,
+    decoded,
+    displayable,
+)
+from dentasam.evaluation.result import NOC_THRESHOLDS, ObjectResult, Result
+
+if TYPE_CHECKING:
+    from dentasam.data.dataset import Dataset
+
+WORST_CASES = 16
+
+
+@dataclass(frozen=True)
+class Case:
+    """One object as the page shows it: the bare picture and the one with masks and clicks."""
+
+    item: ObjectResult
+    bare: str
+    first: str
+    drawn: str
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """One line of a table: a tag, a tooth type or a category."""
+
+    name: str
+    objects: int
+    images: int
+    dice: list[float]
+    noc: float
+    failures: int
+    hd95_px: float
+    nsd_2px: float
+
+
+def run_report(result: Result, dataset: "Dataset") -> str:
+    """report.html of a run, whole and self-contained."""
+    clusters = [item.image_id for item in result.objects]
+    dice = cluster_bootstrap(result.dice(), clusters)
+    iou = cluster_bootstrap(result.iou(), clusters)
+    return render(
+        "report.html.j2",
+        result=result,
+        metrics=result.metrics(),
+        thresholds=[str(t) for t in NOC_THRESHOLDS],
+        steps=shown_clicks(result.clicks),
+        curve=to_svg(click_curves([Curve("Dice", dice), Curve("IoU", iou)], "Dice, IoU")),
+        distribution=to_svg(distribution(result.dice()[:, 0], result.dice()[:, -1], result.clicks)),
+        intervals=dice,
+        groups=[
+            ("By tag", "tag", group_rows(result.by_tag())),
+            ("By tooth type", "tooth type", group_rows(result.by_tooth_type())),
+            ("By category", "category", group_rows(result.by_category())),
+        ],
+        cases=worst_cases(result, dataset),
+    )
+
+
+def shown_clicks(clicks: int) -> list[int]:
+    """The clicks that a table has room for: 1, 2, 3, 5, 8 and the last."""
+    return sorted({k for k in (1, 2, 3, 5, 8) if k < clicks} | {clicks})
+
+
+def group_rows(groups: dict[str, Result]) -> list[GroupRow]:
+    """Means of every group; NoC and failures at IoU 0.90."""
+    rows = []
+    for name, part in groups.items():
+        noc, failed = part.noc()
+        hd95, nsd = part.surface().mean(axis=0)
+        rows.append(
+            GroupRow(
+                name=name,
+                objects=len(part.objects),
+                images=part.images,
+                dice=part.dice().mean(axis=0).tolist(),
+                noc=float(noc[:, -1].mean()),
+                failures=int(failed[:, -1].sum()),
+                hd95_px=float(hd95),
+                nsd_2px=float(nsd),
+            )
+        )
+    return rows
+
+
+def worst_cases(result: Result, dataset: "Dataset", count: int = WORST_CASES) -> list[Case]:
+    """The objects with the least Dice after the last click, worst first."""
+    worst = sorted(result.objects, key=lambda item: (item.dice[-1], item.object_id))[:count]
+    records = {record.id: record for record in dataset.images}
+    cases: dict[int, Case] = {}
+    for image_id in dict.fromkeys(item.image_id for item in worst):
+        record = records[image_id]
+        image = displayable(record.read())
+        labelled = {entry.id: entry for entry in record.objects}
+        for item in (item for item in worst if item.image_id == image_id):
+            truth = labelled[item.object_id].mask(record.height, record.width)
+            box = close_up_box(truth, item)
+            pictures = [
+                close_up(image, box, [(truth, TRUTH), (decoded(mask, truth.shape), PREDICTION)], item, clicks, 240)
+                for mask, clicks in ((item.first, 1), (item.final, None))
+            ]
+            bare = close_up(image, box, width=240)
+            cases[item.object_id] = Case(item, data_uri(bare), data_uri(pictures[0]), data_uri(pictures[1]))
+    return [cases[item.object_id] for item in worst]
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill a page of templates/; every value is escaped unless it is Markup of our own figures."""
+    environment = Environment(
+        loader=PackageLoader("dentasam.evaluation"),
+        autoescape=True,  # by-extension selection would not know .j2
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**values)

@@ -1,0 +1,207 @@
+"""The folder of one evaluation on disk.
+
+``metrics.json``      means, for scripts
+``objects.csv``       a row per object
+``predictions.json``  the predicted masks as a COCO result list (`COCO.loadRes`), with two keys of our own:
+                      `object_id`, and `first_click`, the mask after the first click
+``report.html``       the same for people
+
+``metrics.json`` is written last: a folder that has it is complete.
+"""
+
+import csv
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dentasam.data import rle
+from dentasam.errors import DentasamError, OutputError
+from dentasam.evaluation.result import ObjectResult, Result
+
+if TYPE_CHECKING:
+    from dentasam.data.dataset import Dataset
+
+RUN_FILES = ("metrics.json", "objects.csv", "predictions.json", "report.html")
+EVALUATE_AGAIN = "run `dentasam evaluate` again"
+
+
+class RunError(DentasamError):
+    """A run folder is missing, damaged, or was measured on other objects than the one it is compared with."""
+
+
+def claim_folder(folder: Path, files: Iterable[str], overwrite: bool = False) -> None:
+    """Make an output folder, before hours of work go into it.
+
+    Raises OutputError where it holds one of the files already (unless overwrite) or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as fault:
+        raise OutputError(f"{folder}: cannot be written ({fault.strerror}); give --out another folder") from fault
+    held = [name for name in files if (folder / name).exists()]
+    if held and not overwrite:
+        raise OutputError(f"{folder}: holds {held[0]} of another run; give --out another folder or pass --overwrite")
+
+
+def write_run(result: Result, dataset: "Dataset", folder: Path) -> None:
+    """Write the four files of a run; each appears whole or not at all."""
+    from dentasam.evaluation.report import run_report
+
+    (folder / "metrics.json").unlink(missing_ok=True)  # what it described is about to be replaced
+    write_file(folder / "objects.csv", objects_csv(result))
+    write_file(folder / "predictions.json", json.dumps(_predictions(result, dataset)))
+    write_file(folder / "report.html", run_report(result, dataset))
+    write_file(folder / "metrics.json", to_json(result.metrics()))
+
+
+def read_run(folder: Path) -> Result:
+    """Read a run back. Masks are None where predictions.json is gone. Raises RunError."""
+    metrics = _read_json(folder / "metrics.json")
+    path = folder / "objects.csv"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        objects = [_object_result(row, metrics["clicks"]) for row in rows]
+        result = Result(
+            model=metrics["model"],
+            adapter=metrics["adapter"],
+            dataset=metrics["dataset"],
+            clicks=metrics["clicks"],
+            objects=tuple(objects),
+            seconds=metrics["seconds"],
+        )
+        whole = metrics["objects"] == len(objects) > 0
+    except OSError as fault:
+        raise RunError(f"{path}: cannot be read ({fault.strerror}); {EVALUATE_AGAIN}") from fault
+    except (KeyError, TypeError, ValueError) as fault:
+        raise RunError(f"{path}: does not fit metrics.json beside it; {EVALUATE_AGAIN}") from fault
+    if not whole:
+        raise RunError(f"{path}: does not fit metrics.json beside it; {EVALUATE_AGAIN}")
+    predictions = folder / "predictions.json"
+    return _with_masks(result, predictions) if predictions.exists() else result
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all."""
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's are private; make it like any other file
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as fault:
+        raise OutputError(f"{path}: cannot be written ({fault.strerror}); free space or rights") from fault
+
+
+def to_json(content: Any) -> str:
+    """JSON that any reader takes: no NaN, no infinity."""
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def objects_csv(result: Result) -> str:
+    """`clicks` holds `x y label` of every click, joined by `;`; several tags are joined by `|`."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    steps = range(1, result.clicks + 1)
+    writer.writerow(
+        ["image_id", "image", "object_id", "category", "tooth_type", "tags", "area_px"]
+        + [f"dice_{k}" for k in steps]
+        + [f"iou_{k}" for k in steps]
+        + ["hd95_px", "nsd_2px", "clicks"]
+    )
+    for item in result.objects:
+        clicks = ";".join(f"{x:g} {y:g} {n}" for (x, y), n in zip(item.points, item.labels, strict=True))
+        writer.writerow(
+            [item.image_id, item.image, item.object_id, item.category, item.tooth_type]
+            + ["|".join(item.tags), item.area]
+            + [f"{value:.6f}" for value in (*item.dice, *item.iou)]
+            + [f"{item.hd95_px:.4f}", f"{item.nsd_2px:.6f}", clicks]
+        )
+    return text.getvalue()
+
+
+def _object_result(row: dict[str, str], clicks: int) -> ObjectResult:
+    given = [click.split() for click in row["clicks"].split(";")]
+    steps = range(1, clicks + 1)
+    return ObjectResult(
+        image_id=int(row["image_id"]),
+        image=row["image"],
+        object_id=int(row["object_id"]),
+        category=row["category"],
+        tags=tuple(tag for tag in row["tags"].split("|") if tag),
+        area=int(row["area_px"]),
+        dice=tuple(float(row[f"dice_{k}"]) for k in steps),
+        iou=tuple(float(row[f"iou_{k}"]) for k in steps),
+        hd95_px=float(row["hd95_px"]),
+        nsd_2px=float(row["nsd_2px"]),
+        points=tuple((float(x), float(y)) for x, y, _ in given),
+        labels=tuple(int(label) for _, _, label in given),
+    )
+
+
+def _predictions(result: Result, dataset: "Dataset") -> list[dict[str, Any]]:
+    ids = {category.name: category.id for category in dataset.categories}
+    return [
+        {
+            "image_id": item.image_id,
+            "object_id": item.object_id,
+            "category_id": ids.get(item.category, 0),
+            "segmentation": item.final,
+            "score": item.score,
+            "first_click": item.first,
+        }
+        for item in result.objects
+    ]
+
+
+def _with_masks(result: Result, path: Path) -> Result:
+    entries = _read_json(path)
+    try:
+        by_object = {entry["object_id"]: entry for entry in entries}
+        found = [by_object[item.object_id] for item in result.objects]
+        _check_masks([entry[key] for entry in found for key in ("segmentation", "first_click")])
+        objects = [
+            replace(item, first=entry["first_click"], final=entry["segmentation"], score=entry["score"])
+            for item, entry in zip(result.objects, found, strict=True)
+        ]
+    except (KeyError, TypeError, ValueError) as fault:
+        raise RunError(f"{path}: does not fit metrics.json beside it; {EVALUATE_AGAIN}") from fault
+    return replace(result, objects=tuple(objects))
+
+
+def _check_masks(codes: list[Any]) -> None:
+    sizes = [code["size"] for code in codes]
+    for (height, width), runs in zip(sizes, rle.runs_of([code["counts"] for code in codes]), strict=True):
+        if runs is None or runs.sum() != height * width:
+            raise ValueError("malformed RLE")
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as fault:
+        raise RunError(f"{path}: is missing; give a folder that `dentasam evaluate` finished") from fault
+    except OSError as fault:
+        raise RunError(f"{path}: cannot be read ({fault.strerror})") from fault
+    except ValueError as fault:
+        raise RunError(f"{path}: is not JSON; {EVALUATE_AGAIN}") from fault
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
