@@ -124,7 +124,7 @@ class Frame:
         return torch.from_numpy(coverage)
 
     def logits_to_image(self, logits: Tensor) -> Tensor:
-        """Logits (P, 4 rows, 4 cols) at the image's own resolution, (P, height, width), in SAM's two bilinear steps."""
+        """Logits (P, 4 rows, 4 cols) at the image's resolution, (P, height, width), in SAM's two bilinear steps."""
         height, width = self.size
         upscaled = F.interpolate(logits[:, None], size=self.padded, mode="bilinear", align_corners=False)
         cropped = upscaled[..., :height, :width]

@@ -1,0 +1,120 @@
+"""`dentasam data`: bring data in and out, check it, split it, make phantoms."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dentasam.cli.console import say
+
+app = typer.Typer(no_args_is_help=True, help="Import, export, check and split datasets; make phantoms.")
+
+
+class Format(StrEnum):
+    """Stands here as well as in dentasam.data.formats, which the command's start-up must not import."""
+
+    coco = "coco"
+    png = "png"
+    labels = "labels"
+
+
+Out = Annotated[Path, typer.Option("--out", help="Folder to write to; new or empty.")]
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="A COCO JSON, or the folder of another format.")],
+    out: Out,
+    format: Annotated[Format, typer.Option("--format", help="What SOURCE is.")] = Format.coco,
+) -> None:
+    """Write a COCO dataset and its images under --out, from SOURCE."""
+    from dentasam.data.dataset import Dataset
+    from dentasam.data.formats import import_dataset
+
+    path = import_dataset(format.value, source, out)
+    _say_size(path, Dataset.load(path))
+
+
+@app.command()
+def export(
+    dataset: Annotated[Path, typer.Argument(help="A COCO JSON.")],
+    out: Out,
+    format: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.coco,
+) -> None:
+    """Write a dataset and its images under --out in another format."""
+    from dentasam.data.dataset import Dataset
+    from dentasam.data.formats import export_dataset
+
+    loaded = Dataset.load(dataset)
+    notes = export_dataset(format.value, loaded, out)
+    _say_size(out, loaded)
+    for note in notes:
+        say(f"note: {note}")
+
+
+@app.command()
+def check(
+    dataset: Annotated[Path, typer.Argument(help="A COCO JSON.")],
+) -> None:
+    """List everything that is wrong or doubtful in a dataset; exit code 2 where there is a fault."""
+    from dentasam.data.check import find_problems
+    from dentasam.errors import DatasetError
+
+    problems = find_problems(dataset)
+    for problem in problems:
+        say(f"{problem.severity}: {problem.line(dataset)}")
+    faults = sum(problem.severity == "fault" for problem in problems)
+    if faults:
+        raise DatasetError(f"{dataset} has {faults} fault{'s' * (faults > 1)}, listed above; mend and check again")
+    say(f"{dataset}: no fault, {len(problems)} warning{'s' * (len(problems) != 1)}")
+
+
+@app.command()
+def split(
+    dataset: Annotated[Path, typer.Argument(help="A COCO JSON.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for the parts and a copy of the images; beside DATASET if left out."),
+    ] = None,
+    train: Annotated[float, typer.Option(help="Share of images for train.json.")] = 0.8,
+    val: Annotated[float, typer.Option(help="Share of images for val.json.")] = 0.1,
+    test: Annotated[float, typer.Option(help="Share of images for test.json; 0 leaves it out.")] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same split.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace parts that are there.")] = False,
+) -> None:
+    """Split a dataset so that train, val and test hold the same share of every tag."""
+    from dentasam.data.dataset import Dataset
+    from dentasam.data.split import write_split
+
+    fractions = {"train": train, "val": val, "test": test}
+    for path in write_split(dataset, fractions, seed, out, overwrite).values():
+        _say_size(path, Dataset.load(path))
+
+
+@app.command()
+def phantom(
+    out: Out,
+    count: Annotated[int, typer.Option(min=1, help="Number of images.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same images.")] = 0,
+    width: Annotated[int, typer.Option(min=128, max=8192, help="Pixels across.")] = 1024,
+    height: Annotated[int, typer.Option(min=64, max=8192, help="Pixels down.")] = 512,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="blurred, ambiguous-boundary, overlap or artifact, for every image; may be repeated.",
+        ),
+    ] = None,
+) -> None:
+    """Make synthetic panoramics with FDI-numbered teeth, as a COCO dataset."""
+    from dentasam.data.dataset import Dataset
+    from dentasam.data.phantom import write_phantoms
+
+    path = write_phantoms(out, count, seed, width, height, condition or None)
+    _say_size(path, Dataset.load(path))
+
+
+def _say_size(path: Path, dataset: object) -> None:
+    images, objects = len(dataset.images), dataset.objects  # type: ignore[attr-defined]
+    say(f"{path}: {images} image{'s' * (images != 1)}, {objects} object{'s' * (objects != 1)}")

@@ -1,0 +1,91 @@
+"""`dentasam evaluate`: the click curve of a model on a dataset."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from dentasam.evaluation.result import Result
+
+
+def evaluate(
+    test: Annotated[Path, typer.Argument(metavar="TEST.json", help="COCO dataset with the true masks.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for metrics.json, objects.csv, report.html.")],
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME|PATH", help="Model's name or checkpoint.")
+    ] = "dentasam-tiny",
+    adapter: Annotated[
+        str | None, typer.Option("--adapter", metavar="NAME|DIR", help="LoRA adapter on top of the model.")
+    ] = None,
+    clicks: Annotated[int, typer.Option("--clicks", min=1, max=100, help="Clicks on every object.")] = 11,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N images.")] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="cpu, cuda, cuda:1, …; the best at hand if left out.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that --out holds already.")] = False,
+) -> None:
+    """Measure a model click by click: Dice and IoU after each correction click, and how good it ends."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    from dentasam.data.dataset import Dataset
+    from dentasam.evaluation.curve import Progress
+    from dentasam.evaluation.curve import evaluate as measure
+    from dentasam.evaluation.run_folder import RUN_FILES, claim_folder
+    from dentasam.model.segmenter import load
+
+    # what can be wrong with the user's words comes before the minutes that a model may take to load
+    claim_folder(out, RUN_FILES, overwrite)
+    dataset = Dataset.load(test)
+    segmenter = load(model, adapter=adapter, device=device)
+
+    bar = Bar(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[running]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    with bar:
+        task = bar.add_task("images", total=None, running="")
+
+        def show(step: Progress) -> None:
+            speed = bar.tasks[task].finished_speed or bar.tasks[task].speed
+            pace = f"{speed:.2f} images/s · " if speed else ""
+            running = f"{pace}Dice@1 {step.dice_first:.3f} · Dice@{clicks} {step.dice_last:.3f}"
+            bar.update(task, total=step.total, completed=step.images, running=running)
+
+        result = measure(segmenter, dataset, clicks=clicks, out=out, progress=show, limit=limit, overwrite=overwrite)
+    _print_summary(result, out)
+
+
+def _print_summary(result: "Result", out: Path) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    metrics = result.metrics()
+    table = Table(title=escape(f"{result.name} on {result.dataset}"), title_justify="left")
+    table.add_column("clicks", justify="right")
+    table.add_column("Dice", justify="right")
+    table.add_column("IoU", justify="right")
+    for k, (dice, iou) in enumerate(zip(metrics["dice_at_clicks"], metrics["iou_at_clicks"], strict=True), start=1):
+        table.add_row(str(k), f"{dice:.4f}", f"{iou:.4f}")
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{metrics['objects']} objects in {metrics['images']} images · "
+        + " · ".join(f"NoC@{t} {metrics['noc'][t]:.2f} ({metrics['failures'][t]} never)" for t in metrics["noc"]),
+        highlight=False,
+    )
+    console.print(
+        f"HD95 {metrics['surface']['hd95_px']:.2f} px · surface Dice at 2 px "
+        f"{metrics['surface']['nsd_2px']:.4f} · encode {metrics['seconds']['encode']:.2f} s, "
+        f"decode {metrics['seconds']['decode']:.2f} s per image",
+        highlight=False,
+    )
+    console.print(f"report: {out / 'report.html'}", markup=False, highlight=False, soft_wrap=True)

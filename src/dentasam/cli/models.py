@@ -1,0 +1,73 @@
+"""`dentasam models`: which models there are, fetch one, look into one, merge an adapter into one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dentasam.cli.console import say
+
+app = typer.Typer(no_args_is_help=True, help="List, fetch, inspect and merge models.")
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="A model's name or a checkpoint's path.")]
+
+
+@app.command("list")
+def list_() -> None:
+    """List the models that have a name, and where each is."""
+    from dentasam.model.registry import BUNDLED, entries
+
+    for entry in entries():
+        mend = "install dentasam again" if entry.name == BUNDLED else f"dentasam models fetch {entry.name}"
+        place = entry.path or f"not here: {mend}"
+        say(f"{entry.name:<16} {entry.origin:<36} {place}")
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `dentasam models list`.")],
+) -> None:
+    """Download an official SAM-HQ checkpoint, checked for integrity, into the Hugging Face cache."""
+    from dentasam.model.registry import fetch as fetch_model
+
+    say(str(fetch_model(name)))
+
+
+@app.command()
+def inspect(model: Model) -> None:
+    """Show a checkpoint's kind, size, number type and hash; a file that is no SAM-HQ model is told apart."""
+    from dentasam.model.checkpoint import inspect_checkpoint
+
+    found = inspect_checkpoint(model)
+    say(f"name        {found.info.name}")
+    say(f"kind        {found.info.kind}")
+    say(f"parameters  {found.parameters:,}")
+    say(f"stored as   {', '.join(found.dtypes)}")
+    say(f"size        {found.bytes / 1e6:.1f} MB")
+    say(f"sha256      {found.info.sha256}")
+    say(f"file        {found.info.path}")
+
+
+@app.command()
+def merge(
+    model: Model,
+    adapter: Annotated[str, typer.Argument(metavar="ADAPTER", help="An adapter's name or folder.")],
+    out: Annotated[Path, typer.Option("--out", help="File to write, ending in .safetensors; must be new.")],
+    half: Annotated[bool, typer.Option(help="Store numbers in fp16; --no-half in fp32, twice the size.")] = True,
+) -> None:
+    """Write a plain checkpoint that computes what MODEL with ADAPTER computes."""
+    from dentasam.errors import OutputError
+    from dentasam.model.adapter import load_adapter
+    from dentasam.model.checkpoint import load_model, save_checkpoint
+    from dentasam.model.lora import merge_adapter
+
+    if out.suffix != ".safetensors":
+        raise OutputError(f"{out}: a checkpoint is written as safetensors; end --out in .safetensors")
+    if out.exists():
+        raise OutputError(f"{out}: exists already; choose another --out or remove it")
+    if not out.parent.is_dir():
+        raise OutputError(f"{out}: there is no folder {out.parent}; make it or choose another --out")
+    base, info = load_model(model)
+    load_adapter(base, adapter, info.sha256, base_name=info.name)
+    save_checkpoint(merge_adapter(base), out, half=half)
+    say(str(out))

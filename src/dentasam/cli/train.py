@@ -1,0 +1,66 @@
+"""`dentasam train`: an adapter for a model, from annotated X-rays."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    training: Annotated[Path, typer.Argument(metavar="TRAIN.json", help="COCO dataset to train on.")],
+    validation: Annotated[
+        Path, typer.Option("--val", metavar="VAL.json", help="COCO dataset to choose the best by.")
+    ],
+    recipe: Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="Bundled recipe or a YAML file.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the adapter, the recipe and the metrics.")],
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME|PATH", help="Base model; the recipe's if left out.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; may be repeated."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also log for TensorBoard, under --out.")
+    ] = False,
+    cpu: Annotated[bool, typer.Option("--cpu", help="Train on the CPU even where there is a GPU.")] = False,
+) -> None:
+    """Train a LoRA adapter with iterative correction clicks."""
+    from dentasam.errors import RecipeError
+    from dentasam.training.recipe import load_recipe
+
+    resolved = load_recipe(recipe, settings or [])
+    if model is not None:
+        resolved = resolved.model_copy(update={"base": model})
+    if resolved.scope == "full":
+        raise RecipeError(f"{recipe}: scope full trains no adapter; choose another scope, or use dentasam pretrain")
+
+    from accelerate import Accelerator
+
+    from dentasam.cli.console import say
+    from dentasam.data.dataset import Dataset
+    from dentasam.model.checkpoint import load_model
+    from dentasam.training import state
+    from dentasam.training.loop import Base
+    from dentasam.training.loop import train as run_training
+    from dentasam.training.sources import DatasetSource
+
+    keep_mb = resolved.cache.decoded_mb
+    sources = [DatasetSource(Dataset.load(path), keep_mb) for path in (training, validation)]
+    network, info = load_model(resolved.base)
+    accelerator = Accelerator(cpu=cpu)
+    result = run_training(
+        network,
+        resolved,
+        sources[0],
+        sources[1],
+        out,
+        Base(info.name, info.sha256, f"{training.name}: {len(sources[0])} images"),
+        resume=resume,
+        accelerator=accelerator,
+        tensorboard=tensorboard,
+    )
+    if accelerator.is_main_process:
+        dice = " ".join(f"{value:.3f}" for value in result.dice_at_clicks)
+        say(f"{out / state.ADAPTER}: step {result.best_step} of {result.steps}, validation Dice@1…k {dice}")

@@ -1,0 +1,129 @@
+"""`dentasam data` as a user runs it: what is printed, what is written, and the exit codes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from dentasam.cli.data import Format, app
+from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
+from dentasam.data.formats import FORMATS
+from dentasam.errors import DatasetError, OutputError
+
+TAGS = [("blurred",), (), ("overlap",), (), ()]
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """Five images with two teeth each."""
+    records = []
+    for number, tags in enumerate(TAGS, start=1):
+        pixels = np.random.default_rng(number).integers(0, 256, (30, 50), dtype=np.uint8)
+        path = tmp_path / "images" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(path)
+        masks = np.zeros((2, 30, 50), bool)
+        masks[0, 5:20, 5:20] = masks[1, 10:25, 15:30] = True
+        objects = tuple(
+            ObjectRecord.from_mask(2 * number + which, name, masks[which]) for which, name in enumerate(("36", "37"))
+        )
+        records.append(ImageRecord(number, path, "", 50, 30, tags, objects))
+    return Dataset(tmp_path / "set.json", tuple(records)).write(tmp_path / "set.json")
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def lines(*arguments: object) -> list[str]:
+    result = call(*arguments)
+    assert result.exception is None, result.exception
+    return result.stdout.splitlines()
+
+
+def test_the_formats_on_offer_are_those_there_are() -> None:
+    assert tuple(Format) == FORMATS
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_export_and_import(dataset: Path, tmp_path: Path, name: str) -> None:
+    exported, back = tmp_path / "exported", tmp_path / "back"
+    said = lines("export", dataset, "--format", name, "--out", exported)
+    assert said[0] == f"{exported}: 5 images, 10 objects"
+    lost = "note: of 10 objects 5 lost pixels to overlap and 0 vanished; the format png keeps them"
+    assert said[1:] == ([lost] if name == "labels" else [])
+    source = exported / "dataset.json" if name == "coco" else exported
+    said = lines("import", source, "--format", name, "--out", back)
+    assert said == [f"{back / 'dataset.json'}: 5 images, 10 objects"]
+    assert Dataset.load(back / "dataset.json").images[2].tags == ("overlap",)
+
+
+def test_check_of_a_sound_dataset(dataset: Path) -> None:
+    assert lines("check", dataset) == [f"{dataset}: no fault, 0 warnings"]
+
+
+def test_check_lists_all_and_fails(dataset: Path) -> None:
+    coco = json.loads(dataset.read_text())
+    coco["images"][0]["file_name"] = "images/none.png"
+    coco["annotations"][5]["segmentation"]["size"] = [3, 4]
+    dataset.write_text(json.dumps(coco))
+    result = call("check", dataset)
+    assert isinstance(result.exception, DatasetError)
+    assert str(result.exception) == f"{dataset} has 2 faults, listed above; mend and check again"
+    first, second = result.stdout.splitlines()
+    assert first.startswith(f"fault: {dataset}: image 1: its file 'images/none.png' is missing in ")
+    assert second.startswith(f"fault: {dataset}: image 3, annotation 7: its RLE is for an image of 4x3")
+
+
+def test_split(dataset: Path, tmp_path: Path) -> None:
+    said = lines("split", dataset, "--train", 0.6, "--val", 0.2, "--test", 0.2, "--seed", 4)
+    assert said == [
+        f"{tmp_path / 'train.json'}: 3 images, 6 objects",
+        f"{tmp_path / 'val.json'}: 1 image, 2 objects",
+        f"{tmp_path / 'test.json'}: 1 image, 2 objects",
+    ]
+    assert isinstance(call("split", dataset).exception, OutputError)
+    elsewhere = lines("split", dataset, "--out", tmp_path / "parts", "--val", 0.2, "--test", 0)
+    assert elsewhere[1] == f"{tmp_path / 'parts' / 'val.json'}: 1 image, 2 objects"
+
+
+def test_phantom(tmp_path: Path, monkeypatch: Any, dataset: Path) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def write_phantoms(*arguments: Any) -> Path:
+        asked.append(arguments)
+        return dataset
+
+    monkeypatch.setattr("dentasam.data.phantom.write_phantoms", write_phantoms)
+    out = tmp_path / "out"
+    assert lines("phantom", "--out", out, "--count", 3) == [f"{dataset}: 5 images, 10 objects"]
+    sized = ("--width", 512, "--height", 256, "--seed", 9)
+    lines("phantom", "--out", out, *sized, "--condition", "blurred", "--condition", "overlap")
+    assert asked == [(out, 3, 0, 1024, 512, None), (out, 20, 9, 512, 256, ["blurred", "overlap"])]
+
+
+def test_phantoms_are_a_sound_dataset(tmp_path: Path) -> None:
+    lines("phantom", "--out", tmp_path / "p", "--count", 2, "--width", 256, "--height", 128)
+    (path,) = (tmp_path / "p").glob("*.json")
+    result = call("check", path)
+    assert result.exception is None
+    assert "no fault" in result.stdout
+
+
+def test_one_line_and_exit_code_2(dentasam: Callable[..., Any], dataset: Path, tmp_path: Path) -> None:
+    """In a process of its own: the whole way from the fault to the user."""
+    (tmp_path / "cut.json").write_text(dataset.read_text()[:200])
+    done = dentasam("data", "export", tmp_path / "cut.json", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert f"{tmp_path / 'cut.json'}: is no JSON" in done.stderr
+    assert not (tmp_path / "out").exists()
+    unknown = dentasam("data", "import", dataset, "--out", tmp_path / "out", "--format", "dicom")
+    assert unknown.returncode == 2
+    assert "coco" in unknown.stderr

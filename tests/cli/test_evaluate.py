@@ -1,0 +1,117 @@
+"""`dentasam evaluate` as a user meets it: its files, its summary, its one line where something is wrong."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from dentasam.cli.app import main
+from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
+
+
+class WholeImage:
+    """A segmenter without a model: everything is the object."""
+
+    name, adapter = "whole", None
+
+    def encode(self, image: np.ndarray) -> SimpleNamespace:
+        return SimpleNamespace(shape=image.shape)
+
+    def predict(self, embedding: SimpleNamespace, clicks: Any, labels: Any, logits: Any) -> SimpleNamespace:
+        count = len(labels)
+        return SimpleNamespace(
+            masks=np.ones((count, *embedding.shape), bool),
+            logits=np.zeros((count, 4, 6), np.float32),
+            scores=np.ones(count),
+        )
+
+
+@pytest.fixture
+def test_json(tmp_path: Path) -> Path:
+    records = []
+    for i in range(3):
+        path = tmp_path / f"{i}.png"
+        cv2.imwrite(str(path), np.full((32, 48), 40 * i, np.uint8))
+        mask = np.zeros((32, 48), bool)
+        mask[8:24, 12:36] = True  # a quarter of the image: Dice 0.4, IoU 0.25
+        records.append(
+            ImageRecord(i, path, path.name, 48, 32, ("blurred",), (ObjectRecord.from_mask(i, "11", mask),))
+        )
+    return Dataset(tmp_path / "test.json", tuple(records)).write(tmp_path / "test.json")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the command asked `load` for."""
+    calls: list[dict[str, Any]] = []
+
+    def load(model: str, adapter: str | None, device: str | None) -> WholeImage:
+        calls.append({"model": model, "adapter": adapter, "device": device})
+        return WholeImage()
+
+    monkeypatch.setattr("dentasam.model.segmenter.load", load)
+    return calls
+
+
+def leave(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main([str(argument) for argument in arguments])
+    return int(str(caught.value.code))
+
+
+def test_writes_the_run_and_prints_its_summary(
+    test_json: Path, asked: list[dict[str, Any]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    code = leave(
+        "evaluate", test_json, "--model", "m", "--adapter", "a", "--device", "cpu", "--clicks", 2,
+        "--limit", 2, "--out", out,
+    )  # fmt: skip
+    printed = capfd.readouterr()
+    assert code == 0, printed.err
+    assert asked == [{"model": "m", "adapter": "a", "device": "cpu"}]
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert (metrics["images"], metrics["objects"], metrics["dice_at_clicks"]) == (2, 2, [0.4, 0.4])
+    assert "0.4000" in printed.out
+    assert "2 objects in 2 images" in printed.out
+    assert str(out / "report.html") in printed.out
+    assert "2/2" in printed.err
+    assert "Dice@2 0.400" in printed.err
+
+
+def test_a_folder_in_use_costs_one_line_and_no_model(
+    test_json: Path, asked: list[dict[str, Any]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("evaluate", test_json, "--clicks", 1, "--out", tmp_path / "run")
+    assert leave(*arguments) == 0
+    capfd.readouterr()
+    assert leave(*arguments) == 2
+    fault = capfd.readouterr().err
+    assert fault.count("\n") == 1
+    assert "--overwrite" in fault
+    assert len(asked) == 1
+    assert leave(*arguments, "--overwrite") == 0
+
+
+@pytest.mark.parametrize("clicks", ["0", "-1", "many"])
+def test_wrong_clicks_are_wrong_use(
+    test_json: Path, tmp_path: Path, clicks: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert leave("evaluate", test_json, "--clicks", clicks, "--out", tmp_path / "run") == 2
+    fault = capfd.readouterr().err
+    assert fault.count("\n") == 1
+    assert "--clicks" in fault
+
+
+def test_a_missing_dataset_is_named(
+    asked: list[dict[str, Any]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert leave("evaluate", tmp_path / "no.json", "--out", tmp_path / "run") == 2
+    fault = capfd.readouterr().err
+    assert fault.count("\n") == 1
+    assert "no.json" in fault
+    assert not asked

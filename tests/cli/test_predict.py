@@ -1,0 +1,224 @@
+"""`dentasam predict` over a stand-in for the model that writes down what it is asked."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import dentasam.model.segmenter
+from dentasam.cli import app
+from dentasam.cli.predict import OBJECTS_PER_CALL, predict_objects, unique_names
+from dentasam.data.dataset import Dataset
+from dentasam.data.prompt_file import ObjectPrompt
+
+
+@dataclass
+class Answer:
+    masks: np.ndarray
+    logits: np.ndarray
+    scores: np.ndarray
+
+
+@dataclass
+class Recorder:
+    """Its mask for an object is a square around the last positive click, or the box; nothing at x = 0."""
+
+    height: int = 40
+    width: int = 60
+    calls: list[tuple[np.ndarray, np.ndarray, Any, Any]] = field(default_factory=list)
+    loaded: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def encode(self, image: np.ndarray) -> str:
+        self.height, self.width = image.shape
+        return "embedding"
+
+    def predict(
+        self, embedding: str, clicks: np.ndarray, labels: np.ndarray, boxes: Any = None, logits: Any = None
+    ) -> Answer:
+        assert embedding == "embedding"
+        self.calls.append((clicks, labels, boxes, logits))
+        masks = np.zeros((len(clicks), self.height, self.width), dtype=bool)
+        for row, mask in enumerate(masks):
+            if boxes is not None:
+                x0, y0, x1, y1 = boxes[row].astype(int)
+            else:
+                x, y = clicks[row][labels[row] == 1][-1].astype(int)
+                x0, y0, x1, y1 = (x - 2, y - 2, x + 3, y + 3) if x else (0, 0, 0, 0)
+            mask[y0:y1, x0:x1] = True
+        mean = np.full((len(clicks), 4, 4), float(len(self.calls)), dtype=np.float32)
+        return Answer(masks, mean, np.linspace(0.5, 0.9, len(clicks)))
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    stand_in = Recorder()
+
+    def load(model: str, adapter: str | None = None, device: str | None = None) -> Recorder:
+        stand_in.loaded.append((model, adapter, device))
+        return stand_in
+
+    monkeypatch.setattr(dentasam.model.segmenter, "load", load)
+    return stand_in
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "opg.png"
+    Image.fromarray(np.arange(40 * 60, dtype=np.uint16).reshape(40, 60)).save(path)
+    return path
+
+
+def leave(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as leaving:
+        app.main(["predict", *map(str, arguments)])
+    assert isinstance(leaving.value.code, int)
+    return leaving.value.code
+
+
+def test_clicks_are_given_one_at_a_time_with_the_logits_before() -> None:
+    recorder = Recorder()
+    wanted = [
+        ObjectPrompt("11", ((10, 10, 1), (20, 10, 0))),
+        ObjectPrompt("12", (), (1, 2, 9, 8)),
+        ObjectPrompt("13", ((30, 30, 1), (40, 30, 1))),
+        ObjectPrompt("14", ((5, 5, 1),), (4, 4, 8, 8)),
+    ]
+    masks, scores = predict_objects(recorder, recorder.encode(np.zeros((40, 60))), wanted)  # type: ignore[arg-type]
+    assert [(call[0].shape, call[2] is None, call[3] is None) for call in recorder.calls] == [
+        ((2, 1, 2), True, True),
+        ((2, 2, 2), True, False),
+        ((1, 0, 2), False, True),
+        ((1, 1, 2), False, True),
+    ]
+    np.testing.assert_array_equal(recorder.calls[1][3], np.full((2, 4, 4), 1.0))
+    np.testing.assert_array_equal(recorder.calls[1][0], [[[10, 10], [20, 10]], [[30, 30], [40, 30]]])
+    np.testing.assert_array_equal(recorder.calls[1][1], [[1, 0], [1, 1]])
+    assert masks[1].sum() == 8 * 6
+    assert masks[2][30, 40]
+    assert not masks[2][30, 30]
+    assert scores == [0.5, 0.5, 0.9, 0.5]
+
+
+def test_many_objects_go_in_parts() -> None:
+    recorder = Recorder()
+    count = OBJECTS_PER_CALL + 3
+    wanted = [ObjectPrompt(str(n), ((n + 3, 20, 1),)) for n in range(count)]
+    masks, scores = predict_objects(recorder, recorder.encode(np.zeros((40, 60))), wanted)  # type: ignore[arg-type]
+    assert [len(call[0]) for call in recorder.calls] == [OBJECTS_PER_CALL, 3]
+    assert len(scores) == count
+    assert all(mask[20, n + 3] and mask.sum() == 25 for n, mask in enumerate(masks))
+
+
+def test_names_are_told_apart() -> None:
+    paths = [Path("a/opg.png"), Path("b/opg.png"), Path("b/OPG.dcm"), Path("opg-2.png")]
+    assert list(unique_names(paths).values()) == ["opg.png", "opg-2.png", "OPG-3.dcm", "opg-2-2.png"]
+
+
+def test_prompts_and_boxes_together(
+    recorder: Recorder, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prompts = tmp_path / "clicks.yaml"
+    prompts.write_text("opg.png:\n  - {category: 36, clicks: [[10, 10, 1]]}\n  - {clicks: [[0, 9, 1]]}\n")
+    out = tmp_path / "out"
+    code = leave(image, "--prompts", prompts, "--boxes", "20,20,30,35", "--boxes", "1,1,5,5", "--out", out)
+    shown = capsys.readouterr()
+    assert code == 0, shown.err
+    assert recorder.loaded == [("dentasam-tiny", "panoramic-teeth", None)]
+    (record,) = Dataset.load(out / "dataset.json").images
+    assert [(each.category, each.area) for each in record.objects] == [
+        ("36", 25),
+        ("object", 150),
+        ("object", 16),
+    ]
+    assert np.asarray(Image.open(out / "overlays" / "opg.png")).shape == (40, 60, 3)
+    assert (out / "objects.csv").read_text().splitlines() == [
+        "image,object,category,score,area_px",
+        "opg.png,1,36,0.5000,25",
+        "opg.png,2,object,0.5000,150",
+        "opg.png,3,object,0.9000,16",
+    ]
+    assert shown.err == f"dentasam: {image}: nothing found for object 2; move its click or box\n"
+    assert shown.out.splitlines()[0] == "opg.png: 3 objects"
+    assert "1 images, 3 objects, " in shown.out
+    assert " images/s" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("options", "loaded"),
+    [
+        (["--adapter", "none"], ("dentasam-tiny", None, None)),
+        (["--model", "sam-hq-vit-b"], ("sam-hq-vit-b", None, None)),
+        (
+            ["--model", "sam-hq-vit-b", "--adapter", "mine", "--device", "cpu"],
+            ("sam-hq-vit-b", "mine", "cpu"),
+        ),
+    ],
+)
+def test_which_model(
+    recorder: Recorder, image: Path, tmp_path: Path, options: list[str], loaded: tuple[Any, ...]
+) -> None:
+    assert leave(image, "--boxes", "1,1,9,9", "--out", tmp_path / "out", *options) == 0
+    assert recorder.loaded == [loaded]
+
+
+@pytest.mark.parametrize(
+    ("format", "file", "value"),
+    [("png", "masks/opg/00001_object.png", 255), ("labels", "labels/opg.png", 1)],
+)
+def test_other_formats(recorder: Recorder, image: Path, tmp_path: Path, format: str, file: str, value: int) -> None:
+    assert leave(image, "--boxes", "3,4,9,9", "--format", format, "--out", tmp_path / "out") == 0
+    expected = np.zeros((40, 60), dtype=int)
+    expected[4:9, 3:9] = value
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / file)), expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "nothing to segment; give --prompts FILE or --boxes"),
+        (["--boxes", "1,2,3"], "a box is [x0, y0, x1, y1]"),
+        (["--boxes", "no-such-file.json"], "neither a file that exists nor x0,y0,x1,y1"),
+        (["--boxes", "70,1,80,9"], "object 1: box 70,1,80,9 lies outside the image of 60x40"),
+        (["--prompts", "missing.yaml"], "missing.yaml does not exist"),
+        (["--boxes", "1,1,9,9", "--format", "gif"], "Invalid value for '--format'"),
+    ],
+)
+def test_wrong_prompts_are_one_line(
+    recorder: Recorder,
+    image: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    message: str,
+) -> None:
+    assert leave(image, "--out", tmp_path / "out", *options) == 2
+    streams = capsys.readouterr()
+    assert len(streams.err.splitlines()) == 1
+    assert message in streams.err
+
+
+def test_a_click_off_the_image_names_image_and_object(
+    recorder: Recorder, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prompts = tmp_path / "clicks.yaml"
+    prompts.write_text("opg.png: [{clicks: [[59.5, 39.5, 1]]}, {clicks: [[60, 1, 1]]}]\n")
+    assert leave(image, "--prompts", prompts, "--out", tmp_path / "out") == 2
+    expected = f"dentasam: {image}, object 2: click 60,1 lies outside the image of 60x40\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_unreadable_image_and_folder_in_use(
+    recorder: Recorder, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert leave(broken, "--boxes", "1,1,9,9", "--out", tmp_path / "one") == 2
+    assert str(broken) in capsys.readouterr().err
+
+    assert leave(image, "--boxes", "1,1,9,9", "--out", tmp_path / "out") == 0
+    capsys.readouterr()
+    assert leave(image, "--boxes", "1,1,9,9", "--out", tmp_path / "out") == 2
+    assert "is in use" in capsys.readouterr().err

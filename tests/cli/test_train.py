@@ -1,0 +1,93 @@
+"""`dentasam train` and `dentasam pretrain` as a user runs them, mistakes included."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from dentasam.data.phantom import write_phantoms
+from dentasam.model.adapter import AdapterCard, load_adapter
+from dentasam.model.checkpoint import load_model, save_checkpoint, sha256_of
+from dentasam.model.sam_hq import build_sam_hq
+
+QUICK = (
+    *("--set", "schedule.iterations=2", "--set", "schedule.corrections=1", "--set", "schedule.mask_only=0"),
+    *("--set", "crop.size=64", "--set", "crop.share=1", "--set", "objects_per_image=1", "--set", "workers=0"),
+    *("--set", "budget.epochs=null", "--set", "budget.steps=2", "--set", "batch_images=1"),
+    *("--set", "validation.images=1", "--set", "validation.clicks=1", "--set", "precision=fp32"),
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_phantoms(tmp_path_factory.mktemp("data"), count=2, seed=1, width=512, height=64)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("base") / "base.safetensors"
+    save_checkpoint(build_sam_hq("vit_tiny"), path)
+    return path
+
+
+def test_train_makes_an_adapter_for_its_base(dentasam, data: Path, base: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = ("train", data, "--val", data, "--recipe", "encoder+decoder", "--model", base, *QUICK, "--cpu")
+    done = dentasam(*command, "--out", out, OMP_NUM_THREADS="1")
+    assert done.returncode == 0, done.stderr
+    assert "parameters train" in done.stderr
+    assert f"{out / 'adapter'}: step 2 of 2" in done.stdout
+    model, info = load_model(base)
+    card = load_adapter(model, out / "adapter", info.sha256)
+    assert isinstance(card, AdapterCard)
+    assert card.base_sha256 == sha256_of(base)
+    assert card.recipe["schedule"]["iterations"] == 2
+
+    again = dentasam(*command, "--out", out)
+    assert again.returncode == 2
+    assert "in use" in again.stderr
+    assert "--resume" in again.stderr
+    assert len(again.stderr.splitlines()) == 1
+
+
+def test_pretrain_makes_a_model(dentasam, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = dentasam(
+        *("pretrain", "--recipe", "dentasam-tiny", *QUICK, "--cpu", "--out", out),
+        *("--set", "phantoms.width=512", "--set", "phantoms.height=64", "--set", "phantoms.images=4"),
+        OMP_NUM_THREADS="1",
+    )
+    assert done.returncode == 0, done.stderr
+    model, info = load_model(out / "model.safetensors")
+    assert info.kind == "vit_tiny"
+    assert all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("--recipe", "nonesuch"), "nonesuch: no such recipe"),
+        (("--set", "optimiser.rate=1"), "unknown key 'optimiser.rate'"),
+        (("--recipe", "dentasam-tiny"), "use dentasam pretrain"),
+        (("--val", "missing.json"), "missing.json"),
+        (("--model", "missing.pth"), "missing.pth"),
+    ],
+)
+def test_wrong_use_of_train(
+    dentasam, data: Path, base: Path, tmp_path: Path, change: tuple[str, str], words: str
+) -> None:
+    options = {"--val": data, "--recipe": "decoder", "--model": base, "--out": tmp_path / "run"}
+    options |= {change[0]: change[1]}
+    done = dentasam("train", data, *(word for option in options.items() for word in option))
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_wrong_use_of_pretrain(dentasam, tmp_path: Path) -> None:
+    done = dentasam("pretrain", "--recipe", "decoder", "--out", tmp_path / "run")
+    assert done.returncode == 2
+    assert "pretraining needs scope full" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

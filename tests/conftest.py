@@ -1,0 +1,38 @@
+"""What every test gets: a quiet terminal of known width, and no faults shown at length unless a test asks."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+# The models under test are small: threads cost more than they save, and many times more beside another process.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(autouse=True)
+def quiet_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.delenv("DENTASAM_TRACEBACK", raising=False)
+
+
+@pytest.fixture
+def dentasam() -> Command:
+    """Runs the command in a process of its own, as a user does; returns its exit code and both streams."""
+
+    def run(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "dentasam", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            env=os.environ | environment,
+            timeout=300,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import dentasam
+from dentasam.errors import AdapterError, CheckpointError, ImageError, PromptError
+from dentasam.model.checkpoint import save_checkpoint
+from dentasam.model.sam_hq import build_sam_hq
+from dentasam.model.segmenter import Segmenter
+
+HEIGHT, WIDTH = 60, 120
+
+
+@pytest.fixture(scope="module")
+def segmenter(tmp_path_factory: pytest.TempPathFactory) -> Segmenter:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("model") / "small.safetensors"
+    save_checkpoint(build_sam_hq("vit_tiny"), path)
+    loaded: Segmenter = dentasam.load(path, device="cpu")
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH), dtype=np.uint8)
+
+
+def test_masks_scores_and_logits_have_the_documented_shapes(segmenter: Segmenter, image: np.ndarray) -> None:
+    embedding = segmenter.encode(image)
+    clicks = np.array([[[10.0, 20.0], [30.0, 40.0]], [[60.0, 30.0], [90.0, 50.0]]])
+    prediction = segmenter.predict(embedding, clicks, np.array([[1, 0], [1, 1]]))
+    assert prediction.masks.shape == (2, HEIGHT, WIDTH)
+    assert prediction.masks.dtype == bool
+    assert prediction.logits.shape == (2, *embedding.frame.logits)
+    assert prediction.scores.shape == (2,)
+    again = segmenter.predict(embedding, clicks, np.array([[1, 0], [1, 1]]), logits=prediction.logits)
+    assert not np.array_equal(again.logits, prediction.logits)
+
+
+def test_sixteen_bits_give_what_eight_bits_give(segmenter: Segmenter, image: np.ndarray) -> None:
+    eight = segmenter.encode(image)
+    sixteen = segmenter.encode(image.astype(np.uint16) * 257)
+    assert torch.allclose(eight.features, sixteen.features, atol=1e-3)
+
+
+def test_a_box_alone_is_a_prompt(segmenter: Segmenter, image: np.ndarray) -> None:
+    embedding = segmenter.encode(image)
+    boxes = np.array([[5.0, 5.0, 60.0, 50.0]])
+    prediction = segmenter.predict(embedding, np.zeros((1, 0, 2)), np.zeros((1, 0), int), boxes=boxes)
+    assert prediction.masks.shape == (1, HEIGHT, WIDTH)
+
+
+def test_half_precision_embedding_is_taken(segmenter: Segmenter, image: np.ndarray) -> None:
+    embedding = segmenter.encode(image)
+    clicks, labels = np.array([[[60.0, 30.0]]]), np.array([[1]])
+    whole = segmenter.predict(embedding, clicks, labels)
+    half = segmenter.predict(embedding.half(), clicks, labels)
+    assert np.abs(whole.logits - half.logits).max() < 0.05 * np.abs(whole.logits).max()
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)), np.zeros((0, 4), np.uint8), "x"])
+def test_only_grayscale_images_are_encoded(segmenter: Segmenter, wrong: object) -> None:
+    with pytest.raises(ImageError, match="encode takes"):
+        segmenter.encode(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("clicks", "labels", "message"),
+    [
+        (np.zeros((1, 2)), np.zeros((1,), int), "clicks must be"),
+        (np.zeros((1, 2, 2)), np.zeros((1, 1), int), "labels must be"),
+        (np.zeros((1, 1, 2)), np.array([[7]]), "labels must be 1"),
+        (np.full((1, 1, 2), np.nan), np.array([[1]]), "finite"),
+        (np.zeros((2, 1, 2)), np.array([[1], [-1]]), "object 1 has neither"),
+    ],
+)
+def test_malformed_prompts_are_refused(
+    segmenter: Segmenter, image: np.ndarray, clicks: np.ndarray, labels: np.ndarray, message: str
+) -> None:
+    with pytest.raises(PromptError, match=message):
+        segmenter.predict(segmenter.encode(image), clicks, labels)
+
+
+def test_logits_of_another_frame_are_refused(segmenter: Segmenter, image: np.ndarray) -> None:
+    with pytest.raises(PromptError, match="logits must be"):
+        segmenter.predict(
+            segmenter.encode(image), np.zeros((1, 1, 2)), np.array([[1]]), logits=np.zeros((1, 8, 8), np.float32)
+        )
+
+
+def test_faults_name_the_file(tmp_path: Path, segmenter: Segmenter) -> None:
+    with pytest.raises(CheckpointError, match=r"nothing\.safetensors"):
+        dentasam.load(tmp_path / "nothing.safetensors")
+    with pytest.raises(AdapterError, match="nowhere"):
+        segmenter.load_adapter(tmp_path / "nowhere")
