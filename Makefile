@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    ?= runs/demo
+# Compiling every module of torch and transformers takes longer than fetching them; Python compiles what it imports.
+PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
 .PHONY: demo test lint types arrows format install clean
 
@@ -38,13 +40,13 @@ $(BIN)/python:
 	  || { echo 'python3 -m venv failed: install the venv package of your system (Debian: python3-venv)' >&2; rm -rf $(VENV); exit 2; }
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(PIP) -e .
 	@touch $@
 
 # The reference implementation declares torchvision, which would replace torch; the parity tests stub what it imports.
 $(VENV)/.test-installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps segment-anything-hq==0.3
+	$(PIP) -e '.[test]'
+	$(PIP) --no-deps segment-anything-hq==0.3
 	@touch $@ $(VENV)/.installed
 
 clean:

@@ -1,5 +1,6 @@
 """`dentasam train` and `dentasam pretrain` as a user runs them, mistakes included."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -53,14 +54,18 @@ def test_train_makes_an_adapter_for_its_base(dentasam, data: Path, base: Path, t
 
 def test_pretrain_makes_a_model(dentasam, tmp_path: Path) -> None:
     out = tmp_path / "run"
+    stage = "{steps: 2, window: 64, batch_images: 2, objects_per_image: 1, corrections: 1}"
     done = dentasam(
-        *("pretrain", "--recipe", "dentasam-tiny", *QUICK, "--cpu", "--out", out),
+        *("pretrain", "--recipe", "dentasam-tiny", "--cpu", "--out", out, "--set", f"stages=[{stage}]"),
+        *("--set", "validation.images=1", "--set", "validation.clicks=1", "--set", "workers=0"),
         *("--set", "phantoms.width=512", "--set", "phantoms.height=64", "--set", "phantoms.images=4"),
         OMP_NUM_THREADS="1",
     )
     assert done.returncode == 0, done.stderr
     model, info = load_model(out / "model.safetensors")
     assert info.kind == "vit_tiny"
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [row["kind"] for row in rows] == ["step", "step", "validation"]
     assert all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters())
 
 

@@ -14,7 +14,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dentasam.errors import CheckpointError
-from dentasam.model import checkpoint
 from dentasam.model.checkpoint import inspect_checkpoint, load_model, save_checkpoint
 from dentasam.model.key_maps import detect_kind, to_official
 from dentasam.model.registry import fetch
@@ -316,11 +315,12 @@ def test_an_interrupted_save_leaves_the_old_file(
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"old")
 
-    def breaks(_state: State, target: Path, metadata: dict[str, str]) -> None:
-        Path(target).write_bytes(b"half of it")
+    def breaks(target: Path, data: bytes) -> int:
+        with target.open("wb") as file:
+            file.write(data[: len(data) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", breaks)
+    monkeypatch.setattr(Path, "write_bytes", breaks)
     with pytest.raises(CheckpointError, match="No space left on device"):
         save_checkpoint(model, path)
     assert path.read_bytes() == b"old"

@@ -14,13 +14,14 @@ from rich.console import Console
 from dentasam.errors import OutputError, RecipeError
 from dentasam.model.adapter import AdapterCard, load_adapter
 from dentasam.model.embedding import EncoderOutput
-from dentasam.training import distributed
+from dentasam.training import distributed, loop
 from dentasam.training.loop import TrainingRun
 from dentasam.training.loop import train as run_training
 from dentasam.training.optimisation import learning_rate, precision
 from dentasam.training.progress import TensorBoard, TrainingProgress
 from dentasam.training.recipe import Optimiser
 from dentasam.training.samples import Sample
+from dentasam.training.step import StepReport
 from dentasam.training.validation import click_curve, validation_samples
 
 from .small_run import BASE, Ellipses, small_model, small_recipe, small_run
@@ -158,6 +159,24 @@ def test_scope_full_trains_every_parameter(tmp_path: Path) -> None:
     assert run.tensors.keys() == dict(small_model().named_parameters()).keys()
     running = make_run(tmp_path, "scope=full", "batch_norm=running")
     assert running.tensors.keys() == small_model().state_dict().keys()
+
+
+def test_stages_follow_each_other_with_their_own_schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = "{steps: 1, window: %d, batch_images: 1, objects_per_image: 1, corrections: %d, batch_norm: %s}"
+    stages = f"stages=[{stage % (64, 1, 'running')}, {stage % (96, 3, 'frozen')}]"
+    run = make_run(tmp_path, "scope=full", stages)
+    seen = []
+
+    def step(_: object, pixels: torch.Tensor, *arguments: Any) -> StepReport:
+        schedule = arguments[2]
+        seen.append((tuple(pixels.shape[-2:]), schedule.corrections))
+        return StepReport(1.0, [0.5] * schedule.iterations, 1)
+
+    monkeypatch.setattr(loop, "train_step", step)
+    for index in range(run.total_steps):
+        run.step(run.samples[index], 0.0)
+    assert seen == [((64, 64), 1), ((96, 96), 3)]
+    assert run.tensors.keys() == small_model().state_dict().keys()  # statistics too: a stage lets them run
 
 
 def test_patience_counts_validations_without_gain(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from dentasam.model.frame import Frame
+from dentasam.model.prompt import LOGIT_LIMIT
 from dentasam.model.sam_hq import SamHQ, build_sam_hq
 from dentasam.prompts.clicks import correction_clicks
 from dentasam.prompts.schedule import ClickSchedule
 from dentasam.training.objective import Objective, at_least_single
-from dentasam.training.step import LOGIT_LIMIT, corrected, first_prompts, train_step
+from dentasam.training.step import corrected, first_prompts, train_step
 
 FRAME = Frame(64, 96, 1.0, 4, 6, top=20, left=11)
 SCHEDULE = ClickSchedule(corrections=3, mask_only=2, random_first=0.5)

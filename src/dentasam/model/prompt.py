@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-ABSENT = -1
+# Fed-back mask logits are kept within this, as SAM trains with them.
+LOGIT_LIMIT = 32.0
 
 
 @dataclass(frozen=True)

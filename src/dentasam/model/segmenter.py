@@ -15,7 +15,8 @@ from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.frame import Frame
 from dentasam.model.lora import adapter_names, use_adapter
 from dentasam.model.mask_decoder import Output
-from dentasam.model.prompt import Prompts
+from dentasam.model.memory import keep_freed_memory
+from dentasam.model.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.sam_hq import SamHQ
 
 
@@ -32,6 +33,7 @@ class Segmenter:
     """A model, the adapters it has loaded, and where it runs. Encode an image once, then ask as often as needed."""
 
     def __init__(self, model: SamHQ, info: ModelInfo, device: torch.device | str | None = None) -> None:
+        keep_freed_memory()
         self.device = torch.device(device) if device is not None else best_device()
         self.model = model.to(self.device).eval()
         self.info = info
@@ -95,7 +97,7 @@ class Segmenter:
             torch.from_numpy(frame.points_to_frame(points)),
             torch.from_numpy(marks),
             None if corners is None else torch.from_numpy(corners),
-            None if logits is None else torch.from_numpy(np.asarray(logits, dtype=np.float32)),
+            None if logits is None else _fed_back(logits),
         ).to(self.device)
         embedding = embedding.to(self.device, self.model.mask_decoder.iou_token.weight.dtype)
         predicted = self.model.decode(embedding, prompts, multimask=multimask, output=output)
@@ -126,6 +128,10 @@ def load(
 def best_device() -> torch.device:
     """A GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _fed_back(logits: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(logits, dtype=np.float32)).clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
 
 
 def _adapter_key(name_or_dir: str | Path) -> str:

@@ -19,14 +19,12 @@ from torch import Tensor
 
 from dentasam.model.embedding import EncoderOutput, ImageEmbedding
 from dentasam.model.frame import Frame
-from dentasam.model.prompt import Prompts
+from dentasam.model.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.sam_hq import MaskPrediction, SamHQ
 from dentasam.prompts.clicks import Clicks, correction_clicks, interior_centre
 from dentasam.prompts.schedule import ClickSchedule, Step
 from dentasam.training.objective import Objective, at_least_single, hard_dice
 from dentasam.training.windows import ObjectWindows
-
-LOGIT_LIMIT = 32.0  # what SAM clamps fed-back logits to
 
 
 @dataclass(frozen=True)

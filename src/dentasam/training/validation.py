@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from dentasam.model.embedding import EncoderOutput, ImageEmbedding
-from dentasam.model.prompt import Prompts
+from dentasam.model.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.sam_hq import SamHQ
 from dentasam.prompts.clicks import correction_clicks, interior_centre
 from dentasam.training.cache import EmbeddingCache
@@ -85,7 +85,7 @@ def _curve_of(model: SamHQ, embedding: ImageEmbedding, sample: Sample, clicks: i
     perfect = torch.zeros(len(truth), dtype=torch.bool, device=model.device)
     for click in range(clicks):
         prediction = model.decode(embedding, prompts)
-        logits = prediction.logits.float().clamp(-32, 32)
+        logits = prediction.logits.float().clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
         dice = torch.where(perfect, dice, hard_dice(logits, coverage))
         curve.append(float(dice.sum()))
         if click + 1 < clicks:
