@@ -12,6 +12,7 @@ PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-
 .PHONY: demo test lint types arrows format install clean
 
 demo: $(VENV)/.installed
+	@[ '$(OUT)' != runs/demo ] || rm -rf runs/demo
 	$(BIN)/dentasam demo --out $(OUT)
 
 test: lint types arrows

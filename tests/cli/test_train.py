@@ -69,6 +69,19 @@ def test_pretrain_makes_a_model(dentasam, tmp_path: Path) -> None:
     assert all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters())
 
 
+def test_pretrain_goes_on_from_a_model(dentasam, base: Path, tmp_path: Path) -> None:
+    stage = "{steps: 1, window: 64, batch_images: 1, objects_per_image: 1, corrections: 0}"
+    done = dentasam(
+        *("pretrain", "--recipe", "dentasam-tiny", "--cpu", "--out", tmp_path / "run", "--set", f"stages=[{stage}]"),
+        *("--set", f"base={base}", "--set", "optimiser.lr=1e-12", "--set", "workers=0"),
+        *("--set", "validation.images=1", "--set", "validation.clicks=1", "--set", "optimiser.weight_decay=0"),
+    )
+    assert done.returncode == 0, done.stderr
+    before, after = load_model(base)[0], load_model(tmp_path / "run" / "model.safetensors")[0]
+    for name, parameter in before.named_parameters():
+        assert torch.allclose(parameter, after.get_parameter(name), rtol=1e-3, atol=1e-6), name
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

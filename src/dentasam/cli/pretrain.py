@@ -24,25 +24,30 @@ def pretrain(
     from dentasam.training.recipe import load_recipe
 
     resolved = load_recipe(recipe, settings or [])
-    if resolved.scope != "full" or resolved.base not in ("vit_tiny", "vit_b", "vit_l", "vit_h"):
+    if resolved.scope != "full":
         raise RecipeError(
-            f"{recipe}: pretraining needs scope full and as base vit_tiny, vit_b, vit_l or vit_h, not "
-            f"{resolved.scope} of {resolved.base}; start from the recipe dentasam-tiny"
+            f"{recipe}: pretraining needs scope full, not {resolved.scope}; start from the recipe dentasam-tiny"
         )
 
-    from typing import cast
+    from typing import cast, get_args
 
     import torch
     from accelerate import Accelerator
 
     from dentasam.cli.console import say
+    from dentasam.model.checkpoint import load_model
     from dentasam.model.sam_hq import Kind, build_sam_hq
     from dentasam.training import state
     from dentasam.training.loop import Base, train
     from dentasam.training.sources import PhantomSource
 
-    torch.manual_seed(resolved.seed)
-    network = build_sam_hq(cast(Kind, resolved.base))
+    if resolved.base in get_args(Kind):
+        torch.manual_seed(resolved.seed)
+        network = build_sam_hq(cast(Kind, resolved.base))
+        base = Base(resolved.base, f"random weights, seed {resolved.seed}", "phantoms and shapes")
+    else:
+        network, info = load_model(resolved.base)
+        base = Base(info.name, info.sha256, "phantoms and shapes")
     accelerator = Accelerator(cpu=cpu)
     result = train(
         network,
@@ -50,7 +55,7 @@ def pretrain(
         PhantomSource(resolved.phantoms, resolved.seed),
         PhantomSource(resolved.phantoms, resolved.seed, held_out=True),
         out,
-        Base(resolved.base, f"random weights, seed {resolved.seed}", "phantoms and shapes"),
+        base,
         resume=resume,
         accelerator=accelerator,
         tensorboard=tensorboard,
