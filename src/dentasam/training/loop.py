@@ -374,9 +374,11 @@ class TrainingRun:
 
     def _announce(self) -> None:
         kind = "fp32" if self.autocast is None else "bf16"
+        sizes = sorted({part.batch_images for part in self.recipe.stages or (self.recipe,)})
+        batches = " or ".join(map(str, sizes))
         self.console.print(
             f"{trainable_line(self.model)}; scope {self.recipe.scope}, {self.images} images, "
-            f"{self.total_steps} steps of {self.recipe.batch_images}, "
+            f"{self.total_steps} steps of {batches}, "
             f"{self.accelerator.num_processes} process(es) on {self.accelerator.device} in {kind}",
             highlight=False,
             soft_wrap=True,

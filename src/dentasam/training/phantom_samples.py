@@ -24,8 +24,6 @@ _KEPT = 700
 _VISIBLE = 0.5
 _LEAST_AREA = 100  # frame pixels
 _TRIES = 8
-# Crowns with fillings inside teeth would make every click ambiguous; a few teach that a click may mean the filling.
-_RESTORATIONS_KEPT = 0.15
 
 
 @dataclass(frozen=True)
@@ -72,9 +70,8 @@ class PhantomWindows(Dataset[list[Sample]]):
     def _sample(self, stage: Stage, frame: Frame, step: int, position: int) -> Sample:
         rng = np.random.default_rng([self.recipe.seed, step, position])
         phantoms = self.recipe.phantoms
-        scene = _scene(
-            int(rng.integers(phantoms.images)), bool(rng.random() < stage.shapes_share), phantoms.conditions_share
-        )
+        seed, shapes = int(rng.integers(phantoms.images)), bool(rng.random() < stage.shapes_share)
+        scene = _scene(seed, shapes, phantoms.conditions_share, phantoms.fillings_share)
         height, width = frame.size
         for _ in range(_TRIES):
             matrix = _placement(scene, height, width, stage.window is None, rng)
@@ -105,7 +102,7 @@ def _frame(stage: Stage, rng: np.random.Generator) -> Frame:
 
 
 @lru_cache(maxsize=_KEPT)
-def _scene(seed: int, shapes: bool, conditions_share: float) -> _Scene:
+def _scene(seed: int, shapes: bool, conditions_share: float, fillings_share: float) -> _Scene:
     rng = np.random.default_rng([seed, 77])
     width = int(rng.integers(880, 1100))
     if shapes:
@@ -115,7 +112,7 @@ def _scene(seed: int, shapes: bool, conditions_share: float) -> _Scene:
         phantom = generate(seed, width, 512, hard)
     parts = []
     for item in phantom.objects:
-        if item.category == "restoration" and rng.random() > _RESTORATIONS_KEPT:
+        if item.category == "restoration" and rng.random() > fillings_share:
             continue
         x, y, w, h = cv2.boundingRect(item.mask.astype(np.uint8))
         if w and h:

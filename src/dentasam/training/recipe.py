@@ -152,6 +152,7 @@ class Phantoms(Section):
     height: int = Field(512, ge=64)
     shapes_share: Share = 0.25
     conditions_share: Share = 0.2
+    fillings_share: Share = 0.15
 
 
 class Recipe(Section):
