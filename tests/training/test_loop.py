@@ -17,7 +17,7 @@ from dentasam.model.embedding import EncoderOutput
 from dentasam.training import distributed, loop
 from dentasam.training.loop import TrainingRun
 from dentasam.training.loop import train as run_training
-from dentasam.training.optimisation import learning_rate, precision
+from dentasam.training.optimisation import build_optimiser, learning_rate, precision, rate_at
 from dentasam.training.progress import TensorBoard, TrainingProgress
 from dentasam.training.recipe import Optimiser
 from dentasam.training.samples import Sample
@@ -223,6 +223,31 @@ def test_learning_rate() -> None:
     assert learning_rate(settings, 5, 14, minutes=3, limit=4) == pytest.approx(1 + math.cos(math.pi * 0.75))
     assert learning_rate(settings, 13, 14, minutes=0, limit=4) == learning_rate(settings, 13, 14)
     assert learning_rate(Optimiser(lr=2.0, warmup_steps=4, cosine=False), 13, 14) == 2.0
+
+
+def test_rate_of_stages() -> None:
+    stage = "steps: 10, window: 64, batch_images: 1, objects_per_image: 1, corrections: 0"
+    settings = ("scope=full", "optimiser.lr=2.0", "optimiser.warmup_steps=4")
+    stages = f"stages=[{{{stage}, lr_end: 1.0}}, {{{stage}}}, {{{stage}, lr_end: 0}}]"
+    recipe = small_recipe(*settings, stages)
+    rates = [rate_at(recipe, step, 30, 0.0) for step in range(30)]
+    assert rates[0] == 2.0 / 4
+    assert rates[5] == pytest.approx(1.5)
+    assert rates[10:20] == [1.0] * 10
+    assert rates[25] == pytest.approx(0.5)
+    assert rates[29] == pytest.approx(0.5 * (1 + math.cos(math.pi * 0.9)))
+    plain = small_recipe(*settings, f"stages=[{{{stage}}}, {{{stage}}}]")
+    assert rate_at(plain, 15, 20, 0.0) == learning_rate(plain.optimiser, 15, 20)
+
+
+def test_muon_of_a_recipe() -> None:
+    parameters = [torch.nn.Parameter(torch.zeros(32, 32)), torch.nn.Parameter(torch.zeros(32))]
+    optimiser = build_optimiser(parameters, Optimiser(name="muon", lr=0.5, weight_decay=0.1), torch.bfloat16)
+    assert [(group["matrices"], group["weight_decay"]) for group in optimiser.param_groups] == [
+        (True, 0.1),
+        (False, 0.0),
+    ]
+    assert {group["lr"] for group in optimiser.param_groups} == {0.5}
 
 
 def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,12 +4,11 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import NoReturn
 
 import typer
 
-from dentasam.errors import DentasamError, OutputError
+from dentasam.errors import DentasamError
 
 DONE, FAULT, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 TRACEBACK_VARIABLE = "DENTASAM_TRACEBACK"
@@ -23,23 +22,6 @@ def say(text: str) -> None:
 def complain(message: str) -> None:
     """One line on stderr; line breaks inside a message (a path may hold one) are folded."""
     print(f"dentasam: {' '.join(message.split())}", file=sys.stderr, flush=True)
-
-
-def fresh_folder(path: Path) -> Path:
-    """Makes the output folder and returns it.
-
-    Raises OutputError where results of an earlier run lie in it, or where it cannot be made.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        used = next(path.iterdir(), None)
-    except (FileExistsError, NotADirectoryError):
-        raise OutputError(f"{path} is a file; --out names a folder") from None
-    except OSError as fault:
-        raise OutputError(f"{path} cannot be written ({fault.strerror}); choose another --out") from None
-    if used is not None:
-        raise OutputError(f"{path} is in use (it holds {used.name}); choose another --out or remove it")
-    return path
 
 
 def run(command: Callable[[], object]) -> NoReturn:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dentasam.cli.console import fresh_folder, say
+from dentasam.cli.console import say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,11 +49,12 @@ def demo(
     from shutil import copyfile
     from time import monotonic
 
+    from dentasam.data.output import claim_folder
     from dentasam.evaluation.compare import compare
     from dentasam.training.state import ADAPTER
 
     started = monotonic()
-    fresh_folder(out)
+    claim_folder(out)
     say("1/5  drawing X-rays as another device would show them: a negative, flat and noisy")
     test, train = _draw(out / "phantoms")
 

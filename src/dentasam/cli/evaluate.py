@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dentasam.cli import options
+
 if TYPE_CHECKING:
     from dentasam.evaluation.result import Result
 
@@ -12,17 +14,13 @@ if TYPE_CHECKING:
 def evaluate(
     test: Annotated[Path, typer.Argument(metavar="TEST.json", help="COCO dataset with the true masks.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for metrics.json, objects.csv, report.html.")],
-    model: Annotated[
-        str, typer.Option("--model", metavar="NAME|PATH", help="Model's name or checkpoint.")
-    ] = "dentasam-tiny",
+    model: options.Model = options.BUNDLED_MODEL,
     adapter: Annotated[
         str | None, typer.Option("--adapter", metavar="NAME|DIR", help="LoRA adapter on top of the model.")
     ] = None,
     clicks: Annotated[int, typer.Option("--clicks", min=1, max=100, help="Clicks on every object.")] = 11,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N images.")] = None,
-    device: Annotated[
-        str | None, typer.Option("--device", help="cpu, cuda, cuda:1, …; the best at hand if left out.")
-    ] = None,
+    device: options.Device = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that --out holds already.")] = False,
 ) -> None:
     """Measure a model click by click: Dice and IoU after each correction click, and how good it ends."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dentasam.cli.console import complain, fresh_folder, say
+from dentasam.cli import options
+from dentasam.cli.console import complain, say
 from dentasam.errors import PromptError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from dentasam.model.embedding import ImageEmbedding
     from dentasam.model.segmenter import Segmenter
 
-BUNDLED_MODEL, BUNDLED_ADAPTER = "dentasam-tiny", "panoramic-teeth"
 # Masks at the image's resolution are held for this many objects at once: 60 MB at 2900x1250.
 OBJECTS_PER_CALL = 16
 
@@ -46,24 +46,13 @@ def predict(
             help="A file of boxes (image name → boxes, or COCO), or a box for every image; may be repeated.",
         ),
     ] = None,
-    model: Annotated[
-        str, typer.Option("--model", metavar="NAME|PATH", help="Model's name or checkpoint.")
-    ] = BUNDLED_MODEL,
-    adapter: Annotated[
-        str | None,
-        typer.Option(
-            "--adapter",
-            metavar="NAME|DIR",
-            help=f"LoRA adapter, `none` for none; {BUNDLED_ADAPTER} on the bundled model if left out.",
-        ),
-    ] = None,
+    model: options.Model = options.BUNDLED_MODEL,
+    adapter: options.Adapter = None,
     format: Annotated[
         MaskFormat,
         typer.Option("--format", help="A COCO dataset, a PNG per object, or a label image per image."),
     ] = MaskFormat.coco,
-    device: Annotated[
-        str | None, typer.Option("--device", help="cpu, cuda, cuda:1, …; the best at hand if left out.")
-    ] = None,
+    device: options.Device = None,
 ) -> None:
     """Masks for images from clicks or boxes, with overlays to look at."""
     import csv
@@ -75,6 +64,7 @@ def predict(
     from dentasam.data.formats import export_dataset
     from dentasam.data.formats.folders import write_png, writing
     from dentasam.data.image import read_image
+    from dentasam.data.output import claim_folder
     from dentasam.data.record import ImageRecord, ObjectRecord
     from dentasam.evaluation.overlays import displayable, whole_image
     from dentasam.model.segmenter import load
@@ -82,8 +72,8 @@ def predict(
     # What can be wrong with the user's words comes before the seconds that a model takes to load.
     images = list(dict.fromkeys(images))
     wanted = [_prompts_of(path, prompts, boxes or []) for path in images]
-    fresh_folder(out)
-    segmenter = load(model, adapter=_adapter(model, adapter), device=device)
+    claim_folder(out)
+    segmenter = load(model, adapter=options.chosen_adapter(model, adapter), device=device)
 
     records: list[ImageRecord] = []
     rows: list[list[object]] = [["image", "object", "category", "score", "area_px"]]
@@ -194,9 +184,3 @@ def _check_inside(image: Path, objects: "Sequence[ObjectPrompt]", height: int, w
                     f"{image}, object {number}: box {x0:g},{y0:g},{x1:g},{y1:g} lies outside the image of "
                     f"{width}x{height}"
                 )
-
-
-def _adapter(model: str, adapter: str | None) -> str | None:
-    if adapter is None:
-        return BUNDLED_ADAPTER if model == BUNDLED_MODEL else None
-    return None if adapter == "none" else adapter

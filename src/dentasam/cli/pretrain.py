@@ -5,19 +5,16 @@ from typing import Annotated
 
 import typer
 
+from dentasam.cli import options
+
 
 def pretrain(
-    recipe: Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="Bundled recipe or a YAML file.")],
+    recipe: options.Recipe,
     out: Annotated[Path, typer.Option("--out", help="Folder for the model, the recipe and the metrics.")],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; may be repeated."),
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Also log for TensorBoard, under --out.")
-    ] = False,
-    cpu: Annotated[bool, typer.Option("--cpu", help="Train on the CPU even where there is a GPU.")] = False,
+    settings: options.Settings = None,
+    resume: options.Resume = False,
+    tensorboard: options.TensorBoard = False,
+    cpu: options.Cpu = False,
 ) -> None:
     """Train a base model on synthetic panoramics and random shapes alone; no data is needed."""
     from dentasam.errors import RecipeError

@@ -5,26 +5,23 @@ from typing import Annotated
 
 import typer
 
+from dentasam.cli import options
+
 
 def train(
     training: Annotated[Path, typer.Argument(metavar="TRAIN.json", help="COCO dataset to train on.")],
     validation: Annotated[
         Path, typer.Option("--val", metavar="VAL.json", help="COCO dataset to choose the best by.")
     ],
-    recipe: Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="Bundled recipe or a YAML file.")],
+    recipe: options.Recipe,
     out: Annotated[Path, typer.Option("--out", help="Folder for the adapter, the recipe and the metrics.")],
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME|PATH", help="Base model; the recipe's if left out.")
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; may be repeated."),
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Also log for TensorBoard, under --out.")
-    ] = False,
-    cpu: Annotated[bool, typer.Option("--cpu", help="Train on the CPU even where there is a GPU.")] = False,
+    settings: options.Settings = None,
+    resume: options.Resume = False,
+    tensorboard: options.TensorBoard = False,
+    cpu: options.Cpu = False,
 ) -> None:
     """Train a LoRA adapter with iterative correction clicks."""
     from dentasam.errors import RecipeError

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from dentasam.data.dataset import Dataset
-from dentasam.data.formats.folders import claim_folder, with_images_under
+from dentasam.data.formats.folders import with_images_under
+from dentasam.data.output import claim_folder
 from dentasam.errors import DatasetError, OutputError
 
 # Images without a tag are dealt out by this one, so that they too are spread evenly.

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dentasam.data import rle
+from dentasam.data.output import made_folder
 from dentasam.errors import DentasamError, OutputError
 from dentasam.evaluation.result import ObjectResult, Result
 
@@ -39,13 +40,8 @@ def claim_folder(folder: Path, files: Iterable[str], overwrite: bool = False) ->
 
     Raises OutputError where it holds one of the files already (unless overwrite) or cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as fault:
-        raise OutputError(f"{folder}: cannot be written ({fault.strerror}); give --out another folder") from fault
-    held = [name for name in files if (folder / name).exists()]
+    present = made_folder(folder)
+    held = [name for name in files if name in present]
     if held and not overwrite:
         raise OutputError(f"{folder}: holds {held[0]} of another run; give --out another folder or pass --overwrite")
 

@@ -10,7 +10,6 @@ resumed, or shared out over processes, trains on the same samples with the same 
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import time
 from dataclasses import dataclass
@@ -21,12 +20,11 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from rich.console import Console
-from torch import Tensor, nn
+from torch import nn
 
 from dentasam.errors import RecipeError
 from dentasam.model.adapter import AdapterCard, save_adapter
 from dentasam.model.checkpoint import save_checkpoint
-from dentasam.model.embedding import EncoderOutput
 from dentasam.model.lora import (
     LoraSettings,
     add_lora,
@@ -39,10 +37,11 @@ from dentasam.model.sam_hq import SamHQ
 from dentasam.prompts.schedule import ClickSchedule
 from dentasam.training import distributed, state
 from dentasam.training.cache import EmbeddingCache
+from dentasam.training.encoding import Encoding
 from dentasam.training.objective import Objective
-from dentasam.training.optimisation import build_optimiser, learning_rate, precision
+from dentasam.training.optimisation import build_optimiser, precision, rate_at
 from dentasam.training.phantom_samples import PhantomWindows
-from dentasam.training.progress import TensorBoard, TrainingProgress
+from dentasam.training.progress import MetricsLog, TrainingProgress
 from dentasam.training.recipe import Recipe, Schedule, Stage
 from dentasam.training.samples import Sample, StepSamples, TrainingSamples, passes, step_loader
 from dentasam.training.sources import Source
@@ -129,9 +128,10 @@ class TrainingRun:
         self.parameters = trainable_parameters(model)
         kinds = {stage.batch_norm for stage in recipe.stages} or {recipe.batch_norm}
         self.tensors = state.trained_tensors(model, "running" in kinds)
-        self.optimiser = build_optimiser(self.parameters, recipe.optimiser)
         self.autocast = precision(recipe, accelerator.device)
+        self.optimiser = build_optimiser(self.parameters, recipe.optimiser, self.autocast)
         self.cache = self._open_cache()
+        self.encoding = Encoding(model, recipe.encoder_frozen, self.cache, self.autocast)
         self.total_steps = recipe.total_steps(len(source))
         place = accelerator.process_index, accelerator.num_processes
         self.samples: StepSamples = (
@@ -148,9 +148,8 @@ class TrainingRun:
         if resume:
             self.done = state.load_state(self.out, self.tensors, self.optimiser, self.base.sha256)
         distributed.same_start(self.accelerator, list(self.tensors.values()))
-        log = self.out / state.METRICS
         if self.main:
-            state.cut_metrics(log, self.done.step)
+            state.cut_metrics(self.out / state.METRICS, self.done.step)
             self._announce()
         minutes = self.recipe.budget.minutes
         silent = Console(quiet=True)
@@ -160,24 +159,14 @@ class TrainingRun:
             shown = stack.enter_context(
                 TrainingProgress(self.total_steps, self.done.step, minutes, self.console if self.main else silent)
             )
-            file = stack.enter_context(log.open("a", encoding="utf-8", buffering=1)) if self.main else None
-            board = None
-            if tensorboard and self.main:
-                board = TensorBoard(self.out / "tensorboard", self.done.step + 1)
-                stack.callback(board.close)
-
-            def note(row: dict[str, Any]) -> None:
-                if file is not None:
-                    file.write(json.dumps(row) + "\n")
-                if board is not None:
-                    board.write(row)
-
+            log = stack.enter_context(MetricsLog(self.out, self.done.step, tensorboard)) if self.main else None
             if self._out_of_patience() or self.done.step >= self.total_steps:
                 return self._result("patience" if self._out_of_patience() else "steps")
             for samples in step_loader(self.samples, self.done.step):
                 row = self.step(samples, before + time.monotonic() - started)
                 self.done.seconds = before + time.monotonic() - started
-                note(row)
+                if log is not None:
+                    log.write(row)
                 shown.step(
                     self.done.step,
                     (self.recipe.stage_at(self.done.step - 1) or self.recipe).batch_images,
@@ -189,7 +178,9 @@ class TrainingRun:
                 timed_out = minutes is not None and row["minutes"] >= minutes
                 last = timed_out or self.done.step == self.total_steps
                 if self.validation is not None and (last or self._due(self.recipe.validation.every_steps)):
-                    note(self.validate(shown))
+                    row = self.validate(shown)
+                    if log is not None:
+                        log.write(row)
                     self.done.seconds = before + time.monotonic() - started
                 stopping = last or self._out_of_patience()
                 if stopping or self._due(self.recipe.checkpoint_every):
@@ -219,7 +210,7 @@ class TrainingRun:
             distributed.scale_gradients(self.parameters, objects / count if objects else 1.0)
             report = train_step(
                 self.model,
-                self._encoder_input(group),
+                self.encoding.of_group(group),
                 group[0].frame,
                 [sample.masks.to(self.accelerator.device) for sample in group],
                 schedule,
@@ -243,7 +234,7 @@ class TrainingRun:
             )
         distributed.average_gradients(self.accelerator, self.parameters, objects)
         minutes = elapsed / 60
-        rate = learning_rate(recipe.optimiser, step, self.total_steps, minutes, recipe.budget.minutes)
+        rate = rate_at(recipe, step, self.total_steps, minutes)
         norm = math.nan
         if all_objects:
             for parameters in self.optimiser.param_groups:
@@ -273,7 +264,7 @@ class TrainingRun:
         samples = validation_samples(
             self.validation, self.recipe, self.cache, self.accelerator.process_index, processes
         )
-        own = click_curve(self.model, samples, settings.clicks, self._encoded, self.autocast)
+        own = click_curve(self.model, samples, settings.clicks, self.encoding.output, self.autocast)
         *summed, objects = distributed.total(self.accelerator, [*own.summed.tolist(), own.objects])
         curve = Curve(np.array(summed), int(objects))
         gained = curve.score > self.done.best_score
@@ -321,38 +312,6 @@ class TrainingRun:
             scores,
         )
         save_adapter(self.model, self.out / state.ADAPTER, card)
-
-    def _encoder_input(self, group: list[Sample]) -> Tensor | EncoderOutput:
-        """Pixels of the group, or what the encoder gives for them where it is frozen."""
-        if self.recipe.encoder_frozen:
-            outputs = [self._encoded(sample) for sample in group]
-            return EncoderOutput(
-                torch.cat([output.features for output in outputs]),
-                torch.cat([output.intermediate for output in outputs]),
-            )
-        return torch.cat([sample.pixels for sample in group if sample.pixels is not None]).to(self.model.device)
-
-    @torch.no_grad()
-    def _encoded(self, sample: Sample) -> EncoderOutput:
-        """The encoder's output for one sample, through the cache where there is one."""
-        output = sample.output
-        if output is None and self.cache is not None and sample.cache_key is not None:
-            output = self.cache.load(sample.cache_key)  # stored since the sample was loaded
-        if output is None:
-            assert sample.pixels is not None
-            with torch.autocast(
-                self.model.device.type,
-                dtype=self.autocast or torch.bfloat16,
-                enabled=self.autocast is not None,
-            ):
-                output = self.model.encoder_output(sample.pixels.to(self.model.device), sample.frame)
-            if self.cache is None or sample.cache_key is None:
-                return output
-            output = self.cache.store(sample.cache_key, output)
-        return EncoderOutput(
-            output.features.to(self.model.device, torch.float32),
-            output.intermediate.to(self.model.device, torch.float32),
-        )
 
     def _clip(self) -> float:
         limit = self.recipe.optimiser.clip_norm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import deque
 from pathlib import Path
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from dentasam.errors import OutputError
+from dentasam.training.state import METRICS
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -79,6 +81,29 @@ class TrainingProgress:
     def say(self, text: str) -> None:
         """Print a line above the bar."""
         self._console.print(text, highlight=False, soft_wrap=True)
+
+
+class MetricsLog:
+    """The run's rows as lines of metrics.jsonl, and for TensorBoard where it is wanted. To be used in a `with`."""
+
+    def __init__(self, out: Path, first_step: int, tensorboard: bool) -> None:
+        """Raises OutputError where TensorBoard is wanted and not installed."""
+        self._board = TensorBoard(out / "tensorboard", first_step + 1) if tensorboard else None
+        self._file = (out / METRICS).open("a", encoding="utf-8", buffering=1)
+
+    def __enter__(self) -> MetricsLog:
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Add one row, at once."""
+        self._file.write(json.dumps(row) + "\n")
+        if self._board is not None:
+            self._board.write(row)
 
 
 class TensorBoard:

@@ -64,7 +64,11 @@ class Crop(Section):
 
 
 class Stage(Section):
-    """Part of a run on phantoms: steps on one kind of window with one click schedule."""
+    """Part of a run on phantoms: steps on one kind of window with one click schedule.
+
+    Where stages name `lr_end`, the rate goes there by a half cosine from where the stage before ended, in place of
+    one cosine over all steps: a step on whole images takes many times as long as one on windows.
+    """
 
     steps: int = Field(ge=1)
     window: int | None = Field(None, ge=64, le=1024, multiple_of=16)
@@ -75,10 +79,11 @@ class Stage(Section):
     mask_only: int = Field(0, ge=0)
     random_first: Share = 0.0
     batch_norm: Literal["frozen", "running"] = "running"
+    lr_end: float | None = Field(None, ge=0)
 
 
 class Optimiser(Section):
-    name: Literal["adamw", "sgd"] = "adamw"
+    name: Literal["adamw", "muon", "sgd"] = "adamw"
     lr: float = Field(1e-4, gt=0)
     weight_decay: float = Field(0.01, ge=0)
     warmup_steps: int = Field(100, ge=0)

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dentasam.data.output import made_folder
 from dentasam.errors import OutputError, RecipeError
 from dentasam.training.recipe import Recipe, load_recipe, write_recipe
 
@@ -53,13 +54,7 @@ def open_folder(out: Path, recipe: Recipe, resume: bool) -> None:
 
     Raises OutputError for a folder in use, RecipeError where the recipe of the run in it is another one.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        used = sorted(path.name for path in out.iterdir())
-    except (FileExistsError, NotADirectoryError):
-        raise OutputError(f"{out} is a file; --out names a folder") from None
-    except OSError as fault:
-        raise OutputError(f"{out} cannot be written ({fault.strerror}); choose another --out") from None
+    used = made_folder(out)
     if used and not resume:
         raise OutputError(f"{out} is in use (it holds {used[0]}); add --resume to go on, or choose another --out")
     if used and RECIPE not in used:

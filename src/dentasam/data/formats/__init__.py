@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from dentasam.data.dataset import Dataset
-from dentasam.data.formats.folders import claim_folder
+from dentasam.data.output import claim_folder
 from dentasam.errors import DatasetError
 
 FORMATS = ("coco", "png", "labels")

@@ -22,20 +22,6 @@ DATASET_NAME = "dataset.json"
 TAGS_NAME = "tags.json"
 
 
-def claim_folder(out: Path) -> Path:
-    """Makes the folder where it is missing. Raises OutputError where it holds anything or cannot be made."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        held = next(out.iterdir(), None)
-    except (FileExistsError, NotADirectoryError):
-        raise OutputError(f"{out} is a file; name a folder") from None
-    except OSError as fault:
-        raise OutputError(f"{out} cannot be written ({fault.strerror}); choose another folder") from None
-    if held is not None:
-        raise OutputError(f"{out} is in use (it holds {held.name}); choose another folder or remove it")
-    return out
-
-
 def with_images_under(dataset: Dataset, out: Path) -> Dataset:
     """Copies the images byte for byte to `out/images` and returns the dataset with its paths there."""
     placed: list[ImageRecord] = []
