@@ -10,7 +10,7 @@ from dentasam.model.sam_hq import SamHQ, build_sam_hq
 from dentasam.prompts.clicks import correction_clicks
 from dentasam.prompts.schedule import ClickSchedule
 from dentasam.training.objective import Objective, at_least_single
-from dentasam.training.step import corrected, first_prompts, train_step
+from dentasam.training.step import corrected, first_prompts, loose_boxes, train_step
 
 FRAME = Frame(64, 96, 1.0, 4, 6, top=20, left=11)
 SCHEDULE = ClickSchedule(corrections=3, mask_only=2, random_first=0.5)
@@ -107,3 +107,54 @@ def test_an_object_thinner_than_a_logit_is_still_clicked() -> None:
     prompts = first_prompts(coverage, None, FRAME, ClickSchedule(), np.random.default_rng(0))
     expected = FRAME.logit_points_to_frame(np.array([7.0, 5.0]))
     assert prompts.points[0, 0].tolist() == expected.tolist()
+
+
+def test_loose_boxes_are_off_by_a_tenth_at_most() -> None:
+    masks = np.zeros((2, 64, 64), bool)
+    masks[0, 10:30, 20:25] = True
+    masks[1, 40, 41] = True
+    rng = np.random.default_rng(0)
+    boxes = np.stack([loose_boxes(masks, rng) for _ in range(200)])  # (200, 2, 2, 2)
+    tight = np.array([[[19.5, 9.5], [24.5, 29.5]], [[40.5, 39.5], [41.5, 40.5]]])
+    off = np.abs(boxes - tight).max(axis=0)
+    assert (off <= np.array([[[0.5, 2.0]] * 2, [[0.1, 0.1]] * 2]) + 1e-5).all()
+    assert (off > np.array([[[0.45, 1.8]] * 2, [[0.09, 0.09]] * 2])).all()
+
+
+def test_a_box_comes_first_in_its_share_of_the_steps() -> None:
+    coverage = torch.zeros(2, *FRAME.logits)
+    coverage[0, 4:9, 3:8] = 1
+    coverage[1, 10:14, 10:13] = 1
+    rng = np.random.default_rng(0)
+    drawn = [first_prompts(coverage, None, FRAME, ClickSchedule(box_first=0.5), rng) for _ in range(100)]
+    boxed = [prompts for prompts in drawn if prompts.boxes is not None]
+    assert 30 < len(boxed) < 70
+    for prompts in boxed:
+        assert prompts.labels.tolist() == [[-1], [-1]]
+        assert len(prompts.groups()) == 1
+        inside = (prompts.points[:, 0] > prompts.boxes[:, :2]) & (prompts.points[:, 0] < prompts.boxes[:, 2:])
+        assert inside.all()
+    assert first_prompts(coverage, None, FRAME, ClickSchedule(), rng).boxes is None
+
+
+def test_after_a_box_every_object_gets_a_click() -> None:
+    """An object that needs no correction would otherwise stay without a click, and be of another form."""
+    coverage = torch.zeros(2, *FRAME.logits)
+    coverage[:, 4:9, 3:8] = 1
+    prompts = first_prompts(coverage, None, FRAME, ClickSchedule(box_first=1), np.random.default_rng(0))
+    predicted = coverage > 0.5
+    predicted[0] = False
+    clicks = correction_clicks(predicted.numpy(), (coverage > 0.5).numpy())
+    after = corrected(prompts, clicks, torch.zeros(2, *FRAME.logits), FRAME)
+    assert clicks.found.tolist() == [True, False]
+    assert after.labels.tolist() == [[-1, 1], [-1, 1]]
+    assert len(after.groups()) == 1
+
+
+def test_boxes_train_the_tokens_of_their_corners(model: SamHQ) -> None:
+    pixels, masks = batch()
+    model.zero_grad()
+    schedule = ClickSchedule(corrections=1, mask_only=0, box_first=1)
+    train_step(model, pixels, FRAME, masks, schedule, Objective(), np.random.default_rng(0))
+    corners = [role.weight.grad for role in model.prompt_encoder.point_embeddings[2:]]
+    assert all(grad is not None and grad.abs().sum() > 0 for grad in corners)

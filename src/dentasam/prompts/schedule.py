@@ -20,12 +20,14 @@ class ClickSchedule:
 
     random_clicks: draw training clicks at random inside the wrong region, else at its interior centre.
     random_first: share of objects whose first click is drawn at random inside the object instead of its centre.
+    box_first: share of training steps in which the first prompt is a box, loosely drawn, in place of a click.
     """
 
     corrections: int = 8
     mask_only: int = 2
     random_clicks: bool = True
     random_first: float = 0.0
+    box_first: float = 0.0
 
     def __post_init__(self) -> None:
         if self.corrections < 0 or self.mask_only < 0:

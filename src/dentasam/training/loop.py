@@ -356,4 +356,6 @@ class TrainingRun:
 def click_schedule(settings: Schedule | Stage) -> ClickSchedule:
     """The schedule that a recipe or a stage asks for."""
     random_clicks = settings.random_clicks if isinstance(settings, Schedule) else True
-    return ClickSchedule(settings.corrections, settings.mask_only, random_clicks, settings.random_first)
+    return ClickSchedule(
+        settings.corrections, settings.mask_only, random_clicks, settings.random_first, settings.box_first
+    )

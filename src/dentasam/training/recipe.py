@@ -46,6 +46,7 @@ class Schedule(Section):
     mask_only: int = Field(2, ge=0)
     random_clicks: bool = True
     random_first: Share = 0.0
+    box_first: Share = 0.0
 
     @model_validator(mode="after")
     def _adds_up(self) -> Schedule:
@@ -78,6 +79,7 @@ class Stage(Section):
     corrections: int = Field(ge=0)
     mask_only: int = Field(0, ge=0)
     random_first: Share = 0.0
+    box_first: Share = 0.0
     batch_norm: Literal["frozen", "running"] = "running"
     lr_end: float | None = Field(None, ge=0)
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from dentasam.model.embedding import EncoderOutput, ImageEmbedding
-from dentasam.model.frame import Frame
+from dentasam.model.frame import LOGIT_STRIDE, Frame
 from dentasam.model.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.sam_hq import MaskPrediction, SamHQ
 from dentasam.prompts.clicks import Clicks, correction_clicks, interior_centre
@@ -133,7 +134,10 @@ def _click_through(
 def first_prompts(
     coverage: Tensor, image: Tensor | None, frame: Frame, schedule: ClickSchedule, rng: np.random.Generator
 ) -> Prompts:
-    """The first click of each object: its interior centre, or a random pixel inside for a share of the objects."""
+    """The first click of each object: its interior centre, or a random pixel inside for a share of the objects.
+
+    In a share of the steps every object has a box instead, and its click is there without a label.
+    """
     truth = (coverage > 0.5).cpu().numpy()
     empty = np.flatnonzero(~truth.any(axis=(1, 2)))
     if len(empty):  # an object thinner than a logit: its best covered logit
@@ -146,19 +150,38 @@ def first_prompts(
         points[index] = columns[pick], rows[pick]
     placed = torch.from_numpy(frame.logit_points_to_frame(points))[:, None].to(coverage.device)
     labels = torch.ones(len(points), 1, dtype=torch.long, device=coverage.device)
+    if schedule.box_first and rng.random() < schedule.box_first:
+        boxes = frame.logit_points_to_frame(loose_boxes(truth, rng)).reshape(-1, 4)
+        return Prompts(placed, labels - 2, torch.from_numpy(boxes).to(coverage.device), image=image)
     return Prompts(placed, labels, image=image)
+
+
+def loose_boxes(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Boxes (P, 2, 2), two corners x, y, around masks (P, h, w) bool, as a hand draws them.
+
+    Each side is off by up to a tenth of the box's length across it, at most 20 frame pixels, as SAM trains with.
+    """
+    boxes = np.empty((len(masks), 2, 2), np.float32)
+    for index, mask in enumerate(masks):
+        x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+        size = np.array([width, height], np.float32)
+        slack = np.minimum(size / 10, 20 / LOGIT_STRIDE)
+        corners = np.array([[x, y], [x + width, y + height]], np.float32) - 0.5  # outer edges, in pixel centres
+        boxes[index] = corners + rng.uniform(-1, 1, (2, 2)) * slack
+    return boxes
 
 
 def corrected(prompts: Prompts, clicks: Clicks, logits: Tensor, frame: Frame) -> Prompts:
     """The prompts with each object's next click, given in logit pixels, and the mask logits it corrects.
 
-    An object that needs no click has its last one repeated, so that all objects keep the same number.
+    An object that needs no click has its last one repeated, so that all objects keep the same number; where a box
+    came first, that is the interior centre.
     """
     found = torch.from_numpy(clicks.found).to(logits.device)
     points = torch.from_numpy(frame.logit_points_to_frame(clicks.points)).to(logits.device)
     labels = torch.from_numpy(clicks.labels).to(logits.device)
     return prompts.with_clicks(
         torch.where(found[:, None], points, prompts.points[:, -1]),
-        torch.where(found, labels, prompts.labels[:, -1]),
+        torch.where(found, labels, torch.where(prompts.labels[:, -1] < 0, 1, prompts.labels[:, -1])),
         logits,
     )
