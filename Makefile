@@ -1,5 +1,5 @@
 # make demo   install, then a tour on synthetic X-rays: click curve, a short training, click curve again, a report
-# make test   install with the test extra, then linters, types, import arrows and all tests
+# make test   install with the test extra, then linters, types, import arrows, the page's checks and all tests
 # Both make their own .venv on the first call and again when pyproject.toml changes.
 
 PYTHON ?= python3
@@ -9,18 +9,18 @@ OUT    ?= runs/demo
 # Compiling every module of torch and transformers takes longer than fetching them; Python compiles what it imports.
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
-.PHONY: demo test lint types arrows format install clean
+.PHONY: demo test lint types arrows page system format install clean
 
 demo: $(VENV)/.installed
 	@[ '$(OUT)' != runs/demo ] || rm -rf runs/demo
 	$(BIN)/dentasam demo --out $(OUT)
 
-test: lint types arrows
+test: lint types arrows page system
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.test-installed
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks hatch_build.py
+	$(BIN)/ruff format --check src tests benchmarks hatch_build.py
 
 types: $(VENV)/.test-installed
 	$(BIN)/mypy
@@ -28,9 +28,22 @@ types: $(VENV)/.test-installed
 arrows: $(VENV)/.test-installed
 	$(BIN)/lint-imports
 
+# The labelling page: its types, its unit tests, and the build that the browser tests drive.
+page: web/node_modules/.package-lock.json
+	cd web && npm run --silent check && npm run --silent test && npm run --silent build
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	@command -v npm >/dev/null || { echo 'the page needs Node 20.19 or newer: install it (Debian: nodejs, npm)' >&2; exit 2; }
+	cd web && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+# A Chromium and a PostgreSQL server, from Debian's packages where they are missing.
+system: $(VENV)/.test-installed
+	@$(BIN)/python tests/provide.py
+
 format: $(VENV)/.test-installed
-	$(BIN)/ruff check --fix src tests benchmarks
-	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks hatch_build.py
+	$(BIN)/ruff format src tests benchmarks hatch_build.py
 
 install: $(VENV)/.test-installed
 
@@ -51,4 +64,4 @@ $(VENV)/.test-installed: pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist build web/node_modules src/dentasam/labelling/page .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

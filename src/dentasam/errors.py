@@ -31,3 +31,7 @@ class PromptError(DentasamError):
 
 class OutputError(DentasamError):
     """An output folder is in use or cannot be written."""
+
+
+class WorkspaceError(DentasamError):
+    """A labelling workspace cannot be opened, or is in use."""

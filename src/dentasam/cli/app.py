@@ -27,6 +27,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "evaluate"),
     "compare": ("compare", "compare"),
     "predict": ("predict", "predict"),
+    "label": ("label", "label"),
 }
 
 

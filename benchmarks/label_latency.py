@@ -1,0 +1,158 @@
+"""How long the server takes from a click to the mask, on a full-size image, at rest and while it encodes others.
+
+    python benchmarks/label_latency.py [--images DIR] [--clicks 40] [--objects 32] [--json FILE]
+
+Without --images it takes ../shared/data/abdi beside the checkout where there is one, else a phantom of 3100 x 1300.
+HTTP and the browser are not in these times. The last rows are `Segmenter.predict`, whose adapter is not merged and
+which upscales every object over the whole image: the ratios say what the server's own way is worth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from dentasam.data.image import read_image
+from dentasam.labelling.embeddings import EmbeddingStore
+from dentasam.labelling.inference import Inference, PredictRequest
+from dentasam.labelling.uncertainty import LEFT, RIGHT
+from dentasam.model.segmenter import Segmenter, load
+
+BESIDE = Path(__file__).parent.parent.parent / "shared" / "data" / "abdi"
+
+
+def spread(action: Callable[[int], object], times: int) -> tuple[float, float]:
+    """Milliseconds of p50 and p95, after one run to warm up."""
+    action(0)
+    taken = []
+    for turn in range(times):
+        started = time.perf_counter()
+        action(turn)
+        taken.append(1000 * (time.perf_counter() - started))
+    return float(np.percentile(taken, 50)), float(np.percentile(taken, 95))
+
+
+def images_in(folder: Path | None, scratch: Path) -> list[Path]:
+    """Two images or more; the first is clicked on, the others are what the encoder is busy with."""
+    folder = folder or (BESIDE if BESIDE.is_dir() else None)
+    if folder is not None:
+        return sorted(folder.glob("*.jpg")) + sorted(folder.glob("*.png"))
+    from dentasam.data.phantom import generate
+
+    first = scratch / "0.png"
+    Image.fromarray(generate(1, width=3100, height=1300).image).save(first)
+    pixels = read_image(first)
+    for index in range(1, 12):
+        Image.fromarray(np.roll(pixels, 7 * index, axis=1)).save(scratch / f"{index}.png")
+    return sorted(scratch.glob("*.png"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=Path)
+    parser.add_argument("--clicks", type=int, default=40)
+    parser.add_argument("--objects", type=int, default=32)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    rows: list[tuple[str, float, float]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        paths = images_in(arguments.images, Path(folder))
+        pixels = read_image(paths[0])
+        height, width = pixels.shape
+        places = [(float(x) * width, height * 0.5) for x in np.linspace(LEFT, RIGHT, max(arguments.objects, 2))]
+
+        def loader() -> Segmenter:
+            return load("dentasam-tiny", adapter="panoramic-teeth")
+
+        store = EmbeddingStore(Path(folder) / "embeddings")
+        alone = Inference(loader, store, {1: paths[0]})
+        alone.start()
+        alone.wait_for_model()
+        first = alone.predict(1, [PredictRequest("a", [(*places[0], 1)])])
+
+        def click(inference: Inference) -> Callable[[int], object]:
+            def run(turn: int) -> object:
+                return inference.predict(1, [PredictRequest("a", [(*places[turn % len(places)], 1)])])
+
+            return run
+
+        def correct(turn: int) -> object:
+            clicks = [(*places[turn % len(places)], 1), (*places[(turn + 1) % len(places)], 0)]
+            return alone.predict(1, [PredictRequest("a", clicks, previous=first.objects[0].mask)])
+
+        def everything(turn: int) -> object:
+            return alone.predict(1, [PredictRequest(str(i), [(*at, 1)]) for i, at in enumerate(places)])
+
+        rows.append(("first click, image not encoded", 1000 * first.seconds.encode, 1000 * first.seconds.encode))
+        rows.append(("click → mask", *spread(click(alone), arguments.clicks)))
+        rows.append(("correction of a mask the server has not made", *spread(correct, arguments.clicks)))
+        rows.append((f"{len(places)} objects in one request", *spread(everything, 5)))
+        alone.stop()
+
+        busy = Inference(loader, store, {index + 1: path for index, path in enumerate(paths)})
+        busy.start()
+        busy.predict(1, [PredictRequest("a", [(*places[0], 1)])])
+        rows.append(("click → mask, while others are encoded", *spread(click(busy), arguments.clicks)))
+        still = busy.progress()
+        busy.stop()
+
+        segmenter = loader()
+        started = time.perf_counter()
+        embedding = segmenter.encode(pixels)
+        encode = 1000 * (time.perf_counter() - started)
+        rows.append(("one encode, adapter not merged", encode, encode))
+        at = np.array(places, np.float32)[:, None]
+
+        def plain(count: int) -> Callable[[int], object]:
+            def run(turn: int) -> object:
+                chosen = at[turn % len(at)][None] if count == 1 else at[:count]
+                return segmenter.predict(embedding, chosen, np.ones((len(chosen), 1), np.int64))
+
+            return run
+
+        rows.append(("Segmenter.predict, adapter not merged", *spread(plain(1), arguments.clicks)))
+        rows.append((f"Segmenter.predict, {len(places)} objects", *spread(plain(len(places)), 3)))
+
+    times = {name: p50 for name, p50, _ in rows}
+    ratios = {
+        "click_vs_segmenter": times["Segmenter.predict, adapter not merged"] / times["click → mask"],
+        "objects_vs_segmenter": times[f"Segmenter.predict, {len(places)} objects"]
+        / times[f"{len(places)} objects in one request"],
+        "idle_vs_encoding": times["click → mask"] / times["click → mask, while others are encoded"],
+    }
+    work = f"{paths[0].name}, {width} x {height}, dentasam-tiny + panoramic-teeth, {torch.get_num_threads()} threads"
+    table = Table(title=f"From a request to its masks, ms ({work})")
+    for heading in ("", "p50", "p95"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, p50, p95 in rows:
+        table.add_row(name, f"{p50:.0f}", f"{p95:.0f}")
+    console = Console()
+    console.print(table)
+    for name, value in ratios.items():
+        console.print(f"{name}  x{value:.2f}")
+    load_average = f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    console.print(f"{load_average}; the encoder was at {still.encoded} of {still.total} after the clicks")
+    if arguments.json is not None:
+        found = {
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores, {load_average}",
+            "work": work,
+            "rows": [{"name": name, "p50_ms": p50, "p95_ms": p95} for name, p50, p95 in rows],
+            "ratios": ratios,
+        }
+        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""`dentasam label`: the labelling tool in the browser, and what was labelled as files."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dentasam.cli import options
+from dentasam.cli.console import complain, say
+from dentasam.errors import OutputError, WorkspaceError
+
+if TYPE_CHECKING:
+    from dentasam.model.segmenter import Segmenter
+
+# The browser keeps what could not be sent yet by address and port, so the port stays the same from day to day.
+PORT = 8765
+
+
+class Export(StrEnum):
+    """What `--export` writes."""
+
+    coco = "coco"
+    png = "png"
+    log = "log"
+
+
+def label(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="DIR|TRAIN.json", help="Folder of images (DICOM too), or a COCO file."),
+    ],
+    model: options.Model = options.BUNDLED_MODEL,
+    adapter: options.Adapter = None,
+    device: options.Device = None,
+    host: Annotated[
+        str,
+        typer.Option("--host", help="Address to listen on; where other machines reach it, annotators must sign in."),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = PORT,
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", metavar="HOST", help="Another name of this server, as a proxy's; may be repeated."),
+    ] = None,
+    workspace: Annotated[
+        Path | None,
+        typer.Option(
+            "--workspace",
+            metavar="FOLDER",
+            help="Where the work is kept; DIR/.dentasam or TRAIN.dentasam if left out.",
+        ),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database",
+            metavar="URL",
+            envvar="DENTASAM_DATABASE",
+            help="postgresql://… or sqlite:///…; a file in the workspace if left out.",
+        ),
+    ] = None,
+    annotator: Annotated[
+        str | None,
+        typer.Option("--annotator", metavar="NAME", help="Whose work it is where nobody signs in; else your login."),
+    ] = None,
+    add_annotator: Annotated[
+        str | None,
+        typer.Option(
+            "--add-annotator",
+            metavar="NAME",
+            help="Add an annotator, or give one a new password (asked for, or from stdin), and end.",
+        ),
+    ] = None,
+    idle: Annotated[
+        float, typer.Option("--idle", metavar="SECONDS", min=1, help="A longer pause does not count as active time.")
+    ] = 30.0,
+    open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = False,
+    export: Annotated[
+        Export | None,
+        typer.Option("--export", help="Write the labels (coco, png) or the correction log (log) to --out, and end."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="PATH", help="File for --export: .json, .zip or .ndjson.")
+    ] = None,
+    timing: Annotated[
+        Path | None, typer.Option("--timing", metavar="CSV", help="Write active times to a table, and end.")
+    ] = None,
+) -> None:
+    """Label images in the browser: the model proposes, the brush corrects, nothing is lost."""
+    _check_one_task(export, out, timing, add_annotator)
+    if add_annotator is not None:
+        _add_annotator(source, workspace, add_annotator)
+    elif export is not None or timing is not None:
+        from dentasam.labelling.offline import write_export
+
+        kind, target = ("timing", timing) if timing is not None else (str(export), out)
+        assert target is not None
+        say(write_export(source, kind, target, folder=workspace, database=database))
+    else:
+        from dentasam.labelling.server import Settings, run
+
+        settings = Settings(
+            host=host,
+            port=port,
+            names=tuple(name or ()),
+            folder=workspace,
+            database=database,
+            annotator=annotator,
+            idle_seconds=idle,
+            open_browser=open_browser,
+        )
+
+        def segmenter() -> "Segmenter":
+            from dentasam.model.segmenter import load
+
+            return load(model, adapter=options.chosen_adapter(model, adapter), device=device)
+
+        run(source, segmenter, settings, announce=say, complain=complain)
+
+
+def _check_one_task(export: Export | None, out: Path | None, timing: Path | None, add_annotator: str | None) -> None:
+    if sum(task is not None for task in (export, timing, add_annotator)) > 1:
+        raise OutputError("--export, --timing and --add-annotator are one task each; give them one at a time")
+    if export is not None and out is None:
+        raise OutputError(f"--export {export} writes a file; name it with --out PATH")
+    if export is None and out is not None:
+        raise OutputError("--out is the file for --export; give --export coco, png or log as well")
+
+
+def _add_annotator(source: Path, folder: Path | None, name: str) -> None:
+    from dentasam.labelling.annotators import Annotators, check_name
+    from dentasam.labelling.workspace import Workspace
+
+    check_name(name)
+    with Workspace.open(source, folder) as opened:
+        new = Annotators.of(opened.root).add(name, _password(name))
+    say(f"{name} {'can sign in now' if new else 'has a new password'}")
+
+
+def _password(name: str) -> str:
+    """From the prompt, twice and unseen; from the first line of stdin where that is no terminal."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    from getpass import getpass
+
+    password = getpass(f"Password for {name}: ")
+    if getpass("Once more: ") != password:
+        raise WorkspaceError("the two passwords differ; nothing was changed")
+    return password

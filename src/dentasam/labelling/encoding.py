@@ -1,0 +1,341 @@
+"""The threads that encode the worklist, and the embeddings they leave: on disk, and in memory for open cases.
+
+One thread takes the case somebody waits for, then the opened one; the other the cases that follow it, then the
+rest, on one core less and with a low claim on the processor. Neither shares a lock with those who ask the model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from dentasam.data.image import read_image
+from dentasam.errors import CheckpointError, DentasamError, ImageError
+from dentasam.labelling.embeddings import EmbeddingStore
+from dentasam.labelling.serving import ModelIdentity, ServedModel
+from dentasam.labelling.uncertainty import uncertainty
+from dentasam.model.embedding import ImageEmbedding
+from dentasam.model.registry import NAMES
+from dentasam.model.segmenter import Segmenter, load
+
+# Embeddings in float32: 5.4 MB each for a panoramic and the smallest model.
+HELD_EMBEDDINGS = 8
+BACKGROUND_NICE = 10
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """current: name of the image that is being encoded. failed: one line for each case that cannot be."""
+
+    encoded: int
+    total: int
+    current: str | None = None
+    failed: Mapping[int, str] = field(default_factory=dict)
+
+
+class Encoder:
+    """The model in use and the embeddings of the worklist by it. Every method may be called from any thread."""
+
+    def __init__(
+        self,
+        segmenter_loader: Callable[[], Segmenter],
+        store: EmbeddingStore,
+        images: Mapping[int, Path],
+        on_encoded: Callable[[int, float], None],
+    ) -> None:
+        self._load = segmenter_loader
+        self._store = store
+        self._images = dict(images)
+        self._on_encoded = on_encoded
+        self.threads = torch.get_num_threads()
+        # Guards all below it; told at every change that somebody may wait for.
+        self._changed = threading.Condition()
+        self._served: ServedModel | None = None
+        self._fault: DentasamError | None = None
+        self._stopping = False
+        self._requested: list[int] = []
+        self._opened: list[int] = []
+        self._encoded: set[int] = set()
+        self._told: set[int] = set()
+        self._failed: dict[int, str] = {}
+        self._encoding: list[int] = []
+        self._embeddings: OrderedDict[tuple[str, int], ImageEmbedding] = OrderedDict()
+        self._encoders = [
+            threading.Thread(target=self._encode_now, name="encoder", daemon=True),
+            threading.Thread(target=self._encode_ahead, name="encoder ahead", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Begin to load the model and to encode; returns at once."""
+        for encoder in self._encoders:
+            encoder.start()
+
+    def stop(self, timeout: float = 30.0) -> None:
+        """End the encoders after what is in progress; who waits for an embedding gets a DentasamError."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        end = time.monotonic() + timeout
+        for encoder in self._encoders:
+            if encoder.is_alive():
+                encoder.join(max(0.0, end - time.monotonic()))
+
+    @property
+    def model(self) -> ModelIdentity:
+        """The model in use; an identity without a name until it is loaded."""
+        served = self._served
+        return ModelIdentity() if served is None else served.identity
+
+    def wait_for_model(self, timeout: float | None = None) -> ModelIdentity:
+        """Wait until the model is loaded. Raises DentasamError where it cannot be, TimeoutError in time."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._served or self._fault or self._stopping, timeout):
+                raise TimeoutError("the model is still being loaded")
+            return self._model_at_hand().identity
+
+    def use_adapter(self, name_or_dir: str | Path | None) -> ModelIdentity:
+        """Serve another adapter on the same base, or the base alone. Raises AdapterError, and then changes nothing.
+
+        All cases are encoded again, opened ones first: every scope reaches the encoder or the HQ features.
+        """
+        self.wait_for_model()
+        assert self._served is not None
+        info, device = self._served.segmenter.info, self._served.segmenter.device
+        served = ServedModel(load(info.name if info.name in NAMES else info.path, name_or_dir, device))
+        with self._changed:
+            self._served = served
+            self._encoded.clear()
+            self._told.clear()
+            self._failed.clear()
+            self._embeddings.clear()
+            self._changed.notify_all()
+        return served.identity
+
+    def open(self, case_id: int, following: Sequence[int] = ()) -> None:
+        """Encode this case first, then those that follow. Raises KeyError for an unknown case."""
+        self._images[case_id]
+        with self._changed:
+            self._opened = [case_id, *(case for case in following if case in self._images and case != case_id)]
+            self._changed.notify_all()
+
+    def encoded(self, case_id: int) -> bool:
+        """Whether a click on the case is answered without an encode."""
+        return case_id in self._encoded
+
+    def progress(self) -> Progress:
+        """How far the worklist is."""
+        with self._changed:
+            current = self._images[self._encoding[0]].name if self._encoding else None
+            return Progress(len(self._encoded), len(self._images), current, dict(self._failed))
+
+    def embedding(self, case_id: int) -> tuple[ServedModel, ImageEmbedding, float]:
+        """The model, the case's embedding by it, and the seconds waited.
+
+        A case not yet encoded goes to the head of the queue. Raises as `Inference.predict`.
+        """
+        image = self._images[case_id]
+        started = time.perf_counter()
+        with self._changed:
+            self._changed.wait_for(lambda: self._served or self._fault or self._stopping)
+            served = self._model_at_hand()
+            held = self._held(served.key, case_id)
+        if held is not None:
+            return served, held, 0.0
+        stored = self._stored(served, image)
+        if stored is not None:
+            with self._changed:
+                self._hold(served.key, case_id, stored)
+            return served, stored, time.perf_counter() - started
+        with self._changed:
+            self._failed.pop(case_id, None)
+            while True:
+                served = self._model_at_hand()
+                held = self._held(served.key, case_id)
+                if held is not None:
+                    return served, held, time.perf_counter() - started
+                if case_id in self._failed:
+                    raise ImageError(self._failed[case_id])
+                if case_id not in self._requested:
+                    self._requested.append(case_id)
+                    self._changed.notify_all()
+                self._changed.wait()
+
+    def _model_at_hand(self) -> ServedModel:
+        if self._stopping:
+            raise DentasamError("the labelling server is stopping; start it again")
+        if self._served is None:
+            assert self._fault is not None
+            raise type(self._fault)(str(self._fault))
+        return self._served
+
+    def _held(self, key: str, case_id: int) -> ImageEmbedding | None:
+        embedding = self._embeddings.get((key, case_id))
+        if embedding is not None:
+            self._embeddings.move_to_end((key, case_id))
+        return embedding
+
+    def _hold(self, key: str, case_id: int, embedding: ImageEmbedding) -> None:
+        self._embeddings[key, case_id] = embedding
+        self._embeddings.move_to_end((key, case_id))
+        while len(self._embeddings) > HELD_EMBEDDINGS:
+            self._embeddings.popitem(last=False)
+
+    def _stored(self, served: ServedModel, image: Path) -> ImageEmbedding | None:
+        try:
+            stored = self._store.get(image, served.key)
+        except OSError:
+            return None  # the image is gone; reading it will say so
+        return None if stored is None else stored.to(served.segmenter.device)
+
+    def _encode_now(self) -> None:
+        served = self._loaded()
+        if served is None:
+            return
+        with self._changed:
+            self._served = served
+            self._changed.notify_all()
+        while (task := self._task(self._wanted_now)) is not None:
+            self._prepare(*task, threads=self.threads)
+
+    def _encode_ahead(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._served or self._fault or self._stopping)
+            if self._served is None:
+                return
+        _step_back()
+        while (task := self._task(self._wanted_later)) is not None:
+            self._prepare(*task, threads=max(1, self.threads - 1))
+
+    def _loaded(self) -> ServedModel | None:
+        try:
+            return ServedModel(self._load())
+        except DentasamError as known:
+            fault = known
+        except Exception as unknown:
+            log.exception("the model could not be loaded")
+            fault = CheckpointError(f"the model could not be loaded ({_line(unknown)})")
+        with self._changed:
+            self._fault = fault
+            self._changed.notify_all()
+        return None
+
+    def _task(self, wanted: Callable[[str], int | None]) -> tuple[ServedModel, int] | None:
+        """The model and the case to do next, waiting for one; None at the end."""
+        with self._changed:
+            while not self._stopping:
+                assert self._served is not None
+                case_id = wanted(self._served.key)
+                if case_id is not None:
+                    self._encoding.append(case_id)
+                    return self._served, case_id
+                self._changed.wait()
+            return None
+
+    def _wanted_now(self, key: str) -> int | None:
+        self._requested = [
+            case for case in self._requested if case not in self._failed and (key, case) not in self._embeddings
+        ]
+        for case_id in self._requested:
+            if case_id not in self._encoding:
+                return case_id
+        opened = self._opened[:1]
+        return opened[0] if opened and self._to_do(key, opened[0], in_memory=True) else None
+
+    def _wanted_later(self, key: str) -> int | None:
+        # Beyond what memory holds, the opened cases would push out each other for ever.
+        for case_id in self._opened[1 : HELD_EMBEDDINGS // 2]:
+            if self._to_do(key, case_id, in_memory=True):
+                return case_id
+        first = set(self._opened[:1])
+        return next((case for case in self._images if case not in first and self._to_do(key, case, False)), None)
+
+    def _to_do(self, key: str, case_id: int, in_memory: bool) -> bool:
+        if case_id in self._failed or case_id in self._encoding:
+            return False
+        return case_id not in self._told or (in_memory and (key, case_id) not in self._embeddings)
+
+    def _prepare(self, served: ServedModel, case_id: int, threads: int) -> None:
+        """Have a case's embedding on disk, in memory where it is wanted soon, and its uncertainty told."""
+        image = self._images[case_id]
+        try:
+            use_threads(threads)
+            embedding = self._stored(served, image)
+            if embedding is None:
+                embedding = self._keep(served, image, served.encode(read_image(image)))
+            with self._changed:
+                if served is self._served:
+                    wanted = case_id in self._requested or case_id in self._opened
+                    if wanted or len(self._embeddings) < HELD_EMBEDDINGS:
+                        self._hold(served.key, case_id, embedding)
+                    self._encoded.add(case_id)
+                    self._changed.notify_all()
+            if case_id not in self._told:
+                self._tell_uncertainty(served, case_id, embedding)
+        except Exception as fault:
+            # One broken image, or one too large for the memory, must not stop the others.
+            if not isinstance(fault, DentasamError | OSError):
+                log.exception("%s could not be encoded", image.name)
+            message = str(fault) if isinstance(fault, DentasamError) else _line(fault)
+            with self._changed:
+                if served is self._served:
+                    self._failed[case_id] = message if image.name in message else f"{image.name}: {message}"
+        finally:
+            with self._changed:
+                self._encoding.remove(case_id)
+                self._changed.notify_all()
+
+    def _keep(self, served: ServedModel, image: Path, embedding: ImageEmbedding) -> ImageEmbedding:
+        try:
+            return self._store.put(image, served.key, embedding).to(served.segmenter.device)
+        except OSError as fault:
+            # Work goes on from memory; the next start encodes again.
+            log.warning("%s: its embedding cannot be kept (%s); free space on the disk", image.name, fault.strerror)
+            return embedding
+
+    def _tell_uncertainty(self, served: ServedModel, case_id: int, embedding: ImageEmbedding) -> None:
+        image = self._images[case_id]
+        value = self._store.uncertainty(image, served.key)
+        if value is None:
+            value = uncertainty(served.model, embedding)
+            with contextlib.suppress(OSError):
+                self._store.note_uncertainty(image, served.key, value)
+        with self._changed:
+            if served is not self._served:
+                return
+            self._told.add(case_id)
+        try:
+            self._on_encoded(case_id, value)
+        except Exception:
+            log.exception("%s: its uncertainty could not be stored", image.name)
+
+
+def _line(fault: BaseException) -> str:
+    return " ".join(str(fault).split()) or type(fault).__name__
+
+
+def use_threads(count: int) -> None:
+    """Threads of torch for what this thread computes: each thread has its own number, inherited from the last set."""
+    if torch.get_num_threads() != count:
+        torch.set_num_threads(count)
+
+
+def _step_back() -> None:
+    """Lower the priority of this thread and of those that torch starts from it. Only Linux has it per thread."""
+    if sys.platform.startswith("linux"):
+        try:
+            here = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, here, os.getpriority(os.PRIO_PROCESS, here) + BACKGROUND_NICE)
+        except OSError:
+            pass

@@ -1,0 +1,212 @@
+"""COCO objects brought into the worklist as pre-annotations, to be corrected rather than drawn.
+
+The operations have ids made from what they hold, so that the same file brought in twice changes nothing, and an
+object that was deleted meanwhile stays deleted.
+"""
+
+import time
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from dentasam.data import rle, segmentation
+from dentasam.data.record import ObjectRecord
+from dentasam.errors import DatasetError
+from dentasam.labelling.exports import UNLABELLED
+from dentasam.labelling.masks import BoxMask
+from dentasam.labelling.operations import Operation, parse_operation
+from dentasam.labelling.store import Case, Store
+from dentasam.labelling.workspace import Workspace, name_of
+
+ANNOTATOR = "import"
+LONGEST_CATEGORY = 200
+NAMESPACE = uuid.UUID("6f1c2a54-59c5-4b8e-9d0b-5f7f0c6c0d1e")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many objects are new, and in how many cases."""
+
+    objects: int
+    cases: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An object of a COCO file: its annotation's id, its RLE runs on the whole image, its parent's annotation."""
+
+    annotation: int
+    category: str | None
+    runs: np.ndarray
+    parent: int | None = None
+
+
+def import_source(store: Store, workspace: Workspace) -> Imported:
+    """Brings the objects of the workspace's own COCO file into the cases that nobody has touched yet.
+
+    Raises DatasetError where a mask cannot be decoded.
+    """
+    if workspace.dataset is None:
+        return Imported(0, 0)
+    untouched = {case.name: case for case in store.cases() if case.revision == 0}
+    counts: list[int] = []
+    for image in workspace.dataset.images:
+        case = untouched.get(name_of(image.file_name))
+        if case is not None and image.objects:
+            found = [_of_record(record, case) for record in image.objects]
+            counts.append(_stored(store, case, found, ANNOTATOR))
+    return Imported(sum(counts), sum(count > 0 for count in counts))
+
+
+def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> Imported:
+    """Brings the objects of a COCO document into the cases of the same name and size.
+
+    A name is the path relative to the image folder, or the file's name alone where only one case has it. Images that
+    are not in the worklist are passed over. Raises DatasetError, before anything is stored, for the first fault.
+    """
+    images, annotations, names = _lists(document)
+    cases = store.cases()
+    by_image = dict(_matched(images, cases))
+    found: defaultdict[int, list[_Found]] = defaultdict(list)
+    seen: set[int] = set()
+    for position, item in enumerate(annotations):
+        id = _whole(item.get("id")) if isinstance(item, Mapping) else None
+        if id is None or id in seen:
+            raise DatasetError(f"annotations[{position}] has no whole-number id of its own; give it one")
+        seen.add(id)
+        image = _whole(item.get("image_id"))
+        if image is None or image not in by_image:
+            raise DatasetError(f"annotation {id}: no image has its image_id; add the image or delete the annotation")
+        case = by_image[image]
+        if case is None:
+            continue
+        category = names.get(_whole(item.get("category_id")))
+        if category is None:
+            raise DatasetError(f"annotation {id}: no category has its category_id; correct it")
+        fault = segmentation.fault_of(item.get("segmentation"), case.height, case.width)
+        if fault is not None:
+            raise DatasetError(f"annotation {id}: {fault[0]}; {fault[1]}")
+        runs = segmentation.runs_of(item["segmentation"], case.height, case.width)
+        found[case.id].append(_Found(id, _label(category), runs, _whole(item.get("parent"))))
+    known = {case.id: case for case in cases}
+    counts = [_stored(store, known[id], objects, annotator) for id, objects in found.items()]
+    return Imported(sum(counts), sum(count > 0 for count in counts))
+
+
+def _stored(store: Store, case: Case, found: list[_Found], annotator: str) -> int:
+    return store.import_objects(case.id, list(_operations(case, found)), annotator)
+
+
+def _operations(case: Case, found: list[_Found]) -> Iterator[Operation]:
+    now = int(time.time() * 1000)
+    keys = {item.annotation: _key(case, item) for item in found}
+    for item in _parents_first(found):
+        key = keys[item.annotation]
+        yield parse_operation(
+            {
+                "id": str(uuid.uuid5(key, "create")),
+                "kind": "create",
+                "object": str(key),
+                "time": now,
+                "data": {
+                    "category": item.category,
+                    "parent": str(keys[item.parent]) if item.parent in keys else None,
+                    "source": "import",
+                },
+                "mask": _box_mask(item.runs, case.height, case.width),
+            }
+        )
+
+
+def _key(case: Case, item: _Found) -> uuid.UUID:
+    """The object's id: the same for the same annotation with the same mask and label."""
+    counts = rle.to_string(item.runs, case.height, case.width)
+    return uuid.uuid5(NAMESPACE, f"{case.name}\n{item.annotation}\n{item.category}\n{counts}")
+
+
+def _parents_first(found: list[_Found]) -> list[_Found]:
+    """Objects after their parents; links that go round in a circle, or to nothing, are dropped."""
+    waiting = {item.annotation: item for item in found}
+    ordered: list[_Found] = []
+    placed: set[int] = set()
+    while waiting:
+        ready = [item for item in waiting.values() if item.parent in placed or item.parent not in waiting]
+        if not ready:
+            ready = [_Found(item.annotation, item.category, item.runs) for item in waiting.values()]
+        for item in ready:
+            ordered.append(item)
+            placed.add(item.annotation)
+            del waiting[item.annotation]
+    return ordered
+
+
+def _of_record(record: ObjectRecord, case: Case) -> _Found:
+    try:
+        return _Found(record.id, _label(record.category), record.runs(case.height, case.width))
+    except DatasetError as fault:
+        raise DatasetError(f"image {case.name}, {fault}") from None
+
+
+def _label(category: str) -> str | None:
+    shown = "".join(letter for letter in category if letter.isprintable())[:LONGEST_CATEGORY]
+    return shown if shown and shown != UNLABELLED else None
+
+
+def _box_mask(runs: np.ndarray, height: int, width: int) -> BoxMask:
+    """The mask of COCO's runs; only the object's own columns are drawn."""
+    left, _, across, _ = (int(value) for value in rle.box_of(runs, height))
+    inside = np.diff(np.clip(np.concatenate([[0], np.cumsum(runs)]), left * height, (left + across) * height))
+    columns = np.zeros((height, across), bool)
+    rle.decode_into(columns, inside)
+    tight = BoxMask.of(columns)
+    return BoxMask(tight.x + left, tight.y, tight.bits)
+
+
+def _lists(document: Any) -> tuple[list[Any], list[Any], dict[int | None, str]]:
+    if not isinstance(document, Mapping):
+        raise DatasetError("the document is no COCO dataset (no JSON object); export it as COCO instances")
+    lists = [document.get(key) for key in ("images", "annotations", "categories")]
+    images, annotations, categories = lists
+    if not isinstance(images, list) or not isinstance(annotations, list) or not isinstance(categories, list):
+        raise DatasetError("it lacks a list of images, annotations or categories; export it as COCO instances")
+    names: dict[int | None, str] = {}
+    for position, item in enumerate(categories):
+        id, name = (_whole(item.get("id")), item.get("name")) if isinstance(item, Mapping) else (None, None)
+        if id is None or not isinstance(name, str) or not name:
+            raise DatasetError(f"categories[{position}] has no whole-number id or no name; give it both")
+        names[id] = name
+    return images, annotations, names
+
+
+def _matched(images: list[Any], cases: Iterable[Case]) -> Iterator[tuple[int, Case | None]]:
+    """The case of each image by the image's id; None where it is not in the worklist."""
+    by_name = {case.name: case for case in cases}
+    last_parts = Counter(PurePosixPath(name).name for name in by_name)
+    alone = {PurePosixPath(name).name: case for name, case in by_name.items()}
+    for position, item in enumerate(images):
+        id, name = (_whole(item.get("id")), item.get("file_name")) if isinstance(item, Mapping) else (None, None)
+        if id is None or not isinstance(name, str):
+            raise DatasetError(f"images[{position}] has no whole-number id or no file_name; give it both")
+        path = PurePosixPath(name_of(name))
+        case = by_name.get(path.as_posix())
+        if case is None and last_parts[path.name] == 1:
+            case = alone[path.name]
+        size = _whole(item.get("width")), _whole(item.get("height"))
+        if case is not None and size != (case.width, case.height):
+            raise DatasetError(
+                f"image {id} ({case.name}) is {case.width}x{case.height} pixels here, the document says "
+                f"{size[0]}x{size[1]}; export the masks at the image's size"
+            )
+        yield id, case
+
+
+def _whole(value: Any) -> int | None:
+    """A whole number, also one that an exporter wrote as 7.0; None for anything else."""
+    if type(value) is int:
+        return value
+    return int(value) if type(value) is float and value.is_integer() else None

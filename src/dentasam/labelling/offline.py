@@ -1,0 +1,71 @@
+"""What `dentasam label` does with a workspace without a server: open it, and write its labels to files."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from dentasam.errors import OutputError
+from dentasam.labelling.database import open_database
+from dentasam.labelling.exports import log_lines, timing_csv, write_coco, write_png_zip
+from dentasam.labelling.imports import import_source
+from dentasam.labelling.store import Store
+from dentasam.labelling.workspace import Workspace
+
+
+@contextmanager
+def opened(
+    source: Path, folder: Path | None = None, database: str | None = None
+) -> Iterator[tuple[Workspace, Store, list[str]]]:
+    """The workspace, its store with a case for each image, and a line for each image that is left out.
+
+    A COCO file's own objects are there as pre-annotations. Raises WorkspaceError and DatasetError.
+    """
+    with Workspace.open(source, folder) as workspace:
+        engine = open_database(database or workspace.database_url)
+        try:
+            store = Store(engine)
+            problems = [*workspace.problems, *store.sync_cases(workspace.images)]
+            import_source(store, workspace)
+            yield workspace, store, problems
+        finally:
+            engine.dispose()
+
+
+def write_export(
+    source: Path, kind: str, target: Path, *, folder: Path | None = None, database: str | None = None
+) -> str:
+    """Writes `coco`, `png`, `log` or `timing` of a workspace to a file; returns a line about it.
+
+    Raises OutputError where the file cannot be written, and as `opened`.
+    """
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder; name a file in it")
+    with opened(source, folder, database) as (workspace, store, _):
+        if kind == "coco":
+            write_coco(store, workspace, target)
+        else:
+            with _replacing(target) as file:
+                if kind == "png":
+                    write_png_zip(store, workspace, file)
+                elif kind == "log":
+                    file.writelines(line.encode() for line in log_lines(store, workspace))
+                else:
+                    file.write(timing_csv(store).encode())
+        labelled = [case.objects for case in store.cases() if case.objects]
+    return f"{sum(labelled)} objects in {len(labelled)} images → {target}"
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[BinaryIO]:
+    """A file that takes the target's place once it is whole."""
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with draft.open("wb") as file:
+            yield file
+        draft.replace(target)
+    except OSError as fault:
+        raise OutputError(f"{target} cannot be written ({fault.strerror}); choose another --out") from None
+    finally:
+        draft.unlink(missing_ok=True)

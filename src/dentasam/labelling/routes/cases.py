@@ -1,0 +1,140 @@
+"""The worklist, one case with its objects, its log, and new operations on it."""
+
+import re
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, HTTPException, Query, Response
+
+from dentasam.labelling.operations import parse_operations
+from dentasam.labelling.routes.context import (
+    LARGEST_ID,
+    Annotator,
+    CaseId,
+    Context,
+    Envelope,
+    EnvelopeBody,
+    Here,
+    gives,
+    opened,
+    problems,
+    takes,
+)
+from dentasam.labelling.routes.documents import (
+    CaseDocument,
+    CaseSummary,
+    ConflictDocument,
+    LogDocument,
+    OperationsDocument,
+    Stored,
+)
+from dentasam.labelling.store import Case, RevisionConflict
+
+router = APIRouter(prefix="/api/cases", tags=["cases"])
+REVISION = re.compile(r'"([0-9]{1,10})"')
+_TAG = {"ETag": {"description": "The case's revision, in quotes.", "schema": {"type": "string"}}}
+
+
+@router.get("")
+def cases(here: Here) -> list[CaseSummary]:
+    """The worklist, by name."""
+    return [summary(here, case) for case in here.store.cases() if case.id in here.images]
+
+
+@router.get(
+    "/{case_id}",
+    response_class=Response,
+    responses={200: gives(CaseDocument) | {"headers": _TAG}, **problems(404)},
+)
+def case(case_id: CaseId, here: Here) -> Response:
+    """One case with its objects and comments."""
+    here.image(case_id)
+    state = here.store.state(case_id)
+    shown = summary(here, here.store.case(case_id)).model_dump(mode="json")
+    # Read a moment apart, somebody may have written between; what counts is what the objects show.
+    shown |= {"revision": state.revision, "status": state.status, "objects": len(state.present)}
+    document = {
+        "case": shown,
+        "objects": [known.document() for known in state.objects.values()],
+        "comments": [asdict(comment) for comment in here.store.comments(case_id)],
+    }
+    return Envelope(document, headers={"ETag": f'"{state.revision}"'})
+
+
+@router.get(
+    "/{case_id}/operations",
+    response_class=Response,
+    responses={200: gives(LogDocument) | {"headers": _TAG}, **problems(404)},
+)
+def log(
+    case_id: CaseId,
+    here: Here,
+    since: Annotated[int, Query(ge=0, le=LARGEST_ID, description="Only operations after this revision.")] = 0,
+) -> Response:
+    """The case's log, oldest first."""
+    here.image(case_id)
+    document = _log_since(here, case_id, since)
+    return Envelope(document, headers={"ETag": f'"{document["revision"]}"'})
+
+
+@router.post(
+    "/{case_id}/operations",
+    openapi_extra=takes(OperationsDocument),
+    responses={
+        200: {"headers": _TAG},
+        **problems(404, 413, 415, 422, 428, 507),
+        409: gives(ConflictDocument, "The case has operations that the page has not seen; nothing was stored."),
+    },
+    response_model=Stored,
+)
+def append(
+    case_id: CaseId,
+    body: EnvelopeBody,
+    here: Here,
+    annotator: Annotator,
+    response: Response,
+    if_match: Annotated[
+        str | None, Header(alias="If-Match", max_length=100, description="The revision last seen, in quotes.")
+    ] = None,
+) -> Stored | Response:
+    """Adds operations to the log, all or none. Those that are there already are passed over: it may be sent again."""
+    here.image(case_id)
+    expected = _revision(if_match)
+    document = opened(body)
+    if document.keys() != {"operations"}:
+        raise HTTPException(422, "the document has one key, operations")
+    operations = parse_operations(document["operations"])
+    try:
+        revision = here.store.append(case_id, operations, expected, annotator)
+    except RevisionConflict:
+        return _conflict(here, case_id, expected)
+    response.headers["ETag"] = f'"{revision}"'
+    return Stored(revision=revision, stored=len({operation.id for operation in operations}))
+
+
+def summary(here: Context, case: Case) -> CaseSummary:
+    """A row of the worklist."""
+    return CaseSummary(**asdict(case), encoded=here.inference.encoded(case.id))
+
+
+def _conflict(here: Context, case_id: int, expected: int) -> Response:
+    document = _log_since(here, case_id, expected)
+    touched = {operation["object"] for operation in document["operations"]} - {None}
+    objects = [known.document() for known in here.store.objects_of(case_id, touched)]
+    return Envelope(document | {"objects": objects}, 409, {"ETag": f'"{document["revision"]}"'})
+
+
+def _log_since(here: Context, case_id: int, since: int) -> dict[str, Any]:
+    operations = here.store.operations(case_id, since)
+    # The revision of what is sent, were more to come between two reads.
+    revision = operations[-1].revision if operations else here.store.case(case_id).revision
+    return {"revision": revision, "operations": [stored.document() for stored in operations]}
+
+
+def _revision(if_match: str | None) -> int:
+    if if_match is None:
+        raise HTTPException(428, 'send If-Match with the revision last seen, as in If-Match: "7"')
+    found = REVISION.fullmatch(if_match.strip())
+    if found is None:
+        raise HTTPException(422, 'If-Match holds a revision in quotes, as in If-Match: "7"')
+    return int(found[1])

@@ -1,0 +1,165 @@
+"""What the routes share: the parts of the server, who asks, and how envelopes come in and go out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from fastapi import Depends, HTTPException, Request, Response
+from fastapi import Path as PathParameter
+from pydantic import BaseModel, ValidationError
+
+from dentasam.labelling.access import Access
+from dentasam.labelling.envelope import MEDIA_TYPE, EnvelopeError, pack, unpack
+from dentasam.labelling.masks import BoxMask
+from dentasam.labelling.routes.documents import Problem
+from dentasam.labelling.schema import first_fault
+from dentasam.labelling.workspace import CaseImage, Workspace
+
+if TYPE_CHECKING:
+    from dentasam.labelling.inference import Inference
+    from dentasam.labelling.store import Store
+
+Document = TypeVar("Document", bound=BaseModel)
+Schema = dict[str, Any]
+# Ids are counted up by the database; a larger number would overflow the column of one.
+LARGEST_ID = 2**31 - 1
+LONGEST_DETAIL = 300
+
+
+@dataclass(frozen=True)
+class Context:
+    """The parts of one server. `images` are the workspace's by case id: what has no id here cannot be asked for."""
+
+    workspace: Workspace
+    store: "Store"
+    inference: "Inference"
+    access: Access
+    images: Mapping[int, CaseImage]
+    idle_seconds: float = 30.0
+    page: Path | None = None
+    assets: Mapping[str, Path] = field(default_factory=dict)
+
+    def shown(self, message: str) -> str:
+        """A message in one line, without the whole paths of files: those are for the terminal."""
+        for image in self.images.values():
+            message = message.replace(str(image.path), image.name)
+        for folder, name in ((self.workspace.root, "the workspace"), (self.workspace.folder, "the image folder")):
+            message = message.replace(str(folder), name)
+        return one_line(message)
+
+    def image(self, case_id: int) -> CaseImage:
+        """The image of a case. Raises HTTPException 404."""
+        image = self.images.get(case_id)
+        if image is None:
+            raise HTTPException(404, f"there is no case {case_id} in this workspace")
+        return image
+
+
+def _context(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+def _annotator(request: Request) -> str:
+    name: str = request.state.annotator
+    return name
+
+
+async def _envelope(request: Request) -> bytes:
+    """The whole body; the layer before the routes has limited it."""
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != MEDIA_TYPE:
+        raise HTTPException(415, f"the body must be of the type {MEDIA_TYPE}")
+    return await request.body()
+
+
+Here = Annotated[Context, Depends(_context)]
+Annotator = Annotated[str, Depends(_annotator)]
+EnvelopeBody = Annotated[bytes, Depends(_envelope)]
+CaseId = Annotated[int, PathParameter(ge=1, le=LARGEST_ID)]
+
+
+class Envelope(Response):
+    """A document with masks behind it."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, document: Any, status_code: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(pack(document), status_code, headers)
+
+
+def one_line(text: str) -> str:
+    """Text for the page: folded into one line, of bounded length, and such that UTF-8 can carry it."""
+    line = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+    return line if len(line) <= LONGEST_DETAIL else line[: LONGEST_DETAIL - 1] + "…"
+
+
+def opened(body: bytes) -> dict[str, Any]:
+    """The document of an envelope, an object with BoxMasks in it. Raises EnvelopeError."""
+    document = unpack(body)
+    if not isinstance(document, dict):
+        raise EnvelopeError("the document is no object")
+    return document
+
+
+def read_document(body: bytes, kind: type[Document], image: CaseImage) -> Document:
+    """A request's document, all of whose masks fit the image. Raises EnvelopeError."""
+    document = opened(body)
+    try:
+        parsed = kind.model_validate(document)
+    except ValidationError as fault:
+        raise EnvelopeError(first_fault(fault)) from None
+    for mask in _masks_in(document):
+        if not mask.fits(image.height, image.width):
+            raise EnvelopeError(f"a mask does not fit the image of {image.width}x{image.height}")
+    return parsed
+
+
+def _masks_in(value: Any) -> list[BoxMask]:
+    if isinstance(value, BoxMask):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [mask for item in inner for mask in _masks_in(item)]
+
+
+def problems(*statuses: int) -> dict[int | str, Schema]:
+    """OpenAPI's entries for what a route may refuse."""
+    return {status: {"model": Problem, "description": _MEANINGS[status]} for status in statuses}
+
+
+def takes(kind: type[BaseModel]) -> Schema:
+    """OpenAPI's entry for a body that is an envelope with such a document."""
+    return {"requestBody": {"required": True, "content": _content(kind)}}
+
+
+def gives(kind: type[BaseModel], description: str = "An envelope.") -> Schema:
+    """OpenAPI's entry for an answer that is an envelope with such a document."""
+    return {"description": description, "content": _content(kind)}
+
+
+def binary(media_type: str, description: str) -> Schema:
+    """OpenAPI's entry for an answer in bytes."""
+    return {"description": description, "content": {media_type: {"schema": {"type": "string", "format": "binary"}}}}
+
+
+def _content(kind: type[BaseModel]) -> Schema:
+    return {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}}
+
+
+_MEANINGS = {
+    400: "The request is no proper HTTP request.",
+    401: "Without a token, or with a wrong one.",
+    403: "A write from a page of another site.",
+    404: "There is no such case or file.",
+    409: "The case has changed meanwhile.",
+    410: "The image's file is gone or damaged.",
+    413: "The body is too large.",
+    415: "The body is of another type.",
+    421: "The Host header does not name this server.",
+    422: "The request is malformed.",
+    428: "If-Match is missing.",
+    429: "Too many failed attempts.",
+    503: "The model could not be loaded, or the server is stopping.",
+    507: "The disk is full; nothing was stored.",
+}

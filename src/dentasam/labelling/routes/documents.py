@@ -1,0 +1,339 @@
+"""What the API takes and gives, as types: JSON bodies, and the documents inside envelopes.
+
+FastAPI knows the JSON ones by itself; `ENVELOPED` are put into the OpenAPI beside them, so that the page's types can
+be made from it.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from dentasam.labelling.operations import (
+    MOST_CLICKS,
+    MOST_OPERATIONS,
+    Accept,
+    ChangeMask,
+    Create,
+    Delete,
+    Lock,
+    Mask,
+    ModelScore,
+    Operation,
+    Parent,
+    Pixel,
+    Prompts,
+    Relabel,
+    SetStatus,
+    Source,
+    Status,
+)
+from dentasam.labelling.schema import LabelSchema
+
+LONGEST_COMMENT = 5000
+MOST_OBJECTS = 256
+MOST_INTERVALS = 5000
+
+
+def _plain(text: str) -> str:
+    """Plain text alone: what is drawn is what was typed, and every database can store it."""
+    if any((ord(letter) < 32 and letter not in "\n\t") or ord(letter) == 127 for letter in text):
+        raise ValueError("control characters are not taken")
+    if not text.strip():
+        raise ValueError("there is no text in it")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1, max_length=LONGEST_COMMENT), AfterValidator(_plain)]
+Key = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.:-]+$")]
+Clicks = Annotated[
+    list[tuple[Pixel, Pixel, Literal[0, 1]]],
+    Field(max_length=MOST_CLICKS, description="x, y in image pixels, and 1 positive or 0 negative."),
+]
+Box = Annotated[tuple[Pixel, Pixel, Pixel, Pixel], Field(description="x0, y0, x1, y1 in image pixels.")]
+
+
+class Given(BaseModel):
+    """What a client sends; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(BaseModel):
+    """Every answer that is no success."""
+
+    detail: str = Field(description="One line for the user.")
+
+
+class ModelIdentity(BaseModel):
+    """Which model answers; the hashes are of the base's checkpoint and of the adapter's weights."""
+
+    name: str
+    sha256: str
+    adapter: str | None
+    adapter_sha256: str | None
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Limits(BaseModel):
+    pixels: int = Field(description="Most pixels that an image may have.")
+    body_bytes: int = Field(description="Most bytes of a body with masks.")
+
+
+class Session(BaseModel):
+    annotator: str
+    workspace: str = Field(description="The workspace's name.")
+    model: ModelIdentity
+    # `schema` is a name that pydantic's models have for themselves.
+    labels: LabelSchema = Field(alias="schema")
+    idle_seconds: float = Field(description="Without input for longer, time counts no more as active.")
+    limits: Limits
+    sign_out: bool = Field(description="Whether annotators sign in here, and so can sign out.")
+    version: str
+
+    model_config = ConfigDict(populate_by_name=True)
+
+
+class CaseSummary(BaseModel):
+    id: int
+    name: str
+    width: int
+    height: int
+    bits: Literal[8, 16]
+    status: Status
+    encoded: bool
+    uncertainty: float | None
+    objects: int
+    revision: int
+    comments: int
+    active_seconds: float
+    updated: str | None = Field(description="Time of the last change, ISO 8601 in UTC.")
+
+
+class Comment(BaseModel):
+    id: int
+    annotator: str
+    text: str
+    time: str = Field(description="ISO 8601 in UTC.")
+
+
+class NewComment(Given):
+    text: Text
+
+
+class Stored(BaseModel):
+    revision: int
+    stored: int = Field(description="Operations that were new; those sent again are not counted.")
+
+
+class TimeInterval(Given):
+    tool: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z][a-z0-9-]*$")]
+    object: Annotated[str, Field(max_length=64, pattern=r"^[\w-]+$")] | None = None
+    start: Annotated[int, Field(ge=0, le=1 << 53, description="Milliseconds since 1970.")]
+    seconds: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+
+
+class TimeBody(Given):
+    intervals: Annotated[list[TimeInterval], Field(max_length=MOST_INTERVALS)]
+
+
+class FailedCase(BaseModel):
+    id: int
+    name: str
+    message: str
+
+
+class Progress(BaseModel):
+    encoded: int
+    total: int
+    current: str | None = Field(description="Name of the image that is being encoded.")
+    failed: list[FailedCase]
+
+
+class Imported(BaseModel):
+    objects: int
+    cases: int
+
+
+class CocoDocument(BaseModel):
+    """COCO instances. Its details are checked when it is read; unknown keys are passed over."""
+
+    images: Annotated[list[dict[str, Any]], Field(max_length=100_000)]
+    annotations: Annotated[list[dict[str, Any]], Field(max_length=1_000_000)]
+    categories: Annotated[list[dict[str, Any]], Field(max_length=10_000)]
+
+
+class MonaiModel(BaseModel):
+    type: str
+    labels: list[str]
+    dimension: int
+    description: str
+    config: dict[str, Any]
+
+
+class MonaiInfo(BaseModel):
+    """What MONAI Label's clients ask first."""
+
+    name: str
+    description: str
+    version: str
+    labels: list[str]
+    models: dict[str, MonaiModel]
+    trainers: dict[str, Any]
+    strategies: dict[str, Any]
+    scoring: dict[str, Any]
+    datastore: dict[str, Any]
+
+
+class ObjectDocument(BaseModel):
+    """An object after all operations of its case."""
+
+    id: str
+    category: str | None
+    parent: str | None
+    locked: bool
+    accepted: bool
+    deleted: bool
+    source: Source
+    score: float | None
+    model: ModelScore | None
+    prompts: Prompts | None
+    mask: Mask
+    painted: Mask
+    erased: Mask
+    area: int
+    revision: int
+    annotator: str
+
+
+class CaseDocument(BaseModel):
+    case: CaseSummary
+    objects: list[ObjectDocument]
+    comments: list[Comment]
+
+
+class OperationsDocument(Given):
+    operations: Annotated[list[Operation], Field(max_length=MOST_OPERATIONS)]
+
+
+class Stamps(BaseModel):
+    """What the server adds to an operation."""
+
+    revision: int
+    annotator: str
+    received: str = Field(description="The server's clock, ISO 8601 in UTC.")
+
+
+class StoredCreate(Create, Stamps): ...
+
+
+class StoredChangeMask(ChangeMask, Stamps): ...
+
+
+class StoredRelabel(Relabel, Stamps): ...
+
+
+class StoredParent(Parent, Stamps): ...
+
+
+class StoredLock(Lock, Stamps): ...
+
+
+class StoredAccept(Accept, Stamps): ...
+
+
+class StoredDelete(Delete, Stamps): ...
+
+
+class StoredSetStatus(SetStatus, Stamps): ...
+
+
+StoredOperation = Annotated[
+    StoredCreate
+    | StoredChangeMask
+    | StoredRelabel
+    | StoredParent
+    | StoredLock
+    | StoredAccept
+    | StoredDelete
+    | StoredSetStatus,
+    Field(discriminator="kind"),
+]
+
+
+class LogDocument(BaseModel):
+    """Operations of a case's log, oldest first."""
+
+    revision: int
+    operations: list[StoredOperation]
+
+
+class ConflictDocument(LogDocument):
+    """What the page has not seen yet; nothing of its request was stored."""
+
+    objects: list[ObjectDocument]
+
+
+class PredictObject(Given):
+    id: Key
+    clicks: Clicks = []
+    box: Box | None = None
+    previous: Mask | None = None
+    painted: Mask | None = None
+    erased: Mask | None = None
+
+
+class PredictDocument(Given):
+    objects: Annotated[list[PredictObject], Field(min_length=1, max_length=MOST_OBJECTS)]
+
+
+class Seconds(BaseModel):
+    encode: float
+    decode: float
+
+
+class PredictedObject(BaseModel):
+    id: str
+    mask: Mask
+    score: float
+
+
+class PredictionDocument(BaseModel):
+    objects: list[PredictedObject]
+    model: ModelIdentity
+    seconds: Seconds
+
+
+class RefineObject(Given):
+    id: Key
+    before: Mask
+    after: Mask
+    painted: Mask | None = None
+    erased: Mask | None = None
+    clicks: Clicks = []
+
+
+class RefineDocument(Given):
+    objects: Annotated[list[RefineObject], Field(min_length=1, max_length=MOST_OBJECTS)]
+
+
+class RefinedObject(PredictedObject):
+    clicks: Clicks = Field(description="All clicks used: the old ones and those found in the stroke.")
+
+
+class RefinementDocument(BaseModel):
+    objects: list[RefinedObject]
+    model: ModelIdentity
+    seconds: Seconds
+
+
+ENVELOPED = (
+    CaseDocument,
+    OperationsDocument,
+    LogDocument,
+    ConflictDocument,
+    PredictDocument,
+    PredictionDocument,
+    RefineDocument,
+    RefinementDocument,
+)

@@ -1,0 +1,30 @@
+"""Which images the model has encoded, and which it should encode next."""
+
+from fastapi import APIRouter
+
+from dentasam.labelling.routes.context import CaseId, Here, problems
+from dentasam.labelling.routes.documents import FailedCase, Progress
+
+router = APIRouter(prefix="/api", tags=["encoding"])
+# So many cases of the worklist behind the open one are encoded before all others.
+AHEAD = 3
+
+
+@router.post("/cases/{case_id}/open", status_code=204, responses=problems(404))
+def open_case(case_id: CaseId, here: Here) -> None:
+    """Says that a case is being looked at: it and the next ones of the worklist are encoded first."""
+    here.image(case_id)
+    order = list(here.images)
+    place = order.index(case_id)
+    here.inference.open(case_id, order[place + 1 : place + 1 + AHEAD])
+
+
+@router.get("/progress")
+def progress(here: Here) -> Progress:
+    """How far the encoding of the worklist is."""
+    state = here.inference.progress()
+    failed = [
+        FailedCase(id=case_id, name=here.images[case_id].name, message=here.shown(message))
+        for case_id, message in state.failed.items()
+    ]
+    return Progress(encoded=state.encoded, total=state.total, current=state.current, failed=failed)

@@ -1,0 +1,80 @@
+"""Labels as files, and labels from a COCO file."""
+
+import tempfile
+from collections.abc import Iterator
+from typing import IO
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from dentasam.labelling.exports import coco, log_lines, timing_csv, write_png_zip
+from dentasam.labelling.imports import import_coco
+from dentasam.labelling.routes.context import Annotator, Here, binary, problems
+from dentasam.labelling.routes.documents import CocoDocument, Imported
+
+router = APIRouter(prefix="/api", tags=["files"])
+# Beyond this a ZIP is built on the disk.
+HELD_IN_MEMORY = 32 * 1024 * 1024
+BLOCK = 1 << 20
+
+
+@router.get("/export/coco", response_model=CocoDocument)
+def export_coco(here: Here) -> Response:
+    """All objects as COCO with RLE masks; image paths are relative to the image folder."""
+    # Checking each of thousands of annotations once more would say nothing: the function makes them.
+    return JSONResponse(coco(here.store, here.workspace), headers=_named("labels.json"))
+
+
+@router.get(
+    "/export/png",
+    response_class=Response,
+    responses={200: binary("application/zip", "A PNG of 0 and 255 per object, in a folder per image.")},
+)
+def export_png(here: Here) -> Response:
+    """All masks as PNG files in a ZIP."""
+    file: IO[bytes] = tempfile.SpooledTemporaryFile(HELD_IN_MEMORY)  # noqa: SIM115 - closed by _blocks
+    try:
+        write_png_zip(here.store, here.workspace, file)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return StreamingResponse(_blocks(file), media_type="application/zip", headers=_named("masks.zip"))
+
+
+@router.get(
+    "/export/log",
+    response_class=Response,
+    responses={200: binary("application/x-ndjson", "A JSON object per labelled object.")},
+)
+def export_log(here: Here) -> Response:
+    """The correction log: what the model proposed and what became of it."""
+    lines = log_lines(here.store, here.workspace)
+    return StreamingResponse(lines, media_type="application/x-ndjson", headers=_named("corrections.ndjson"))
+
+
+@router.get(
+    "/export/timing",
+    response_class=Response,
+    responses={200: {"description": "A table.", "content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+def export_timing(here: Here) -> Response:
+    """Active time per case, tool and object."""
+    return Response(timing_csv(here.store), media_type="text/csv", headers=_named("timing.csv"))
+
+
+@router.post("/import/coco", responses=problems(413, 507))
+def import_annotations(document: CocoDocument, here: Here, annotator: Annotator) -> Imported:
+    """Brings the objects of a COCO document into the cases of the same names, to be corrected."""
+    found = import_coco(here.store, document.model_dump(), annotator)
+    return Imported(objects=found.objects, cases=found.cases)
+
+
+def _named(file: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{file}"'}
+
+
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while block := file.read(BLOCK):
+            yield block

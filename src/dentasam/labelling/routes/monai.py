@@ -1,0 +1,107 @@
+"""MONAI Label's way of asking the model; `labelling.monai` says what differs from its own server."""
+
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+
+from dentasam import __version__
+from dentasam.labelling.inference import PredictRequest
+from dentasam.labelling.monai import InferParams, MonaiError, Output, answer, info, read_params
+from dentasam.labelling.routes.context import Context, Here, binary, problems
+from dentasam.labelling.routes.documents import MonaiInfo
+
+router = APIRouter(tags=["MONAI Label"])
+ANY_MODEL_NAME = "dentasam"
+LABEL = "object"
+
+
+async def _params(request: Request) -> InferParams:
+    try:
+        return read_params(request.headers.get("content-type", ""), await request.body())
+    except MonaiError as fault:
+        raise HTTPException(422, str(fault)) from None
+
+
+@router.get("/info/")
+def monai_info(here: Here) -> MonaiInfo:
+    """The models there are, in MONAI Label's shape."""
+    labels = [label.name for label in here.workspace.schema.labels]
+    return MonaiInfo.model_validate(info(here.inference.model.name, __version__, labels))
+
+
+@router.post(
+    "/infer/{model}",
+    response_class=Response,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"$ref": "#/components/schemas/InferParams"}},
+                "application/x-www-form-urlencoded": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {"params": {"type": "string", "description": "InferParams as JSON."}},
+                    }
+                },
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {"params": {"type": "string", "description": "InferParams as JSON."}},
+                    }
+                },
+            },
+        }
+    },
+    responses={
+        200: {
+            "description": "The label image, `params`, or a form of both.",
+            "content": {
+                "multipart/form-data": {"schema": {"type": "object"}},
+                "image/png": binary("image/png", "")["content"]["image/png"],
+                "application/json": {"schema": {"type": "object"}},
+            },
+        },
+        **problems(404, 410, 413, 422, 503),
+    },
+)
+def infer(
+    model: str,
+    here: Here,
+    params: Annotated[InferParams, Depends(_params)],
+    image: Annotated[str, Query(max_length=1000, description="Case number, image name, or its stem.")],
+    output: Annotated[Output | None, Query(description="A form of both if left out.")] = None,
+) -> Response:
+    """The mask of one object from points, as MONAI Label's clients ask for it."""
+    identity = here.inference.model
+    if model not in (identity.name, ANY_MODEL_NAME):
+        raise HTTPException(404, f"there is no model of that name here; this one is {identity.name}")
+    case_id = _case(here, image)
+    if not params.clicks:
+        raise HTTPException(422, "params: no point in foreground or background")
+    reply = here.inference.predict(case_id, [PredictRequest("1", clicks=params.clicks)])
+    (found,) = reply.objects
+    shape = here.image(case_id)
+    seconds = reply.seconds
+    text = {
+        "label_names": {params.label or LABEL: 1},
+        "score": found.score,
+        "model": identity.name,
+        "latencies": {"pre": seconds.encode, "infer": seconds.decode, "total": seconds.encode + seconds.decode},
+    }
+    stem = PurePosixPath(shape.name).stem
+    reply_bytes = answer(found.mask.on(shape.height, shape.width), text, output, stem)
+    return Response(reply_bytes.content, headers={"Content-Type": reply_bytes.media_type})
+
+
+def _case(here: Context, wanted: str) -> int:
+    """The case an image id means. Only names that the worklist holds are known: no path is ever made of one."""
+    names = {image.name: case_id for case_id, image in here.images.items()}
+    if wanted in names:
+        return names[wanted]
+    stems = {PurePosixPath(name).stem: case_id for name, case_id in reversed(names.items())}
+    if wanted in stems:
+        return stems[wanted]
+    if wanted.isascii() and wanted.isdigit() and len(wanted) < 11 and int(wanted) in here.images:
+        return int(wanted)
+    raise HTTPException(404, "there is no image of that name in the worklist")

@@ -1,0 +1,51 @@
+"""The built page: its one HTML file, and the scripts, styles and pictures beside it."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, HTTPException, Response
+from fastapi.responses import FileResponse
+
+from dentasam.labelling.routes.context import Here
+
+router = APIRouter(include_in_schema=False)
+# Vite names each file by its content.
+FOREVER = "private, max-age=31536000, immutable"
+# Told here, since the system's table of types may lack them or be changed by other programs.
+TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+    ".woff2": "font/woff2",
+    ".wasm": "application/wasm",
+}
+
+
+@router.get("/")
+def index(here: Here) -> Response:
+    if here.page is None:
+        raise HTTPException(404, "this server was started without its page")
+    return FileResponse(here.page / "index.html", media_type="text/html", headers={"Cache-Control": "no-store"})
+
+
+@router.get("/assets/{name:path}")
+def asset(name: str, here: Here) -> Response:
+    found = here.assets.get(name)
+    if found is None:
+        raise HTTPException(404, "there is no such file in the page")
+    return FileResponse(found, media_type=TYPES[found.suffix], headers={"Cache-Control": FOREVER})
+
+
+def assets_of(page: Path | None) -> dict[str, Path]:
+    """The files that may be asked for, by name: a list made at the start leaves no path to be led astray."""
+    if page is None:
+        return {}
+    folder = page / "assets"
+    return {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix in TYPES
+    }

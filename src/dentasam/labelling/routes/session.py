@@ -1,0 +1,45 @@
+"""Whether the server lives, and what a page must know when it starts."""
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import PlainTextResponse
+
+from dentasam import __version__
+from dentasam.data.image import PIXEL_LIMIT
+from dentasam.errors import WorkspaceError
+from dentasam.labelling.gate import MASK_BODY_BYTES
+from dentasam.labelling.routes.context import Annotator, Here, problems
+from dentasam.labelling.routes.documents import Limits, ModelIdentity, Session
+from dentasam.labelling.schema import LabelSchema
+
+router = APIRouter(tags=["session"])
+
+
+@router.get("/healthz", response_class=PlainTextResponse)
+def healthz() -> str:
+    """Open to everybody, and says nothing but ok."""
+    return "ok"
+
+
+@router.get("/api/session")
+def session(here: Here, annotator: Annotator) -> Session:
+    """Who the page belongs to, and what it works with."""
+    return Session(
+        annotator=annotator,
+        workspace=here.workspace.folder.name,
+        model=ModelIdentity.model_validate(here.inference.model),
+        labels=here.workspace.schema,
+        idle_seconds=here.idle_seconds,
+        limits=Limits(pixels=PIXEL_LIMIT, body_bytes=MASK_BODY_BYTES),
+        sign_out=here.access.annotators is not None,
+        version=__version__,
+    )
+
+
+@router.put("/api/schema", responses=problems(507))
+def put_schema(schema: LabelSchema, here: Here) -> LabelSchema:
+    """Replaces the workspace's labels; objects keep the names they have."""
+    try:
+        here.workspace.set_schema(schema)
+    except WorkspaceError as fault:
+        raise HTTPException(507, here.shown(str(fault))) from None
+    return schema

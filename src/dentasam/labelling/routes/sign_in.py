@@ -1,0 +1,98 @@
+"""Signing in and out, where annotators have names: a form without scripts."""
+
+from math import ceil
+from typing import Annotated
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from dentasam.labelling.access import TooManyAttempts
+from dentasam.labelling.routes.context import Here
+
+# Not in the OpenAPI: these are for people, and absent where the token opens the page.
+router = APIRouter(include_in_schema=False)
+
+STYLE = """\
+:root { color-scheme: dark light; font: 16px/1.5 system-ui, sans-serif; }
+body { display: grid; place-items: center; min-height: 95vh; margin: 0; }
+form { display: grid; gap: 0.75rem; width: min(20rem, 90vw); }
+label { display: grid; gap: 0.25rem; }
+input, button { font: inherit; padding: 0.5rem; }
+.fault { color: #ff9d5c; margin: 0; }
+@media (prefers-color-scheme: light) { .fault { color: #a33d00; } }
+"""
+FORM = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>dentasam: sign in</title>
+<link rel="stylesheet" href="/login.css">
+</head>
+<body>
+<main>
+<form method="post" action="/login">
+<h1>dentasam</h1>
+{fault}
+<label>Name <input name="name" autocomplete="username" required autofocus maxlength="64"></label>
+<label>Password
+<input name="password" type="password" autocomplete="current-password" required maxlength="256"></label>
+<button>Sign in</button>
+</form>
+</main>
+</body>
+</html>
+"""
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    """The form's fields. Raises HTTPException 422."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+        raise HTTPException(415, "the sign-in form sends application/x-www-form-urlencoded")
+    try:
+        given = parse_qs((await request.body()).decode("utf-8"), errors="strict", max_num_fields=10)
+    except ValueError:
+        raise HTTPException(422, "the sign-in form is malformed") from None
+    return {name: values[0] for name, values in given.items()}
+
+
+def _named(here: Here) -> None:
+    if here.access.annotators is None:
+        raise HTTPException(404, "nobody signs in here; the URL with the token opens the page")
+
+
+@router.get("/login", dependencies=[Depends(_named)])
+def form() -> HTMLResponse:
+    return HTMLResponse(FORM.format(fault=""))
+
+
+@router.get("/login.css", dependencies=[Depends(_named)])
+def style() -> Response:
+    return Response(STYLE, media_type="text/css")
+
+
+@router.post("/login", dependencies=[Depends(_named)])
+def sign_in(request: Request, here: Here, fields: Annotated[dict[str, str], Depends(_fields)]) -> Response:
+    address = request.client.host if request.client else ""
+    try:
+        token = here.access.sign_in(fields.get("name", ""), fields.get("password", ""), address)
+    except TooManyAttempts as fault:
+        seconds = ceil(fault.seconds)
+        text = f"Too many attempts. Try again in {seconds} seconds."
+        return HTMLResponse(_refused(text), 429, {"Retry-After": str(seconds)})
+    if token is None:
+        return HTMLResponse(_refused("This name and password do not belong together."), 401)
+    # 303: the browser asks for the page with GET, and a reload does not send the password again.
+    return RedirectResponse("/", 303, {"Set-Cookie": here.access.cookie_header(token)})
+
+
+@router.post("/logout", dependencies=[Depends(_named)])
+def sign_out(request: Request, here: Here) -> Response:
+    here.access.sign_out(request.headers)
+    return RedirectResponse("/login", 303, {"Set-Cookie": here.access.cookie_header("")})
+
+
+def _refused(text: str) -> str:
+    return FORM.format(fault=f'<p class="fault" role="alert">{text}</p>')

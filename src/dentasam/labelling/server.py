@@ -1,0 +1,270 @@
+"""Runs the labelling tool: one port, one process, one workspace, until it is told to stop."""
+
+from __future__ import annotations
+
+import errno
+import getpass
+import signal
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import uvicorn
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from dentasam.errors import DentasamError
+from dentasam.labelling.access import Access, is_loopback, new_token
+from dentasam.labelling.annotators import NAME, Annotators, check_name
+from dentasam.labelling.offline import opened
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from dentasam.labelling.inference import Inference
+    from dentasam.labelling.store import Store
+    from dentasam.labelling.workspace import Workspace
+    from dentasam.model.segmenter import Segmenter
+
+PAGE = Path(__file__).parent / "page"
+POLL_SECONDS = 0.5
+# Requests in flight get this long at the end; the page's next try finds its operations in its own queue.
+GRACE_SECONDS = 5
+
+
+class Encoding(Protocol):
+    """What the progress line asks of an encoding that runs."""
+
+    @property
+    def encoded(self) -> int: ...
+
+    @property
+    def total(self) -> int: ...
+
+    @property
+    def current(self) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a server runs. `folder`, `database` None: the workspace's usual ones; `annotator` None: the login's name.
+
+    names: further host names, as those of a proxy before the server.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    names: tuple[str, ...] = ()
+    folder: Path | None = None
+    database: str | None = None
+    annotator: str | None = None
+    idle_seconds: float = 30.0
+    open_browser: bool = False
+
+
+def run(
+    source: Path,
+    load: Callable[[], Segmenter],
+    settings: Settings,
+    *,
+    announce: Callable[[str], None],
+    complain: Callable[[str], None],
+) -> None:
+    """Opens the workspace of `source` and serves it until it is told to stop.
+
+    What can be wrong with the page, the workspace, the port or the annotators is told before the model is loaded.
+    announce, complain: what takes a line for the user, and one about images that are left out. Raises DentasamError.
+    """
+    page = built_page()
+    with opened(source, settings.folder, settings.database) as (workspace, store, problems):
+        annotators = Annotators.of(workspace.root)
+        check_reach(settings.host, annotators.names)
+        annotator = settings.annotator or _login()
+        check_name(annotator)
+        for line in problems:
+            complain(line)
+        with bind(settings.host, settings.port) as listening:
+            port = listening.getsockname()[1]
+            access = Access(
+                new_token(),
+                annotators if annotators.names else None,
+                settings.host,
+                port,
+                names=settings.names,
+                annotator=annotator,
+            )
+            if not is_loopback(settings.host):
+                announce("passwords and labels travel unencrypted; on a network of others put a TLS proxy before it")
+            inference = _inference(load, workspace, store)
+            # Only now: it imports torch, which takes seconds.
+            from dentasam.labelling.app import create_app
+
+            try:
+                app = create_app(workspace, store, inference, access, page=page, idle_seconds=settings.idle_seconds)
+                inference.start()
+                # A model that cannot be loaded is told here, and not by each click.
+                with Console(stderr=True).status("loading the model"):
+                    inference.wait_for_model()
+                serve(
+                    app,
+                    listening,
+                    access.url,
+                    announce=announce,
+                    progress=inference.progress,
+                    open_browser=settings.open_browser,
+                )
+            finally:
+                inference.stop()
+
+
+def _inference(load: Callable[[], Segmenter], workspace: Workspace, store: Store) -> Inference:
+    from dentasam.labelling.embeddings import EmbeddingStore
+    from dentasam.labelling.inference import Inference
+
+    paths = {image.name: image.path for image in workspace.images}
+    images = {case.id: paths[case.name] for case in store.cases() if case.name in paths}
+    return Inference(load, EmbeddingStore(workspace.embeddings), images, store.set_uncertainty)
+
+
+def _login() -> str:
+    """The name of whoever runs the server, as far as it can be one."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):
+        return "annotator"
+    return name if NAME.fullmatch(name) else "annotator"
+
+
+def built_page(folder: Path = PAGE) -> Path:
+    """The folder of the built page. Raises DentasamError where the package was installed without it."""
+    if not (folder / "index.html").is_file():
+        raise DentasamError(
+            "the labelling page is not built in this installation; install Node.js 20 or newer, "
+            "then dentasam again: pip install ."
+        )
+    return folder
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    Raises DentasamError for a host that is none of this machine's and a port that is in use or not allowed.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, protocol)
+    except (OSError, UnicodeError):
+        raise DentasamError(f"--host {host} is no address; use 127.0.0.1, 0.0.0.0 or one of this machine") from None
+    try:
+        # Without it a restart within a minute would find its own port still taken.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(128)
+    except OSError as fault:
+        listening.close()
+        if fault.errno == errno.EADDRINUSE:
+            raise DentasamError(f"port {port} on {host} is in use; choose another --port, 0 for a free one") from None
+        if fault.errno == errno.EACCES:
+            raise DentasamError(f"port {port} may not be opened by this user; choose one above 1023") from None
+        raise DentasamError(f"cannot listen on {host}, port {port} ({fault.strerror}); check --host") from None
+    return listening
+
+
+def check_reach(host: str, annotators: list[str]) -> None:
+    """Raises DentasamError where other machines could reach a server on which nobody has to sign in."""
+    if not is_loopback(host) and not annotators:
+        raise DentasamError(
+            f"--host {host} lets other machines in, so annotators must sign in; "
+            "first name them: dentasam label DIR --add-annotator NAME"
+        )
+
+
+def serve(
+    app: FastAPI,
+    listening: socket.socket,
+    url: str,
+    *,
+    announce: Callable[[str], None],
+    progress: Callable[[], Encoding] | None = None,
+    open_browser: bool = False,
+) -> None:
+    """Answers requests on `listening` until SIGINT or SIGTERM; closes it, and returns."""
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="error",
+        server_header=False,
+        # The address in the log of failed sign-ins is the one that really connected.
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    for line in (url, "stop it with Ctrl+C"):
+        announce(line)
+    if open_browser:
+        webbrowser.open(url)
+    done = threading.Event()
+    shown = threading.Thread(target=_show, args=(progress, done), name="encoding-progress", daemon=True)
+    if progress is not None:
+        shown.start()
+    try:
+        with _stopping(server):
+            server.run(sockets=[listening])
+    finally:
+        done.set()
+        if progress is not None:
+            shown.join(timeout=2 * POLL_SECONDS)
+        listening.close()
+
+
+@contextmanager
+def _stopping(server: uvicorn.Server) -> Iterator[None]:
+    """SIGINT and SIGTERM end the server alone, also before it listens to them and after it let go of them.
+
+    uvicorn raises the signal that stopped it once more at its end, when there is still something to tidy up.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: Any) -> None:
+        server.should_exit = True
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show(progress: Callable[[], Encoding], done: threading.Event) -> None:
+    """One line in the terminal while images are encoded."""
+    columns = (
+        TextColumn("encoding"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[current]}", markup=False),
+    )
+    state = progress()
+    if state.encoded >= state.total:
+        return
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("encoding", total=state.total, completed=state.encoded, current="")
+        while not done.wait(POLL_SECONDS):
+            state = progress()
+            bar.update(task, total=state.total, completed=state.encoded, current=state.current or "")
+            if state.encoded >= state.total:
+                break

@@ -1,0 +1,240 @@
+"""A workspace: the images to label, and the folder that keeps their masks, schema and embeddings.
+
+For a folder of images it is `.dentasam/` inside it, for a COCO file `NAME.dentasam/` beside it. One server at a
+time uses it, which a locked file ensures.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from PIL import Image
+
+from dentasam.data.dataset import Dataset
+from dentasam.data.image import IMAGE_SUFFIXES, RASTER_FORMATS, image_size
+from dentasam.errors import ImageError, WorkspaceError
+from dentasam.labelling.schema import LabelSchema
+
+FOLDER_SUFFIX = ".dentasam"
+TIFF_BITS_PER_SAMPLE = 258
+PNG_DEPTH_AT = 24
+
+
+@dataclass(frozen=True, slots=True)
+class CaseImage:
+    """An image of the worklist. `name` is its path relative to the image folder, with `/`; `bits` 8 or 16."""
+
+    name: str
+    path: Path
+    width: int
+    height: int
+    bits: int
+
+
+@dataclass
+class Workspace:
+    """An open workspace; `close` (or leaving the `with` block) frees its lock.
+
+    folder: where image names are relative to. dataset: what the COCO file holds, None for a folder of images.
+    problems: one line for each image that was left out.
+    """
+
+    root: Path
+    folder: Path
+    images: list[CaseImage]
+    schema: LabelSchema
+    dataset: Dataset | None = None
+    problems: list[str] = field(default_factory=list)
+    _lock: int | None = None
+
+    @staticmethod
+    def open(source: str | Path, folder: str | Path | None = None) -> "Workspace":
+        """Opens the workspace of a folder of images or of a COCO file, and makes it where there is none.
+
+        folder: where the workspace lies, if not at its usual place. Raises WorkspaceError where there are no
+        images, where it cannot be written, and where another server uses it; DatasetError for a faulty COCO file.
+        """
+        source = Path(os.path.abspath(source))
+        if not source.exists():
+            raise WorkspaceError(f"{source} does not exist; name a folder of images or a COCO JSON")
+        root = Path(os.path.abspath(folder)) if folder is not None else _usual_root(source)
+        # Before anything is made: a mistyped folder is not to be littered.
+        dataset = None if source.is_dir() else Dataset.load(source)
+        images_in = source if dataset is None else source.parent
+        found = _in_folder(source, root) if dataset is None else _in_dataset(dataset)
+        problems: list[str] = []
+        images = sorted(_readable(found, problems), key=lambda image: image.name)
+        if not images:
+            reason = f": {problems[0]}" if problems else ""
+            raise WorkspaceError(f"{source} holds no readable PNG, JPEG, TIFF or DICOM image{reason}")
+        lock = _locked(root)
+        try:
+            return Workspace(root, images_in, images, _schema(root), dataset, problems, lock)
+        except BaseException:
+            os.close(lock)
+            raise
+
+    @property
+    def embeddings(self) -> Path:
+        """The folder of the images' embeddings."""
+        return self.root / "embeddings"
+
+    @property
+    def database_url(self) -> str:
+        """The database where none is named: an SQLite file in the workspace."""
+        return f"sqlite:///{self.root / 'labels.sqlite3'}"
+
+    def set_schema(self, schema: LabelSchema) -> None:
+        """Keeps another schema. Raises WorkspaceError where it cannot be written."""
+        schema.save(self.root / "schema.yaml")
+        self.schema = schema
+
+    def close(self) -> None:
+        """Lets another server open the workspace."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> "Workspace":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _usual_root(source: Path) -> Path:
+    return source / FOLDER_SUFFIX if source.is_dir() else source.with_name(source.stem + FOLDER_SUFFIX)
+
+
+def _in_folder(folder: Path, root: Path) -> Iterator[tuple[str, Path, None]]:
+    """Name and path of what looks like an image, in this folder and those in it, but not in hidden ones."""
+    for place, folders, files in os.walk(folder):
+        inner = Path(place)
+        folders[:] = sorted(
+            name for name in folders if not name.endswith(FOLDER_SUFFIX) and name[0] != "." and inner / name != root
+        )
+        for name in files:
+            path = inner / name
+            if name[0] != "." and (path.suffix.lower() in IMAGE_SUFFIXES or _is_bare_dicom(path)):
+                yield path.relative_to(folder).as_posix(), path, None
+
+
+def _is_bare_dicom(path: Path) -> bool:
+    """Whether a file without a suffix is DICOM: devices and archives often export such names."""
+    return not path.suffix and path.is_file() and _is_dicom(path)
+
+
+def _is_dicom(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            marked = file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+    return marked or path.suffix.lower() in (".dcm", ".dicom")
+
+
+def _in_dataset(dataset: Dataset) -> Iterator[tuple[str, Path, tuple[int, int]]]:
+    for image in dataset.images:
+        yield name_of(image.file_name), image.path, (image.height, image.width)
+
+
+def name_of(file_name: str) -> str:
+    """The name of a case, from an image's `file_name` in a COCO file."""
+    return os.path.normpath(file_name.replace("\\", "/")).replace(os.sep, "/")
+
+
+def _readable(found: Iterator[tuple[str, Path, tuple[int, int] | None]], problems: list[str]) -> Iterator[CaseImage]:
+    seen: set[str] = set()
+    for name, path, expected in found:
+        shown = name.encode("utf-8", "backslashreplace").decode()
+        if shown != name or any(ord(character) < 32 for character in name):
+            problems.append(f"{shown!r} is left out: its name is not plain text; rename it")
+            continue
+        if name in seen:
+            problems.append(f"{name} is left out: the dataset names it twice; give each file one image entry")
+            continue
+        seen.add(name)
+        try:
+            height, width = image_size(path)
+            bits = _bits(path)
+        except ImageError as fault:
+            problems.append(f"{name} is left out: {fault}")
+            continue
+        if expected is not None and expected != (height, width):
+            problems.append(
+                f"{name} is left out: it has {width}x{height} pixels, its dataset says {expected[1]}x{expected[0]}; "
+                "put the right file there or correct the size"
+            )
+            continue
+        yield CaseImage(name, path, width, height, bits)
+
+
+def _bits(path: Path) -> int:
+    """8 or 16: what `read_image` makes of a file, told from its header. Raises ImageError for several pages."""
+    if _is_dicom(path):
+        import pydicom
+
+        header = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=["BitsStored"])
+        return 8 if int(header.get("BitsStored") or 16) <= 8 else 16
+    with Image.open(path, formats=RASTER_FORMATS) as image:
+        if image.format == "PNG":
+            with path.open("rb") as file:
+                return 16 if file.read(PNG_DEPTH_AT + 1)[-1] == 16 else 8
+        if image.format == "TIFF":
+            if getattr(image, "n_frames", 1) > 1:
+                raise ImageError(f"{path} holds several pages; save the radiograph as a file of one page")
+            depths = image.tag_v2.get(TIFF_BITS_PER_SAMPLE, 1)  # type: ignore[attr-defined]
+            return 16 if max(depths if isinstance(depths, tuple) else (depths,)) > 8 else 8
+    return 8
+
+
+def _schema(root: Path) -> LabelSchema:
+    path = root / "schema.yaml"
+    if path.exists():
+        return LabelSchema.load(path)
+    schema = LabelSchema.default()
+    schema.save(path)
+    return schema
+
+
+def _locked(root: Path) -> int:
+    """The open, locked file `lock` in `root`; the system frees it when its process ends, however it ends."""
+    try:
+        # The folder holds people's findings and hashed passwords: for its owner alone.
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except (FileExistsError, NotADirectoryError):
+        raise WorkspaceError(f"{root} is a file; name another folder with --workspace") from None
+    except OSError as fault:
+        raise WorkspaceError(
+            f"{root} cannot be written ({fault.strerror}); name another folder with --workspace"
+        ) from None
+    if not _taken(lock):
+        os.close(lock)
+        raise WorkspaceError(f"{root} is in use by another dentasam label; stop that one, or use its address")
+    return lock
+
+
+def _taken(lock: int) -> bool:
+    """Locks an open file for this process alone; False where another has it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as fault:
+        # Some network file systems know no locks; there the user must see to it that one server runs.
+        return fault.errno not in (errno.EACCES, errno.EDEADLK)
+    return True

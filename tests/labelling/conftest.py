@@ -1,0 +1,166 @@
+"""Databases of both kinds, a folder of small radiographs, and the operations that tests send."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dentasam.labelling.database import open_database
+from dentasam.labelling.masks import BoxMask
+from dentasam.labelling.operations import Operation, parse_operation
+from dentasam.labelling.store import Store
+from dentasam.labelling.workspace import CaseImage
+
+NO_POSTGRESQL = "no PostgreSQL binaries (initdb, pg_ctl) here; Debian: apt-get install postgresql"
+Make = Callable[..., Operation]
+
+
+@dataclass(frozen=True)
+class PostgreSQL:
+    """A private server on a Unix socket in its own folder, as the user that owns the folder."""
+
+    binaries: Path
+    folder: Path
+    user: str | None
+
+    def run(self, *command: str) -> None:
+        program = str(self.binaries / command[0])
+        # Its log goes to a file: the server would keep a pipe open that this waits on.
+        identity: dict[str, Any] = {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
+        with (self.folder / "commands.log").open("ab") as log:
+            done = subprocess.run(
+                [program, *command[1:]], cwd=self.folder, stdout=log, stderr=log, timeout=120, check=False, **identity
+            )
+        assert done.returncode == 0, (self.folder / "commands.log").read_text(errors="replace")[-2000:]
+
+    def start(self) -> None:
+        data, options = str(self.folder / "data"), f"-c listen_addresses= -k {self.folder} -c fsync=off"
+        self.run("initdb", "-D", data, "-U", "dentasam", "-A", "trust", "-E", "UTF8", "--no-sync")
+        self.run("pg_ctl", "-D", data, "-l", str(self.folder / "server.log"), "-o", options, "-w", "start")
+
+    def stop(self) -> None:
+        self.run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop")
+
+    def database(self) -> str:
+        """The URL of an empty database: always the same one, since making one takes far longer than emptying it."""
+        import psycopg
+
+        url = f"postgresql://dentasam@/postgres?host={self.folder}"
+        with psycopg.connect(url, autocommit=True) as connection:
+            # A killed writer's connection may still hold its locks.
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
+        return url
+
+
+def find_binaries() -> Path | None:
+    """The folder of PostgreSQL's programs; Debian keeps them off the path."""
+    on_path = shutil.which("initdb")
+    if on_path:
+        return Path(on_path).resolve().parent
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda file: int(file.parts[-3]))
+    return found[-1].parent if found else None
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip(NO_POSTGRESQL)
+    user = None
+    if os.geteuid() == 0:
+        # It refuses to run as root.
+        names = {entry.pw_name for entry in pwd.getpwall()}
+        user = next(name for name in ("postgres", "nobody") if name in names)
+    # A short path: that of a socket has at most 107 characters.
+    folder = Path(tempfile.mkdtemp(prefix="dentasam-pg-", dir="/tmp"))
+    try:
+        if user is not None:
+            shutil.chown(folder, user)
+        server = PostgreSQL(binaries, folder, user)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new, empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'labels.sqlite3'}"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return server.database()
+
+
+def case_image(name: str, width: int = 60, height: int = 40, bits: int = 8) -> CaseImage:
+    """An image of the worklist that no test reads the pixels of."""
+    return CaseImage(name, Path("/nowhere") / name, width, height, bits)
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """A store with the cases a.png and b.png, 60 x 40 pixels."""
+    engine = open_database(database_url)
+    store = Store(engine)
+    store.sync_cases([case_image("a.png"), case_image("b.png")])
+    yield store
+    engine.dispose()
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> Iterator[Store]:
+    """The same in SQLite alone, where the kind of database does not matter."""
+    engine = open_database(f"sqlite:///{tmp_path / 'labels.sqlite3'}")
+    store = Store(engine)
+    store.sync_cases([case_image("a.png"), case_image("b.png")])
+    yield store
+    engine.dispose()
+
+
+def block(top: int, left: int, bottom: int, right: int, height: int = 40, width: int = 60) -> np.ndarray:
+    mask = np.zeros((height, width), bool)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+@pytest.fixture
+def make() -> Make:
+    """Makes an operation: kind, object, its data, and more of its keys by name."""
+    clock = iter(range(1_700_000_000_000, 1_800_000_000_000, 1000))
+
+    def made(kind: str, object: str | None, data: dict[str, Any], **more: Any) -> Operation:
+        masks = {key: BoxMask.of(value) if isinstance(value, np.ndarray) else value for key, value in more.items()}
+        document = {"id": str(uuid.uuid4()), "kind": kind, "object": object, "time": next(clock), "data": data}
+        return parse_operation(document | masks)
+
+    return made
+
+
+@pytest.fixture
+def radiographs(tmp_path: Path) -> Path:
+    """A folder with a.png, deep/b.png (8 bits, 60 x 40) and wide.png (16 bits, 50 x 30)."""
+    folder = tmp_path / "radiographs"
+    (folder / "deep").mkdir(parents=True)
+    draw = np.random.default_rng(0)
+    for name in ("a.png", "deep/b.png"):
+        Image.fromarray(draw.integers(0, 256, (40, 60), dtype=np.uint8)).save(folder / name)
+    Image.fromarray(draw.integers(0, 65536, (30, 50), dtype=np.uint16)).save(folder / "wide.png")
+    return folder

@@ -1,0 +1,143 @@
+"""A server's application over a real store, a few small images, and a stand-in for the model."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fastapi import FastAPI
+from PIL import Image
+from starlette.testclient import TestClient
+
+from dentasam.errors import PromptError
+from dentasam.labelling.access import Access
+from dentasam.labelling.app import create_app
+from dentasam.labelling.database import open_database
+from dentasam.labelling.envelope import MEDIA_TYPE, pack, unpack
+from dentasam.labelling.inference import (
+    PredictedObject,
+    PredictReply,
+    PredictRequest,
+    Progress,
+    RefinedObject,
+    RefineReply,
+    RefineRequest,
+    Seconds,
+)
+from dentasam.labelling.masks import BoxMask
+from dentasam.labelling.serving import ModelIdentity
+from dentasam.labelling.store import Store
+from dentasam.labelling.workspace import Workspace
+
+TOKEN = "a-token-of-the-tests"
+PORT = 8765
+BASE = f"http://127.0.0.1:{PORT}"
+WIDTH, HEIGHT = 60, 40
+
+
+SECONDS = Seconds(0.25, 0.5)
+IDENTITY = ModelIdentity("small", "0" * 64, None, None)
+
+
+@dataclass
+class StandIn:
+    """Its mask for an object is a square around the last click, or the box; it keeps what it was asked."""
+
+    paths: dict[int, Path]
+    model: ModelIdentity = IDENTITY
+    asked: list[Any] = field(default_factory=list)
+    opened: list[tuple[int, list[int]]] = field(default_factory=list)
+    failed: dict[int, str] = field(default_factory=dict)
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def open(self, case_id: int, following: Sequence[int]) -> None:
+        self.opened.append((case_id, list(following)))
+
+    def encoded(self, case_id: int) -> bool:
+        return case_id == 1
+
+    def progress(self) -> Progress:
+        return Progress(1, len(self.paths), "b.png", self.failed)
+
+    def predict(self, case_id: int, requests: Sequence[PredictRequest]) -> PredictReply:
+        self.asked.append((case_id, list(requests)))
+        if any(each.box is None and not each.clicks for each in requests):
+            raise PromptError("an object has neither a click nor a box; give it one")
+        found = tuple(PredictedObject(each.id, _square(each), 0.75) for each in requests)
+        return PredictReply(found, self.model, SECONDS)
+
+    def refine(self, case_id: int, requests: Sequence[RefineRequest]) -> RefineReply:
+        self.asked.append((case_id, list(requests)))
+        found = (RefinedObject(each.id, each.after, 0.5, (*each.clicks, (3.0, 4.0, 1))) for each in requests)
+        return RefineReply(tuple(found), self.model, SECONDS)
+
+
+def _square(wanted: PredictRequest) -> BoxMask:
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    if wanted.box is not None:
+        x0, y0, x1, y1 = (int(np.clip(value, 0, WIDTH)) for value in wanted.box)
+    else:
+        x, y = (int(value) for value in wanted.clicks[-1][:2])
+        x0, y0, x1, y1 = max(0, x - 2), max(0, y - 2), x + 3, y + 3
+    mask[y0:y1, x0:x1] = True
+    return BoxMask.of(mask)
+
+
+@dataclass
+class Running:
+    """One application and what it is made of; `client` carries the token."""
+
+    app: FastAPI
+    client: TestClient
+    stranger: TestClient
+    access: Access
+    store: Store
+    workspace: Workspace
+    model: StandIn
+
+    def post(self, path: str, document: Any, **headers: str) -> Any:
+        """Posts an envelope; header names with `_` for `-`."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.post(path, content=pack(document), headers={"Content-Type": MEDIA_TYPE, **given})
+
+    def append(self, operations: list[dict[str, Any]], revision: int, case: int = 1) -> Any:
+        return self.post(f"/api/cases/{case}/operations", {"operations": operations}, If_Match=f'"{revision}"')
+
+
+def folder_of_images(folder: Path) -> Path:
+    """a.png with 8 bits and b.png with 16, 60 x 40 pixels."""
+    folder.mkdir()
+    ramp = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
+    Image.fromarray((ramp % 251).astype(np.uint8)).save(folder / "a.png")
+    Image.fromarray((ramp * 20).astype(np.uint16)).save(folder / "b.png")
+    return folder
+
+
+@contextmanager
+def running(folder: Path, access: Access | None = None, page: Path | None = None) -> Iterator[Running]:
+    access = access or Access(TOKEN, port=PORT, annotator="me")
+    with Workspace.open(folder) as workspace:
+        engine = open_database(workspace.database_url)
+        store = Store(engine)
+        store.sync_cases(workspace.images)
+        paths = {image.name: image.path for image in workspace.images}
+        model = StandIn({case.id: paths[case.name] for case in store.cases()})
+        app: Any = create_app(workspace, store, model, access, page=page)  # type: ignore[arg-type]
+        options = {"base_url": BASE, "raise_server_exceptions": False, "follow_redirects": False}
+        with (
+            TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"}, **options) as client,
+            TestClient(app, **options) as stranger,
+        ):
+            yield Running(app, client, stranger, access, store, workspace, model)
+        engine.dispose()
+
+
+def opened(answer: Any) -> Any:
+    """The document of an answer that is an envelope."""
+    assert answer.headers["content-type"] == MEDIA_TYPE
+    return unpack(answer.content)

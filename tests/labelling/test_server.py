@@ -1,0 +1,155 @@
+"""The server as a process: its port, its signals, and what stands in its way told in one line."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dentasam.errors import DentasamError
+from dentasam.labelling.access import Access
+from dentasam.labelling.inference import Progress
+from dentasam.labelling.server import bind, built_page, check_reach, serve
+
+from .running import folder_of_images, running
+
+# A server over the stand-in for the model, in a process of its own so that it can be sent signals.
+SCRIPT = """
+import sys
+from pathlib import Path
+from dentasam.labelling.access import Access
+from dentasam.labelling.server import bind, serve
+from tests.labelling.running import running
+
+with bind("127.0.0.1", 0) as listening:
+    access = Access("a-token", port=listening.getsockname()[1])
+    with running(Path(sys.argv[1]), access) as server:
+        serve(server.app, listening, access.url, announce=lambda line: print(line, flush=True))
+print("tidied up", flush=True)
+"""
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
+    folder = folder_of_images(tmp_path / "images")
+    command = [sys.executable, "-c", SCRIPT, str(folder)]
+    started = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TERM": "dumb"},
+    )
+    yield started
+    if started.poll() is None:
+        started.kill()
+    started.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_answers_and_stops_cleanly(process: "subprocess.Popen[str]", number: int, tmp_path: Path) -> None:
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    base, _, token = url.partition("?token=")
+    assert token == "a-token"
+    with urllib.request.urlopen(base + "healthz", timeout=10) as answer:
+        assert answer.read() == b"ok"
+        assert "server" not in answer.headers
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(base + "api/cases", timeout=10)
+    assert refused.value.code == 401
+    refused.value.close()
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert output.splitlines()[-1] == "tidied up"
+    assert errors == ""
+    # The lock of the workspace is free again.
+    with running(tmp_path / "images") as server:
+        assert len(server.store.cases()) == 2
+
+
+def test_a_port_in_use_is_named() -> None:
+    with bind("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(
+            DentasamError, match=f"port {port} on 127.0.0.1 is in use; choose another --port"
+        ) as fault:
+            bind("127.0.0.1", port)
+        assert len(str(fault.value).splitlines()) == 1
+
+
+def test_a_port_is_free_again_at_once() -> None:
+    with bind("127.0.0.1", 0) as listening:
+        port = listening.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            connection, _ = listening.accept()
+            connection.close()
+    bind("127.0.0.1", port).close()
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "203.0.113.7", "a" * 300])
+def test_a_host_that_is_not_this_machine(host: str) -> None:
+    with pytest.raises(DentasamError, match="--host"):
+        bind(host, 0)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.2", ""])
+def test_beyond_this_machine_annotators_are_demanded(host: str) -> None:
+    with pytest.raises(DentasamError, match="dentasam label DIR --add-annotator NAME"):
+        check_reach(host, [])
+    check_reach(host, ["anna"])
+    check_reach("127.0.0.1", [])
+
+
+def test_a_page_that_was_not_built(tmp_path: Path) -> None:
+    with pytest.raises(
+        DentasamError, match=r"install Node.js 20 or newer, then dentasam again: pip install \."
+    ) as fault:
+        built_page(tmp_path)
+    assert len(str(fault.value).splitlines()) == 1
+    (tmp_path / "index.html").touch()
+    assert built_page(tmp_path) == tmp_path
+
+
+def test_progress_is_shown_and_the_browser_opened_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr("webbrowser.open", looked.append)
+    monkeypatch.setattr("dentasam.labelling.server.POLL_SECONDS", 0.05)
+    states = iter(range(1, 100))
+    seen = threading.Event()
+
+    def progress() -> Progress:
+        done = min(next(states), 3)
+        if done == 3:
+            seen.set()
+        return Progress(done, 3, "a.png")
+
+    told: list[str] = []
+    with bind("127.0.0.1", 0) as listening, running(folder_of_images(tmp_path / "images")) as server:
+        access = Access("a-token", port=listening.getsockname()[1])
+
+        def stop() -> None:
+            seen.wait(10)
+            time.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=stop).start()
+        before = signal.getsignal(signal.SIGINT)
+        serve(server.app, listening, access.url, announce=told.append, progress=progress, open_browser=True)
+        assert signal.getsignal(signal.SIGINT) is before
+    assert looked == [access.url]
+    assert told[0] == access.url
+    assert seen.is_set()

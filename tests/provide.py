@@ -1,0 +1,72 @@
+"""What the tests need from the system: a Chromium, and the programs of a PostgreSQL server.
+
+    python tests/provide.py
+
+Takes what is installed; else Debian's packages, where this user may install them; else, for the browser, Playwright's
+own. Ends with 1 and one line where nothing of it works, so that no test is left out silently.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def chromium() -> str | None:
+    """The path of an installed Chromium; DENTASAM_CHROMIUM names another one."""
+    named = os.environ.get("DENTASAM_CHROMIUM")
+    return named or next((path for path in map(shutil.which, BROWSERS) if path), None) or _playwrights_own()
+
+
+def postgres_programs() -> Path | None:
+    """The folder with `initdb` and `postgres`, the newest where there are several."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    on_path = shutil.which("initdb")
+    return found[-1].parent if found else Path(on_path).parent if on_path else None
+
+
+def provide() -> str | None:
+    """Install what is missing; a line that says what could not be had, or None."""
+    missing = [
+        package for package, found in (("chromium", chromium()), ("postgresql", postgres_programs())) if found is None
+    ]
+    if missing:
+        _apt(missing)
+    if chromium() is None:
+        subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
+    if chromium() is None:
+        return "the browser tests need Chromium: install it, or name one in DENTASAM_CHROMIUM"
+    if postgres_programs() is None:
+        return "the tests of the store need PostgreSQL's server programs: install postgresql"
+    return None
+
+
+def _apt(packages: list[str]) -> None:
+    apt = shutil.which("apt-get")
+    if apt is None:
+        return
+    root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if root and shutil.which("sudo") is None:
+        return
+    quiet = {"env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL, "check": False}
+    subprocess.run([*root, apt, "update", "-qq"], **quiet)
+    subprocess.run([*root, apt, "install", "-qq", "-y", "--no-install-recommends", *packages], **quiet)
+
+
+def _playwrights_own() -> str | None:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        return None
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).exists() else None
+
+
+if __name__ == "__main__":
+    fault = provide()
+    if fault:
+        sys.exit(fault)

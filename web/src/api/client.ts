@@ -1,0 +1,173 @@
+import { MEDIA_TYPE, pack, unpack } from "../engine/envelope";
+import type {
+  CaseComment,
+  CaseDocument,
+  CaseImage,
+  CaseSummary,
+  ConflictReply,
+  LabelSchema,
+  LogDocument,
+  Operation,
+  Prediction,
+  PredictRequest,
+  Progress,
+  Refinement,
+  RefineRequest,
+  Session,
+  Stored,
+  TimeInterval,
+} from "./types";
+
+/** The server answered, but not with success. `detail` is its one line for the user. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly detail: string,
+  ) {
+    super(detail);
+    this.name = "ApiError";
+  }
+}
+
+/** The server could not be reached at all. */
+export class OfflineError extends Error {
+  constructor(message = "The server cannot be reached.") {
+    super(message);
+    this.name = "OfflineError";
+  }
+}
+
+/** Somebody else's operations came first (409); `reply` holds them. */
+export class RevisionConflict extends Error {
+  constructor(readonly reply: ConflictReply) {
+    super("The case was changed elsewhere.");
+    this.name = "RevisionConflict";
+  }
+}
+
+async function send(path: string, init: RequestInit = {}): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, { credentials: "same-origin", ...init });
+  } catch (fault) {
+    if (fault instanceof DOMException && fault.name === "AbortError") throw fault;
+    throw new OfflineError();
+  }
+  return response;
+}
+
+async function failure(response: Response): Promise<ApiError> {
+  let detail = `${response.status} ${response.statusText}`.trim();
+  try {
+    const body: unknown = await response.json();
+    if (body && typeof body === "object" && "detail" in body && typeof body.detail === "string") detail = body.detail;
+  } catch {
+    // Not JSON: the status line has to do.
+  }
+  return new ApiError(response.status, detail);
+}
+
+async function checked(path: string, init?: RequestInit): Promise<Response> {
+  const response = await send(path, init);
+  if (!response.ok) throw await failure(response);
+  return response;
+}
+
+async function json<T>(path: string, init?: RequestInit): Promise<T> {
+  return (await (await checked(path, init)).json()) as T;
+}
+
+function withJson(method: string, body: unknown): RequestInit {
+  return { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+}
+
+function withEnvelope(document: unknown, headers: Record<string, string> = {}): RequestInit {
+  return { method: "POST", headers: { "Content-Type": MEDIA_TYPE, ...headers }, body: pack(document) };
+}
+
+async function enveloped<T>(response: Response): Promise<T> {
+  return unpack(new Uint8Array(await response.arrayBuffer())) as T;
+}
+
+function revisionOf(response: Response, fallback: number): number {
+  const tag = response.headers.get("ETag")?.match(/(\d+)/);
+  return tag ? Number(tag[1]) : fallback;
+}
+
+function header(response: Response, name: string): number {
+  const value = Number(response.headers.get(name));
+  if (!Number.isFinite(value)) throw new ApiError(response.status, `The server sent no ${name}.`);
+  return value;
+}
+
+export const session = (): Promise<Session> => json<Session>("/api/session");
+
+export const cases = (): Promise<CaseSummary[]> => json<CaseSummary[]>("/api/cases");
+
+export const progress = (): Promise<Progress> => json<Progress>("/api/progress");
+
+export const thumbnailUrl = (id: number): string => `/api/cases/${id}/thumbnail`;
+
+export async function readCase(id: number): Promise<{ document: CaseDocument; revision: number }> {
+  const response = await checked(`/api/cases/${id}`);
+  const document = await enveloped<CaseDocument>(response);
+  return { document, revision: revisionOf(response, document.case.revision) };
+}
+
+export async function pixels(id: number): Promise<CaseImage> {
+  const response = await checked(`/api/cases/${id}/pixels`);
+  const body = await response.arrayBuffer();
+  const bits = header(response, "X-Image-Bits") === 16 ? 16 : 8;
+  const width = header(response, "X-Image-Width");
+  const height = header(response, "X-Image-Height");
+  if (body.byteLength !== width * height * (bits / 8)) throw new ApiError(response.status, "The picture arrived incomplete.");
+  return {
+    width,
+    height,
+    bits,
+    low: header(response, "X-Image-Low"),
+    high: header(response, "X-Image-High"),
+    pixels: bits === 16 ? new Uint16Array(body) : new Uint8Array(body),
+  };
+}
+
+/** Appends to the log of a case. Raises RevisionConflict where the case moved on since `revision`. */
+export async function append(
+  id: number,
+  revision: number,
+  operations: readonly Operation[],
+): Promise<Stored> {
+  const response = await send(
+    `/api/cases/${id}/operations`,
+    withEnvelope({ operations }, { "If-Match": `"${revision}"` }),
+  );
+  if (response.status === 409) throw new RevisionConflict(await enveloped<ConflictReply>(response));
+  if (!response.ok) throw await failure(response);
+  return (await response.json()) as Stored;
+}
+
+export async function operationsSince(id: number, since: number): Promise<LogDocument> {
+  return enveloped(await checked(`/api/cases/${id}/operations?since=${since}`));
+}
+
+export async function predict(id: number, objects: PredictRequest[], signal?: AbortSignal): Promise<Prediction> {
+  return enveloped(await checked(`/api/cases/${id}/predict`, { ...withEnvelope({ objects }), signal }));
+}
+
+export async function refine(id: number, objects: RefineRequest[], signal?: AbortSignal): Promise<Refinement> {
+  return enveloped(await checked(`/api/cases/${id}/refine`, { ...withEnvelope({ objects }), signal }));
+}
+
+export async function announce(id: number): Promise<void> {
+  await checked(`/api/cases/${id}/open`, { method: "POST" });
+}
+
+export const addComment = (id: number, text: string): Promise<CaseComment> =>
+  json<CaseComment>(`/api/cases/${id}/comments`, withJson("POST", { text }));
+
+export async function sendTime(id: number, intervals: TimeInterval[], keepalive = false): Promise<void> {
+  await checked(`/api/cases/${id}/time`, { ...withJson("POST", { intervals }), keepalive });
+}
+
+export const saveSchema = (schema: LabelSchema): Promise<LabelSchema> =>
+  json<LabelSchema>("/api/schema", withJson("PUT", schema));

@@ -1,0 +1,116 @@
+import { BoxMask } from "../engine/mask";
+import { ApiError, OfflineError, RevisionConflict } from "./client";
+import { fold } from "./folding";
+import type { SyncTarget, Transport } from "./lane";
+import type { ObjectState, Operation } from "./types";
+
+/** A server in memory that keeps the promises of the real one: an append-only log, If-Match, ids stored once. */
+export class FakeServer implements Transport {
+  readonly log: Operation[] = [];
+  readonly received: { revision: number; ids: string[] }[] = [];
+  /** What the next requests meet instead of an answer. */
+  readonly faults: ("offline" | "lost-answer" | "full")[] = [];
+  malformed = new Set<string>();
+
+  async append(_id: number, revision: number, operations: readonly Operation[]) {
+    await Promise.resolve();
+    const fault = this.faults.shift();
+    if (fault === "offline") throw new OfflineError();
+    if (fault === "full") throw new ApiError(507, "The disk is full.");
+    this.received.push({ revision, ids: operations.map((operation) => operation.id) });
+    if (operations.some((operation) => this.malformed.has(operation.id))) throw new ApiError(422, "malformed");
+    const known = new Set(this.log.map((operation) => operation.id));
+    const news = operations.filter((operation) => !known.has(operation.id));
+    if (news.length > 0 && revision !== this.log.length) {
+      const missed = this.log.slice(revision);
+      const objects = new Set(missed.map((operation) => operation.object));
+      throw new RevisionConflict({
+        revision: this.log.length,
+        operations: missed,
+        objects: this.objects().filter((state) => objects.has(state.id)),
+      });
+    }
+    this.log.push(...news);
+    if (fault === "lost-answer") throw new OfflineError();
+    return { revision: this.log.length, stored: news.length };
+  }
+
+  async operationsSince(_id: number, since: number) {
+    await Promise.resolve();
+    return { revision: this.log.length, operations: this.log.slice(since) };
+  }
+
+  objects(): ObjectState[] {
+    return [...folded(this.log).values()];
+  }
+
+  object(id: string): ObjectState | undefined {
+    return folded(this.log).get(id);
+  }
+}
+
+/** A page that shows whatever its operations say. */
+export class FakePage implements SyncTarget {
+  readonly states = new Map<string, ObjectState>();
+
+  replace(objects: readonly ObjectState[]): void {
+    for (const state of objects) this.states.set(state.id, state);
+  }
+
+  apply(operations: readonly Operation[]): void {
+    for (const operation of operations) {
+      if (operation.object === null) continue;
+      const next = fold(this.states.get(operation.object) ?? null, operation);
+      if (next) this.states.set(operation.object, next);
+    }
+  }
+
+  object(id: string): ObjectState | null {
+    return this.states.get(id) ?? null;
+  }
+}
+
+function folded(log: readonly Operation[]): Map<string, ObjectState> {
+  const page = new FakePage();
+  page.apply(log);
+  return page.states;
+}
+
+/** A Web Locks manager of which one tab can be made to die. */
+export class FakeLocks {
+  private readonly held = new Set<string>();
+
+  readonly request = (async (name: string, ...rest: unknown[]) => {
+    const callback = rest.at(-1) as (lock: { name: string } | null) => unknown;
+    if (this.held.has(name)) return callback(null);
+    this.held.add(name);
+    try {
+      return await callback({ name });
+    } finally {
+      this.held.delete(name);
+    }
+  }) as LockManager["request"];
+
+  /** All pages die at once, as in a crash of the browser. */
+  crash(): void {
+    this.held.clear();
+  }
+}
+
+let counter = 0;
+
+export function square(x: number, y: number, side: number): BoxMask {
+  return new BoxMask(x, y, side, side, new Uint8Array(side * side).fill(1));
+}
+
+export function create(object: string, category: string | null = null): Operation {
+  return { id: `create-${++counter}`, kind: "create", object, time: counter, data: { category, parent: null, source: "manual" } };
+}
+
+export function paint(object: string, mask: BoxMask): Operation {
+  return { id: `mask-${++counter}`, kind: "mask", object, time: counter, data: { tool: "brush" }, mask };
+}
+
+export function relabel(object: string, category: string): Operation {
+  return { id: `relabel-${++counter}`, kind: "relabel", object, time: counter, data: { category } };
+}

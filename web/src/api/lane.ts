@@ -1,0 +1,364 @@
+import { ApiError, RevisionConflict } from "./client";
+import type { BoxMask } from "../engine/mask";
+import type { MaskTool } from "../engine/types";
+import { difference, fold } from "./folding";
+import { newId } from "../engine/identity";
+import type { OperationQueue, Queued } from "./queue";
+import type { ConflictReply, LogDocument, ObjectState, Operation, Stored } from "./types";
+
+export type LaneState = "saved" | "saving" | "offline" | "full" | "conflict";
+export type Choice = "theirs" | "mine" | "both";
+
+/** One object that was changed here and elsewhere since the page last saw the server's state. */
+export interface Conflict {
+  object: string;
+  theirs: ObjectState | null;
+  mine: ObjectState | null;
+}
+
+export interface Transport {
+  append(id: number, revision: number, operations: readonly Operation[]): Promise<Stored>;
+  operationsSince(id: number, since: number): Promise<LogDocument>;
+}
+
+/** What shows a case: it takes operations that were not made in it, and tells what an object looks like now. */
+export interface SyncTarget {
+  apply(operations: readonly Operation[]): void;
+  object(id: string): ObjectState | null;
+  /** Shows objects as the server holds them, whatever was done to them here. */
+  replace(objects: readonly ObjectState[]): void;
+}
+
+export interface LaneOptions {
+  /** Milliseconds without a new operation before sending. */
+  debounce: number;
+  /** Milliseconds after which the oldest operation goes out, however busy the hand is. */
+  latest: number;
+  /** Milliseconds of the first wait after a failure; doubled up to `longestRetry`. */
+  retry: number;
+  longestRetry: number;
+  batch: number;
+  bodyBytes: number;
+}
+
+export const LANE_DEFAULTS: LaneOptions = {
+  debounce: 250,
+  latest: 1500,
+  retry: 1000,
+  longestRetry: 15000,
+  batch: 200,
+  bodyBytes: 16 * 1024 * 1024,
+};
+
+function weight(operation: Operation): number {
+  const masks: (BoxMask | undefined)[] = [];
+  if (operation.kind === "create") masks.push(operation.mask);
+  if (operation.kind === "mask") masks.push(operation.mask, operation.painted, operation.erased);
+  // Run lengths rarely need more than a quarter byte for a pixel; a hopeless mask is caught by the server's 413.
+  return 512 + masks.reduce((sum: number, mask) => sum + (mask ? mask.bits.length / 4 : 0), 0);
+}
+
+/** The operations of one case on their way to the server, in order, each exactly once. */
+export class CaseLane {
+  state: LaneState = "saved";
+  detail: string | null = null;
+  conflicts: Conflict[] = [];
+  readonly pending: Operation[] = [];
+  private target: SyncTarget | null = null;
+  /** Others' work came in while nobody showed the case. */
+  private missed = false;
+  private readonly own = new Set<string>();
+  private sending: Promise<void> | null = null;
+  private again = false;
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private oldest = 0;
+  private failures = 0;
+  private batchLimit: number;
+
+  constructor(
+    readonly id: number,
+    readonly key: string,
+    public revision: number,
+    private readonly queue: OperationQueue,
+    private readonly transport: Transport,
+    private readonly options: LaneOptions,
+    private readonly changed: () => void,
+    private readonly refused: (operation: Operation, reason: string) => void,
+  ) {
+    this.batchLimit = options.batch;
+  }
+
+  get attached(): boolean {
+    return this.target !== null;
+  }
+
+  enqueue(operations: readonly Operation[]): void {
+    if (operations.length === 0) return;
+    if (this.pending.length === 0) this.oldest = Date.now();
+    this.remember(operations);
+    this.queue.add(this.key, this.revision, operations).catch(() => {
+      this.detail = "The browser cannot store the work on this disk; it goes to the server only.";
+      this.settle("full");
+    });
+    if (this.state === "saved") this.settle("saving");
+    else this.changed();
+    if (this.state === "saving") this.schedule(Math.min(this.options.debounce, this.oldest + this.options.latest - Date.now()));
+  }
+
+  /** Takes what an earlier page left behind. */
+  restore({ base, operations }: Queued): void {
+    const news = operations.filter((operation) => !this.own.has(operation.id));
+    if (news.length === 0) return;
+    this.revision = this.pending.length === 0 ? base : Math.min(base, this.revision);
+    this.remember(news);
+    this.oldest = Date.now();
+    this.settle("saving");
+  }
+
+  /** Binds the lane to a page that has just loaded the case as of `revision`, and puts the unsent work on top. */
+  async attach(target: SyncTarget, revision: number, objects: readonly ObjectState[]): Promise<void> {
+    await this.sending;
+    const base = this.revision;
+    this.target = target;
+    this.missed = false;
+    this.conflicts = [];
+    if (base > revision) target.apply((await this.transport.operationsSince(this.id, revision)).operations);
+    if (this.pending.length === 0) {
+      this.revision = Math.max(base, revision);
+      return;
+    }
+    const news = revision > base ? await this.transport.operationsSince(this.id, base) : { revision: base, operations: [] };
+    this.acknowledge(this.pending.filter((operation) => news.operations.some((known) => known.id === operation.id)));
+    target.apply(this.pending);
+    if (!this.merge({ ...news, objects: [...objects] }, true)) return;
+    this.settle("saving");
+    this.schedule(0);
+  }
+
+  detach(): void {
+    this.target = null;
+    void this.flush();
+  }
+
+  /** Binds the lane again to a page that showed the case before; false where that page's state is no longer the true one. */
+  rejoin(target: SyncTarget): boolean {
+    if (this.missed || this.state === "conflict") return false;
+    this.target = target;
+    return true;
+  }
+
+  /** Sends everything now; resolves when all of it is stored or cannot be for the moment. */
+  flush(): Promise<void> {
+    this.unschedule();
+    this.again = true;
+    this.sending ??= this.run();
+    return this.sending;
+  }
+
+  /** Asks for what others did since; nothing happens while own work is under way. */
+  async pull(): Promise<void> {
+    if (!this.target || this.pending.length > 0 || this.sending) return;
+    const news = await this.transport.operationsSince(this.id, this.revision);
+    if (this.pending.length > 0 || this.sending || news.revision <= this.revision) return;
+    this.target.apply(news.operations.filter((operation) => !this.own.has(operation.id)));
+    this.revision = news.revision;
+  }
+
+  resolve(object: string, choice: Choice): void {
+    const conflict = this.conflicts.find((one) => one.object === object);
+    if (!conflict) return;
+    const mine = this.target?.object(object) ?? conflict.mine;
+    const work = this.pending.filter((operation) => operation.object === object);
+    if (choice === "mine") this.keepMine(conflict.theirs, mine, work);
+    else {
+      this.showTheirs(object, conflict.theirs, mine);
+      this.exchange(work, choice === "both" && mine ? this.asNewObject(mine, work) : []);
+    }
+    this.conflicts = this.conflicts.filter((one) => one !== conflict);
+    if (this.conflicts.length > 0) return this.changed();
+    this.settle(this.pending.length > 0 ? "saving" : "saved");
+    void this.flush();
+  }
+
+  private keepMine(theirs: ObjectState | null, mine: ObjectState | null, work: readonly Operation[]): void {
+    const replayed = work.reduce(fold, theirs);
+    if (mine) this.exchange([], difference(replayed, mine, lastTool(work)));
+  }
+
+  private showTheirs(object: string, theirs: ObjectState | null, mine: ObjectState | null): void {
+    if (theirs) this.target?.replace([theirs]);
+    else if (mine) this.target?.apply([{ id: newId(), kind: "delete", object, time: Date.now(), data: { deleted: true } }]);
+  }
+
+  /** The same strokes once more under a new object, so that the log keeps how it came about. */
+  private asNewObject(mine: ObjectState, work: readonly Operation[]): Operation[] {
+    const object = newId();
+    const ids = new Map(work.map((operation) => [operation.id, newId()]));
+    const { category, parent, source } = mine;
+    const create: Operation = { id: newId(), kind: "create", object, time: Date.now(), data: { category, parent, source } };
+    const moved = work
+      .filter((operation) => operation.kind !== "create")
+      .map((operation): Operation => {
+        const { undoes, ...rest } = operation;
+        const undone = undoes ? ids.get(undoes) : undefined;
+        return { ...rest, id: ids.get(operation.id)!, object, ...(undone ? { undoes: undone } : {}) } as Operation;
+      });
+    const folded = [create, ...moved].reduce(fold, null);
+    const operations = [create, ...moved, ...difference(folded, { ...mine, id: object, deleted: false }, lastTool(work))];
+    this.target?.apply(operations);
+    return operations;
+  }
+
+  private exchange(out: readonly Operation[], into: readonly Operation[]): void {
+    const gone = new Set(out.map((operation) => operation.id));
+    const kept = this.pending.filter((operation) => !gone.has(operation.id));
+    this.pending.splice(0, this.pending.length, ...kept);
+    this.remember(into);
+    void this.queue.replace(this.key, this.revision, [...gone], into).catch(() => undefined);
+  }
+
+  /** A flush asked for while a sending ends must not get lost with it. */
+  private async run(): Promise<void> {
+    try {
+      while (this.again) {
+        this.again = false;
+        await this.drain();
+      }
+    } catch (fault) {
+      this.wait("offline", fault);
+    } finally {
+      this.sending = null;
+    }
+  }
+
+  private async drain(): Promise<void> {
+    while (this.pending.length > 0 && this.conflicts.length === 0) {
+      const batch = this.nextBatch();
+      this.settle(this.state === "saved" ? "saving" : this.state);
+      try {
+        const { revision, stored } = await this.transport.append(this.id, this.revision, batch);
+        // A batch the server knew already may hide work of others behind it.
+        if (stored !== batch.length || revision !== this.revision + stored) await this.catchUp(revision);
+        this.revision = revision;
+        this.batchLimit = this.options.batch;
+        this.acknowledge(batch);
+      } catch (fault) {
+        if (!(await this.recover(fault, batch))) return;
+      }
+      this.failures = 0;
+    }
+    if (this.pending.length === 0) this.settle("saved");
+  }
+
+  private async catchUp(revision: number): Promise<void> {
+    if (revision <= this.revision) return;
+    const news = await this.transport.operationsSince(this.id, this.revision);
+    this.show(news.operations.filter((operation) => !this.own.has(operation.id)));
+  }
+
+  private show(operations: readonly Operation[]): void {
+    if (operations.length === 0) return;
+    if (this.target) this.target.apply(operations);
+    else this.missed = true;
+  }
+
+  /** Whether sending goes on at once. */
+  private async recover(fault: unknown, batch: readonly Operation[]): Promise<boolean> {
+    if (fault instanceof RevisionConflict) return this.merge(fault.reply, false);
+    if (fault instanceof ApiError && (fault.status === 413 || fault.status === 422 || fault.status === 400)) {
+      if (batch.length > 1) this.batchLimit = Math.ceil(batch.length / 2);
+      else await this.setAside(batch[0], fault.detail);
+      return true;
+    }
+    this.wait(fault instanceof ApiError && fault.status === 507 ? "full" : "offline", fault);
+    return false;
+  }
+
+  private wait(state: LaneState, fault: unknown): void {
+    this.detail = fault instanceof Error ? fault.message : null;
+    this.settle(state);
+    this.schedule(Math.min(this.options.retry * 2 ** this.failures++, this.options.longestRetry));
+  }
+
+  private async setAside(operation: Operation, reason: string): Promise<void> {
+    this.drop([operation]);
+    await this.queue.refuse(this.key, this.revision, operation, reason).catch(() => undefined);
+    this.refused(operation, reason);
+  }
+
+  /** Takes in what others did. False where an object was changed on both sides: then the user decides. */
+  private merge(reply: ConflictReply, shown: boolean): boolean {
+    this.acknowledge(this.pending.filter((operation) => reply.operations.some((known) => known.id === operation.id)));
+    const others = reply.operations.filter((operation) => !this.own.has(operation.id));
+    const touched = new Set(others.map((operation) => operation.object).filter((object) => object !== null));
+    const clashing = new Set(this.pending.map((operation) => operation.object).filter((object) => object !== null && touched.has(object)));
+    if (clashing.size > 0 && !this.target) {
+      // Nobody looks at this case; its base stays where it was, so that the clash is found again when it is opened.
+      this.detail = "Changed here and elsewhere; open the case to decide.";
+      this.settle("conflict");
+      return false;
+    }
+    if (!shown) this.show(others.filter((operation) => operation.object === null || !clashing.has(operation.object)));
+    this.revision = reply.revision;
+    if (clashing.size === 0) return true;
+    this.conflicts = [...clashing].map((object) => ({
+      object: object!,
+      theirs: reply.objects.find((state) => state.id === object) ?? null,
+      mine: this.target?.object(object!) ?? null,
+    }));
+    this.settle("conflict");
+    return false;
+  }
+
+  private nextBatch(): Operation[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < Math.min(this.pending.length, this.batchLimit)) {
+      bytes += weight(this.pending[count]);
+      if (count > 0 && bytes > this.options.bodyBytes) break;
+      count++;
+    }
+    return this.pending.slice(0, count);
+  }
+
+  private remember(operations: readonly Operation[]): void {
+    for (const operation of operations) this.own.add(operation.id);
+    this.pending.push(...operations);
+  }
+
+  private acknowledge(operations: readonly Operation[]): void {
+    if (operations.length === 0) return;
+    this.drop(operations);
+    const ids = operations.map((operation) => operation.id);
+    void this.queue.replace(this.key, this.revision, ids, []).catch(() => undefined);
+  }
+
+  private drop(operations: readonly Operation[]): void {
+    const gone = new Set(operations.map((operation) => operation.id));
+    const kept = this.pending.filter((operation) => !gone.has(operation.id));
+    this.pending.splice(0, this.pending.length, ...kept);
+    this.oldest = Date.now();
+    this.changed();
+  }
+
+  private settle(state: LaneState): void {
+    if (state === "saved" || state === "saving") this.detail = null;
+    this.state = state;
+    this.changed();
+  }
+
+  private schedule(wait: number): void {
+    this.unschedule();
+    this.timer = setTimeout(() => void this.flush(), Math.max(0, wait));
+  }
+
+  private unschedule(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+  }
+}
+
+function lastTool(operations: readonly Operation[]): MaskTool {
+  for (const operation of [...operations].reverse()) if (operation.kind === "mask") return operation.data.tool;
+  return "brush";
+}

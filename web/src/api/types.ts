@@ -1,0 +1,44 @@
+import type { BoxMask } from "../engine/mask";
+import type { CaseImage, ObjectState, Operation, Status } from "../engine/types";
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+/** A document as the page holds it: where the wire has a reference into the envelope, there is the mask. */
+type Unpacked<T> = T extends Schemas["MaskRef"] ? BoxMask : T extends object ? { [K in keyof T]: Unpacked<T[K]> } : T;
+
+export type { CaseImage, ObjectState, Operation };
+
+export type CaseStatus = Status;
+export const CASE_STATUSES: readonly CaseStatus[] = ["new", "in-progress", "done", "needs-review", "approved"];
+
+export type Label = Schemas["Label"];
+export type LabelSchema = Schemas["LabelSchema"];
+export type ModelIdentity = Schemas["ModelIdentity"];
+export type Session = Schemas["Session"];
+export type CaseSummary = Schemas["CaseSummary"];
+export type CaseComment = Schemas["Comment"];
+export type Progress = Schemas["Progress"];
+export type TimeInterval = Schemas["TimeInterval"];
+export type Stored = Schemas["Stored"];
+
+export type PredictRequest = Unpacked<Schemas["PredictObject"]>;
+export type RefineRequest = Unpacked<Schemas["RefineObject"]>;
+export type Prediction = Unpacked<Schemas["PredictionDocument"]>;
+export type Refinement = Unpacked<Schemas["RefinementDocument"]>;
+
+export interface CaseDocument {
+  case: CaseSummary;
+  objects: ObjectState[];
+  comments: CaseComment[];
+}
+
+export interface LogDocument {
+  revision: number;
+  operations: Operation[];
+}
+
+/** What a 409 says: operations the page has not seen and the folded state of the objects they touched. */
+export interface ConflictReply extends LogDocument {
+  objects: ObjectState[];
+}

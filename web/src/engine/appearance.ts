@@ -1,0 +1,39 @@
+import type { CaseEditor } from "./editor";
+import type { MaskStyle } from "./renderer";
+
+export interface Appearance {
+  /** Opacities 0..1. */
+  fill: number;
+  outline: number;
+  /** 1..3 screen pixels. */
+  outlineWidth: number;
+  /** Dim every object but the active one. */
+  dimOthers: boolean;
+}
+
+export const DEFAULT_APPEARANCE: Appearance = { fill: 0.4, outline: 1, outlineWidth: 2, dimOthers: false };
+
+const DIMMED_FILL = 0.25;
+const DIMMED_OUTLINE = 0.35;
+
+/** How each object is drawn, in drawing order: what lies in a tooth above the tooth, the active object last. */
+export function stylesOf(editor: CaseEditor, appearance: Appearance, peek: boolean): Map<string, MaskStyle> {
+  const styles = new Map<string, MaskStyle>();
+  const rank = (id: string, parent: string | null) => (id === editor.activeId ? 2 : parent === null ? 0 : 1);
+  const ordered = [...editor.objects].sort((a, b) => rank(a.id, a.parent) - rank(b.id, b.parent));
+  for (const object of ordered) {
+    const dim = appearance.dimOthers && editor.activeId !== null && object.id !== editor.activeId;
+    styles.set(object.id, {
+      colour: editor.colourOf(object),
+      fill: clamp(appearance.fill, 0, 1) * (dim ? DIMMED_FILL : 1),
+      outline: clamp(appearance.outline, 0, 1) * (dim ? DIMMED_OUTLINE : 1),
+      outlineWidth: clamp(appearance.outlineWidth, 1, 3),
+      visible: !object.hidden && !peek,
+    });
+  }
+  return styles;
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.min(high, Math.max(low, value));
+}

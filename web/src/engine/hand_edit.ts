@@ -1,0 +1,173 @@
+import { type Bitmask, type BoxMask, intersection, isEmpty } from "./mask";
+import type { CaseObject } from "./objects";
+import type { StrokeSink } from "./stroke";
+import { Tracker } from "./tracker";
+import type { OverlapMode, Rect } from "./types";
+
+/** Raw pixel values (row-major, `width` a row) of which only those from `low` to `high` may be changed. */
+export interface IntensityLimit {
+  pixels: Uint8Array | Uint16Array;
+  width: number;
+  low: number;
+  high: number;
+}
+
+export interface HandEditOptions {
+  mode: OverlapMode;
+  /** Every other object of the case. */
+  others: readonly CaseObject[];
+  limit?: IntensityLimit | null;
+  /** Whether the change is the hand's word that the model must keep; otherwise it only withdraws earlier words. */
+  binding?: boolean;
+}
+
+/** The pixels of one object that an edit changed: each mask 1 where it was flipped. */
+export interface Flips {
+  object: CaseObject;
+  mask: BoxMask | null;
+  painted: BoxMask | null;
+  erased: BoxMask | null;
+}
+
+/** An edit by hand of one object under way: sets or clears spans of its mask by the rules of the mode. */
+export class HandEdit implements StrokeSink {
+  private readonly own: Trackers;
+  private readonly neighbours = new Map<CaseObject, Trackers>();
+  private near: CaseObject[] = [];
+  private readonly candidates: CaseObject[];
+  private readonly binding: boolean;
+  private allowed = new Uint8Array(512);
+
+  constructor(
+    private readonly object: CaseObject,
+    private readonly value: 0 | 1,
+    private readonly options: HandEditOptions,
+  ) {
+    this.own = new Trackers(object);
+    this.binding = options.binding ?? true;
+    const excludes = options.mode !== "overlap";
+    this.candidates = excludes ? options.others.filter((other) => !other.deleted && !other.isKin(object)) : [];
+  }
+
+  prepare(rect: Rect): void {
+    this.own.touch(rect);
+    if (this.value === 1) {
+      this.object.mask.reserve(rect);
+      if (this.binding) this.object.painted.reserve(rect);
+    } else if (this.binding) {
+      this.object.erased.reserve(rect);
+    }
+    this.near = this.candidates.filter((other) => !isEmpty(intersection(other.mask.box, rect)));
+  }
+
+  span(y: number, x0: number, x1: number, value: 0 | 1 = this.value): void {
+    const allowed = this.permitted(y, x0, x1, value);
+    const { mask, painted, erased } = this.object;
+    write(mask, y, x0, x1, value, allowed);
+    write(value === 1 ? erased : painted, y, x0, x1, 0, allowed);
+    if (this.binding) write(value === 1 ? painted : erased, y, x0, x1, 1, allowed);
+    if (value === 1 && this.options.mode === "take") {
+      for (const other of this.near) if (!other.locked) this.take(other, y, x0, x1, allowed);
+    }
+  }
+
+  /** Other objects that lost pixels so far. */
+  get robbed(): CaseObject[] {
+    return [...this.neighbours.keys()];
+  }
+
+  /** What changed, the object's own part first; empty when nothing did. */
+  changes(): Flips[] {
+    return [this.own, ...this.neighbours.values()]
+      .map((trackers) => trackers.flips())
+      .filter(({ mask, painted, erased }) => mask !== null || painted !== null || erased !== null);
+  }
+
+  /** Pixels copied for undo: the measure of its cost. */
+  get copied(): number {
+    return [this.own, ...this.neighbours.values()].reduce((sum, trackers) => sum + trackers.copied, 0);
+  }
+
+  /** The bytes of the pixels that may be changed (null: all of them). */
+  private permitted(y: number, x0: number, x1: number, value: 0 | 1): Uint8Array | null {
+    const { limit, mode } = this.options;
+    const blocking = value === 0 ? [] : this.near.filter((other) => mode === "protect" || other.locked);
+    if (!limit && blocking.length === 0) return null;
+    const length = x1 - x0;
+    if (this.allowed.length < length) this.allowed = new Uint8Array(length * 2);
+    const allowed = this.allowed.fill(1, 0, length);
+    if (limit) {
+      const row = y * limit.width + x0;
+      for (let index = 0; index < length; index++) {
+        const pixel = limit.pixels[row + index];
+        if (pixel < limit.low || pixel > limit.high) allowed[index] = 0;
+      }
+    }
+    for (const other of blocking) {
+      eachSet(other.mask, y, x0, x1, (x) => {
+        allowed[x - x0] = 0;
+      });
+    }
+    return allowed;
+  }
+
+  private take(other: CaseObject, y: number, x0: number, x1: number, allowed: Uint8Array | null): void {
+    let touched = false;
+    eachSet(other.mask, y, x0, x1, (x) => {
+      if (allowed !== null && allowed[x - x0] === 0) return;
+      if (!touched) {
+        const trackers = this.neighbours.get(other) ?? new Trackers(other);
+        this.neighbours.set(other, trackers);
+        trackers.touch({ x: x0, y, width: x1 - x0, height: 1 });
+        touched = true;
+      }
+      other.mask.set(x, y, 0);
+      other.painted.set(x, y, 0);
+      other.erased.set(x, y, 1);
+    });
+  }
+}
+
+class Trackers {
+  private readonly mask: Tracker;
+  private readonly painted: Tracker;
+  private readonly erased: Tracker;
+
+  constructor(private readonly object: CaseObject) {
+    this.mask = new Tracker(object.mask);
+    this.painted = new Tracker(object.painted);
+    this.erased = new Tracker(object.erased);
+  }
+
+  touch(rect: Rect): void {
+    this.mask.touch(rect);
+    this.painted.touch(rect);
+    this.erased.touch(rect);
+  }
+
+  flips(): Flips {
+    return {
+      object: this.object,
+      mask: this.mask.changes(),
+      painted: this.painted.changes(),
+      erased: this.erased.changes(),
+    };
+  }
+
+  get copied(): number {
+    return this.mask.copied + this.painted.copied + this.erased.copied;
+  }
+}
+
+function write(mask: Bitmask, y: number, x0: number, x1: number, value: 0 | 1, allowed: Uint8Array | null): void {
+  if (allowed === null) mask.setSpan(y, x0, x1, value);
+  else mask.setSpanWhere(y, x0, x1, value, allowed);
+}
+
+function eachSet(mask: Bitmask, y: number, x0: number, x1: number, visit: (x: number) => void): void {
+  const { box, bits } = mask;
+  if (y < box.y || y >= box.y + box.height) return;
+  const row = (y - box.y) * box.width - box.x;
+  const stop = Math.min(x1, box.x + box.width);
+  for (let x = Math.max(x0, box.x); x < stop; x++) if (bits[row + x] === 1) visit(x);
+}

@@ -1,0 +1,155 @@
+import { BoxMask } from "./mask";
+import type { SpanPainter } from "./stroke";
+import type { Point, Rect } from "./types";
+
+/** `mask` with every hole (zeros that no 4-connected path joins to the outside) filled. */
+export function fillHoles(mask: BoxMask): BoxMask {
+  const { width, height, bits } = mask;
+  const outside = new Uint8Array(bits.length);
+  const stack: number[] = [];
+  const visit = (index: number): void => {
+    if (bits[index] === 0 && outside[index] === 0) {
+      outside[index] = 1;
+      stack.push(index);
+    }
+  };
+  for (let x = 0; x < width; x++) {
+    visit(x);
+    visit((height - 1) * width + x);
+  }
+  for (let y = 0; y < height; y++) {
+    visit(y * width);
+    visit(y * width + width - 1);
+  }
+  for (let index = stack.pop(); index !== undefined; index = stack.pop()) {
+    const x = index % width;
+    if (x > 0) visit(index - 1);
+    if (x < width - 1) visit(index + 1);
+    if (index >= width) visit(index - width);
+    if (index < bits.length - width) visit(index + width);
+  }
+  return new BoxMask(mask.x, mask.y, width, height, outside.map((out) => out ^ 1));
+}
+
+/**
+ * `mask` without its small 8-connected parts: those of fewer than `smallest` pixels, or, without that number, all
+ * but the largest (the upper left of equals).
+ */
+export function dropIslands(mask: BoxMask, smallest?: number): BoxMask {
+  const { width, height, bits } = mask;
+  const label = new Int32Array(bits.length);
+  const areas: number[] = [0];
+  const stack: number[] = [];
+  for (let seed = 0; seed < bits.length; seed++) {
+    if (bits[seed] === 0 || label[seed] !== 0) continue;
+    const part = areas.length;
+    let area = 0;
+    label[seed] = part;
+    stack.push(seed);
+    for (let index = stack.pop(); index !== undefined; index = stack.pop()) {
+      area++;
+      const x = index % width;
+      const y = (index - x) / width;
+      for (let ny = Math.max(0, y - 1); ny <= Math.min(height - 1, y + 1); ny++) {
+        for (let nx = Math.max(0, x - 1); nx <= Math.min(width - 1, x + 1); nx++) {
+          const near = ny * width + nx;
+          if (bits[near] === 1 && label[near] === 0) {
+            label[near] = part;
+            stack.push(near);
+          }
+        }
+      }
+    }
+    areas.push(area);
+  }
+  const largest = areas.indexOf(Math.max(...areas.slice(1)), 1);
+  const kept = areas.map((area, part) => part > 0 && (smallest === undefined ? part === largest : area >= smallest));
+  const left = new Uint8Array(bits.length);
+  for (let index = 0; index < left.length; index++) left[index] = kept[label[index]] ? 1 : 0;
+  return new BoxMask(mask.x, mask.y, width, height, left);
+}
+
+/**
+ * `mask` with each pixel set to the majority of the square of `radius` around it; a tie leaves it as it is. Straight
+ * edges stay where they are. Beyond the image nothing is counted. A mask too thin to have a majority is left alone.
+ */
+export function smooth(mask: BoxMask, radius: number, imageWidth: number, imageHeight: number): BoxMask {
+  const x0 = Math.max(0, mask.x - radius);
+  const y0 = Math.max(0, mask.y - radius);
+  const width = Math.min(imageWidth, mask.x + mask.width + radius) - x0;
+  const height = Math.min(imageHeight, mask.y + mask.height + radius) - y0;
+  if (mask.width === 0 || width <= 0 || height <= 0) return mask;
+  const stride = width + 1;
+  const sums = new Int32Array(stride * (height + 1)); // sums[y][x] counts the pixels above and left of (x, y)
+  for (let y = 0; y < height; y++) {
+    let row = 0;
+    for (let x = 0; x < width; x++) {
+      row += mask.get(x0 + x, y0 + y);
+      sums[(y + 1) * stride + x + 1] = sums[y * stride + x + 1] + row;
+    }
+  }
+  const bits = new Uint8Array(width * height);
+  let area = 0;
+  for (let y = 0; y < height; y++) {
+    // The window ends at the image's border, not at the box's: beyond the box all is 0 and counts.
+    const top = Math.max(0, y0 + y - radius);
+    const bottom = Math.min(imageHeight, y0 + y + radius + 1);
+    const up = Math.max(0, top - y0);
+    const down = Math.min(height, bottom - y0);
+    for (let x = 0; x < width; x++) {
+      const left = Math.max(0, x0 + x - radius);
+      const right = Math.min(imageWidth, x0 + x + radius + 1);
+      const near = Math.max(0, left - x0);
+      const far = Math.min(width, right - x0);
+      const ones =
+        sums[down * stride + far] - sums[up * stride + far] - sums[down * stride + near] + sums[up * stride + near];
+      const twice = 2 * ones - (bottom - top) * (right - left);
+      const bit = twice === 0 ? mask.get(x0 + x, y0 + y) : twice > 0 ? 1 : 0;
+      bits[y * width + x] = bit;
+      area += bit;
+    }
+  }
+  return area === 0 ? mask : new BoxMask(x0, y0, width, height, bits);
+}
+
+/** The box of pixels that `fillPolygon` may reach. */
+export function polygonBox(points: readonly Point[], clip: Rect): Rect {
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const [x, y] of points) {
+    left = Math.min(left, x);
+    right = Math.max(right, x);
+    top = Math.min(top, y);
+    bottom = Math.max(bottom, y);
+  }
+  const x0 = Math.max(clip.x, Math.floor(left));
+  const y0 = Math.max(clip.y, Math.floor(top));
+  const x1 = Math.min(clip.x + clip.width, Math.ceil(right) + 1);
+  const y1 = Math.min(clip.y + clip.height, Math.ceil(bottom) + 1);
+  return x1 > x0 && y1 > y0 ? { x: x0, y: y0, width: x1 - x0, height: y1 - y0 } : { x: 0, y: 0, width: 0, height: 0 };
+}
+
+/** The pixels whose centre the closed polygon winds around (nonzero rule: a loop drawn over itself stays filled). */
+export function fillPolygon(points: readonly Point[], clip: Rect, paint: SpanPainter): void {
+  const box = polygonBox(points, clip);
+  for (let row = box.y; row < box.y + box.height; row++) {
+    const y = row + 0.5;
+    const crossings: { x: number; turn: number }[] = [];
+    for (let index = 0; index < points.length; index++) {
+      const [ax, ay] = points[index];
+      const [bx, by] = points[(index + 1) % points.length];
+      if (ay <= y === by <= y) continue;
+      crossings.push({ x: ax + ((y - ay) / (by - ay)) * (bx - ax), turn: ay < by ? 1 : -1 });
+    }
+    crossings.sort((a, b) => a.x - b.x);
+    let winding = 0;
+    let start = 0;
+    for (const { x, turn } of crossings) {
+      if (winding === 0) start = x;
+      winding += turn;
+      if (winding !== 0) continue;
+      const x0 = Math.max(clip.x, Math.ceil(start - 0.5));
+      const x1 = Math.min(clip.x + clip.width, Math.ceil(x - 0.5));
+      if (x0 < x1) paint(row, x0, x1);
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import type { Bitmask } from "./mask";
+import type { Levels } from "./levels";
+import type { CaseImage, Rect } from "./types";
+import type { ViewState } from "./view";
+
+export interface MaskStyle {
+  /** "#rrggbb" */
+  colour: string;
+  /** Opacity of the inside and of the outline, 0..1. */
+  fill: number;
+  outline: number;
+  /** Screen (CSS) pixels, 1..3. */
+  outlineWidth: number;
+  visible: boolean;
+}
+
+/** Draws the picture and the masks. Nothing is drawn before `draw`. */
+export interface Renderer {
+  readonly kind: "webgl2" | "canvas2d";
+  /** One line about a limit the user should know of, or null. */
+  readonly warning: string | null;
+  /** Called when a frame must be drawn that nobody asked for (a lost context came back). */
+  onRestored: (() => void) | null;
+  /** Also forgets every mask. */
+  setImage(image: CaseImage | null): void;
+  setDisplay(levels: Levels): void;
+  /** An equalised copy of the picture to be shown in its place, with as many pixels; null for the picture itself. */
+  setEqualised(pixels: Uint8Array | Uint16Array | null): void;
+  setView(view: ViewState): void;
+  /** CSS pixels. */
+  resize(width: number, height: number, dpr: number): void;
+  /** `dirty` null: the whole mask. */
+  updateMask(id: string, mask: Bitmask, dirty: Rect | null): void;
+  removeMask(id: string): void;
+  /** In drawing order; objects that are missing here are not drawn. */
+  setStyles(styles: ReadonlyMap<string, MaskStyle>): void;
+  draw(): void;
+  dispose(): void;
+}
+
+/** What the picture lies on: near black in both themes, as on a viewing box. */
+export const BACKGROUND = [16, 18, 20] as const;
+
+/** Whether the two would draw the same. */
+export function sameStyles(a: ReadonlyMap<string, MaskStyle>, b: ReadonlyMap<string, MaskStyle>): boolean {
+  if (a.size !== b.size) return false;
+  const ids = [...b.keys()];
+  let index = 0;
+  for (const [id, one] of a) {
+    const other = b.get(id);
+    if (ids[index++] !== id || other === undefined) return false;
+    if (one.colour !== other.colour || one.visible !== other.visible) return false;
+    if (one.fill !== other.fill || one.outline !== other.outline || one.outlineWidth !== other.outlineWidth) return false;
+  }
+  return true;
+}

@@ -1,0 +1,30 @@
+import "./ui/theme.css";
+
+import { createRoot, type Root } from "react-dom/client";
+
+import { ApiError } from "./api/client";
+import { App } from "./ui/App";
+import { Flow } from "./ui/flow";
+import { message, Workbench } from "./ui/workbench";
+
+const place = document.getElementById("root");
+if (place) void start(createRoot(place));
+
+async function start(root: Root): Promise<void> {
+  root.render(<p className="starting">Opening the worklist …</p>);
+  try {
+    const bench = await Workbench.start();
+    document.title = `${bench.session.workspace} · dentasam`;
+    root.render(<App desk={{ bench, flow: new Flow(bench) }} />);
+  } catch (fault) {
+    const unknown = fault instanceof ApiError && (fault.status === 401 || fault.status === 403);
+    root.render(
+      <div className="starting" role="alert">
+        <p>{unknown ? "Open the page with the address that dentasam label printed; it carries the token." : message(fault)}</p>
+        <button type="button" onClick={() => location.reload()}>
+          Try again
+        </button>
+      </div>,
+    );
+  }
+}

@@ -1,0 +1,72 @@
+import { useEffect, useState } from "react";
+
+import { useBench, useDesk } from "./context";
+import { IconButton } from "./controls";
+import { Fit } from "./icons";
+import { readings } from "./readings";
+import { SaveState } from "./SaveState";
+import { useStore } from "./store";
+import { TransparencyBar } from "./TransparencyBar";
+
+/** Always in sight: transparency, save state, zoom, time. */
+export function BottomBar() {
+  return (
+    <footer className="bottom-bar" data-region="bar">
+      <TransparencyBar />
+      <Reading />
+      <Zoom />
+      <ActiveClock />
+      <SaveState />
+    </footer>
+  );
+}
+
+/** Place and raw value of the pixel under the pointer. */
+function Reading() {
+  const hover = useStore(readings, (value) => value.hover);
+  return (
+    <span className="reading" aria-hidden="true" data-testid="reading">
+      {hover ? `${Math.floor(hover.point[0])}, ${Math.floor(hover.point[1])}${hover.value === null ? "" : ` · ${hover.value}`}` : ""}
+    </span>
+  );
+}
+
+function Zoom() {
+  const { bench } = useDesk();
+  const zoom = useStore(readings, (value) => value.zoom);
+  return (
+    <span className="zoom">
+      <output data-testid="zoom" title="Zoom">
+        {Math.round(zoom * 100)} %
+      </output>
+      <IconButton label="Fit the picture" command="fit" onClick={() => bench.stage?.fit()} testid="fit">
+        <Fit />
+      </IconButton>
+    </span>
+  );
+}
+
+export function clockText(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const minutes = Math.floor(whole / 60) % 60;
+  const rest = String(whole % 60).padStart(2, "0");
+  const hours = Math.floor(whole / 3600);
+  return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
+}
+
+function ActiveClock() {
+  const { bench } = useDesk();
+  const open = useBench((state) => state.caseId);
+  const [seconds, setSeconds] = useState(0);
+  useEffect(() => {
+    const read = () => setSeconds(bench.timing.seconds);
+    read();
+    const timer = setInterval(read, 1000);
+    return () => clearInterval(timer);
+  }, [bench, open]);
+  return (
+    <span className="clock" title="Active time of this case; pauses are not counted" data-testid="active-time">
+      {clockText(seconds)}
+    </span>
+  );
+}

@@ -1,0 +1,71 @@
+import { useEffect, useRef } from "react";
+
+import type { Choice, Conflict } from "../api/sync";
+import type { ObjectState } from "../api/types";
+import { useDesk, useSync } from "./context";
+import { MaskPreview } from "./MaskPreview";
+
+/** Asks object by object what to keep where two people changed the same one. */
+export function ConflictDialog() {
+  const { bench } = useDesk();
+  const { conflicts } = useSync();
+  const conflict: Conflict | undefined = conflicts[0];
+  const dialog = useRef<HTMLDialogElement>(null);
+  const both = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (!conflict) return dialog.current?.close();
+    if (!dialog.current?.open) dialog.current?.showModal();
+    // A stray Enter must not throw anything away.
+    both.current?.focus();
+  }, [conflict]);
+  const choose = (choice: Choice) => {
+    if (conflict) bench.sync.resolve(conflict.object, choice);
+  };
+  const name = (state: ObjectState | null) => {
+    if (!state || state.deleted) return "deleted";
+    const label = state.category === null ? undefined : bench.labels.get(state.category);
+    return label ? `${label.kind === "tooth" ? "tooth " : ""}${label.kind === "tooth" ? label.name : label.title}` : "no label";
+  };
+  return (
+    <dialog
+      ref={dialog}
+      className="conflict"
+      aria-labelledby="conflict-title"
+      // The question must be answered: work waits behind it.
+      onCancel={(event) => event.preventDefault()}
+      data-testid="conflict-dialog"
+    >
+      {conflict && (
+        <>
+          <h2 id="conflict-title">This object was changed here and elsewhere</h2>
+          {conflicts.length > 1 && <p className="hint">{conflicts.length} objects to decide</p>}
+          <div className="versions">
+            <figure>
+              <MaskPreview state={conflict.theirs} other={conflict.mine} />
+              <figcaption>
+                Theirs: {name(conflict.theirs)}
+                {conflict.theirs?.annotator && ` (${conflict.theirs.annotator})`}
+              </figcaption>
+            </figure>
+            <figure>
+              <MaskPreview state={conflict.mine} other={conflict.theirs} />
+              <figcaption>Mine: {name(conflict.mine)}</figcaption>
+            </figure>
+          </div>
+          <div className="choices">
+            <button type="button" onClick={() => choose("theirs")} data-testid="conflict-theirs">
+              Theirs
+            </button>
+            <button type="button" onClick={() => choose("mine")} data-testid="conflict-mine">
+              Mine
+            </button>
+            <button ref={both} type="button" className="primary" onClick={() => choose("both")} data-testid="conflict-both">
+              Keep both
+            </button>
+          </div>
+          <p className="hint">Keep both: mine becomes an object of its own.</p>
+        </>
+      )}
+    </dialog>
+  );
+}

@@ -1,0 +1,92 @@
+import type { CaseObject } from "../engine/editor";
+import { useDesk, useEditor } from "./context";
+import { IconButton } from "./controls";
+import { toothUses } from "./fdi";
+import { New } from "./icons";
+import { ObjectRow } from "./ObjectRow";
+import { Section } from "./Section";
+
+/** The objects of the case, in the order in which they were made. */
+export function ObjectList() {
+  const { bench, flow } = useDesk();
+  const editor = useEditor();
+  const objects = editor?.objects ?? [];
+  const uses = toothUses(objects);
+  const accepted = objects.filter((object) => object.accepted).length;
+  const active = editor?.active ?? null;
+
+  return (
+    <Section
+      name="objects"
+      title="Objects"
+      note={objects.length > 0 ? `${accepted} of ${objects.length} accepted` : ""}
+      action={
+        <IconButton label="New object" command="new" onClick={() => flow.begin()} testid="new-object">
+          <New />
+        </IconButton>
+      }
+    >
+      {objects.length === 0 && <p className="hint">Click on a tooth: the model outlines it.</p>}
+      <ul className="objects" data-testid="object-list" data-region="objects">
+        {objects.map((object) => {
+          const parent = object.parent === null ? undefined : editor?.object(object.parent);
+          return (
+            <ObjectRow
+              key={object.id}
+              object={object}
+              active={object.id === active?.id}
+              name={nameOf(object)}
+              colour={bench.colourOf(object)}
+              parentName={parent ? nameOf(parent) : null}
+              users={uses.get(object.category ?? "") === "twice" ? objects.filter(({ category }) => category === object.category).length : 1}
+              area={object.area}
+              accepted={object.accepted}
+              hidden={object.hidden}
+              locked={object.locked}
+              score={object.score}
+            />
+          );
+        })}
+      </ul>
+      {active && <ParentChoice active={active} objects={objects} nameOf={nameOf} />}
+    </Section>
+  );
+
+  function nameOf(object: CaseObject): string {
+    if (object.category === null) return "No label";
+    const label = bench.labels.get(object.category);
+    if (!label) return object.category;
+    return label.kind === "tooth" ? label.name : label.title;
+  }
+}
+
+interface ParentProps {
+  active: CaseObject;
+  objects: readonly CaseObject[];
+  nameOf: (object: CaseObject) => string;
+}
+
+/** To which tooth a restoration or lesion belongs. */
+function ParentChoice({ active, objects, nameOf }: ParentProps) {
+  const { bench } = useDesk();
+  const kind = active.category === null ? undefined : bench.labels.get(active.category)?.kind;
+  const teeth = objects.filter(({ id, category }) => id !== active.id && category !== null && bench.labels.get(category)?.kind === "tooth");
+  if (kind === "tooth" || (teeth.length === 0 && active.parent === null)) return null;
+  return (
+    <label className="parent">
+      <span>{nameOf(active)} belongs to</span>
+      <select
+        value={active.parent ?? ""}
+        onChange={(event) => bench.editor?.setParent(active.id, event.currentTarget.value || null)}
+        data-testid="parent"
+      >
+        <option value="">no tooth</option>
+        {teeth.map((tooth) => (
+          <option key={tooth.id} value={tooth.id}>
+            tooth {nameOf(tooth)}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}

@@ -1,0 +1,76 @@
+import { memo, useEffect, useRef, type CSSProperties } from "react";
+
+import type { CaseObject } from "../engine/editor";
+import { useDesk } from "./context";
+import { IconButton } from "./controls";
+import { Bin, Check, Eye, EyeOff, Lock, Unlock } from "./icons";
+
+interface RowProps {
+  object: CaseObject;
+  active: boolean;
+  name: string;
+  colour: string;
+  parentName: string | null;
+  /** How many objects of the case have the same tooth number. */
+  users: number;
+  /** Values of the object, so that a row renders only when its own change. */
+  area: number;
+  accepted: boolean;
+  hidden: boolean;
+  locked: boolean;
+  score: number | null;
+}
+
+const count = new Intl.NumberFormat("en");
+
+export const ObjectRow = memo(function ObjectRow(props: RowProps) {
+  const { object, active, name, colour, parentName, users, area, accepted, hidden, locked, score } = props;
+  const { flow } = useDesk();
+  const row = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    if (active) row.current?.scrollIntoView({ block: "nearest" });
+  }, [active]);
+
+  return (
+    <li
+      ref={row}
+      className={`object ${active ? "active" : ""} ${hidden ? "hidden-object" : ""}`}
+      aria-current={active}
+      data-testid="object"
+      data-object={object.id}
+      style={{ "--object": colour } as CSSProperties}
+    >
+      <button type="button" className="object-name" onClick={() => flow.focus(object.id)} aria-label={`${name}, ${accepted ? "accepted" : "not accepted"}`}>
+        <span className="swatch" aria-hidden="true" />
+        <span className="object-title">
+          {name}
+          {users > 1 && (
+            <strong className="warn" title="This number is used more than once">
+              {" "}
+              ×{users}
+            </strong>
+          )}
+          {parentName && <small> in {parentName}</small>}
+        </span>
+        <span className="object-figures">
+          {score !== null && <span title="What the model thinks of its mask">{Math.round(score * 100)} %</span>}
+          <span title="Area in image pixels">{count.format(area)} px</span>
+        </span>
+      </button>
+      <IconButton label={hidden ? `Show ${name}` : `Hide ${name}`} pressed={hidden} onClick={() => flow.toggleHidden(object.id)} testid="object-hide">
+        {hidden ? <EyeOff /> : <Eye />}
+      </IconButton>
+      <IconButton label={locked ? `Unlock ${name}` : `Lock ${name}`} pressed={locked} onClick={() => flow.toggleLocked(object.id)} testid="object-lock">
+        {locked ? <Lock /> : <Unlock />}
+      </IconButton>
+      <IconButton label={accepted ? `Take back the acceptance of ${name}` : `Accept ${name}`} pressed={accepted} className="accept" onClick={() => flow.toggleAccepted(object.id)} testid="object-accept">
+        <Check />
+      </IconButton>
+      {active && (
+        <IconButton label={`Delete ${name}`} command="remove" onClick={() => flow.remove(object.id)} testid="object-delete">
+          <Bin />
+        </IconButton>
+      )}
+    </li>
+  );
+});

@@ -1,0 +1,42 @@
+import type { LaneState } from "../api/sync";
+import { useDesk, useSync } from "./context";
+
+const SAID: Record<LaneState, string> = {
+  saved: "Saved",
+  saving: "Saving …",
+  offline: "Offline",
+  full: "Disk full",
+  conflict: "Conflict",
+};
+
+const MEANS: Record<LaneState, string> = {
+  saved: "Everything is on the server.",
+  saving: "On its way to the server; this browser has it already.",
+  offline: "The server does not answer. The work is kept in this browser and sent when it is back.",
+  full: "A disk is full. Make room; sending is tried again by itself.",
+  conflict: "Somebody changed the same object.",
+};
+
+export function SaveState() {
+  const { bench } = useDesk();
+  const { state, pending, detail } = useSync();
+  return (
+    <button
+      type="button"
+      className={`save-state ${state}`}
+      title={detail ?? MEANS[state]}
+      onClick={() => void bench.sync.flush()}
+      data-testid="save-state"
+      data-state={state}
+      data-pending={pending}
+    >
+      <span className="dot" aria-hidden="true" />
+      {SAID[state]}
+      {pending > 0 && state !== "saving" && ` · ${pending}`}
+      {/* The count changes with every stroke: only the state itself is read aloud. */}
+      <span className="unseen" aria-live="polite">
+        {state === "saving" ? "" : `${SAID[state]}. ${detail ?? ""}`}
+      </span>
+    </button>
+  );
+}

@@ -1,0 +1,20 @@
+import { useBench, useDesk } from "./context";
+import { IconButton } from "./controls";
+import { Close } from "./icons";
+
+export function Toasts() {
+  const { bench } = useDesk();
+  const toasts = useBench((state) => state.toasts);
+  return (
+    <div className="toasts" role="log" aria-live="polite" aria-label="Messages" data-testid="toasts">
+      {toasts.map((toast) => (
+        <div key={toast.id} className={`toast ${toast.kind}`} data-testid="toast">
+          <span>{toast.text}</span>
+          <IconButton label="Close the message" onClick={() => bench.unsay(toast.id)}>
+            <Close />
+          </IconButton>
+        </div>
+      ))}
+    </div>
+  );
+}

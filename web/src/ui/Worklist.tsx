@@ -1,0 +1,125 @@
+import { memo, useEffect, useMemo, useRef } from "react";
+
+import { thumbnailUrl } from "../api/client";
+import { CASE_STATUSES, type CaseStatus, type CaseSummary } from "../api/types";
+import { useBench, useDesk, usePreferences } from "./context";
+import { STATUS_NAMES } from "./TopBar";
+import { arranged } from "./caseOrder";
+
+export function Worklist() {
+  const { bench } = useDesk();
+  const cases = useBench((state) => state.cases);
+  const filter = useBench((state) => state.filter);
+  const caseId = useBench((state) => state.caseId);
+  const sort = usePreferences((preferences) => preferences.sort);
+  const shown = useMemo(() => arranged(cases, { ...filter, sort }), [cases, filter, sort]);
+  const done = cases.filter(({ status }) => status === "done" || status === "approved").length;
+  return (
+    <aside className="worklist" aria-label="Worklist" data-testid="worklist" data-region="worklist">
+      <div className="worklist-head">
+        <input
+          type="search"
+          placeholder="Search"
+          aria-label="Search the worklist"
+          value={filter.text}
+          onChange={(event) => bench.state.set({ filter: { ...filter, text: event.currentTarget.value } })}
+          data-testid="worklist-search"
+        />
+        <select
+          aria-label="Status to show"
+          value={filter.status}
+          onChange={(event) => bench.state.set({ filter: { ...filter, status: event.currentTarget.value as CaseStatus | "all" } })}
+          data-testid="worklist-status"
+        >
+          <option value="all">All</option>
+          {CASE_STATUSES.map((status) => (
+            <option key={status} value={status}>
+              {STATUS_NAMES[status]}
+            </option>
+          ))}
+        </select>
+        <select
+          aria-label="Order"
+          value={sort}
+          onChange={(event) => bench.preferences.set({ sort: event.currentTarget.value === "uncertainty" ? "uncertainty" : "name" })}
+          data-testid="worklist-sort"
+        >
+          <option value="name">By name</option>
+          <option value="uncertainty">Uncertain first</option>
+        </select>
+      </div>
+      <Encoding />
+      <ol className="cases" aria-label="Cases">
+        {shown.map((one) => (
+          <Entry key={one.id} one={one} open={one.id === caseId} choose={bench.openCase} />
+        ))}
+      </ol>
+      {shown.length === 0 && <p className="hint">No case matches.</p>}
+      <p className="worklist-foot">
+        {done} of {cases.length} done
+      </p>
+    </aside>
+  );
+}
+
+/** How far the model has read ahead. */
+function Encoding() {
+  const progress = useBench((state) => state.progress);
+  if (!progress) return null;
+  const { encoded, total, failed } = progress;
+  const reading = encoded + failed.length < total;
+  return (
+    <>
+      {reading && (
+        <label className="encoding" data-testid="encoding">
+          Model reads ahead: {encoded} of {total}
+          <progress value={encoded} max={total} />
+        </label>
+      )}
+      {failed.length > 0 && (
+        <details className="encoding-failed">
+          <summary>{failed.length} could not be read</summary>
+          <ul>
+            {failed.map((one) => (
+              <li key={one.id}>
+                {one.name}: {one.message}
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+    </>
+  );
+}
+
+interface EntryProps {
+  one: CaseSummary;
+  open: boolean;
+  choose: (id: number) => Promise<void>;
+}
+
+const Entry = memo(function Entry({ one, open, choose }: EntryProps) {
+  const row = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    if (open) row.current?.scrollIntoView({ block: "nearest" });
+  }, [open]);
+  return (
+    <li ref={row}>
+      <button type="button" className="case" aria-current={open} onClick={() => void choose(one.id)} data-testid={`case-${one.id}`}>
+        <img src={thumbnailUrl(one.id)} alt="" width={92} height={46} loading="lazy" decoding="async" draggable={false} />
+        <span className="case-text">
+          <span className="case-title">{one.name}</span>
+          <span className="case-facts">
+            <span className="status" data-status={one.status}>
+              {STATUS_NAMES[one.status]}
+            </span>
+            {one.objects > 0 && <span title="Objects">{one.objects}</span>}
+            {one.comments > 0 && <span title="Comments">“{one.comments}”</span>}
+            {one.uncertainty !== null && <span title="How unsure the model is">± {one.uncertainty.toFixed(2)}</span>}
+            {!one.encoded && <span title="The model has not read this picture yet">…</span>}
+          </span>
+        </span>
+      </button>
+    </li>
+  );
+});

@@ -1,0 +1,194 @@
+import type { CaseObject } from "../engine/editor";
+import type { BoxPrompt } from "../engine/types";
+import { isTooth, typeDigit } from "./fdi";
+import type { Workbench } from "./workbench";
+
+const DIGIT_MS = 3000;
+
+/** What the annotator does with the objects of the open case. */
+export class Flow {
+  private digitTimer: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(private readonly bench: Workbench) {}
+
+  get active(): CaseObject | null {
+    return this.bench.editor?.active ?? null;
+  }
+
+  /** The active object, or a new one that is active from here on; null where it is locked. */
+  private target(): CaseObject | null {
+    const { editor } = this.bench;
+    if (!editor) return null;
+    if (editor.active?.locked) {
+      this.bench.say("The active object is locked (Y unlocks, N begins a new one).", "warning");
+      return null;
+    }
+    if (editor.active) return editor.active;
+    editor.create({ source: "model" });
+    return editor.active;
+  }
+
+  click(x: number, y: number, positive: boolean): void {
+    const { editor, proposals } = this.bench;
+    if (!editor?.active && !positive) return this.bench.say("The first click of an object is a positive one.", "warning");
+    const object = this.target();
+    if (object) void proposals?.click(object, [x, y, positive ? 1 : 0]);
+  }
+
+  box(box: BoxPrompt): void {
+    const object = this.target();
+    if (object) void this.bench.proposals?.box(object, box);
+  }
+
+  /** A stroke needs something to paint into; what is taken away needs nothing. */
+  ensureObject(): boolean {
+    const { editor, state } = this.bench;
+    const { tool } = state.get();
+    if (!editor || (tool !== "brush" && tool !== "lasso-add")) return false;
+    editor.create({ source: "manual" });
+    return true;
+  }
+
+  /** The next click or stroke begins an object. */
+  begin(): void {
+    this.bench.editor?.setActive(null);
+    this.bench.say("New object: click on the picture or paint.");
+  }
+
+  refine(): void {
+    const { active } = this;
+    if (!active) return this.bench.say("No object is active.", "warning");
+    if (active.locked) return this.bench.say("The active object is locked.", "warning");
+    if (this.bench.proposals?.refine(active) === false) {
+      this.bench.say("Nothing to refine: paint or erase first.", "warning");
+    }
+  }
+
+  strokeEnded(object: string): void {
+    const { editor, preferences, proposals } = this.bench;
+    if (!preferences.get().autoRefine) return;
+    const painted = editor?.object(object);
+    if (painted && painted.area > 0) void proposals?.refine(painted);
+  }
+
+  assign(category: string | null, id = this.bench.editor?.activeId ?? null): void {
+    const { editor, labels } = this.bench;
+    if (!editor || id === null) return this.bench.say("No object is active: choose one, then its class.", "warning");
+    if (category !== null && !labels.has(category)) {
+      return this.bench.say(`${category} is not in this workspace's label schema.`, "warning");
+    }
+    if (editor.object(id)?.locked) return this.bench.say("The object is locked.", "warning");
+    editor.relabel(id, category);
+    if (category === null || !isTooth(category)) return;
+    const users = editor.objects.filter((object) => object.category === category).length;
+    if (users > 1) this.bench.say(`Tooth ${category} is now used ${users === 2 ? "twice" : `${users} times`}.`, "warning");
+  }
+
+  typeDigit(digit: string): void {
+    const first = this.bench.state.get().typedDigit;
+    if (!this.active) return this.bench.say("No object is active: choose one, then type its number.", "warning");
+    const typed = typeDigit(first, digit);
+    this.setDigit(typed.kind === "waiting" ? typed.first : null);
+    if (typed.kind === "tooth") this.assign(typed.number);
+    if (typed.kind === "wrong") this.bench.say(`There is no tooth ${typed.text}.`, "warning");
+  }
+
+  private setDigit(digit: string | null): void {
+    if (this.digitTimer !== null) clearTimeout(this.digitTimer);
+    this.digitTimer = digit === null ? null : setTimeout(() => this.setDigit(null), DIGIT_MS);
+    this.bench.state.set({ typedDigit: digit });
+  }
+
+  /** Takes back whatever is half done; with nothing half done, no object is active. */
+  cancel(): void {
+    const { editor, state } = this.bench;
+    if (state.get().typedDigit !== null) return this.setDigit(null);
+    const stroking = editor?.stroking ?? false;
+    // A box or lasso that was begun goes too.
+    this.bench.stage?.cancel();
+    if (!stroking) editor?.setActive(null);
+  }
+
+  /** Accepts the active object and goes to the next one that is not; when all are, the case is done and the next one opens. */
+  accept(): void {
+    const { editor } = this.bench;
+    if (!editor) return;
+    const { active } = editor;
+    if (active && !active.accepted) {
+      if (active.area === 0) return this.bench.say("The active object is empty: paint it or delete it.", "warning");
+      editor.accept(active.id, true);
+      const next = this.nextUnaccepted(active.id);
+      if (next) return this.focus(next.id);
+      return this.bench.say("All objects are accepted. Enter: the case is done.");
+    }
+    const next = this.nextUnaccepted(active?.id ?? null);
+    if (next) return this.focus(next.id);
+    if (editor.objects.length === 0) {
+      return this.bench.say("No objects yet. If there is nothing to label, set the status to done.", "warning");
+    }
+    if (editor.status !== "done" && editor.status !== "approved") editor.setStatus("done");
+    void this.bench.step(1);
+  }
+
+  toggleAccepted(id: string): void {
+    const { editor } = this.bench;
+    const object = editor?.object(id);
+    if (object) editor?.accept(id, !object.accepted);
+  }
+
+  private nextUnaccepted(after: string | null): CaseObject | null {
+    const objects = this.bench.editor?.objects ?? [];
+    const at = objects.findIndex((object) => object.id === after);
+    return [...objects.slice(at + 1), ...objects.slice(0, at + 1)].find((object) => !object.accepted) ?? null;
+  }
+
+  cycle(step: 1 | -1): void {
+    const { editor } = this.bench;
+    if (!editor || editor.objects.length === 0) return;
+    const at = editor.objects.findIndex((object) => object.id === editor.activeId);
+    const count = editor.objects.length;
+    const next = at < 0 ? (step === 1 ? 0 : count - 1) : (at + step + count) % count;
+    this.focus(editor.objects[next].id);
+  }
+
+  /** Makes an object active and brings it into sight. */
+  focus(id: string): void {
+    const { editor, stage } = this.bench;
+    editor?.setActive(id);
+    const object = editor?.object(id);
+    if (!object || !stage || object.area === 0) return;
+    const { x, y, width, height } = object.mask.box;
+    stage.view.reveal([x + width / 2, y + height / 2]);
+    stage.viewMoved();
+  }
+
+  remove(id = this.bench.editor?.activeId ?? null): void {
+    const { editor } = this.bench;
+    if (!editor || id === null) return;
+    if (editor.object(id)?.locked) return this.bench.say("The object is locked.", "warning");
+    editor.remove(id);
+  }
+
+  toggleHidden(id = this.bench.editor?.activeId ?? null): void {
+    const object = id === null ? undefined : this.bench.editor?.object(id);
+    if (object) this.bench.editor?.hide(object.id, !object.hidden);
+  }
+
+  showAll(): void {
+    const { editor } = this.bench;
+    for (const object of editor?.objects ?? []) if (object.hidden) editor?.hide(object.id, false);
+  }
+
+  toggleLocked(id = this.bench.editor?.activeId ?? null): void {
+    const object = id === null ? undefined : this.bench.editor?.object(id);
+    if (object) this.bench.editor?.lock(object.id, !object.locked);
+  }
+
+  /** Fill holes, drop islands, smooth. */
+  clean(kind: "fillHoles" | "dropIslands" | "smooth"): void {
+    const { editor } = this.bench;
+    if (!editor) return;
+    if (!editor.active) return this.bench.say("No object is active.", "warning");
+    if (!editor[kind]()) this.bench.say(editor.active.locked ? "The active object is locked." : "Nothing to change.");
+  }
+}

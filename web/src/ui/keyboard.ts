@@ -1,0 +1,53 @@
+import { commandsOf, releasesOf } from "./commands";
+import type { Flow } from "./flow";
+import { isTextField, shortcutFor, type Shortcut } from "./shortcuts";
+import type { Workbench } from "./workbench";
+
+const CONTROLS = 'button, a[href], input, summary, [role="gridcell"], [role="option"], [role="radio"]';
+
+/** Whether the control with the focus wants the key for itself. */
+function wanted(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest(CONTROLS) !== null;
+}
+
+export function listenToKeys(bench: Workbench, flow: Flow): () => void {
+  const commands = commandsOf(bench, flow);
+  const releases = releasesOf(bench);
+  const held = new Map<string, Shortcut>();
+
+  const down = (event: KeyboardEvent) => {
+    if (event.defaultPrevented || event.isComposing) return;
+    if (isTextField(event.target)) {
+      if (event.key === "Escape") (event.target as HTMLElement).blur();
+      return;
+    }
+    const shortcut = shortcutFor(event);
+    if (!shortcut || (shortcut.yields && wanted(event.target))) return;
+    // A dialog takes all keys but the one that closes the help again.
+    if (document.querySelector("dialog[open]") && shortcut.command !== "help") return;
+    // Without objects, Tab walks through the page as everywhere.
+    const cycling = shortcut.command === "next-object" || shortcut.command === "previous-object";
+    if (cycling && !bench.editor?.objects.length) return;
+    event.preventDefault();
+    if (shortcut.held) held.set(event.code, shortcut);
+    bench.act();
+    commands[shortcut.command](event);
+  };
+  const release = (code: string) => {
+    const shortcut = held.get(code);
+    if (!shortcut) return;
+    held.delete(code);
+    releases[shortcut.command]?.();
+  };
+  const up = (event: KeyboardEvent) => release(event.code);
+  const lost = () => [...held.keys()].forEach(release);
+
+  window.addEventListener("keydown", down);
+  window.addEventListener("keyup", up);
+  window.addEventListener("blur", lost);
+  return () => {
+    window.removeEventListener("keydown", down);
+    window.removeEventListener("keyup", up);
+    window.removeEventListener("blur", lost);
+  };
+}

@@ -1,0 +1,77 @@
+import type { BrushOptions } from "../engine/editor";
+import { Store } from "./store";
+
+/** What one annotator chose; kept in the browser, never in the log and never undone. */
+export interface Preferences {
+  theme: "dark" | "light";
+  fill: number;
+  outline: number;
+  outlineWidth: number;
+  dimOthers: boolean;
+  gamma: number;
+  invert: boolean;
+  equalise: boolean;
+  brush: BrushOptions;
+  autoRefine: boolean;
+  deciduous: boolean;
+  worklist: boolean;
+  panel: boolean;
+  /** Sections of the side panel that are open. */
+  sections: { objects: boolean; display: boolean; comments: boolean };
+  sort: "name" | "uncertainty";
+}
+
+export const DEFAULTS: Preferences = {
+  theme: "dark",
+  fill: 0.4,
+  outline: 1,
+  outlineWidth: 2,
+  dimOthers: false,
+  gamma: 1,
+  invert: false,
+  equalise: false,
+  brush: { shape: "round", size: 24, mode: "overlap", limited: false, tolerance: 10 },
+  autoRefine: false,
+  deciduous: false,
+  // On a small screen the picture needs the width more.
+  worklist: (globalThis.innerWidth ?? 1920) >= 1500,
+  panel: true,
+  sections: { objects: true, display: true, comments: false },
+  sort: "name",
+};
+
+type Shelf = Pick<Storage, "getItem" | "setItem">;
+
+function matches(pattern: unknown, value: unknown): boolean {
+  return typeof pattern === typeof value && (typeof pattern !== "object" || (value !== null && !Array.isArray(value)));
+}
+
+/** Stored choices over the defaults; what is unknown or of another type is ignored. */
+function merged<T extends object>(defaults: T, stored: unknown): T {
+  if (!matches(defaults, stored)) return defaults;
+  const found = stored as Record<string, unknown>;
+  const entries = Object.entries(defaults).map(([key, value]: [string, unknown]) => {
+    if (!matches(value, found[key])) return [key, value];
+    return [key, value !== null && typeof value === "object" ? merged(value, found[key]) : found[key]];
+  });
+  return Object.fromEntries(entries) as T;
+}
+
+export function openPreferences(annotator: string, shelf: Shelf = localStorage): Store<Preferences> {
+  const key = `dentasam/preferences/${annotator}`;
+  let stored: unknown = null;
+  try {
+    stored = JSON.parse(shelf.getItem(key) ?? "null");
+  } catch {
+    // Damaged or forbidden storage: the defaults serve.
+  }
+  const store = new Store(merged(DEFAULTS, stored));
+  store.subscribe(() => {
+    try {
+      shelf.setItem(key, JSON.stringify(store.get()));
+    } catch {
+      // No room: the choice lasts for this page.
+    }
+  });
+  return store;
+}

@@ -1,0 +1,169 @@
+import { describe, expect, it } from "vitest";
+
+import type { PredictRequest, Refinement, RefineRequest } from "../api/types";
+import type { CaseEditor, Prediction } from "../engine/editor";
+import { BoxMask } from "../engine/mask";
+import { CaseObject } from "../engine/objects";
+import type { Operation } from "../engine/types";
+import { Proposals } from "./proposals";
+
+const MODEL = { name: "tiny", sha256: "a", adapter: null, adapter_sha256: null };
+const MASK = new BoxMask(2, 3, 2, 1, new Uint8Array([1, 1]));
+
+/** As much of an editor as a question needs. */
+class FakeEditor {
+  readonly applied: (Prediction & { id: string })[] = [];
+  correction: { before: BoxMask; after: BoxMask } | null = null;
+  stroking = false;
+  activeId: string | null = "a";
+
+  readonly one = new CaseObject("a", 0, 20, 20);
+  private readonly listeners = new Set<() => void>();
+
+  subscribe(listener: () => void) {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  lift() {
+    this.stroking = false;
+    for (const listener of this.listeners) listener();
+  }
+
+  object(id: string): CaseObject | undefined {
+    return id === this.one.id ? this.one : undefined;
+  }
+
+  lastCorrection() {
+    return this.correction;
+  }
+
+  applyPrediction(id: string, prediction: Prediction): boolean {
+    this.applied.push({ ...prediction, id });
+    return true;
+  }
+}
+
+function setUp() {
+  const editor = new FakeEditor();
+  const asked: { request: PredictRequest | RefineRequest; signal?: AbortSignal; answer: (clicks?: [number, number, 0 | 1][]) => void; fail: () => void }[] = [];
+  const counts: number[] = [];
+  const failures: string[] = [];
+  const ask = (_: number, [request]: (PredictRequest | RefineRequest)[], signal?: AbortSignal) =>
+    new Promise<Refinement>((resolve, reject) => {
+      asked.push({
+        request,
+        signal,
+        answer: (clicks) =>
+          resolve({ objects: [{ id: request.id, mask: MASK, score: 0.9, clicks: clicks ?? request.clicks }], model: MODEL, seconds: { encode: 0, decode: 0 } }),
+        fail: () => reject(new Error("no model")),
+      });
+    });
+  const proposals = new Proposals(
+    1,
+    editor as unknown as CaseEditor,
+    { asking: (count) => counts.push(count), failed: (text) => failures.push(text) },
+    { predict: ask, refine: ask },
+  );
+  return { editor, asked, counts, failures, proposals };
+}
+
+const edit: Operation = { id: "e", kind: "mask", object: "a", time: 0, data: { tool: "brush" }, mask: MASK };
+
+describe("questions to the model", () => {
+  it("applies the answer with the prompts and the model behind it", async () => {
+    const { editor, asked, proposals, counts } = setUp();
+    const asking = proposals.click(editor.one, [4, 5, 1]);
+    expect(asked[0].request).toMatchObject({ id: "a", clicks: [[4, 5, 1]], box: null, previous: null });
+    asked[0].answer();
+    await asking;
+    expect(editor.applied).toHaveLength(1);
+    expect(editor.applied[0]).toMatchObject({ tool: "click", prompts: { clicks: [[4, 5, 1]] }, model: { ...MODEL, score: 0.9 } });
+    expect(counts.at(-1)).toBe(0);
+  });
+
+  it("takes the clicks of an unanswered question along and ignores its late answer", async () => {
+    const { editor, asked, proposals } = setUp();
+    const first = proposals.click(editor.one, [4, 5, 1]);
+    const second = proposals.click(editor.one, [6, 7, 0]);
+    expect(asked[0].signal?.aborted).toBe(true);
+    expect(asked[1].request.clicks).toEqual([
+      [4, 5, 1],
+      [6, 7, 0],
+    ]);
+    asked[0].answer();
+    asked[1].answer();
+    await Promise.all([first, second]);
+    expect(editor.applied).toHaveLength(1);
+    expect(editor.applied[0].prompts.clicks).toHaveLength(2);
+  });
+
+  it("drops an answer that comes after a newer edit of the object, not of another", async () => {
+    const { editor, asked, proposals } = setUp();
+    const first = proposals.click(editor.one, [4, 5, 1]);
+    proposals.noteEdits([{ ...edit, object: "b" }]);
+    asked[0].answer();
+    await first;
+    expect(editor.applied).toHaveLength(1);
+
+    const second = proposals.click(editor.one, [4, 5, 1]);
+    proposals.noteEdits([edit]);
+    asked[1].answer();
+    await second;
+    expect(editor.applied).toHaveLength(1);
+  });
+
+  it("drops an answer for a deleted object", async () => {
+    const { editor, asked, proposals } = setUp();
+    const asking = proposals.click(editor.one, [4, 5, 1]);
+    editor.one.deleted = true;
+    asked[0].answer();
+    await asking;
+    expect(editor.applied).toHaveLength(0);
+  });
+
+  it("waits with an answer until the brush is lifted, and drops it when the stroke was on that object", async () => {
+    const { editor, asked, proposals } = setUp();
+    const first = proposals.click(editor.one, [4, 5, 1]);
+    editor.stroking = true;
+    asked[0].answer();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(editor.applied).toHaveLength(0);
+    editor.lift();
+    await first;
+    expect(editor.applied).toHaveLength(1);
+
+    const second = proposals.click(editor.one, [4, 5, 1]);
+    editor.stroking = true;
+    asked[1].answer();
+    await new Promise((resolve) => setTimeout(resolve));
+    proposals.noteEdits([edit]);
+    editor.lift();
+    await second;
+    expect(editor.applied).toHaveLength(1);
+  });
+
+  it("tells of a failure once, and of none after the case was left", async () => {
+    const { editor, asked, proposals, failures } = setUp();
+    const first = proposals.click(editor.one, [4, 5, 1]);
+    asked[0].fail();
+    await first;
+    expect(failures).toEqual(["no model"]);
+    const second = proposals.click(editor.one, [4, 5, 1]);
+    proposals.dropAll();
+    asked[1].fail();
+    await second;
+    expect(failures).toHaveLength(1);
+  });
+
+  it("refines only what the hand changed, and keeps the clicks the server chose", async () => {
+    const { editor, asked, proposals } = setUp();
+    expect(proposals.refine(editor.one)).toBe(false);
+    editor.correction = { before: MASK, after: BoxMask.empty() };
+    const refining = proposals.refine(editor.one);
+    asked[0].answer([[1, 1, 0]]);
+    await refining;
+    expect(asked[0].request).toMatchObject({ before: MASK, painted: null, erased: null });
+    expect(editor.applied[0]).toMatchObject({ tool: "refine", prompts: { clicks: [[1, 1, 0]], box: null } });
+  });
+});

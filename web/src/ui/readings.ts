@@ -1,0 +1,21 @@
+import type { StageEvents } from "../engine/stage";
+import { Store } from "./store";
+
+/** What changes with every move of the pointer: apart from the rest, so that only its own line renders again. */
+export const readings = new Store<{ zoom: number; hover: StageEvents["hover"] }>({ zoom: 1, hover: null });
+
+let waiting: StageEvents["hover"] | undefined;
+
+export function setHover(hover: StageEvents["hover"]): void {
+  if (waiting === undefined) {
+    requestAnimationFrame(() => {
+      readings.set({ hover: waiting ?? null });
+      waiting = undefined;
+    });
+  }
+  waiting = hover;
+}
+
+export function setZoom(zoom: number): void {
+  readings.set({ zoom });
+}
