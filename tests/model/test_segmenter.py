@@ -95,3 +95,16 @@ def test_faults_name_the_file(tmp_path: Path, segmenter: Segmenter) -> None:
         dentasam.load(tmp_path / "nothing.safetensors")
     with pytest.raises(AdapterError, match="nowhere"):
         segmenter.load_adapter(tmp_path / "nowhere")
+
+
+def test_merged_gives_the_same_masks_without_the_adapters_layers(segmenter: Segmenter, image: np.ndarray) -> None:
+    assert segmenter.merged() is segmenter
+    adapted = dentasam.load("dentasam-tiny", adapter="panoramic-teeth", device="cpu")
+    merged = adapted.merged()
+    clicks, labels = np.array([[[10.0, 20.0]], [[60.0, 30.0]]]), np.ones((2, 1), dtype=np.int64)
+    expected = adapted.predict(adapted.encode(image), clicks, labels)
+    found = merged.predict(merged.encode(image), clicks, labels)
+    np.testing.assert_allclose(found.logits, expected.logits, rtol=1e-3, atol=1e-3)
+    assert (merged.name, merged.adapter) == ("dentasam-tiny", "panoramic-teeth")
+    assert any("lora" in name for name, _ in adapted.model.named_parameters())
+    assert not any("lora" in name for name, _ in merged.model.named_parameters())

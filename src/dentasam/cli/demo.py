@@ -142,7 +142,7 @@ def _measure(model: str, adapter: Path | None, test: "Dataset", out: Path) -> "R
             f"Dice@1 {progress.dice_first:.3f}, Dice@{CLICKS} {progress.dice_last:.3f} so far"
         )
 
-    return evaluate(load(model, adapter=adapter), test, CLICKS, out, show)
+    return evaluate(load(model, adapter=adapter).merged(), test, CLICKS, out, show)
 
 
 def _train(model: str, train: "Dataset", out: Path, minutes: float) -> None:

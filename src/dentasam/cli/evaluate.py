@@ -37,7 +37,7 @@ def evaluate(
     # what can be wrong with the user's words comes before the minutes that a model may take to load
     claim_folder(out, RUN_FILES, overwrite)
     dataset = Dataset.load(test)
-    segmenter = load(model, adapter=adapter, device=device)
+    segmenter = load(model, adapter=adapter, device=device).merged()
 
     bar = Bar(
         SpinnerColumn(),

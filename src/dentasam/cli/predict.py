@@ -73,7 +73,7 @@ def predict(
     images = list(dict.fromkeys(images))
     wanted = [_prompts_of(path, prompts, boxes or []) for path in images]
     claim_folder(out)
-    segmenter = load(model, adapter=options.chosen_adapter(model, adapter), device=device)
+    segmenter = load(model, adapter=options.chosen_adapter(model, adapter), device=device).merged()
 
     records: list[ImageRecord] = []
     rows: list[list[object]] = [["image", "object", "category", "score", "area_px"]]

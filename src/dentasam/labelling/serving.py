@@ -13,7 +13,6 @@ from dentasam.labelling.embeddings import model_key
 from dentasam.model.adapter import CONFIG, WEIGHTS, find_adapter
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.frame import LOGIT_STRIDE, Frame
-from dentasam.model.lora import active_adapter, merge_adapter
 from dentasam.model.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.segmenter import Segmenter
 
@@ -75,11 +74,7 @@ class ServedModel:
             adapter_sha256 = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
             # Rank and alpha stand in the settings, so the same weights may mean another model.
             settings = hashlib.sha256((folder / CONFIG).read_bytes()).hexdigest()
-        active = active_adapter(segmenter.model)
-        if active is not None:
-            merged = merge_adapter(segmenter.model, active)
-            segmenter = Segmenter(merged, segmenter.info, segmenter.device)
-        self.segmenter = segmenter
+        self.segmenter = segmenter = segmenter.merged()
         self._knows_boxes: bool | None = None
         self.model = segmenter.model.requires_grad_(False)
         self.identity = ModelIdentity(segmenter.name, segmenter.info.sha256, name, adapter_sha256)
