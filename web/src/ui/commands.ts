@@ -98,8 +98,11 @@ function swap(bench: Workbench): void {
 function focusNextRegion(): void {
   const regions = [...document.querySelectorAll<HTMLElement>("[data-region]")];
   const at = regions.findIndex((region) => region.contains(document.activeElement));
-  const next = regions[(at + 1) % regions.length];
-  const inside = next?.querySelector<HTMLElement>('[aria-current="true"], [tabindex="0"], button:not(:disabled), input, select');
-  (next?.matches("[tabindex]") ? next : inside)?.focus();
+  // A region with nothing to focus, as a list without objects, is passed over.
+  for (let step = 1; step <= regions.length; step++) {
+    const region = regions[(at + step) % regions.length];
+    const inside = '[aria-current="true"], [tabindex="0"], button:not(:disabled), input, select';
+    const target = region.matches("[tabindex]") ? region : region.querySelector<HTMLElement>(inside);
+    if (target) return target.focus();
+  }
 }
-
