@@ -2,6 +2,8 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
 // The page is served by `dentasam label` from inside the package; in development, Vite passes the API on to it.
+const SERVER = "http://127.0.0.1:8765";
+
 export default defineConfig({
   plugins: [react()],
   build: {
@@ -11,6 +13,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { "/api": "http://127.0.0.1:8765" } },
+  // The server refuses writes from another origin than its own.
+  server: { proxy: { "/api": { target: SERVER, changeOrigin: true, headers: { origin: SERVER } } } },
   test: { environment: "node", include: ["src/**/*.test.{ts,tsx}"] },
 });

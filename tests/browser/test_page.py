@@ -119,9 +119,6 @@ def test_both_renderers_draw_the_same_picture(open_desk: Open) -> None:
         desk.page.mouse.move(5, 5)
         pictures.append(desk.picture().astype(int))
     apart = np.abs(pictures[0] - pictures[1]).max(axis=2)
-    print("APART", (apart <= 3).mean(), apart.mean(), np.unique(apart, return_counts=True))
-    Image.fromarray(pictures[0].astype(np.uint8)).save("/tmp/dentasam/f/gl.png")
-    Image.fromarray(pictures[1].astype(np.uint8)).save("/tmp/dentasam/f/2d.png")
     assert (apart <= 3).mean() > 0.98
     assert apart.mean() < 1
 

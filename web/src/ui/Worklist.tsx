@@ -108,7 +108,7 @@ const Entry = memo(function Entry({ one, open, choose }: EntryProps) {
       <button type="button" className="case" aria-current={open} onClick={() => void choose(one.id)} data-testid={`case-${one.id}`}>
         <img src={thumbnailUrl(one.id)} alt="" width={92} height={46} loading="lazy" decoding="async" draggable={false} />
         <span className="case-text">
-          <span className="case-title">{one.name}</span>
+          <span className="case-title" title={one.name}>{one.name}</span>
           <span className="case-facts">
             <span className="status" data-status={one.status}>
               {STATUS_NAMES[one.status]}

@@ -34,7 +34,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: "tool-pan", keys: ["V"], title: "Move the picture (also the middle button)", group: "Tools" },
   { command: "tool-window", keys: ["W"], title: "Window and level by dragging", group: "Tools" },
   { command: "swap", keys: ["X"], title: "Swap brush and eraser, positive and negative click, lasso add and subtract", group: "Tools" },
-  { command: "smaller", keys: ["["], title: "Smaller brush (also Ctrl+wheel, Alt+drag)", group: "Tools" },
+  { command: "smaller", keys: ["["], title: "Smaller brush (also Shift+wheel, Alt+drag)", group: "Tools" },
   { command: "larger", keys: ["]"], title: "Larger brush", group: "Tools" },
 
   { command: "undo", keys: ["Z", "Ctrl+Z"], title: "Undo", group: "Masks" },
