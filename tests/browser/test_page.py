@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import BrowserContext, Playwright, expect
 
 from .chromium import path_of_chromium
