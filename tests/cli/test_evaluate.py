@@ -18,6 +18,9 @@ class WholeImage:
 
     name, adapter = "whole", None
 
+    def merged(self) -> "WholeImage":
+        return self
+
     def encode(self, image: np.ndarray) -> SimpleNamespace:
         return SimpleNamespace(shape=image.shape)
 

@@ -18,9 +18,8 @@ const NEGATIVE = "#d55e00";
 
 /** Draws the cursor's outline, clicks, box and lasso; dark under light, to be seen on enamel and on air alike. */
 export function drawOverlay(context: CanvasRenderingContext2D, view: View, scene: OverlayScene): void {
-  const { canvas } = context;
-  context.resetTransform();
-  context.clearRect(0, 0, canvas.width, canvas.height);
+  // Chromium may go on showing an earlier frame of a canvas that was only cleared: a brush's outline long gone.
+  context.reset();
   context.setTransform(view.dpr, 0, 0, view.dpr, 0, 0);
   context.lineJoin = "round";
   if (scene.prompts?.box) {
