@@ -106,19 +106,18 @@ def test_each_answer_owns_its_logits(served: ServedModel, embedding: ImageEmbedd
     assert all(one.logits.base is None and one.logits.shape == embedding.frame.logits for one in found)
 
 
-def test_the_bundled_model_knows_no_boxes_and_one_that_does_is_given_them(
+def test_a_model_that_knows_boxes_is_given_them_and_one_that_answers_nothing_is_found_out(
     served: ServedModel, embedding: ImageEmbedding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not served.knows_boxes(embedding)
-    monkeypatch.setattr(served, "_knows_boxes", True)
+    assert served.knows_boxes(embedding)
     box = (50.0, 10.0, 90.0, 60.0)
     (found,) = served.decode(embedding, [ObjectPrompt(np.zeros((0, 3)), box)])
     expected = served.segmenter.predict(embedding, np.zeros((1, 0, 2)), np.zeros((1, 0), int), np.array([box]))
     np.testing.assert_allclose(found.logits, expected.logits[0], atol=1e-4)
     monkeypatch.setattr(served, "_knows_boxes", None)
-    filled = SimpleNamespace(logits=torch.ones(5, *embedding.frame.logits))
-    monkeypatch.setattr(served.model, "decode", lambda *given: filled)
-    assert served.knows_boxes(embedding)
+    empty = SimpleNamespace(logits=-torch.ones(5, *embedding.frame.logits))
+    monkeypatch.setattr(served.model, "decode", lambda *given: empty)
+    assert not served.knows_boxes(embedding)
 
 
 def test_a_box_becomes_a_click_and_an_ellipse(embedding: ImageEmbedding) -> None:

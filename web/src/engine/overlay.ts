@@ -18,8 +18,12 @@ const NEGATIVE = "#d55e00";
 
 /** Draws the cursor's outline, clicks, box and lasso; dark under light, to be seen on enamel and on air alike. */
 export function drawOverlay(context: CanvasRenderingContext2D, view: View, scene: OverlayScene): void {
-  // Chromium may go on showing an earlier frame of a canvas that was only cleared: a brush's outline long gone.
-  context.reset();
+  const { width, height } = context.canvas;
+  context.resetTransform();
+  // In two parts: Chromium may go on showing an earlier frame, a brush's outline long gone, where all that happens to
+  // a canvas is that the whole of it is cleared.
+  context.clearRect(0, 0, width, height - 1);
+  context.clearRect(0, height - 1, width, 1);
   context.setTransform(view.dpr, 0, 0, view.dpr, 0, 0);
   context.lineJoin = "round";
   if (scene.prompts?.box) {
