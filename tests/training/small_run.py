@@ -24,6 +24,7 @@ SETTINGS = (
     "schedule.iterations=3",
     "schedule.corrections=1",
     "schedule.mask_only=1",
+    "schedule.box_first=0",
     "lora.rank=2",
     "crop.size=64",
     "crop.share=1",
