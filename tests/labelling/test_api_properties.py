@@ -136,11 +136,13 @@ def test_operations_are_stored_whole_or_not_at_all(
     server: Running, operations: list[Any], revision: int, blobs: bytes
 ) -> None:
     before = server.store.case(1).revision
+    # Identifiers come again from example to example, and what is stored already is only acknowledged.
+    known = {stored.operation.id for stored in server.store.operations(1, masks=False)}
     expected = before if revision == 0 else revision - 1
     answer = _post(server, "operations", envelope({"operations": operations}, blobs), expected)
     assert answer.status_code in (200, 409, 422)
     added = server.store.case(1).revision - before
-    assert added == (len({each["id"] for each in operations}) if answer.status_code == 200 else 0)
+    assert added == (len({each["id"] for each in operations} - known) if answer.status_code == 200 else 0)
     assert server.client.get("/api/cases/1").status_code == 200
 
 
