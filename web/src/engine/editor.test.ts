@@ -436,6 +436,57 @@ describe("another's work", () => {
   });
 });
 
+describe("an accepted object", () => {
+  const prompts = { clicks: [[3, 3, 1]] as [number, number, 1][], box: null };
+
+  it.each([
+    ["a stroke", () => stroke([[60, 20]])],
+    ["a lasso", () => editor.lasso([[0, 0], [60, 0], [60, 60]], true)],
+    ["tidying", () => editor.dropIslands()],
+    ["the model", () => editor.applyPrediction(editor.activeId ?? "", { mask: rectangle(0, 0, 5, 5), tool: "click", prompts, model: MODEL })],
+  ])("is so no longer once %s changed its mask, and undo brings both back", (_, change) => {
+    const id = editor.create({ mask: rectangle(10, 10, 20, 20) });
+    stroke([[150, 100]]);
+    editor.accept(id);
+    const accepted = editor.object(id)?.mask.snapshot();
+    const steps = editor.undoSteps;
+    sent = [];
+    expect(change()).toBe(true);
+    expect(editor.object(id)?.accepted).toBe(false);
+    expect(editor.undoSteps).toBe(steps + 1);
+    expect(sent.map(({ kind }) => kind)).toEqual(["mask", "accept"]);
+    editor.undo();
+    expect(editor.object(id)?.accepted).toBe(true);
+    expect(editor.object(id)?.mask.snapshot()).toEqual(accepted);
+    expect(sent.slice(2).map(({ kind, undoes }) => [kind, undoes])).toEqual([
+      ["accept", sent[1].id],
+      ["mask", sent[0].id],
+    ]);
+    editor.redo();
+    expect(editor.object(id)?.accepted).toBe(false);
+  });
+
+  it("stays so where nothing changed, and is told of where a neighbour takes from it", () => {
+    const id = editor.create({ mask: rectangle(10, 10, 20, 20) });
+    editor.accept(id);
+    editor.setBrush({ size: 8, mode: "take" });
+    stroke([[20, 20]]);
+    expect(editor.object(id)?.accepted).toBe(true);
+    editor.create();
+    stroke([[20, 20]]);
+    expect(editor.object(id)?.accepted).toBe(false);
+  });
+
+  it("may be accepted in the step that changed it", () => {
+    const id = editor.create({ mask: rectangle(10, 10, 20, 20) });
+    editor.group(() => {
+      stroke([[60, 60]]);
+      editor.accept(id);
+    });
+    expect(editor.object(id)?.accepted).toBe(true);
+  });
+});
+
 it("the object under a point is the smallest one that is shown", () => {
   const tooth = editor.create({ mask: rectangle(10, 10, 50, 50) });
   const filling = editor.create({ mask: rectangle(20, 20, 10, 10), parent: tooth });

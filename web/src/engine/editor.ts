@@ -1,6 +1,6 @@
 import { assign, constrain, contextOf, difference, fieldOperation, isBlank, maskChange, recorded } from "./changes";
 import { HandEdit } from "./hand_edit";
-import { type Change, type Entry, type FieldValue, History, type MaskChange } from "./history";
+import { type Change, type Entry, type FieldChange, type FieldValue, History, type MaskChange } from "./history";
 import { newId } from "./identity";
 import { Bitmask, BoxMask, isEmpty } from "./mask";
 import { CaseObject, flipPacked, packMask, unpackMask } from "./objects";
@@ -358,7 +358,7 @@ export class CaseEditor {
     object.model = prediction.model;
     object.uncorrected = null;
     const change = maskChange({ object, mask: flipped, painted: null, erased: null }, prediction.tool, before);
-    this.commit([change], [this.maskOperation(change, {})]);
+    this.commitMasks([change], [this.maskOperation(change, {})]);
     if (flipped !== null) this.dirty(id, flipped);
     return true;
   }
@@ -551,7 +551,7 @@ export class CaseEditor {
     const operations = changes.map((change) =>
       this.maskOperation(change, {}, change.object === object.id ? stroke : undefined),
     );
-    this.commit(changes, operations);
+    this.commitMasks(changes, operations);
     // A stroke has told of its pixels as it went.
     if (tool === "brush" || tool === "eraser") return true;
     for (const flips of parts) if (flips.mask !== null) this.dirty(flips.object.id, flips.mask);
@@ -563,12 +563,19 @@ export class CaseEditor {
     const object = this.all.get(id);
     if (object === undefined || object.deleted || value.before === value.after) return;
     if (object.locked && value.field !== "locked" && value.field !== "accepted") return;
-    const change: Change = { kind: "field", object: id, operation: "", ...value };
+    const { change, operation } = this.assignField(id, value);
+    this.commit([change], [operation]);
+    if (change.field === "deleted") this.dirty(id, null);
+  }
+
+  private assignField(id: string, value: FieldValue): { change: FieldChange; operation: ObjectOperation } {
+    const object = this.all.get(id);
+    if (object === undefined) throw new RangeError(`no object ${id}`);
+    const change: FieldChange = { kind: "field", object: id, operation: "", ...value };
     assign(object, change, change.after);
     const operation = fieldOperation(change, false, {});
     change.operation = operation.id;
-    this.commit([change], [operation]);
-    if (change.field === "deleted") this.dirty(id, null);
+    return { change, operation };
   }
 
   /** The object's masks as they are now, as the operation of `change`, whose `operation` it becomes. */
@@ -593,6 +600,17 @@ export class CaseEditor {
     };
     change.operation = operation.id;
     return operation;
+  }
+
+  /** An accepted object whose mask changes has to be accepted again: its acceptance goes within the same step. */
+  private commitMasks(changes: readonly MaskChange[], operations: readonly Operation[]): void {
+    const withdrawn = changes
+      .filter(({ object, mask }) => mask !== null && this.all.get(object)?.accepted)
+      .map(({ object }) => this.assignField(object, { field: "accepted", before: true, after: false }));
+    this.commit(
+      [...changes, ...withdrawn.map(({ change }) => change)],
+      [...operations, ...withdrawn.map(({ operation }) => operation)],
+    );
   }
 
   private commit(changes: Change[], operations: Operation[]): void {
