@@ -81,6 +81,29 @@ def test_nothing_is_cut_off(open_desk: Open, width: int, height: int) -> None:
     assert stage["width"] * stage["height"] > 0.5 * width * height
 
 
+@pytest.mark.parametrize("renderer", ["webgl2", "canvas2d"])
+def test_picture_is_drawn_in_the_frame_that_resizes_it(open_desk: Open, renderer: str) -> None:
+    desk = open_desk(renderer=renderer)
+    # An observer made later hears of the new size later, but still before the frame is shown.
+    shown = desk.page.evaluate(
+        """() => new Promise((resolve) => {
+            const { host } = dentasam.stage;
+            const canvas = host.querySelector("canvas");
+            const before = canvas.width;
+            new ResizeObserver(() => {
+                if (canvas.width === before) return;
+                const copy = new OffscreenCanvas(canvas.width, canvas.height);
+                const context = copy.getContext("2d");
+                context.drawImage(canvas, 0, 0);
+                const { data } = context.getImageData(0, copy.height >> 1, copy.width, 1);
+                resolve(Math.max(...data.filter((_, index) => index % 4 === 0)));
+            }).observe(host);
+            document.querySelector("[data-testid=worklist-toggle]").click();
+        })"""
+    )
+    assert shown > 100
+
+
 def test_worklist_filters_sorts_and_opens(open_desk: Open, case: int) -> None:
     desk = open_desk(viewport={"width": 1920, "height": 1080})
     desk.tool("b", size=20)

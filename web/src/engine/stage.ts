@@ -365,6 +365,9 @@ export class Stage {
     this.overlay.width = Math.round(width * dpr);
     this.overlay.height = Math.round(height * dpr);
     this.viewMoved();
+    // A canvas of a new size is empty; left to the next frame, this one would show it so.
+    cancelAnimationFrame(this.frame);
+    this.paint();
   }
 
   private readonly onPixelRatio = (): void => {
