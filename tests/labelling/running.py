@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 from dentasam.errors import PromptError
 from dentasam.labelling.access import Access
 from dentasam.labelling.app import create_app
-from dentasam.labelling.database import open_database
 from dentasam.labelling.envelope import MEDIA_TYPE, pack, unpack
+from dentasam.labelling.identity import open_for
 from dentasam.labelling.inference import (
     PredictedObject,
     PredictReply,
@@ -122,7 +122,7 @@ def folder_of_images(folder: Path) -> Path:
 def running(folder: Path, access: Access | None = None, page: Path | None = None) -> Iterator[Running]:
     access = access or Access(TOKEN, port=PORT, annotator="me")
     with Workspace.open(folder) as workspace:
-        engine = open_database(workspace.database_url)
+        engine = open_for(workspace)
         store = Store(engine)
         store.sync_cases(workspace.images)
         paths = {image.name: image.path for image in workspace.images}

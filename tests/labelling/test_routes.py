@@ -51,7 +51,8 @@ def masked(object: str, mask: BoxMask, **more: Any) -> dict[str, Any]:
 def test_session(server: Running) -> None:
     answer = server.client.get("/api/session").json()
     assert answer["annotator"] == "me"
-    assert answer["workspace"] == "images"
+    assert answer["workspace"] == (server.workspace.root / "id").read_text().strip()
+    assert answer["folder"] == "images"
     assert answer["model"] == {"name": "small", "sha256": "0" * 64, "adapter": None, "adapter_sha256": None}
     assert answer["idle_seconds"] == 30
     assert answer["limits"] == {"pixels": 100_000_000, "body_bytes": MASK_BODY_BYTES}

@@ -14,7 +14,7 @@ async function start(root: Root): Promise<void> {
   root.render(<p className="starting">Opening the worklist …</p>);
   try {
     const bench = await Workbench.start();
-    document.title = `${bench.session.workspace} · dentasam`;
+    document.title = `${bench.session.folder} · dentasam`;
     root.render(<App desk={{ bench, flow: new Flow(bench) }} />);
   } catch (fault) {
     const unknown = fault instanceof ApiError && (fault.status === 401 || fault.status === 403);

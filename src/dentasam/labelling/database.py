@@ -47,6 +47,9 @@ metadata = MetaData(
     }
 )
 
+# One row at most.
+workspace = Table("workspace", metadata, Column("id", String(36), primary_key=True))
+
 cases = Table(
     "cases",
     metadata,

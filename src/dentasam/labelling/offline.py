@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dentasam.errors import OutputError
-from dentasam.labelling.database import open_database
 from dentasam.labelling.exports import log_lines, timing_csv, write_coco, write_png_zip
+from dentasam.labelling.identity import open_for
 from dentasam.labelling.imports import import_source
 from dentasam.labelling.store import Store
 from dentasam.labelling.workspace import Workspace
@@ -23,7 +23,7 @@ def opened(
     A COCO file's own objects are there as pre-annotations. Raises WorkspaceError and DatasetError.
     """
     with Workspace.open(source, folder) as workspace:
-        engine = open_database(database or workspace.database_url)
+        engine = open_for(workspace, database)
         try:
             store = Store(engine)
             problems = [*workspace.problems, *store.sync_cases(workspace.images)]

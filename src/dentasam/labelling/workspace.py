@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from uuid import UUID, uuid4
 
 from PIL import Image
 
@@ -20,6 +21,7 @@ from dentasam.errors import ImageError, WorkspaceError
 from dentasam.labelling.schema import LabelSchema
 
 FOLDER_SUFFIX = ".dentasam"
+ID_FILE = "id"
 TIFF_BITS_PER_SAMPLE = 258
 PNG_DEPTH_AT = 24
 
@@ -40,9 +42,10 @@ class Workspace:
     """An open workspace; `close` (or leaving the `with` block) frees its lock.
 
     folder: where image names are relative to. dataset: what the COCO file holds, None for a folder of images.
-    problems: one line for each image that was left out.
+    problems: one line for each image that was left out. id: made once, and kept when its database is opened first.
     """
 
+    id: str
     root: Path
     folder: Path
     images: list[CaseImage]
@@ -73,7 +76,7 @@ class Workspace:
             raise WorkspaceError(f"{source} holds no readable PNG, JPEG, TIFF or DICOM image{reason}")
         lock = _locked(root)
         try:
-            return Workspace(root, images_in, images, _schema(root), dataset, problems, lock)
+            return Workspace(_id(root), root, images_in, images, _schema(root), dataset, problems, lock)
         except BaseException:
             os.close(lock)
             raise
@@ -201,6 +204,17 @@ def _schema(root: Path) -> LabelSchema:
     schema = LabelSchema.default()
     schema.save(path)
     return schema
+
+
+def _id(root: Path) -> str:
+    """The workspace's id, a new one where it has none yet. Raises WorkspaceError for a file that holds none."""
+    path = root / ID_FILE
+    try:
+        return str(UUID(path.read_text(encoding="ascii").strip()))
+    except FileNotFoundError:
+        return str(uuid4())
+    except (OSError, ValueError):
+        raise WorkspaceError(f"{path} holds no id of a workspace; delete it and start again") from None
 
 
 def _locked(root: Path) -> int:

@@ -1224,6 +1224,11 @@ export interface components {
             /** Annotator */
             annotator: string;
             /**
+             * Folder
+             * @description The name of the images' folder, for people.
+             */
+            folder: string;
+            /**
              * Idle Seconds
              * @description Without input for longer, time counts no more as active.
              */
@@ -1240,7 +1245,7 @@ export interface components {
             version: string;
             /**
              * Workspace
-             * @description The workspace's name.
+             * @description The workspace's id, the same for as long as the workspace lives.
              */
             workspace: string;
         };

@@ -82,7 +82,8 @@ class Limits(BaseModel):
 
 class Session(BaseModel):
     annotator: str
-    workspace: str = Field(description="The workspace's name.")
+    workspace: str = Field(description="The workspace's id, the same for as long as the workspace lives.")
+    folder: str = Field(description="The name of the images' folder, for people.")
     model: ModelIdentity
     # `schema` is a name that pydantic's models have for themselves.
     labels: LabelSchema = Field(alias="schema")

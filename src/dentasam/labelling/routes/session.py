@@ -25,7 +25,8 @@ def session(here: Here, annotator: Annotator) -> Session:
     """Who the page belongs to, and what it works with."""
     return Session(
         annotator=annotator,
-        workspace=here.workspace.folder.name,
+        workspace=here.workspace.id,
+        folder=here.workspace.folder.name,
         model=ModelIdentity.model_validate(here.inference.model),
         labels=here.workspace.schema,
         idle_seconds=here.idle_seconds,
