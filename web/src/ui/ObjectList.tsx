@@ -3,14 +3,15 @@ import { useDesk, useEditor } from "./context";
 import { IconButton } from "./controls";
 import { toothUses } from "./fdi";
 import { New } from "./icons";
+import { inChartOrder } from "./objectOrder";
 import { ObjectRow } from "./ObjectRow";
 import { Section } from "./Section";
 
-/** The objects of the case, in the order in which they were made. */
+/** The objects of the case, in the order of the chart. */
 export function ObjectList() {
   const { bench, flow } = useDesk();
   const editor = useEditor();
-  const objects = editor?.objects ?? [];
+  const objects = inChartOrder(editor?.objects ?? [], bench.labels);
   const uses = toothUses(objects);
   const accepted = objects.filter((object) => object.accepted).length;
   const active = editor?.active ?? null;

@@ -29,7 +29,8 @@ export const ObjectRow = memo(function ObjectRow(props: RowProps) {
   const row = useRef<HTMLLIElement>(null);
   useEffect(() => {
     if (active) row.current?.scrollIntoView({ block: "nearest" });
-  }, [active]);
+    // With another name it stands elsewhere in the list.
+  }, [active, name]);
 
   return (
     <li

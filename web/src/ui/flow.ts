@@ -1,6 +1,7 @@
 import type { CaseObject } from "../engine/editor";
 import type { BoxPrompt } from "../engine/types";
 import { isTooth, typeDigit } from "./fdi";
+import { inChartOrder } from "./objectOrder";
 import type { Workbench } from "./workbench";
 
 const DIGIT_MS = 3000;
@@ -15,28 +16,31 @@ export class Flow {
     return this.bench.editor?.active ?? null;
   }
 
-  /** The active object, or a new one that is active from here on; null where it is locked. */
-  private target(): CaseObject | null {
-    const { editor } = this.bench;
-    if (!editor) return null;
-    if (editor.active?.locked) {
-      this.bench.say("The active object is locked (Y unlocks, N begins a new one).", "warning");
-      return null;
-    }
-    if (editor.active) return editor.active;
-    editor.create({ source: "model" });
-    return editor.active;
+  /** In the order of the list, which the keys follow. */
+  private get listed(): readonly CaseObject[] {
+    return inChartOrder(this.bench.editor?.objects ?? [], this.bench.labels);
   }
 
+  /** The active object, or a new one that is active from here on; null where it is locked. */
+  private target(begins: boolean): CaseObject | null {
+    const { editor } = this.bench;
+    if (!editor) return null;
+    if (editor.active === null || (begins && editor.active.accepted)) editor.create({ source: "model" });
+    if (!editor.active?.locked) return editor.active;
+    this.bench.say("The active object is locked (Y unlocks, N begins a new one).", "warning");
+    return null;
+  }
+
+  /** An object that is accepted is done: a positive click begins the next one. A negative one can only be meant for it. */
   click(x: number, y: number, positive: boolean): void {
     const { editor, proposals } = this.bench;
     if (!editor?.active && !positive) return this.bench.say("The first click of an object is a positive one.", "warning");
-    const object = this.target();
+    const object = this.target(positive);
     if (object) void proposals?.click(object, [x, y, positive ? 1 : 0]);
   }
 
   box(box: BoxPrompt): void {
-    const object = this.target();
+    const object = this.target(true);
     if (object) void this.bench.proposals?.box(object, box);
   }
 
@@ -137,18 +141,18 @@ export class Flow {
   }
 
   private nextUnaccepted(after: string | null): CaseObject | null {
-    const objects = this.bench.editor?.objects ?? [];
+    const objects = this.listed;
     const at = objects.findIndex((object) => object.id === after);
     return [...objects.slice(at + 1), ...objects.slice(0, at + 1)].find((object) => !object.accepted) ?? null;
   }
 
   cycle(step: 1 | -1): void {
-    const { editor } = this.bench;
-    if (!editor || editor.objects.length === 0) return;
-    const at = editor.objects.findIndex((object) => object.id === editor.activeId);
-    const count = editor.objects.length;
+    const objects = this.listed;
+    const count = objects.length;
+    if (count === 0) return;
+    const at = objects.findIndex((object) => object === this.active);
     const next = at < 0 ? (step === 1 ? 0 : count - 1) : (at + step + count) % count;
-    this.focus(editor.objects[next].id);
+    this.focus(objects[next].id);
   }
 
   /** Makes an object active and brings it into sight. */
