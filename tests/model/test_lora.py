@@ -1,6 +1,7 @@
 """What each scope trains in SAM-HQ with TinyViT, and that merging and switching adapters are exact."""
 
 import copy
+import re
 
 import pytest
 import torch
@@ -118,7 +119,8 @@ def test_every_trainable_tensor_gets_a_gradient(base: SamHQ, pixels: Tensor, set
         for name, parameter in model.named_parameters()
         if parameter.requires_grad and (parameter.grad is None or not parameter.grad.abs().max() > 0)
     ]
-    assert silent == []
+    # What is added to all keys alike moves no attention: its gradient is zero, and absorbed projections leave it out.
+    assert [name for name in silent if not re.search(r"token_to_image\.k_proj\..*bias$", name)] == []
 
 
 @pytest.mark.parametrize("scope", SCOPES)

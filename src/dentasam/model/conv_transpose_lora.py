@@ -162,17 +162,6 @@ class Conv2dLora(PeftConv2d):
     train one that nothing can merge.
     """
 
-    @property
-    def bias(self) -> Tensor | None:  # type: ignore[override]
-        """The bias with its active adapters, for the decoder, which folds its last convolution."""
-        bias: Tensor | None = self.get_base_layer().bias  # type: ignore[assignment]
-        if bias is None or self.merged or self.disable_adapters:
-            return bias
-        for adapter in self.active_adapters:
-            if self.lora_bias.get(adapter):
-                bias = bias + self.lora_B[adapter].bias * self.scaling[adapter]
-        return bias
-
     def update_layer(self, adapter_name: str, r: int, lora_alpha: int, config: LoraConfig, **kwargs: Any) -> None:
         """Add the adapter `adapter_name`; its output starts at zero."""
         if config.lora_bias and self.get_base_layer().bias is None:

@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dentasam.model.effective import effective
 from dentasam.model.layers import LayerNorm2d
+from dentasam.model.prompt_encoder import DensePrompt
 from dentasam.model.transformer import TwoWayTransformer
 
 Output = Literal["sam+hq", "hq", "sam"]
@@ -138,25 +140,26 @@ class MaskDecoderHQ(nn.Module):
         features: Tensor,
         positions: Tensor,
         sparse: Tensor,
-        dense: Tensor,
+        dense: DensePrompt,
         image: Tensor | None = None,
         multimask: bool = False,
     ) -> Attended:
         """The two-way transformer on P objects.
 
         features (B, 256, rows, cols) and positions (256, rows, cols) belong to the images; sparse (P, n, 256) and
-        dense (P or 1, 256, rows or 1, cols or 1) to the objects; image (P,) says which image each object is of,
-        None that all are of the first. `multimask` takes the best scored of SAM's three masks for an ambiguous
-        prompt in place of its single mask.
+        dense to the objects; image (P,) says which image each object is of, None that all are of the first.
+        `multimask` takes the best scored of SAM's three masks for an ambiguous prompt in place of its single mask.
         """
         objects = len(sparse)
         rows, cols = features.shape[-2:]
         own = torch.cat([self.iou_token.weight, self.mask_tokens.weight, self.hf_token.weight])
         tokens = torch.cat([own.expand(objects, -1, -1), sparse.to(own.dtype)], dim=1)
-        source = features if image is None else features[image]
-        tokens, source = self.transformer(
-            (source + dense).flatten(2).transpose(1, 2), positions.flatten(1).T[None], tokens
-        )
+        image_tokens = (features + dense.shared[:, None, None]).flatten(2).transpose(1, 2)  # (B, rows cols, 256)
+        previous = dense.own
+        if image is not None:
+            image_tokens = image_tokens[image] if previous is None else previous.added_to(image_tokens[image])
+            previous = None
+        tokens, source = self.transformer(image_tokens, positions.flatten(1).T[None], tokens, previous)
         scores = self.iou_prediction_head(tokens[:, 0])
         choices = range(1, MASK_TOKENS) if multimask else range(1)
         score, best = scores[:, choices.start : choices.stop].max(dim=1)
@@ -198,9 +201,10 @@ class MaskDecoderHQ(nn.Module):
         """The HQ token's vectors (P, 32) against the HQ convolutions of the upscaled image, (P, h, w)."""
         first, norm, activation, last = self.embedding_maskfeature
         hidden = activation(norm(first(upscaled)))
-        weight, bias = effective_weight(last), cast(Tensor, last.bias)
-        if weight is None:
+        affine = effective(last)
+        if affine is None:
             return _dot(vector, last(hidden))
+        weight, bias = affine
         # (P, 32) x (32, 64 * 9) -> one 3 x 3 kernel per object over 64 channels, flipped because fold scatters
         kernel = (vector @ weight.flip(2, 3).flatten(1).to(vector.dtype)).unflatten(1, (-1, 9))
         taps = torch.bmm(kernel.transpose(1, 2).to(hidden.dtype), hidden.flatten(2))  # (P, 9, h w)
@@ -219,27 +223,6 @@ def _image_share(vector: Tensor, hq: Tensor, image: Tensor | None) -> Tensor:
         order = torch.cat([torch.nonzero(image == index)[:, 0] for index in range(len(flat))]).argsort()
         share = torch.cat(parts)[order]
     return share.unflatten(1, hq.shape[-2:])
-
-
-def effective_weight(layer: nn.Module) -> Tensor | None:
-    """A convolution's weight with its active LoRA adapters added, or None where they are no plain sum.
-
-    Dropout and DoRA make the adapted layer more than one weight; it then has to be called as it is.
-    """
-    if isinstance(layer, nn.Conv2d):
-        return layer.weight
-    adapted: Any = layer  # PEFT's layer around the convolution
-    weight: Tensor = adapted.get_base_layer().weight
-    if adapted.merged or adapted.disable_adapters:
-        return weight
-    for name in adapted.active_adapters:
-        if name not in adapted.lora_A:
-            continue
-        drops = adapted.training and not isinstance(adapted.lora_dropout[name], nn.Identity)
-        if adapted.use_dora.get(name) or drops:
-            return None
-        weight = weight + adapted.get_delta_weight(name)
-    return weight
 
 
 def _dot(vector: Tensor, maps: Tensor) -> Tensor:

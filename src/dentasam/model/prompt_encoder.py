@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from dentasam.model.cross_attention import OwnTokens
+from dentasam.model.effective import Affine, effective
 from dentasam.model.frame import LONGEST, PATCH
 from dentasam.model.layers import LayerNorm2d
 from dentasam.model.prompt import Prompts
@@ -37,6 +41,14 @@ class PositionEmbeddingRandom(nn.Module):
         x = (torch.arange(left, left + cols, device=device) + 0.5) / GRID
         unit = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
         return self.encode(unit).permute(2, 0, 1)
+
+
+@dataclass(frozen=True)
+class DensePrompt:
+    """What is added to the image for P objects: shared (256,) everywhere, `own` for their previous masks."""
+
+    shared: Tensor
+    own: OwnTokens | None = None
 
 
 class PromptEncoder(nn.Module):
@@ -74,14 +86,23 @@ class PromptEncoder(nn.Module):
             tokens.append(self._positions(boxes.view(-1, 2, 2)) + torch.cat(corners))
         return torch.cat(tokens, dim=1)
 
-    def dense(self, prompts: Prompts) -> Tensor:
-        """The dense map of each object: (P, 256, rows, cols), or (1, 256, 1, 1) where no object has a mask."""
-        none = self.no_mask_embed.weight[..., None, None]
+    def dense(self, prompts: Prompts) -> DensePrompt:
+        """What the previous masks add to the image, and what stands there for objects without one."""
+        none = self.no_mask_embed.weight[0]
         if prompts.logits is None:
-            return none
-        absent = prompts.logits.isnan().flatten(1).any(dim=1)
-        downscaled = self.mask_downscaling(prompts.logits[:, None].nan_to_num())
-        return torch.where(absent[:, None, None, None], none.to(downscaled.dtype), downscaled)
+            return DensePrompt(none)
+        absent = prompts.logits.isnan().flatten(1).any(dim=1)[:, None, None, None]
+        *downscaling, last = self.mask_downscaling
+        own = prompts.logits[:, None].nan_to_num()
+        for layer in downscaling:
+            own = layer(own)
+        weight, shared = cast(Affine, effective(last))
+        basis = weight.flatten(1)
+        if bool(absent.any()):
+            # one more channel, which is 1 where there is no mask and takes the place of all that a mask adds
+            own = torch.cat([own.masked_fill(absent, 0.0), absent.to(own.dtype).expand(-1, 1, *own.shape[2:])], dim=1)
+            basis = torch.cat([basis, (none - shared)[:, None]], dim=1)
+        return DensePrompt(shared, OwnTokens(own.flatten(2).transpose(1, 2), basis))
 
     def _roles(self) -> list[Tensor]:
         return [role.weight for role in self.point_embeddings if isinstance(role, nn.Embedding)]

@@ -4,31 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from dentasam.model.layers import MLPBlock, attention
-
-
-class Attention(nn.Module):
-    """Multi-head attention whose inner width is `width // downsample`."""
-
-    def __init__(self, width: int, heads: int, downsample: int = 1) -> None:
-        super().__init__()
-        inner = width // downsample
-        self.num_heads = heads
-        self.q_proj = nn.Linear(width, inner)
-        self.k_proj = nn.Linear(width, inner)
-        self.v_proj = nn.Linear(width, inner)
-        self.out_proj = nn.Linear(inner, width)
-
-    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """(P, n, width) queries on (P, m, width) keys and values; a side that all objects share may have P = 1."""
-        q, k, v = self._split(self.q_proj(q)), self._split(self.k_proj(k)), self._split(self.v_proj(v))
-        objects = max(len(q), len(k))
-        q, k, v = (side.expand(objects, -1, -1, -1) for side in (q, k, v))
-        out = attention(q, k, v)
-        return self.out_proj(out.transpose(1, 2).flatten(2))
-
-    def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
+from dentasam.model.cross_attention import Attention, OwnTokens
+from dentasam.model.layers import MLPBlock
 
 
 class TwoWayAttentionBlock(nn.Module):
@@ -47,9 +24,17 @@ class TwoWayAttentionBlock(nn.Module):
         self.skip_first_positions = skip_first_positions
 
     def forward(
-        self, tokens: Tensor, image: Tensor, token_positions: Tensor, image_positions: Tensor
+        self,
+        tokens: Tensor,
+        image: Tensor,
+        token_positions: Tensor,
+        image_positions: Tensor,
+        own: OwnTokens | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """tokens (P, n, width), image (P or 1, rows * cols, width), and what is added for their positions."""
+        """tokens (P, n, width), image (P or 1, rows * cols, width), and what is added for their positions.
+
+        `own` is what each object adds to an image that all share.
+        """
         if self.skip_first_positions:
             tokens = self.self_attn(tokens, tokens, tokens)
         else:
@@ -58,9 +43,10 @@ class TwoWayAttentionBlock(nn.Module):
         tokens = self.norm1(tokens)
 
         k = image + image_positions
-        tokens = self.norm2(tokens + self.cross_attn_token_to_image(tokens + token_positions, k, image))
+        tokens = self.norm2(tokens + self.cross_attn_token_to_image.read(tokens + token_positions, k, image, own))
         tokens = self.norm3(tokens + self.mlp(tokens))
-        image = self.norm4(image + self.cross_attn_image_to_token(k, tokens + token_positions, tokens))
+        written = self.cross_attn_image_to_token.written(k, tokens + token_positions, tokens, own)
+        image = self.norm4((image if own is None else own.added_to(image)) + written)
         return tokens, image
 
 
@@ -75,13 +61,17 @@ class TwoWayTransformer(nn.Module):
         self.final_attn_token_to_image = Attention(width, heads, downsample=2)
         self.norm_final_attn = nn.LayerNorm(width)
 
-    def forward(self, image: Tensor, image_positions: Tensor, prompts: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, image: Tensor, image_positions: Tensor, prompts: Tensor, own: OwnTokens | None = None
+    ) -> tuple[Tensor, Tensor]:
         """image (P or 1, rows * cols, width), positions (1, rows * cols, width), prompts (P, n, width).
 
-        Returns the tokens (P, n, width) and the updated image (P, rows * cols, width).
+        `own` is what each object adds to an image that all share. Returns the tokens (P, n, width) and the updated
+        image (P, rows * cols, width).
         """
         tokens = prompts
         for layer in self.layers:
-            tokens, image = layer(tokens, image, prompts, image_positions)
-        attended = self.final_attn_token_to_image(tokens + prompts, image + image_positions, image)
+            tokens, image = layer(tokens, image, prompts, image_positions, own)
+            own = None
+        attended = self.final_attn_token_to_image.read(tokens + prompts, image + image_positions, image)
         return self.norm_final_attn(tokens + attended), image
