@@ -90,6 +90,25 @@ def test_split(dataset: Path, tmp_path: Path) -> None:
     assert isinstance(call("split", dataset).exception, OutputError)
     elsewhere = lines("split", dataset, "--out", tmp_path / "parts", "--val", 0.2, "--test", 0)
     assert elsewhere[1] == f"{tmp_path / 'parts' / 'val.json'}: 1 image, 2 objects"
+    assert len(elsewhere) == 2
+
+
+def test_split_tells_of_images_without_objects(dataset: Path, tmp_path: Path) -> None:
+    coco = json.loads(dataset.read_text())
+    coco["annotations"] = [known for known in coco["annotations"] if known["image_id"] != 4]
+    dataset.write_text(json.dumps(coco))
+    said = lines("split", dataset, "--train", 0.5, "--val", 0.25, "--test", 0.25)
+    assert said == [
+        f"{tmp_path / 'train.json'}: 2 images, 4 objects",
+        f"{tmp_path / 'val.json'}: 1 image, 2 objects",
+        f"{tmp_path / 'test.json'}: 1 image, 2 objects",
+        "left out: 1 image without any object",
+    ]
+    coco["annotations"] = []
+    dataset.write_text(json.dumps(coco))
+    result = call("split", dataset, "--out", tmp_path / "none")
+    assert "has 0 images with objects, too few for 3 parts; label more" in str(result.exception)
+    assert not (tmp_path / "none").exists()
 
 
 def test_phantom(tmp_path: Path, monkeypatch: Any, dataset: Path) -> None:

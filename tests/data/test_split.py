@@ -1,6 +1,8 @@
 """Splits are exact in size, even in every tag, seeded, and readable where they are written."""
 
+import shutil
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dentasam.data.dataset import Dataset, ImageRecord
+from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
 from dentasam.data.split import split, write_split
 from dentasam.errors import DatasetError, OutputError
 
@@ -17,9 +19,24 @@ from .coco_files import content, write
 EIGHTY = {"train": 0.8, "val": 0.1, "test": 0.1}
 
 
-def tagged(tags: list[tuple[str, ...]]) -> Dataset:
-    images = tuple(ImageRecord(n, Path(f"/{n}.png"), f"{n}.png", 4, 4, tag) for n, tag in enumerate(tags, 1))
+def tagged(tags: list[tuple[str, ...]], bare: Collection[int] = ()) -> Dataset:
+    """An image for each set of tags, with one object; those with the ids `bare` have none."""
+    tooth = ObjectRecord.from_mask(1, "36", np.ones((4, 4), bool))
+    images = tuple(
+        ImageRecord(n, Path(f"/{n}.png"), f"{n}.png", 4, 4, tag, () if n in bare else (tooth,))
+        for n, tag in enumerate(tags, 1)
+    )
     return Dataset(Path("x.json"), images)
+
+
+def two_labelled(folder: Path) -> Path:
+    """The dataset of this folder's tests, with an object on its second image too, and a third without any."""
+    coco = content()
+    coco["annotations"].append(coco["annotations"][0] | {"id": 9, "image_id": 2})
+    coco["images"].append(coco["images"][0] | {"id": 3, "file_name": "images/c.png"})
+    path = write(folder, coco)
+    shutil.copy(folder / "images" / "a.png", folder / "images" / "c.png")
+    return path
 
 
 def ids(part: Dataset) -> list[int]:
@@ -77,14 +94,22 @@ def test_fractions_must_add_up(fractions: dict[str, float]) -> None:
 
 
 def test_too_few_images() -> None:
-    with pytest.raises(DatasetError, match="has 2 images, too few for 3 parts; add images"):
-        split(tagged([(), ()]), EIGHTY)
+    with pytest.raises(DatasetError, match="has 2 images with objects, too few for 3 parts; label more"):
+        split(tagged([(), (), ()], bare=[2]), EIGHTY)
+
+
+def test_images_without_objects_are_in_no_part() -> None:
+    bare = [2, 3, 5, 8, 13]
+    parts = split(tagged(mixed(20), bare), {"train": 0.6, "val": 0.2, "test": 0.2}, seed=1)
+    assert {name: len(part.images) for name, part in parts.items()} == {"train": 9, "val": 3, "test": 3}
+    assert sorted(id for part in parts.values() for id in ids(part)) == sorted(set(range(1, 21)) - set(bare))
 
 
 def test_written_beside_the_source(tmp_path: Path) -> None:
-    source = write(tmp_path)
+    source = two_labelled(tmp_path)
     halves = {"train": 0.5, "val": 0.5}
-    paths = write_split(source, halves, seed=0)
+    paths, left_out = write_split(source, halves, seed=0)
+    assert left_out == 1
     assert paths == {"train": tmp_path / "train.json", "val": tmp_path / "val.json"}
     images = [image for path in paths.values() for image in Dataset.load(path).images]
     assert sorted(image.id for image in images) == [1, 2]
@@ -99,8 +124,10 @@ def test_written_beside_the_source(tmp_path: Path) -> None:
 
 
 def test_written_elsewhere_with_the_images(tmp_path: Path) -> None:
-    source = write(tmp_path / "all", content())
-    paths = write_split(source, {"train": 0.5, "val": 0.5}, out=tmp_path / "parts")
+    source = two_labelled(tmp_path / "all")
+    paths, left_out = write_split(source, {"train": 0.5, "val": 0.5}, out=tmp_path / "parts")
+    assert left_out == 1
+    assert len(list((tmp_path / "parts" / "images").rglob("*.png"))) == 2
     assert paths["val"] == tmp_path / "parts" / "val.json"
     for path in paths.values():
         (image,) = Dataset.load(path).images

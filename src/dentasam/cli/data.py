@@ -83,13 +83,16 @@ def split(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same split.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace parts that are there.")] = False,
 ) -> None:
-    """Split a dataset so that train, val and test hold the same share of every tag."""
+    """Split the images with objects so that train, val and test hold the same share of every tag."""
     from dentasam.data.dataset import Dataset
     from dentasam.data.split import write_split
 
     fractions = {"train": train, "val": val, "test": test}
-    for path in write_split(dataset, fractions, seed, out, overwrite).values():
+    paths, left_out = write_split(dataset, fractions, seed, out, overwrite)
+    for path in paths.values():
         _say_size(path, Dataset.load(path))
+    if left_out:
+        say(f"left out: {left_out} image{'s' * (left_out != 1)} without any object")
 
 
 @app.command()

@@ -21,23 +21,26 @@ UNTAGGED = ""
 
 
 def split(dataset: Dataset, fractions: Mapping[str, float], seed: int = 0) -> dict[str, Dataset]:
-    """Deals the images out into parts, named as in `fractions`; parts of fraction 0 are left out.
+    """Deals the images with objects out into parts, named as in `fractions`; parts of fraction 0 are left out.
 
-    The sizes are the fractions rounded to whole images, at least one each; the same seed gives the same
-    parts. Raises DatasetError for fractions that do not add up to 1 and for fewer images than parts.
+    Images without an object are in no part: a part of such images alone could be neither trained nor measured on.
+    The sizes are the fractions rounded to whole images, at least one each; the same seed gives the same parts.
+    Raises DatasetError for fractions that do not add up to 1 and for fewer images with objects than parts.
     """
     fractions = {name: share for name, share in fractions.items() if share != 0}
     shares = np.array(list(fractions.values()), np.float64)
     if not (shares > 0).all() or abs(shares.sum() - 1) > 1e-6:
         shown = ", ".join(f"{name} {share:g}" for name, share in fractions.items())
         raise DatasetError(f"{dataset.path}: the fractions ({shown}) must be positive and add up to 1; correct them")
-    if len(dataset.images) < len(fractions):
+    images = [image for image in dataset.images if image.objects]
+    if len(images) < len(fractions):
         raise DatasetError(
-            f"{dataset.path} has {len(dataset.images)} images, too few for {len(fractions)} parts; add images"
+            f"{dataset.path} has {len(images)} image{'s' * (len(images) != 1)} with objects, too few for "
+            f"{len(fractions)} parts; label more"
         )
-    tags = [frozenset(image.tags) or frozenset({UNTAGGED}) for image in dataset.images]
+    tags = [frozenset(image.tags) or frozenset({UNTAGGED}) for image in images]
     dealt = _deal(tags, shares, np.random.default_rng(seed))
-    ids = [image.id for image in dataset.images]
+    ids = [image.id for image in images]
     return {
         name: dataset.subset(ids[index] for index in np.flatnonzero(dealt == part))
         for part, name in enumerate(fractions)
@@ -50,12 +53,13 @@ def write_split(
     seed: int = 0,
     out: str | Path | None = None,
     overwrite: bool = False,
-) -> dict[str, Path]:
-    """Splits the dataset at `path` and writes train.json, val.json and test.json.
+) -> tuple[dict[str, Path], int]:
+    """Splits the dataset at `path`, writes train.json, val.json and test.json, and counts the images left out.
 
-    They are written beside the source, where its image paths hold; with `out` they go to that folder, and
-    the images are copied there. Raises DatasetError as `split` and `Dataset.load`; OutputError where a file
-    is there already and `overwrite` is not set, where it would replace the source, and where `out` is in use.
+    They are written beside the source, where its image paths hold; with `out` they go to that folder, and the images
+    are copied there. Left out are those without an object. Raises DatasetError as `split` and `Dataset.load`;
+    OutputError where a file is there already and `overwrite` is not set, where it would replace the source, and
+    where `out` is in use.
     """
     path = Path(path)
     dataset = Dataset.load(path)
@@ -66,12 +70,13 @@ def write_split(
             raise OutputError(f"{target} is the dataset to be split; rename it first")
         if target.exists() and not overwrite:
             raise OutputError(f"{target} is there already; move it away or allow overwriting")
+    chosen = dataset.subset(image.id for part in parts.values() for image in part.images)
     if out:
-        placed = with_images_under(dataset, Path(out) if overwrite else claim_folder(Path(out)))
+        placed = with_images_under(chosen, Path(out) if overwrite else claim_folder(Path(out)))
         parts = {name: placed.subset(image.id for image in part.images) for name, part in parts.items()}
     for name, part in parts.items():
         part.write(targets[name])
-    return targets
+    return targets, len(dataset.images) - len(chosen.images)
 
 
 def _deal(tags: list[frozenset[str]], shares: np.ndarray, draw: np.random.Generator) -> np.ndarray:
