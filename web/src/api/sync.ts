@@ -1,6 +1,7 @@
 import { CaseLane, LANE_DEFAULTS, type Choice, type Conflict, type LaneOptions, type LaneState, type SyncTarget, type Transport } from "./lane";
 import { OperationQueue } from "./queue";
 import type { ObjectState, Operation } from "./types";
+import { within, type WorkspaceServer } from "./workspace";
 
 export type { Choice, Conflict, LaneState, SyncTarget, Transport };
 
@@ -20,12 +21,12 @@ export interface SyncStatus {
 const PULL_MS = 20_000;
 const GRAVEST: readonly LaneState[] = ["conflict", "full", "offline", "saving", "saved"];
 
-/** The name under which the queue of one annotator in one workspace lives in the browser. */
+/** The name under which the queue of one annotator in one workspace, by its id, lives in the browser. */
 export function queueName(workspace: string, annotator: string): string {
   return `dentasam/${workspace}/${annotator}`;
 }
 
-// Ids alone would send old work to another image after a workspace was made anew.
+// Ids alone would send old work to another image after the database was made anew.
 function laneKey({ id, name }: CaseName): string {
   return `${id}/${name}`;
 }
@@ -176,9 +177,9 @@ export class Sync {
 }
 
 /** The sync of one annotator in one workspace, with whatever an earlier page left unsent. */
-export async function openSync(workspace: string, annotator: string, transport: Transport): Promise<Sync> {
+export async function openSync(workspace: string, annotator: string, server: WorkspaceServer): Promise<Sync> {
   const queue = await OperationQueue.open(queueName(workspace, annotator));
-  const sync = new Sync(queue, transport);
+  const sync = new Sync(queue, within(workspace, server));
   await sync.resume();
   return sync;
 }
