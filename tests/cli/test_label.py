@@ -187,6 +187,7 @@ def test_a_workspace_in_use(folder: Path, page: Path, capsys: Lines) -> None:
     [
         (["--export", "coco"], "--export coco writes a file; name it with --out PATH"),
         (["--out", "x.json"], "--out is the file for --export"),
+        (["--finished"], "--finished chooses what --export writes"),
         (["--export", "png", "--out", "x.zip", "--timing", "x.csv"], "one task each"),
         (["--export", "yolo", "--out", "x"], "Invalid value for '--export'"),
         (["--idle", "0"], "Invalid value for '--idle'"),
@@ -261,6 +262,31 @@ def test_exports(labelled: Path, tmp_path: Path) -> None:
     assert leave(labelled, "--export", "log", "--out", tmp_path / "log.ndjson") == 0
     (line,) = (tmp_path / "log.ndjson").read_text().splitlines()
     assert json.loads(line)["object"] == str(UUID(int=1))
+
+
+def test_exports_of_finished_cases_alone(labelled: Path, tmp_path: Path, capsys: Lines) -> None:
+    Image.new("L", (60, 40)).save(labelled / "b.png")
+    object, labels = str(UUID(int=4)), labelled / "labels.json"
+    create = {"kind": "create", "object": object, "time": 1, "data": {"source": "manual", "category": "36"}}
+    status = {"kind": "status", "object": None, "time": 2, "data": {"status": "approved"}}
+    operations = [
+        {**create, "id": str(UUID(int=5)), "mask": BoxMask(0, 0, np.ones((3, 3), bool))},
+        {**status, "id": str(UUID(int=6))},
+    ]
+    with opened(labelled) as (_, store, _):
+        store.append(2, parse_operations(operations), 0, "anna")
+
+    assert leave(labelled, "--export", "coco", "--out", labels, "--finished") == 0
+    assert capsys.readouterr().out == f"1 objects in 1 images of finished cases → {labels}\n"
+    content = json.loads(labels.read_text())
+    assert [image["file_name"] for image in content["images"]] == ["b.png"]
+    assert [each["area"] for each in content["annotations"]] == [9]
+
+    assert leave(labelled, "--export", "png", "--out", tmp_path / "masks.zip", "--finished") == 0
+    assert len(zipfile.ZipFile(tmp_path / "masks.zip").namelist()) == 1
+    assert leave(labelled, "--export", "log", "--out", tmp_path / "log.ndjson", "--finished") == 0
+    (line,) = (tmp_path / "log.ndjson").read_text().splitlines()
+    assert json.loads(line)["object"] == object
 
 
 @pytest.mark.parametrize("options", [("--timing",), ("--export", "png", "--out"), ("--export", "log", "--out")])

@@ -351,6 +351,25 @@ def test_exports_hold_what_was_labelled(server: Running, tmp_path: Path) -> None
     assert [json.loads(line)["object"] for line in lines] == [tooth]
 
 
+def test_exports_of_finished_cases_alone(server: Running) -> None:
+    ids = {}
+    for case, status in ((1, "done"), (2, "needs-review")):
+        ids[case] = str(uuid4())
+        change = {"id": str(uuid4()), "kind": "status", "object": None, "time": 3, "data": {"status": status}}
+        drawn = masked(ids[case], square(3, 4, 5))
+        server.append([create(ids[case], category="36"), drawn, change], 0, case)
+
+    def exported(query: str) -> tuple[list[str], int, list[str]]:
+        coco, archive, log = (server.client.get(f"/api/export/{kind}{query}") for kind in ("coco", "png", "log"))
+        names = [image["file_name"] for image in coco.json()["images"]]
+        masks = len(zipfile.ZipFile(io.BytesIO(archive.content)).namelist())
+        return names, masks, [json.loads(line)["object"] for line in log.text.splitlines()]
+
+    assert exported("?finished=true") == (["a.png"], 1, [ids[1]])
+    assert exported("?finished=false") == exported("") == (["a.png", "b.png"], 2, [ids[1], ids[2]])
+    assert server.client.get("/api/export/coco?finished=perhaps").status_code == 422
+
+
 def test_coco_comes_in_as_pre_annotations(server: Running) -> None:
     mask = [[2.0, 2.0, 12.0, 2.0, 12.0, 10.0, 2.0, 10.0]]
     document = {

@@ -83,12 +83,15 @@ def label(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="PATH", help="File for --export: .json, .zip or .ndjson.")
     ] = None,
+    finished: Annotated[
+        bool, typer.Option("--finished", help="With --export: only cases that are done or approved.")
+    ] = False,
     timing: Annotated[
         Path | None, typer.Option("--timing", metavar="CSV", help="Write active times to a table, and end.")
     ] = None,
 ) -> None:
     """Label images in the browser: the model proposes, the brush corrects, nothing is lost."""
-    _check_one_task(export, out, timing, add_annotator)
+    _check_one_task(export, out, finished, timing, add_annotator)
     if add_annotator is not None:
         _add_annotator(source, workspace, add_annotator)
     elif export is not None or timing is not None:
@@ -96,7 +99,7 @@ def label(
 
         kind, target = ("timing", timing) if timing is not None else (str(export), out)
         assert target is not None
-        say(write_export(source, kind, target, folder=workspace, database=database))
+        say(write_export(source, kind, target, finished=finished, folder=workspace, database=database))
     else:
         from dentasam.labelling.server import Settings, run
 
@@ -119,13 +122,17 @@ def label(
         run(source, segmenter, settings, announce=say, complain=complain)
 
 
-def _check_one_task(export: Export | None, out: Path | None, timing: Path | None, add_annotator: str | None) -> None:
+def _check_one_task(
+    export: Export | None, out: Path | None, finished: bool, timing: Path | None, add_annotator: str | None
+) -> None:
     if sum(task is not None for task in (export, timing, add_annotator)) > 1:
         raise OutputError("--export, --timing and --add-annotator are one task each; give them one at a time")
     if export is not None and out is None:
         raise OutputError(f"--export {export} writes a file; name it with --out PATH")
     if export is None and out is not None:
         raise OutputError("--out is the file for --export; give --export coco, png or log as well")
+    if finished and export is None:
+        raise OutputError("--finished chooses what --export writes; give --export coco, png or log as well")
 
 
 def _add_annotator(source: Path, folder: Path | None, name: str) -> None:

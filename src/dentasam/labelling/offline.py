@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dentasam.errors import OutputError
-from dentasam.labelling.exports import log_lines, timing_csv, write_coco, write_png_zip
+from dentasam.labelling.exports import FINISHED, log_lines, timing_csv, write_coco, write_png_zip
 from dentasam.labelling.identity import open_for
 from dentasam.labelling.imports import import_source
 from dentasam.labelling.store import Store
@@ -34,27 +34,37 @@ def opened(
 
 
 def write_export(
-    source: Path, kind: str, target: Path, *, folder: Path | None = None, database: str | None = None
+    source: Path,
+    kind: str,
+    target: Path,
+    *,
+    finished: bool = False,
+    folder: Path | None = None,
+    database: str | None = None,
 ) -> str:
     """Writes `coco`, `png`, `log` or `timing` of a workspace to a file; returns a line about it.
 
-    Raises OutputError where the file cannot be written, and as `opened`.
+    finished: only cases that are done or approved; the time table holds all. Raises OutputError where
+    the file cannot be written, and as `opened`.
     """
     if target.is_dir():
         raise OutputError(f"{target} is a folder; name a file in it")
+    statuses = FINISHED if finished else None
     with opened(source, folder, database) as (workspace, store, _):
         if kind == "coco":
-            write_coco(store, workspace, target)
+            write_coco(store, workspace, target, statuses)
         else:
             with _replacing(target) as file:
                 if kind == "png":
-                    write_png_zip(store, workspace, file)
+                    write_png_zip(store, workspace, file, statuses)
                 elif kind == "log":
-                    file.writelines(line.encode() for line in log_lines(store, workspace))
+                    file.writelines(line.encode() for line in log_lines(store, workspace, statuses))
                 else:
                     file.write(timing_csv(store).encode())
-        labelled = [case.objects for case in store.cases() if case.objects]
-    return f"{sum(labelled)} objects in {len(labelled)} images → {target}"
+        chosen = [case for case in store.cases() if statuses is None or case.status in statuses]
+        labelled = [case.objects for case in chosen if case.objects]
+    kept = " of finished cases" if finished else ""
+    return f"{sum(labelled)} objects in {len(labelled)} images{kept} → {target}"
 
 
 @contextmanager

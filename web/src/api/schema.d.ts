@@ -2860,7 +2860,10 @@ export interface operations {
     };
     export_coco: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only cases that are done or approved. */
+                finished?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2934,7 +2937,10 @@ export interface operations {
     };
     export_log: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only cases that are done or approved. */
+                finished?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3008,7 +3014,10 @@ export interface operations {
     };
     export_png: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only cases that are done or approved. */
+                finished?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;

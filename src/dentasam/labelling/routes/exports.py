@@ -2,13 +2,14 @@
 
 import tempfile
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from dentasam.labelling.exports import coco, log_lines, timing_csv, write_png_zip
+from dentasam.labelling.exports import FINISHED, coco, log_lines, timing_csv, write_png_zip
 from dentasam.labelling.imports import import_coco
+from dentasam.labelling.operations import Status
 from dentasam.labelling.routes.context import Annotator, Here, binary, problems
 from dentasam.labelling.routes.documents import CocoDocument, Imported
 
@@ -16,13 +17,14 @@ router = APIRouter(prefix="/api", tags=["files"])
 # Beyond this a ZIP is built on the disk.
 HELD_IN_MEMORY = 32 * 1024 * 1024
 BLOCK = 1 << 20
+Finished = Annotated[bool, Query(description="Only cases that are done or approved.")]
 
 
 @router.get("/export/coco", response_model=CocoDocument)
-def export_coco(here: Here) -> Response:
+def export_coco(here: Here, finished: Finished = False) -> Response:
     """All objects as COCO with RLE masks; image paths are relative to the image folder."""
     # Checking each of thousands of annotations once more would say nothing: the function makes them.
-    return JSONResponse(coco(here.store, here.workspace), headers=_named("labels.json"))
+    return JSONResponse(coco(here.store, here.workspace, _statuses(finished)), headers=_named("labels.json"))
 
 
 @router.get(
@@ -30,11 +32,11 @@ def export_coco(here: Here) -> Response:
     response_class=Response,
     responses={200: binary("application/zip", "A PNG of 0 and 255 per object, in a folder per image.")},
 )
-def export_png(here: Here) -> Response:
+def export_png(here: Here, finished: Finished = False) -> Response:
     """All masks as PNG files in a ZIP."""
     file: IO[bytes] = tempfile.SpooledTemporaryFile(HELD_IN_MEMORY)  # noqa: SIM115 - closed by _blocks
     try:
-        write_png_zip(here.store, here.workspace, file)
+        write_png_zip(here.store, here.workspace, file, _statuses(finished))
     except BaseException:
         file.close()
         raise
@@ -47,9 +49,9 @@ def export_png(here: Here) -> Response:
     response_class=Response,
     responses={200: binary("application/x-ndjson", "A JSON object per labelled object.")},
 )
-def export_log(here: Here) -> Response:
+def export_log(here: Here, finished: Finished = False) -> Response:
     """The correction log: what the model proposed and what became of it."""
-    lines = log_lines(here.store, here.workspace)
+    lines = log_lines(here.store, here.workspace, _statuses(finished))
     return StreamingResponse(lines, media_type="application/x-ndjson", headers=_named("corrections.ndjson"))
 
 
@@ -68,6 +70,10 @@ def import_annotations(document: CocoDocument, here: Here, annotator: Annotator)
     """Brings the objects of a COCO document into the cases of the same names, to be corrected."""
     found = import_coco(here.store, document.model_dump(), annotator)
     return Imported(objects=found.objects, cases=found.cases)
+
+
+def _statuses(finished: bool) -> frozenset[Status] | None:
+    return FINISHED if finished else None
 
 
 def _named(file: str) -> dict[str, str]:
