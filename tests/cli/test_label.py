@@ -183,6 +183,27 @@ def test_a_workspace_in_use(folder: Path, page: Path, capsys: Lines) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "address"),
+    [
+        (["--export", "coco", "--out", "labels.json"], "http://127.0.0.1:8765/api/export/coco"),
+        (["--export", "png", "--out", "a.zip", "--finished"], "http://127.0.0.1:8765/api/export/png?finished=true"),
+        (["--timing", "times.csv"], "http://127.0.0.1:8765/api/export/timing"),
+        (["--add-annotator", "anna"], "its address"),
+        (["--port", "0"], "its address"),
+    ],
+)
+def test_where_a_server_has_the_workspace_its_address_is_named(
+    folder: Path, page: Path, capsys: Lines, options: list[str], address: str
+) -> None:
+    with Workspace.open(folder) as workspace:
+        workspace.serve_at("http://127.0.0.1:8765/")
+        assert leave(folder, *options) == 2
+    line = one_line(capsys)
+    assert line.startswith(f"{folder / '.dentasam'} is in use by the dentasam label at http://127.0.0.1:8765/; stop")
+    assert f"or open {address}" in line
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--export", "coco"], "--export coco writes a file; name it with --out PATH"),

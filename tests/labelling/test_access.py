@@ -51,6 +51,7 @@ def test_tokens_are_random_and_long() -> None:
 
 def test_the_url_holds_the_token() -> None:
     assert Access("abc", port=81).url == "http://127.0.0.1:81/?token=abc"
+    assert Access("abc", port=81).address == "http://127.0.0.1:81/"
     assert Access("abc", host="::1", port=81).url == "http://[::1]:81/?token=abc"
 
 

@@ -171,15 +171,24 @@ def test_one_server_at_a_time(radiographs: Path) -> None:
             [sys.executable, "-c", program, str(radiographs)], capture_output=True, text=True, check=True, timeout=60
         ).stdout
 
-    with Workspace.open(radiographs):
+    with Workspace.open(radiographs) as workspace:
         (line,) = other_process().splitlines()
         assert "in use by another dentasam label" in line
         assert str(radiographs / ".dentasam") in line
         with pytest.raises(WorkspaceError, match="in use"):
             Workspace.open(radiographs)
+        workspace.serve_at("http://127.0.0.1:8765/")
+        (line,) = other_process().splitlines()
+        assert "in use by the dentasam label at http://127.0.0.1:8765/; stop that one, or open its address" in line
+        workspace.serve_at("http://[::1]:1/")
+        assert "at http://[::1]:1/;" in other_process()
+        (workspace.root / "lock").write_bytes(b"\x00 no address")
+        assert "in use by another dentasam label" in other_process()
+        workspace.serve_at("http://127.0.0.1:8765/")
     assert other_process() == "open\n"
     with Workspace.open(radiographs) as again:
         assert again.images
+        assert "in use by another dentasam label" in other_process(), "the address of the one before is forgotten"
 
 
 def test_an_edited_schema_is_kept_and_a_faulty_one_frees_the_lock(radiographs: Path) -> None:

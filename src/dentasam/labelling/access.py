@@ -68,9 +68,13 @@ class Access:
     @property
     def url(self) -> str:
         """What the terminal prints, with the token where the token opens the page."""
-        address = "127.0.0.1" if self._anywhere else self.host
-        base = f"http://{f'[{address}]' if ':' in address else address}:{self.port}/"
-        return base if self.annotators is not None else f"{base}?token={self._token.decode()}"
+        return self.address if self.annotators is not None else f"{self.address}?token={self._token.decode()}"
+
+    @property
+    def address(self) -> str:
+        """Where the server is, which is no secret."""
+        host = "127.0.0.1" if self._anywhere else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     def knows_host(self, host: str, scope: Scope) -> bool:
         """Whether a Host header names this server.

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from dentasam.errors import OutputError
+from dentasam.errors import OutputError, WorkspaceError
 from dentasam.labelling.exports import FINISHED, log_lines, timing_csv, write_coco, write_png_zip
 from dentasam.labelling.identity import open_for
 from dentasam.labelling.imports import import_source
+from dentasam.labelling.lock import WorkspaceInUse
 from dentasam.labelling.store import Store
 from dentasam.labelling.workspace import Workspace
 
@@ -50,7 +51,7 @@ def write_export(
     if target.is_dir():
         raise OutputError(f"{target} is a folder; name a file in it")
     statuses = FINISHED if finished else None
-    with opened(source, folder, database) as (workspace, store, _):
+    with _beside_a_server(kind, finished), opened(source, folder, database) as (workspace, store, _):
         if kind == "coco":
             write_coco(store, workspace, target, statuses)
         else:
@@ -65,6 +66,21 @@ def write_export(
         labelled = [case.objects for case in chosen if case.objects]
     kept = " of finished cases" if finished else ""
     return f"{sum(labelled)} objects in {len(labelled)} images{kept} → {target}"
+
+
+@contextmanager
+def _beside_a_server(kind: str, finished: bool) -> Iterator[None]:
+    """Says, where a server has the workspace, under which address that one gives the same file."""
+    try:
+        yield
+    except WorkspaceInUse as fault:
+        if fault.address is None:
+            raise
+        query = "?finished=true" if finished else ""
+        raise WorkspaceError(
+            f"{fault.root} is in use by the dentasam label at {fault.address}; stop that one, or open "
+            f"{fault.address}api/export/{kind}{query} in the browser that shows its page"
+        ) from None
 
 
 @contextmanager

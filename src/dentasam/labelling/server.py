@@ -98,6 +98,7 @@ def run(
                 names=settings.names,
                 annotator=annotator,
             )
+            workspace.serve_at(access.address)
             if not is_loopback(settings.host):
                 announce("passwords and labels travel unencrypted; on a network of others put a TLS proxy before it")
             inference = _inference(load, workspace, store)

@@ -4,9 +4,7 @@ For a folder of images it is `.dentasam/` inside it, for a COCO file `NAME.denta
 time uses it, which a locked file ensures.
 """
 
-import errno
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +16,7 @@ from PIL import Image
 from dentasam.data.dataset import Dataset
 from dentasam.data.image import IMAGE_SUFFIXES, RASTER_FORMATS, image_size
 from dentasam.errors import ImageError, WorkspaceError
+from dentasam.labelling.lock import Lock
 from dentasam.labelling.schema import LabelSchema
 
 FOLDER_SUFFIX = ".dentasam"
@@ -52,7 +51,7 @@ class Workspace:
     schema: LabelSchema
     dataset: Dataset | None = None
     problems: list[str] = field(default_factory=list)
-    _lock: int | None = None
+    _lock: Lock | None = None
 
     @staticmethod
     def open(source: str | Path, folder: str | Path | None = None) -> "Workspace":
@@ -74,11 +73,11 @@ class Workspace:
         if not images:
             reason = f": {problems[0]}" if problems else ""
             raise WorkspaceError(f"{source} holds no readable PNG, JPEG, TIFF or DICOM image{reason}")
-        lock = _locked(root)
+        lock = Lock(root)
         try:
             return Workspace(_id(root), root, images_in, images, _schema(root), dataset, problems, lock)
         except BaseException:
-            os.close(lock)
+            lock.free()
             raise
 
     @property
@@ -96,10 +95,15 @@ class Workspace:
         schema.save(self.root / "schema.yaml")
         self.schema = schema
 
+    def serve_at(self, address: str) -> None:
+        """Tells whoever else wants to open the workspace where its server is."""
+        assert self._lock is not None
+        self._lock.tell(address)
+
     def close(self) -> None:
         """Lets another server open the workspace."""
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.free()
             self._lock = None
 
     def __enter__(self) -> "Workspace":
@@ -215,40 +219,3 @@ def _id(root: Path) -> str:
         return str(uuid4())
     except (OSError, ValueError):
         raise WorkspaceError(f"{path} holds no id of a workspace; delete it and start again") from None
-
-
-def _locked(root: Path) -> int:
-    """The open, locked file `lock` in `root`; the system frees it when its process ends, however it ends."""
-    try:
-        # The folder holds people's findings and hashed passwords: for its owner alone.
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except (FileExistsError, NotADirectoryError):
-        raise WorkspaceError(f"{root} is a file; name another folder with --workspace") from None
-    except OSError as fault:
-        raise WorkspaceError(
-            f"{root} cannot be written ({fault.strerror}); name another folder with --workspace"
-        ) from None
-    if not _taken(lock):
-        os.close(lock)
-        raise WorkspaceError(f"{root} is in use by another dentasam label; stop that one, or use its address")
-    return lock
-
-
-def _taken(lock: int) -> bool:
-    """Locks an open file for this process alone; False where another has it."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as fault:
-        # Some network file systems know no locks; there the user must see to it that one server runs.
-        return fault.errno not in (errno.EACCES, errno.EDEADLK)
-    return True
