@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from dentasam.model.effective import Affine, effective
 from dentasam.model.layers import attention
 
-# Up to this many heads x tokens for each channel of the attention its image side is absorbed. The products are as many
-# at 1, but they are made of larger matrices and leave less to memory; measured on two CPU cores with 4 objects.
+# The image side is absorbed up to this many heads x tokens for each channel of the attention. At 1 there is as much
+# to multiply, but in larger matrices and with less to write; measured on two CPU cores with 4 objects.
 MOST = 1.25
 
 

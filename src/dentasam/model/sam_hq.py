@@ -15,6 +15,7 @@ from dentasam.model.prompt import Prompts
 from dentasam.model.prompt_encoder import PromptEncoder
 from dentasam.model.tiny_vit import INTERMEDIATE_WIDTH, TinyViT
 from dentasam.model.vit import ImageEncoderViT
+from dentasam.model.windowed_masks import can_window, windowed_masks
 
 Kind = Literal["vit_tiny", "vit_b", "vit_l", "vit_h"]
 
@@ -61,18 +62,25 @@ class SamHQ(nn.Module):
         prompts: Prompts,
         multimask: bool = False,
         output: Output = "sam+hq",
+        windows: bool = False,
+        budget: int | None = None,
     ) -> MaskPrediction:
         """Masks of all objects, each with its own clicks, box and previous logits.
 
-        P objects in one call equal P calls: objects of another form of prompt are decoded in a group of their own.
+        P objects in one call equal P calls: objects of another form of prompt are decoded in a group of their own,
+        and no more at a time than the memory `budget`, in bytes, holds (None: all at once). `windows` computes each
+        mask only where it can be and an estimate elsewhere (see `windowed_masks.py`); it takes no gradient, and is
+        without effect for the HQ mask alone and while adapters lie around the decoder's convolutions.
         """
         if len(prompts) == 0:
             empty = embedding.features.new_zeros(0, *embedding.frame.logits)
             return MaskPrediction(empty, empty.new_zeros(0))
-        groups = prompts.groups()
+        most = len(prompts) if budget is None else max(1, budget // object_bytes(embedding))
+        groups = [part for rows in prompts.groups() for part in rows.split(most)]
+        windows = windows and output != "hq" and not torch.is_grad_enabled() and can_window(self.mask_decoder)
         if len(groups) == 1:
-            return self._decode_group(embedding, prompts, multimask, output)
-        parts = [self._decode_group(embedding, prompts[rows], multimask, output) for rows in groups]
+            return self._decode_group(embedding, prompts, multimask, output, windows)
+        parts = [self._decode_group(embedding, prompts[rows], multimask, output, windows) for rows in groups]
         order = torch.cat(groups).argsort()
         return MaskPrediction(
             torch.cat([part.logits for part in parts])[order],
@@ -92,10 +100,21 @@ class SamHQ(nn.Module):
         )
 
     def _decode_group(
-        self, embedding: ImageEmbedding, prompts: Prompts, multimask: bool, output: Output
+        self, embedding: ImageEmbedding, prompts: Prompts, multimask: bool, output: Output, windows: bool
     ) -> MaskPrediction:
         attended = self.attend(embedding, prompts, multimask)
-        return MaskPrediction(self.mask_decoder.masks(attended, embedding.hq, output=output), attended.score)
+        if windows:
+            masks = windowed_masks(self.mask_decoder, attended, embedding.hq, prompts.logits, output)
+        else:
+            masks = self.mask_decoder.masks(attended, embedding.hq, output=output)
+        return MaskPrediction(masks, attended.score)
+
+
+def object_bytes(embedding: ImageEmbedding) -> int:
+    """About what one object takes at the decode's peak: its tokens, and 96 channels of its upscaled image."""
+    rows, cols = embedding.features.shape[-2:]
+    tokens = 6 * embedding.features.shape[1]
+    return int(rows * cols * (tokens + 16 * 96) * embedding.features.element_size())
 
 
 def build_sam_hq(kind: Kind) -> SamHQ:

@@ -19,6 +19,9 @@ from dentasam.model.memory import keep_freed_memory
 from dentasam.model.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.sam_hq import SamHQ
 
+# Memory for the objects that are decoded at a time on a CPU; more leaves the caches and is slower.
+DECODE_BYTES = 2**27
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -30,13 +33,19 @@ class Prediction:
 
 
 class Segmenter:
-    """A model, the adapters it has loaded, and where it runs. Encode an image once, then ask as often as needed."""
+    """A model, the adapters it has loaded, and where it runs. Encode an image once, then ask as often as needed.
 
-    def __init__(self, model: SamHQ, info: ModelInfo, device: torch.device | str | None = None) -> None:
+    With `windows`, masks are computed where they can be and only estimated elsewhere, once the adapter is merged.
+    """
+
+    def __init__(
+        self, model: SamHQ, info: ModelInfo, device: torch.device | str | None = None, windows: bool = True
+    ) -> None:
         keep_freed_memory()
         self.device = torch.device(device) if device is not None else best_device()
         self.model = model.to(self.device).eval()
         self.info = info
+        self.windows = windows
         self.adapter: str | None = None
 
     @property
@@ -65,7 +74,7 @@ class Segmenter:
         active = active_adapter(self.model)
         if active is None:
             return self
-        merged = Segmenter(merge_adapter(self.model, active), self.info, self.device)
+        merged = Segmenter(merge_adapter(self.model, active), self.info, self.device, self.windows)
         merged.adapter = self.adapter
         return merged
 
@@ -112,7 +121,8 @@ class Segmenter:
             None if logits is None else _fed_back(logits),
         ).to(self.device)
         embedding = embedding.to(self.device, self.model.mask_decoder.iou_token.weight.dtype)
-        predicted = self.model.decode(embedding, prompts, multimask=multimask, output=output)
+        budget = DECODE_BYTES if self.device.type == "cpu" else None
+        predicted = self.model.decode(embedding, prompts, multimask, output, windows=self.windows, budget=budget)
         masks = frame.logits_to_image(predicted.logits.float()) > 0
         return Prediction(
             masks.cpu().numpy(),

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.frame import LOGIT_STRIDE, Frame
-from dentasam.model.mask_decoder import Attended, TokenWindows
+from dentasam.model.mask_decoder import Attended
 from dentasam.model.sam_hq import SamHQ
+from dentasam.model.token_windows import TokenWindows
 from dentasam.training.objective import (
     Objective,
     at_least_single,
