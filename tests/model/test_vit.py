@@ -64,7 +64,7 @@ def test_attention_on_a_small_grid_is_the_formula_with_the_full_tables() -> None
 @pytest.mark.parametrize(("rows", "cols"), [(7, 7), (8, 13), (14, 21), (3, 5)])
 def test_windows_go_back_where_they_came_from(rows: int, cols: int) -> None:
     x = torch.randn(2, rows, cols, 4)
-    windows = into_windows(x, 7)
+    windows = into_windows(x, 7, torch.zeros(x.shape[-1]))
     assert windows.shape == (2 * math.ceil(rows / 7) * math.ceil(cols / 7), 7, 7, 4)
     assert torch.equal(windows[0, : min(rows, 7), : min(cols, 7)], x[0, :7, :7])
     assert torch.equal(from_windows(windows, rows, cols), x)

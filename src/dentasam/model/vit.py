@@ -55,15 +55,20 @@ class Attention(nn.Module):
             self.rel_pos_h = nn.Parameter(torch.zeros(2 * grid - 1, head_dim))
             self.rel_pos_w = nn.Parameter(torch.zeros(2 * grid - 1, head_dim))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, h, w, C) -> (B, h, w, C)."""
-        batch, height, width, dim = x.shape
-        qkv = self.qkv(x).reshape(batch, height * width, 3, self.num_heads, dim // self.num_heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each (B, heads, h*w, c)
+    def forward(self, x: Tensor, window: int = 0) -> Tensor:
+        """(B, rows, cols, C) -> (B, rows, cols, C), over the whole grid or inside windows of `window` tokens a side."""
+        rows, cols, dim = x.shape[1:]
+        qkv = self.qkv(x)
+        if window:
+            # The zeros that fill the windows up are keys too, as in the original: the projection of nothing.
+            qkv = into_windows(qkv, window, self.qkv(x.new_zeros(1, dim))[0])
+        batch, height, width, _ = qkv.shape
+        parts = qkv.reshape(batch, height * width, 3, self.num_heads, dim // self.num_heads)
+        query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)  # each (B, heads, h*w, c)
         bias = self._position_bias(query, height, width) if self.use_rel_pos else None
         x = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
         x = x.transpose(1, 2).reshape(batch, height, width, dim)
-        projected: Tensor = self.proj(x)
+        projected: Tensor = self.proj(from_windows(x, rows, cols) if window else x)
         return projected
 
     def _position_bias(self, query: Tensor, height: int, width: int) -> Tensor:
@@ -97,25 +102,18 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, rows, cols, C) -> (B, rows, cols, C)."""
-        normed = self.norm1(x)
-        if self.window_size == 0:
-            x = x + self.attn(normed)
-        else:
-            windows = into_windows(normed, self.window_size)
-            x = x + from_windows(self.attn(windows), x.shape[1], x.shape[2])
+        x = x + self.attn(self.norm1(x), self.window_size)
         return x + self.mlp(self.norm2(x))
 
 
-def into_windows(x: Tensor, window: int) -> Tensor:
-    """(B, rows, cols, C) -> (B*windows, window, window, C); zeros fill the grid up at the bottom and right.
-
-    The zeros stand as keys in the attention, as in the original, so they belong after the norm.
-    """
+def into_windows(x: Tensor, window: int, filling: Tensor) -> Tensor:
+    """(B, rows, cols, C) -> (B*windows, window, window, C); `filling` (C,) fills the grid up at the bottom and right."""
     batch, rows, cols, dim = x.shape
     down, across = -(-rows // window), -(-cols // window)
-    x = F.pad(x, (0, 0, 0, across * window - cols, 0, down * window - rows))
-    x = x.reshape(batch * down, window, across, window, dim)
-    return x.transpose(1, 2).reshape(-1, window, window, dim)
+    filled = filling.expand(batch, down * window, across * window, dim).clone()
+    filled[:, :rows, :cols] = x
+    windows = filled.reshape(batch * down, window, across, window, dim)
+    return windows.transpose(1, 2).reshape(-1, window, window, dim)
 
 
 def from_windows(windows: Tensor, rows: int, cols: int) -> Tensor:
