@@ -1,6 +1,7 @@
 """The server as a process: its port, its signals, and what stands in its way told in one line."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,13 +12,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from dentasam.errors import DentasamError
+from dentasam.errors import CheckpointError, DentasamError
 from dentasam.labelling.access import Access
 from dentasam.labelling.inference import Progress
-from dentasam.labelling.server import bind, built_page, check_reach, serve
+from dentasam.labelling.server import Settings, bind, built_page, check_reach, run, serve
+from dentasam.labelling.workspace import Workspace
 
 from .running import folder_of_images, running
 
@@ -120,6 +123,30 @@ def test_a_page_that_was_not_built(tmp_path: Path) -> None:
     assert len(str(fault.value).splitlines()) == 1
     (tmp_path / "index.html").touch()
     assert built_page(tmp_path) == tmp_path
+
+
+def test_before_the_model_is_loaded_the_terminal_and_the_workspace_tell_of_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "index.html").touch()
+    monkeypatch.setattr(built_page, "__defaults__", (tmp_path,))
+    folder = folder_of_images(tmp_path / "images")
+    seen: list[str] = []
+
+    def load() -> NoReturn:
+        seen.append(capfd.readouterr().err)
+        with pytest.raises(DentasamError) as in_use:
+            Workspace.open(folder)
+        seen.append(str(in_use.value))
+        raise CheckpointError("base.pth is damaged")
+
+    with pytest.raises(CheckpointError, match="damaged"):
+        run(folder, load, Settings(model="[base].pth"), announce=seen.append, complain=seen.append)
+    assert seen[0] == "loading [base].pth …\n"
+    assert re.search(r"in use by the dentasam label at http://127\.0\.0\.1:[1-9]\d*/;", seen[1])
+    assert len(seen) == 2
+    # Nothing of it is left running.
+    Workspace.open(folder).close()
 
 
 def test_progress_is_shown_and_the_browser_opened_when_asked(

@@ -112,6 +112,7 @@ def label(
             annotator=annotator,
             idle_seconds=idle,
             open_browser=open_browser,
+            model=model,
         )
 
         def segmenter() -> "Segmenter":

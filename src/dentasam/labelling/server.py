@@ -6,16 +6,18 @@ import errno
 import getpass
 import signal
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import uvicorn
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dentasam.errors import DentasamError
@@ -54,7 +56,7 @@ class Encoding(Protocol):
 class Settings:
     """How a server runs. `folder`, `database` None: the workspace's usual ones; `annotator` None: the login's name.
 
-    names: further host names, as those of a proxy before the server.
+    names: further host names, as those of a proxy before the server. model: what the model is called in the terminal.
     """
 
     host: str = "127.0.0.1"
@@ -65,6 +67,7 @@ class Settings:
     annotator: str | None = None
     idle_seconds: float = 30.0
     open_browser: bool = False
+    model: str = "the model"
 
 
 def run(
@@ -88,7 +91,7 @@ def run(
         check_name(annotator)
         for line in problems:
             complain(line)
-        with bind(settings.host, settings.port) as listening:
+        with bind(settings.host, settings.port) as listening, ExitStack() as at_the_end:
             port = listening.getsockname()[1]
             access = Access(
                 new_token(),
@@ -101,26 +104,36 @@ def run(
             workspace.serve_at(access.address)
             if not is_loopback(settings.host):
                 announce("passwords and labels travel unencrypted; on a network of others put a TLS proxy before it")
-            inference = _inference(load, workspace, store)
-            # Only now: it imports torch, which takes seconds.
-            from dentasam.labelling.app import create_app
+            with _loading(settings.model):
+                inference = _inference(load, workspace, store)
+                at_the_end.callback(inference.stop)
+                # Only now: it imports torch, which takes seconds.
+                from dentasam.labelling.app import create_app
 
-            try:
                 app = create_app(workspace, store, inference, access, page=page, idle_seconds=settings.idle_seconds)
                 inference.start()
                 # A model that cannot be loaded is told here, and not by each click.
-                with Console(stderr=True).status("loading the model"):
-                    inference.wait_for_model()
-                serve(
-                    app,
-                    listening,
-                    access.url,
-                    announce=announce,
-                    progress=inference.progress,
-                    open_browser=settings.open_browser,
-                )
-            finally:
-                inference.stop()
+                inference.wait_for_model()
+            serve(
+                app,
+                listening,
+                access.url,
+                announce=announce,
+                progress=inference.progress,
+                open_browser=settings.open_browser,
+            )
+
+
+@contextmanager
+def _loading(model: str) -> Iterator[None]:
+    """Tells on stderr that the model is being loaded: a moving line in a terminal, one that stays elsewhere."""
+    console, line = Console(stderr=True), f"loading {model} …"
+    if not console.is_interactive:
+        print(line, file=sys.stderr, flush=True)
+        yield
+        return
+    with console.status(escape(line)):
+        yield
 
 
 def _inference(load: Callable[[], Segmenter], workspace: Workspace, store: Store) -> Inference:
