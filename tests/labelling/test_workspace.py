@@ -7,15 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from dentasam.data.image import read_image
 from dentasam.errors import DatasetError, WorkspaceError
+from dentasam.labelling.annotators import Annotators
 from dentasam.labelling.database import open_database
+from dentasam.labelling.embeddings import EmbeddingStore
+from dentasam.labelling.offline import opened
 from dentasam.labelling.schema import Label, LabelSchema
 from dentasam.labelling.workspace import Workspace
+from dentasam.model.embedding import ImageEmbedding
+from dentasam.model.frame import Frame
 
 
 def write_dicom(path: Path, bits: int = 12) -> None:
@@ -107,6 +113,29 @@ def test_the_workspace_lies_in_its_folder_for_its_owner_alone(radiographs: Path)
         assert workspace.schema == LabelSchema.default()
         open_database(workspace.database_url).dispose()
         assert (workspace.root / "labels.sqlite3").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no such modes")
+def test_every_file_of_the_workspace_is_for_its_owner_alone(radiographs: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with opened(radiographs) as (workspace, store, _):
+            image, features = workspace.images[0].path, torch.zeros(1, 8, 2, 4)
+            embeddings = EmbeddingStore(workspace.embeddings)
+            embeddings.put(image, "model", ImageEmbedding(features, features, Frame.of(40, 60)))
+            embeddings.note_uncertainty(image, "model", 0.5)
+            Annotators.of(workspace.root).add("anna", "crown and bridge")
+            store.comment(1, "anna", "written, so that SQLite keeps its other files")
+            modes = {
+                path.name.split(".", 1)[-1]: stat.S_IMODE(path.stat().st_mode)
+                for path in workspace.root.rglob("*")
+                if path.is_file()
+            }
+    finally:
+        os.umask(before)
+    assert {"sqlite3", "sqlite3-wal", "sqlite3-shm", "yaml", "id", "lock", "uncertainty"} <= modes.keys()
+    assert any(name.endswith("safetensors") for name in modes)
+    assert {name: oct(mode) for name, mode in modes.items() if mode != 0o600} == {}
 
 
 def test_a_path_with_marks_of_a_url_is_a_path(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ opens without its log being read. `intervals` never overlap for one annotator.
 """
 
 import errno
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,10 @@ def _sqlite(url: str) -> Engine:
         raise WorkspaceError(f"{url} is no SQLite database; write sqlite:///PATH")
     # Through its parts, since a path may hold characters that mean something in a URL.
     parts = make_url("sqlite://").set(database=path)
+    if path != ":memory:":
+        # For its owner alone, as SQLite's other files are then too. What stands in the way, SQLite says itself.
+        with suppress(OSError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     engine = create_engine(parts, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")

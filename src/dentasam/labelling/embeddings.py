@@ -40,7 +40,7 @@ class EmbeddingStore:
         self._lock = threading.Lock()
         self._hashes: dict[tuple[str, int, int], str] = {}
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._sweep()
         except OSError as fault:
             raise WorkspaceError(f"{folder}: cannot be used ({fault.strerror}); free it or choose another") from None
@@ -78,6 +78,8 @@ class EmbeddingStore:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             half.save(unfinished)
+            # What an image looks like can be made out from it.
+            unfinished.chmod(0o600)
             path = folder / f"{stem}.{zlib.crc32(unfinished.read_bytes()):08x}.safetensors"
             os.replace(unfinished, path)
         finally:
@@ -102,6 +104,7 @@ class EmbeddingStore:
         unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.touch(0o600)
             unfinished.write_text(repr(value))
             os.replace(unfinished, path)
         finally:

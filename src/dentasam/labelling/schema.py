@@ -79,6 +79,7 @@ class LabelSchema(BaseModel):
         text = "# name: what exports carry; kind: tooth, restoration, lesion or other; colour: #rrggbb, no grey.\n"
         draft = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
+            draft.touch(0o600)
             draft.write_text(text + "labels:\n" + "".join(lines), encoding="utf-8")
             draft.replace(path)
         except OSError as fault:
