@@ -1,5 +1,6 @@
 """Signing in by name and password, and out again."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from .running import BASE, PORT, TOKEN, Running, folder_of_images, running
 
 PASSWORD = "crown and bridge"
 FORM = {"Origin": BASE}
+PAGE = Path(__file__).parents[2] / "web" / "src"
+COLOUR = re.compile(r"(--[\w-]+): (#[0-9a-f]+);")
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,25 @@ def test_the_page_leads_to_the_form_and_the_form_to_the_page(browser: TestClient
     assert browser.get("/").text == "the page"
     session = browser.get("/api/session").json()
     assert (session["annotator"], session["sign_out"]) == ("anna", True)
+
+
+def test_the_form_has_the_dark_colours_of_the_page(browser: TestClient) -> None:
+    style = browser.get("/login.css").text
+    assert "color-scheme: dark;" in style
+    assert "prefers-color-scheme" not in style
+    sheets = (path.read_text(encoding="utf-8") for path in PAGE.rglob("*.css"))
+    theme = next(text for text in sheets if text.startswith(":root {"))
+    dark = dict(COLOUR.findall(theme.partition("}")[0]))
+    own = dict(COLOUR.findall(style))
+    assert own
+    assert own == {name: dark[name] for name in own}
+    assert set(re.findall(r"var\((--[\w-]+)\)", style)) == own.keys()
+
+
+def test_who_is_signed_out_is_told_so_in_plain_words(browser: TestClient) -> None:
+    answer = browser.get("/api/session")
+    assert answer.status_code == 401
+    assert answer.json() == {"detail": "you are not signed in any more; load the page again and sign in"}
 
 
 def test_work_is_recorded_under_the_name_that_signed_in(server: Running, browser: TestClient) -> None:

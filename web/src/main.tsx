@@ -2,7 +2,6 @@ import "./ui/theme.css";
 
 import { createRoot, type Root } from "react-dom/client";
 
-import { ApiError } from "./api/client";
 import { App } from "./ui/App";
 import { Flow } from "./ui/flow";
 import { message, Workbench } from "./ui/workbench";
@@ -17,10 +16,9 @@ async function start(root: Root): Promise<void> {
     document.title = `${bench.session.folder} · dentasam`;
     root.render(<App desk={{ bench, flow: new Flow(bench) }} />);
   } catch (fault) {
-    const unknown = fault instanceof ApiError && (fault.status === 401 || fault.status === 403);
     root.render(
       <div className="starting" role="alert">
-        <p>{unknown ? "Open the page with the address that dentasam label printed; it carries the token." : message(fault)}</p>
+        <p>{message(fault)}</p>
         <button type="button" onClick={() => location.reload()}>
           Try again
         </button>

@@ -104,7 +104,10 @@ class AccessMiddleware:
         if len(hosts) != 1:
             return _Answer(400, "a request names one Host")
         if not access.knows_host(hosts[0], scope):
-            return _Answer(421, "this server does not answer under that name; use the URL that it printed")
+            return _Answer(
+                421,
+                "this server does not answer under that name; open the address that it printed when it was started",
+            )
         writes = scope["method"] not in READING
         if writes and not _same_origin(headers, hosts[0]):
             return _Answer(403, "a page of another site may not write here")
@@ -120,10 +123,13 @@ class AccessMiddleware:
             scope.setdefault("state", {})["annotator"] = annotator
             return None
         if access.annotators is None:
-            return _Answer(401, "open the page by the URL with the token that `dentasam label` printed")
+            return _Answer(
+                401,
+                "this address is not complete; open the whole one that `dentasam label` printed when it was started",
+            )
         if path == "/" and not writes:
             return _Answer(303, "", {"Location": "/login"})
-        return _Answer(401, "sign in at /login")
+        return _Answer(401, "you are not signed in any more; load the page again and sign in")
 
 
 class _Answer:

@@ -13,14 +13,35 @@ from dentasam.labelling.routes.context import Here
 # Not in the OpenAPI: these are for people, and absent where the token opens the page.
 router = APIRouter(include_in_schema=False)
 
+# The page's dark colours, as its own style sheet has them: whoever signs in comes to that page.
 STYLE = """\
-:root { color-scheme: dark light; font: 16px/1.5 system-ui, sans-serif; }
-body { display: grid; place-items: center; min-height: 95vh; margin: 0; }
+:root {
+  --ground: #0b0e12;
+  --raised: #1d242c;
+  --line: #2b343f;
+  --text: #e6ebf0;
+  --accent: #56b4e9;
+  --on-accent: #06131c;
+  --bad: #ff8a66;
+  --focus: #9bd6f7;
+  color-scheme: dark;
+  font: 16px/1.5 system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif;
+}
+body {
+  display: grid;
+  place-items: center;
+  min-height: 95vh;
+  margin: 0;
+  background: var(--ground);
+  color: var(--text);
+}
 form { display: grid; gap: 0.75rem; width: min(20rem, 90vw); }
 label { display: grid; gap: 0.25rem; }
-input, button { font: inherit; padding: 0.5rem; }
-.fault { color: #ff9d5c; margin: 0; }
-@media (prefers-color-scheme: light) { .fault { color: #a33d00; } }
+input, button { font: inherit; padding: 0.5rem; border: 1px solid var(--line); border-radius: 4px; }
+input { background: var(--raised); color: var(--text); }
+button { border-color: var(--accent); background: var(--accent); color: var(--on-accent); }
+:focus-visible { outline: 2px solid var(--focus); outline-offset: 1px; }
+.fault { color: var(--bad); margin: 0; }
 """
 FORM = """\
 <!doctype html>
@@ -60,7 +81,7 @@ async def _fields(request: Request) -> dict[str, str]:
 
 def _named(here: Here) -> None:
     if here.access.annotators is None:
-        raise HTTPException(404, "nobody signs in here; the URL with the token opens the page")
+        raise HTTPException(404, "nobody signs in here; open the address that `dentasam label` printed")
 
 
 @router.get("/login", dependencies=[Depends(_named)])
