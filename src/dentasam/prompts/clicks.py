@@ -2,6 +2,8 @@
 
 A click is put at the interior centre of a region: the peak of its distance transform, the pixel farthest from the
 region's edge (the image's border counts as an edge). Regions are found inside each object's bounding box only.
+Ties fall to the first in reading order: of equally deep pixels, and of equally large regions of one kind. A missed
+region goes before a surplus one of its size. `tensor_clicks.py` holds the same rules for masks on a GPU.
 """
 
 from __future__ import annotations
@@ -39,21 +41,25 @@ def interior_centre(masks: np.ndarray) -> np.ndarray:
         x, y, region = _cropped(mask)
         if region.size == 0:
             raise PromptError(f"object {index} has an empty mask, so it has no interior to click")
-        column, row, _ = _deepest(region)
+        column, row = _deepest(region)
         points[index] = x + column, y + row
     return points
 
 
-def correction_clicks(prediction: np.ndarray, truth: np.ndarray, rng: np.random.Generator | None = None) -> Clicks:
+def correction_clicks(
+    prediction: np.ndarray, truth: np.ndarray, draws: np.random.Generator | np.ndarray | None = None
+) -> Clicks:
     """Where to click next: positive in a missed region, negative in a surplus region.
 
-    prediction, truth: (P, h, w) bool. Without `rng`, as in evaluation, the click is the interior centre of the
-    larger of the largest missed and the largest surplus region (4-connected components by area). With `rng`, as in
+    prediction, truth: (P, h, w) bool. Without `draws`, as in evaluation, the click is the interior centre of the
+    larger of the largest missed and the largest surplus region (4-connected components by area). With `draws`, as in
     training (Kirillov et al., 2023), a region is drawn with its area as weight and a pixel uniformly inside it,
-    which is the same as a uniform draw from all wrong pixels.
+    which is the same as a uniform draw from all wrong pixels. `draws` is a generator, or (P,) numbers of its
+    `random()`, so that an object's click does not depend on which others are asked with it.
     """
     if prediction.shape != truth.shape:
         raise PromptError(f"prediction {prediction.shape} and truth {truth.shape} differ in shape")
+    shares = draws.random(len(truth)) if isinstance(draws, np.random.Generator) else draws
     points = np.zeros((len(truth), 2), dtype=np.float32)
     labels = np.zeros(len(truth), dtype=np.int64)
     found = np.zeros(len(truth), dtype=bool)
@@ -63,7 +69,7 @@ def correction_clicks(prediction: np.ndarray, truth: np.ndarray, rng: np.random.
             continue
         found[index] = True
         inside = true[y : y + wrong.shape[0], x : x + wrong.shape[1]]
-        column, row = _centre_of_worst(wrong, inside) if rng is None else _drawn(wrong, rng)
+        column, row = _centre_of_worst(wrong, inside) if shares is None else _drawn(wrong, shares[index])
         points[index] = x + column, y + row
         labels[index] = int(inside[row, column])
     return Clicks(points, labels, found)
@@ -79,7 +85,7 @@ def _centre_of_worst(wrong: np.ndarray, inside: np.ndarray) -> tuple[int, int]:
     regions = [_largest(wrong & inside), _largest(wrong & ~inside)]
     area, region = max(regions, key=lambda pair: pair[0])
     assert area > 0
-    column, row, _ = _deepest(region)
+    column, row = _deepest(region)
     return column, row
 
 
@@ -93,15 +99,16 @@ def _largest(mask: np.ndarray) -> tuple[int, np.ndarray]:
     return int(areas[best]), labels == best + 1
 
 
-def _deepest(region: np.ndarray) -> tuple[int, int, float]:
-    """Column, row and depth of the pixel farthest from the region's edge."""
+def _deepest(region: np.ndarray) -> tuple[int, int]:
+    """Column and row of the pixel farthest from the region's edge."""
     padded = cv2.copyMakeBorder(region.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    row, column = np.unravel_index(int(distance.argmax()), distance.shape)
-    return int(column) - 1, int(row) - 1, float(distance[row, column])
+    # OpenCV's roots of equal squares may differ in their last bit; the squares are whole numbers
+    row, column = divmod(int(np.rint(distance * distance).argmax()), distance.shape[1])
+    return column - 1, row - 1
 
 
-def _drawn(wrong: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
+def _drawn(wrong: np.ndarray, share: float) -> tuple[int, int]:
     pixels = np.flatnonzero(wrong)
-    row, column = divmod(int(pixels[rng.integers(len(pixels))]), wrong.shape[1])
+    row, column = divmod(int(pixels[int(share * len(pixels))]), wrong.shape[1])
     return column, row
