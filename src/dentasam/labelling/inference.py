@@ -19,7 +19,6 @@ import numpy as np
 from dentasam.errors import PromptError
 from dentasam.labelling.embeddings import EmbeddingStore
 from dentasam.labelling.encoding import Encoder, Progress, use_threads
-from dentasam.labelling.full_resolution import full_mask
 from dentasam.labelling.masks import BoxMask
 from dentasam.labelling.refine import (
     Click,
@@ -33,6 +32,7 @@ from dentasam.labelling.refine import (
 from dentasam.labelling.serving import Decoded, ModelIdentity, ObjectPrompt, ServedModel
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.frame import Frame
+from dentasam.model.full_resolution import full_mask
 from dentasam.model.segmenter import Segmenter
 
 # Logits of 27 x 64 tokens take 110 KB.
@@ -177,7 +177,7 @@ class Inference:
             prompts.append(ObjectPrompt(_rows(given.clicks), given.box, logits))
         objects = []
         for given, decoded in zip(wanted, self._decode(served, embedding, prompts), strict=True):
-            mask = with_hand(full_mask(decoded.logits, frame), given.painted, given.erased)
+            mask = with_hand(BoxMask(*full_mask(decoded.logits, frame)).tight(), given.painted, given.erased)
             self._remember(case_id, given.id, mask, decoded)
             objects.append(PredictedObject(given.id, mask, decoded.score))
         return PredictReply(tuple(objects), served.identity, Seconds(waited, time.perf_counter() - started))
@@ -208,7 +208,7 @@ class Inference:
             if index in answers:
                 decoded = answers[index]
                 # The last strokes last: they stand even where the client has not added them to what was painted.
-                mask = with_hand(full_mask(decoded.logits, frame), given.painted, given.erased)
+                mask = with_hand(BoxMask(*full_mask(decoded.logits, frame)).tight(), given.painted, given.erased)
                 mask = with_hand(mask, missed, surplus)
                 score = decoded.score
                 self._remember(case_id, given.id, mask, decoded)

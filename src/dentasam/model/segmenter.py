@@ -13,6 +13,7 @@ from dentasam.model.adapter import load_adapter
 from dentasam.model.checkpoint import ModelInfo, load_model
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.frame import Frame
+from dentasam.model.full_resolution import full_masks
 from dentasam.model.lora import active_adapter, adapter_names, merge_adapter, use_adapter
 from dentasam.model.mask_decoder import Output
 from dentasam.model.memory import keep_freed_memory
@@ -123,12 +124,12 @@ class Segmenter:
         embedding = embedding.to(self.device, self.model.mask_decoder.iou_token.weight.dtype)
         budget = DECODE_BYTES if self.device.type == "cpu" else None
         predicted = self.model.decode(embedding, prompts, multimask, output, windows=self.windows, budget=budget)
-        masks = frame.logits_to_image(predicted.logits.float()) > 0
-        return Prediction(
-            masks.cpu().numpy(),
-            predicted.logits.float().cpu().numpy(),
-            predicted.scores.float().cpu().numpy(),
-        )
+        found = predicted.logits.float().cpu().numpy()
+        if self.device.type == "cpu":
+            masks = full_masks(found, frame)
+        else:
+            masks = (frame.logits_to_image(predicted.logits.float()) > 0).cpu().numpy()
+        return Prediction(masks, found, predicted.scores.float().cpu().numpy())
 
 
 def load(

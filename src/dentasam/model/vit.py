@@ -56,7 +56,7 @@ class Attention(nn.Module):
             self.rel_pos_w = nn.Parameter(torch.zeros(2 * grid - 1, head_dim))
 
     def forward(self, x: Tensor, window: int = 0) -> Tensor:
-        """(B, rows, cols, C) -> (B, rows, cols, C), over the whole grid or inside windows of `window` tokens a side."""
+        """(B, rows, cols, C) -> the same, over the whole grid or inside windows of `window` tokens a side."""
         rows, cols, dim = x.shape[1:]
         qkv = self.qkv(x)
         if window:
@@ -107,7 +107,7 @@ class Block(nn.Module):
 
 
 def into_windows(x: Tensor, window: int, filling: Tensor) -> Tensor:
-    """(B, rows, cols, C) -> (B*windows, window, window, C); `filling` (C,) fills the grid up at the bottom and right."""
+    """(B, rows, cols, C) -> (B*windows, window, window, C); `filling` (C,) fills up the bottom and the right."""
     batch, rows, cols, dim = x.shape
     down, across = -(-rows // window), -(-cols // window)
     filled = filling.expand(batch, down * window, across * window, dim).clone()

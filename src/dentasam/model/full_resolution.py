@@ -11,7 +11,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from dentasam.labelling.masks import BoxMask
 from dentasam.model.frame import LOGIT_STRIDE, Frame
 
 # Closer to zero than this, the order of additions may decide about a pixel; the whole image is then upscaled.
@@ -19,11 +18,14 @@ DOUBTFUL = 2e-5
 
 
 @torch.inference_mode()
-def full_mask(logits: np.ndarray, frame: Frame) -> BoxMask:
-    """The mask of one object's logits (h, w), to the bit as `Segmenter.predict` gives it."""
+def full_mask(logits: np.ndarray, frame: Frame) -> tuple[int, int, np.ndarray]:
+    """The mask of one object's logits (h, w), to the bit as `Frame.logits_to_image` gives it.
+
+    Returns x, y of its upper left pixel in the image, and the pixels (height, width) bool around the object.
+    """
     positive = logits > 0
     if not positive.any():
-        return BoxMask.empty()
+        return 0, 0, np.zeros((0, 0), bool)
     rows, columns = _span(positive, 1), _span(positive, 0)
     height, width = frame.size
     top, upscaled_rows = _kept(rows, logits.shape[0], height)
@@ -41,11 +43,20 @@ def full_mask(logits: np.ndarray, frame: Frame) -> BoxMask:
         if (np.abs(values) < DOUBTFUL).any():
             return _whole(logits, frame)
         top, left = y, x
-    return BoxMask(left, top, values > 0).tight()
+    return left, top, values > 0
 
 
-def _whole(logits: np.ndarray, frame: Frame) -> BoxMask:
-    return BoxMask.of((frame.logits_to_image(torch.from_numpy(logits)[None])[0] > 0).numpy())
+def full_masks(logits: np.ndarray, frame: Frame) -> np.ndarray:
+    """The masks (P, height, width) bool of P objects' logits (P, h, w), each computed around its object alone."""
+    masks = np.zeros((len(logits), frame.height, frame.width), bool)
+    for mask, one in zip(masks, logits, strict=True):
+        x, y, inside = full_mask(one, frame)
+        mask[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
+    return masks
+
+
+def _whole(logits: np.ndarray, frame: Frame) -> tuple[int, int, np.ndarray]:
+    return 0, 0, (frame.logits_to_image(torch.from_numpy(logits)[None])[0] > 0).numpy()
 
 
 def _span(positive: np.ndarray, across: int) -> tuple[int, int]:

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 import torch
 
-from dentasam.labelling import full_resolution
-from dentasam.labelling.full_resolution import full_mask
+from dentasam.model import full_resolution
 from dentasam.model.frame import Frame
+from dentasam.model.full_resolution import full_mask, full_masks
 
 SIZES = [(1300, 3100), (1500, 3000), (512, 1024), (300, 611), (700, 97), (1023, 1600)]
 
@@ -24,18 +24,17 @@ def blob(frame: Frame, rng: np.random.Generator) -> np.ndarray:
 
 
 def whole(logits: np.ndarray, frame: Frame) -> np.ndarray:
-    """As Segmenter.predict makes its masks."""
+    """SAM's two steps over the whole image."""
     return (frame.logits_to_image(torch.from_numpy(logits)[None]) > 0).numpy()[0]
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_masks_are_those_of_the_whole_image_to_the_bit(height: int, width: int) -> None:
     frame, rng = Frame.of(height, width), np.random.default_rng(height)
-    for _ in range(6):
-        logits = blob(frame, rng)
-        expected = whole(logits, frame)
-        assert expected.any()
-        assert np.array_equal(full_mask(logits, frame).on(height, width), expected)
+    logits = np.stack([blob(frame, rng) for _ in range(6)])
+    expected = np.stack([whole(one, frame) for one in logits])
+    assert expected.any(axis=(1, 2)).all()
+    assert np.array_equal(full_masks(logits, frame), expected)
 
 
 def test_most_masks_need_no_upscaling_of_the_whole_image(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,11 +53,12 @@ def test_a_doubtful_pixel_is_left_to_the_whole_image() -> None:
     frame = Frame.of(600, 1500)
     logits = np.full(frame.logits, -3, np.float32)
     logits[10:20, 30:50] = 3  # the zero lies exactly between pixels, many times
-    assert np.array_equal(full_mask(logits, frame).on(600, 1500), whole(logits, frame))
+    assert np.array_equal(full_masks(logits[None], frame)[0], whole(logits, frame))
 
 
 def test_nothing_positive_is_an_empty_mask() -> None:
     frame = Frame.of(100, 200)
-    assert full_mask(np.full(frame.logits, -1, np.float32), frame).area == 0
-    everything = full_mask(np.full(frame.logits, 1, np.float32), frame)
-    assert (everything.x, everything.y, everything.area) == (0, 0, 100 * 200)
+    assert full_mask(np.full(frame.logits, -1, np.float32), frame)[2].size == 0
+    x, y, everything = full_mask(np.full(frame.logits, 1, np.float32), frame)
+    assert (x, y, everything.shape) == (0, 0, (100, 200))
+    assert everything.all()
