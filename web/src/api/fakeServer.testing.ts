@@ -1,7 +1,7 @@
 import { BoxMask } from "../engine/mask";
 import { ApiError, OfflineError, RevisionConflict } from "./client";
 import { fold } from "./folding";
-import type { SyncTarget, Transport } from "./lane";
+import type { SyncTarget, Transport } from "./transport";
 import type { ObjectState, Operation } from "./types";
 
 /** A server in memory that keeps the promises of the real one: an append-only log, If-Match, ids stored once. */

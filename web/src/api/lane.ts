@@ -1,33 +1,12 @@
-import { ApiError, RevisionConflict } from "./client";
-import type { BoxMask } from "../engine/mask";
-import type { MaskTool } from "../engine/types";
-import { difference, fold } from "./folding";
 import { newId } from "../engine/identity";
+import { firstBatch } from "./batch";
+import { ApiError, RevisionConflict } from "./client";
+import { clashing, restoring, underNewObject, type Choice, type Conflict } from "./conflict";
 import type { OperationQueue, Queued } from "./queue";
-import type { ConflictReply, LogDocument, ObjectState, Operation, Stored } from "./types";
+import type { SyncTarget, Transport } from "./transport";
+import type { ConflictReply, ObjectState, Operation } from "./types";
 
 export type LaneState = "saved" | "saving" | "offline" | "full" | "conflict";
-export type Choice = "theirs" | "mine" | "both";
-
-/** One object that was changed here and elsewhere since the page last saw the server's state. */
-export interface Conflict {
-  object: string;
-  theirs: ObjectState | null;
-  mine: ObjectState | null;
-}
-
-export interface Transport {
-  append(id: number, revision: number, operations: readonly Operation[]): Promise<Stored>;
-  operationsSince(id: number, since: number): Promise<LogDocument>;
-}
-
-/** What shows a case: it takes operations that were not made in it, and tells what an object looks like now. */
-export interface SyncTarget {
-  apply(operations: readonly Operation[]): void;
-  object(id: string): ObjectState | null;
-  /** Shows objects as the server holds them, whatever was done to them here. */
-  replace(objects: readonly ObjectState[]): void;
-}
 
 export interface LaneOptions {
   /** Milliseconds without a new operation before sending. */
@@ -49,14 +28,6 @@ export const LANE_DEFAULTS: LaneOptions = {
   batch: 200,
   bodyBytes: 16 * 1024 * 1024,
 };
-
-function weight(operation: Operation): number {
-  const masks: (BoxMask | undefined)[] = [];
-  if (operation.kind === "create") masks.push(operation.mask);
-  if (operation.kind === "mask") masks.push(operation.mask, operation.painted, operation.erased);
-  // Run lengths rarely need more than a quarter byte for a pixel; a hopeless mask is caught by the server's 413.
-  return 512 + masks.reduce((sum: number, mask) => sum + (mask ? mask.bits.length / 4 : 0), 0);
-}
 
 /** The operations of one case on their way to the server, in order, each exactly once. */
 export class CaseLane {
@@ -164,49 +135,37 @@ export class CaseLane {
     this.revision = news.revision;
   }
 
-  resolve(object: string, choice: Choice): void {
+  /** The id of the object that holds this page's version from here on; null where none does. */
+  resolve(object: string, choice: Choice): string | null {
     const conflict = this.conflicts.find((one) => one.object === object);
-    if (!conflict) return;
+    if (!conflict) return null;
     const mine = this.target?.object(object) ?? conflict.mine;
     const work = this.pending.filter((operation) => operation.object === object);
-    if (choice === "mine") this.keepMine(conflict.theirs, mine, work);
-    else {
+    let holder: string | null = null;
+    if (choice === "mine") {
+      if (mine) this.exchange([], restoring(conflict.theirs, mine, work));
+      holder = object;
+    } else {
       this.showTheirs(object, conflict.theirs, mine);
-      this.exchange(work, choice === "both" && mine ? this.asNewObject(mine, work) : []);
+      const copy = choice === "both" && mine ? underNewObject(mine, work) : null;
+      if (copy) this.target?.apply(copy.operations);
+      this.exchange(work, copy?.operations ?? []);
+      holder = copy?.object ?? null;
     }
+    this.decided(conflict);
+    return holder;
+  }
+
+  private decided(conflict: Conflict): void {
     this.conflicts = this.conflicts.filter((one) => one !== conflict);
     if (this.conflicts.length > 0) return this.changed();
     this.settle(this.pending.length > 0 ? "saving" : "saved");
     void this.flush();
   }
 
-  private keepMine(theirs: ObjectState | null, mine: ObjectState | null, work: readonly Operation[]): void {
-    const replayed = work.reduce(fold, theirs);
-    if (mine) this.exchange([], difference(replayed, mine, lastTool(work)));
-  }
-
   private showTheirs(object: string, theirs: ObjectState | null, mine: ObjectState | null): void {
     if (theirs) this.target?.replace([theirs]);
     else if (mine) this.target?.apply([{ id: newId(), kind: "delete", object, time: Date.now(), data: { deleted: true } }]);
-  }
-
-  /** The same strokes once more under a new object, so that the log keeps how it came about. */
-  private asNewObject(mine: ObjectState, work: readonly Operation[]): Operation[] {
-    const object = newId();
-    const ids = new Map(work.map((operation) => [operation.id, newId()]));
-    const { category, parent, source } = mine;
-    const create: Operation = { id: newId(), kind: "create", object, time: Date.now(), data: { category, parent, source } };
-    const moved = work
-      .filter((operation) => operation.kind !== "create")
-      .map((operation): Operation => {
-        const { undoes, ...rest } = operation;
-        const undone = undoes ? ids.get(undoes) : undefined;
-        return { ...rest, id: ids.get(operation.id)!, object, ...(undone ? { undoes: undone } : {}) } as Operation;
-      });
-    const folded = [create, ...moved].reduce(fold, null);
-    const operations = [create, ...moved, ...difference(folded, { ...mine, id: object, deleted: false }, lastTool(work))];
-    this.target?.apply(operations);
-    return operations;
   }
 
   private exchange(out: readonly Operation[], into: readonly Operation[]): void {
@@ -233,7 +192,7 @@ export class CaseLane {
 
   private async drain(): Promise<void> {
     while (this.pending.length > 0 && this.conflicts.length === 0) {
-      const batch = this.nextBatch();
+      const batch = firstBatch(this.pending, this.batchLimit, this.options.bodyBytes);
       this.settle(this.state === "saved" ? "saving" : this.state);
       try {
         const { revision, stored } = await this.transport.append(this.id, this.revision, batch);
@@ -290,35 +249,23 @@ export class CaseLane {
   private merge(reply: ConflictReply, shown: boolean): boolean {
     this.acknowledge(this.pending.filter((operation) => reply.operations.some((known) => known.id === operation.id)));
     const others = reply.operations.filter((operation) => !this.own.has(operation.id));
-    const touched = new Set(others.map((operation) => operation.object).filter((object) => object !== null));
-    const clashing = new Set(this.pending.map((operation) => operation.object).filter((object) => object !== null && touched.has(object)));
-    if (clashing.size > 0 && !this.target) {
+    const clashes = clashing(this.pending, others);
+    if (clashes.size > 0 && !this.target) {
       // Nobody looks at this case; its base stays where it was, so that the clash is found again when it is opened.
       this.detail = "Changed here and elsewhere; open the case to decide.";
       this.settle("conflict");
       return false;
     }
-    if (!shown) this.show(others.filter((operation) => operation.object === null || !clashing.has(operation.object)));
+    if (!shown) this.show(others.filter((operation) => operation.object === null || !clashes.has(operation.object)));
     this.revision = reply.revision;
-    if (clashing.size === 0) return true;
-    this.conflicts = [...clashing].map((object) => ({
-      object: object!,
+    if (clashes.size === 0) return true;
+    this.conflicts = [...clashes].map((object) => ({
+      object,
       theirs: reply.objects.find((state) => state.id === object) ?? null,
-      mine: this.target?.object(object!) ?? null,
+      mine: this.target?.object(object) ?? null,
     }));
     this.settle("conflict");
     return false;
-  }
-
-  private nextBatch(): Operation[] {
-    let bytes = 0;
-    let count = 0;
-    while (count < Math.min(this.pending.length, this.batchLimit)) {
-      bytes += weight(this.pending[count]);
-      if (count > 0 && bytes > this.options.bodyBytes) break;
-      count++;
-    }
-    return this.pending.slice(0, count);
   }
 
   private remember(operations: readonly Operation[]): void {
@@ -356,9 +303,4 @@ export class CaseLane {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
   }
-}
-
-function lastTool(operations: readonly Operation[]): MaskTool {
-  for (const operation of [...operations].reverse()) if (operation.kind === "mask") return operation.data.tool;
-  return "brush";
 }

@@ -4,9 +4,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { create, FakeLocks, FakePage, FakeServer, paint, relabel, square } from "./fakeServer.testing";
 import { sameMask } from "./folding";
-import { LANE_DEFAULTS, type Transport } from "./lane";
+import { LANE_DEFAULTS } from "./lane";
 import { OperationQueue } from "./queue";
 import { Sync } from "./sync";
+import type { Transport } from "./transport";
 
 const CASE = { id: 7, name: "opg.png" };
 const QUICK = { ...LANE_DEFAULTS, debounce: 5, latest: 40, retry: 10, longestRetry: 20 };
@@ -279,7 +280,7 @@ describe("two tabs on one case", () => {
     const { two } = await clash();
     await settled(two, "conflict");
     const stored = server.log.length;
-    two.sync.resolve("a", "theirs");
+    expect(two.sync.resolve("a", "theirs")).toBeNull();
     await settled(two);
     expect(server.log).toHaveLength(stored);
     expect(two.page.object("a")).toMatchObject({ category: "12" });
@@ -298,12 +299,12 @@ describe("two tabs on one case", () => {
   it("keeps both, mine as a new object", async () => {
     const { two } = await clash();
     await settled(two, "conflict");
-    two.sync.resolve("a", "both");
+    const kept = two.sync.resolve("a", "both");
     await settled(two);
     expect(server.object("a")).toMatchObject({ category: "12" });
     expect(server.object("a")?.mask?.area).toBe(9);
     const mine = server.objects().find((state) => state.id !== "a");
-    expect(mine).toMatchObject({ category: "11", deleted: false });
+    expect(mine).toMatchObject({ id: kept, category: "11", deleted: false });
     expect(mine?.mask?.area).toBe(16);
     expect(two.page.object(mine!.id)?.mask?.area).toBe(16);
     expect(two.page.object("a")?.mask?.area).toBe(9);

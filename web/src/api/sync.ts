@@ -1,5 +1,7 @@
-import { CaseLane, LANE_DEFAULTS, type Choice, type Conflict, type LaneOptions, type LaneState, type SyncTarget, type Transport } from "./lane";
+import type { Choice, Conflict } from "./conflict";
+import { CaseLane, LANE_DEFAULTS, type LaneOptions, type LaneState } from "./lane";
 import { OperationQueue } from "./queue";
+import type { SyncTarget, Transport } from "./transport";
 import type { ObjectState, Operation } from "./types";
 import { within, type WorkspaceServer } from "./workspace";
 
@@ -112,8 +114,9 @@ export class Sync {
     await this.open?.pull().catch(() => undefined);
   }
 
-  resolve(object: string, choice: Choice): void {
-    this.open?.resolve(object, choice);
+  /** The id of the object that holds this page's version from here on; null where none does. */
+  resolve(object: string, choice: Choice): string | null {
+    return this.open?.resolve(object, choice) ?? null;
   }
 
   status(): SyncStatus {

@@ -1,4 +1,4 @@
-import type { Transport } from "./lane";
+import type { Transport } from "./transport";
 
 /** Another workspace answers where this page's own did, as after a restart of the server on another folder. */
 export class ForeignWorkspace extends Error {
