@@ -19,7 +19,7 @@ async function start(root: Root): Promise<void> {
     root.render(
       <div className="starting" role="alert">
         <p>{message(fault)}</p>
-        <button type="button" onClick={() => location.reload()}>
+        <button type="button" className="quiet" onClick={() => location.reload()}>
           Try again
         </button>
       </div>,

@@ -29,7 +29,7 @@ function Page() {
   const worklist = usePreferences((preferences) => preferences.worklist);
   const panel = usePreferences((preferences) => preferences.panel);
   return (
-    <div className={`page ${worklist ? "with-worklist" : ""} ${panel ? "with-panel" : ""}`} onClick={giveFocusBack}>
+    <div className="page" onClick={giveFocusBack}>
       <TopBar />
       {worklist && <Worklist />}
       <Toolbar />

@@ -47,7 +47,7 @@ export function Comments() {
           onChange={(event) => setText(event.currentTarget.value)}
           data-testid="comment-text"
         />
-        <button type="submit" disabled={sending || open === null || !text.trim()} data-testid="comment-send">
+        <button type="submit" className="quiet" disabled={sending || open === null || !text.trim()} data-testid="comment-send">
           Add
         </button>
       </form>

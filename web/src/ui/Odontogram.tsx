@@ -36,7 +36,7 @@ export function Odontogram() {
   };
 
   return (
-    <section className="panel-part odontogram" aria-label="Odontogram">
+    <section className="panel-part" aria-label="Odontogram">
       <header className="panel-head">
         <h2>Teeth</h2>
         <span className="side-hint" title="As on the picture: the patient's right is on the left">R · L</span>

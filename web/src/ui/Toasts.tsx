@@ -1,16 +1,17 @@
-import { useBench, useDesk } from "./context";
+import { useDesk } from "./context";
 import { IconButton } from "./controls";
 import { Close } from "./icons";
+import { useStore } from "./store";
 
 export function Toasts() {
   const { bench } = useDesk();
-  const toasts = useBench((state) => state.toasts);
+  const toasts = useStore(bench.toasts, (state) => state.list);
   return (
     <div className="toasts" role="log" aria-live="polite" aria-label="Messages" data-testid="toasts">
       {toasts.map((toast) => (
         <div key={toast.id} className={`toast ${toast.kind}`} data-testid="toast">
           <span>{toast.text}</span>
-          <IconButton label="Close the message" onClick={() => bench.unsay(toast.id)}>
+          <IconButton label="Close the message" onClick={() => bench.toasts.unsay(toast.id)}>
             <Close />
           </IconButton>
         </div>

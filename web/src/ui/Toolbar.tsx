@@ -94,7 +94,7 @@ function BrushTools() {
         onChange={(event) => event.currentTarget.value && setBrush(bench, { size: event.currentTarget.valueAsNumber })}
         data-testid="brush-size"
       />
-      <div role="radiogroup" aria-label="Where masks meet" className="tool-group modes">
+      <div role="radiogroup" aria-label="Where masks meet" className="tool-group">
         {MODES.map(([mode, label, Icon]) => (
           <button
             type="button"

@@ -1,5 +1,5 @@
 import { CASE_STATUSES, type CaseStatus } from "../api/types";
-import { useBench, useDesk, usePreferences } from "./context";
+import { useBench, useCases, useDesk, usePreferences } from "./context";
 import { IconButton } from "./controls";
 import { Help, List, Next, Panel, Previous, Theme } from "./icons";
 
@@ -14,9 +14,8 @@ export const STATUS_NAMES: Record<CaseStatus, string> = {
 export function TopBar() {
   const { bench } = useDesk();
   const { theme, worklist, panel } = usePreferences((preferences) => preferences);
-  const cases = useBench((state) => state.cases);
   const caseId = useBench((state) => state.caseId);
-  const open = cases.find((one) => one.id === caseId);
+  const open = useCases(({ cases }) => cases.find((one) => one.id === caseId));
   const other = theme === "dark" ? "light" : "dark";
   return (
     <header className="top-bar">

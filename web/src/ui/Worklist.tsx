@@ -1,14 +1,15 @@
-import { memo, useEffect, useMemo, useRef } from "react";
+import { memo, useEffect, useMemo, useRef, type ReactNode } from "react";
 
 import { thumbnailUrl } from "../api/client";
 import { CASE_STATUSES, type CaseStatus, type CaseSummary } from "../api/types";
-import { useBench, useDesk, usePreferences } from "./context";
+import { useBench, useCases, useDesk, usePreferences } from "./context";
 import { STATUS_NAMES } from "./TopBar";
+import { fitted } from "./caseName";
 import { arranged } from "./caseOrder";
 
 export function Worklist() {
   const { bench } = useDesk();
-  const cases = useBench((state) => state.cases);
+  const cases = useCases((state) => state.cases);
   const filter = useBench((state) => state.filter);
   const caseId = useBench((state) => state.caseId);
   const sort = usePreferences((preferences) => preferences.sort);
@@ -64,7 +65,7 @@ export function Worklist() {
 
 /** How far the model has read ahead. */
 function Encoding() {
-  const progress = useBench((state) => state.progress);
+  const progress = useCases((state) => state.progress);
   if (!progress) return null;
   const { encoded, total, failed } = progress;
   const reading = encoded + failed.length < total;
@@ -92,6 +93,11 @@ function Encoding() {
   );
 }
 
+/** Lines end after a separator where they can. */
+function breakable(name: string): ReactNode[] {
+  return name.split(/(?<=[_.\s-])/).flatMap((part, index) => (index === 0 ? [part] : [<wbr key={index} />, part]));
+}
+
 interface EntryProps {
   one: CaseSummary;
   open: boolean;
@@ -108,7 +114,7 @@ const Entry = memo(function Entry({ one, open, choose }: EntryProps) {
       <button type="button" className="case" aria-current={open} onClick={() => void choose(one.id)} data-testid={`case-${one.id}`}>
         <img src={thumbnailUrl(one.id)} alt="" width={92} height={46} loading="lazy" decoding="async" draggable={false} />
         <span className="case-text">
-          <span className="case-title" title={one.name}>{one.name}</span>
+          <span className="case-title" title={one.name}>{breakable(fitted(one.name))}</span>
           <span className="case-facts">
             <span className="status" data-status={one.status}>
               {STATUS_NAMES[one.status]}
@@ -116,7 +122,7 @@ const Entry = memo(function Entry({ one, open, choose }: EntryProps) {
             {one.objects > 0 && <span title="Objects">{one.objects}</span>}
             {one.comments > 0 && <span title="Comments">“{one.comments}”</span>}
             {one.uncertainty !== null && <span title="How unsure the model is">± {one.uncertainty.toFixed(2)}</span>}
-            {!one.encoded && <span title="The model has not read this picture yet">…</span>}
+            {!one.encoded && <span title="The model has not read this picture yet">unread</span>}
           </span>
         </span>
       </button>

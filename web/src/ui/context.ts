@@ -2,6 +2,7 @@ import { createContext, useContext, useSyncExternalStore } from "react";
 
 import type { SyncStatus } from "../api/sync";
 import type { CaseEditor } from "../engine/editor";
+import type { CaseList } from "./caseList";
 import type { Flow } from "./flow";
 import type { Preferences } from "./preferences";
 import { useStore } from "./store";
@@ -22,6 +23,10 @@ export function useDesk(): Desk {
 
 export function useBench<S>(select: (state: WorkbenchState) => S): S {
   return useStore(useDesk().bench.state, select);
+}
+
+export function useCases<S>(select: (state: ReturnType<CaseList["get"]>) => S): S {
+  return useStore(useDesk().bench.cases, select);
 }
 
 export function usePreferences<S>(select: (preferences: Preferences) => S): S {

@@ -1,26 +1,20 @@
 import * as client from "../api/client";
 import { openSync, type Sync } from "../api/sync";
 import { ActiveTime } from "../api/timing";
-import type { CaseComment, CaseStatus, CaseSummary, Label, Progress, Session } from "../api/types";
+import type { CaseComment, CaseStatus, CaseSummary, Label, Session } from "../api/types";
 import { CaseEditor, type CaseObject } from "../engine/editor";
 import { colourAt } from "../engine/palette";
 import { Stage, type StageTool } from "../engine/stage";
+import { CaseList } from "./caseList";
+import { caseAfter, type WorklistView } from "./caseOrder";
 import { CaseStock, type KeptCase } from "./caseStock";
 import { openPreferences, type Preferences } from "./preferences";
 import { Proposals } from "./proposals";
 import { Store } from "./store";
 import { targetOf } from "./target";
-import { caseAfter, type WorklistView } from "./caseOrder";
-
-export interface Toast {
-  id: number;
-  kind: "note" | "warning" | "error";
-  text: string;
-}
+import { type Toast, ToastList } from "./toastList";
 
 export interface WorkbenchState {
-  cases: readonly CaseSummary[];
-  progress: Progress | null;
   /** The case on the screen, and the one that is being opened. */
   caseId: number | null;
   openingId: number | null;
@@ -33,12 +27,9 @@ export interface WorkbenchState {
   typedDigit: string | null;
   peeking: boolean;
   filter: Pick<WorklistView, "status" | "text">;
-  toasts: readonly Toast[];
   help: boolean;
 }
 
-const TOAST_MS = { note: 3000, warning: 6000, error: 10_000 };
-const PROGRESS_MS = 2000;
 const MOVES_MS = 250;
 
 declare global {
@@ -50,7 +41,20 @@ declare global {
 
 /** What the page works on: the worklist, the open case, and the ways from one to the next. */
 export class Workbench {
-  readonly state: Store<WorkbenchState>;
+  readonly state = new Store<WorkbenchState>({
+    caseId: null,
+    openingId: null,
+    editor: null,
+    comments: [],
+    tool: "click",
+    negative: false,
+    asking: 0,
+    typedDigit: null,
+    peeking: false,
+    filter: { status: "all", text: "" },
+    help: false,
+  });
+  readonly toasts = new ToastList();
   readonly labels: ReadonlyMap<string, Label>;
   stage: Stage | null = null;
   proposals: Proposals | null = null;
@@ -58,7 +62,6 @@ export class Workbench {
   private open: KeptCase | null = null;
   private ending: (() => void)[] = [];
   private turn = 0;
-  private toastId = 0;
   private lastMove = 0;
 
   private constructor(
@@ -66,25 +69,9 @@ export class Workbench {
     readonly sync: Sync,
     readonly timing: ActiveTime,
     readonly preferences: Store<Preferences>,
-    cases: readonly CaseSummary[],
+    readonly cases: CaseList,
   ) {
     this.labels = new Map(session.schema.labels.map((label) => [label.name, label]));
-    this.state = new Store<WorkbenchState>({
-      cases,
-      progress: null,
-      caseId: null,
-      openingId: null,
-      editor: null,
-      comments: [],
-      tool: "click",
-      negative: false,
-      asking: 0,
-      typedDigit: null,
-      peeking: false,
-      filter: { status: "all", text: "" },
-      toasts: [],
-      help: false,
-    });
     sync.onRefused = (_, reason) => this.say(`The server refused a change: ${reason}`, "error");
   }
 
@@ -92,12 +79,12 @@ export class Workbench {
     const [session, cases] = await Promise.all([client.session(), client.cases()]);
     const sync = await openSync(session.workspace, session.annotator, client);
     const timing = new ActiveTime(client.sendTime, { idleSeconds: session.idle_seconds });
-    const workbench = new Workbench(session, sync, timing, openPreferences(session.annotator), cases);
+    const workbench = new Workbench(session, sync, timing, openPreferences(session.annotator), new CaseList(cases));
     sync.watch(window);
     timing.watch(window);
     // Without it the browser may throw the queue away when the disk runs short.
     void navigator.storage?.persist?.().catch(() => false);
-    workbench.watchProgress();
+    workbench.cases.watchProgress(() => workbench.state.get().caseId);
     return workbench;
   }
 
@@ -106,8 +93,7 @@ export class Workbench {
   }
 
   get summary(): CaseSummary | null {
-    const { cases, caseId } = this.state.get();
-    return cases.find((one) => one.id === caseId) ?? null;
+    return this.cases.find(this.state.get().caseId);
   }
 
   get view(): WorklistView {
@@ -118,9 +104,8 @@ export class Workbench {
   async mount(stage: Stage): Promise<void> {
     this.stage = stage;
     window.dentasam = { editor: this.editor, stage, sync: this.sync };
-    const { cases } = this.state.get();
     const wanted = Number(new URLSearchParams(location.hash.slice(1)).get("case"));
-    const first = cases.find((one) => one.id === wanted) ?? this.firstOpenCase();
+    const first = this.cases.find(wanted) ?? this.cases.first();
     if (first) await this.openCase(first.id);
   }
 
@@ -134,7 +119,7 @@ export class Workbench {
 
   openCase = async (id: number): Promise<void> => {
     const { stage } = this;
-    const summary = this.state.get().cases.find((one) => one.id === id);
+    const summary = this.cases.find(id);
     if (!stage || !summary || (id === this.state.get().caseId && this.open)) return;
     const turn = ++this.turn;
     this.state.set({ openingId: id });
@@ -154,7 +139,7 @@ export class Workbench {
   async step(direction: 1 | -1): Promise<void> {
     const { summary } = this;
     if (!summary) return;
-    const next = caseAfter(this.state.get().cases, this.view, summary, direction);
+    const next = caseAfter(this.cases.get().cases, this.view, summary, direction);
     if (next) await this.openCase(next.id);
     else this.say(direction === 1 ? "This is the last case of the worklist." : "This is the first case of the worklist.");
   }
@@ -169,7 +154,7 @@ export class Workbench {
     try {
       const comment = await client.addComment(caseId, text.trim());
       if (this.state.get().caseId === caseId) this.state.set({ comments: [...this.state.get().comments, comment] });
-      this.update(caseId, { comments: (this.state.get().cases.find((one) => one.id === caseId)?.comments ?? 0) + 1 });
+      this.cases.update(caseId, { comments: (this.cases.find(caseId)?.comments ?? 0) + 1 });
       return true;
     } catch (fault) {
       this.say(`The comment was not saved: ${message(fault)}`, "error");
@@ -182,15 +167,8 @@ export class Workbench {
     this.state.set({ tool, negative: tool === "click" && negative });
   }
 
-  say(text: string, kind: Toast["kind"] = "note"): void {
-    const id = ++this.toastId;
-    const others = this.state.get().toasts.filter((toast) => toast.text !== text);
-    this.state.set({ toasts: [...others, { id, kind, text }].slice(-4) });
-    setTimeout(() => this.unsay(id), TOAST_MS[kind]);
-  }
-
-  unsay(id: number): void {
-    this.state.set({ toasts: this.state.get().toasts.filter((toast) => toast.id !== id) });
+  say(text: string, kind?: Toast["kind"]): void {
+    this.toasts.say(text, kind);
   }
 
   /** The user did something; moves alone are counted a few times a second. */
@@ -205,11 +183,6 @@ export class Workbench {
     const label = object.category === null ? undefined : this.labels.get(object.category);
     return label?.colour ?? colourAt(object.index);
   };
-
-  private firstOpenCase(): CaseSummary | undefined {
-    const { cases } = this.state.get();
-    return cases.find((one) => one.status === "in-progress") ?? cases.find((one) => one.status === "new") ?? cases[0];
-  }
 
   /** A case left a moment ago, with its undo history, unless others changed it in the meantime. */
   private rejoined(summary: CaseSummary): KeptCase | null {
@@ -243,7 +216,7 @@ export class Workbench {
     open.editor.onOperations = null;
     if (stage) open.window = { low: stage.levels.low, high: stage.levels.high };
     open.document = { ...open.document, comments: [...this.state.get().comments] };
-    this.update(open.document.case.id, { active_seconds: this.timing.seconds });
+    this.cases.update(open.document.case.id, { active_seconds: this.timing.seconds });
     this.timing.close();
     for (const end of this.ending.splice(0)) end();
     this.sync.detach();
@@ -273,7 +246,7 @@ export class Workbench {
     this.ending.push(editor.subscribe(() => this.noteCase(id, editor)));
     stage.setCase(editor, image);
     stage.setLevels(kept.window);
-    this.timing.open(id, this.state.get().cases.find((one) => one.id === id)?.active_seconds ?? 0);
+    this.timing.open(id, this.cases.find(id)?.active_seconds ?? 0);
     this.state.set({ caseId: id, editor, comments: document.comments, typedDigit: null, asking: 0 });
     window.dentasam = { editor, stage, sync: this.sync };
     history.replaceState(null, "", `#case=${id}`);
@@ -283,7 +256,7 @@ export class Workbench {
 
   private prefetch(): void {
     const { summary } = this;
-    const next = summary && caseAfter(this.state.get().cases, this.view, summary, 1);
+    const next = summary && caseAfter(this.cases.get().cases, this.view, summary, 1);
     // After the first frames of this case, which come first.
     if (next) setTimeout(() => this.open?.document.case.id === summary.id && this.stock.prefetch(next.id), 250);
   }
@@ -292,43 +265,7 @@ export class Workbench {
     const { status } = editor;
     const objects = editor.objects.length;
     // The server starts a new case at its first operation; the list need not wait for it to say so.
-    this.update(id, { objects, status: status === "new" && editor.canUndo ? "in-progress" : status });
-  }
-
-  private update(id: number, change: Partial<CaseSummary>): void {
-    const { cases } = this.state.get();
-    const one = cases.find((summary) => summary.id === id);
-    if (!one || Object.entries(change).every(([key, value]) => one[key as keyof CaseSummary] === value)) return;
-    this.state.set({ cases: cases.map((summary) => (summary.id === id ? { ...summary, ...change } : summary)) });
-  }
-
-  private watchProgress(): void {
-    let known = -1;
-    const look = async () => {
-      try {
-        const progress = await client.progress();
-        this.state.set({ progress });
-        if (progress.encoded !== known) await this.refresh();
-        known = progress.encoded;
-        if (progress.encoded + progress.failed.length >= progress.total) return;
-      } catch {
-        // The save state tells of a server that is away.
-      }
-      setTimeout(() => void look(), PROGRESS_MS);
-    };
-    void look();
-  }
-
-  /** What the server knows of the cases, without overwriting what this page knows better of the open one. */
-  private async refresh(): Promise<void> {
-    const cases = await client.cases();
-    const { caseId, cases: known } = this.state.get();
-    const open = known.find((one) => one.id === caseId);
-    this.state.set({
-      cases: cases.map((one) =>
-        open && one.id === caseId ? { ...one, status: open.status, objects: open.objects, comments: open.comments } : one,
-      ),
-    });
+    this.cases.update(id, { objects, status: status === "new" && editor.canUndo ? "in-progress" : status });
   }
 }
 
