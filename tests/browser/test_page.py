@@ -1,6 +1,9 @@
 """The page around the picture: help, theme, worklist, names for screen readers, and no WebGL2."""
 
+import json
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,6 +143,27 @@ def test_worklist_filters_sorts_and_opens(open_desk: Open, case: int) -> None:
     desk.choose(f"case-{desk.server.case(name)}")
     desk.shown(desk.server.case(name))
     expect(desk.page.get_by_test_id("case-name")).to_have_text(name)
+
+
+def test_labels_are_downloaded(desk: Desk) -> None:
+    desk.tool("b", size=20)
+    desk.stroke([(300.0, 200.0), (420.0, 200.0)])
+    desk.choose("downloads")
+    desk.saved()
+    with desk.page.expect_download() as coco:
+        desk.choose("download-coco")
+    document = json.loads(Path(coco.value.path()).read_text())
+    shown = desk.page.get_by_test_id("case-name").text_content()
+    (image,) = [image for image in document["images"] if image["file_name"] == shown]
+    assert [one["image_id"] for one in document["annotations"]].count(image["id"]) == 1
+    expect(desk.page.get_by_test_id("downloads-dialog")).not_to_be_visible()
+
+    desk.choose("downloads")
+    desk.page.get_by_test_id("download-finished").check()
+    with desk.page.expect_download() as masks:
+        desk.choose("download-png")
+    assert masks.value.url.endswith("/api/export/png?finished=true")
+    assert zipfile.is_zipfile(masks.value.path())
 
 
 def test_both_renderers_draw_the_same_picture(open_desk: Open) -> None:

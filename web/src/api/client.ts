@@ -169,5 +169,9 @@ export async function sendTime(id: number, intervals: TimeInterval[], keepalive 
   await checked(`/api/cases/${id}/time`, { ...withJson("POST", { intervals }), keepalive });
 }
 
+/** Where a browser gets the labels of all cases as a file. */
+export const exportUrl = (kind: "coco" | "png", finished: boolean): string =>
+  `/api/export/${kind}${finished ? "?finished=true" : ""}`;
+
 export const saveSchema = (schema: LabelSchema): Promise<LabelSchema> =>
   json<LabelSchema>("/api/schema", withJson("PUT", schema));

@@ -1,6 +1,7 @@
 import { CASE_STATUSES, type CaseStatus } from "../api/types";
 import { useBench, useCases, useDesk, usePreferences } from "./context";
 import { IconButton } from "./controls";
+import { Downloads } from "./Downloads";
 import { Help, List, Next, Panel, Previous, Theme } from "./icons";
 
 export const STATUS_NAMES: Record<CaseStatus, string> = {
@@ -64,6 +65,7 @@ export function TopBar() {
           </button>
         </form>
       )}
+      <Downloads />
       <IconButton label={`${other === "light" ? "Light" : "Dark"} theme`} onClick={() => bench.preferences.set({ theme: other })} testid="theme">
         <Theme />
       </IconButton>

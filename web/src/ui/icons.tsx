@@ -101,5 +101,6 @@ export const Next = path("M7.5 4l6 6-6 6");
 export const Help = path("M7 7.5a3 3 0 1 1 4.5 2.6c-1 .6-1.5 1.1-1.5 2.400M10 15.5v.5");
 export const Theme = path("M15.5 12A6.5 6.5 0 0 1 8 4.5 6.5 6.5 0 1 0 15.5 12z");
 export const Fit = path("M3 7V3h4M13 3h4v4M17 13v4h-4M7 17H3v-4");
+export const Download = path("M10 3v9M6 8.5l4 4 4-4M3.5 14v2.5h13V14");
 export const Close = path("M5 5l10 10M15 5L5 15");
 export const Link = path("M8 12l4-4M7 9l-2 2a2.8 2.8 0 0 0 4 4l2-2M13 11l2-2a2.8 2.8 0 0 0-4-4L9 7");
