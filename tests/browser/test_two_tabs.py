@@ -8,6 +8,15 @@ from .desk import Desk, Open, Watch
 from .painting import swept
 
 CONFLICT = "status of 409"
+# How many levels of grey each canvas shows: many where the X-ray is on it.
+GREYS = """(canvases) => canvases.map((canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const greys = new Set();
+    for (let at = 0; at < data.length; at += 4) {
+        if (data[at] === data[at + 1] && data[at] === data[at + 2]) greys.add(data[at]);
+    }
+    return greys.size;
+})"""
 
 
 def paint(desk: Desk, row: float) -> np.ndarray:
@@ -56,6 +65,7 @@ def test_the_same_object_is_asked_about(open_desk: Open, watch: Watch, choice: s
     dialog = second.page.get_by_test_id("conflict-dialog")
     expect(dialog).to_be_visible()
     second.state("conflict")
+    assert min(dialog.locator("canvas").evaluate_all(GREYS)) > 20
     second.choose(f"conflict-{choice}")
     expect(dialog).not_to_be_visible()
     second.agrees()
@@ -64,6 +74,8 @@ def test_the_same_object_is_asked_about(open_desk: Open, watch: Watch, choice: s
         (copy,) = found.keys() - {shared}
         assert np.array_equal(found[shared]["mask"], theirs)
         assert np.array_equal(found[copy]["mask"], mine)
+        # The hand goes on with what it painted.
+        assert second.active == copy
     else:
         assert found.keys() == {shared}
         assert np.array_equal(found[shared]["mask"], theirs if choice == "theirs" else mine)

@@ -2,7 +2,8 @@ import { useEffect, useRef } from "react";
 
 import type { Choice, Conflict } from "../api/sync";
 import type { ObjectState } from "../api/types";
-import { useDesk, useSync } from "./context";
+import { useBench, useDesk, useSync } from "./context";
+import { nameOf } from "./labels";
 import { MaskPreview } from "./MaskPreview";
 
 /** Asks object by object what to keep where two people changed the same one. */
@@ -18,14 +19,17 @@ export function ConflictDialog() {
     // A stray Enter must not throw anything away.
     both.current?.focus();
   }, [conflict]);
+  // A case that is being opened may ask before its picture is there.
+  useBench((state) => state.editor);
   const choose = (choice: Choice) => {
-    if (conflict) bench.sync.resolve(conflict.object, choice);
+    if (!conflict) return;
+    const { editor, sync } = bench;
+    const atIt = editor?.activeId === conflict.object;
+    const mine = sync.resolve(conflict.object, choice);
+    // The hand goes on with what it worked on.
+    if (atIt && mine !== null) editor.setActive(mine);
   };
-  const name = (state: ObjectState | null) => {
-    if (!state || state.deleted) return "deleted";
-    const label = state.category === null ? undefined : bench.labels.get(state.category);
-    return label ? `${label.kind === "tooth" ? "tooth " : ""}${label.kind === "tooth" ? label.name : label.title}` : "no label";
-  };
+  const name = (state: ObjectState | null) => (!state || state.deleted ? "deleted" : nameOf(state.category, bench.labels));
   return (
     <dialog
       ref={dialog}
@@ -41,29 +45,29 @@ export function ConflictDialog() {
           {conflicts.length > 1 && <p className="hint">{conflicts.length} objects to decide</p>}
           <div className="versions">
             <figure>
-              <MaskPreview state={conflict.theirs} other={conflict.mine} />
+              <MaskPreview state={conflict.theirs} other={conflict.mine} stage={bench.stage} />
               <figcaption>
                 Theirs: {name(conflict.theirs)}
                 {conflict.theirs?.annotator && ` (${conflict.theirs.annotator})`}
               </figcaption>
             </figure>
             <figure>
-              <MaskPreview state={conflict.mine} other={conflict.theirs} />
+              <MaskPreview state={conflict.mine} other={conflict.theirs} stage={bench.stage} />
               <figcaption>Mine: {name(conflict.mine)}</figcaption>
             </figure>
           </div>
           <div className="choices">
-            <button type="button" onClick={() => choose("theirs")} data-testid="conflict-theirs">
+            <button type="button" className="quiet" onClick={() => choose("theirs")} data-testid="conflict-theirs">
               Theirs
             </button>
-            <button type="button" onClick={() => choose("mine")} data-testid="conflict-mine">
+            <button type="button" className="quiet" onClick={() => choose("mine")} data-testid="conflict-mine">
               Mine
             </button>
-            <button ref={both} type="button" className="primary" onClick={() => choose("both")} data-testid="conflict-both">
+            <button ref={both} type="button" className="quiet primary" onClick={() => choose("both")} data-testid="conflict-both">
               Keep both
             </button>
           </div>
-          <p className="hint">Keep both: mine becomes an object of its own.</p>
+          <p className="hint">The white line is the outline of the other version. Keep both: mine becomes an object of its own.</p>
         </>
       )}
     </dialog>

@@ -2,48 +2,34 @@ import { useEffect, useRef } from "react";
 
 import type { ObjectState } from "../api/types";
 import type { BoxMask } from "../engine/mask";
+import type { Stage } from "../engine/stage";
+import { cropOf, drawCrop } from "./crop";
 
-const WIDTH = 280;
-const HEIGHT = 180;
-const COLOUR = [86, 180, 233];
-const BARE = [38, 46, 56];
+const WIDTH = 380;
+const HEIGHT = 280;
+const UNSEEN = { low: 0, high: 1, gamma: 1, invert: false };
 
-interface Span {
-  x: number;
-  y: number;
-  width: number;
-  height: number;
+function maskOf(state: ObjectState | null): BoxMask | null {
+  return state && !state.deleted && state.mask && state.mask.width > 0 ? state.mask : null;
 }
 
-function around(masks: readonly BoxMask[]): Span | null {
-  if (masks.length === 0) return null;
-  const x = Math.min(...masks.map((mask) => mask.x));
-  const y = Math.min(...masks.map((mask) => mask.y));
-  const right = Math.max(...masks.map((mask) => mask.x + mask.width));
-  const bottom = Math.max(...masks.map((mask) => mask.y + mask.height));
-  return { x, y, width: right - x, height: bottom - y };
+interface PreviewProps {
+  state: ObjectState | null;
+  other: ObjectState | null;
+  /** What shows the X-ray, as it shows it. */
+  stage: Stage | null;
 }
 
-/** The shape of one version of a mask; both versions are drawn in the same place and size. */
-export function MaskPreview({ state, other }: { state: ObjectState | null; other: ObjectState | null }) {
+/** One version of an object over the X-ray, with the outline of the other; both are drawn in the same place and size. */
+export function MaskPreview({ state, other, stage }: PreviewProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
+  const image = stage?.image ?? null;
+  const levels = stage?.levels ?? UNSEEN;
   useEffect(() => {
-    const context = canvas.current?.getContext("2d");
-    if (!context) return;
-    const picture = context.createImageData(WIDTH, HEIGHT);
-    const masks = [state, other].flatMap((one) => (one?.mask && one.mask.width > 0 ? [one.mask] : []));
-    const span = around(masks);
-    const mask = state && !state.deleted ? state.mask : null;
-    const scale = span ? Math.max((span.width * 1.1) / WIDTH, (span.height * 1.1) / HEIGHT) : 1;
-    for (let row = 0; row < HEIGHT; row++) {
-      for (let column = 0; column < WIDTH; column++) {
-        const x = span ? Math.floor(span.x + span.width / 2 + (column - WIDTH / 2) * scale) : 0;
-        const y = span ? Math.floor(span.y + span.height / 2 + (row - HEIGHT / 2) * scale) : 0;
-        const colour = mask?.get(x, y) ? COLOUR : BARE;
-        picture.data.set([...colour, 255], (row * WIDTH + column) * 4);
-      }
-    }
-    context.putImageData(picture, 0, 0);
-  }, [state, other]);
+    const masks = [maskOf(state), maskOf(other)];
+    const crop = cropOf(masks.filter((mask) => mask !== null), WIDTH, HEIGHT);
+    const pixels = drawCrop({ image, levels, crop, width: WIDTH, height: HEIGHT, mask: masks[0], other: masks[1] });
+    canvas.current?.getContext("2d")?.putImageData(new ImageData(pixels, WIDTH, HEIGHT), 0, 0);
+  }, [state, other, image, levels]);
   return <canvas ref={canvas} width={WIDTH} height={HEIGHT} aria-hidden="true" />;
 }
