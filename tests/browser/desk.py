@@ -229,11 +229,12 @@ class Desk:
 
     def picture(self) -> np.ndarray:
         """The stage as it shows on the screen, (h, w, 3) uint8 in device pixels, without messages over it."""
-        toasts = "() => { document.querySelector('[data-testid=toasts]').style.visibility = '%s'; }"
-        self.page.evaluate(toasts % "hidden")
+        over = "document.querySelectorAll('[data-testid=toasts], .stage-badges')"
+        messages = f"() => {over}.forEach((each) => {{ each.style.visibility = '%s'; }})"
+        self.page.evaluate(messages % "hidden")
         self.page.evaluate("() => dentasam.stage.drawn()")
         found = Image.open(io.BytesIO(self.stage.screenshot(timeout=PATIENCE)))
-        self.page.evaluate(toasts % "")
+        self.page.evaluate(messages % "")
         return np.asarray(found.convert("RGB"))
 
     def seen(self, mask: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """A click becomes a mask over the tooth, and what the page shows is what the server keeps."""
 
 import numpy as np
+from playwright.sync_api import expect
 from scipy import ndimage
 
 from .desk import Desk
@@ -34,9 +35,11 @@ def test_click_outlines_the_tooth_and_a_second_click_corrects_it(desk: Desk, wor
 
 def test_click_leaves_what_is_accepted_and_begins_the_next_object(desk: Desk, worklist: WorkList) -> None:
     desk.predicted(*middle(worklist.tooth("36")))
-    done = desk.active
+    done = desk.active or ""
     desk.press("3", "6", "Enter")
     accepted = desk.mask(done)
+    badge = desk.page.get_by_test_id("active-badge")
+    expect(badge).to_have_text("36 accepted · New object")
     desk.click(*middle(worklist.tooth("46")))
     desk.until(f"dentasam.editor.activeId !== '{done}' && dentasam.editor.active?.area > 0")
     first, second = desk.objects().values()
@@ -50,6 +53,7 @@ def test_click_leaves_what_is_accepted_and_begins_the_next_object(desk: Desk, wo
     desk.tool("e", size=20)
     desk.stroke([middle(worklist.tooth("36")), middle(worklist.tooth("36"))])
     assert desk.active == done
+    expect(badge).to_have_text("36")
     assert not desk.objects()[done]["accepted"]
     desk.agrees()
     desk.press("Control+z")

@@ -3,6 +3,7 @@ import { useDesk, useEditor } from "./context";
 import { IconButton } from "./controls";
 import { toothUses } from "./fdi";
 import { New } from "./icons";
+import { nameOf } from "./labels";
 import { inChartOrder } from "./objectOrder";
 import { ObjectRow } from "./ObjectRow";
 import { Section } from "./Section";
@@ -15,6 +16,7 @@ export function ObjectList() {
   const uses = toothUses(objects);
   const accepted = objects.filter((object) => object.accepted).length;
   const active = editor?.active ?? null;
+  const name = ({ category }: CaseObject) => nameOf(category, bench.labels);
 
   return (
     <Section
@@ -36,9 +38,9 @@ export function ObjectList() {
               key={object.id}
               object={object}
               active={object.id === active?.id}
-              name={nameOf(object)}
+              name={name(object)}
               colour={bench.colourOf(object)}
-              parentName={parent ? nameOf(parent) : null}
+              parentName={parent ? name(parent) : null}
               users={uses.get(object.category ?? "") === "twice" ? objects.filter(({ category }) => category === object.category).length : 1}
               area={object.area}
               accepted={object.accepted}
@@ -49,33 +51,26 @@ export function ObjectList() {
           );
         })}
       </ul>
-      {active && <ParentChoice active={active} objects={objects} nameOf={nameOf} />}
+      {active && <ParentChoice active={active} objects={objects} name={name} />}
     </Section>
   );
-
-  function nameOf(object: CaseObject): string {
-    if (object.category === null) return "No label";
-    const label = bench.labels.get(object.category);
-    if (!label) return object.category;
-    return label.kind === "tooth" ? label.name : label.title;
-  }
 }
 
 interface ParentProps {
   active: CaseObject;
   objects: readonly CaseObject[];
-  nameOf: (object: CaseObject) => string;
+  name: (object: CaseObject) => string;
 }
 
 /** To which tooth a restoration or lesion belongs. */
-function ParentChoice({ active, objects, nameOf }: ParentProps) {
+function ParentChoice({ active, objects, name }: ParentProps) {
   const { bench } = useDesk();
   const kind = active.category === null ? undefined : bench.labels.get(active.category)?.kind;
   const teeth = objects.filter(({ id, category }) => id !== active.id && category !== null && bench.labels.get(category)?.kind === "tooth");
   if (kind === "tooth" || (teeth.length === 0 && active.parent === null)) return null;
   return (
     <label className="parent">
-      <span>{nameOf(active)} belongs to</span>
+      <span>{name(active)} belongs to</span>
       <select
         value={active.parent ?? ""}
         onChange={(event) => bench.editor?.setParent(active.id, event.currentTarget.value || null)}
@@ -84,7 +79,7 @@ function ParentChoice({ active, objects, nameOf }: ParentProps) {
         <option value="">no tooth</option>
         {teeth.map((tooth) => (
           <option key={tooth.id} value={tooth.id}>
-            tooth {nameOf(tooth)}
+            tooth {name(tooth)}
           </option>
         ))}
       </select>

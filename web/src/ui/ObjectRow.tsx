@@ -58,6 +58,12 @@ export const ObjectRow = memo(function ObjectRow(props: RowProps) {
           <span title="Area in image pixels">{count.format(area)} px</span>
         </span>
       </button>
+      {/* At the near end, so that it never comes to lie where another row has its tick. */}
+      {active && (
+        <IconButton label={`Delete ${name}`} command="remove" onClick={() => flow.remove(object.id)} testid="object-delete">
+          <Bin />
+        </IconButton>
+      )}
       <IconButton label={hidden ? `Show ${name}` : `Hide ${name}`} pressed={hidden} onClick={() => flow.toggleHidden(object.id)} testid="object-hide">
         {hidden ? <EyeOff /> : <Eye />}
       </IconButton>
@@ -67,11 +73,6 @@ export const ObjectRow = memo(function ObjectRow(props: RowProps) {
       <IconButton label={accepted ? `Take back the acceptance of ${name}` : `Accept ${name}`} pressed={accepted} className="accept" onClick={() => flow.toggleAccepted(object.id)} testid="object-accept">
         <Check />
       </IconButton>
-      {active && (
-        <IconButton label={`Delete ${name}`} command="remove" onClick={() => flow.remove(object.id)} testid="object-delete">
-          <Bin />
-        </IconButton>
-      )}
     </li>
   );
 });

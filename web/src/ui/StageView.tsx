@@ -1,6 +1,7 @@
 import { useEffect, useRef, type PointerEvent } from "react";
 
 import { Stage } from "../engine/stage";
+import { ActiveBadge } from "./ActiveBadge";
 import { useBench, useDesk } from "./context";
 import { followPreferences, setBrush } from "./display";
 import { setHover, setZoom } from "./readings";
@@ -70,11 +71,14 @@ export function StageView() {
       />
       {opening !== null && <div className="stage-note" role="status">Opening …</div>}
       {opening === null && !editor && <div className="stage-note">No case is open. Choose one from the worklist.</div>}
-      {asking > 0 && (
-        <div className="busy" role="status" data-testid="busy">
-          <span className="busy-mark" aria-hidden="true" /> Model
-        </div>
-      )}
+      <div className="stage-badges">
+        <ActiveBadge />
+        {asking > 0 && (
+          <div className="stage-badge" role="status" data-testid="busy">
+            <span className="busy-mark" aria-hidden="true" /> Model
+          </div>
+        )}
+      </div>
       {typed !== null && (
         <div className="typed" role="status" data-testid="typed-digit">
           {typed}

@@ -56,7 +56,6 @@ export class Flow {
   /** The next click or stroke begins an object. */
   begin(): void {
     this.bench.editor?.setActive(null);
-    this.bench.say("New object: click on the picture or paint.");
   }
 
   refine(): void {
