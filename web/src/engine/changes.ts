@@ -1,8 +1,9 @@
 import type { Flips } from "./hand_edit";
 import type { Change, MaskChange, MaskContext } from "./history";
 import { newId } from "./identity";
-import { BoxMask, union } from "./mask";
+import { BoxMask } from "./mask";
 import { type CaseObject, packMask } from "./objects";
+import { union } from "./rect";
 import type { MaskTool, ObjectOperation, Point, Prompts } from "./types";
 
 /** More points than this say no more about a line. */

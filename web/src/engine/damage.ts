@@ -1,5 +1,4 @@
-import { intersection, isEmpty, NOWHERE, union } from "./mask";
-import type { Rect } from "./types";
+import { intersection, isEmpty, NOWHERE, type Rect, union } from "./rect";
 import type { ViewState } from "./view";
 
 /** The device pixels that show `rect` of the image, and `margin` more on each side. */

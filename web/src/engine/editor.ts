@@ -2,11 +2,12 @@ import { assign, constrain, contextOf, difference, fieldOperation, isBlank, mask
 import { HandEdit } from "./hand_edit";
 import { type Change, type Entry, type FieldChange, type FieldValue, History, type MaskChange } from "./history";
 import { newId } from "./identity";
-import { Bitmask, BoxMask, isEmpty } from "./mask";
+import { Bitmask, BoxMask } from "./mask";
 import { CaseObject, flipPacked, packMask, unpackMask } from "./objects";
 import { colourAt } from "./palette";
-import { foldInto, isStale } from "./remote";
+import { isEmpty, type Rect } from "./rect";
 import { dropIslands, fillHoles, fillPolygon, polygonBox, smooth } from "./region";
+import { foldInto, isStale } from "./remote";
 import { MAX_BRUSH, MIN_BRUSH, StrokePainter } from "./stroke";
 import type {
   BrushShape,
@@ -21,7 +22,6 @@ import type {
   OverlapMode,
   Point,
   Prompts,
-  Rect,
   Status,
   StrokeRecord,
 } from "./types";
@@ -253,7 +253,7 @@ export class CaseEditor {
     const rect = painter.extend(points);
     if (isEmpty(rect)) return;
     this.dirty(object.id, rect);
-    for (const other of edit.robbed) this.dirty(other.id, rect);
+    for (const other of edit.takeRobbed()) this.dirty(other.id, rect);
   }
 
   /** Lifts the brush; the stroke becomes one step of the history. False when it changed nothing. */

@@ -1,8 +1,9 @@
-import { type Bitmask, type BoxMask, intersection, isEmpty } from "./mask";
+import type { Bitmask, BoxMask } from "./mask";
 import type { CaseObject } from "./objects";
+import { intersection, isEmpty, type Rect } from "./rect";
 import type { StrokeSink } from "./stroke";
 import { Tracker } from "./tracker";
-import type { OverlapMode, Rect } from "./types";
+import type { OverlapMode } from "./types";
 
 /** Raw pixel values (row-major, `width` a row) of which only those from `low` to `high` may be changed. */
 export interface IntensityLimit {
@@ -34,6 +35,7 @@ export class HandEdit implements StrokeSink {
   private readonly own: Trackers;
   private readonly neighbours = new Map<CaseObject, Trackers>();
   private near: CaseObject[] = [];
+  private readonly robbedNow = new Set<CaseObject>();
   private readonly candidates: CaseObject[];
   private readonly binding: boolean;
   private allowed = new Uint8Array(512);
@@ -71,9 +73,11 @@ export class HandEdit implements StrokeSink {
     }
   }
 
-  /** Other objects that lost pixels so far. */
-  get robbed(): CaseObject[] {
-    return [...this.neighbours.keys()];
+  /** Other objects that lost pixels since this was asked last. */
+  takeRobbed(): CaseObject[] {
+    const robbed = [...this.robbedNow];
+    this.robbedNow.clear();
+    return robbed;
   }
 
   /** What changed, the object's own part first; empty when nothing did. */
@@ -104,26 +108,22 @@ export class HandEdit implements StrokeSink {
       }
     }
     for (const other of blocking) {
-      eachSet(other.mask, y, x0, x1, (x) => {
-        allowed[x - x0] = 0;
-      });
+      eachRunOfOnes(other.mask, y, x0, x1, (start, stop) => allowed.fill(0, start - x0, stop - x0));
     }
     return allowed;
   }
 
   private take(other: CaseObject, y: number, x0: number, x1: number, allowed: Uint8Array | null): void {
-    let touched = false;
-    eachSet(other.mask, y, x0, x1, (x) => {
-      if (allowed !== null && allowed[x - x0] === 0) return;
-      if (!touched) {
-        const trackers = this.neighbours.get(other) ?? new Trackers(other);
-        this.neighbours.set(other, trackers);
-        trackers.touch({ x: x0, y, width: x1 - x0, height: 1 });
-        touched = true;
-      }
-      other.mask.set(x, y, 0);
-      other.painted.set(x, y, 0);
-      other.erased.set(x, y, 1);
+    eachRunOfOnes(other.mask, y, x0, x1, (start, stop) => {
+      const open = allowed === null ? null : allowed.subarray(start - x0, stop - x0);
+      if (open !== null && !open.includes(1)) return;
+      let trackers = this.neighbours.get(other);
+      if (trackers === undefined) this.neighbours.set(other, (trackers = new Trackers(other)));
+      trackers.touch({ x: start, y, width: stop - start, height: 1 });
+      this.robbedNow.add(other);
+      write(other.mask, y, start, stop, 0, open);
+      write(other.painted, y, start, stop, 0, open);
+      write(other.erased, y, start, stop, 1, open);
     });
   }
 }
@@ -164,10 +164,16 @@ function write(mask: Bitmask, y: number, x0: number, x1: number, value: 0 | 1, a
   else mask.setSpanWhere(y, x0, x1, value, allowed);
 }
 
-function eachSet(mask: Bitmask, y: number, x0: number, x1: number, visit: (x: number) => void): void {
+/** Calls back with each run of ones between x0 and x1 of row y; the callback may clear the run it is given. */
+function eachRunOfOnes(mask: Bitmask, y: number, x0: number, x1: number, visit: (start: number, stop: number) => void): void {
   const { box, bits } = mask;
   if (y < box.y || y >= box.y + box.height) return;
   const row = (y - box.y) * box.width - box.x;
   const stop = Math.min(x1, box.x + box.width);
-  for (let x = Math.max(x0, box.x); x < stop; x++) if (bits[row + x] === 1) visit(x);
+  for (let x = Math.max(x0, box.x); x < stop; x++) {
+    if (bits[row + x] === 0) continue;
+    const start = x;
+    while (x < stop && bits[row + x] === 1) x++;
+    visit(start, x);
+  }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { Bitmask, BoxMask, intersection, union } from "./mask";
+import { Bitmask, BoxMask } from "./mask";
 import { seeded } from "./random.testing";
+import { intersection, union } from "./rect";
 import { Tracker } from "./tracker";
 
 const WIDTH = 200;

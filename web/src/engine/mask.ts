@@ -1,4 +1,4 @@
-import type { Rect } from "./types";
+import { contains, intersection, isEmpty, NOWHERE, type Rect, union } from "./rect";
 
 /** A finished mask: the bits (0 or 1, row-major) of a box of the image. Empty: width and height 0. */
 export class BoxMask {
@@ -54,49 +54,24 @@ export class BoxMask {
 
 /** The smallest box holding every one of `bits`, or null when there is none. */
 export function boundsOf(bits: Uint8Array, width: number, height: number): Rect | null {
-  let top = -1;
-  let bottom = -1;
+  const first = bits.indexOf(1);
+  if (first < 0 || height === 0) return null;
+  const top = Math.floor(first / width);
+  const bottom = Math.floor(bits.lastIndexOf(1) / width);
   let left = width;
   let right = -1;
-  for (let row = 0; row < height; row++) {
+  // Of each row only what lies outside of the columns that are known to be needed.
+  for (let row = top; row <= bottom; row++) {
     const start = row * width;
-    const first = bits.subarray(start, start + width).indexOf(1);
-    if (first < 0) continue;
-    if (top < 0) top = row;
-    bottom = row;
-    if (first < left) left = first;
-    const last = bits.subarray(start, start + width).lastIndexOf(1);
-    if (last > right) right = last;
+    let x = 0;
+    while (x < left && bits[start + x] === 0) x++;
+    left = x;
+    x = width - 1;
+    while (x > right && bits[start + x] === 0) x--;
+    right = x;
   }
-  return top < 0 ? null : { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
+  return { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
 }
-
-export function isEmpty(rect: Rect): boolean {
-  return rect.width <= 0 || rect.height <= 0;
-}
-
-export function union(a: Rect, b: Rect): Rect {
-  if (isEmpty(a)) return b;
-  if (isEmpty(b)) return a;
-  const x = Math.min(a.x, b.x);
-  const y = Math.min(a.y, b.y);
-  return {
-    x,
-    y,
-    width: Math.max(a.x + a.width, b.x + b.width) - x,
-    height: Math.max(a.y + a.height, b.y + b.height) - y,
-  };
-}
-
-export function intersection(a: Rect, b: Rect): Rect {
-  const x = Math.max(a.x, b.x);
-  const y = Math.max(a.y, b.y);
-  const width = Math.min(a.x + a.width, b.x + b.width) - x;
-  const height = Math.min(a.y + a.height, b.y + b.height) - y;
-  return width > 0 && height > 0 ? { x, y, width, height } : { x, y, width: 0, height: 0 };
-}
-
-export const NOWHERE: Rect = { x: 0, y: 0, width: 0, height: 0 };
 
 const GRAIN = 64;
 
@@ -288,15 +263,6 @@ export class Bitmask {
     const row = (y - this.box.y) * this.box.width - this.box.x;
     return [row + start, row + stop];
   }
-}
-
-function contains(outer: Rect, inner: Rect): boolean {
-  return (
-    inner.x >= outer.x &&
-    inner.y >= outer.y &&
-    inner.x + inner.width <= outer.x + outer.width &&
-    inner.y + inner.height <= outer.y + outer.height
-  );
 }
 
 function floorTo(value: number): number {

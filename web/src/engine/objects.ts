@@ -1,6 +1,7 @@
 import { Bitmask, BoxMask } from "./mask";
+import type { Rect } from "./rect";
 import { decodeRuns, eachRun, encodeRuns } from "./rle";
-import type { ModelRecord, ObjectSource, ObjectState, Prompts, Rect } from "./types";
+import type { ModelRecord, ObjectSource, ObjectState, Prompts } from "./types";
 
 /** A mask kept small in memory. */
 export interface PackedMask {

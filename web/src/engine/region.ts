@@ -1,6 +1,7 @@
 import { BoxMask } from "./mask";
+import type { Rect } from "./rect";
 import type { SpanPainter } from "./stroke";
-import type { Point, Rect } from "./types";
+import type { Point } from "./types";
 
 /** `mask` with every hole (zeros that no 4-connected path joins to the outside) filled. */
 export function fillHoles(mask: BoxMask): BoxMask {

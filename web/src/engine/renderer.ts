@@ -1,6 +1,7 @@
-import type { Bitmask } from "./mask";
 import type { Levels } from "./levels";
-import type { CaseImage, Rect } from "./types";
+import type { Bitmask } from "./mask";
+import type { Rect } from "./rect";
+import type { CaseImage } from "./types";
 import type { ViewState } from "./view";
 
 export interface MaskStyle {
@@ -40,6 +41,16 @@ export interface Renderer {
 
 /** What the picture lies on: near black in both themes, as on a viewing box. */
 export const BACKGROUND = [16, 18, 20] as const;
+
+/** Device pixels around a change of a mask in which its outline may change too. */
+export function outlineMargin(view: ViewState): number {
+  return Math.ceil(4 * view.dpr);
+}
+
+/** Whether anything of a mask is drawn. */
+export function hasPixels(mask: Bitmask, style: MaskStyle): boolean {
+  return style.visible && mask.area > 0 && (style.fill > 0 || style.outline > 0);
+}
 
 /** Whether the two would draw the same. */
 export function sameStyles(a: ReadonlyMap<string, MaskStyle>, b: ReadonlyMap<string, MaskStyle>): boolean {

@@ -1,5 +1,5 @@
-import { intersection, isEmpty, NOWHERE, union } from "./mask";
-import type { BrushShape, Point, Rect } from "./types";
+import { intersection, isEmpty, NOWHERE, type Rect, union } from "./rect";
+import type { BrushShape, Point } from "./types";
 
 export const MIN_BRUSH = 1;
 export const MAX_BRUSH = 400;

@@ -1,5 +1,5 @@
-import { type Bitmask, BoxMask, intersection, isEmpty } from "./mask";
-import type { Rect } from "./types";
+import { type Bitmask, BoxMask } from "./mask";
+import { intersection, isEmpty, type Rect } from "./rect";
 
 const SIDE = 64;
 
@@ -39,10 +39,8 @@ export class Tracker {
     for (const [key, before] of this.tiles) {
       const x = (key % this.columns) * SIDE;
       const y = Math.floor(key / this.columns) * SIDE;
-      const bits = this.mask.copy({ x, y, width: SIDE, height: SIDE }).bits;
-      for (let index = 0; index < bits.length; index++) bits[index] ^= before[index];
-      const part = new BoxMask(x, y, SIDE, SIDE, bits).tight();
-      if (part.width > 0) parts.push(part);
+      const { bits } = this.mask.copy({ x, y, width: SIDE, height: SIDE });
+      if (flipped(bits, before)) parts.push(new BoxMask(x, y, SIDE, SIDE, bits).tight());
     }
     if (parts.length === 0) return null;
     const x = Math.min(...parts.map((part) => part.x));
@@ -58,4 +56,12 @@ export class Tracker {
     }
     return new BoxMask(x, y, width, height, bits);
   }
+}
+
+/** Makes `bits` 1 where they differ from `before`, four at a time; whether they differ at all. */
+function flipped(bits: Uint8Array, before: Uint8Array): boolean {
+  const [now, then] = [bits, before].map(({ buffer, byteOffset, length }) => new Uint32Array(buffer, byteOffset, length / 4));
+  let any = 0;
+  for (let index = 0; index < now.length; index++) any |= now[index] ^= then[index];
+  return any !== 0;
 }

@@ -1,14 +1,9 @@
 import type { BoxMask } from "./mask";
 
+export type { Rect } from "./rect";
+
 /** x, y in image pixels; pixel i covers [i, i + 1), so its centre is i + 0.5. */
 export type Point = readonly [number, number];
-
-export interface Rect {
-  x: number;
-  y: number;
-  width: number;
-  height: number;
-}
 
 /** A click as the model and the log hold it: x, y as pixel indices (pixel i's centre is i), 1 positive, 0 negative. */
 export type Click = [number, number, 0 | 1];
