@@ -24,7 +24,8 @@ from dentasam.labelling.monai import InferParams
 from dentasam.labelling.operations import OperationError
 from dentasam.labelling.routes import cases, encoding, exports, monai, notes, page, pixels, predict, session, sign_in
 from dentasam.labelling.routes.context import Context, one_line, problems
-from dentasam.labelling.routes.documents import ENVELOPED, Problem
+from dentasam.labelling.routes.documents import Problem
+from dentasam.labelling.routes.enveloped import ENVELOPED
 from dentasam.labelling.routes.page import assets_of
 from dentasam.labelling.store import IDLE_SECONDS, CaseNotFound, StorageFull
 

@@ -20,14 +20,8 @@ from dentasam.labelling.routes.context import (
     problems,
     takes,
 )
-from dentasam.labelling.routes.documents import (
-    CaseDocument,
-    CaseSummary,
-    ConflictDocument,
-    LogDocument,
-    OperationsDocument,
-    Stored,
-)
+from dentasam.labelling.routes.documents import CaseSummary, Stored
+from dentasam.labelling.routes.enveloped import CaseDocument, ConflictDocument, LogDocument, OperationsDocument
 from dentasam.labelling.store import Case, RevisionConflict
 
 router = APIRouter(prefix="/api/cases", tags=["cases"])

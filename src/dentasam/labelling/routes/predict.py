@@ -16,7 +16,7 @@ from dentasam.labelling.routes.context import (
     read_document,
     takes,
 )
-from dentasam.labelling.routes.documents import (
+from dentasam.labelling.routes.enveloped import (
     PredictDocument,
     PredictionDocument,
     RefineDocument,

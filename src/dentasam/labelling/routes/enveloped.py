@@ -1,0 +1,192 @@
+"""The documents inside envelopes, as types: those that masks lie behind.
+
+FastAPI does not know them by itself; `ENVELOPED` are put into the OpenAPI, so that the page's types can be made
+from it.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from dentasam.labelling.operations import (
+    MOST_CLICKS,
+    MOST_OPERATIONS,
+    Accept,
+    ChangeMask,
+    Create,
+    Delete,
+    Lock,
+    Mask,
+    ModelScore,
+    Operation,
+    Parent,
+    Pixel,
+    Prompts,
+    Relabel,
+    SetStatus,
+    Source,
+)
+from dentasam.labelling.routes.documents import CaseSummary, Comment, Given, ModelIdentity
+
+MOST_OBJECTS = 256
+
+Key = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.:-]+$")]
+Clicks = Annotated[
+    list[tuple[Pixel, Pixel, Literal[0, 1]]],
+    Field(max_length=MOST_CLICKS, description="x, y in image pixels, and 1 positive or 0 negative."),
+]
+Box = Annotated[tuple[Pixel, Pixel, Pixel, Pixel], Field(description="x0, y0, x1, y1 in image pixels.")]
+
+
+class ObjectDocument(BaseModel):
+    """An object after all operations of its case."""
+
+    id: str
+    category: str | None
+    parent: str | None
+    locked: bool
+    accepted: bool
+    deleted: bool
+    source: Source
+    score: float | None
+    model: ModelScore | None
+    prompts: Prompts | None
+    mask: Mask
+    painted: Mask
+    erased: Mask
+    area: int
+    revision: int
+    annotator: str
+
+
+class CaseDocument(BaseModel):
+    case: CaseSummary
+    objects: list[ObjectDocument]
+    comments: list[Comment]
+
+
+class OperationsDocument(Given):
+    operations: Annotated[list[Operation], Field(max_length=MOST_OPERATIONS)]
+
+
+class Stamps(BaseModel):
+    """What the server adds to an operation."""
+
+    revision: int
+    annotator: str
+    received: str = Field(description="The server's clock, ISO 8601 in UTC.")
+
+
+class StoredCreate(Create, Stamps): ...
+
+
+class StoredChangeMask(ChangeMask, Stamps): ...
+
+
+class StoredRelabel(Relabel, Stamps): ...
+
+
+class StoredParent(Parent, Stamps): ...
+
+
+class StoredLock(Lock, Stamps): ...
+
+
+class StoredAccept(Accept, Stamps): ...
+
+
+class StoredDelete(Delete, Stamps): ...
+
+
+class StoredSetStatus(SetStatus, Stamps): ...
+
+
+StoredOperation = Annotated[
+    StoredCreate
+    | StoredChangeMask
+    | StoredRelabel
+    | StoredParent
+    | StoredLock
+    | StoredAccept
+    | StoredDelete
+    | StoredSetStatus,
+    Field(discriminator="kind"),
+]
+
+
+class LogDocument(BaseModel):
+    """Operations of a case's log, oldest first."""
+
+    revision: int
+    operations: list[StoredOperation]
+
+
+class ConflictDocument(LogDocument):
+    """What the page has not seen yet; nothing of its request was stored."""
+
+    objects: list[ObjectDocument]
+
+
+class PredictObject(Given):
+    id: Key
+    clicks: Clicks = Field(default=[])
+    box: Box | None = None
+    previous: Mask | None = None
+    painted: Mask | None = None
+    erased: Mask | None = None
+
+
+class PredictDocument(Given):
+    objects: Annotated[list[PredictObject], Field(min_length=1, max_length=MOST_OBJECTS)]
+
+
+class Seconds(BaseModel):
+    encode: float
+    decode: float
+
+
+class PredictedObject(BaseModel):
+    id: str
+    mask: Mask
+    score: float
+
+
+class PredictionDocument(BaseModel):
+    objects: list[PredictedObject]
+    model: ModelIdentity
+    seconds: Seconds
+
+
+class RefineObject(Given):
+    id: Key
+    before: Mask
+    after: Mask
+    painted: Mask | None = None
+    erased: Mask | None = None
+    clicks: Clicks = Field(default=[])
+
+
+class RefineDocument(Given):
+    objects: Annotated[list[RefineObject], Field(min_length=1, max_length=MOST_OBJECTS)]
+
+
+class RefinedObject(PredictedObject):
+    clicks: Clicks = Field(description="All clicks used: the old ones and those found in the stroke.")
+
+
+class RefinementDocument(BaseModel):
+    objects: list[RefinedObject]
+    model: ModelIdentity
+    seconds: Seconds
+
+
+ENVELOPED = (
+    CaseDocument,
+    OperationsDocument,
+    LogDocument,
+    ConflictDocument,
+    PredictDocument,
+    PredictionDocument,
+    RefineDocument,
+    RefinementDocument,
+)
