@@ -1,5 +1,9 @@
 """`dentasam predict` over a stand-in for the model that writes down what it is asked."""
 
+import os
+import socket
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,9 +14,11 @@ from PIL import Image
 
 import dentasam.model.segmenter
 from dentasam.cli import app
-from dentasam.cli.predict import OBJECTS_PER_CALL, predict_objects, unique_names
+from dentasam.cli.predict import unique_names
 from dentasam.data.dataset import Dataset
+from dentasam.data.phantom import generate
 from dentasam.data.prompt_file import ObjectPrompt
+from dentasam.evaluation.prediction import OBJECTS_PER_CALL, predict_objects
 
 
 @dataclass
@@ -26,24 +32,26 @@ class Answer:
 class Recorder:
     """Its mask for an object is a square around the last positive click, or the box; nothing at x = 0."""
 
-    height: int = 40
-    width: int = 60
     calls: list[tuple[np.ndarray, np.ndarray, Any, Any]] = field(default_factory=list)
     loaded: list[tuple[Any, ...]] = field(default_factory=list)
 
     def merged(self) -> "Recorder":
         return self
 
-    def encode(self, image: np.ndarray) -> str:
-        self.height, self.width = image.shape
-        return "embedding"
+    def encode(self, image: np.ndarray) -> tuple[int, ...]:
+        # What an embedding knows: a later image may be encoded before this one's objects are asked for.
+        return image.shape
 
     def predict(
-        self, embedding: str, clicks: np.ndarray, labels: np.ndarray, boxes: Any = None, logits: Any = None
+        self,
+        embedding: tuple[int, ...],
+        clicks: np.ndarray,
+        labels: np.ndarray,
+        boxes: Any = None,
+        logits: Any = None,
     ) -> Answer:
-        assert embedding == "embedding"
         self.calls.append((clicks, labels, boxes, logits))
-        masks = np.zeros((len(clicks), self.height, self.width), dtype=bool)
+        masks = np.zeros((len(clicks), *embedding), dtype=bool)
         for row, mask in enumerate(masks):
             if boxes is not None:
                 x0, y0, x1, y1 = boxes[row].astype(int)
@@ -225,3 +233,32 @@ def test_unreadable_image_and_folder_in_use(
     capsys.readouterr()
     assert leave(image, "--boxes", "1,1,9,9", "--out", tmp_path / "out") == 2
     assert "is in use" in capsys.readouterr().err
+
+
+def test_two_processes_share_the_images(tmp_path: Path) -> None:
+    images = []
+    for seed in (1, 2, 3):
+        images.append(tmp_path / f"opg{seed}.png")
+        Image.fromarray(generate(seed, width=256, height=128).image).save(images[-1])
+    boxes = ["--boxes", "100,40,120,80", "--boxes", "140,40,160,80"]
+    command = [sys.executable, "-m", "dentasam", "predict", *map(str, images), *boxes]
+    together = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+    together["MASTER_PORT"] = str(_free_port())
+    ranks = [
+        subprocess.Popen(
+            [*command, "--device", "cpu", "--out", str(tmp_path / "two")],
+            env=os.environ | together | {"RANK": rank, "LOCAL_RANK": rank},
+        )
+        for rank in "01"
+    ]
+    assert [process.wait(timeout=300) for process in ranks] == [0, 0]
+    assert subprocess.run([*command, "--device", "cpu", "--out", str(tmp_path / "one")], check=False).returncode == 0
+    one, two = (tmp_path / run / "objects.csv" for run in ("one", "two"))
+    assert len(one.read_text().splitlines()) == 7
+    assert two.read_text() == one.read_text()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

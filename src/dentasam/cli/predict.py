@@ -13,14 +13,7 @@ from dentasam.errors import PromptError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
-
     from dentasam.data.prompt_file import ObjectPrompt
-    from dentasam.model.embedding import ImageEmbedding
-    from dentasam.model.segmenter import Segmenter
-
-# Masks at the image's resolution are held for this many objects at once: 60 MB at 2900x1250.
-OBJECTS_PER_CALL = 16
 
 
 class MaskFormat(StrEnum):
@@ -59,40 +52,53 @@ def predict(
     from time import perf_counter
 
     import numpy as np
+    import torch
+    from accelerate import PartialState
+    from accelerate.utils import gather_object
 
     from dentasam.data.dataset import Dataset
     from dentasam.data.formats import export_dataset
     from dentasam.data.formats.folders import write_png, writing
-    from dentasam.data.image import read_image
     from dentasam.data.output import claim_folder
-    from dentasam.data.record import ImageRecord, ObjectRecord
+    from dentasam.data.record import ImageRecord
     from dentasam.evaluation.overlays import displayable, whole_image
+    from dentasam.evaluation.prediction import PredictedImage, PromptedImage, predict_images
     from dentasam.model.segmenter import load
 
     # What can be wrong with the user's words comes before the seconds that a model takes to load.
     images = list(dict.fromkeys(images))
     wanted = [_prompts_of(path, prompts, boxes or []) for path in images]
-    claim_folder(out)
+    named = zip(unique_names(images).items(), wanted, strict=True)
+    asked = [PromptedImage(path, name, given) for (path, name), given in named]
+    processes = PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
+    with processes.main_process_first():
+        if processes.is_main_process:
+            claim_folder(out)
+    if device is None and processes.num_processes > 1:
+        device = str(processes.device)
     segmenter = load(model, adapter=options.chosen_adapter(model, adapter), device=device).merged()
 
+    started = perf_counter()
+    found: list[PredictedImage] = []
+    mine = asked[processes.process_index :: processes.num_processes]
+    for image, given in zip(predict_images(segmenter, mine), mine, strict=True):
+        for place in image.missing:
+            complain(f"{given.path}: nothing found for object {place}; move its click or box")
+        say(f"{given.name}: {len(image.record.objects)} objects")
+        found.append(image)
+    parts = gather_object([found])  # what each process found, in the order of the processes
+    seconds = perf_counter() - started
+    if not processes.is_main_process:
+        return
+
+    # Process r had images r, r + n, r + 2n, …
     records: list[ImageRecord] = []
     rows: list[list[object]] = [["image", "object", "category", "score", "area_px"]]
-    started = perf_counter()
-    for number, (path, name) in enumerate(unique_names(images).items(), start=1):
-        image = read_image(path)
-        _check_inside(path, wanted[number - 1], *image.shape)
-        masks, scores = predict_objects(segmenter, segmenter.encode(image), wanted[number - 1])
-        found: list[ObjectRecord] = []
-        for place, (prompt, mask) in enumerate(zip(wanted[number - 1], masks, strict=True), start=1):
-            if not mask.any():
-                complain(f"{path}: nothing found for object {place}; move its click or box")
-                continue
-            found.append(ObjectRecord.from_mask(len(rows), prompt.category, mask))
-            rows.append([name, len(rows), prompt.category, f"{scores[place - 1]:.4f}", round(found[-1].area)])
-        height, width = image.shape
-        records.append(ImageRecord(number, path.resolve(), name, width, height, objects=tuple(found)))
-        say(f"{name}: {len(found)} objects")
-    seconds = perf_counter() - started
+    for number in range(len(images)):
+        image = parts[number % len(parts)][number // len(parts)].numbered(number + 1, len(rows))
+        records.append(image.record)
+        for item, score in zip(image.record.objects, image.scores, strict=True):
+            rows.append([image.record.file_name, item.id, item.category, f"{score:.4f}", round(item.area)])
 
     for note in export_dataset(format.value, Dataset(out, tuple(records)), out):
         say(f"note: {note}")
@@ -103,41 +109,6 @@ def predict(
     with writing(out / "objects.csv"), (out / "objects.csv").open("w", encoding="utf-8", newline="") as table:
         csv.writer(table, lineterminator="\n").writerows(rows)
     say(f"{len(images)} images, {len(rows) - 1} objects, {len(images) / seconds:.2f} images/s → {out}")
-
-
-def predict_objects(
-    segmenter: "Segmenter", embedding: "ImageEmbedding", wanted: "Sequence[ObjectPrompt]"
-) -> "tuple[list[np.ndarray], list[float]]":
-    """A mask (H, W) bool and its predicted IoU for each object wanted, in their order.
-
-    Clicks are given one at a time, each with the logits before it, as in training and evaluation. Objects
-    with the same number of clicks are decoded together, so that no list of clicks is padded.
-    """
-    import numpy as np
-
-    groups: dict[tuple[int, bool], list[int]] = {}
-    for index, prompt in enumerate(wanted):
-        groups.setdefault((len(prompt.clicks), prompt.box is None), []).append(index)
-    masks: dict[int, np.ndarray] = {}
-    scores: dict[int, float] = {}
-    for (clicks, boxless), members in groups.items():
-        for start in range(0, len(members), OBJECTS_PER_CALL):
-            part = members[start : start + OBJECTS_PER_CALL]
-            given = np.array([wanted[i].clicks for i in part], dtype=np.float64).reshape(len(part), clicks, 3)
-            boxes = None if boxless else np.array([wanted[i].box for i in part], dtype=np.float64)
-            logits = None
-            for shown in range(min(1, clicks), clicks + 1):
-                prediction = segmenter.predict(
-                    embedding,
-                    given[:, :shown, :2],
-                    given[:, :shown, 2].astype(np.int64),
-                    boxes=boxes,
-                    logits=logits,
-                )
-                logits = prediction.logits
-            masks.update(zip(part, prediction.masks, strict=True))
-            scores.update(zip(part, map(float, prediction.scores), strict=True))
-    return [masks[index] for index in range(len(wanted))], [scores[index] for index in range(len(wanted))]
 
 
 def unique_names(images: "Sequence[Path]") -> dict[Path, str]:
@@ -167,20 +138,3 @@ def _prompts_of(image: Path, prompts: Path | None, boxes: list[str]) -> "tuple[O
         else:
             objects += (ObjectPrompt(box=parse_box(text)),)
     return objects
-
-
-def _check_inside(image: Path, objects: "Sequence[ObjectPrompt]", height: int, width: int) -> None:
-    """A click off the image, or a box that misses it, is a mistake in the numbers: told, never clipped."""
-    for number, wanted in enumerate(objects, start=1):
-        for x, y, _ in wanted.clicks:
-            if not (0 <= x < width and 0 <= y < height):
-                raise PromptError(
-                    f"{image}, object {number}: click {x:g},{y:g} lies outside the image of {width}x{height}"
-                )
-        if wanted.box is not None:
-            x0, y0, x1, y1 = wanted.box
-            if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
-                raise PromptError(
-                    f"{image}, object {number}: box {x0:g},{y0:g},{x1:g},{y1:g} lies outside the image of "
-                    f"{width}x{height}"
-                )
