@@ -70,16 +70,16 @@ function ParentChoice({ active, objects, name }: ParentProps) {
   if (kind === "tooth" || (teeth.length === 0 && active.parent === null)) return null;
   return (
     <label className="parent">
-      <span>{name(active)} belongs to</span>
+      <span>Tooth of {name(active)}</span>
       <select
         value={active.parent ?? ""}
         onChange={(event) => bench.editor?.setParent(active.id, event.currentTarget.value || null)}
         data-testid="parent"
       >
-        <option value="">no tooth</option>
+        <option value="">none</option>
         {teeth.map((tooth) => (
           <option key={tooth.id} value={tooth.id}>
-            tooth {name(tooth)}
+            {name(tooth)}
           </option>
         ))}
       </select>
