@@ -28,6 +28,7 @@ COMMANDS = {
     "compare": ("compare", "compare"),
     "predict": ("predict", "predict"),
     "label": ("label", "label"),
+    "bench": ("bench", "app"),
 }
 
 

@@ -1,0 +1,83 @@
+"""Encoding a panoramic twice as wide as high: on its own token grid, on the padded square, and by transformers.
+
+Ours includes the HQ features, which the decoder of transformers makes again in every call.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from . import scene
+from .measuring import Side, Work
+from .options import Options
+from .peers import transformers_sam_hq
+from .report import Report
+
+ROUNDS = 5
+BUNDLED = "dentasam-tiny"
+
+
+def ours(device: torch.device, model: str, square: bool) -> Work:
+    """Our encoder on the own grid or on the padded square."""
+    network = scene.network(model, device)
+    frame = scene.squared(scene.OWN) if square else scene.OWN
+    image = scene.pixels(frame, device)
+    found: list[Any] = []
+
+    @torch.inference_mode()
+    def run() -> None:
+        found[:] = [network.encode(image, frame)]
+
+    return Work(
+        run,
+        bytes=scene.weight_bytes(network.image_encoder) + scene.tensor_bytes(image),
+        answer=lambda: {"features": found[0].features.cpu().numpy()},
+    )
+
+
+def theirs(device: torch.device, model: str) -> Work:
+    """transformers on the padded square."""
+    network = scene.network(model, device)
+    peer = transformers_sam_hq.build(network)
+    image = scene.pixels(scene.squared(scene.OWN), device)
+    found: list[Any] = []
+
+    @torch.inference_mode()
+    def run() -> None:
+        found[:] = [peer.get_image_embeddings(image)]
+
+    return Work(
+        run,
+        bytes=scene.weight_bytes(peer.vision_encoder) + scene.tensor_bytes(image),
+        answer=lambda: {"features": found[0][0].cpu().numpy()},
+    )
+
+
+def run(options: Options) -> Report:
+    """The whole benchmark."""
+    model = options.model or (scene.SMALL if options.quick else scene.DEFAULT)
+    report = options.report("Encoding one image", image="512 x 1024", model=model, beside=BUNDLED)
+    sides = [
+        Side("own grid, 32 x 64 tokens", "encode:ours", {"model": model, "square": False}),
+        Side("padded square, 64 x 64 tokens", "encode:ours", {"model": model, "square": True}),
+        Side("transformers, padded square", "encode:theirs", {"model": model}),
+    ]
+    measured = options.measure(sides, ROUNDS)
+    own, square, peer = measured.values()
+    report.add(measured, model)
+    report.ratio("encode_vs_padded", own, square)
+    report.ratio("encode_vs_transformers", own, peer)
+    report.ratio("encode_square_vs_transformers", square, peer)
+    report.ratio("encode_memory_vs_transformers", own, peer, "added_bytes")
+    report.agreement("features, ours and transformers' on the square, largest difference", square, peer, "features")
+    if model != BUNDLED:
+        sides = [
+            Side("own grid", "encode:ours", {"model": BUNDLED, "square": False}),
+            Side("padded square", "encode:ours", {"model": BUNDLED, "square": True}),
+        ]
+        measured = options.measure(sides, ROUNDS)
+        report.add(measured, BUNDLED)
+        report.ratio("encode_bundled_vs_padded", *measured.values())
+    return report

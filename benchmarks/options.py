@@ -1,0 +1,45 @@
+"""How a benchmark was asked for, and the loop over its sides that all share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from rich.console import Console
+from rich.status import Status
+
+from dentasam.model.segmenter import best_device
+
+from .machine import Machine
+from .measuring import Measured, Side, measure
+from .report import Report
+
+
+@dataclass(frozen=True)
+class Options:
+    """model: an official size with random weights, a model's name or a checkpoint; None for the benchmark's own.
+
+    quick: next to no work, to see that everything runs; its ratios mean nothing.
+    """
+
+    model: str | None = None
+    device: str | None = None
+    quick: bool = False
+
+    def on(self) -> torch.device:
+        return torch.device(self.device) if self.device is not None else best_device()
+
+    def report(self, title: str, **work: object) -> Report:
+        """An empty report, with the machine's ceilings measured."""
+        title = f"{title} (quick: the ratios mean nothing)" if self.quick else title
+        return Report(title, Machine.here(self.on(), self.quick), work)
+
+    def note(self, text: str) -> Status:
+        """A line on the terminal of what is being done."""
+        return Console(stderr=True).status(text)
+
+    def measure(self, sides: Sequence[Side], rounds: int) -> dict[str, Measured]:
+        """All sides in turns, with a line on the terminal of what is being done."""
+        with self.note("") as status:
+            return measure(sides, 1 if self.quick else rounds, str(self.on()), torch.get_num_threads(), status.update)

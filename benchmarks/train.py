@@ -1,0 +1,243 @@
+"""One training step beside the ways others take it, and an epoch with and without the cache of a frozen encoder.
+
+LoRA on encoder and decoder, 11 iterations an object after SAM's schedule. A step here ends with the gradient; the
+optimiser's share is the same for all sides. The peers are run with few objects, because more would not fit the memory
+of a small machine or take too long: ours gets as few in the ratios, and 32 in a row of its own.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dentasam.model.lora import LoraSettings, Scope, add_lora, freeze_statistics, trainable_parameters
+from dentasam.model.sam_hq import SamHQ
+from dentasam.prompts.schedule import ClickSchedule
+from dentasam.training import step as step_module
+from dentasam.training.cache import EmbeddingCache
+from dentasam.training.encoding import Encoding
+from dentasam.training.objective import Objective
+from dentasam.training.optimisation import build_optimiser
+from dentasam.training.recipe import load_recipe
+from dentasam.training.samples import Sample
+from dentasam.training.step import train_step
+
+from . import scene
+from .measuring import Side, Work
+from .options import Options
+from .peers.joint_graph import joint_graph_step
+from .peers.tooth_per_sample import tooth_per_sample_step
+from .report import Report
+
+ITERATIONS, OBJECTS, TEETH, MANY = 11, 4, 2, 32
+ROUNDS = 2
+CACHED_OBJECTS, CACHED_ITERATIONS, CACHED_IMAGES, CACHED_ROUNDS = 4, 3, 2, 3
+
+
+def schedule(iterations: int) -> ClickSchedule:
+    """SAM's schedule where there is room for it: two iterations get no new click."""
+    mask_only = 2 if iterations > 3 else 0
+    return ClickSchedule(iterations - 1 - mask_only, mask_only)
+
+
+def adapted(model: str, device: torch.device, scope: Scope) -> SamHQ:
+    """The network with a new adapter, as the training loop holds it."""
+    network = add_lora(scene.network(model, device), LoraSettings(scope)).to(device)
+    network.train()
+    freeze_statistics(network)
+    return network
+
+
+def ours(device: torch.device, model: str, objects: int, iterations: int, windows: bool) -> Work:
+    """Our step, as the recipes take it (`windows`) or with the exact gradient; facts: the clicks' share of it."""
+    network = adapted(model, device, "encoder+decoder")
+    image, truth = scene.pixels(scene.OWN, device), [scene.coverage(objects, scene.OWN, device)]
+    clicks = Stopwatch()
+    step_module.correction_clicks = clicks.around(step_module.correction_clicks)
+    taken = Stopwatch()
+
+    def run() -> None:
+        clicks.seconds = taken.seconds = 0.0
+        network.zero_grad(set_to_none=True)
+        rng = np.random.default_rng(0)
+        taken.around(train_step)(
+            network, image, scene.OWN, truth, schedule(iterations), Objective(), rng, windows=windows
+        )
+
+    return Work(
+        run,
+        warm=_encoded(network, image) if objects >= MANY else None,
+        facts=lambda: {"share_of_clicks": clicks.seconds / taken.seconds} if iterations > 1 else {},
+    )
+
+
+def joint_graph(device: torch.device, model: str, objects: int, iterations: int) -> Work:
+    """One graph over all clicks, on the same grid."""
+    network = adapted(model, device, "encoder+decoder")
+    image, truth = scene.pixels(scene.OWN, device), scene.coverage(objects, scene.OWN, device)
+
+    def run() -> None:
+        network.zero_grad(set_to_none=True)
+        rng = np.random.default_rng(0)
+        joint_graph_step(network, image, scene.OWN, truth, schedule(iterations), Objective(), rng)
+
+    return Work(run)
+
+
+def tooth_per_sample(device: torch.device, model: str, objects: int, iterations: int) -> Work:
+    """Each tooth encoded for itself on the padded square, with the loss at its pixels."""
+    network, frame = adapted(model, device, "encoder+decoder"), scene.squared(scene.OWN)
+    image, truth = scene.pixels(frame, device), scene.coverage(objects, frame, device, stride=1)
+
+    def run() -> None:
+        network.zero_grad(set_to_none=True)
+        rng = np.random.default_rng(0)
+        tooth_per_sample_step(network, image, frame, truth, schedule(iterations), Objective(), rng)
+
+    return Work(run, warm=_encoded(network, image))
+
+
+def epoch(device: torch.device, model: str, objects: int, iterations: int, images: int, cached: bool) -> Work:
+    """An epoch of the training loop's steps with a frozen encoder; with the cache, every epoch but the first."""
+    network = adapted(model, device, "decoder")
+    recipe = load_recipe("decoder", [])
+    optimiser = build_optimiser(trainable_parameters(network), recipe.optimiser)
+    folder = tempfile.TemporaryDirectory()
+    cache = EmbeddingCache(Path(folder.name), model) if cached else None
+    encoding = Encoding(network, True, cache, None)
+    pixels, truth = scene.pixels(scene.OWN, device), scene.coverage(objects, scene.OWN, device)
+    samples = [
+        Sample(
+            pixels + 0.01 * index,
+            None,
+            scene.OWN,
+            truth,
+            (),
+            index,
+            cache.key(f"{index}") if cache is not None else None,
+        )
+        for index in range(images)
+    ]
+
+    def run() -> None:
+        for sample in samples:
+            optimiser.zero_grad(set_to_none=True)
+            image = encoding.of_group([sample])
+            rng = np.random.default_rng(0)
+            train_step(
+                network, image, scene.OWN, [truth], schedule(iterations), Objective(), rng, windows=recipe.windows
+            )
+            optimiser.step()
+
+    def first_epoch() -> None:
+        for sample in samples:
+            encoding.output(sample)
+        folder.name  # noqa: B018 (the folder lives as long as the runs)
+
+    def stored() -> dict[str, float]:
+        return {"cache_bytes": float(cache.size()[1])} if cache is not None else {}
+
+    return Work(run, warm=first_epoch, facts=stored)
+
+
+class Stopwatch:
+    """Adds up the seconds of calls."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return function(*arguments, **named)
+            finally:
+                self.seconds += time.perf_counter() - started
+
+        return call
+
+
+def _encoded(network: SamHQ, image: torch.Tensor) -> Callable[[], object]:
+    def warm() -> None:
+        with torch.no_grad():
+            network.image_encoder(image)
+
+    return warm
+
+
+def run(options: Options) -> Report:
+    """The whole benchmark."""
+    quick = options.quick
+    model = options.model or (scene.SMALL if quick else scene.DEFAULT)
+    iterations, objects, teeth, many = (2, 2, 1, 4) if quick else (ITERATIONS, OBJECTS, TEETH, MANY)
+    report = options.report(
+        "One training step, LoRA on encoder and decoder",
+        image="512 x 1024",
+        model=model,
+        iterations=iterations,
+        objects=f"{objects} beside the joint graph, {teeth} beside a sample per tooth",
+    )
+    all_ = {"model": model, "objects": objects, "iterations": iterations}
+    sides = [
+        Side("ours", "train:ours", {**all_, "windows": True}),
+        Side("ours, exact gradient", "train:ours", {**all_, "windows": False}),
+        Side("one graph over all clicks", "train:joint_graph", all_),
+    ]
+    measured = options.measure(sides, ROUNDS)
+    own, exact, joint = measured.values()
+    report.add(measured, f"{objects} objects, own grid")
+    report.ratio("train_vs_joint_graph", own, joint)
+    report.ratio("train_exact_vs_joint_graph", exact, joint)
+    report.ratio("train_memory_vs_joint_graph", own, joint, "added_bytes")
+    report.ratio("train_process_memory_vs_joint_graph", own, joint, "peak_bytes")
+
+    few = {"model": model, "objects": teeth, "iterations": iterations}
+    sides = [
+        Side("ours, own grid", "train:ours", {**few, "windows": True}),
+        Side("a sample per tooth, padded square", "train:tooth_per_sample", few, rounds=1),
+    ]
+    measured = options.measure(sides, ROUNDS)
+    own, tooth = measured.values()
+    report.add(measured, f"{teeth} objects")
+    report.ratio("train_vs_tooth_per_sample", own, tooth)
+
+    large = {**all_, "objects": many, "windows": True}
+    measured = options.measure([Side(f"ours, {many} objects", "train:ours", large)], 1)
+    report.add(measured, f"{many} objects")
+    (own,) = measured.values()
+    if own.fault is None and tooth.fault is None:
+        # the samples share nothing, so that many take many times as long as one
+        seconds = many / teeth * tooth.median
+        report.rows.append(
+            {"group": f"{many} objects", "name": f"a sample per tooth, from {teeth} of them", "seconds": seconds}
+        )
+        report.ratios[f"train{many}_vs_tooth_per_sample_extrapolated"] = seconds / own.median
+
+    cached_epochs(
+        options, report, model, *((2, 2, 1) if quick else (CACHED_OBJECTS, CACHED_ITERATIONS, CACHED_IMAGES))
+    )
+    if not quick:
+        cached_epochs(options, report, model, MANY, ITERATIONS, 1)
+    return report
+
+
+def cached_epochs(options: Options, report: Report, model: str, objects: int, iterations: int, images: int) -> None:
+    """The frozen encoder's epochs; the ratio of the first call has the plain name."""
+    arguments = {"model": model, "objects": objects, "iterations": iterations, "images": images}
+    sides = [
+        Side("cached, second epoch and later", "train:epoch", {**arguments, "cached": True}),
+        Side("encoded every time", "train:epoch", {**arguments, "cached": False}),
+    ]
+    rounds = CACHED_ROUNDS if objects < MANY else 1
+    measured = options.measure(sides, rounds)
+    report.add(measured, f"an epoch of {images} with a frozen encoder, {objects} objects x {iterations} iterations")
+    name = "cached_epoch_vs_uncached"
+    if name in report.ratios:
+        name = f"cached_epoch_vs_uncached_{objects}x{iterations}"
+    report.ratio(name, *measured.values())

@@ -1,0 +1,36 @@
+"""What the decoder does to be fast and cannot be asked to leave out, each with a way to take it out for a benchmark.
+
+A new trick is one more entry of TRICKS: its name and a function that takes it out of a network in the process of the
+side that runs without it. What `decode` has an option for needs none; it stands in `decode.alone`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dentasam.model import mask_decoder
+from dentasam.model.cross_attention import Attention
+from dentasam.model.sam_hq import SamHQ
+
+
+def _unfolded(_model: SamHQ) -> None:
+    mask_decoder.effective = lambda _layer: None  # type: ignore[assignment]
+
+
+def _projected(_model: SamHQ) -> None:
+    def none(_self: Any, _tokens: Any, _image: Any, _own: Any, *layers: Any) -> tuple[None, ...]:
+        return (None,) * len(layers)
+
+    Attention._absorbed = none  # type: ignore[method-assign, assignment]
+
+
+TRICKS: dict[str, Callable[[SamHQ], None]] = {
+    "absorbed projections of the image": _projected,
+    "the last HQ convolution folded": _unfolded,
+}
+
+
+def take_out(name: str, model: SamHQ) -> None:
+    """Take one trick out, by its name."""
+    TRICKS[name](model)

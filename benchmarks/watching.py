@@ -1,0 +1,92 @@
+"""What a run costs: seconds, peak memory and floating-point operations, on the CPU and on CUDA."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode, register_flop_formula, sdpa_flop_count
+
+STATUS, CLEAR, MEMINFO = Path("/proc/self/status"), Path("/proc/self/clear_refs"), Path("/proc/meminfo")
+CAN_CLEAR = "5"  # resets the peak of the resident memory
+LEFT_TO_OTHERS = 0.9
+
+
+def timed(run: Callable[[], object], device: torch.device) -> float:
+    """Seconds of one run, until the device has done it."""
+    synchronise(device)
+    started = time.perf_counter()
+    run()
+    synchronise(device)
+    return time.perf_counter() - started
+
+
+def watched(run: Callable[[], object], device: torch.device) -> tuple[float, dict[str, Any]]:
+    """Seconds of one run, its operations, the memory it added and the peak of the whole process."""
+    counter = FlopCounterMode(display=False)
+    before = start_of_peak(device)
+    with counter:
+        seconds = timed(run, device)
+    peak = peak_bytes(device)
+    return seconds, {"flop": counter.get_total_flops(), "peak_bytes": peak, "added_bytes": max(0, peak - before)}
+
+
+def synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def start_of_peak(device: torch.device) -> int:
+    """Bytes in use now; what `peak_bytes` returns later counts from here."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+        return torch.cuda.memory_allocated(device)
+    if not sys.platform.startswith("linux"):
+        return peak_bytes(device)
+    ctypes.CDLL(None).malloc_trim(0)  # what earlier runs have freed is not this one's
+    CLEAR.write_text(CAN_CLEAR)
+    return _of_status("VmRSS")
+
+
+def peak_bytes(device: torch.device) -> int:
+    """The most that was allocated on the GPU, or that was resident on the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if sys.platform.startswith("linux"):
+        return _of_status("VmHWM")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in bytes on macOS, from the start of the process
+
+
+def limit_memory(device: torch.device) -> None:
+    """Let this process fail on its own before the system has to end one: no more than what is free now."""
+    if device.type != "cpu" or not sys.platform.startswith("linux"):
+        return
+    available = next(line for line in MEMINFO.read_text().splitlines() if line.startswith("MemAvailable"))
+    limit = int(int(available.split()[1]) * 1024 * LEFT_TO_OTHERS)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
+
+
+def _of_status(field: str) -> int:
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1]) * 1024
+
+
+# The fused attention of the CPU is missing among torch's own formulas.
+if hasattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu"):
+
+    @register_flop_formula(torch.ops.aten._scaled_dot_product_flash_attention_for_cpu)
+    def _attention_on_cpu(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+        return int(sdpa_flop_count(query, key, value))
+
+    @register_flop_formula(torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward)
+    def _attention_on_cpu_backward(_grad: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+        return int(2.5 * sdpa_flop_count(query, key, value))
