@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ from dentasam.model.prompt import LOGIT_LIMIT
 from dentasam.model.sam_hq import SamHQ, build_sam_hq
 from dentasam.prompts.clicks import correction_clicks
 from dentasam.prompts.schedule import ClickSchedule
-from dentasam.training.objective import Objective, at_least_single
-from dentasam.training.step import corrected, first_prompts, loose_boxes, train_step
+from dentasam.training.first_prompts import first_prompts, loose_boxes
+from dentasam.training.object_memory import trained_object_bytes
+from dentasam.training.objective import Objective, at_least_single, hard_dice
+from dentasam.training.step import StepReport, _unfinished, corrected, train_step
 
 FRAME = Frame(64, 96, 1.0, 4, 6, top=20, left=11)
 SCHEDULE = ClickSchedule(corrections=3, mask_only=2, random_first=0.5)
@@ -42,10 +45,11 @@ def joint_gradient(model: SamHQ, seed: int) -> tuple[dict[str, torch.Tensor], fl
     prompts = first_prompts(coverage, torch.tensor([0, 0, 0, 1, 1]), FRAME, SCHEDULE, rng)
     total = torch.zeros((), dtype=torch.float64)
     logits = None
-    for step in steps:
+    draws = rng.random((len(steps), 3, len(truth)))
+    for step, drawn in zip(steps, draws, strict=True):
         if step == "correction":
             assert logits is not None
-            prompts = corrected(prompts, correction_clicks((logits > 0).numpy(), truth, rng), logits, FRAME)
+            prompts = corrected(prompts, correction_clicks((logits > 0).numpy(), truth, drawn[0]), logits, FRAME)
         elif step == "mask":
             prompts = replace(prompts, logits=logits)
         prediction = model.decode(embedding, prompts)
@@ -110,11 +114,11 @@ def test_an_object_thinner_than_a_logit_is_still_clicked() -> None:
 
 
 def test_loose_boxes_are_off_by_a_tenth_at_most() -> None:
-    masks = np.zeros((2, 64, 64), bool)
+    masks = torch.zeros(2, 64, 64, dtype=torch.bool)
     masks[0, 10:30, 20:25] = True
     masks[1, 40, 41] = True
     rng = np.random.default_rng(0)
-    boxes = np.stack([loose_boxes(masks, rng) for _ in range(200)])  # (200, 2, 2, 2)
+    boxes = np.stack([loose_boxes(masks, rng).numpy() for _ in range(200)])  # (200, 2, 2, 2)
     tight = np.array([[[19.5, 9.5], [24.5, 29.5]], [[40.5, 39.5], [41.5, 40.5]]])
     off = np.abs(boxes - tight).max(axis=0)
     assert (off <= np.array([[[0.5, 2.0]] * 2, [[0.1, 0.1]] * 2]) + 1e-5).all()
@@ -158,3 +162,147 @@ def test_boxes_train_the_tokens_of_their_corners(model: SamHQ) -> None:
     train_step(model, pixels, FRAME, masks, schedule, Objective(), np.random.default_rng(0))
     corners = [role.weight.grad for role in model.prompt_encoder.point_embeddings[2:]]
     assert all(grad is not None and grad.abs().sum() > 0 for grad in corners)
+
+
+def gradients(model: SamHQ, schedule: ClickSchedule, **settings: Any) -> tuple[StepReport, dict[str, torch.Tensor]]:
+    model.zero_grad()
+    pixels, masks = batch()
+    report = train_step(model, pixels, FRAME, masks, schedule, Objective(), np.random.default_rng(3), **settings)
+    return report, {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+
+def assert_alike(
+    found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor], rtol: float = 1e-9, atol: float = 1e-12
+) -> None:
+    assert found.keys() == expected.keys()
+    scale = max(float(g.abs().max()) for g in expected.values())
+    for name, grad in expected.items():
+        assert torch.allclose(found[name], grad, rtol=rtol, atol=atol * scale), name
+
+
+@pytest.mark.parametrize("windows", [False, True])
+@pytest.mark.parametrize("random_clicks", [False, True])
+def test_chunks_of_objects_change_memory_alone(
+    model: SamHQ, monkeypatch: pytest.MonkeyPatch, windows: bool, random_clicks: bool
+) -> None:
+    monkeypatch.setattr("dentasam.training.step_objects._WORTH", 9.0)  # windows even in a frame as small as this
+    schedule = replace(SCHEDULE, random_clicks=random_clicks)
+    whole, expected = gradients(model, schedule, windows=windows)
+    sizes = []
+    attend = model.attend
+
+    def counted(embedding: Any, prompts: Any) -> Any:
+        sizes.append(len(prompts))
+        return attend(embedding, prompts)
+
+    monkeypatch.setattr(model, "attend", counted)
+    monkeypatch.setattr("dentasam.training.step.trained_object_bytes", lambda *_: 100)
+    report, found = gradients(model, schedule, windows=windows, budget=250)
+    assert sizes == [2] * 6 + [2] * 6 + [1] * 6  # chunk after chunk, each through the whole schedule
+    # positions are single precision, whose sines end in another bit at another place of a batch
+    assert_alike(found, expected, rtol=1e-5, atol=1e-7)
+    assert report.loss == pytest.approx(whole.loss, rel=1e-6)
+    assert report.dice_at_clicks == pytest.approx(whole.dice_at_clicks, rel=1e-6)
+
+
+@pytest.mark.parametrize(("budget", "largest"), [(None, 5), (10**12, 5), (1, 1)])
+def test_chunk_follows_the_budget(
+    model: SamHQ, monkeypatch: pytest.MonkeyPatch, budget: int | None, largest: int
+) -> None:
+    each = trained_object_bytes(FRAME, None, 1, torch.float64)
+    sizes = []
+    attend = model.attend
+    monkeypatch.setattr(model, "attend", lambda leaf, prompts: (sizes.append(len(prompts)), attend(leaf, prompts))[1])
+    schedule = ClickSchedule(0, 0)
+    gradients(model, schedule, budget=budget)
+    assert max(sizes) == largest
+    sizes.clear()
+    gradients(model, schedule, budget=3 * each)
+    assert sizes == [3, 2]
+
+
+def test_a_done_object_leaves_with_its_last_result(model: SamHQ, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Objects 1 and 3 of 5 are done after the second iteration, all others after the fourth."""
+    schedule = ClickSchedule(corrections=4, mask_only=1, random_clicks=False, done_dice=0.9)
+    sizes, losses = [], []
+    attend, backward = model.attend, torch.Tensor.backward
+    coverage = torch.cat(batch()[1])
+    monkeypatch.setattr(model, "attend", lambda leaf, prompts: (sizes.append(len(prompts)), attend(leaf, prompts))[1])
+    monkeypatch.setattr(
+        torch.Tensor, "backward", lambda loss, *rest, **named: (losses.append(float(loss)), backward(loss, *rest))[1]
+    )
+
+    def dice(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        index = torch.tensor([next(i for i, one in enumerate(coverage) if torch.equal(one, own)) for own in truth])
+        reached = torch.tensor([0.5, 0.95, 0.5, 0.9, 0.5]) if len(sizes) == 2 else torch.full((5,), 0.25)
+        return (reached if len(sizes) < 4 else torch.full((5,), 1.0))[index]
+
+    monkeypatch.setattr("dentasam.training.step.hard_dice", dice)
+    report, _ = gradients(model, schedule)
+    assert sizes == [5, 5, 3, 3]
+    after_two = 0.95 + 0.9
+    expected = [1.25, 1.5 + after_two, 0.75 + after_two, 3 + after_two, 3 + after_two, 3 + after_two]
+    assert report.dice_at_clicks == pytest.approx([total / 5 for total in expected])
+    # the losses that went backward are all but the constants; those are counted with the last of each object
+    _, alone = done_losses(model, schedule)
+    assert sum(losses[:4]) < report.loss
+    assert report.loss == pytest.approx(alone, rel=1e-9)
+
+
+def done_losses(model: SamHQ, schedule: ClickSchedule) -> tuple[list[torch.Tensor], float]:
+    """The mean loss where objects 1 and 3 keep the loss of iteration 2, and the others that of iteration 4."""
+    kept: list[torch.Tensor] = []
+
+    def recorded(prediction: Any, coverage: torch.Tensor) -> torch.Tensor:
+        each = Objective()(prediction, coverage)
+        kept.append(each.detach())
+        return each
+
+    pixels, masks = batch()
+    model.zero_grad()
+    schedule = replace(schedule, done_dice=None)
+    train_step(model, pixels, FRAME, masks, schedule, recorded, np.random.default_rng(3))  # type: ignore[arg-type]
+    losses = torch.stack(kept)  # (6, 5)
+    losses[2:, [1, 3]] = losses[1, [1, 3]]
+    losses[4:] = losses[3]
+    return kept, float(losses.mean())
+
+
+def test_the_gradient_of_a_done_object_ends_with_its_last_click(
+    model: SamHQ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all are done after the second of four iterations, it is that of two iterations at half the weight."""
+    long, short = (ClickSchedule(corrections=n, mask_only=0, random_clicks=False) for n in (3, 1))
+    _, expected = gradients(model, short)
+    calls = []
+
+    def dice(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        calls.append(1)
+        return torch.full((len(truth),), float(len(calls) == 2))
+
+    monkeypatch.setattr("dentasam.training.step.hard_dice", dice)
+    report, found = gradients(model, long)
+    assert report.dice_at_clicks == [0, 1, 1, 1]
+    assert_alike(found, {name: grad / 2 for name, grad in expected.items()})
+
+
+def test_a_perfect_mask_is_done_and_no_other(model: SamHQ) -> None:
+    logits = torch.tensor([[[5.0, -5.0], [5.0, -5.0]], [[5.0, -5.0], [-5.0, -5.0]]])
+    truth = torch.tensor([[[1.0, 0.0], [1.0, 0.4]]] * 2)
+    reached = hard_dice(logits, truth)
+    assert list(_unfinished(reached, ClickSchedule())) == [1]
+    assert list(_unfinished(reached, ClickSchedule(done_dice=0.6))) == []
+    assert list(_unfinished(reached, ClickSchedule(done_dice=None))) == [0, 1]
+    large = torch.full((1, 256, 256), 5.0)  # one wrong pixel of the largest frame is not perfect
+    large[0, 7, 9] = -5.0
+    assert list(_unfinished(hard_dice(large, torch.ones_like(large)), ClickSchedule())) == [0]
+
+
+def test_a_step_on_a_gpu_takes_the_same_clicks(model: SamHQ, monkeypatch: pytest.MonkeyPatch) -> None:
+    for random_clicks in (False, True):
+        schedule = replace(SCHEDULE, random_clicks=random_clicks, box_first=0.5)
+        _, expected = gradients(model, schedule)
+        with monkeypatch.context() as patch:
+            patch.setattr("dentasam.prompts.tensor_clicks.on_device", lambda device: True)
+            _, found = gradients(model, schedule)
+        assert_alike(found, expected)

@@ -4,11 +4,14 @@ import torch
 from dentasam.model.frame import Frame
 from dentasam.model.sam_hq import MaskPrediction, SamHQ, build_sam_hq
 from dentasam.prompts.schedule import ClickSchedule
+from dentasam.training.first_prompts import first_prompts
 from dentasam.training.objective import Objective
-from dentasam.training.step import first_prompts, train_step
+from dentasam.training.step import train_step
 from dentasam.training.windows import ObjectWindows
 
 FRAME = Frame(192, 256, 1.0, 12, 16, top=9, left=31)
+
+DRAWS = np.random.default_rng(1).random((2, 3))
 
 
 def coverage() -> torch.Tensor:
@@ -31,7 +34,7 @@ def test_window_logits_are_those_of_the_whole_map() -> None:
     prompts = first_prompts(coverage(), None, FRAME, ClickSchedule(), np.random.default_rng(0))
     attended = model.attend(embedding, prompts)
     whole = model.mask_decoder.masks(attended, embedding.hq)
-    for windows in (placed.windows, placed.elsewhere(whole.detach(), np.random.default_rng(1))):
+    for windows in (placed.windows, placed.elsewhere(whole.detach(), DRAWS)):
         inside = model.mask_decoder.masks(attended, embedding.hq, windows)
         core = placed.core(windows)
         assert core.any(dim=(1, 2)).all()
@@ -54,7 +57,7 @@ def test_loss_value_is_the_exact_one_but_for_the_window_elsewhere() -> None:
     whole = model.mask_decoder.masks(attended, embedding.hq).detach()
     placed = ObjectWindows.around(coverage(), FRAME)
     objective = Objective(bce=0.0)
-    found = placed.losses(model, embedding, attended, whole, objective, np.random.default_rng(1))
+    found = placed.losses(model, embedding, attended, whole, objective, DRAWS)
     assert torch.allclose(found, objective(MaskPrediction(whole, attended.score), coverage()), atol=1e-12)
 
 

@@ -21,6 +21,8 @@ class ClickSchedule:
     random_clicks: draw training clicks at random inside the wrong region, else at its interior centre.
     random_first: share of objects whose first click is drawn at random inside the object instead of its centre.
     box_first: share of training steps in which the first prompt is a box, loosely drawn, in place of a click.
+    done_dice: an object whose mask reaches this Dice at logit resolution takes no part in the rest of a training
+        step; 1 means a mask that needs no correction, None that all objects stay to the end.
     """
 
     corrections: int = 8
@@ -28,6 +30,7 @@ class ClickSchedule:
     random_clicks: bool = True
     random_first: float = 0.0
     box_first: float = 0.0
+    done_dice: float | None = 1.0
 
     def __post_init__(self) -> None:
         if self.corrections < 0 or self.mask_only < 0:

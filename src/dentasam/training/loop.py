@@ -194,7 +194,8 @@ class TrainingRun:
         """One optimiser step on this process's samples; returns the row for metrics.jsonl."""
         step, recipe = self.done.step, self.recipe
         stage = recipe.stage_at(step)
-        schedule, batch_norm = click_schedule(stage or recipe.schedule), (stage or recipe).batch_norm
+        schedule = click_schedule(stage or recipe.schedule, recipe.schedule.done_dice)
+        batch_norm = (stage or recipe).batch_norm
         self.model.train()
         if batch_norm == "frozen":
             freeze_statistics(self.model)
@@ -218,6 +219,7 @@ class TrainingRun:
                 rng,
                 self.autocast,
                 recipe.windows,
+                None if recipe.decode_memory_mb is None else recipe.decode_memory_mb * 2**20,
             )
             distributed.scale_gradients(self.parameters, count / (objects + count))
             objects += count
@@ -353,9 +355,14 @@ class TrainingRun:
         return TrainingResult(done.step, done.best_step, done.best_score, done.dice_at_clicks, done.seconds, ended)
 
 
-def click_schedule(settings: Schedule | Stage) -> ClickSchedule:
+def click_schedule(settings: Schedule | Stage, done_dice: float | None) -> ClickSchedule:
     """The schedule that a recipe or a stage asks for."""
     random_clicks = settings.random_clicks if isinstance(settings, Schedule) else True
     return ClickSchedule(
-        settings.corrections, settings.mask_only, random_clicks, settings.random_first, settings.box_first
+        settings.corrections,
+        settings.mask_only,
+        random_clicks,
+        settings.random_first,
+        settings.box_first,
+        done_dice,
     )

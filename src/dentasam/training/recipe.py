@@ -47,6 +47,7 @@ class Schedule(Section):
     random_clicks: bool = True
     random_first: Share = 0.0
     box_first: Share = 0.0
+    done_dice: float | None = Field(1.0, gt=0, le=1)
 
     @model_validator(mode="after")
     def _adds_up(self) -> Schedule:
@@ -169,6 +170,7 @@ class Recipe(Section):
     schedule: Schedule = Schedule()
     windows: bool = True
     objects_per_image: int = Field(16, ge=1)
+    decode_memory_mb: int | None = Field(None, ge=1)
     batch_images: int = Field(2, ge=1)
     images_at_once: int = Field(1, ge=1)
     crop: Crop = Crop()

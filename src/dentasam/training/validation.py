@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dentasam.model.embedding import EncoderOutput, ImageEmbedding
 from dentasam.model.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.sam_hq import SamHQ
-from dentasam.prompts.clicks import correction_clicks, interior_centre
+from dentasam.prompts.tensor_clicks import correction_clicks, interior_centre
 from dentasam.training.cache import EmbeddingCache
+from dentasam.training.first_prompts import in_frame
 from dentasam.training.objective import hard_dice
 from dentasam.training.recipe import Recipe
 from dentasam.training.samples import Sample, whole_sample
@@ -77,20 +79,20 @@ def click_curve(
 def _curve_of(model: SamHQ, embedding: ImageEmbedding, sample: Sample, clicks: int) -> np.ndarray:
     """Summed Dice after each click, (clicks,)."""
     frame, coverage = sample.frame, sample.masks.to(model.device)
-    truth = (sample.masks > 0.5).numpy()
-    points = torch.from_numpy(frame.logit_points_to_frame(interior_centre(truth)))[:, None].to(model.device)
+    truth = coverage > 0.5
+    points = in_frame(interior_centre(truth), frame)[:, None]
     prompts = Prompts(points, torch.ones(points.shape[:2], dtype=torch.long, device=model.device))
-    curve: list[float] = []
+    curve: list[Tensor] = []
     dice = torch.zeros(len(truth), device=model.device)
     perfect = torch.zeros(len(truth), dtype=torch.bool, device=model.device)
     for click in range(clicks):
         prediction = model.decode(embedding, prompts)
         logits = prediction.logits.float().clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
         dice = torch.where(perfect, dice, hard_dice(logits, coverage))
-        curve.append(float(dice.sum()))
+        curve.append(dice.sum())
         if click + 1 < clicks:
-            correction = correction_clicks((logits > 0).cpu().numpy(), truth)
+            correction = correction_clicks(logits > 0, truth)
             # An object whose mask is perfect gets no further click, so what it has stays its result.
-            perfect = perfect | ~torch.from_numpy(correction.found).to(model.device)
+            perfect = perfect | ~correction.found
             prompts = corrected(prompts, correction, logits, frame)
-    return np.array(curve)
+    return torch.stack(curve).cpu().numpy().astype(np.float64)

@@ -8,6 +8,7 @@ mask is most wrongly positive or at random, which stands for the mean over the r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,13 +58,27 @@ class ObjectWindows:
         """Tokens in an object's two windows as a share of the grid; near 1 windows save nothing."""
         return 2 * self.windows.rows * self.windows.cols / (self.frame.rows * self.frame.cols)
 
-    def elsewhere(self, logits: Tensor, rng: np.random.Generator) -> TokenWindows:
-        """A window per object around its highest logit outside the neighbourhood, or at random, by equal chance."""
+    def at(self, rows: Sequence[int]) -> ObjectWindows:
+        """The windows of some of the objects, in the size of all of them."""
+        placed = self.windows
+        index = torch.tensor(list(rows), device=self.near.device)
+        return ObjectWindows(
+            self.frame,
+            replace(placed, top=[placed.top[row] for row in rows], left=[placed.left[row] for row in rows]),
+            self.near[index],
+            self.coverage[index],
+        )
+
+    def elsewhere(self, logits: Tensor, draws: np.ndarray) -> TokenWindows:
+        """A window per object around its highest logit outside the neighbourhood, or at random, by equal chance.
+
+        draws: (2, P) in 0..1, the chance and the place.
+        """
         frame, windows = self.frame, self.windows
         highest = logits.masked_fill(self.near, -torch.inf).flatten(1).argmax(dim=1).cpu().numpy()
         width = frame.cols * LOGIT_STRIDE
-        drawn = rng.integers(0, width * frame.rows * LOGIT_STRIDE, len(highest))
-        centre = np.where(rng.random(len(highest)) < 0.5, highest, drawn)
+        anywhere = (draws[1] * width * frame.rows * LOGIT_STRIDE).astype(np.int64)
+        centre = np.where(draws[0] < 0.5, highest, anywhere)
         top = centre // width // LOGIT_STRIDE - windows.rows // 2
         left = centre % width // LOGIT_STRIDE - windows.cols // 2
         return TokenWindows(
@@ -80,17 +95,17 @@ class ObjectWindows:
         attended: Attended,
         logits: Tensor,
         objective: Objective,
-        rng: np.random.Generator,
+        draws: np.ndarray,
     ) -> Tensor:
         """Loss of each object, (P,), with its graph through the two windows alone.
 
-        logits: (P, h, w), the whole masks without a graph.
+        logits: (P, h, w), the whole masks without a graph. draws: (2, P), for `elsewhere`.
         """
         inside = self._logits(model, embedding, attended, self.windows)
         coverage, near = self._cut(self.coverage, self.windows), self._cut(self.near, self.windows)
         probability = inside.sigmoid() * near
         entropy = F.binary_cross_entropy_with_logits(inside, coverage, reduction="none")
-        far = self.elsewhere(logits, rng)
+        far = self.elsewhere(logits, draws)
         # nothing is covered outside the neighbourhood: the entropy there is the softplus of the logit
         surplus = F.softplus(self._logits(model, embedding, attended, far))
         counted = ~self._cut(self.near, far) & self.core(far)
