@@ -3,60 +3,119 @@
 (() => {
     const next = () => new Promise((resolve) => setTimeout(resolve));
 
-    /** The start of the next frame: it waits where the last one is not on the screen yet. */
-    const frame = () => new Promise((resolve) => requestAnimationFrame(() => resolve(performance.now())));
+    /**
+     * The next frame: when it began, and when the browser was done with it, the canvases painted and not only told
+     * what to paint.
+     */
+    const frame = () =>
+        new Promise((resolve) =>
+            requestAnimationFrame(() => {
+                const began = performance.now();
+                const { port1, port2 } = new MessageChannel();
+                port1.onmessage = () => resolve({ began, done: performance.now() });
+                port2.postMessage(null);
+            }),
+        );
 
     const key = (type, init) =>
         document.querySelector(".stage-host").dispatchEvent(
             new KeyboardEvent(type, { bubbles: true, cancelable: true, ...init }),
         );
 
-    /** One act: the work of handling and drawing it alone, and until the frame that shows it is drawn. */
+    /** One act: the work of handling it and of the frame that shows it, and that with the wait for the frame. */
     const acted = async (act) => {
-        const { stage } = dentasam;
         await frame();
+        await next();
+        // Asked for before the act, so that it begins with the frame and not after the page's own drawing.
+        const shown = frame();
         const start = performance.now();
         act();
         const handled = performance.now() - start;
-        await stage.drawn();
-        return { work: handled + stage.timings.frames.values().at(-1), shown: performance.now() - start };
+        const { began, done } = await shown;
+        return { work: handled + done - began, shown: done - start };
     };
 
     const repeated = async (times, act) => {
         const found = [];
-        for (let turn = 0; turn < times; turn++) {
-            found.push(await acted(() => act(turn)));
-            await next();
-        }
+        for (let turn = 0; turn < times; turn++) found.push(await acted(() => act(turn)));
         return found;
     };
+
+    const stroke = (tool, points) => {
+        const { editor } = dentasam;
+        editor.beginStroke(tool, points[0]);
+        for (const point of points.slice(1)) editor.extendStroke([point]);
+        editor.endStroke();
+    };
+
+    let naive = null;
+    const frames = [];
+    let watching = false;
 
     window.measured = {
         opacity: (times) => repeated(times, (turn) => key("keydown", { key: turn % 20 < 10 ? "." : "," })),
 
-        async undo(times) {
-            const { editor } = dentasam;
-            return repeated(times, () => editor.undo());
-        },
+        undo: (times) => repeated(times, () => dentasam.editor.undo()),
 
         /** Strokes of a brush across the image, as steps to undo. */
         strokes(count, size) {
             const { editor } = dentasam;
             editor.setActive(editor.objects[0].id);
-            editor.setBrush({ size });
+            editor.setBrush({ size, mode: "overlap" });
             for (let index = 0; index < count; index++) {
                 const y = (editor.height * (index + 1)) / (count + 1);
-                editor.beginStroke(index % 4 === 3 ? "eraser" : "brush", [editor.width * 0.1, y]);
-                for (let step = 1; step <= 20; step++) editor.extendStroke([[editor.width * (0.1 + 0.04 * step), y + (step % 3) * 9]]);
-                editor.endStroke();
+                const along = Array.from({ length: 21 }, (_, step) => [editor.width * (0.1 + 0.04 * step), y + (step % 3) * 9]);
+                stroke(index % 4 === 3 ? "eraser" : "brush", along);
             }
+        },
+
+        /** Undo of one stroke through both rows of teeth, which takes from every one of them. */
+        async takenBack(times, size) {
+            const { editor } = dentasam;
+            editor.setActive(editor.objects[0].id);
+            editor.setBrush({ size, mode: "take" });
+            const there = Array.from({ length: 200 }, (_, step) => [editor.width * (0.05 + 0.0045 * step), editor.height * 0.42]);
+            const back = there.map(([x]) => [x, editor.height * 0.62]).reverse();
+            const areas = new Map(editor.objects.map(({ id, area }) => [id, area]));
+            stroke("brush", [...there, ...back]);
+            const robbed = editor.objects.filter(({ id, area }) => area < areas.get(id)).length;
+            const found = [];
+            for (let turn = 0; turn < times; turn++) {
+                found.push(await acted(() => editor.undo()));
+                editor.redo();
+                await dentasam.stage.drawn();
+            }
+            editor.setBrush({ mode: "overlap" });
+            return { robbed, found };
+        },
+
+        /** Notes from now on what each frame costs in which the stage draws, and each event's handler. */
+        watch() {
+            const { timings } = dentasam.stage;
+            timings.events.clear();
+            timings.frames.clear();
+            watching = true;
+            frames.length = 0;
+            const watchFrames = async () => {
+                while (watching) {
+                    const drawn = timings.frames.count;
+                    const { began, done } = await frame();
+                    if (timings.frames.count > drawn) frames.push(done - began);
+                }
+            };
+            void watchFrames();
+        },
+
+        watched() {
+            watching = false;
+            return [dentasam.stage.timings.events.values(), frames];
         },
 
         /**
          * The peer: a dab into a whole-image mask, all masks blended into one picture, the picture put onto a canvas
          * of the image's size, for each event.
          */
-        naive(events, size) {
+        prepareNaive() {
             const { editor, stage } = dentasam;
             const { width, height } = editor;
             const masks = editor.objects.map(({ mask }) => {
@@ -68,38 +127,38 @@
             const canvas = document.createElement("canvas");
             [canvas.width, canvas.height] = [width, height];
             const context = canvas.getContext("2d");
-            const picture = context.createImageData(width, height);
-            const { pixels } = stage.image;
-            const found = [];
-            for (let event = 0; event < events; event++) {
-                const start = performance.now();
-                const [cx, cy] = [width * (0.2 + (0.6 * event) / events), height / 2];
-                for (let y = Math.floor(cy - size / 2); y < cy + size / 2; y++)
-                    for (let x = Math.floor(cx - size / 2); x < cx + size / 2; x++)
-                        if ((x + 0.5 - cx) ** 2 + (y + 0.5 - cy) ** 2 <= (size / 2) ** 2) masks[0][y * width + x] = 1;
-                const { data } = picture;
-                for (let index = 0; index < pixels.length; index++) {
-                    const value = pixels[index];
-                    data[4 * index] = data[4 * index + 1] = data[4 * index + 2] = value;
-                    data[4 * index + 3] = 255;
-                }
-                masks.forEach((mask, which) => {
-                    for (let index = 0; index < mask.length; index++) {
-                        if (mask[index] === 0) continue;
-                        data[4 * index] = (data[4 * index] * 3 + 2 * (37 * which % 256)) / 5;
-                        data[4 * index + 1] = (data[4 * index + 1] * 3 + 2 * (91 * which % 256)) / 5;
-                        data[4 * index + 2] = (data[4 * index + 2] * 3 + 2 * (53 * which % 256)) / 5;
-                    }
-                });
-                context.putImageData(picture, 0, 0);
-                found.push(performance.now() - start);
+            naive = { width, height, masks, context, picture: context.createImageData(width, height), pixels: stage.image.pixels };
+        },
+
+        /** One event of the peer, `share` of the way across. */
+        naive(share, size) {
+            const { width, height, masks, context, picture, pixels } = naive;
+            const start = performance.now();
+            const [cx, cy] = [width * (0.2 + 0.6 * share), height / 2];
+            for (let y = Math.floor(cy - size / 2); y < cy + size / 2; y++)
+                for (let x = Math.floor(cx - size / 2); x < cx + size / 2; x++)
+                    if ((x + 0.5 - cx) ** 2 + (y + 0.5 - cy) ** 2 <= (size / 2) ** 2) masks[0][y * width + x] = 1;
+            const { data } = picture;
+            for (let index = 0; index < pixels.length; index++) {
+                const value = pixels[index];
+                data[4 * index] = data[4 * index + 1] = data[4 * index + 2] = value;
+                data[4 * index + 3] = 255;
             }
-            return found;
+            masks.forEach((mask, which) => {
+                for (let index = 0; index < mask.length; index++) {
+                    if (mask[index] === 0) continue;
+                    data[4 * index] = (data[4 * index] * 3 + 2 * ((37 * which) % 256)) / 5;
+                    data[4 * index + 1] = (data[4 * index + 1] * 3 + 2 * ((91 * which) % 256)) / 5;
+                    data[4 * index + 2] = (data[4 * index + 2] * 3 + 2 * ((53 * which) % 256)) / 5;
+                }
+            });
+            context.putImageData(picture, 0, 0);
+            return performance.now() - start;
         },
 
         /** From the pressing of the pointer to the frame with the model's mask; to be called before the click. */
         click() {
-            const { editor, stage } = dentasam;
+            const { editor } = dentasam;
             window.clicked = new Promise((resolve) => {
                 window.addEventListener(
                     "pointerdown",
@@ -109,7 +168,7 @@
                         const end = editor.subscribe(() => {
                             if ((editor.active?.prompts.clicks.length ?? 0) <= clicks) return;
                             end();
-                            void stage.drawn().then(() => resolve(performance.now() - start));
+                            void frame().then(({ done }) => resolve(done - start));
                         });
                     },
                     { capture: true, once: true },
@@ -124,6 +183,7 @@
             act();
             while (dentasam.editor === before || dentasam.stage.editor !== dentasam.editor) await next();
             await dentasam.stage.drawn();
+            await next();
             return performance.now() - start;
         },
     };
