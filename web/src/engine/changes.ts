@@ -58,16 +58,8 @@ export function assign(object: CaseObject, change: Change & { kind: "field" }, v
 
 /** What the hand painted and erased stands above what the model says. */
 export function constrain(object: CaseObject): void {
-  const painted = object.painted.snapshot();
-  eachRow(painted, (y, x0, x1, bits) => object.mask.setSpanWhere(y, x0, x1, 1, bits));
-  eachRow(object.erased.snapshot(), (y, x0, x1, bits) => object.mask.setSpanWhere(y, x0, x1, 0, bits));
-}
-
-function eachRow(mask: BoxMask, visit: (y: number, x0: number, x1: number, bits: Uint8Array) => void): void {
-  for (let row = 0; row < mask.height; row++) {
-    const bits = mask.bits.subarray(row * mask.width, (row + 1) * mask.width);
-    visit(mask.y + row, mask.x, mask.x + mask.width, bits);
-  }
+  object.painted.snapshot().eachRun((y, x0, x1) => object.mask.setSpan(y, x0, x1, 1));
+  object.erased.snapshot().eachRun((y, x0, x1) => object.mask.setSpan(y, x0, x1, 0));
 }
 
 /** The pixels in which two masks differ, in their smallest box; null when there are none. */

@@ -360,6 +360,22 @@ describe("a stroke", () => {
     expect(areas).toHaveLength(21);
     expect(Math.max(...areas)).toBeLessThan(25 * 25);
   });
+
+  it("that takes from a neighbour tells of it only while it does", () => {
+    const near = editor.create({ mask: rectangle(20, 0, 20, HEIGHT) });
+    const far = editor.create({ mask: rectangle(120, 0, 20, HEIGHT) });
+    editor.create();
+    editor.setBrush({ size: 8, mode: "take" });
+    const told = new Map<string, number[]>();
+    editor.beginStroke("brush", [4, 50]);
+    for (let step = 1; step <= 18; step++) {
+      const end = editor.onDirty((id) => told.set(id, [...(told.get(id) ?? []), step]));
+      editor.extendStroke([[4 + 10 * step, 50]]);
+      end();
+    }
+    expect(told.get(near)).toEqual([2, 3, 4]);
+    expect(told.get(far)).toEqual([12, 13, 14]);
+  });
 });
 
 describe("another's work", () => {

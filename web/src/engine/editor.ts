@@ -1,43 +1,18 @@
-import { assign, constrain, contextOf, difference, fieldOperation, isBlank, maskChange, recorded } from "./changes";
-import { HandEdit } from "./hand_edit";
-import { type Change, type Entry, type FieldChange, type FieldValue, History, type MaskChange } from "./history";
+import { CaseLog } from "./case_log";
+import { CaseObjects } from "./case_objects";
+import { constrain, contextOf, difference, maskChange } from "./changes";
+import { type BrushOptions, Hand, type HandTool } from "./hand";
+import { type FieldValue, History } from "./history";
 import { newId } from "./identity";
-import { Bitmask, BoxMask } from "./mask";
-import { CaseObject, flipPacked, packMask, unpackMask } from "./objects";
+import type { BoxMask } from "./mask";
+import { type CaseObject, unpackMask } from "./objects";
 import { colourAt } from "./palette";
-import { isEmpty, type Rect } from "./rect";
-import { dropIslands, fillHoles, fillPolygon, polygonBox, smooth } from "./region";
+import type { Rect } from "./rect";
 import { foldInto, isStale } from "./remote";
-import { MAX_BRUSH, MIN_BRUSH, StrokePainter } from "./stroke";
-import type {
-  BrushShape,
-  CaseImage,
-  MaskData,
-  MaskTool,
-  ModelRecord,
-  ObjectOperation,
-  ObjectSource,
-  ObjectState,
-  Operation,
-  OverlapMode,
-  Point,
-  Prompts,
-  Status,
-  StrokeRecord,
-} from "./types";
+import type { CaseImage, ModelRecord, ObjectSource, ObjectState, Operation, Point, Prompts, Status } from "./types";
 
+export type { BrushOptions, HandTool } from "./hand";
 export type { CaseObject } from "./objects";
-
-export interface BrushOptions {
-  shape: BrushShape;
-  /** Diameter or side in image pixels, 1..400. */
-  size: number;
-  mode: OverlapMode;
-  /** Paint only pixels whose value lies near the value under the start of the stroke. */
-  limited: boolean;
-  /** How near: percent of the display window to either side. */
-  tolerance: number;
-}
 
 export interface Prediction {
   mask: BoxMask;
@@ -55,73 +30,59 @@ export interface CreateOptions {
   mask?: BoxMask;
 }
 
-export type HandTool = "brush" | "eraser";
-
-interface RunningStroke {
-  object: CaseObject;
-  tool: HandTool;
-  edit: HandEdit;
-  painter: StrokePainter;
-  limited: boolean;
-}
-
 /**
  * The objects of one case and every change of them. A change is made at once, kept for undo and handed to
  * `onOperations` as the operations of the log.
  */
 export class CaseEditor {
-  /** Every operation made here, in order, at once. */
-  onOperations: ((operations: Operation[]) => void) | null = null;
   /** "#rrggbb"; replace it to colour by class. */
   colourOf: (object: CaseObject) => string = (object) => colourAt(object.index);
 
-  private readonly all = new Map<string, CaseObject>();
+  private readonly all: CaseObjects;
   private readonly history: History;
-  private readonly emitted = new Set<string>();
-  private readonly listeners = new Set<() => void>();
-  private readonly dirtyListeners = new Set<(id: string, rect: Rect | null) => void>();
-  private shown: CaseObject[] = [];
-  private changes = 0;
-  private current: string | null = null;
-  private stroke: RunningStroke | null = null;
-  private batch: { entry: Entry; operations: Operation[] } | null = null;
-  private settings: BrushOptions = { shape: "round", size: 24, mode: "overlap", limited: false, tolerance: 10 };
-  private window = { low: 0, high: 0 };
-  private state: Status = "new";
-  /** The object whose creation, without a mask, is the last step: its first mask belongs to the same step. */
-  private bare: string | null = null;
-  private created = 0;
+  private readonly log: CaseLog;
+  private readonly hand: Hand;
 
   constructor(
     readonly width: number,
     readonly height: number,
-    private image: CaseImage | null = null,
+    image: CaseImage | null = null,
     depth?: number,
   ) {
+    this.all = new CaseObjects(width, height);
     this.history = new History(depth);
+    this.log = new CaseLog(this.all, this.history);
+    this.hand = new Hand(width, height, this.all, this.log);
     if (image !== null) this.setImage(image);
+  }
+
+  /** Every operation made here, in order, at once. */
+  get onOperations(): ((operations: Operation[]) => void) | null {
+    return this.log.onOperations;
+  }
+
+  set onOperations(listener: ((operations: Operation[]) => void) | null) {
+    this.log.onOperations = listener;
   }
 
   /** Grows with every change except the single moves of a running stroke. */
   get version(): number {
-    return this.changes;
+    return this.all.version;
   }
 
   /** Called after each change that `version` counts. Returns what ends it. */
   subscribe(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    return this.all.subscribe(listener);
   }
 
   /** Called with the pixels that changed, within a stroke too; null: the whole mask, or the object came or went. */
   onDirty(listener: (id: string, rect: Rect | null) => void): () => void {
-    this.dirtyListeners.add(listener);
-    return () => this.dirtyListeners.delete(listener);
+    return this.all.onDirty(listener);
   }
 
   /** Objects that are not deleted, oldest first. A new array after every change. */
   get objects(): readonly CaseObject[] {
-    return this.shown;
+    return this.all.list;
   }
 
   /** Also a deleted one. */
@@ -130,44 +91,29 @@ export class CaseEditor {
   }
 
   get activeId(): string | null {
-    return this.current;
+    return this.all.activeId;
   }
 
   get active(): CaseObject | null {
-    return this.current === null ? null : (this.all.get(this.current) ?? null);
+    return this.all.active;
   }
 
   setActive(id: string | null): void {
     const found = id === null ? undefined : this.all.get(id);
     const next = found !== undefined && !found.deleted ? found.id : null;
-    if (next === this.current) return;
+    if (next === this.all.activeId) return;
     this.endStroke();
-    this.current = next;
-    this.changed();
+    this.all.activate(next);
+    this.all.changed();
   }
 
   /** The smallest visible object at an image point. */
   objectAt(point: Point): CaseObject | null {
-    const x = Math.floor(point[0]);
-    const y = Math.floor(point[1]);
-    const there = this.shown.filter((object) => !object.hidden && object.mask.get(x, y) === 1);
-    return there.reduce<CaseObject | null>((best, object) => (best && best.area <= object.area ? best : object), null);
+    return this.all.at(point);
   }
 
   get status(): Status {
-    return this.state;
-  }
-
-  get brush(): Readonly<BrushOptions> {
-    return this.settings;
-  }
-
-  setBrush(options: Partial<BrushOptions>): void {
-    const next = { ...this.settings, ...options };
-    next.size = Math.min(MAX_BRUSH, Math.max(MIN_BRUSH, Math.round(next.size)));
-    next.tolerance = Math.min(100, Math.max(0, next.tolerance));
-    this.settings = next;
-    this.changed();
+    return this.log.status;
   }
 
   /** The picture, for the intensity-limited brush. */
@@ -175,179 +121,141 @@ export class CaseEditor {
     if (image.width !== this.width || image.height !== this.height) {
       throw new RangeError(`the case has ${this.width} x ${this.height} pixels, not ${image.width} x ${image.height}`);
     }
-    this.image = image;
-    this.window = { low: image.low, high: image.high };
+    this.hand.image = image;
+    this.setWindow(image.low, image.high);
   }
 
   /** The display window, for the intensity-limited brush. */
   setWindow(low: number, high: number): void {
-    this.window = { low, high };
+    this.hand.window = { low, high };
   }
 
   /** Replaces everything, the history too. */
   load(objects: readonly ObjectState[], status: Status = "new"): void {
-    this.stroke = null;
-    this.bare = null;
+    this.hand.drop();
+    this.log.separate();
     this.history.clear();
-    const gone = [...this.all.keys()];
-    this.all.clear();
-    this.state = status;
-    for (const state of objects) this.blank(state.id).assume(state);
-    if (this.active === null || this.active.deleted) this.current = null;
-    this.changed();
-    for (const id of new Set([...gone, ...this.all.keys()])) this.dirty(id, null);
+    const gone = this.all.clear();
+    this.log.status = status;
+    for (const state of objects) this.all.add(state.id).assume(state);
+    this.all.settle();
+    for (const id of new Set([...gone, ...objects.map((state) => state.id)])) this.all.dirty(id, null);
   }
 
   /** Replaces these objects by what the server holds and forgets how to undo their changes. */
   replaceObjects(objects: readonly ObjectState[]): void {
     this.endStroke();
     for (const state of objects) {
-      (this.all.get(state.id) ?? this.blank(state.id)).assume(state);
+      (this.all.get(state.id) ?? this.all.add(state.id)).assume(state);
       this.history.drop((change) => change.object === state.id);
     }
-    this.settle();
-    for (const { id } of objects) this.dirty(id, null);
+    this.all.settle();
+    for (const { id } of objects) this.all.dirty(id, null);
   }
 
   /** Operations of others. Own ones that come back are passed over. */
   applyRemote(operations: readonly Operation[]): void {
     this.endStroke();
-    this.bare = null;
+    this.log.separate();
     const touched = new Set<string>();
     for (const operation of operations) {
-      if (this.emitted.has(operation.id)) continue;
+      if (this.log.isOwn(operation)) continue;
       if (operation.kind === "status") {
-        this.state = operation.data.status;
+        this.log.status = operation.data.status;
         continue;
       }
-      const object = this.all.get(operation.object) ?? this.blank(operation.object);
+      const object = this.all.get(operation.object) ?? this.all.add(operation.object);
       foldInto(object, operation);
       touched.add(object.id);
       this.history.drop((change) => isStale(change, operation));
     }
-    this.settle();
-    for (const id of touched) this.dirty(id, null);
+    this.all.settle();
+    for (const id of touched) this.all.dirty(id, null);
+  }
+
+  get brush(): Readonly<BrushOptions> {
+    return this.hand.brush;
+  }
+
+  setBrush(options: Partial<BrushOptions>): void {
+    this.hand.setBrush(options);
+    this.all.changed();
   }
 
   get stroking(): boolean {
-    return this.stroke !== null;
+    return this.hand.stroking;
   }
 
   /** Puts the brush down on the active object. False, and nothing happens, without one or when it is locked. */
   beginStroke(tool: HandTool, point: Point): boolean {
-    this.endStroke();
-    const object = this.active;
-    if (object === null || object.locked) return false;
-    const limit = this.limitAt(point);
-    const { shape, size, mode } = this.settings;
-    const edit = new HandEdit(object, tool === "brush" ? 1 : 0, { mode, limit, others: this.othersThan(object) });
-    const painter = new StrokePainter(this.width, this.height, shape, size, edit);
-    this.stroke = { object, tool, edit, painter, limited: limit !== null };
-    this.extendStroke([point]);
-    return true;
+    return this.hand.begin(tool, point);
   }
 
   extendStroke(points: readonly Point[]): void {
-    if (this.stroke === null || points.length === 0) return;
-    const { object, painter, edit } = this.stroke;
-    const rect = painter.extend(points);
-    if (isEmpty(rect)) return;
-    this.dirty(object.id, rect);
-    for (const other of edit.takeRobbed()) this.dirty(other.id, rect);
+    this.hand.extend(points);
   }
 
   /** Lifts the brush; the stroke becomes one step of the history. False when it changed nothing. */
   endStroke(): boolean {
-    if (this.stroke === null) return false;
-    const { object, tool, edit, painter, limited } = this.stroke;
-    this.stroke = null;
-    const stroke: StrokeRecord = {
-      shape: painter.shape,
-      size: painter.size,
-      points: recorded(painter.points),
-      ...(limited ? { limited } : {}),
-    };
-    return this.commitEdit(object, tool, edit, stroke);
+    return this.hand.end();
   }
 
   /** Takes the brush away and everything of this stroke with it. */
   cancelStroke(): void {
-    if (this.stroke === null) return;
-    const { edit } = this.stroke;
-    this.stroke = null;
-    for (const { object, mask, painted, erased } of edit.changes()) {
-      if (painted !== null) object.painted.flip(painted);
-      if (erased !== null) object.erased.flip(erased);
-      if (mask !== null) this.dirty(object.id, object.mask.flip(mask));
-    }
-    this.changed();
+    this.hand.cancel();
   }
 
   /** Pixels visited and copied by the running stroke: what it costs, whatever the machine. */
   get strokeCost(): { visited: number; copied: number } {
-    return { visited: this.stroke?.painter.visited ?? 0, copied: this.stroke?.edit.copied ?? 0 };
+    return this.hand.cost;
   }
 
   /** Adds or takes away the inside of a closed line. */
   lasso(points: readonly Point[], add: boolean): boolean {
-    const object = this.editable(this.current);
-    const clip = { x: 0, y: 0, width: this.width, height: this.height };
-    const box = polygonBox(points, clip);
-    if (object === null || points.length < 3 || isEmpty(box)) return false;
-    const edit = new HandEdit(object, add ? 1 : 0, { mode: this.settings.mode, others: this.othersThan(object) });
-    edit.prepare(box);
-    fillPolygon(points, clip, (y, x0, x1) => edit.span(y, x0, x1));
-    return this.commitEdit(object, "lasso", edit, { shape: "round", size: 0, points: recorded(points) });
+    return this.hand.lasso(points, add);
   }
 
-  fillHoles(id = this.current): boolean {
-    return this.reshape(id, "fill-holes", fillHoles);
+  fillHoles(id = this.activeId): boolean {
+    return this.hand.fillHoles(id);
   }
 
   /** Without `smallest` only the largest part stays. */
-  dropIslands(id = this.current, smallest?: number): boolean {
-    return this.reshape(id, "drop-islands", (mask) => dropIslands(mask, smallest));
+  dropIslands(id = this.activeId, smallest?: number): boolean {
+    return this.hand.dropIslands(id, smallest);
   }
 
-  smooth(id = this.current, radius = 2): boolean {
-    return this.reshape(id, "smooth", (mask) => smooth(mask, radius, this.width, this.height));
+  smooth(id = this.activeId, radius = 2): boolean {
+    return this.hand.smooth(id, radius);
   }
 
   /** A new object, made active. Returns its id. */
   create(options: CreateOptions = {}): string {
     this.endStroke();
     const id = options.id ?? newId();
-    if (this.all.has(id)) throw new RangeError(`the object ${id} is there already`);
-    const object = this.blank(id);
+    if (this.all.get(id) !== undefined) throw new RangeError(`the object ${id} is there already`);
+    const object = this.all.add(id);
     object.category = options.category ?? null;
     object.parent = options.parent ?? null;
     object.source = options.source ?? "manual";
     if (options.mask !== undefined) object.mask.restore(options.mask);
-    this.current = id;
-    const operation = newId();
+    this.all.activate(id);
     const { category, parent, source } = object;
-    this.commit(
-      [{ kind: "field", object: id, operation, field: "deleted", before: true, after: false }],
-      [
-        {
-          id: operation,
-          time: Date.now(),
-          kind: "create",
-          object: id,
-          data: { category, parent, source },
-          ...(options.mask === undefined ? {} : { mask: object.mask.snapshot() }),
-        },
-      ],
-    );
-    this.dirty(id, null);
-    this.bare = options.mask === undefined && this.batch === null ? id : null;
+    this.log.created({
+      id: newId(),
+      time: Date.now(),
+      kind: "create",
+      object: id,
+      data: { category, parent, source },
+      ...(options.mask === undefined ? {} : { mask: object.mask.snapshot() }),
+    });
+    this.all.dirty(id, null);
     return id;
   }
 
   /** Takes over the model's mask; what the hand painted and erased stays. False for a locked or unknown object. */
   applyPrediction(id: string, prediction: Prediction): boolean {
     this.endStroke();
-    const object = this.editable(id);
+    const object = this.all.editable(id);
     if (object === null) return false;
     const before = contextOf(object);
     const old = object.mask.snapshot();
@@ -358,8 +266,8 @@ export class CaseEditor {
     object.model = prediction.model;
     object.uncorrected = null;
     const change = maskChange({ object, mask: flipped, painted: null, erased: null }, prediction.tool, before);
-    this.commitMasks([change], [this.maskOperation(change, {})]);
-    if (flipped !== null) this.dirty(id, flipped);
+    this.log.changedMasks([change]);
+    if (flipped !== null) this.all.dirty(id, flipped);
     return true;
   }
 
@@ -395,7 +303,7 @@ export class CaseEditor {
   }
 
   setParent(id: string, parent: string | null): void {
-    if (parent === id || (parent !== null && !this.all.has(parent))) return;
+    if (parent === id || (parent !== null && this.all.get(parent) === undefined)) return;
     this.setField(id, { field: "parent", before: this.all.get(id)?.parent ?? null, after: parent });
   }
 
@@ -403,31 +311,27 @@ export class CaseEditor {
     const object = this.all.get(id);
     if (object === undefined || object.hidden === hidden) return;
     object.hidden = hidden;
-    this.changed();
+    this.all.changed();
   }
 
   /** Not in the history. */
   setStatus(status: Status): void {
-    if (status === this.state) return;
+    if (status === this.log.status) return;
     this.endStroke();
-    this.state = status;
-    this.commit([], [{ id: newId(), time: Date.now(), kind: "status", object: null, data: { status } }]);
-    this.state = status;
+    this.log.setStatus(status);
   }
 
   /** Everything that `work` does is one step of the history and one call of `onOperations`. */
   group<T>(work: () => T): T {
-    if (this.batch !== null) return work();
+    if (this.log.grouping) return work();
     this.endStroke();
-    const batch = { entry: { changes: [] }, operations: [] };
-    this.batch = batch;
-    try {
-      return work();
-    } finally {
-      this.endStroke();
-      this.batch = null;
-      this.commit(batch.entry.changes, batch.operations);
-    }
+    return this.log.group(() => {
+      try {
+        return work();
+      } finally {
+        this.endStroke();
+      }
+    });
   }
 
   /** How many steps `undo` can take back, a running stroke left out. */
@@ -436,126 +340,21 @@ export class CaseEditor {
   }
 
   get canUndo(): boolean {
-    return this.stroke !== null || this.history.undoable > 0;
+    return this.stroking || this.history.undoable > 0;
   }
 
   get canRedo(): boolean {
-    return this.stroke === null && this.history.redoable > 0;
+    return !this.stroking && this.history.redoable > 0;
   }
 
   undo(): boolean {
     this.endStroke();
-    return this.retrace(this.history.back(), true);
+    return this.log.retrace(this.history.back(), true);
   }
 
   redo(): boolean {
     this.endStroke();
-    return this.retrace(this.history.forward(), false);
-  }
-
-  private retrace(entry: Entry | null, back: boolean): boolean {
-    if (entry === null) return false;
-    this.bare = null;
-    const operations: Operation[] = [];
-    const changes = back ? [...entry.changes].reverse() : entry.changes;
-    const moved: string[] = [];
-    for (const change of changes) {
-      const object = this.all.get(change.object);
-      if (object === undefined) continue;
-      if (change.kind === "mask") {
-        if (change.painted !== null) flipPacked(object.painted, change.painted);
-        if (change.erased !== null) flipPacked(object.erased, change.erased);
-        if (change.mask !== null) this.dirty(object.id, flipPacked(object.mask, change.mask));
-        const context = back ? change.before : change.after;
-        object.prompts = context.prompts;
-        object.model = context.model;
-        object.uncorrected = context.uncorrected;
-        operations.push(this.maskOperation(change, { undoes: change.operation }));
-      } else {
-        assign(object, change, back ? change.before : change.after);
-        operations.push(fieldOperation(change, back, { undoes: change.operation }));
-        if (change.field === "deleted") moved.push(object.id);
-        if (change.field === "deleted" && !object.deleted) this.current = object.id;
-      }
-      change.operation = operations[operations.length - 1].id;
-    }
-    this.settle();
-    this.emit(operations);
-    for (const id of moved) this.dirty(id, null);
-    return true;
-  }
-
-  private blank(id: string): CaseObject {
-    const object = new CaseObject(id, this.created++, this.width, this.height);
-    this.all.set(id, object);
-    return object;
-  }
-
-  private othersThan(object: CaseObject): CaseObject[] {
-    return this.shown.filter((other) => other !== object);
-  }
-
-  private editable(id: string | null): CaseObject | null {
-    const object = id === null ? undefined : this.all.get(id);
-    return object === undefined || object.deleted || object.locked ? null : object;
-  }
-
-  private limitAt(point: Point): HandEdit["options"]["limit"] {
-    const x = Math.floor(point[0]);
-    const y = Math.floor(point[1]);
-    const inside = x >= 0 && y >= 0 && x < this.width && y < this.height;
-    if (!this.settings.limited || this.image === null || !inside) return null;
-    const value = this.image.pixels[y * this.width + x];
-    const reach = (this.settings.tolerance / 100) * (this.window.high - this.window.low);
-    return { pixels: this.image.pixels, width: this.width, low: value - reach, high: value + reach };
-  }
-
-  private reshape(id: string | null, tool: MaskTool, work: (mask: BoxMask) => BoxMask): boolean {
-    this.endStroke();
-    const object = this.editable(id);
-    if (object === null || object.area === 0) return false;
-    const target = work(object.mask.snapshot());
-    const changed = difference(object.mask.snapshot(), target);
-    if (changed === null) return false;
-    // Smoothing moves an outline a little everywhere; only the other tools say where the object is.
-    const binding = tool !== "smooth";
-    const edit = new HandEdit(object, 1, { mode: this.settings.mode, others: this.othersThan(object), binding });
-    edit.prepare(changed);
-    for (let row = 0; row < changed.height; row++) {
-      const y = changed.y + row;
-      for (let column = 0; column < changed.width; column++) {
-        if (changed.bits[row * changed.width + column] === 0) continue;
-        const x = changed.x + column;
-        edit.span(y, x, x + 1, target.get(x, y));
-      }
-    }
-    return this.commitEdit(object, tool, edit);
-  }
-
-  private commitEdit(object: CaseObject, tool: MaskTool, edit: HandEdit, stroke?: StrokeRecord): boolean {
-    const changes: MaskChange[] = [];
-    const parts = edit.changes();
-    for (const flips of parts) {
-      const before = contextOf(flips.object);
-      if (flips.object.uncorrected === null && flips.mask !== null) {
-        const earlier = Bitmask.of(flips.object.mask.snapshot(), this.width, this.height);
-        earlier.flip(flips.mask);
-        flips.object.uncorrected = packMask(earlier.snapshot());
-      }
-      changes.push(maskChange(flips, flips.object === object ? tool : "neighbour", before));
-    }
-    if (changes.length === 0) {
-      this.changed();
-      return false;
-    }
-    const operations = changes.map((change) =>
-      this.maskOperation(change, {}, change.object === object.id ? stroke : undefined),
-    );
-    this.commitMasks(changes, operations);
-    // A stroke has told of its pixels as it went.
-    if (tool === "brush" || tool === "eraser") return true;
-    for (const flips of parts) if (flips.mask !== null) this.dirty(flips.object.id, flips.mask);
-    return true;
+    return this.log.retrace(this.history.forward(), false);
   }
 
   private setField(id: string, value: FieldValue): void {
@@ -563,91 +362,6 @@ export class CaseEditor {
     const object = this.all.get(id);
     if (object === undefined || object.deleted || value.before === value.after) return;
     if (object.locked && value.field !== "locked" && value.field !== "accepted") return;
-    const { change, operation } = this.assignField(id, value);
-    this.commit([change], [operation]);
-    if (change.field === "deleted") this.dirty(id, null);
-  }
-
-  private assignField(id: string, value: FieldValue): { change: FieldChange; operation: ObjectOperation } {
-    const object = this.all.get(id);
-    if (object === undefined) throw new RangeError(`no object ${id}`);
-    const change: FieldChange = { kind: "field", object: id, operation: "", ...value };
-    assign(object, change, change.after);
-    const operation = fieldOperation(change, false, {});
-    change.operation = operation.id;
-    return { change, operation };
-  }
-
-  /** The object's masks as they are now, as the operation of `change`, whose `operation` it becomes. */
-  private maskOperation(change: MaskChange, links: { undoes?: string }, stroke?: StrokeRecord): ObjectOperation {
-    const object = this.all.get(change.object);
-    if (object === undefined) throw new RangeError(`no object ${change.object}`);
-    const { before, after, tool } = change;
-    const data: MaskData = { tool };
-    if (before.prompts !== after.prompts) data.prompts = isBlank(object.prompts) ? null : object.prompts;
-    if (before.model !== after.model) data.model = object.model;
-    if (stroke !== undefined) data.stroke = stroke;
-    const operation: ObjectOperation = {
-      id: newId(),
-      time: Date.now(),
-      kind: "mask",
-      object: object.id,
-      data,
-      mask: object.mask.snapshot(),
-      ...(change.painted === null ? {} : { painted: object.painted.snapshot() }),
-      ...(change.erased === null ? {} : { erased: object.erased.snapshot() }),
-      ...links,
-    };
-    change.operation = operation.id;
-    return operation;
-  }
-
-  /** An accepted object whose mask changes has to be accepted again: its acceptance goes within the same step. */
-  private commitMasks(changes: readonly MaskChange[], operations: readonly Operation[]): void {
-    const withdrawn = changes
-      .filter(({ object, mask }) => mask !== null && this.all.get(object)?.accepted)
-      .map(({ object }) => this.assignField(object, { field: "accepted", before: true, after: false }));
-    this.commit(
-      [...changes, ...withdrawn.map(({ change }) => change)],
-      [...operations, ...withdrawn.map(({ operation }) => operation)],
-    );
-  }
-
-  private commit(changes: Change[], operations: Operation[]): void {
-    if (this.batch !== null) {
-      this.batch.entry.changes.push(...changes);
-      this.batch.operations.push(...operations);
-      this.settle();
-      return;
-    }
-    if (changes.some(({ kind, object }) => kind === "mask" && object === this.bare)) this.history.extend(changes);
-    else if (changes.length > 0) this.history.push({ changes });
-    this.bare = null;
-    this.settle();
-    this.emit(operations);
-  }
-
-  private emit(operations: Operation[]): void {
-    if (operations.length === 0) return;
-    for (const { id } of operations) this.emitted.add(id);
-    if (this.state === "new") this.state = "in-progress";
-    this.onOperations?.(operations);
-  }
-
-  private settle(): void {
-    if (this.active !== null && this.active.deleted) this.current = null;
-    this.changed();
-  }
-
-  private changed(): void {
-    this.shown = [...this.all.values()].filter((object) => !object.deleted);
-    this.changes++;
-    if (this.batch !== null) return;
-    for (const listener of [...this.listeners]) listener();
-  }
-
-  private dirty(id: string, rect: Rect | null): void {
-    if (rect !== null && isEmpty(rect)) return;
-    for (const listener of [...this.dirtyListeners]) listener(id, rect);
+    this.log.setField(id, value);
   }
 }

@@ -7,6 +7,17 @@ import { Tracker } from "./tracker";
 const WIDTH = 200;
 const HEIGHT = 150;
 
+it("a mask's runs are its ones, row by row", () => {
+  const mask = new BoxMask(5, 7, 4, 2, Uint8Array.from([1, 1, 0, 1, 1, 1, 1, 1]));
+  const runs: number[][] = [];
+  mask.eachRun((...run) => runs.push(run));
+  expect(runs).toEqual([
+    [7, 5, 7],
+    [7, 8, 9],
+    [8, 5, 9],
+  ]);
+});
+
 describe("a growing mask", () => {
   it("holds what a plain array would", () => {
     const random = seeded(3);

@@ -31,6 +31,20 @@ export class BoxMask {
     return this.bits[row * this.width + column] as 0 | 1;
   }
 
+  /** Calls back with each run of ones: pixels x0 <= x < x1 of the image's row y. */
+  eachRun(visit: (y: number, x0: number, x1: number) => void): void {
+    const { width, bits } = this;
+    for (let row = 0; row < this.height; row++) {
+      const [start, stop] = [row * width, (row + 1) * width];
+      for (let index = start; index < stop; index++) {
+        if (bits[index] === 0) continue;
+        const first = index;
+        while (index < stop && bits[index] !== 0) index++;
+        visit(this.y + row, this.x + first - start, this.x + index - start);
+      }
+    }
+  }
+
   /** The same mask in the smallest box. */
   tight(): BoxMask {
     const box = boundsOf(this.bits, this.width, this.height);
