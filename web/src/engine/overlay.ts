@@ -1,5 +1,5 @@
 import type { BrushShape, Point, Prompts } from "./types";
-import { fromModel, type View } from "./view";
+import { fromModel, type View, type ViewState } from "./view";
 
 /** What lies over the picture for a moment: nothing of it is in the masks. */
 export interface OverlayScene {
@@ -16,8 +16,50 @@ const LIGHT = "rgb(255 255 255 / 0.95)";
 const POSITIVE = "#009e73";
 const NEGATIVE = "#d55e00";
 
-/** Draws the cursor's outline, clicks, box and lasso; dark under light, to be seen on enamel and on air alike. */
-export function drawOverlay(context: CanvasRenderingContext2D, view: View, scene: OverlayScene): void {
+/** The canvas over the picture: the cursor's outline, clicks, box and lasso, drawn anew where one of them has changed. */
+export class Overlay {
+  private readonly context: CanvasRenderingContext2D;
+  private shown: { scene: OverlayScene; view: ViewState } | null = null;
+
+  constructor(canvas: HTMLCanvasElement) {
+    const context = canvas.getContext("2d");
+    if (context === null) throw new Error("the browser gives no 2D canvas");
+    this.context = context;
+  }
+
+  draw(view: View, scene: OverlayScene): void {
+    const { shown } = this;
+    const now = { scene, view: view.state() };
+    if (shown !== null && sameScene(shown.scene, scene) && sameView(shown.view, now.view)) return;
+    this.shown = now;
+    drawScene(this.context, view, scene);
+  }
+}
+
+/** Whether the two would look the same; a lasso under way grows in place, so it never does. */
+function sameScene(a: OverlayScene, b: OverlayScene): boolean {
+  const same = (p: Point | null | undefined, q: Point | null | undefined) => p === q || (p?.[0] === q?.[0] && p?.[1] === q?.[1]);
+  return (
+    a.lasso === null &&
+    b.lasso === null &&
+    a.prompts === b.prompts &&
+    same(a.cross, b.cross) &&
+    same(a.box?.[0], b.box?.[0]) &&
+    same(a.box?.[1], b.box?.[1]) &&
+    same(a.brush?.at, b.brush?.at) &&
+    a.brush?.shape === b.brush?.shape &&
+    a.brush?.size === b.brush?.size
+  );
+}
+
+function sameView(a: ViewState, b: ViewState): boolean {
+  return (
+    a.zoom === b.zoom && a.x === b.x && a.y === b.y && a.width === b.width && a.height === b.height && a.dpr === b.dpr
+  );
+}
+
+/** Dark under light, to be seen on enamel and on air alike. */
+function drawScene(context: CanvasRenderingContext2D, view: View, scene: OverlayScene): void {
   const { width, height } = context.canvas;
   context.resetTransform();
   // In two parts: Chromium may go on showing an earlier frame, a brush's outline long gone, where all that happens to

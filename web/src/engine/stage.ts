@@ -3,41 +3,25 @@ import { type Equalisation, equaliseInSlices } from "./clahe";
 import { createRenderer } from "./create_renderer";
 import type { CaseEditor } from "./editor";
 import { type Levels, sane } from "./levels";
-import { drawOverlay } from "./overlay";
+import { Overlay } from "./overlay";
 import { PointerInput } from "./pointer_input";
 import type { Renderer } from "./renderer";
 import { Samples } from "./samples";
+import { Screen } from "./screen";
+import { type StageEvents, StageListeners } from "./stage_events";
 import { type StageTool, ToolUse } from "./tool_use";
-import type { BoxPrompt, CaseImage, Point } from "./types";
+import type { CaseImage, Point } from "./types";
 import { View } from "./view";
 
 export type { Appearance } from "./appearance";
+export type { StageEvents } from "./stage_events";
 export type { StageTool } from "./tool_use";
-
-/** Points are in image pixels; x, y of clicks and boxes as the model counts (see `toModel`). */
-export interface StageEvents {
-  click: { x: number; y: number; positive: boolean; at: Point };
-  box: { box: BoxPrompt };
-  strokeEnd: { object: string; tool: "brush" | "eraser" | "lasso" };
-  /** The tool cannot work: nothing is active, or it is locked. */
-  refused: { reason: "no-object" | "locked" };
-  brushChanged: { size: number };
-  /** Pointer over the image and the raw pixel value there; null when it left. */
-  hover: { point: Point; value: number | null } | null;
-  viewChanged: { zoom: number };
-  levelsChanged: Levels;
-  select: { id: string | null };
-  peek: boolean;
-  warning: string;
-}
 
 export interface StageOptions {
   renderer?: Renderer["kind"];
   /** What one finger does while no pen was seen; with a pen about it pans. */
   touch?: "draw" | "pan";
 }
-
-type Listeners = { [K in keyof StageEvents]: Set<(event: StageEvents[K]) => void> };
 
 /** The picture with its masks in an element of the page: drawing, tools, pointer. Draws at most once a frame. */
 export class Stage {
@@ -48,25 +32,11 @@ export class Stage {
   /** Asked when a brush or lasso is used and no object is active: may create one and return true. */
   ensureObject: (() => boolean) | null = null;
 
-  private readonly picture = document.createElement("canvas");
-  private readonly overlay = document.createElement("canvas");
-  private readonly context: CanvasRenderingContext2D;
-  private readonly listeners: Listeners = {
-    click: new Set(),
-    box: new Set(),
-    strokeEnd: new Set(),
-    refused: new Set(),
-    brushChanged: new Set(),
-    hover: new Set(),
-    viewChanged: new Set(),
-    levelsChanged: new Set(),
-    select: new Set(),
-    peek: new Set(),
-    warning: new Set(),
-  };
+  private readonly screen: Screen;
+  private readonly overlay: Overlay;
+  private readonly listeners = new StageListeners();
   private readonly use: ToolUse;
   private readonly input: PointerInput;
-  private readonly observer: ResizeObserver;
   private shownEditor: CaseEditor | null = null;
   private shownImage: CaseImage | null = null;
   private release: (() => void)[] = [];
@@ -77,43 +47,29 @@ export class Stage {
   private peeking = false;
   private viewStale = true;
   private stylesStale = true;
-  private frame = 0;
-  private waiting: (() => void)[] = [];
-  private pixelRatio: MediaQueryList | null = null;
 
   constructor(
     readonly host: HTMLElement,
     options: StageOptions = {},
   ) {
-    for (const canvas of [this.picture, this.overlay]) {
-      canvas.style.cssText = "position:absolute;inset:0;width:100%;height:100%;display:block;pointer-events:none";
-      canvas.setAttribute("aria-hidden", "true");
-      host.append(canvas);
-    }
-    if (getComputedStyle(host).position === "static") host.style.position = "relative";
     host.style.touchAction = "none";
     host.style.userSelect = "none";
     if (!host.hasAttribute("tabindex")) host.tabIndex = 0;
-    const context = this.overlay.getContext("2d");
-    if (context === null) throw new Error("the browser gives no 2D canvas");
-    this.context = context;
-    this.renderer = createRenderer(this.picture, options.renderer);
+    this.screen = new Screen(host, this.resized, this.paint);
+    this.overlay = new Overlay(this.screen.overlay);
+    this.renderer = createRenderer(this.screen.picture, options.renderer);
     this.renderer.onRestored = () => this.invalidate();
     this.use = new ToolUse(this);
     this.input = new PointerInput(this, this.use, options.touch ?? "draw");
-    this.observer = new ResizeObserver(() => this.measure());
-    this.observer.observe(host);
-    this.measure();
-    this.watchPixelRatio();
+    this.screen.follow();
   }
 
   on<K extends keyof StageEvents>(kind: K, listener: (event: StageEvents[K]) => void): () => void {
-    this.listeners[kind].add(listener);
-    return () => this.listeners[kind].delete(listener);
+    return this.listeners.on(kind, listener);
   }
 
   emit<K extends keyof StageEvents>(kind: K, event: StageEvents[K]): void {
-    for (const listener of [...this.listeners[kind]]) listener(event);
+    this.listeners.emit(kind, event);
   }
 
   get editor(): CaseEditor | null {
@@ -318,30 +274,23 @@ export class Stage {
 
   /** Draws at the next frame. */
   invalidate(): void {
-    if (this.frame === 0) this.frame = requestAnimationFrame(this.paint);
+    this.screen.invalidate();
   }
 
   /** Resolves after the next frame was drawn. */
   drawn(): Promise<void> {
-    this.invalidate();
-    return new Promise((resolve) => this.waiting.push(resolve));
+    return this.screen.drawn();
   }
 
   dispose(): void {
     this.setCase(null, null);
-    cancelAnimationFrame(this.frame);
-    this.frame = -1;
-    this.observer.disconnect();
-    this.pixelRatio?.removeEventListener("change", this.onPixelRatio);
+    this.screen.dispose();
     this.input.dispose();
     this.renderer.dispose();
-    this.picture.remove();
-    this.overlay.remove();
   }
 
   private readonly paint = (): void => {
     const start = performance.now();
-    this.frame = 0;
     if (this.viewStale) this.renderer.setView(this.view.state());
     if (this.stylesStale && this.shownEditor !== null) {
       this.renderer.setStyles(stylesOf(this.shownEditor, this.look, this.peeking));
@@ -349,35 +298,13 @@ export class Stage {
     this.viewStale = false;
     this.stylesStale = false;
     this.renderer.draw();
-    drawOverlay(this.context, this.view, this.use.scene(this.peeking));
+    this.overlay.draw(this.view, this.use.scene(this.peeking));
     this.timings.frames.add(performance.now() - start);
-    const waiting = this.waiting;
-    this.waiting = [];
-    for (const resolve of waiting) resolve();
   };
 
-  private measure(): void {
-    const { clientWidth: width, clientHeight: height } = this.host;
-    if (width === 0 || height === 0) return;
-    const dpr = window.devicePixelRatio;
+  private readonly resized = (width: number, height: number, dpr: number): void => {
     this.view.resize(width, height, dpr);
     this.renderer.resize(width, height, dpr);
-    this.overlay.width = Math.round(width * dpr);
-    this.overlay.height = Math.round(height * dpr);
     this.viewMoved();
-    // A canvas of a new size is empty; left to the next frame, this one would show it so.
-    cancelAnimationFrame(this.frame);
-    this.paint();
-  }
-
-  private readonly onPixelRatio = (): void => {
-    this.measure();
-    this.watchPixelRatio();
   };
-
-  private watchPixelRatio(): void {
-    this.pixelRatio?.removeEventListener("change", this.onPixelRatio);
-    this.pixelRatio = window.matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
-    this.pixelRatio.addEventListener("change", this.onPixelRatio);
-  }
 }
