@@ -77,12 +77,10 @@ export function boundsOf(bits: Uint8Array, width: number, height: number): Rect 
   // Of each row only what lies outside of the columns that are known to be needed.
   for (let row = top; row <= bottom; row++) {
     const start = row * width;
-    let x = 0;
-    while (x < left && bits[start + x] === 0) x++;
-    left = x;
-    x = width - 1;
-    while (x > right && bits[start + x] === 0) x--;
-    right = x;
+    const before = bits.subarray(start, start + left).indexOf(1);
+    if (before >= 0) left = before;
+    const after = bits.subarray(start + right + 1, start + width).lastIndexOf(1);
+    if (after >= 0) right += after + 1;
   }
   return { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
 }
