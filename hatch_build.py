@@ -1,4 +1,4 @@
-"""Builds the labelling page into the package while the package itself is built.
+"""Builds the labelling page into the package while the package itself is built, and puts the benchmarks there.
 
 Needs Node 20 or newer. Without it the package installs all the same, and `dentasam label` says what is missing.
 DENTASAM_SKIP_PAGE=1 leaves the page as it is.
@@ -22,6 +22,9 @@ class PageHook(BuildHookInterface):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         root = Path(self.root)
+        if self.target_name == "wheel" and version != "editable":
+            # A checkout has them beside it; a copy in its environment would grow old.
+            build_data["force_include"][str(root / "benchmarks")] = "dentasam/benchmarks"
         page = root / "src" / "dentasam" / "labelling" / "page" / "index.html"
         if self.target_name != "wheel" or os.environ.get("DENTASAM_SKIP_PAGE", "") not in ("", "0"):
             return

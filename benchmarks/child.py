@@ -68,8 +68,10 @@ class Worker:
 
     def _run(self) -> float:
         if self.watched:
-            return float(self.watching.timed(self.work.run, self.device))
-        seconds, self.watched = self.watching.watched(self.work.run, self.device)
+            seconds = self.watching.timed(self.work.run, self.device)
+        else:
+            seconds, self.watched = self.watching.watched(self.work.run, self.device)
+        self.watching.give_back_if_short(self.device)
         return float(seconds)
 
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.cost [--model NAME|PATH] [--plot FILE] [--json FILE] [--quick]
 
-One encoding, then a request a click for all objects at once: masks at the image's own resolution, the logits fed back,
-the next click where prediction and truth disagree. Finding that click is the annotator's work and not in the time.
+One encoding, then a request a click for all objects at once: masks at the image's own resolution, the logits fed
+back, the next click where prediction and truth disagree. Finding it is the annotator's work and not in the time.
 """
 
 from __future__ import annotations

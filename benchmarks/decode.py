@@ -143,24 +143,26 @@ def compared(
 
 def alone(options: Options, report: Report, arguments: dict[str, Any]) -> None:
     """Everything together, each trick taken out on its own, and none at all."""
-    fewer: dict[str, dict[str, Any]] = {f"without {name}": {"without": name} for name in tricks.TRICKS}
+    fewer: dict[str, tuple[str, dict[str, Any]]] = {
+        name: (f"without {trick.label}", {"without": name}) for name, trick in tricks.TRICKS.items()
+    }
     fewer |= {
-        "without windows: masks on the whole grid": {"windows": False},
-        "without chunks: all objects at a time": {"chunks": False},
-        "without a call for all: one for each object": {"one_by_one": True},
-        "without HQ features made once": {"features_again": True},
-        "without the own grid: the padded square": {"square": True},
+        "windows": ("without windows: masks on the whole grid", {"windows": False}),
+        "chunks": ("without chunks: all objects at a time", {"chunks": False}),
+        "one_call": ("without one call for all: one for each object", {"one_by_one": True}),
+        "features_once": ("without HQ features made once", {"features_again": True}),
+        "own_grid": ("without the own grid: on the padded square", {"square": True}),
     }
     sides = [Side("everything", "decode:ours", arguments)]
-    sides += [Side(name, "decode:ours", {**arguments, **given}) for name, given in fewer.items()]
+    sides += [Side(label, "decode:ours", {**arguments, **given}) for label, given in fewer.values()]
     sides.append(Side("the published decoder, own grid", "decode:published", arguments))
     measured = options.measure(sides, ROUNDS_MANY)
     report.add(measured, f"{arguments['objects']} objects with their previous masks, tricks taken out one by one")
     everything, *others = measured.values()
-    for other in others:
-        report.ratio(f"decode, everything vs {other.name}", everything, other)
+    for name, other in zip((*fewer, "all"), others, strict=True):
+        report.ratio(f"decode_gain_of_{name}", everything, other)
     report.masks_agree("ours and the published decoder", everything, others[-1])
-    whole = measured["without windows: masks on the whole grid"]
+    whole = measured[fewer["windows"][0]]
     report.agreement(
         "logits without windows and of the published decoder, largest difference", whole, others[-1], "logits"
     )

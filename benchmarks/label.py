@@ -21,7 +21,7 @@ def run(options: Options) -> Report:
     """The whole benchmark. Raises RuntimeError with its last words where the file fails."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "found.json"
-        command = [sys.executable, "-P", str(LATENCY), "--json", str(path)]
+        command = [sys.executable, str(LATENCY), "--json", str(path)]
         command += ["--clicks", "3", "--objects", "4"] if options.quick else []
         with options.note("the labelling server"):
             done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -7,6 +7,7 @@ side that runs without it. What `decode` has an option for needs none; it stands
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from dentasam.model import mask_decoder
@@ -25,12 +26,20 @@ def _projected(_model: SamHQ) -> None:
     Attention._absorbed = none  # type: ignore[method-assign, assignment]
 
 
-TRICKS: dict[str, Callable[[SamHQ], None]] = {
-    "absorbed projections of the image": _projected,
-    "the last HQ convolution folded": _unfolded,
+@dataclass(frozen=True)
+class Trick:
+    """label: as in the table, `without LABEL`. take_out: changes the network, or its module for this process."""
+
+    label: str
+    take_out: Callable[[SamHQ], None]
+
+
+TRICKS = {
+    "absorbed_projections": Trick("the image's projections absorbed into the tokens", _projected),
+    "folded_convolution": Trick("the last HQ convolution folded", _unfolded),
 }
 
 
 def take_out(name: str, model: SamHQ) -> None:
     """Take one trick out, by its name."""
-    TRICKS[name](model)
+    TRICKS[name].take_out(model)

@@ -16,7 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode, register_flop_formula, sdp
 
 STATUS, CLEAR, MEMINFO = Path("/proc/self/status"), Path("/proc/self/clear_refs"), Path("/proc/meminfo")
 CAN_CLEAR = "5"  # resets the peak of the resident memory
-LEFT_TO_OTHERS = 0.9
+# Of the memory that is available: what one side may take, and below which share of all of it memory is short.
+USABLE, SHORT = 0.9, 2 / 3
 
 
 def timed(run: Callable[[], object], device: torch.device) -> float:
@@ -54,7 +55,7 @@ def start_of_peak(device: torch.device) -> int:
         return peak_bytes(device)
     ctypes.CDLL(None).malloc_trim(0)  # what earlier runs have freed is not this one's
     CLEAR.write_text(CAN_CLEAR)
-    return _of_status("VmRSS")
+    return _bytes(STATUS, "VmRSS")
 
 
 def peak_bytes(device: torch.device) -> int:
@@ -62,21 +63,31 @@ def peak_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if sys.platform.startswith("linux"):
-        return _of_status("VmHWM")
+        return _bytes(STATUS, "VmHWM")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in bytes on macOS, from the start of the process
+
+
+def give_back_if_short(device: torch.device) -> None:
+    """Hand freed memory back to the system where the other sides may need it: it costs the next run page faults."""
+    if (
+        device.type == "cpu"
+        and sys.platform.startswith("linux")
+        and _bytes(MEMINFO, "MemAvailable") < _bytes(MEMINFO, "MemTotal") * SHORT
+    ):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def limit_memory(device: torch.device) -> None:
     """Let this process fail on its own before the system has to end one: no more than what is free now."""
     if device.type != "cpu" or not sys.platform.startswith("linux"):
         return
-    available = next(line for line in MEMINFO.read_text().splitlines() if line.startswith("MemAvailable"))
-    limit = int(int(available.split()[1]) * 1024 * LEFT_TO_OTHERS)
+    limit = int(_bytes(MEMINFO, "MemAvailable") * USABLE)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
 
 
-def _of_status(field: str) -> int:
-    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(field))
+def _bytes(table: Path, field: str) -> int:
+    """A field of one of the kernel's tables, in bytes."""
+    line = next(line for line in table.read_text().splitlines() if line.startswith(field))
     return int(line.split()[1]) * 1024
 
 
