@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dentasam.errors import OutputError
-from dentasam.model.embedding import EncoderOutput
+from dentasam.model.embedding import EncoderOutput, EncoderPrefix
 from dentasam.training.cache import EmbeddingCache
 
 
@@ -48,9 +48,10 @@ def test_key_names_everything_the_output_depends_on(tmp_path: Path, monkeypatch:
         for image in ("x", "y")
         for flipped in (False, True)
     }
+    keys |= {EmbeddingCache(tmp_path, "a", stop=stop).key("x") for stop in (0, 1)}
     monkeypatch.setattr("dentasam.training.cache.PREPROCESSING", 2)
     keys.add(EmbeddingCache(tmp_path, "a").key("x"))
-    assert len(keys) == 17
+    assert len(keys) == 19
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "header", "bit", "another"])
@@ -74,8 +75,23 @@ def test_damaged_file_counts_as_absent_and_is_written_anew(tmp_path: Path, damag
     assert cache.load(key) is None
     cache.store(key, output())
     loaded = cache.load(key)
-    assert loaded is not None
+    assert isinstance(loaded, EncoderOutput)
     assert torch.equal(loaded.features, output().features.half())
+
+
+@pytest.mark.parametrize("intermediate", [None, torch.randn(1, 32, 4, 8)])
+def test_what_comes_before_the_adapted_blocks_comes_back(tmp_path: Path, intermediate: torch.Tensor | None) -> None:
+    cache = EmbeddingCache(tmp_path, "base", stop=3)
+    key = cache.key("image")
+    cache.store(key, EncoderPrefix(output().features, intermediate, 3))
+    loaded = cache.load(key)
+    assert isinstance(loaded, EncoderPrefix)
+    assert loaded.stop == 3
+    assert torch.equal(loaded.tokens, output().features.half())
+    assert (loaded.intermediate is None) == (intermediate is None)
+    if intermediate is not None:
+        assert loaded.intermediate is not None
+        assert torch.equal(loaded.intermediate, intermediate.half())
 
 
 def test_size_counts_outputs_and_bytes(tmp_path: Path) -> None:
@@ -116,7 +132,7 @@ def test_killed_writer_leaves_no_half_file(tmp_path: Path) -> None:
     process.wait()
     process.stdout.close()
     loaded = cache.load(key)
-    assert loaded is not None
+    assert isinstance(loaded, EncoderOutput)
     assert bool((loaded.features == 1).all())
     assert cache.size()[0] == 1
 

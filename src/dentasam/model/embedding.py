@@ -24,6 +24,18 @@ class EncoderOutput:
 
 
 @dataclass(frozen=True)
+class EncoderPrefix:
+    """What the image encoder has come to before its block or stage `stop`.
+
+    tokens: (B, C, h, w), the input of that block. intermediate: (B, C, rows, cols), None where it is that or later.
+    """
+
+    tokens: Tensor
+    intermediate: Tensor | None
+    stop: int
+
+
+@dataclass(frozen=True)
 class ImageEmbedding:
     """Image features (B, 256, rows, cols) and HQ features (B, 32, 4 rows, 4 cols) in a frame."""
 

@@ -57,6 +57,8 @@ class LoraSettings:
     dropout: on the input of A while training.
     dora: also learn the length of each weight row (Liu et al., 2024); slower, and PEFT then trains no biases.
     train_norms: also train norms, tokens and depthwise convolutions whole, and the biases of the LoRA layers.
+    encoder_last: of the image encoder, adapt this many of the last blocks (ViT) or stages (TinyViT) and the neck
+        alone; None for all of it. What comes before is then the same for an image throughout training.
 
     Raises ValueError for a value out of range.
     """
@@ -68,6 +70,7 @@ class LoraSettings:
     rslora: bool = False
     dora: bool = False
     train_norms: bool = True
+    encoder_last: int | None = None
 
     def __post_init__(self) -> None:
         if self.scope not in SCOPES:
@@ -78,6 +81,8 @@ class LoraSettings:
             raise ValueError(f"alpha must be above 0, got {self.alpha}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in 0 <= dropout < 1, got {self.dropout}")
+        if self.encoder_last is not None and self.encoder_last < 1:
+            raise ValueError(f"encoder_last must be at least 1, got {self.encoder_last}")
 
 
 def add_lora(model: Network, settings: LoraSettings, name: str = "default") -> Network:
@@ -93,8 +98,9 @@ def add_lora(model: Network, settings: LoraSettings, name: str = "default") -> N
 def lora_config(model: nn.Module, settings: LoraSettings) -> LoraConfig:
     """PEFT's configuration of an adapter for this network, with every layer by its name."""
     low_rank, whole = [], []
+    prefixes = _prefixes(model, settings)
     for path, module in plain_modules(model):
-        if not path.startswith(_PREFIXES[settings.scope]):
+        if not path.startswith(prefixes):
             continue
         if takes_lora(module):
             low_rank.append(path)
@@ -112,6 +118,12 @@ def lora_config(model: nn.Module, settings: LoraSettings) -> LoraConfig:
             modules_to_save=whole if settings.train_norms and whole else None,
         )
     )
+
+
+def first_adapted(model: nn.Module, encoder_last: int) -> int:
+    """The first block or stage of the image encoder that an adapter of the last so many changes."""
+    parts = getattr(model.image_encoder, str(model.image_encoder.PARTS))  # type: ignore[union-attr]
+    return max(0, len(parts) - encoder_last)
 
 
 def takes_lora(module: nn.Module) -> bool:
@@ -137,6 +149,17 @@ def plain_modules(model: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.
         else:
             yield path, child
             yield from plain_modules(child, f"{path}.")
+
+
+def _prefixes(model: nn.Module, settings: LoraSettings) -> tuple[str, ...]:
+    """How the names of all layers begin that the adapter may change."""
+    prefixes = _PREFIXES[settings.scope]
+    if settings.encoder_last is None or "image_encoder." not in prefixes:
+        return prefixes
+    encoder: nn.Module = model.image_encoder  # type: ignore[assignment]
+    parts, first = str(encoder.PARTS), first_adapted(model, settings.encoder_last)
+    last = [f"image_encoder.{parts}.{index}." for index in range(first, len(getattr(encoder, parts)))]
+    return (*last, "image_encoder.neck.", *(prefix for prefix in prefixes if prefix != "image_encoder."))
 
 
 def inject(model: nn.Module, config: LoraConfig, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from dentasam.model.embedding import EncoderOutput, ImageEmbedding
+from dentasam.model.embedding import EncoderOutput, EncoderPrefix, ImageEmbedding
 from dentasam.model.frame import Frame
 from dentasam.model.mask_decoder import Attended, MaskDecoderHQ, Output
 from dentasam.model.prompt import Prompts
@@ -45,6 +45,16 @@ class SamHQ(nn.Module):
     def encoder_output(self, pixels: Tensor, frame: Frame) -> EncoderOutput:
         """The image encoder alone on pixels (B, 3, 16 rows, 16 cols)."""
         return EncoderOutput(*self.image_encoder(pixels, top=frame.top, left=frame.left))
+
+    def encoder_prefix(self, pixels: Tensor, frame: Frame, stop: int) -> EncoderPrefix:
+        """The image encoder before its block or stage `stop`."""
+        encoder: ImageEncoderViT | TinyViT = self.image_encoder  # type: ignore[assignment]
+        return EncoderPrefix(*encoder.prefix(pixels, stop, frame.top, frame.left), stop)
+
+    def encoder_rest(self, prefix: EncoderPrefix) -> EncoderOutput:
+        """The image encoder from there on."""
+        encoder: ImageEncoderViT | TinyViT = self.image_encoder  # type: ignore[assignment]
+        return EncoderOutput(*encoder.suffix(prefix.tokens, prefix.intermediate, prefix.stop))
 
     def prepare(self, output: EncoderOutput, frame: Frame) -> ImageEmbedding:
         """The decoder's share that depends on the image alone."""

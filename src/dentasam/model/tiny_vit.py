@@ -170,6 +170,10 @@ class Stage(nn.Module):
 class TinyViT(nn.Module):
     """Image encoder with a patch of 16: about 6 million parameters."""
 
+    # The list whose entries follow each other, for adapters of the last ones alone.
+    PARTS = "layers"
+    INTERMEDIATE_LAYER = 1
+
     def __init__(self, out_chans: int = 256) -> None:
         super().__init__()
         self.patch_embed = PatchEmbed(WIDTHS[0])
@@ -192,8 +196,22 @@ class TinyViT(nn.Module):
 
         TinyViT has no absolute positions, so a window's offset `top`, `left` changes nothing here.
         """
+        return self.suffix(*self.prefix(pixels, 0, top, left), 0)
+
+    def prefix(self, pixels: Tensor, stop: int, top: int = 0, left: int = 0) -> tuple[Tensor, Tensor | None]:
+        """`forward` up to stage `stop`: its input (B, C, h, w); the intermediate where it lies before."""
         x = self.patch_embed(pixels.contiguous(memory_format=torch.channels_last))
-        x = self.layers[1](self.layers[0](x))
-        intermediate = x
-        x = self.layers[3](self.layers[2](x))
-        return self.neck(x), intermediate
+        return self._stages(x, None, 0, stop)
+
+    def suffix(self, x: Tensor, intermediate: Tensor | None, start: int) -> tuple[Tensor, Tensor]:
+        """`forward` from what `prefix` gave for the stage `start`."""
+        x = x.contiguous(memory_format=torch.channels_last)
+        x, intermediate = self._stages(x, intermediate, start, len(self.layers))
+        return self.neck(x), x if intermediate is None else intermediate
+
+    def _stages(self, x: Tensor, intermediate: Tensor | None, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
+        for index in range(start, stop):
+            if index == self.INTERMEDIATE_LAYER + 1:
+                intermediate = x
+            x = self.layers[index](x)
+        return x, intermediate

@@ -134,6 +134,9 @@ class ImageEncoderViT(nn.Module):
         out_chans: channels of the features.
     """
 
+    # The list whose entries follow each other, for adapters of the last ones alone.
+    PARTS = "blocks"
+
     def __init__(
         self,
         embed_dim: int = 768,
@@ -186,15 +189,27 @@ class ImageEncoderViT(nn.Module):
         Raises:
             ValueError: if the image does not lie on the grid.
         """
+        return self.suffix(*self.prefix(pixels, 0, top, left), 0)
+
+    def prefix(self, pixels: Tensor, stop: int, top: int = 0, left: int = 0) -> tuple[Tensor, Tensor | None]:
+        """`forward` up to block `stop`: its input (B, C, rows, cols); the intermediate if that lies before."""
         x = self.patch_embed(pixels)
         rows, cols = x.shape[1], x.shape[2]
         if min(top, left) < 0 or top + rows > self.grid or left + cols > self.grid:
             raise ValueError(f"{rows}x{cols} tokens at ({top}, {left}) do not fit the {self.grid}x{self.grid} grid")
         x = x + self.pos_embed[:, top : top + rows, left : left + cols]
-        intermediate = x
-        for index, block in enumerate(self.blocks):
-            x = block(x)
-            if index == self.intermediate_block:
-                intermediate = x
-        features: Tensor = self.neck(x.permute(0, 3, 1, 2))
-        return features, intermediate.permute(0, 3, 1, 2)
+        return self._blocks(x, None, 0, stop)
+
+    def suffix(self, tokens: Tensor, intermediate: Tensor | None, start: int) -> tuple[Tensor, Tensor]:
+        """`forward` from what `prefix` gave for the block `start`."""
+        x = tokens.permute(0, 2, 3, 1).contiguous()
+        tokens, intermediate = self._blocks(x, intermediate, start, len(self.blocks))
+        features: Tensor = self.neck(tokens)
+        return features, tokens if intermediate is None else intermediate
+
+    def _blocks(self, x: Tensor, intermediate: Tensor | None, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
+        for index in range(start, stop):
+            if index == self.intermediate_block + 1:
+                intermediate = x.permute(0, 3, 1, 2)
+            x = self.blocks[index](x)
+        return x.permute(0, 3, 1, 2), intermediate

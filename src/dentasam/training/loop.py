@@ -28,6 +28,7 @@ from dentasam.model.checkpoint import save_checkpoint
 from dentasam.model.lora import (
     LoraSettings,
     add_lora,
+    first_adapted,
     freeze_statistics,
     trainable_line,
     trainable_parameters,
@@ -320,11 +321,12 @@ class TrainingRun:
         return float(nn.utils.clip_grad_norm_(self.parameters, math.inf if limit is None else limit))
 
     def _open_cache(self) -> EmbeddingCache | None:
-        folder = self.recipe.cache.dir
-        if folder is None or not self.recipe.encoder_frozen:
+        folder, last = self.recipe.cache.dir, self.recipe.lora.encoder_last
+        if folder is None:
             return None
         kind = "fp32" if self.autocast is None else str(self.autocast).removeprefix("torch.")
-        return EmbeddingCache(self.out / Path(folder).expanduser(), self.base.sha256, kind)
+        stop = None if last is None else first_adapted(self.model, last)
+        return EmbeddingCache(self.out / Path(folder).expanduser(), self.base.sha256, kind, stop)
 
     def _due(self, every: int) -> bool:
         return self.done.step % every == 0

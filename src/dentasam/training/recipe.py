@@ -36,6 +36,7 @@ class Lora(Section):
     rslora: bool = False
     dora: bool = False
     train_norms: bool = True
+    encoder_last: int | None = Field(None, ge=1)
 
 
 class Schedule(Section):
@@ -146,7 +147,7 @@ class Validation(Section):
 
 
 class Cache(Section):
-    """Encoder outputs on disk, for scopes that freeze the encoder; a relative folder is under `--out`."""
+    """What the frozen encoder, or its frozen part, gives, on disk; a relative folder is under `--out`."""
 
     dir: str | None = None
     decoded_mb: int = Field(512, ge=0)
@@ -214,13 +215,22 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _last_blocks_fit(self) -> Recipe:
+        if self.lora.encoder_last is not None and "encoder" not in self.scope:
+            raise ValueError(f"lora.encoder_last is for scopes with the encoder, not {self.scope}; set it to null")
+        return self
+
+    @model_validator(mode="after")
     def _cache_fits(self) -> Recipe:
         if self.cache.dir is None:
             return self
-        if not self.encoder_frozen:
+        if not self.encoder_frozen and self.lora.encoder_last is None:
             raise ValueError(
-                f"cache.dir needs a frozen encoder (scope decoder or hq, not {self.scope}); set it to null"
+                f"cache.dir needs a frozen encoder (scope decoder or hq, not {self.scope}) or lora.encoder_last; "
+                "set it to null"
             )
+        if self.lora.encoder_last is not None and self.batch_norm != "frozen":
+            raise ValueError("cache.dir needs batch_norm frozen: running statistics change what was cached")
         moving = self.augmentation.moves_pixels or self.augmentation.noise > 0 or self.augmentation.blur > 0
         if moving or self.augmentation.gamma > 0 or self.augmentation.contrast > 0 or self.crop.share > 0:
             raise ValueError(

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from dentasam.model.embedding import EncoderOutput
 from dentasam.model.frame import LOGIT_STRIDE, PATCH, Frame
 from dentasam.training.augmentation import Variation, draw, vary_category, vary_image, vary_masks
-from dentasam.training.cache import EmbeddingCache
+from dentasam.training.cache import EmbeddingCache, Encoded
 from dentasam.training.recipe import Recipe
 from dentasam.training.sources import MASK_STRIDE, Case, Source
 
@@ -34,14 +34,14 @@ UNCHANGED = Variation()
 class Sample:
     """One image, whole or a window of it, with the objects to train on.
 
-    pixels: (1, 3, 16 rows, 16 cols); None where `output` holds what the frozen encoder gave for them earlier.
+    pixels: (1, 3, 16 rows, 16 cols); None where `output` holds what the encoder's frozen part gave for them earlier.
     masks: (P, 4 rows, 4 cols) float32 coverage; P may be 0.
     position: place in the step's batch over all processes; seeds what is drawn while training on it.
     cache_key: where to keep the encoder's output, None if it is not to be kept.
     """
 
     pixels: Tensor | None
-    output: EncoderOutput | None
+    output: Encoded | None
     frame: Frame
     masks: Tensor
     categories: tuple[str, ...]
@@ -119,7 +119,7 @@ def whole_sample(
     if cache is not None and case.sha256:
         key = cache.key(case.sha256, variation.flip)
         output = cache.load(key)
-        if output is not None and output.features.shape[-2:] != (frame.rows, frame.cols):
+        if output is not None and not _fits(output, frame):
             output = None
     if output is None:
         pixels = frame.normalised(vary_image(case.image(), variation))
@@ -172,6 +172,12 @@ def window_sample(
         tuple(vary_category(case.categories[index], variation) for index in chosen.tolist()),
         position,
     )
+
+
+def _fits(output: Encoded, frame: Frame) -> bool:
+    """Whether a stored output has the frame's shape; an early stage's grid is finer by the same factor both ways."""
+    height, width = (output.features if isinstance(output, EncoderOutput) else output.tokens).shape[-2:]
+    return height * frame.cols == width * frame.rows and height % frame.rows == 0
 
 
 class StepSamples(Protocol):

@@ -22,19 +22,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dentasam.model.embedding import EncoderOutput, ImageEmbedding
+from dentasam.model.embedding import EncoderOutput, EncoderPrefix, ImageEmbedding
 from dentasam.model.frame import Frame
 from dentasam.model.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.sam_hq import MaskPrediction, SamHQ
 from dentasam.prompts.clicks import Clicks
 from dentasam.prompts.schedule import ClickSchedule, Step
 from dentasam.prompts.tensor_clicks import TensorClicks, correction_clicks
-from dentasam.training.first_prompts import first_prompts, in_frame
+from dentasam.training.first_prompts import in_frame
 from dentasam.training.object_memory import trained_object_bytes
 from dentasam.training.objective import Objective, at_least_single, hard_dice
 from dentasam.training.step_objects import StepObjects
-
-__all__ = ["StepReport", "corrected", "first_prompts", "train_step"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class StepReport:
 
 def train_step(
     model: SamHQ,
-    source: Tensor | EncoderOutput,
+    source: Tensor | EncoderPrefix | EncoderOutput,
     frame: Frame,
     masks: Sequence[Tensor],
     schedule: ClickSchedule,
@@ -60,7 +58,7 @@ def train_step(
 ) -> StepReport:
     """Add the gradient of the mean loss over objects and iterations to the parameters' `grad`.
 
-    source: pixels (B, 3, 16 rows, 16 cols), or the encoder's output for them where the encoder is frozen.
+    source: pixels (B, 3, 16 rows, 16 cols), or what the encoder gives for them as far as it is frozen.
     frame: the frame all B images share.
     masks: for each image the coverage 0..1 of its objects at logit resolution, (P_b, 4 rows, 4 cols).
     autocast: the type of reduced-precision arithmetic, or None.
@@ -79,8 +77,11 @@ def train_step(
         image = torch.tensor(owners, device=coverage.device)
     # one context for all clicks, so that each weight is cast once
     with torch.autocast(coverage.device.type, dtype=autocast, enabled=autocast is not None):
-        output = source if isinstance(source, EncoderOutput) else model.encoder_output(source, frame)
-        embedding = model.prepare(output, frame)
+        if isinstance(source, Tensor):
+            source = model.encoder_output(source, frame)
+        elif isinstance(source, EncoderPrefix):
+            source = model.encoder_rest(source)
+        embedding = model.prepare(source, frame)
         leaf = embedding.leaf()
         objects = StepObjects.begin(coverage, image, frame, schedule, len(steps), windows, rng)
         dtype, share = embedding.hq.dtype, 1.0 / (count * len(steps))
