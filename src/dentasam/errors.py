@@ -35,3 +35,7 @@ class OutputError(DentasamError):
 
 class WorkspaceError(DentasamError):
     """A labelling workspace cannot be opened, or is in use."""
+
+
+class ExtraError(DentasamError):
+    """An optional package is not installed."""

@@ -159,20 +159,8 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _load(name_or_path: str | Path) -> tuple[SamHQ, ModelInfo, dict[str, Tensor]]:
-    name, path = locate(name_or_path)
-    path = _file_of(path)
-    state = read_checkpoint(path)
-    kind = detect_kind(state)
-    if kind is None:
-        raise CheckpointError(f"{path}: no SAM-HQ checkpoint of a known size; {describe(state)}")
-    model = build_sam_hq(cast(Kind, kind))
-    load_state(model, state, str(path))
-    return model.eval(), ModelInfo(name, kind, sha256_of(path), path), state
-
-
-def _file_of(path: Path) -> Path:
-    """The checkpoint file of a path that may be a folder as transformers writes it."""
+def file_of(path: Path) -> Path:
+    """The checkpoint file of a path that may be a folder as transformers writes it. Raises CheckpointError."""
     if not path.is_dir():
         return path
     if (path / "adapter_config.json").is_file():
@@ -180,6 +168,18 @@ def _file_of(path: Path) -> Path:
     if (path / "model.safetensors").is_file():
         return path / "model.safetensors"
     raise CheckpointError(f"{path}: a folder without model.safetensors; give the checkpoint file itself")
+
+
+def _load(name_or_path: str | Path) -> tuple[SamHQ, ModelInfo, dict[str, Tensor]]:
+    name, path = locate(name_or_path)
+    path = file_of(path)
+    state = read_checkpoint(path)
+    kind = detect_kind(state)
+    if kind is None:
+        raise CheckpointError(f"{path}: no SAM-HQ checkpoint of a known size; {describe(state)}")
+    model = build_sam_hq(cast(Kind, kind))
+    load_state(model, state, str(path))
+    return model.eval(), ModelInfo(name, kind, sha256_of(path), path), state
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -109,7 +109,7 @@ class Block(nn.Module):
 def into_windows(x: Tensor, window: int, filling: Tensor) -> Tensor:
     """(B, rows, cols, C) -> (B*windows, window, window, C); `filling` (C,) fills up the bottom and the right."""
     batch, rows, cols, dim = x.shape
-    down, across = -(-rows // window), -(-cols // window)
+    down, across = _windows(rows, window), _windows(cols, window)
     filled = filling.expand(batch, down * window, across * window, dim).clone()
     filled[:, :rows, :cols] = x
     windows = filled.reshape(batch * down, window, across, window, dim)
@@ -119,9 +119,14 @@ def into_windows(x: Tensor, window: int, filling: Tensor) -> Tensor:
 def from_windows(windows: Tensor, rows: int, cols: int) -> Tensor:
     """(B*windows, window, window, C) -> (B, rows, cols, C); the inverse of `into_windows`."""
     window, dim = windows.shape[1], windows.shape[3]
-    down, across = -(-rows // window), -(-cols // window)
+    down, across = _windows(rows, window), _windows(cols, window)
     x = windows.reshape(-1, across, window, window, dim).transpose(1, 2)  # (B*down, window, across, ...)
     return x.reshape(-1, down * window, across * window, dim)[:, :rows, :cols]
+
+
+def _windows(length: int, window: int) -> int:
+    """How many windows cover an axis. Not the shorter -(-length // window): ONNX divides towards zero."""
+    return (length + window - 1) // window
 
 
 class ImageEncoderViT(nn.Module):
