@@ -4,11 +4,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 # The models under test are small: threads cost more than they save, and many times more beside another process.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+BUNDLED = ("dentasam-tiny", "panoramic-teeth")
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -36,3 +39,21 @@ def dentasam() -> Command:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def exported_bundled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the bundled model with its adapter as ONNX, in a cache of its own (see `onnx_cache`)."""
+    from dentasam.model.onnx_segmenter import load_onnx
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        return load_onnx(*BUNDLED).model.folder
+
+
+@pytest.fixture
+def onnx_cache(exported_bundled: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Exports on demand come from and go to a cache that holds the bundled model with its adapter."""
+    cache = exported_bundled.parent
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parents[1]))
+    return cache

@@ -21,6 +21,7 @@ def evaluate(
     clicks: Annotated[int, typer.Option("--clicks", min=1, max=100, help="Clicks on every object.")] = 11,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N images.")] = None,
     device: options.Device = None,
+    runtime: options.OnRuntime = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that --out holds already.")] = False,
 ) -> None:
     """Measure a model click by click: Dice and IoU after each correction click, and how good it ends."""
@@ -32,12 +33,11 @@ def evaluate(
     from dentasam.evaluation.curve import Progress
     from dentasam.evaluation.curve import evaluate as measure
     from dentasam.evaluation.run_folder import RUN_FILES, claim_folder
-    from dentasam.model.segmenter import load
 
     # what can be wrong with the user's words comes before the minutes that a model may take to load
     claim_folder(out, RUN_FILES, overwrite)
     dataset = Dataset.load(test)
-    segmenter = load(model, adapter=adapter, device=device).merged()
+    segmenter = options.load_segmenter(model, adapter, device, runtime).merged()
 
     bar = Bar(
         SpinnerColumn(),

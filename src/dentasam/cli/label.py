@@ -34,6 +34,7 @@ def label(
     model: options.Model = options.BUNDLED_MODEL,
     adapter: options.Adapter = None,
     device: options.Device = None,
+    runtime: options.OnRuntime = None,
     host: Annotated[
         str,
         typer.Option("--host", help="Address to listen on; where other machines reach it, annotators must sign in."),
@@ -116,9 +117,7 @@ def label(
         )
 
         def segmenter() -> "Segmenter":
-            from dentasam.model.segmenter import load
-
-            return load(model, adapter=options.chosen_adapter(model, adapter), device=device)
+            return options.load_segmenter(model, options.chosen_adapter(model, adapter), device, runtime)
 
         run(source, segmenter, settings, announce=say, complain=complain)
 

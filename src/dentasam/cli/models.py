@@ -1,13 +1,14 @@
-"""`dentasam models`: which models there are, fetch one, look into one, merge an adapter into one."""
+"""`dentasam models`: which models there are, fetch one, look into one, merge an adapter into one, export one."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from dentasam.cli import options
 from dentasam.cli.console import say
 
-app = typer.Typer(no_args_is_help=True, help="List, fetch, inspect and merge models.")
+app = typer.Typer(no_args_is_help=True, help="List, fetch, inspect, merge and export models.")
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A model's name or a checkpoint's path.")]
 
@@ -71,3 +72,28 @@ def merge(
     load_adapter(base, adapter, info.sha256, base_name=info.name)
     save_checkpoint(merge_adapter(base), out, half=half)
     say(str(out))
+
+
+@app.command()
+def export(
+    model: Model,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the graphs and their card; new or empty.")],
+    adapter: options.Adapter = None,
+    onnx: Annotated[bool, typer.Option("--onnx", help="As ONNX, the one format there is.")] = True,
+    int8: Annotated[bool, typer.Option("--int8", help="The encoder's linear layers in 8-bit integers.")] = False,
+) -> None:
+    """Write MODEL, with an adapter merged in, as encoder.onnx, decoder.onnx and dentasam.json."""
+    from dentasam.data.output import claim_folder
+    from dentasam.model.onnx_export import export_onnx, require
+    from dentasam.model.segmenter import load
+
+    require("onnx", "onnxscript", *(["onnxruntime"] if int8 else []))
+    claim_folder(out)
+    card = export_onnx(load(model, options.chosen_adapter(model, adapter), device="cpu"), out)
+    if int8:
+        from dentasam.model.onnx_int8 import quantise_encoder
+
+        card = quantise_encoder(out)
+    merged = f" with {card.adapter.name}" if card.adapter else ""
+    numbers = f"int8 ({card.int8})" if card.int8 else "float32"
+    say(f"{card.base_model}{merged}, {card.kind}, opset {card.opset}, {numbers} → {out}")

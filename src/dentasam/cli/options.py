@@ -1,10 +1,22 @@
 """Options that several commands share."""
 
-from typing import Annotated
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from dentasam.model.segmenter import Segmenter
+
 BUNDLED_MODEL, BUNDLED_ADAPTER = "dentasam-tiny", "panoramic-teeth"
+
+
+class Runtime(StrEnum):
+    """Those of dentasam.model.runtime, which the command's start-up must not import."""
+
+    torch = "torch"
+    onnx = "onnx"
+
 
 Recipe = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="Bundled recipe or a YAML file.")]
 Settings = Annotated[
@@ -13,8 +25,18 @@ Settings = Annotated[
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
 TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard, under --out.")]
 Cpu = Annotated[bool, typer.Option("--cpu", help="Train on the CPU even where there is a GPU.")]
-Model = Annotated[str, typer.Option("--model", metavar="NAME|PATH", help="Model's name or checkpoint.")]
+Model = Annotated[
+    str, typer.Option("--model", metavar="NAME|PATH", help="Model's name, checkpoint, exported folder.")
+]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, …; the best at hand if left out.")]
+OnRuntime = Annotated[
+    Runtime | None,
+    typer.Option(
+        "--runtime",
+        help="What computes: torch, or ONNX Runtime on the CPU, for which the model is exported once; "
+        "onnx for an exported folder, else torch, if left out.",
+    ),
+]
 Adapter = Annotated[
     str | None,
     typer.Option(
@@ -30,3 +52,11 @@ def chosen_adapter(model: str, adapter: str | None) -> str | None:
     if adapter is None:
         return BUNDLED_ADAPTER if model == BUNDLED_MODEL else None
     return None if adapter == "none" else adapter
+
+
+def load_segmenter(model: str, adapter: str | None, device: str | None, runtime: Runtime | None) -> "Segmenter":
+    """The segmenter that the options ask for; a line on stderr where it is exported first."""
+    from dentasam.cli.console import complain
+    from dentasam.model.runtime import load_on
+
+    return load_on(None if runtime is None else runtime.value, model, adapter, device, announce=complain)

@@ -46,6 +46,7 @@ def predict(
         typer.Option("--format", help="A COCO dataset, a PNG per object, or a label image per image."),
     ] = MaskFormat.coco,
     device: options.Device = None,
+    runtime: options.OnRuntime = None,
 ) -> None:
     """Masks for images from clicks or boxes, with overlays to look at."""
     import csv
@@ -63,7 +64,6 @@ def predict(
     from dentasam.data.record import ImageRecord
     from dentasam.evaluation.overlays import displayable, whole_image
     from dentasam.evaluation.prediction import PredictedImage, PromptedImage, predict_images
-    from dentasam.model.segmenter import load
 
     # What can be wrong with the user's words comes before the seconds that a model takes to load.
     images = list(dict.fromkeys(images))
@@ -74,9 +74,10 @@ def predict(
     with processes.main_process_first():
         if processes.is_main_process:
             claim_folder(out)
-    if device is None and processes.num_processes > 1:
+    if device is None and runtime != options.Runtime.onnx and processes.num_processes > 1:
         device = str(processes.device)
-    segmenter = load(model, adapter=options.chosen_adapter(model, adapter), device=device).merged()
+    chosen = options.chosen_adapter(model, adapter)
+    segmenter = options.load_segmenter(model, chosen, device, runtime).merged()
 
     started = perf_counter()
     found: list[PredictedImage] = []

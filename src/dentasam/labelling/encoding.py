@@ -25,8 +25,8 @@ from dentasam.labelling.embeddings import EmbeddingStore
 from dentasam.labelling.serving import ModelIdentity, ServedModel
 from dentasam.labelling.uncertainty import uncertainty
 from dentasam.model.embedding import ImageEmbedding
-from dentasam.model.registry import NAMES
-from dentasam.model.segmenter import Segmenter, load
+from dentasam.model.runtime import with_adapter
+from dentasam.model.segmenter import Segmenter
 
 # Embeddings in float32: 5.4 MB each for a panoramic and the smallest model.
 HELD_EMBEDDINGS = 8
@@ -112,8 +112,7 @@ class Encoder:
         """
         self.wait_for_model()
         assert self._served is not None
-        info, device = self._served.segmenter.info, self._served.segmenter.device
-        served = ServedModel(load(info.name if info.name in NAMES else info.path, name_or_dir, device))
+        served = ServedModel(with_adapter(self._served.segmenter, name_or_dir))
         with self._changed:
             self._served = served
             self._encoded.clear()

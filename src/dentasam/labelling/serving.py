@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,10 +9,13 @@ import numpy as np
 import torch
 
 from dentasam.labelling.embeddings import model_key
-from dentasam.model.adapter import CONFIG, WEIGHTS, find_adapter
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.frame import LOGIT_STRIDE, Frame
+from dentasam.model.onnx_export import MergedAdapter
+from dentasam.model.onnx_segmenter import OnnxSegmenter
 from dentasam.model.prompt import LOGIT_LIMIT, Prompts
+from dentasam.model.runtime import Network
+from dentasam.model.sam_hq import SamHQ
 from dentasam.model.segmenter import Segmenter
 
 # More objects in one decode gain nothing on a CPU and hold 30 MB each.
@@ -67,18 +69,22 @@ class ServedModel:
 
     def __init__(self, segmenter: Segmenter) -> None:
         """Raises AdapterError where the adapter cannot be merged."""
-        name, adapter_sha256, settings = None, None, ""
-        if segmenter.adapter is not None:
-            folder = find_adapter(segmenter.adapter)
-            name = folder.name
-            adapter_sha256 = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
-            # Rank and alpha stand in the settings, so the same weights may mean another model.
-            settings = hashlib.sha256((folder / CONFIG).read_bytes()).hexdigest()
+        adapter, int8 = None, ""
+        if isinstance(segmenter, OnnxSegmenter):
+            # Its embeddings are those of torch, as long as it computes in the same numbers.
+            adapter, int8 = segmenter.card.adapter, segmenter.card.int8 or ""
+        elif segmenter.adapter is not None:
+            adapter = MergedAdapter.of(segmenter.adapter)
         self.segmenter = segmenter = segmenter.merged()
         self._knows_boxes: bool | None = None
-        self.model = segmenter.model.requires_grad_(False)
+        self.model: Network = segmenter.model
+        if isinstance(segmenter.model, SamHQ):
+            segmenter.model.requires_grad_(False)
+        name, adapter_sha256 = (adapter.name, adapter.weights_sha256) if adapter else (None, None)
         self.identity = ModelIdentity(segmenter.name, segmenter.info.sha256, name, adapter_sha256)
-        self.key = model_key(segmenter.info.sha256, None if adapter_sha256 is None else adapter_sha256 + settings)
+        # Rank and alpha stand in the settings, so the same weights may mean another model.
+        key = adapter.weights_sha256 + adapter.settings_sha256 if adapter else None
+        self.key = model_key(segmenter.info.sha256 + int8, key)
 
     def encode(self, image: np.ndarray) -> ImageEmbedding:
         """As `Segmenter.encode`."""
@@ -91,7 +97,7 @@ class ServedModel:
         With logits, all clicks are given at once beside them, as the last step of the schedule that the model
         was trained on. Without, clicks are given one at a time, each with the logits of the one before.
         """
-        embedding = embedding.to(self.segmenter.device, self.model.mask_decoder.iou_token.weight.dtype)
+        embedding = embedding.to(self.segmenter.device, self.model.dtype)
         if any(prompt.box is not None for prompt in wanted) and not self.knows_boxes(embedding):
             wanted = [without_box(prompt, embedding.frame) for prompt in wanted]
         groups: dict[tuple[int, bool, bool], list[int]] = {}

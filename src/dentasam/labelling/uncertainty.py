@@ -7,6 +7,7 @@ import torch
 
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.prompt import Prompts
+from dentasam.model.runtime import Network
 from dentasam.model.sam_hq import SamHQ
 
 # The teeth lie in the middle of a panoramic; jaw edge, spine and film border would say nothing of them.
@@ -22,12 +23,15 @@ def probe_clicks(height: int, width: int) -> np.ndarray:
 
 
 @torch.inference_mode()
-def uncertainty(model: SamHQ, embedding: ImageEmbedding) -> float:
+def uncertainty(model: Network, embedding: ImageEmbedding) -> float:
     """The mean of 1 - predicted IoU over the probe clicks, 0 sure … 1 unsure."""
     frame = embedding.frame
     clicks = frame.points_to_frame(probe_clicks(frame.height, frame.width))[:, None]
     prompts = Prompts(torch.from_numpy(clicks), torch.ones(clicks.shape[:2], dtype=torch.long)).to(model.device)
-    embedding = embedding.to(model.device, model.mask_decoder.iou_token.weight.dtype)
-    # Only the scores are wanted, so the masks are never upscaled.
-    scores = model.attend(embedding, prompts).score.float().clamp(0, 1)
-    return float((1 - scores).mean())
+    embedding = embedding.to(model.device, model.dtype)
+    if isinstance(model, SamHQ):
+        # Only the scores are wanted, so the masks are never upscaled.
+        scores = model.attend(embedding, prompts).score
+    else:
+        scores = model.decode(embedding, prompts).scores
+    return float((1 - scores.float().clamp(0, 1)).mean())

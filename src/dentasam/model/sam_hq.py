@@ -42,6 +42,11 @@ class SamHQ(nn.Module):
         """Where the parameters are."""
         return self.mask_decoder.iou_token.weight.device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the decoder's parameters, in which it takes embeddings."""
+        return self.mask_decoder.iou_token.weight.dtype
+
     def encoder_output(self, pixels: Tensor, frame: Frame) -> EncoderOutput:
         """The image encoder alone on pixels (B, 3, 16 rows, 16 cols)."""
         return EncoderOutput(*self.image_encoder(pixels, top=frame.top, left=frame.left))

@@ -121,7 +121,7 @@ class Segmenter:
             None if corners is None else torch.from_numpy(corners),
             None if logits is None else _fed_back(logits),
         ).to(self.device)
-        embedding = embedding.to(self.device, self.model.mask_decoder.iou_token.weight.dtype)
+        embedding = embedding.to(self.device, self.model.dtype)
         budget = DECODE_BYTES if self.device.type == "cpu" else None
         predicted = self.model.decode(embedding, prompts, multimask, output, windows=self.windows, budget=budget)
         found = predicted.logits.float().cpu().numpy()

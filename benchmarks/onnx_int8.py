@@ -1,0 +1,111 @@
+"""What ONNX Runtime and 8-bit integers gain in time, and what they cost in Dice, in one interleaved run.
+
+python benchmarks/onnx_int8.py VAL.json [--images 10] [--repeat 3] [--model dentasam-tiny] [--adapter panoramic-teeth]
+
+Give images that nothing else is decided on: a choice made here on a test set would be a choice made on the test.
+"""
+
+import argparse
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dentasam.data.dataset import Dataset
+from dentasam.data.phantom import generate
+from dentasam.evaluation.curve import evaluate
+from dentasam.model.onnx_export import ENCODER
+from dentasam.model.onnx_int8 import quantise_encoder
+from dentasam.model.onnx_segmenter import OnnxSegmenter, load_onnx
+from dentasam.model.segmenter import Segmenter, load
+from dentasam.prompts.clicks import interior_centre
+
+CLICKS = 3
+OBJECTS = 16
+CALIBRATION_SEEDS = range(880_000, 880_008)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--images", type=int, default=10)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--model", default="dentasam-tiny")
+    parser.add_argument("--adapter", default="panoramic-teeth", help="none for none")
+    given = parser.parse_args()
+    adapter = None if given.adapter == "none" else given.adapter
+    dataset = Dataset.load(given.dataset)
+    records = [record for record in dataset.images if record.objects][: given.images]
+
+    with tempfile.TemporaryDirectory() as made:
+        segmenters = variants(given.model, adapter, Path(made))
+        encode: dict[str, list[float]] = {name: [] for name in segmenters}
+        decode: dict[str, list[float]] = {name: [] for name in segmenters}
+        for turn in range(given.repeat + 1):
+            for record in records:
+                image, centres = record.read(), interior_centre(record.masks()[:OBJECTS])[:, None]
+                for name, segmenter in segmenters.items():
+                    started = time.process_time()
+                    embedding = segmenter.encode(image)
+                    encoded = time.process_time()
+                    two_clicks(segmenter, embedding, centres)
+                    if turn:  # the first turn warms up
+                        encode[name].append(encoded - started)
+                        decode[name].append(time.process_time() - encoded)
+        dice = {
+            name: evaluate(each, dataset, CLICKS, limit=given.images).metrics()["dice_at_clicks"]
+            for name, each in segmenters.items()
+        }
+        sizes = {name: size(segmenter) for name, segmenter in segmenters.items()}
+
+    objects = sum(len(record.objects) for record in records)
+    print(
+        f"{given.model} with {adapter}, {len(records)} images, {objects} objects, {torch.get_num_threads()} threads\n"
+        f"encode: an image; decode: two clicks on up to {OBJECTS} objects of it, masks at the image's size; "
+        f"seconds of the processor, median of {given.repeat * len(records)}, and how many times torch's speed"
+    )
+    print(f"{'':>14}  encode          decode          encoder MB  Dice@1            Dice@{CLICKS}")
+    for name in segmenters:
+        times = "  ".join(against(seconds["torch"], seconds[name]) for seconds in (encode, decode))
+        scores = "  ".join(f"{dice[name][k]:.4f} ({dice[name][k] - dice['torch'][k]:+.4f})" for k in (0, CLICKS - 1))
+        print(f"{name:>14}  {times}  {sizes[name]:>10}  {scores}")
+
+
+def variants(model: str, adapter: str | None, folder: Path) -> dict[str, Segmenter]:
+    """The same model and adapter on torch, on ONNX Runtime, and there with the encoder quantised in two ways."""
+    exported = load_onnx(model, adapter, announce=print)
+    found: dict[str, Segmenter] = {"torch": load(model, adapter, "cpu").merged(), "onnx": exported}
+    for method in ("dynamic", "static"):
+        shutil.copytree(exported.model.folder, folder / method)
+        quantise_encoder(folder / method, method, (generate(seed).image for seed in CALIBRATION_SEEDS))
+        found[f"int8 {method}"] = OnnxSegmenter(folder / method)
+    return found
+
+
+def two_clicks(segmenter: Segmenter, embedding: Any, centres: np.ndarray) -> None:
+    """A first click and one after it, which is given the first one's logits."""
+    labels = np.ones(centres.shape[:2], int)
+    first = segmenter.predict(embedding, centres, labels)
+    again = np.concatenate([centres, centres + 3], axis=1)
+    segmenter.predict(embedding, again, np.ones(again.shape[:2], int), logits=first.logits)
+
+
+def against(torch_seconds: list[float], seconds: list[float]) -> str:
+    middle = statistics.median(seconds)
+    return f"{middle:6.3f} ({statistics.median(torch_seconds) / middle:.2f}x)"
+
+
+def size(segmenter: Segmenter) -> str:
+    """An exported encoder's file in MB."""
+    if not isinstance(segmenter, OnnxSegmenter):
+        return ""
+    return f"{(segmenter.model.folder / ENCODER).stat().st_size / 1e6:.1f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Which library computes: torch, or ONNX Runtime on an exported model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from dentasam.errors import CheckpointError
+from dentasam.model import segmenter as torch_segmenter
+from dentasam.model.embedding import ImageEmbedding
+from dentasam.model.frame import Frame
+from dentasam.model.mask_decoder import Output
+from dentasam.model.onnx_export import is_export
+from dentasam.model.prompt import Prompts
+from dentasam.model.registry import NAMES
+from dentasam.model.sam_hq import MaskPrediction
+from dentasam.model.segmenter import Segmenter
+
+RUNTIMES = ("torch", "onnx")
+
+
+class Network(Protocol):
+    """What inference asks of a network: `SamHQ`, or an exported one."""
+
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def dtype(self) -> torch.dtype: ...
+
+    def encode(self, pixels: Tensor, frame: Frame) -> ImageEmbedding: ...
+
+    def decode(
+        self,
+        embedding: ImageEmbedding,
+        prompts: Prompts,
+        multimask: bool = False,
+        output: Output = "sam+hq",
+        windows: bool = False,
+        budget: int | None = None,
+    ) -> MaskPrediction: ...
+
+
+def load_on(
+    runtime: str | None,
+    model: str | Path,
+    adapter: str | Path | None = None,
+    device: str | torch.device | None = None,
+    announce: Callable[[str], None] = lambda line: None,
+) -> Segmenter:
+    """A segmenter on a runtime, "torch" or "onnx"; None takes ONNX Runtime for an exported folder, else torch.
+
+    announce: takes a line where something takes its time. Raises CheckpointError where model, runtime and device
+    do not go together, ExtraError where a package is missing, and as `dentasam.load`.
+    """
+    if runtime not in (None, *RUNTIMES):
+        raise ValueError(f"runtime must be one of {', '.join(RUNTIMES)}, got {runtime!r}")
+    exported = is_export(model)
+    if runtime == "torch" and exported:
+        raise CheckpointError(f"{model}: an exported model; leave --runtime out, or give the checkpoint itself")
+    if runtime == "torch" or not (runtime or exported):
+        return torch_segmenter.load(model, adapter=adapter, device=device)
+    if device is not None and torch.device(device).type != "cpu":
+        raise CheckpointError(f"{model}: ONNX Runtime computes on the CPU here; leave --device out, or take torch")
+    from dentasam.model.onnx_segmenter import load_onnx
+
+    return load_onnx(model, adapter, announce)
+
+
+def with_adapter(segmenter: Segmenter, adapter: str | Path | None) -> Segmenter:
+    """A new segmenter with another adapter on the same base, in the same runtime. Raises AdapterError."""
+    from dentasam.model.onnx_segmenter import OnnxSegmenter, load_onnx
+
+    info = segmenter.info
+    base = info.name if info.name in NAMES else info.path
+    if isinstance(segmenter, OnnxSegmenter):
+        if is_export(info.path):
+            segmenter.use_adapter(adapter)  # it has but one
+            return segmenter
+        return load_onnx(base, adapter)
+    return torch_segmenter.load(base, adapter, segmenter.device)
