@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from dentasam.errors import OutputError, RecipeError
+from dentasam.training.loop import TrainingRun
 
 from . import small_run as script
 from .small_run import small_run
@@ -69,6 +70,29 @@ def test_killed_and_resumed_is_bit_equal(uninterrupted: Path, tmp_path: Path) ->
     assert {k: v for k, v in before["progressed"].items() if k not in drop} == {
         k: v for k, v in after["progressed"].items() if k not in drop
     }
+
+
+def test_workers_change_no_weight_even_where_the_run_resumes_with_others(
+    uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    plain = TrainingRun.checkpoint
+
+    def stopping(run: TrainingRun) -> None:
+        plain(run)
+        if run.done.step == 4:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingRun, "checkpoint", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            small_run(out, "workers=1")
+    assert steps_logged(out) == [1, 2, 3, 4]
+    small_run(out, "workers=2", resume=True)
+    before, after = (torch.load(folder / "last.pt", weights_only=True)["weights"] for folder in (uninterrupted, out))
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert all(row["waited"] >= 0 for row in rows if row["kind"] == "step")
 
 
 def test_a_finished_run_is_left_as_it_is(uninterrupted: Path) -> None:

@@ -1,5 +1,7 @@
 """Samples: the right pixels at the right place of the frame, objects that can be seen, and the same ones again."""
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,6 +12,7 @@ import torch
 from dentasam.data.dataset import Dataset
 from dentasam.data.phantom import write_phantoms
 from dentasam.errors import DatasetError
+from dentasam.model.embedding import EncoderPrefix
 from dentasam.model.frame import Frame
 from dentasam.training.augmentation import Variation
 from dentasam.training.recipe import Phantoms
@@ -193,6 +196,44 @@ def test_loader_starts_at_a_step(workers: int) -> None:
     assert len(loaded) == 2
     assert all(equal(a, b) for a, b in zip(loaded[0], samples[3], strict=True))
     assert all(equal(a, b) for a, b in zip(loaded[1], samples[4], strict=True))
+
+
+class Counted(Ellipses):
+    """Counts over all processes how many images were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = torch.zeros(1, dtype=torch.long).share_memory_()
+
+    def case(self, index: int, epoch: int = 0) -> Case:
+        self.count += 1
+        return super().case(index, epoch)
+
+
+def test_the_next_steps_are_prepared_while_one_is_taken() -> None:
+    source = Counted()
+    loader = iter(step_loader(TrainingSamples(source, small_recipe("workers=1", "batch_images=1"), 9), 0))
+    next(loader)  # and nothing more is asked for
+    deadline = time.monotonic() + 60
+    while int(source.count) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert int(source.count) == 3
+    del loader
+
+
+def test_pinned_samples_are_the_same(monkeypatch: pytest.MonkeyPatch, case: Case) -> None:
+    """There is nothing to pin for without a GPU: what is asked of torch stands for it."""
+    pinned: list[int] = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: (pinned.append(id(tensor)), tensor.clone())[1])
+    sample = whole_sample(case)
+    again = sample.pin_memory()
+    assert equal(sample, again)
+    assert pinned == [id(sample.pixels), id(sample.masks)]
+    stored = replace(sample, pixels=None, output=EncoderPrefix(torch.ones(1, 2), None, 3), cache_key="key")
+    output = stored.pin_memory().output
+    assert isinstance(output, EncoderPrefix)
+    assert (output.tokens.tolist(), output.intermediate, output.stop) == ([[1, 1]], None, 3)
+    assert len(pinned) == 4
 
 
 def test_passes_join_what_stands_at_one_place(case: Case) -> None:

@@ -28,7 +28,9 @@ class Encoding:
         """Pixels of the group (B, 3, h, w), or what the encoder gives for them as far as it is frozen."""
         if self.frozen or self.cache is not None:
             return _joined([self._kept(sample) for sample in group])
-        return torch.cat([sample.pixels for sample in group if sample.pixels is not None]).to(self.model.device)
+        device = self.model.device
+        pixels = [sample.pixels for sample in group if sample.pixels is not None]
+        return torch.cat([part.to(device, non_blocking=True) for part in pixels])
 
     @torch.no_grad()
     def output(self, sample: Sample) -> EncoderOutput:
@@ -47,7 +49,7 @@ class Encoding:
             output = self.cache.load(sample.cache_key)  # stored since the sample was loaded
         if output is None:
             assert sample.pixels is not None
-            pixels = sample.pixels.to(self.model.device)
+            pixels = sample.pixels.to(self.model.device, non_blocking=True)
             with self._arithmetic():
                 if self.cache is None or self.cache.stop is None:
                     output = self.model.encoder_output(pixels, sample.frame)
@@ -66,11 +68,15 @@ class Encoding:
 
 def _single(output: Encoded, device: torch.device) -> Encoded:
     """What came from the cache, in single precision on the device."""
-    intermediate = None if output.intermediate is None else output.intermediate.to(device, torch.float32)
+
+    def moved(part: Tensor) -> Tensor:
+        return part.to(device, non_blocking=True).float()
+
+    intermediate = None if output.intermediate is None else moved(output.intermediate)
     if isinstance(output, EncoderPrefix):
-        return EncoderPrefix(output.tokens.to(device, torch.float32), intermediate, output.stop)
+        return EncoderPrefix(moved(output.tokens), intermediate, output.stop)
     assert intermediate is not None
-    return EncoderOutput(output.features.to(device, torch.float32), intermediate)
+    return EncoderOutput(moved(output.features), intermediate)
 
 
 def _joined(outputs: list[Encoded]) -> Encoded:

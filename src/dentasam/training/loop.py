@@ -163,8 +163,11 @@ class TrainingRun:
             log = stack.enter_context(MetricsLog(self.out, self.done.step, tensorboard)) if self.main else None
             if self._out_of_patience() or self.done.step >= self.total_steps:
                 return self._result("patience" if self._out_of_patience() else "steps")
-            for samples in step_loader(self.samples, self.done.step):
+            asked = time.monotonic()
+            for samples in step_loader(self.samples, self.done.step, self.accelerator.device.type == "cuda"):
+                waited = time.monotonic() - asked
                 row = self.step(samples, before + time.monotonic() - started)
+                row["waited"] = waited
                 self.done.seconds = before + time.monotonic() - started
                 if log is not None:
                     log.write(row)
@@ -189,6 +192,7 @@ class TrainingRun:
                 if stopping:
                     ended = "minutes" if timed_out else "steps" if last else "patience"
                     break
+                asked = time.monotonic()
         return self._result(ended)
 
     def step(self, samples: list[Sample], seconds: float) -> dict[str, Any]:
@@ -214,7 +218,7 @@ class TrainingRun:
                 self.model,
                 self.encoding.of_group(group),
                 group[0].frame,
-                [sample.masks.to(self.accelerator.device) for sample in group],
+                [sample.masks.to(self.accelerator.device, non_blocking=True) for sample in group],
                 schedule,
                 self.objective,
                 rng,

@@ -7,7 +7,7 @@ the samples it would have seen, and several processes share out the batch that a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 import numpy as np
@@ -27,6 +27,7 @@ from dentasam.training.sources import MASK_STRIDE, Case, Source
 _ORDER, _VARIATION, _WINDOW, _OBJECTS = 1, 2, 3, 4
 _WINDOWS_TRIED = 64
 _ENOUGH_OBJECTS = 3
+_AHEAD = 2
 UNCHANGED = Variation()
 
 
@@ -47,6 +48,15 @@ class Sample:
     categories: tuple[str, ...]
     position: int
     cache_key: str | None = None
+
+    def pin_memory(self) -> Sample:
+        """The same sample in memory that a GPU copies from while the host goes on; torch's loader asks for it."""
+        output = self.output
+        if output is not None:
+            parts = {name: part.pin_memory() for name, part in vars(output).items() if isinstance(part, Tensor)}
+            output = replace(output, **parts)  # type: ignore[arg-type]
+        pixels = None if self.pixels is None else self.pixels.pin_memory()
+        return replace(self, pixels=pixels, output=output, masks=self.masks.pin_memory())
 
 
 class TrainingSamples(Dataset[list[Sample]]):
@@ -194,15 +204,19 @@ class StepSamples(Protocol):
         """Whether a step is one of those on windows, before those on whole images."""
 
 
-def step_loader(samples: StepSamples, first_step: int) -> DataLoader[list[Sample]]:
-    """Loads the steps from `first_step` to the last, in order, in the recipe's number of processes."""
+def step_loader(samples: StepSamples, first_step: int, pinned: bool = False) -> DataLoader[list[Sample]]:
+    """Loads the steps from `first_step` to the last, in order, in the recipe's number of processes.
+
+    Each process works `_AHEAD` steps ahead of the one that is taken. pinned: for copies to a GPU.
+    """
     workers = samples.recipe.workers
     return DataLoader(
         cast(Dataset[list[Sample]], samples),
         batch_size=None,
         sampler=range(first_step, samples.total_steps),
         num_workers=workers,
-        prefetch_factor=2 if workers else None,
+        prefetch_factor=_AHEAD if workers else None,
+        pin_memory=pinned,
         worker_init_fn=_one_thread,
         generator=torch.Generator().manual_seed(samples.recipe.seed),
     )
