@@ -100,6 +100,11 @@ export class OperationQueue {
     await this.replace(lane, base, [operation.id], []);
   }
 
+  /** Settles when all that was handed over is on this computer's disk, or could not be put there. */
+  async written(): Promise<void> {
+    await this.last;
+  }
+
   async pending(lane: string): Promise<Queued> {
     await this.last;
     const rows = await this.database.getAllFromIndex("operations", "lane", [this.client, lane]);

@@ -60,6 +60,11 @@ export class Sync {
     }
   }
 
+  /** Settles when all work so far is on this computer's disk. */
+  written(): Promise<void> {
+    return this.queue.written();
+  }
+
   /** To be called before the state of a case is read, so that what is under way is in it where possible. */
   async settle(name: CaseName, longest = 1500): Promise<void> {
     await this.resume();
