@@ -109,7 +109,10 @@ class Desk:
         expect(self.page.get_by_test_id("save-state")).to_have_attribute("data-state", "saved", timeout=PATIENCE)
 
     def state(self, state: str) -> None:
+        """Waits for the page to show that its work is saved or not, and for the browser to have it on the disk."""
         expect(self.page.get_by_test_id("save-state")).to_have_attribute("data-state", state, timeout=PATIENCE)
+        # A stroke is written at once, which takes the browser some milliseconds.
+        self.page.evaluate("() => dentasam.sync.written()")
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -105,8 +105,6 @@ def test_browser_killed_while_the_server_is_away(
     desk.page.context.route("**/api/**", lambda route: route.abort("connectionrefused"))
     done = strokes(desk, 3, row=230.0)
     desk.state("offline")
-    # The browser writes a stroke to the disk at once, which takes it some milliseconds.
-    desk.page.evaluate("() => dentasam.sync.written()")
     os.kill(killed, signal.SIGKILL)
     with pytest.raises(Error):
         desk.page.evaluate("() => new Promise(() => undefined)")
