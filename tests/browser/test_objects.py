@@ -62,7 +62,7 @@ def test_restoration_belongs_to_its_tooth(desk: Desk) -> None:
     desk.press("4", "5")
     desk.page.locator(f'[data-object="{filling}"]').get_by_role("button").first.click()
     desk.choose("label-restoration")
-    desk.page.get_by_test_id("parent").select_option(label="tooth 45")
+    desk.page.get_by_test_id("parent").select_option(label="45")
     assert desk.objects()[filling]["parent"] == tooth
     assert desk.objects()[filling]["category"] == "restoration"
     expect(desk.page.locator(f'[data-object="{filling}"]')).to_contain_text("in 45")
