@@ -1,6 +1,6 @@
 """What ONNX Runtime and 8-bit integers gain in time, and what they cost in Dice, in one interleaved run.
 
-python benchmarks/onnx_int8.py VAL.json [--images 10] [--repeat 3] [--model dentasam-tiny] [--adapter panoramic-teeth]
+python -m benchmarks.onnx_int8 VAL.json [--images 10] [--repeat 3] [--model dentasam-tiny] [--adapter panoramic-teeth]
 
 Give images that nothing else is decided on: a choice made here on a test set would be a choice made on the test.
 """
