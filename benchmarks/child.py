@@ -38,7 +38,8 @@ class Worker:
         from dentasam.model.memory import keep_freed_memory
 
         torch.set_num_threads(request["threads"])
-        keep_freed_memory()
+        if request["keep_freed"]:
+            keep_freed_memory()
         file, function = request["setup"].split(":")
         setup = getattr(importlib.import_module(f"{PACKAGE}.{file}"), function)
         self.watching = importlib.import_module(f"{PACKAGE}.watching")
@@ -75,6 +76,14 @@ class Worker:
         return float(seconds)
 
 
+def in_one_line(fault: Exception) -> str:
+    """What went wrong; torch says only of CUDA by the exception's type that memory was short."""
+    words = " ".join(str(fault).split())
+    if isinstance(fault, MemoryError) or "can't allocate memory" in words or "out of memory" in words:
+        return "it needs more memory than was free"
+    return words or type(fault).__name__
+
+
 def serve(requests: TextIO, answers: TextIO) -> None:
     """Answer each line with a line, until there are no more."""
     worker: Worker | None = None
@@ -87,7 +96,7 @@ def serve(requests: TextIO, answers: TextIO) -> None:
                 answer = worker.answer(request)
         except Exception as fault:
             traceback.print_exc()
-            answer = {"fault": " ".join(str(fault).split()) or type(fault).__name__}
+            answer = {"fault": in_one_line(fault)}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

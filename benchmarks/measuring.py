@@ -27,13 +27,15 @@ class Side:
     """One way of doing the work.
 
     setup: `file:function` in this package; called as function(device=..., **arguments), returns a `Work`.
-    rounds: how often it is timed at most; None as often as the others.
+    rounds: how often it is timed at most; None as often as the others. keep_freed: let malloc keep freed memory, as
+    ours does while it trains and serves.
     """
 
     name: str
     setup: str
     arguments: dict[str, Any] = field(default_factory=dict)
     rounds: int | None = None
+    keep_freed: bool = True
 
 
 @dataclass
@@ -107,7 +109,13 @@ class SideProcess:
             stderr=self.said,
             text=True,
         )
-        self.ask(setup=side.setup, arguments=side.arguments, device=device, threads=threads)
+        self.ask(
+            setup=side.setup,
+            arguments=side.arguments,
+            keep_freed=side.keep_freed,
+            device=device,
+            threads=threads,
+        )
 
     @property
     def usable(self) -> bool:
@@ -139,7 +147,9 @@ class SideProcess:
         self.measured.facts = answer["facts"]
 
     def end(self) -> None:
-        """Fetch the answer and let the process go."""
+        """Fetch the answer and let the process go, if it has not gone already."""
+        if self.said.closed:
+            return
         if self.usable:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "answer.npz"
@@ -186,6 +196,8 @@ def measure(
                 if process.usable and turn < (process.side.rounds or rounds):
                     note(f"{process.side.name}: run {turn + 1}")
                     process.turn()
+                if turn + 1 == (process.side.rounds or rounds):
+                    process.end()  # its memory is the others' from here
     finally:
         for process in processes:
             process.end()

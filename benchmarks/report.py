@@ -120,5 +120,5 @@ COLUMNS = (
     ("peak_bytes", "peak", lambda row: _bytes(row["peak_bytes"])),
     ("p50_ms", "p50, ms", lambda row: f"{row['p50_ms']:.0f}"),
     ("p95_ms", "p95, ms", lambda row: f"{row['p95_ms']:.0f}"),
-    ("share_of_clicks", "clicks", lambda row: f"{row['share_of_clicks']:.1%}"),
+    ("share_of_clicks", "clicks", lambda row: f"{row['share_of_clicks']:.2%}"),
 )

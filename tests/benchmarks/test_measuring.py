@@ -27,6 +27,7 @@ def test_operations_and_memory_of_a_product() -> None:
         assert large.sum() > 0
         a @ a.T
 
+    watching.watched(lambda: a @ a.T + torch.ones(8).sum(), CPU)  # what torch loads and sets up for the first of them
     seconds, found = watching.watched(run, CPU)
     assert seconds > 0
     assert found["flop"] == 2 * 64 * 128 * 64
@@ -77,6 +78,15 @@ def test_a_side_that_cannot_run_leaves_the_others(measured: dict) -> None:
     assert "nothing_of_the_kind" in measured["unknown"].fault
     assert measured["ours"].fault is None
     assert [len(side.seconds) for side in measured.values()] == [0, 0, 2, 1]
+
+
+def test_want_of_memory_is_said_in_plain_words() -> None:
+    """A tensor of a million GiB: the side fails on its own, the system ends nobody."""
+    child = benchmark("child")
+    with pytest.raises(RuntimeError) as fault:
+        torch.empty(2**50, dtype=torch.uint8)
+    assert child.in_one_line(fault.value) == "it needs more memory than was free"
+    assert child.in_one_line(ValueError("two\nlines")) == "two lines"
 
 
 def test_same_setup_gives_the_same_answer(measured: dict) -> None:
