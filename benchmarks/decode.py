@@ -7,6 +7,7 @@ which is all it takes; a row with ours on the square tells how much of the ratio
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -38,6 +39,7 @@ def ours(
     chunks: bool = True,
     one_by_one: bool = False,
     features_again: bool = False,
+    projections_again: bool = False,
     without: str | None = None,
 ) -> Work:
     """Our decoder as `Segmenter` uses it; each of the further options takes one thing away."""
@@ -49,11 +51,13 @@ def ours(
     calls = [prompts[index] for index in each] if one_by_one else [prompts]
     with torch.inference_mode():
         embedding = network.prepare(output, frame)
+        if not projections_again:
+            embedding = network.with_projections(embedding)
     found: list[Tensor] = []
 
     @torch.inference_mode()
     def run() -> None:
-        image = network.prepare(output, frame) if features_again else embedding
+        image = replace(network.prepare(output, frame), shared=embedding.shared) if features_again else embedding
         found[:] = [network.decode(image, call, windows=windows, budget=budget).logits for call in calls]
 
     return work(network, output, prompts, found, run)
@@ -121,7 +125,7 @@ def run(options: Options) -> Report:
     report.ratio("decode32_square_vs_transformers", square, peer)
     report.ratio("decode32_memory_vs_transformers", own, peer, "added_bytes")
     report.ratio("decode32_process_memory_vs_transformers", own, peer, "peak_bytes")
-    alone(options, report, {"model": model, "objects": 2 if options.quick else 8, "previous": True})
+    alone(options, report, {"model": model, "objects": many, "previous": True})
     return report
 
 
@@ -150,19 +154,23 @@ def alone(options: Options, report: Report, arguments: dict[str, Any]) -> None:
         "windows": ("without windows: masks on the whole grid", {"windows": False}),
         "chunks": ("without chunks: all objects at a time", {"chunks": False}),
         "one_call": ("without one call for all: one for each object", {"one_by_one": True}),
+        "projections_once": ("without the first block's projections made once", {"projections_again": True}),
         "features_once": ("without HQ features made once", {"features_again": True}),
         "own_grid": ("without the own grid: on the padded square", {"square": True}),
     }
-    sides = [Side("everything", "decode:ours", arguments)]
-    sides += [Side(label, "decode:ours", {**arguments, **given}) for label, given in fewer.values()]
-    sides.append(Side("the published decoder, own grid", "decode:published", arguments))
-    measured = options.measure(sides, ROUNDS_MANY)
-    report.add(measured, f"{arguments['objects']} objects with their previous masks, tricks taken out one by one")
-    everything, *others = measured.values()
-    for name, other in zip((*fewer, "all"), others, strict=True):
-        report.ratio(f"decode_gain_of_{name}", everything, other)
-    report.masks_agree("ours and the published decoder", everything, others[-1])
-    whole = measured[fewer["windows"][0]]
+    everything = Side("everything", "decode:ours", arguments)
+    others = {name: Side(label, "decode:ours", {**arguments, **given}) for name, (label, given) in fewer.items()}
+    others["all"] = Side("the published decoder, own grid", "decode:published", arguments)
+    group = f"{arguments['objects']} objects with their previous masks, tricks taken out one by one"
+    # in pairs, so that there is memory for both
+    pairs = {name: options.measure([everything, other], ROUNDS_MANY) for name, other in others.items()}
+    for index, (name, measured) in enumerate(pairs.items()):
+        own, other = measured.values()
+        report.add(measured if index == 0 else {other.name: other}, group)
+        report.ratio(f"decode_gain_of_{name}", own, other)
+    own, published_ = pairs["all"].values()
+    report.masks_agree("ours and the published decoder", own, published_)
+    _, whole = pairs["windows"].values()
     report.agreement(
-        "logits without windows and of the published decoder, largest difference", whole, others[-1], "logits"
+        "logits without windows and of the published decoder, largest difference", whole, published_, "logits"
     )

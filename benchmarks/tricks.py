@@ -13,6 +13,7 @@ from typing import Any
 from dentasam.model import mask_decoder
 from dentasam.model.cross_attention import Attention
 from dentasam.model.sam_hq import SamHQ
+from dentasam.model.transformer import TwoWayAttentionBlock
 
 
 def _unfolded(_model: SamHQ) -> None:
@@ -20,10 +21,14 @@ def _unfolded(_model: SamHQ) -> None:
 
 
 def _projected(_model: SamHQ) -> None:
-    def none(_self: Any, _tokens: Any, _image: Any, _own: Any, *layers: Any) -> tuple[None, ...]:
+    def none(_self: Any, _tokens: Any, *layers: Any) -> tuple[None, ...]:
         return (None,) * len(layers)
 
     Attention._absorbed = none  # type: ignore[method-assign, assignment]
+
+
+def _copied(_model: SamHQ) -> None:
+    TwoWayAttentionBlock.projections = lambda *_: None  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Trick:
 
 TRICKS = {
     "absorbed_projections": Trick("the image's projections absorbed into the tokens", _projected),
+    "shared_first_block": Trick("the first block's projections shared by all objects", _copied),
     "folded_convolution": Trick("the last HQ convolution folded", _unfolded),
 }
 

@@ -20,13 +20,14 @@ CAN_CLEAR = "5"  # resets the peak of the resident memory
 USABLE, SHORT = 0.9, 2 / 3
 
 
-def timed(run: Callable[[], object], device: torch.device) -> float:
-    """Seconds of one run, until the device has done it."""
+def timed(run: Callable[[], object], device: torch.device, times: int = 1) -> float:
+    """Seconds of one run, the mean of so many, until the device has done them."""
     synchronise(device)
     started = time.perf_counter()
-    run()
+    for _ in range(times):
+        run()
     synchronise(device)
-    return time.perf_counter() - started
+    return (time.perf_counter() - started) / times
 
 
 def watched(run: Callable[[], object], device: torch.device) -> tuple[float, dict[str, Any]]:

@@ -61,15 +61,17 @@ def test_transformers_gives_the_same_masks(objects: int, previous: bool) -> None
 def test_without_a_trick_the_masks_are_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from dentasam.model import mask_decoder
     from dentasam.model.cross_attention import Attention
+    from dentasam.model.transformer import TwoWayAttentionBlock
 
+    places = ((mask_decoder, "effective"), (Attention, "_absorbed"), (TwoWayAttentionBlock, "projections"))
     with_it = decode.ours(CPU, scene.SMALL, 2, True)
     with_it.run()
     # taken out for the rest of a process; here put back
-    monkeypatch.setattr(mask_decoder, "effective", mask_decoder.effective)
-    monkeypatch.setattr(Attention, "_absorbed", Attention._absorbed)
-    before = mask_decoder.effective, Attention._absorbed
+    before = [getattr(*place) for place in places]
+    for place, kept in zip(places, before, strict=True):
+        monkeypatch.setattr(*place, kept)
     without = decode.ours(CPU, scene.SMALL, 2, True, without=name)
-    assert (mask_decoder.effective, Attention._absorbed) != before
+    assert [getattr(*place) for place in places] != before
     without.run()
     np.testing.assert_allclose(with_it.answer()["logits"], without.answer()["logits"], rtol=1e-4, atol=1e-3)
 

@@ -6,6 +6,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 
 from dentasam.model.cross_attention import Attention, OwnTokens
+from dentasam.model.transformer import TwoWayAttentionBlock
 
 OBJECTS, IMAGE, WIDTH, HEADS, RANK = 3, 40, 64, 4, 5
 # An attention of inner width 32 and 4 heads absorbs up to 10 tokens.
@@ -19,18 +20,28 @@ class Side(nn.Module):
 
 
 @pytest.fixture(params=["plain", "lora", "dora"])
-def attention(request: pytest.FixtureRequest) -> Attention:
+def adapters(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def attention(adapters: str) -> Attention:
     torch.manual_seed(0)
     side = Side()
-    if request.param != "plain":
-        dora = request.param == "dora"
+    adapt(side, adapters)
+    return side.attention.double().eval()
+
+
+def adapt(module: nn.Module, adapters: str) -> None:
+    """Put adapters around the attention's layers, and draw every weight."""
+    if adapters != "plain":
+        dora = adapters == "dora"
         config = LoraConfig(
             r=2, lora_bias=not dora, use_dora=dora, target_modules=["q_proj", "k_proj", "v_proj", "out_proj"]
         )
-        inject_adapter_in_model(config, side)
-    for parameter in side.parameters():
+        inject_adapter_in_model(config, module)
+    for parameter in module.parameters():
         nn.init.normal_(parameter, std=0.3)
-    return side.attention.double().eval()
 
 
 def drawn(*shape: int) -> Tensor:
@@ -42,26 +53,36 @@ def own() -> OwnTokens:
 
 
 @pytest.mark.parametrize("tokens", [FEW, MANY])
-@pytest.mark.parametrize("images", [1, OBJECTS])
-def test_reading_an_image_is_attention_to_it(attention: Attention, tokens: int, images: int) -> None:
-    few, keys, image = drawn(OBJECTS, tokens, WIDTH), drawn(images, IMAGE, WIDTH), drawn(images, IMAGE, WIDTH)
+def test_reading_an_image_is_attention_to_it(attention: Attention, tokens: int) -> None:
+    few, keys, image = drawn(OBJECTS, tokens, WIDTH), drawn(OBJECTS, IMAGE, WIDTH), 2 * drawn(OBJECTS, IMAGE, WIDTH)
     torch.testing.assert_close(attention.read(few, keys, image), attention(few, keys, image))
 
 
 @pytest.mark.parametrize("tokens", [FEW, MANY])
-@pytest.mark.parametrize("images", [1, OBJECTS])
-def test_an_image_that_reads_tokens_attends_to_them(attention: Attention, tokens: int, images: int) -> None:
-    image, keys, few = drawn(images, IMAGE, WIDTH), drawn(OBJECTS, tokens, WIDTH), drawn(OBJECTS, tokens, WIDTH)
-    torch.testing.assert_close(attention.written(image, keys, few), attention(image, keys, few))
+def test_an_image_that_reads_tokens_attends_to_them(attention: Attention, tokens: int) -> None:
+    image, keys, few = drawn(OBJECTS, IMAGE, WIDTH), drawn(OBJECTS, tokens, WIDTH), 2 * drawn(OBJECTS, tokens, WIDTH)
+    torch.testing.assert_close(attention.write(image, 3 * image, keys, few), image + attention(3 * image, keys, few))
 
 
 @pytest.mark.parametrize("tokens", [FEW, MANY])
-def test_what_objects_add_to_an_image_they_share(attention: Attention, tokens: int) -> None:
-    few, keys, image, each = drawn(OBJECTS, tokens, WIDTH), drawn(1, IMAGE, WIDTH), drawn(1, IMAGE, WIDTH), own()
-    whole = attention(few, each.added_to(keys), each.added_to(image))
-    torch.testing.assert_close(attention.read(few, keys, image, each), whole)
-    written = attention(each.added_to(image), few, 2 * few)
-    torch.testing.assert_close(attention.written(image, few, 2 * few, each), written)
+@pytest.mark.parametrize("masks", [False, True])
+def test_a_block_on_an_image_that_objects_share(adapters: str, tokens: int, masks: bool) -> None:
+    """Projected once for all, with what each object adds, or copied for each of them: the same."""
+    torch.manual_seed(0)
+    block = TwoWayAttentionBlock(WIDTH, HEADS, 32, skip_first_positions=True)
+    adapt(block, adapters)
+    block = block.double().eval()
+    image, positions, added = drawn(1, IMAGE, WIDTH), drawn(1, IMAGE, WIDTH).flip(1), drawn(WIDTH)
+    few, places, each = drawn(OBJECTS, tokens, WIDTH), drawn(OBJECTS, tokens, WIDTH).flip(1), own() if masks else None
+    shared = block.projections(image, positions)
+    assert (shared is None) == (adapters == "dora")
+    if shared is not None:
+        shared = block.shifted(shared, added)
+    image = image + added
+    copied = image.expand(OBJECTS, -1, -1) if each is None else each.added_to(image)
+    whole = block(few, copied, places, positions)
+    for found in (block(few, image, places, positions, each), block(few, image, places, positions, each, shared)):
+        torch.testing.assert_close(found, whole)
 
 
 def test_absorbed_gradients_are_those_of_attention() -> None:

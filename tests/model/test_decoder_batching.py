@@ -103,6 +103,24 @@ def test_objects_together_equal_objects_alone(
             torch.testing.assert_close(together.scores[index], one.scores[0], rtol=0, atol=1e-5)
 
 
+def test_projections_made_ahead_change_nothing(model: SamHQ, embedding: ImageEmbedding, prompts: Prompts) -> None:
+    """Those of an image are made once for all clicks and chunks; several images go without."""
+    one = replace(embedding, features=embedding.features[:1], hq=embedding.hq[:1])
+    ready = model.with_projections(one)
+    assert ready.shared is not None
+    assert model.with_projections(ready) is ready
+    assert model.with_projections(embedding).shared is None
+    with torch.no_grad():
+        plain = model.decode(one, prompts[torch.tensor([0])])
+        for image in (ready, ready.to(dtype=torch.float64).to(dtype=torch.float32)):
+            ahead = model.decode(image, prompts[torch.tensor([0])])
+            torch.testing.assert_close(ahead.logits, plain.logits, rtol=0, atol=1e-5)
+        whole, chunked = (model.decode(image, prompts, budget=1) for image in (ready, one))
+        torch.testing.assert_close(whole.logits, chunked.logits, rtol=0, atol=1e-5)
+    assert ready.half().shared is None
+    assert ready.leaf().shared is None
+
+
 def test_the_objects_differ(model: SamHQ, embedding: ImageEmbedding, prompts: Prompts) -> None:
     """Guards the test above: a decoder deaf to its prompts would pass it."""
     embedding = replace(embedding, features=embedding.features[:1], hq=embedding.hq[:1])

@@ -196,7 +196,7 @@ class Encoder:
             stored = self._store.get(image, served.key)
         except OSError:
             return None  # the image is gone; reading it will say so
-        return None if stored is None else stored.to(served.segmenter.device)
+        return None if stored is None else served.segmenter.for_clicks(stored)
 
     def _encode_now(self) -> None:
         served = self._loaded()
@@ -297,11 +297,11 @@ class Encoder:
 
     def _keep(self, served: ServedModel, image: Path, embedding: ImageEmbedding) -> ImageEmbedding:
         try:
-            return self._store.put(image, served.key, embedding).to(served.segmenter.device)
+            embedding = self._store.put(image, served.key, embedding)
         except OSError as fault:
             # Work goes on from memory; the next start encodes again.
             log.warning("%s: its embedding cannot be kept (%s); free space on the disk", image.name, fault.strerror)
-            return embedding
+        return served.segmenter.for_clicks(embedding)
 
     def _tell_uncertainty(self, served: ServedModel, case_id: int, embedding: ImageEmbedding) -> None:
         image = self._images[case_id]

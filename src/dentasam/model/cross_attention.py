@@ -58,58 +58,97 @@ class Attention(nn.Module):
         q, k, v = (side.expand(objects, -1, -1, -1) for side in (q, k, v))
         return self._joined(attention(q, k, v))
 
-    def read(self, tokens: Tensor, keys: Tensor, image: Tensor, own: OwnTokens | None = None) -> Tensor:
-        """`forward` of tokens (P, n, width) on an image (P or 1, m, width) that `own` is still to be added to."""
-        key, value = self._absorbed(tokens, keys, own, self.k_proj, self.v_proj)
+    def read(self, tokens: Tensor, keys: Tensor, image: Tensor) -> Tensor:
+        """`forward` of tokens (P, n, width) on each one's own image (P, m, width)."""
+        key, value = self._absorbed(tokens, self.k_proj, self.v_proj)
         if key is None or value is None:
-            keys, image = (side if own is None else own.added_to(side) for side in (keys, image))
             return self(tokens, keys, image)
-        into, back = self._by_head(key.weight), self._by_head(value.weight)  # (heads, c, width)
         q = self._split(self.q_proj(tokens)) * self._scale  # (P, heads, n, c)
-        reach = torch.einsum("phnc,hcw->phnw", q, into)
-        if own is None:
-            scores = torch.bmm(reach.flatten(1, 2), keys.transpose(1, 2))  # (P, heads n, m)
-            mean = torch.bmm(scores.softmax(dim=-1), image).unflatten(1, q.shape[1:3])
-            return self._joined(torch.einsum("phnw,hcw->phnc", mean, back) + self._by_head(value.bias)[:, None])
-        k, v = self._split(self.k_proj(keys)), self._split(self.v_proj(image))  # (1, heads, m, c)
-        basis = own.basis.to(q.dtype)
-        scores = torch.bmm((reach @ basis).flatten(1, 2), own.channels.transpose(1, 2)).unflatten(1, q.shape[1:3])
-        shares = (scores + q @ k.transpose(2, 3)).softmax(dim=-1)  # (P, heads, n, m)
-        mean = torch.bmm(shares.flatten(1, 2), own.channels).unflatten(1, q.shape[1:3])  # (P, heads, n, r)
-        return self._joined(shares @ v + torch.einsum("phnr,hcr->phnc", mean, back @ basis))
+        reach = torch.einsum("phnc,hcw->phnw", q, self._by_head(key.weight)).flatten(1, 2)
+        shares = torch.bmm(reach, keys.transpose(1, 2)).softmax(dim=-1)  # (P, heads n, m)
+        mean = torch.bmm(shares, image).unflatten(1, q.shape[1:3])
+        answer = torch.einsum("phnw,hcw->phnc", mean, self._by_head(value.weight))
+        return self._joined(answer + self._by_head(value.bias)[:, None])
 
-    def written(self, queries: Tensor, keys: Tensor, tokens: Tensor, own: OwnTokens | None = None) -> Tensor:
-        """`forward` of an image (P or 1, m, width), that `own` is still to be added to, on tokens (P, n, width)."""
-        query, out = self._absorbed(tokens, queries, own, self.q_proj, self.out_proj)
+    def write(self, image: Tensor, queries: Tensor, keys: Tensor, tokens: Tensor) -> Tensor:
+        """Each one's image (P, m, width), plus `forward` of its queries (P, m, width) on tokens (P, n, width).
+
+        Without gradients the sum takes the image's place.
+        """
+        query, out = self._absorbed(tokens, self.q_proj, self.out_proj)
         if query is None or out is None:
-            return self(queries if own is None else own.added_to(queries), keys, tokens)
+            return image + self(queries, keys, tokens)
         k = self._split(self.k_proj(keys)) * self._scale  # (P, heads, n, c)
-        reach = torch.einsum("phnc,hcw->phnw", k, self._by_head(query.weight))
-        if own is None:
-            scores = torch.bmm(reach.flatten(1, 2), queries.transpose(1, 2)).unflatten(1, k.shape[1:3])
-            scores = scores + k @ self._by_head(query.bias)[..., None].to(k.dtype)
-        else:
-            q = self._split(self.q_proj(queries))  # (1, heads, m, c)
-            reach = (reach @ own.basis.to(k.dtype)).flatten(1, 2)
-            scores = torch.bmm(reach, own.channels.transpose(1, 2)).unflatten(1, k.shape[1:3])
-            scores = scores + k @ q.transpose(2, 3)
+        reach = torch.einsum("phnc,hcw->phnw", k, self._by_head(query.weight)).flatten(1, 2)
+        offset = k @ self._by_head(query.bias)[..., None].to(k.dtype)
+        scores = torch.bmm(reach, queries.transpose(1, 2)).unflatten(1, k.shape[1:3]) + offset
         shares = scores.softmax(dim=2).flatten(1, 2)  # (P, heads n, m), over an object's n tokens
-        answers = torch.einsum("phnc,hcw->phnw", self._split(self.v_proj(tokens)), self._by_head(out.weight.T))
-        return torch.bmm(shares.transpose(1, 2), answers.flatten(1, 2)) + out.bias
+        answers = self._answers(tokens, out)
+        if torch.is_grad_enabled():
+            return torch.baddbmm(image, shares.transpose(1, 2), answers)
+        return image.baddbmm_(shares.transpose(1, 2), answers)
 
-    def _absorbed(
-        self, tokens: Tensor, image: Tensor, own: OwnTokens | None, *layers: nn.Module
-    ) -> tuple[Affine | None, ...]:
+    def read_shared(self, tokens: Tensor, keys: Tensor, values: Tensor, own: OwnTokens | None) -> Tensor:
+        """`forward` of tokens (P, n, width) on one image that `own` is still to be added to.
+
+        keys, values: (1, m, inner), the shared image's, projected. The layers must be affine (`is_affine`).
+        """
+        q = self._split(self.q_proj(tokens)) * self._scale  # (P, heads, n, c)
+        k, v = self._split(keys)[0], self._split(values)[0]  # (heads, m, c)
+        scores = _on_shared(q, k)  # (P, heads, n, m)
+        if own is None:
+            shares = scores.transpose(0, 1).softmax(dim=-1)
+            return self._joined(torch.bmm(shares.flatten(1, 2), v).unflatten(1, shares.shape[1:3]).transpose(0, 1))
+        into, back = (self._own_by_head(layer, own) for layer in (self.k_proj, self.v_proj))  # (heads, c, r)
+        reach = torch.einsum("phnc,hcr->phnr", q, into).flatten(1, 2)
+        scores = torch.bmm(reach, own.channels.transpose(1, 2)).unflatten(1, q.shape[1:3]) + scores
+        shares = scores.softmax(dim=-1)
+        mean = torch.bmm(shares.flatten(1, 2), own.channels).unflatten(1, q.shape[1:3])  # (P, heads, n, r)
+        by_head = shares.transpose(0, 1).flatten(1, 2)  # (heads, P n, m)
+        answer = torch.bmm(by_head, v).unflatten(1, (len(q), -1)).transpose(0, 1)
+        return self._joined(answer + torch.einsum("phnr,hcr->phnc", mean, back))
+
+    def write_shared(
+        self, image: Tensor, queries: Tensor, keys: Tensor, tokens: Tensor, own: OwnTokens | None
+    ) -> Tensor:
+        """Each one's image (P, m, width), made of the shared one (1, m, width), `own`, and what it reads of tokens.
+
+        queries: (1, m, inner), the shared image's, projected. The layers must be affine (`is_affine`).
+        """
+        out = effective(self.out_proj)
+        assert out is not None
+        k = self._split(self.k_proj(keys)) * self._scale  # (P, heads, n, c)
+        scores, answers = _on_shared(k, self._split(queries)[0]), self._answers(tokens, out)
+        objects = len(tokens)
+        image = image.expand(objects, -1, -1)
+        if own is None:
+            return torch.baddbmm(image, scores.softmax(dim=2).flatten(1, 2).transpose(1, 2), answers)
+        reach = torch.einsum("phnc,hcr->phnr", k, self._own_by_head(self.q_proj, own)).flatten(1, 2)
+        channels = own.channels.transpose(1, 2)  # (P, r, m)
+        scores = torch.bmm(reach, channels).unflatten(1, k.shape[1:3]) + scores
+        # what the object adds and what its tokens answer, in one product
+        added = own.basis.T.to(answers.dtype).expand(objects, -1, -1)
+        shares = torch.cat([scores.softmax(dim=2).flatten(1, 2), channels], dim=1)
+        return torch.baddbmm(image, shares.transpose(1, 2), torch.cat([answers, added], dim=1))
+
+    def _answers(self, tokens: Tensor, out: Affine) -> Tensor:
+        """What the tokens answer an image that asks: (P, heads n, width), the bias in equal parts of all heads."""
+        answers = torch.einsum("phnc,hcw->phnw", self._split(self.v_proj(tokens)), self._by_head(out.weight.T))
+        return (answers + (out.bias / self.num_heads).to(answers.dtype)).flatten(1, 2)
+
+    def _own_by_head(self, layer: nn.Module, own: OwnTokens) -> Tensor:
+        """A projection of what objects add, by head: (heads, c, r)."""
+        projection = effective(layer)
+        assert projection is not None
+        return self._by_head(projection.weight.to(own.channels.dtype) @ own.basis.to(own.channels.dtype))
+
+    def _absorbed(self, tokens: Tensor, *layers: nn.Module) -> tuple[Affine | None, ...]:
         """The image side's layers as weights, or Nones where absorbing them is no gain.
 
-        It is none for an image that all objects share and that is therefore projected once, for many tokens, and in
-        a graph that is traced, where the number of tokens is not known.
+        It is none for many tokens, and in a graph that is traced, where their number is not known.
         """
-        none = (None,) * len(layers)
-        if torch.compiler.is_compiling() or (own is None and len(image) < len(tokens)):
-            return none
-        if own is None and self.num_heads * tokens.shape[1] > self.inner * MOST:
-            return none
+        if torch.compiler.is_compiling() or self.num_heads * tokens.shape[1] > self.inner * MOST:
+            return (None,) * len(layers)
         return tuple(effective(layer) for layer in layers)
 
     def _by_head(self, weight: Tensor) -> Tensor:
@@ -125,3 +164,9 @@ class Attention(nn.Module):
 
     def _joined(self, x: Tensor) -> Tensor:
         return self.out_proj(x.transpose(1, 2).flatten(2))
+
+
+def _on_shared(x: Tensor, shared: Tensor) -> Tensor:
+    """Scores (P, heads, n, m) of (P, heads, n, c) on (heads, m, c) that all objects share, one product a head."""
+    by_head = x.transpose(0, 1).flatten(1, 2)  # (heads, P n, c)
+    return torch.bmm(by_head, shared.transpose(1, 2)).unflatten(1, (len(x), -1)).transpose(0, 1)

@@ -19,7 +19,9 @@ def effective(layer: nn.Module) -> Affine | None:
 
     Dropout and DoRA make the adapted layer more than one weight; it then has to be called as it is.
     """
-    if isinstance(layer, (nn.Conv2d, nn.Linear)):
+    if not is_affine(layer):
+        return None
+    if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
         return Affine(layer.weight, _bias(layer))
     adapted: Any = layer  # PEFT's layer around it
     base = adapted.get_base_layer()
@@ -29,13 +31,22 @@ def effective(layer: nn.Module) -> Affine | None:
     for name in adapted.active_adapters:
         if name not in adapted.lora_A:
             continue
-        drops = adapted.training and not isinstance(adapted.lora_dropout[name], nn.Identity)
-        if adapted.use_dora.get(name) or drops:
-            return None
         weight = weight + adapted.get_delta_weight(name)
         if adapted.lora_bias.get(name):
             bias = bias + adapted.lora_B[name].bias * adapted.scaling[name]
     return Affine(weight, bias)
+
+
+def is_affine(layer: nn.Module) -> bool:
+    """Whether the layer with its active adapters is one weight and bias, see `effective`."""
+    if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+        return True
+    adapted: Any = layer
+    if adapted.merged or adapted.disable_adapters:
+        return True
+    active = [name for name in adapted.active_adapters if name in adapted.lora_A]
+    dropped = adapted.training and any(not isinstance(adapted.lora_dropout[name], nn.Identity) for name in active)
+    return not (dropped or any(adapted.use_dora.get(name) for name in active))
 
 
 def _bias(layer: nn.Module) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dentasam.errors import CheckpointError
 from dentasam.model.frame import Frame
+from dentasam.model.transformer import SharedProjections
 
 
 @dataclass(frozen=True)
@@ -37,23 +38,29 @@ class EncoderPrefix:
 
 @dataclass(frozen=True)
 class ImageEmbedding:
-    """Image features (B, 256, rows, cols) and HQ features (B, 32, 4 rows, 4 cols) in a frame."""
+    """Image features (B, 256, rows, cols) and HQ features (B, 32, 4 rows, 4 cols) in a frame.
+
+    shared: what the decoder makes of the image before it knows the prompts, see `SamHQ.with_projections`. It is made
+    again from the features wherever it is left out, and never saved.
+    """
 
     features: Tensor
     hq: Tensor
     frame: Frame
+    shared: SharedProjections | None = None
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> ImageEmbedding:
         """The same embedding on another device or in another type."""
-        return replace(self, features=self.features.to(device, dtype), hq=self.hq.to(device, dtype))
+        shared = None if self.shared is None else self.shared.to(device, dtype)
+        return replace(self, features=self.features.to(device, dtype), hq=self.hq.to(device, dtype), shared=shared)
 
     def half(self) -> ImageEmbedding:
         """The same embedding in half precision, for keeping."""
-        return self.to(dtype=torch.float16)
+        return replace(self, shared=None).to(dtype=torch.float16)
 
     def leaf(self) -> ImageEmbedding:
         """Detached tensors that collect gradients of their own, in single precision or better."""
-        return replace(self, features=_leaf(self.features), hq=_leaf(self.hq))
+        return replace(self, features=_leaf(self.features), hq=_leaf(self.hq), shared=None)
 
     def save(self, path: Path) -> None:
         """Write the embedding as safetensors, complete or not at all."""

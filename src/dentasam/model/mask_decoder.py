@@ -24,7 +24,7 @@ from dentasam.model.effective import effective
 from dentasam.model.layers import LayerNorm2d
 from dentasam.model.prompt_encoder import DensePrompt
 from dentasam.model.token_windows import TokenWindows
-from dentasam.model.transformer import TwoWayTransformer
+from dentasam.model.transformer import SharedProjections, TwoWayAttentionBlock, TwoWayTransformer
 
 Output = Literal["sam+hq", "hq", "sam"]
 MASK_TOKENS = 4
@@ -105,6 +105,16 @@ class MaskDecoderHQ(nn.Module):
         """The image's share of the HQ mask, (B, 32, 4 rows, 4 cols), the same for every object and click."""
         return self.embedding_encoder(features) + self.compress_vit_feat(intermediate)
 
+    @property
+    def _first_block(self) -> TwoWayAttentionBlock:
+        block = self.transformer.layers[0]
+        assert isinstance(block, TwoWayAttentionBlock)
+        return block
+
+    def projections(self, features: Tensor, positions: Tensor) -> SharedProjections | None:
+        """What the first block makes of an image (1, 256, rows, cols) alone; None where adapters do not allow it."""
+        return self._first_block.projections(features.flatten(2).transpose(1, 2), positions)
+
     def forward(
         self,
         features: Tensor,
@@ -113,11 +123,13 @@ class MaskDecoderHQ(nn.Module):
         dense: DensePrompt,
         image: Tensor | None = None,
         multimask: bool = False,
+        shared: SharedProjections | None = None,
     ) -> Attended:
         """The two-way transformer on P objects.
 
-        features (B, 256, rows, cols) and positions (256, rows, cols) belong to the images; sparse (P, n, 256) and
+        features (B, 256, rows, cols) and positions (1, rows cols, 256) belong to the images; sparse (P, n, 256) and
         dense to the objects; image (P,) says which image each object is of, None that all are of the first.
+        shared: from `projections` where all objects are of one image, which spares making them again.
         `multimask` takes the best scored of SAM's three masks for an ambiguous prompt in place of its single mask.
         """
         objects = len(sparse)
@@ -128,8 +140,10 @@ class MaskDecoderHQ(nn.Module):
         previous = dense.own
         if image is not None:
             image_tokens = image_tokens[image] if previous is None else previous.added_to(image_tokens[image])
-            previous = None
-        tokens, source = self.transformer(image_tokens, positions.flatten(1).T[None], tokens, previous)
+            previous = shared = None
+        if shared is not None:
+            shared = self._first_block.shifted(shared, dense.shared)
+        tokens, source = self.transformer(image_tokens, positions, tokens, previous, shared)
         scores = self.iou_prediction_head(tokens[:, 0])
         choices = range(1, MASK_TOKENS) if multimask else range(1)
         score, best = scores[:, choices.start : choices.stop].max(dim=1)

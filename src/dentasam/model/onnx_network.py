@@ -50,6 +50,10 @@ class OnnxNetwork:
         features, hq = self._encoder.run(EMBEDDING, {PIXELS: pixels.numpy()})
         return ImageEmbedding(torch.from_numpy(features), torch.from_numpy(hq), frame)
 
+    def with_projections(self, embedding: ImageEmbedding) -> ImageEmbedding:
+        """The embedding as it is: the decoder's graph takes nothing that is made ahead."""
+        return embedding
+
     def decode(
         self,
         embedding: ImageEmbedding,

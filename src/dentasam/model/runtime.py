@@ -34,6 +34,8 @@ class Network(Protocol):
 
     def encode(self, pixels: Tensor, frame: Frame) -> ImageEmbedding: ...
 
+    def with_projections(self, embedding: ImageEmbedding) -> ImageEmbedding: ...
+
     def decode(
         self,
         embedding: ImageEmbedding,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -71,6 +71,18 @@ class SamHQ(nn.Module):
         """pixels (B, 3, 16 rows, 16 cols), once for all objects and clicks of B images of one frame."""
         return self.prepare(self.encoder_output(pixels, frame), frame)
 
+    @torch.no_grad()
+    def with_projections(self, embedding: ImageEmbedding) -> ImageEmbedding:
+        """The embedding with what the decoder makes of it before it knows the prompts.
+
+        For an embedding that is decoded more than once, click by click or chunk by chunk. It holds for the weights
+        and the adapter of this moment, and for decoding without gradients.
+        """
+        if embedding.shared is not None or len(embedding.features) > 1:
+            return embedding
+        positions = self._positions(embedding.frame)
+        return replace(embedding, shared=self.mask_decoder.projections(embedding.features, positions))
+
     def decode(
         self,
         embedding: ImageEmbedding,
@@ -91,8 +103,10 @@ class SamHQ(nn.Module):
             empty = embedding.features.new_zeros(0, *embedding.frame.logits)
             return MaskPrediction(empty, empty.new_zeros(0))
         most = len(prompts) if budget is None else max(1, budget // object_bytes(embedding))
-        groups = [part for rows in prompts.groups() for part in rows.split(most)]
+        groups = [part for rows in prompts.groups() for part in rows.tensor_split(-(-len(rows) // most))]
         windows = windows and output != "hq" and not torch.is_grad_enabled() and can_window(self.mask_decoder)
+        if not torch.is_grad_enabled() and prompts.image is None and len(groups) > 1:
+            embedding = self.with_projections(embedding)
         if len(groups) == 1:
             return self._decode_group(embedding, prompts, multimask, output, windows)
         parts = [self._decode_group(embedding, prompts[rows], multimask, output, windows) for rows in groups]
@@ -104,15 +118,21 @@ class SamHQ(nn.Module):
 
     def attend(self, embedding: ImageEmbedding, prompts: Prompts, multimask: bool = False) -> Attended:
         """The first half of `decode`, for objects whose prompts have one form; `mask_decoder.masks` is the other."""
-        frame = embedding.frame
+        shared = embedding.shared
         return self.mask_decoder(
             embedding.features,
-            self.prompt_encoder.pe_layer.grid(frame.rows, frame.cols, frame.top, frame.left),
+            self._positions(embedding.frame) if shared is None else shared.positions,
             self.prompt_encoder.sparse(prompts),
             self.prompt_encoder.dense(prompts),
             image=prompts.image,
             multimask=multimask,
+            shared=shared,
         )
+
+    def _positions(self, frame: Frame) -> Tensor:
+        """(1, rows cols, 256), what the decoder adds to the image for its tokens' places."""
+        grid = self.prompt_encoder.pe_layer.grid(frame.rows, frame.cols, frame.top, frame.left)
+        return grid.flatten(1).T.contiguous()[None]
 
     def _decode_group(
         self, embedding: ImageEmbedding, prompts: Prompts, multimask: bool, output: Output, windows: bool

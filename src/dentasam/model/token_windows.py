@@ -10,19 +10,25 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class TokenWindows:
-    """A window of `rows` x `cols` tokens for each of P objects, its first token at (top[p], left[p])."""
+    """A window of `rows` x `cols` tokens for each of P objects, its first token at (top[p], left[p]).
+
+    objects: which of the maps each window lies on, None where there is one for each map, in their order.
+    """
 
     top: list[int]
     left: list[int]
     rows: int
     cols: int
+    objects: list[int] | None = None
 
     def cut(self, maps: Tensor) -> Tensor:
         """(P, C, h, w) to (P, C, rows, cols)."""
+        views = maps.unbind()
+        objects = range(len(views)) if self.objects is None else self.objects
         return torch.stack(
             [
-                one[:, top : top + self.rows, left : left + self.cols]
-                for one, top, left in zip(maps.unbind(), self.top, self.left, strict=True)
+                views[index][:, top : top + self.rows, left : left + self.cols]
+                for index, top, left in zip(objects, self.top, self.left, strict=True)
             ]
         )
 

@@ -93,11 +93,12 @@ def windowed_masks(
         share = boxes.area / (rows * cols)
         reaching = []
         for chosen in _batches(share):
-            part, place = _of(attended, objects[chosen]), objects[chosen]
+            place = objects[chosen]
             if float(share[chosen].max()) > LARGEST:
+                part = _of(attended, place, attended.source[place])
                 whole[place] = decoder.masks(part, hq, output=output).to(whole.dtype)
             else:
-                reaching.append(chosen[_fill(whole, decoder, part, hq, place, boxes[chosen], output)])
+                reaching.append(chosen[_fill(whole, decoder, attended, hq, place, boxes[chosen], output)])
         again = torch.cat(reaching) if reaching else objects[:0]
         objects, boxes = objects[again], boxes[again].grown(rows, cols)
     return whole
@@ -159,7 +160,8 @@ def _fill(
     height = int((boxes.bottom - boxes.top).max()) + 1
     width = int((boxes.right - boxes.left).max()) + 1
     top, left = boxes.top.clamp(max=rows - height).tolist(), boxes.left.clamp(max=cols - width).tolist()
-    exact = decoder.masks(attended, hq, TokenWindows(top, left, height, width), output).to(whole.dtype)
+    windows = TokenWindows(top, left, height, width, objects.tolist())
+    exact = decoder.masks(_of(attended, objects, attended.source), hq, windows, output).to(whole.dtype)
     touched = []
     corners = zip(boxes.top.tolist(), boxes.bottom.tolist(), boxes.left.tolist(), boxes.right.tolist(), strict=True)
     for index, (object, (first, last, start, stop)) in enumerate(zip(objects.tolist(), corners, strict=True)):
@@ -182,12 +184,11 @@ def _fill(
     return torch.tensor(touched, dtype=torch.bool, device=objects.device)
 
 
-def _of(attended: Attended, objects: Tensor) -> Attended:
-    if len(objects) == len(attended.score):
-        return attended
+def _of(attended: Attended, objects: Tensor, source: Tensor) -> Attended:
+    """Some objects' vectors, beside their source or one that windows will be cut from."""
     return replace(
         attended,
-        source=attended.source[objects],
+        source=source,
         sam_vector=attended.sam_vector[objects],
         hq_vector=attended.hq_vector[objects],
         score=attended.score[objects],
