@@ -48,7 +48,7 @@ def seconds_of(segmenter: Segmenter, image: np.ndarray, truth: np.ndarray, click
         synchronise(segmenter.device)
         return time.perf_counter() - started, found
 
-    spent, embedding = timed(segmenter.encode, image)
+    spent, embedding = timed(lambda image: segmenter.for_clicks(segmenter.encode(image)), image)
     taken = [spent]
     points, labels, logits = interior_centre(truth)[:, None], np.ones((len(truth), 1), np.int64), None
     for _ in range(clicks):

@@ -1,18 +1,17 @@
-"""The work all benchmarks share: a panoramic twice as wide as high, teeth on it, and networks to run."""
+"""The work all benchmarks share: an image twice as wide as high, a synthetic X-ray, and networks to run."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple, get_args
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dentasam.data.phantom import generate
+from dentasam.data.phantom import Phantom, generate
 from dentasam.model.checkpoint import load_model
 from dentasam.model.embedding import EncoderOutput
-from dentasam.model.frame import LOGIT_STRIDE, Frame
+from dentasam.model.frame import LOGIT_STRIDE, PATCH, Frame
 from dentasam.model.prompt import Prompts
 from dentasam.model.registry import BUNDLED
 from dentasam.model.sam_hq import Kind, SamHQ, build_sam_hq
@@ -22,8 +21,21 @@ from dentasam.prompts.clicks import correction_clicks, interior_centre
 from .peers import published_decoder
 
 OWN = Frame.of(512, 1024)
+# The middle of the panoramic, as training takes windows of one: a quarter of its tokens.
+QUARTER = Frame(256, 512, 1.0, 16, 32, top=8, left=16)
 SMALL = "small"  # a plain ViT of next to no work, for `--quick` and the tests
 DEFAULT = "vit_b"
+
+
+def random_weights(model: str) -> bool:
+    """Whether a model's name stands for a network that is drawn."""
+    return model == SMALL or model in get_args(Kind)
+
+
+@cache
+def drawn() -> Phantom:
+    """The synthetic X-ray, 512 x 1024 pixels."""
+    return generate(3)
 
 
 def network(model: str, device: torch.device) -> SamHQ:
@@ -68,32 +80,11 @@ def squared(frame: Frame) -> Frame:
 
 
 def pixels(frame: Frame, device: torch.device) -> Tensor:
-    """Pixels (1, 3, 16 rows, 16 cols) of the panoramic on its own grid or padded with zeros."""
-    drawn = torch.randn(1, 3, *OWN.padded, generator=torch.Generator().manual_seed(1))
+    """Noise (1, 3, 16 rows, 16 cols) in a panoramic's frame, on its own grid or padded with zeros."""
+    noise = torch.randn(1, 3, *OWN.padded, generator=torch.Generator().manual_seed(1))
     height, width = frame.padded
-    drawn = drawn[..., :height, :width]
-    return nn.functional.pad(drawn, (0, width - drawn.shape[3], 0, height - drawn.shape[2])).to(device)
-
-
-def teeth(objects: int, height: int, width: int) -> np.ndarray:
-    """Ellipses in two rows, (P, height, width) bool, as large as the teeth of a panoramic."""
-    masks = np.zeros((objects, height, width), np.uint8)
-    upper = -(-objects // 2)
-    for index, mask in enumerate(masks):
-        row, place, count = (0, index, upper) if index < upper else (1, index - upper, objects - upper)
-        x = width * (0.1 + 0.8 * (place + 0.5) / count)
-        y = height * (0.36 if row == 0 else 0.6)
-        axes = max(2, round(width * min(0.018, 0.36 / count))), max(2, round(height * 0.095))
-        cv2.ellipse(mask, (round(x), round(y)), axes, 4 * (place % 5) - 8, 0, 360, 1, -1)
-    return masks.astype(bool)
-
-
-def coverage(objects: int, frame: Frame, device: torch.device, stride: int = LOGIT_STRIDE) -> Tensor:
-    """The teeth as coverage 0..1 at a stride of frame pixels, (P, h, w); below a padded frame's image nothing."""
-    height, width = (min(length, own) for length, own in zip(frame.padded, OWN.padded, strict=True))
-    masks = np.zeros((objects, *frame.padded), np.float32)
-    masks[:, :height, :width] = teeth(objects, height, width)
-    return nn.functional.avg_pool2d(torch.from_numpy(masks)[:, None], stride)[:, 0].to(device)
+    noise = noise[..., :height, :width]
+    return nn.functional.pad(noise, (0, width - noise.shape[3], 0, height - noise.shape[2])).to(device)
 
 
 class Decoding(NamedTuple):
@@ -112,25 +103,9 @@ def decoding(device: torch.device, model: str, objects: int, previous: bool, squ
     A network of random weights finds masks that cover half the image, which is no decoder's daily work. So it is lent
     the bundled model's decoder and features, as far as that one's are wide; the work to do is that of its own size.
     """
-    drawn = generate(3)
-    network_, frame = network(model, device), Frame.of(*drawn.image.shape)
-    frame = squared(frame) if square else frame
-    encoder = network_
-    if model == SMALL or model in get_args(Kind):
-        encoder = network(BUNDLED, device)
-        lend_decoder(encoder, network_)
-    image = Frame.of(*drawn.image.shape).pixels(drawn.image)
-    below, beside = (padded - length for padded, length in zip(frame.padded, image.shape[2:], strict=True))
-    output = encoder.encoder_output(nn.functional.pad(image, (0, beside, 0, below)).to(device), frame)
-    wider = network_.mask_decoder.compress_vit_feat[0].weight.shape[0] - output.intermediate.shape[1]
-    output = EncoderOutput(output.features, nn.functional.pad(output.intermediate, (0, 0, 0, 0, 0, wider)))
-
-    masks = [each.mask for each in drawn.objects if each.mask.any()]
-    truth = np.zeros((objects, *frame.logits), bool)
-    for index in range(objects):
-        at = masks[index * len(masks) // objects if objects <= len(masks) else index % len(masks)]
-        small = nn.functional.avg_pool2d(torch.from_numpy(at).float()[None], LOGIT_STRIDE)[0] >= 0.5
-        truth[index, : small.shape[0], : small.shape[1]] = small.numpy()
+    frame = squared(OWN) if square else OWN
+    network_, output = lent(model, device, frame)
+    truth = (truths(objects, frame, device) >= 0.5).cpu().numpy()
     points = torch.from_numpy(frame.logit_points_to_frame(interior_centre(truth)))[:, None].to(device)
     prompts = Prompts(points, torch.ones(objects, 1, dtype=torch.long, device=device))
     if previous:
@@ -141,6 +116,70 @@ def decoding(device: torch.device, model: str, objects: int, previous: bool, squ
         labels = torch.where(found, torch.from_numpy(clicks.labels).to(device), 1)
         prompts = prompts.with_clicks(torch.where(found[:, None], at, prompts.points[:, -1]), labels, logits)
     return Decoding(network_, output, frame, prompts)
+
+
+class Training(NamedTuple):
+    """What a training step is given: a synthetic X-ray's pixels and its objects' coverage."""
+
+    network: SamHQ
+    pixels: Tensor
+    coverage: Tensor
+    frame: Frame
+
+
+def training(device: torch.device, model: str, objects: int, frame: Frame, stride: int = LOGIT_STRIDE) -> Training:
+    """Objects of a synthetic X-ray; a network of random weights is lent decoder and features as in `decoding`.
+
+    The lent features take the place of all but a thousandth of its encoder's, which does all its work forwards and
+    backwards none the less.
+    """
+    network_, output = lent(model, device, frame)
+
+    def features(_: nn.Module, __: object, own: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        return output.features + 1e-3 * own[0], output.intermediate + 1e-3 * own[1]
+
+    if random_weights(model):
+        network_.image_encoder.register_forward_hook(features)
+    return Training(network_, xray(frame, device), truths(objects, frame, device, stride), frame)
+
+
+@torch.no_grad()
+def lent(model: str, device: torch.device, frame: Frame) -> tuple[SamHQ, EncoderOutput]:
+    """A network, lent the bundled model's decoder where its weights are random, and the X-ray's features."""
+    network_ = network(model, device)
+    encoder = network_
+    if random_weights(model):
+        encoder = network(BUNDLED, device)
+        lend_decoder(encoder, network_)
+    output = encoder.encoder_output(xray(frame, device), frame)
+    wider = network_.mask_decoder.compress_vit_feat[0].weight.shape[0] - output.intermediate.shape[1]
+    return network_, EncoderOutput(output.features, nn.functional.pad(output.intermediate, (0, 0, 0, 0, 0, wider)))
+
+
+def xray(frame: Frame, device: torch.device) -> Tensor:
+    """The synthetic X-ray's pixels (1, 3, 16 rows, 16 cols) in a frame, zeros around it."""
+    return inside(OWN.pixels(drawn().image), frame).to(device)
+
+
+def inside(maps: Tensor, frame: Frame) -> Tensor:
+    """The frame's part of maps (…, 512, 1024) of the X-ray, zeros where it has none."""
+    (height, width), top, left = frame.padded, PATCH * frame.top, PATCH * frame.left
+    part = maps[..., top : top + height, left : left + width]
+    return nn.functional.pad(part, (0, width - part.shape[-1], 0, height - part.shape[-2]))
+
+
+def truths(objects: int, frame: Frame, device: torch.device, stride: int = LOGIT_STRIDE) -> Tensor:
+    """The coverage 0..1 of objects of the synthetic X-ray at a stride of frame pixels, (P, h, w).
+
+    They are spread over those that lie in the frame with more than half of their pixels, which are taken again where
+    they are too few.
+    """
+    masks = [torch.from_numpy(each.mask) for each in drawn().objects]
+    seen = [inside(mask, frame).float() for mask in masks if 2 * inside(mask, frame).sum() > mask.sum()]
+    chosen = [
+        seen[index * len(seen) // objects if objects <= len(seen) else index % len(seen)] for index in range(objects)
+    ]
+    return nn.functional.avg_pool2d(torch.stack(chosen)[:, None], stride)[:, 0].to(device)
 
 
 def lend_decoder(lender: SamHQ, borrower: SamHQ) -> None:

@@ -1,5 +1,6 @@
 """The peers compute what they are compared with: the same masks, the same loss, the same gradient."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -94,6 +95,27 @@ def test_transformers_has_no_tiny_vit() -> None:
         transformers_sam_hq.build(scene.network("vit_tiny", CPU))
 
 
+def ellipses(objects: int, height: int, width: int) -> np.ndarray:
+    """Ellipses in two rows, (P, height, width) bool, as large as the teeth of a panoramic."""
+    masks = np.zeros((objects, height, width), np.uint8)
+    upper = -(-objects // 2)
+    for index, mask in enumerate(masks):
+        row, place, count = (0, index, upper) if index < upper else (1, index - upper, objects - upper)
+        x = width * (0.1 + 0.8 * (place + 0.5) / count)
+        y = height * (0.36 if row == 0 else 0.6)
+        axes = max(2, round(width * min(0.018, 0.36 / count))), max(2, round(height * 0.095))
+        cv2.ellipse(mask, (round(x), round(y)), axes, 4 * (place % 5) - 8, 0, 360, 1, -1)
+    return masks.astype(bool)
+
+
+def coverage(objects: int, frame: Frame, stride: int) -> torch.Tensor:
+    """The teeth as coverage 0..1 at a stride of frame pixels, (P, h, w); below a padded frame's image nothing."""
+    height, width = (min(length, own) for length, own in zip(frame.padded, scene.OWN.padded, strict=True))
+    masks = np.zeros((objects, *frame.padded), np.float32)
+    masks[:, :height, :width] = ellipses(objects, height, width)
+    return torch.nn.functional.avg_pool2d(torch.from_numpy(masks)[:, None], stride)[:, 0]
+
+
 def step(kind: str, frame: Frame, objects: int, stride: int = 4) -> tuple[float, dict[str, torch.Tensor]]:
     """Loss and gradients of an adapter on encoder and decoder, in double precision."""
     model = add_lora(network(torch.float64), LoraSettings("encoder+decoder"))
@@ -102,13 +124,13 @@ def step(kind: str, frame: Frame, objects: int, stride: int = 4) -> tuple[float,
             if parameter.requires_grad and parameter.ndim > 1 and not parameter.any():
                 parameter.normal_(std=0.02, generator=torch.Generator().manual_seed(7))
     pixels = scene.pixels(frame, CPU).double()
-    coverage = scene.coverage(objects, frame, CPU, stride).double()
+    masks = coverage(objects, frame, stride).double()
     rng, objective = np.random.default_rng(0), Objective()
     if kind == "ours":
-        loss = train_step(model, pixels, frame, [coverage], SCHEDULE, objective, rng).loss
+        loss = train_step(model, pixels, frame, [masks], SCHEDULE, objective, rng).loss
     else:
         take = {"joint": joint_graph.joint_graph_step, "teeth": teeth.tooth_per_sample_step}[kind]
-        loss = take(model, pixels, frame, coverage, SCHEDULE, objective, rng)
+        loss = take(model, pixels, frame, masks, SCHEDULE, objective, rng)
     return loss, {name: each.grad for name, each in model.named_parameters() if each.grad is not None}
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from dentasam.model import vit
 from dentasam.model.vit import Attention, ImageEncoderViT, from_windows, into_windows, relative_table
 
 from .oracles import draw_weights
@@ -101,3 +102,47 @@ def test_every_parameter_gets_a_gradient(encoder: ImageEncoderViT) -> None:
         assert parameter.grad is not None, name
         assert parameter.grad.abs().max() > 0, name
     encoder.zero_grad()
+
+
+def gradients(encoder: ImageEncoderViT) -> list[Tensor]:
+    """Of the pixels and of every parameter, in double precision."""
+    pixels = torch.randn(2, 3, 208, 320, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    pixels.requires_grad_()
+    encoder.zero_grad()
+    features, intermediate = encoder(pixels)
+    (features.square().sum() + intermediate.square().sum()).backward()
+    found = [pixels.grad, *(parameter.grad for parameter in encoder.parameters())]
+    assert all(each is not None and each.abs().max() > 0 for each in found)
+    return [each.clone() for each in found if each is not None]
+
+
+@pytest.mark.parametrize("scores", [1, 40_000, 2**22])
+@pytest.mark.parametrize("recompute", [False, True])
+def test_gradients_by_heads_are_those_of_attention(
+    monkeypatch: pytest.MonkeyPatch, scores: int, recompute: bool
+) -> None:
+    """One head at a time, some, or all; with each block made again or kept. Tables of positions learn as well."""
+    made = ImageEncoderViT(
+        embed_dim=24, depth=3, num_heads=4, global_attn_indexes=(2,), window_size=7, grid=28, out_chans=8
+    ).double()
+    draw_weights(made, seed=3)
+    with monkeypatch.context() as patch:
+        patch.setattr(vit, "attend_by_heads", vit.attend)
+        expected = gradients(made)
+    monkeypatch.setattr(vit, "SCORES", scores)
+    made.recompute = recompute
+    for found, wanted in zip(gradients(made), expected, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-9)
+
+
+def test_gradients_by_heads_in_reduced_precision() -> None:
+    parts = torch.randn(3, 1, 2, 15, 8).bfloat16().requires_grad_()
+    tables = torch.randn(3, 3, 8), torch.randn(5, 5, 8).requires_grad_()
+    found = []
+    for attend in (vit.attend, vit.attend_by_heads):
+        out = attend(parts, tables)
+        assert out.dtype == torch.bfloat16
+        found.append(torch.autograd.grad(out.float().square().sum(), (parts, tables[1])))
+    for plain, by_heads in zip(*found, strict=True):
+        assert plain.abs().max() > 0
+        torch.testing.assert_close(by_heads, plain, rtol=0.05, atol=0.05)

@@ -112,8 +112,24 @@ def test_estimates_of_sams_own_mask_are_its_logits(scene: Scene) -> None:
     torch.testing.assert_close(estimates, exact[:, SAMPLE::4, SAMPLE::4], atol=1e-4, rtol=1e-4)
 
 
-def test_adapters_around_the_convolutions_need_the_whole_grid(scene: Scene) -> None:
-    adapted = add_lora(dentasam.load("dentasam-tiny", device="cpu").model, LoraSettings(scope="decoder"))
+def test_adapters_around_the_convolutions_are_looked_through(scene: Scene) -> None:
+    adapted = add_lora(dentasam.load("dentasam-tiny", device="cpu").model, LoraSettings(scope="decoder")).eval()
+    generator = torch.Generator().manual_seed(0)
+    with torch.inference_mode():
+        for name, parameter in adapted.mask_decoder.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.02, generator=generator)
+        assert can_window(adapted.mask_decoder)
+        attended = adapted.attend(scene.embedding, scene.prompts)
+        exact = adapted.mask_decoder.masks(attended, scene.embedding.hq)
+        assert not torch.equal(exact > 0, scene.exact > 0)
+        masks = windowed_masks(adapted.mask_decoder, attended, scene.embedding.hq, None)
+    assert torch.equal(masks > 0, exact > 0)
+
+
+def test_adapters_that_are_more_than_a_weight_need_the_whole_grid(scene: Scene) -> None:
+    settings = LoraSettings(scope="decoder", dora=True)
+    adapted = add_lora(dentasam.load("dentasam-tiny", device="cpu").model, settings).eval()
     assert can_window(scene.model.mask_decoder)
     assert not can_window(adapted.mask_decoder)
     with torch.inference_mode():

@@ -10,10 +10,12 @@ import pytest
 import torch
 from accelerate import Accelerator
 from rich.console import Console
+from safetensors.torch import load_file
 
 from dentasam.errors import OutputError, RecipeError
 from dentasam.model.adapter import AdapterCard, load_adapter
 from dentasam.model.embedding import EncoderOutput
+from dentasam.model.sam_hq import build_sam_hq
 from dentasam.training import distributed, loop
 from dentasam.training.loop import TrainingRun
 from dentasam.training.loop import train as run_training
@@ -304,3 +306,27 @@ def test_tensorboard_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
     with pytest.raises(OutputError, match=r"pip install 'dentasam\[tracking\]'"):
         TensorBoard(tmp_path)
+
+
+def test_recomputing_a_vits_blocks_changes_nothing_that_is_learnt(tmp_path: Path) -> None:
+    steps = ("budget.steps=2", "recompute_encoder=")
+    for value in ("false", "true"):
+        small_run(tmp_path / value, steps[0], steps[1] + value, validate=False)
+    kept, again = (load_file(tmp_path / value / "adapter/adapter_model.safetensors") for value in ("false", "true"))
+    assert kept.keys() == again.keys()
+    for name, tensor in kept.items():
+        torch.testing.assert_close(again[name], tensor, rtol=1e-4, atol=1e-5)
+
+
+def test_another_encoder_has_no_blocks_to_recompute(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="ViT-B, ViT-L and ViT-H; leave it false for small"):
+        run_training(
+            build_sam_hq("vit_tiny"),
+            small_recipe("recompute_encoder=true"),
+            Ellipses(),
+            None,
+            tmp_path / "run",
+            BASE,
+            accelerator=Accelerator(cpu=True),
+            console=Console(quiet=True),
+        )

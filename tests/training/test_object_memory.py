@@ -16,7 +16,7 @@ from dentasam.model.prompt import Prompts
 from dentasam.model.sam_hq import MaskPrediction, SamHQ, build_sam_hq
 from dentasam.training.object_memory import trained_object_bytes
 from dentasam.training.objective import Objective, at_least_single
-from dentasam.training.windows import ObjectWindows
+from dentasam.training.windows import ObjectWindows, masks_on_windows
 
 FRAME = Frame(192, 256, 1.0, 12, 16)
 
@@ -62,8 +62,7 @@ def peak(model: SamHQ, objects: int, clicks: int, windows: bool, dtype: torch.dt
         if placed is None:
             each = Objective()(MaskPrediction(model.mask_decoder.masks(attended, leaf.hq), attended.score), masks)
         else:
-            with torch.no_grad():
-                whole = at_least_single(model.mask_decoder.masks(attended, leaf.hq))
+            whole = at_least_single(masks_on_windows(model, leaf, attended, prompts.logits))
             each = placed.losses(model, leaf, attended, whole, Objective(), np.full((2, objects), 0.3))
         each.sum().backward()
     model.zero_grad()

@@ -8,11 +8,18 @@ would make the offset +5 read entry 73.1 instead of 68.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.utils.checkpoint import checkpoint
 
 from dentasam.model.layers import LayerNorm2d, MLPBlock
+
+# Scores that a CPU works on at a time where it trains: those of one head of a panoramic.
+SCORES = 2**22
 
 
 class PatchEmbed(nn.Module):
@@ -41,6 +48,69 @@ def relative_table(table: Tensor, size: int) -> Tensor:
     return table[position[:, None] - position[None, :] + (table.shape[0] - 1) // 2]
 
 
+def attend(parts: Tensor, tables: tuple[Tensor, Tensor] | None) -> Tensor:
+    """Attention of queries, keys and values (3, B, heads, h*w, c): (B, heads, h*w, c).
+
+    tables: (h, h, c) and (w, w, c) from `relative_table`, or None.
+    """
+    query, key, value = parts.unbind(0)
+    return F.scaled_dot_product_attention(
+        query, key, value, attn_mask=None if tables is None else position_bias(query, *tables)
+    )
+
+
+def position_bias(query: Tensor, by_height: Tensor, by_width: Tensor) -> Tensor:
+    """Bias q . (R_h + R_w) of every pair, added to the scores: (B, heads, h*w, h*w)."""
+    grid = query.unflatten(2, (len(by_height), len(by_width)))
+    by_row = torch.einsum("bnhwc,hkc->bnhwk", grid, by_height.to(query.dtype))
+    by_column = torch.einsum("bnhwc,wkc->bnhwk", grid, by_width.to(query.dtype))
+    bias = by_row.unsqueeze(-1) + by_column.unsqueeze(-2)  # (B, heads, h, w, h, w)
+    return bias.flatten(4, 5).flatten(2, 3)
+
+
+def attend_by_heads(parts: Tensor, tables: tuple[Tensor, Tensor] | None) -> Tensor:
+    """`attend` a few heads at a time, whose scores the backward makes again.
+
+    The scores of all heads on a panoramic's grid are 200 MB a block, of which a graph keeps several copies; those of
+    one head stay in the caches. And the forward is free to use the fused kernel, which has no backward with a bias.
+    """
+    found: Tensor = _AttendByHeads.apply(parts, *(tables or (None, None)))
+    return found
+
+
+class _AttendByHeads(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, parts: Tensor, by_height: Tensor | None, by_width: Tensor | None) -> Tensor:
+        ctx.save_for_backward(parts, by_height, by_width)
+        return torch.cat([attend(some, _pair(by_height, by_width)) for some in _heads(parts)], dim=1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        parts, *tables = ctx.saved_tensors
+        wanted = ctx.needs_input_grad
+        leaves = [
+            None if table is None else table.detach().requires_grad_(want)
+            for table, want in zip(tables, wanted[1:], strict=True)
+        ]
+        some = [each.detach().requires_grad_(wanted[0]) for each in _heads(parts)]
+        for leaf, part in zip(some, grad.split([each.shape[2] for each in some], dim=1), strict=True):
+            with torch.enable_grad():
+                attend(leaf, _pair(*leaves)).backward(part)
+        gradients = [each.grad for each in some if each.grad is not None]
+        whole = torch.cat(gradients, dim=2) if gradients else None
+        return whole, *(None if leaf is None else leaf.grad for leaf in leaves)
+
+
+def _heads(parts: Tensor) -> tuple[Tensor, ...]:
+    """As many heads at a time as have SCORES scores."""
+    return parts.split(max(1, SCORES // (parts.shape[1] * parts.shape[3] ** 2)), dim=2)
+
+
+def _pair(by_height: Tensor | None, by_width: Tensor | None) -> tuple[Tensor, Tensor] | None:
+    return None if by_height is None or by_width is None else (by_height, by_width)
+
+
 class Attention(nn.Module):
     """Multi-head self-attention over an h x w grid with decomposed relative positions (MViTv2)."""
 
@@ -64,20 +134,14 @@ class Attention(nn.Module):
             qkv = into_windows(qkv, window, self.qkv(x.new_zeros(1, dim))[0])
         batch, height, width, _ = qkv.shape
         parts = qkv.reshape(batch, height * width, 3, self.num_heads, dim // self.num_heads)
-        query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)  # each (B, heads, h*w, c)
-        bias = self._position_bias(query, height, width) if self.use_rel_pos else None
-        x = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        x = x.transpose(1, 2).reshape(batch, height, width, dim)
+        parts = parts.permute(2, 0, 3, 1, 4)  # (3, B, heads, h*w, c)
+        tables = None
+        if self.use_rel_pos:
+            tables = relative_table(self.rel_pos_h, height), relative_table(self.rel_pos_w, width)
+        attended = attend_by_heads if x.device.type == "cpu" and torch.is_grad_enabled() else attend
+        x = attended(parts, tables).transpose(1, 2).reshape(batch, height, width, dim)
         projected: Tensor = self.proj(from_windows(x, rows, cols) if window else x)
         return projected
-
-    def _position_bias(self, query: Tensor, height: int, width: int) -> Tensor:
-        """Bias q . (R_h + R_w) of every pair, added to the scores: (B, heads, h*w, h*w)."""
-        grid = query.reshape(*query.shape[:2], height, width, query.shape[3])
-        by_row = torch.einsum("bnhwc,hkc->bnhwk", grid, relative_table(self.rel_pos_h, height))
-        by_column = torch.einsum("bnhwc,wkc->bnhwk", grid, relative_table(self.rel_pos_w, width))
-        bias = by_row.unsqueeze(-1) + by_column.unsqueeze(-2)  # (B, heads, h, w, h, w)
-        return bias.flatten(4, 5).flatten(2, 3)
 
 
 class Block(nn.Module):
@@ -160,6 +224,7 @@ class ImageEncoderViT(nn.Module):
         self.grid = grid
         self.patch_size = patch_size
         self.intermediate_block = min(global_attn_indexes)
+        self.recompute = False  # keep a block's input alone for the backward, which makes the rest again
         self.patch_embed = PatchEmbed(patch_size, embed_dim)
         self.pos_embed = nn.Parameter(torch.zeros(1, grid, grid, embed_dim))
         self.blocks = nn.ModuleList(
@@ -216,5 +281,8 @@ class ImageEncoderViT(nn.Module):
         for index in range(start, stop):
             if index == self.intermediate_block + 1:
                 intermediate = x.permute(0, 3, 1, 2)
-            x = self.blocks[index](x)
+            if self.recompute and torch.is_grad_enabled():
+                x = checkpoint(self.blocks[index], x, use_reentrant=False)
+            else:
+                x = self.blocks[index](x)
         return x.permute(0, 3, 1, 2), intermediate

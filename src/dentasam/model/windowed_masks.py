@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dentasam.model.effective import Affine, effective, is_affine
 from dentasam.model.frame import LOGIT_STRIDE
 from dentasam.model.mask_decoder import Attended, MaskDecoderHQ, Output
 from dentasam.model.token_windows import TokenWindows
@@ -23,7 +24,7 @@ from dentasam.model.token_windows import TokenWindows
 # A token may hold positive logits where its estimate is above this.
 REACH = -2.0
 HALO = 1
-# Tokens a window grows by on each side where the mask reaches its edge.
+# Tokens a window grows by on each side where the mask reaches its edge; the second time by twice as many, and so on.
 GROWTH = 2
 # Windows up to this share of the grid are computed together, in the size of the largest; larger ones one by one, and
 # above the second share a window saves too little: its object is computed whole.
@@ -57,12 +58,12 @@ class _Boxes:
     def __getitem__(self, objects: Tensor) -> _Boxes:
         return _Boxes(self.top[objects], self.bottom[objects], self.left[objects], self.right[objects])
 
-    def grown(self, rows: int, cols: int) -> _Boxes:
+    def grown(self, by: int, rows: int, cols: int) -> _Boxes:
         return _Boxes(
-            (self.top - GROWTH).clamp(min=0),
-            (self.bottom + GROWTH).clamp(max=rows - 1),
-            (self.left - GROWTH).clamp(min=0),
-            (self.right + GROWTH).clamp(max=cols - 1),
+            (self.top - by).clamp(min=0),
+            (self.bottom + by).clamp(max=rows - 1),
+            (self.left - by).clamp(min=0),
+            (self.right + by).clamp(max=cols - 1),
         )
 
     @property
@@ -75,9 +76,9 @@ def windowed_masks(
 ) -> Tensor:
     """`decoder.masks` (P, 4 rows, 4 cols), exact in each object's window and a negative estimate outside.
 
-    previous: (P, 4 rows, 4 cols), the mask logits that were fed back, or None. The decoder's convolutions must be
-    plain ones; with adapters around them, for the HQ mask alone, which the estimate is too rough for, or where
-    gradients are wanted, call `decoder.masks`.
+    previous: (P, 4 rows, 4 cols), the mask logits that were fed back, or None. For the HQ mask alone, which the
+    estimate is too rough for, for adapters that are more than a weight (`can_window`), or where gradients are wanted,
+    call `decoder.masks`.
     """
     rows, cols = attended.source.shape[-2:]
     estimate = token_estimates(decoder, attended, hq, output)
@@ -89,6 +90,7 @@ def windowed_masks(
     whole = estimate.clamp(max=REACH).repeat_interleave(LOGIT_STRIDE, 1).repeat_interleave(LOGIT_STRIDE, 2)
 
     boxes, objects = _Boxes.around(wanted), torch.arange(len(estimate), device=estimate.device)
+    growth = GROWTH
     while len(objects):
         share = boxes.area / (rows * cols)
         reaching = []
@@ -100,39 +102,39 @@ def windowed_masks(
             else:
                 reaching.append(chosen[_fill(whole, decoder, attended, hq, place, boxes[chosen], output)])
         again = torch.cat(reaching) if reaching else objects[:0]
-        objects, boxes = objects[again], boxes[again].grown(rows, cols)
+        objects, boxes = objects[again], boxes[again].grown(growth, rows, cols)
+        growth *= 2
     return whole
 
 
 def token_estimates(decoder: MaskDecoderHQ, attended: Attended, hq: Tensor, output: Output = "sam+hq") -> Tensor:
     """One logit of each token, (P, rows, cols): SAM's exactly, HQ's as in a map that is the same all around it."""
     first, norm, act, second, last_act = decoder.output_upscaling
-    assert isinstance(first, nn.ConvTranspose2d)
-    assert isinstance(second, nn.ConvTranspose2d)
     tokens = attended.source.flatten(2).transpose(1, 2)  # (P, m, 256)
-    hidden = act(_layer_norm(norm, F.linear(tokens, first.weight[:, :, FIRST, FIRST].T, first.bias)))
-    upscaled = last_act(F.linear(hidden, second.weight[:, :, SECOND, SECOND].T, second.bias))  # (P, m, 32)
+    weight, bias = cast(Affine, effective(first))
+    hidden = act(_layer_norm(norm, F.linear(tokens, weight[:, :, FIRST, FIRST].T, bias)))
+    weight, bias = cast(Affine, effective(second))
+    upscaled = last_act(F.linear(hidden, weight[:, :, SECOND, SECOND].T, bias))  # (P, m, 32)
     estimate = torch.bmm(upscaled, attended.sam_vector[:, :, None])[:, :, 0]
     if output != "sam":
         vector = attended.hq_vector
         convolution, norm, act, last = decoder.embedding_maskfeature
-        assert isinstance(convolution, nn.Conv2d)
-        assert isinstance(last, nn.Conv2d)
-        hidden = act(_layer_norm(norm, F.linear(upscaled, convolution.weight.sum((2, 3)), convolution.bias)))
-        kernel = vector @ last.weight.sum((2, 3))  # (P, 64)
+        weight, bias = cast(Affine, effective(convolution))
+        hidden = act(_layer_norm(norm, F.linear(upscaled, weight.sum((2, 3)), bias)))
+        weight, bias = cast(Affine, effective(last))
+        kernel = vector @ weight.sum((2, 3))  # (P, 64)
         sampled = hq[:, :, SAMPLE::LOGIT_STRIDE, SAMPLE::LOGIT_STRIDE].flatten(2)  # (B, 32, m)
         shares = sampled[0] if attended.image is None else sampled[attended.image]
         share = (vector[:, None] @ shares)[:, 0]
-        constant = F.linear(vector, cast(Tensor, last.bias)[None])
+        constant = F.linear(vector, bias[None])
         estimate = estimate + torch.bmm(hidden, kernel[:, :, None])[:, :, 0] + constant + share
     return estimate.unflatten(1, attended.source.shape[-2:])
 
 
 def can_window(decoder: MaskDecoderHQ) -> bool:
-    """Whether the decoder's convolutions are plain ones, without adapters around them."""
-    plain = (nn.ConvTranspose2d, nn.Conv2d)
+    """Whether the decoder's convolutions are one weight and bias each, their adapters included."""
     return all(
-        type(part[index]) in plain
+        is_affine(part[index])
         for part in (decoder.output_upscaling, decoder.embedding_maskfeature)
         for index in (0, 3)
     )

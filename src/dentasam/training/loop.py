@@ -35,6 +35,7 @@ from dentasam.model.lora import (
 )
 from dentasam.model.memory import keep_freed_memory
 from dentasam.model.sam_hq import SamHQ
+from dentasam.model.vit import ImageEncoderViT
 from dentasam.prompts.schedule import ClickSchedule
 from dentasam.training import distributed, state
 from dentasam.training.cache import EmbeddingCache
@@ -91,7 +92,7 @@ def train(
     """Train an adapter on `model` (scope `full`: the model itself) and keep the best in `out`.
 
     Raises OutputError for a folder in use or a damaged state, RecipeError for a resumed run with another
-    recipe and for a loss that is not finite.
+    recipe, for a loss that is not finite, and for a setting that the encoder does not have.
     """
     keep_freed_memory()
     accelerator = accelerator or Accelerator()
@@ -121,6 +122,10 @@ class TrainingRun:
         self.validation = validation
         self.main = accelerator.is_main_process
         torch.manual_seed(recipe.seed)
+        if recipe.recompute_encoder:
+            if not isinstance(model.image_encoder, ImageEncoderViT):
+                raise RecipeError(f"recompute_encoder is for ViT-B, ViT-L and ViT-H; leave it false for {base.name}")
+            model.image_encoder.recompute = True
         if recipe.scope == "full":
             model.requires_grad_(True)
         else:

@@ -172,6 +172,7 @@ class Recipe(Section):
     windows: bool = True
     objects_per_image: int = Field(16, ge=1)
     decode_memory_mb: int | None = Field(None, ge=1)
+    recompute_encoder: bool = False
     batch_images: int = Field(2, ge=1)
     images_at_once: int = Field(1, ge=1)
     crop: Crop = Crop()

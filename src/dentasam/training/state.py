@@ -34,7 +34,7 @@ STATE, METRICS, RECIPE, ADAPTER, MODEL = (
 )
 _LAYOUT = 1
 # Settings that do not change what is learnt, so that a run may be resumed with others.
-_FREE = ("workers", "checkpoint_every", "cache", "decode_memory_mb")
+_FREE = ("workers", "checkpoint_every", "cache", "decode_memory_mb", "recompute_encoder")
 
 
 @dataclass

@@ -33,6 +33,7 @@ from dentasam.training.first_prompts import in_frame
 from dentasam.training.object_memory import trained_object_bytes
 from dentasam.training.objective import Objective, at_least_single, hard_dice
 from dentasam.training.step_objects import StepObjects
+from dentasam.training.windows import masks_on_windows
 
 
 @dataclass(frozen=True)
@@ -137,8 +138,7 @@ def _click_through(
             masks = model.mask_decoder.masks(attended, embedding.hq)
             each = objective(MaskPrediction(masks, attended.score), objects.coverage)
         else:
-            with torch.no_grad():
-                masks = model.mask_decoder.masks(attended, embedding.hq)
+            masks = masks_on_windows(model, embedding, attended, objects.prompts.logits)
             each = objects.windows.losses(
                 model, embedding, attended, at_least_single(masks), objective, objects.elsewhere[index]
             )

@@ -1,7 +1,7 @@
 """The objective on windows of tokens, so that its backward does not upscale the whole image for each object.
 
 An object fills about 1 % of a panoramic, yet upscaling and the HQ convolutions on the whole grid take most of a
-click's backward. The whole mask is therefore computed without a graph (it is fed back and clicked on), and the
+click's backward. The whole mask is therefore found without a graph (`masks_on_windows`), and the
 gradient runs through two windows an object: its neighbourhood, which is exact, and one elsewhere, either where the
 mask is most wrongly positive or at random, which stands for the mean over the rest of the image.
 """
@@ -21,6 +21,7 @@ from dentasam.model.frame import LOGIT_STRIDE, Frame
 from dentasam.model.mask_decoder import Attended
 from dentasam.model.sam_hq import SamHQ
 from dentasam.model.token_windows import TokenWindows
+from dentasam.model.windowed_masks import can_window, windowed_masks
 from dentasam.training.objective import (
     Objective,
     at_least_single,
@@ -136,6 +137,19 @@ class ObjectWindows:
             cols=LOGIT_STRIDE * windows.cols,
         )
         return finer.cut(maps[:, None])[:, 0]
+
+
+@torch.no_grad()
+def masks_on_windows(model: SamHQ, embedding: ImageEmbedding, attended: Attended, previous: Tensor | None) -> Tensor:
+    """The whole masks (P, h, w) without a graph, which are fed back and clicked on.
+
+    On a CPU they are exact where they can be positive and estimates elsewhere (`windowed_masks`); a GPU, which would
+    have to wait for where that is, computes them whole. previous: the masks that were fed back, or None.
+    """
+    decoder = model.mask_decoder
+    if attended.source.device.type == "cpu" and can_window(decoder):
+        return windowed_masks(decoder, attended, embedding.hq, previous)
+    return decoder.masks(attended, embedding.hq)
 
 
 def _token_spans(covered: np.ndarray, tokens: int) -> tuple[list[int], int]:
