@@ -109,20 +109,24 @@ def run(options: Options, adapter: str | None = None) -> Report:
 def plot(report: Report, path: Path) -> None:
     """Seconds until each click, a panel for each width and a line for each number of objects."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     widths = sorted({row["width"] for row in report.rows})
-    figure = Figure(figsize=(3.4 * len(widths), 3.2), layout="constrained")
+    figure = Figure(figsize=(3.2 * len(widths) + 0.8, 3.2), layout="constrained")
     panels = figure.subplots(1, len(widths), sharey=True, squeeze=False)[0]
     for panel, width in zip(panels, widths, strict=True):
-        for row in report.rows:
+        for row in sorted(report.rows, key=lambda row: -row["objects"]):
             if row["width"] == width:
                 until = row["seconds_until_click"]
                 panel.plot(range(1, len(until) + 1), until, marker="o", markersize=3, label=str(row["objects"]))
         panel.set(title=f"{width} x {width // 2} pixels", xlabel="clicks on each object", yscale="log")
+        panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        panel.yaxis.set_minor_formatter(NullFormatter())
         panel.grid(alpha=0.3)
     panels[0].set_ylabel("seconds for the image")
-    panels[-1].legend(title="objects")
-    figure.savefig(path)
+    figure.legend(*panels[-1].get_legend_handles_labels(), title="objects", loc="outside right center")
+    figure.savefig(path, dpi=110, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
