@@ -3,7 +3,6 @@
 import weakref
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -63,7 +62,8 @@ def peak(model: SamHQ, objects: int, clicks: int, windows: bool, dtype: torch.dt
             each = Objective()(MaskPrediction(model.mask_decoder.masks(attended, leaf.hq), attended.score), masks)
         else:
             whole = at_least_single(masks_on_windows(model, leaf, attended, prompts.logits))
-            each = placed.losses(model, leaf, attended, whole, Objective(), np.full((2, objects), 0.3))
+            draws = torch.full((2, objects), 0.3, dtype=torch.float64)
+            each = placed.losses(model, leaf, attended, whole, Objective(), draws)
         each.sum().backward()
     model.zero_grad()
     return living.peak

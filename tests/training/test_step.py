@@ -4,16 +4,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dentasam.model.frame import Frame
 from dentasam.model.prompt import LOGIT_LIMIT
 from dentasam.model.sam_hq import SamHQ, build_sam_hq
 from dentasam.prompts.clicks import correction_clicks
 from dentasam.prompts.schedule import ClickSchedule
+from dentasam.training import step as step_module
+from dentasam.training.done_objects import Done
 from dentasam.training.first_prompts import first_prompts, loose_boxes
 from dentasam.training.object_memory import trained_object_bytes
 from dentasam.training.objective import Objective, at_least_single, hard_dice
-from dentasam.training.step import StepReport, _unfinished, corrected, train_step
+from dentasam.training.step import StepReport, corrected, train_step
 
 FRAME = Frame(64, 96, 1.0, 4, 6, top=20, left=11)
 SCHEDULE = ClickSchedule(corrections=3, mask_only=2, random_first=0.5)
@@ -290,19 +293,113 @@ def test_a_perfect_mask_is_done_and_no_other(model: SamHQ) -> None:
     logits = torch.tensor([[[5.0, -5.0], [5.0, -5.0]], [[5.0, -5.0], [-5.0, -5.0]]])
     truth = torch.tensor([[[1.0, 0.0], [1.0, 0.4]]] * 2)
     reached = hard_dice(logits, truth)
-    assert list(_unfinished(reached, ClickSchedule())) == [1]
-    assert list(_unfinished(reached, ClickSchedule(done_dice=0.6))) == []
-    assert list(_unfinished(reached, ClickSchedule(done_dice=None))) == [0, 1]
+    losses = torch.tensor([0.5, 2.0])
+    assert list(Done(1.0, leave=True).after(losses, reached)[0]) == [1]
+    assert list(Done(0.6, leave=True).after(losses, reached)[0]) == []
+    assert list(Done(None, leave=True).after(losses, reached)[0]) == [0, 1]
     large = torch.full((1, 256, 256), 5.0)  # one wrong pixel of the largest frame is not perfect
     large[0, 7, 9] = -5.0
-    assert list(_unfinished(hard_dice(large, torch.ones_like(large)), ClickSchedule())) == [0]
+    assert list(Done(1.0, leave=True).after(losses[:1], hard_dice(large, torch.ones_like(large)))[0]) == [0]
 
 
-def test_a_step_on_a_gpu_takes_the_same_clicks(model: SamHQ, monkeypatch: pytest.MonkeyPatch) -> None:
-    for random_clicks in (False, True):
-        schedule = replace(SCHEDULE, random_clicks=random_clicks, box_first=0.5)
-        _, expected = gradients(model, schedule)
-        with monkeypatch.context() as patch:
-            patch.setattr("dentasam.prompts.tensor_clicks.on_device", lambda device: True)
-            _, found = gradients(model, schedule)
-        assert_alike(found, expected)
+@pytest.mark.parametrize("leave", [True, False])
+def test_done_objects_count_with_what_they_had(leave: bool) -> None:
+    """Three objects, the first of which is done after the first iteration and the last after the second."""
+    done = Done(0.9, leave)
+    losses, dice = torch.tensor([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0], [0, 64.0, 0]]), torch.full((3, 3), 0.5)
+    dice[0, 0], dice[1, 2] = 0.9, 1.0
+    dice[1, 0], dice[2, 0] = 0.1, 0.2  # what became of it later does not matter
+    there, sums = [0, 1, 2], []
+    for loss, reached in zip(losses, dice, strict=True):
+        going, summed = done.after(loss[there], reached[there])
+        sums.append(summed)
+        there = [there[index] for index in going]
+    assert there == ([1] if leave else [0, 1, 2])
+    expected = [[7.0, 1.9], [1 + 16 + 32.0, 0.9 + 0.5 + 1.0], [1 + 64 + 32.0, 0.9 + 0.5 + 1.0]]
+    torch.testing.assert_close(torch.stack(sums), torch.tensor(expected))
+    if not leave:
+        assert done.counted(torch.tensor([3.0, 5.0, 7.0])).tolist() == [0.0, 5.0, 0.0]
+
+
+DEVICE_ASKED = ("prompts.tensor_clicks", "training.step", "training.step_objects", "training.windows")
+
+
+def as_on_a_gpu(patch: pytest.MonkeyPatch) -> None:
+    """Take the ways that are taken on a CUDA device."""
+    for place in DEVICE_ASKED:
+        patch.setattr(f"dentasam.{place}.on_device", lambda device: True)
+
+
+@pytest.mark.parametrize("windows", [False, True])
+@pytest.mark.parametrize("random_clicks", [False, True])
+def test_a_step_on_a_gpu_takes_the_same_clicks(
+    model: SamHQ, monkeypatch: pytest.MonkeyPatch, windows: bool, random_clicks: bool
+) -> None:
+    """And has the same gradient, with windows that are gathered, and objects that are done staying in the batch."""
+    monkeypatch.setattr("dentasam.training.step_objects._WORTH", 9.0)
+    monkeypatch.setattr("dentasam.training.windows.can_window", lambda decoder: False)
+    schedule = replace(SCHEDULE, random_clicks=random_clicks, box_first=0.5, done_dice=0.9)
+    coverage = torch.cat(batch()[1])
+
+    def dice(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        index = [next(i for i, one in enumerate(coverage) if torch.equal(one, own)) for own in truth]
+        return torch.tensor([0.5, 0.95, 0.5, 0.9, 0.5])[index]
+
+    monkeypatch.setattr("dentasam.training.step.hard_dice", dice)
+    sizes = []
+    attend = model.attend
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "attend", lambda leaf, prompts: (sizes.append(len(prompts)), attend(leaf, prompts))[1])
+        whole, expected = gradients(model, schedule, windows=windows)
+    assert sizes == [5, *[3] * (SCHEDULE.iterations - 1)]
+    as_on_a_gpu(monkeypatch)
+    report, found = gradients(model, schedule, windows=windows)
+    assert_alike(found, expected, rtol=1e-5, atol=1e-7)
+    assert report.loss == pytest.approx(whole.loss, rel=1e-6)
+    assert report.dice_at_clicks == pytest.approx(whole.dice_at_clicks, rel=1e-6)
+
+
+class NoWaits(TorchDispatchMode):
+    """Fails where an operator gives numbers, or shapes that depend on them, to the host."""
+
+    WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "_unique2", "unique_dim", "equal")
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        name = function.__name__.split(".")[0]
+        masked = name.startswith("index") and any(
+            isinstance(each, torch.Tensor) and each.dtype in (torch.bool, torch.uint8) for each in args[1] or ()
+        )
+        assert name not in self.WAITS, name
+        assert not masked, f"{name} with a mask"
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("windows", [False, True])
+def test_no_click_waits_for_a_gpu(model: SamHQ, monkeypatch: pytest.MonkeyPatch, windows: bool) -> None:
+    """From the first click of an object to its last backward, the host only ever tells the device."""
+    monkeypatch.setattr("dentasam.training.step_objects._WORTH", 9.0)
+    as_on_a_gpu(monkeypatch)
+    click_through, asked = step_module._click_through, []
+
+    def watched(*arguments: Any) -> torch.Tensor:
+        with monkeypatch.context() as patch, NoWaits():
+            for name in ("cpu", "numpy", "tolist", "item", "__bool__", "__int__", "__float__", "__index__"):
+                patch.setattr(torch.Tensor, name, lambda *_, name=name: pytest.fail(f"{name} waits"), raising=False)
+            asked.append(len(arguments[3]))
+            return click_through(*arguments)
+
+    monkeypatch.setattr(step_module, "_click_through", watched)
+    pixels, masks = batch()
+    for box_first in (0.0, 1.0):
+        schedule = replace(SCHEDULE, box_first=box_first)
+        rng = np.random.default_rng(3)
+        train_step(model, pixels[:1], FRAME, masks[:1], schedule, Objective(), rng, windows=windows)
+    assert asked == [3, 3]
+
+
+def test_what_counts_as_a_wait() -> None:
+    """Guards the test above."""
+    mask = torch.tensor([True, False])
+    for waits in (mask.sum().item, mask.nonzero, lambda: mask[mask], lambda: bool(mask.any())):
+        with pytest.raises(AssertionError), NoWaits():
+            waits()

@@ -11,7 +11,7 @@ from dentasam.training.windows import ObjectWindows
 
 FRAME = Frame(192, 256, 1.0, 12, 16, top=9, left=31)
 
-DRAWS = np.random.default_rng(1).random((2, 3))
+DRAWS = torch.from_numpy(np.random.default_rng(1).random((2, 3)))
 
 
 def coverage() -> torch.Tensor:

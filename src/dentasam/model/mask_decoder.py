@@ -201,6 +201,8 @@ def _image_share(vector: Tensor, hq: Tensor, image: Tensor | None) -> Tensor:
     flat = hq.flatten(2).to(vector.dtype)
     if image is None:
         share = vector @ flat[0]
+    elif hq.device.type != "cpu":
+        share = torch.bmm(vector[:, None], flat[image])[:, 0]  # copies, where finding each image's would be a wait
     else:
         # every object against every image would cost B times the product; a gather would copy 32 maps an object
         parts = [vector[image == index] @ flat[index] for index in range(len(flat))]

@@ -72,15 +72,18 @@ class PromptEncoder(nn.Module):
 
     def sparse(self, prompts: Prompts) -> Tensor:
         """Tokens (P, n, 256) of prompts of one form; n = clicks + 2 with a box, clicks + 1 without."""
-        objects = len(prompts)
-        present = prompts.labels >= 0
-        clicks = int(present[0].sum()) if objects else 0
-        points = prompts.points[present].view(objects, clicks, 2)
-        labels = prompts.labels[present].view(objects, clicks)
+        objects, form, boxes = len(prompts), prompts.form, prompts.boxes
+        if form is None:
+            present = prompts.labels >= 0
+            clicks = int(present[0].sum()) if objects else 0
+            points = prompts.points[present].view(objects, clicks, 2)
+            labels = prompts.labels[present].view(objects, clicks)
+            boxed = boxes is not None and not bool(boxes.isnan().any())
+        else:
+            points, labels, boxed = prompts.points[:, form.absent :], prompts.labels[:, form.absent :], form.box
         negative, positive, *corners = self._roles()
         tokens = [self._positions(points) + torch.where(labels[..., None] == 1, positive, negative)]
-        boxes = prompts.boxes
-        if boxes is None or bool(boxes.isnan().any()):
+        if boxes is None or not boxed:
             tokens.append(self.not_a_point_embed.weight.expand(objects, 1, -1))
         else:
             tokens.append(self._positions(boxes.view(-1, 2, 2)) + torch.cat(corners))
@@ -91,14 +94,16 @@ class PromptEncoder(nn.Module):
         none = self.no_mask_embed.weight[0]
         if prompts.logits is None:
             return DensePrompt(none)
-        absent = prompts.logits.isnan().flatten(1).any(dim=1)[:, None, None, None]
         *downscaling, last = self.mask_downscaling
         own = prompts.logits[:, None].nan_to_num()
         for layer in downscaling:
             own = layer(own)
         weight, shared = cast(Affine, effective(last))
         basis = weight.flatten(1)
-        if bool(absent.any()):
+        absent = None
+        if prompts.form is None:
+            absent = prompts.logits.isnan().flatten(1).any(dim=1)[:, None, None, None]
+        if absent is not None and bool(absent.any()):
             # one more channel, which is 1 where there is no mask and takes the place of all that a mask adds
             own = torch.cat([own.masked_fill(absent, 0.0), absent.to(own.dtype).expand(-1, 1, *own.shape[2:])], dim=1)
             basis = torch.cat([basis, (none - shared)[:, None]], dim=1)

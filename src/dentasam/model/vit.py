@@ -61,7 +61,8 @@ def attend(parts: Tensor, tables: tuple[Tensor, Tensor] | None) -> Tensor:
 
 def position_bias(query: Tensor, by_height: Tensor, by_width: Tensor) -> Tensor:
     """Bias q . (R_h + R_w) of every pair, added to the scores: (B, heads, h*w, h*w)."""
-    grid = query.unflatten(2, (len(by_height), len(by_width)))
+    # not len(), which an exported graph would take as it was in the example
+    grid = query.reshape(*query.shape[:2], by_height.shape[0], by_width.shape[0], query.shape[3])
     by_row = torch.einsum("bnhwc,hkc->bnhwk", grid, by_height.to(query.dtype))
     by_column = torch.einsum("bnhwc,wkc->bnhwk", grid, by_width.to(query.dtype))
     bias = by_row.unsqueeze(-1) + by_column.unsqueeze(-2)  # (B, heads, h, w, h, w)

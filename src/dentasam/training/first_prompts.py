@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from dentasam.model.frame import LOGIT_STRIDE, Frame
-from dentasam.model.prompt import Prompts
+from dentasam.model.prompt import Form, Prompts
 from dentasam.prompts.schedule import ClickSchedule
 from dentasam.prompts.tensor_clicks import correction_clicks, interior_centre
 
@@ -31,8 +31,10 @@ def first_prompts(
     placed = in_frame(points, frame)[:, None]
     labels = torch.ones(len(points), 1, dtype=torch.long, device=coverage.device)
     if schedule.box_first and rng.random() < schedule.box_first:
-        return Prompts(placed, labels - 2, in_frame(loose_boxes(truth, rng), frame).flatten(1), image=image)
-    return Prompts(placed, labels, image=image)
+        return Prompts(
+            placed, labels - 2, in_frame(loose_boxes(truth, rng), frame).flatten(1), None, image, Form(1, box=True)
+        )
+    return Prompts(placed, labels, image=image, form=Form())
 
 
 def clickable(coverage: Tensor) -> Tensor:

@@ -28,7 +28,8 @@ from dentasam.model.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.sam_hq import MaskPrediction, SamHQ
 from dentasam.prompts.clicks import Clicks
 from dentasam.prompts.schedule import ClickSchedule, Step
-from dentasam.prompts.tensor_clicks import TensorClicks, correction_clicks
+from dentasam.prompts.tensor_clicks import TensorClicks, correction_clicks, on_device
+from dentasam.training.done_objects import Done
 from dentasam.training.first_prompts import in_frame
 from dentasam.training.object_memory import trained_object_bytes
 from dentasam.training.objective import Objective, at_least_single, hard_dice
@@ -119,12 +120,12 @@ def _click_through(
 ) -> Tensor:
     """All iterations, each with its own backward of `share` times the loss; summed loss and Dice of each, (2, K)."""
     results: list[Tensor] = []
-    done: Tensor | None = None  # summed loss and Dice of the objects that have left, (2,)
+    done = Done(schedule.done_dice, leave=not on_device(leaf.features.device))
     logits: Tensor | None = None
     for index, step in enumerate(steps):
         if logits is not None:
             if step == "mask":
-                prompts = replace(objects.prompts, logits=logits)
+                prompts = objects.prompts.with_masks(logits)
             else:
                 draws = None if objects.clicks is None else objects.clicks[index]
                 prompts = corrected(
@@ -143,25 +144,17 @@ def _click_through(
                 model, embedding, attended, at_least_single(masks), objective, objects.elsewhere[index]
             )
         logits = at_least_single(masks.detach()).clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
-        (each.sum() * share).backward()
-        dice = hard_dice(logits, objects.coverage)
-        result = torch.stack([each.detach(), dice.to(each.dtype)])  # (2, P)
-        results.append(result.sum(dim=1) if done is None else result.sum(dim=1) + done)
-        left = _unfinished(dice, schedule) if index + 1 < len(steps) else range(len(objects))
+        (done.counted(each).sum() * share).backward()
+        left, result = done.after(each.detach(), hard_dice(logits, objects.coverage))
+        results.append(result)
+        if index + 1 == len(steps):
+            break
         if len(left) == 0:
             results += results[-1:] * (len(steps) - len(results))
             break
         if len(left) < len(objects):
-            done = results[-1] - result[:, left].sum(dim=1)
             objects, logits = objects.at(left), logits[left]
     return torch.stack(results, dim=1)
-
-
-def _unfinished(dice: Tensor, schedule: ClickSchedule) -> Sequence[int]:
-    """Which objects are not done, given their Dice (P,). Asking is the one wait for the device in an iteration."""
-    if schedule.done_dice is None:
-        return range(len(dice))
-    return [index for index, done in enumerate((dice >= schedule.done_dice).tolist()) if not done]
 
 
 def corrected(prompts: Prompts, clicks: Clicks | TensorClicks, logits: Tensor, frame: Frame) -> Prompts:

@@ -30,7 +30,7 @@ class StepObjects:
 
     coverage: (P, h, w). truth: (P, h, w) bool. windows: where the objective is taken, None for the whole masks.
     clicks: (K, P), which of the wrong pixels is clicked, or None for their centre. elsewhere: (K, 2, P), where the
-    objective's second window stands.
+    objective's second window stands; both in 0..1.
     """
 
     prompts: Prompts
@@ -38,7 +38,7 @@ class StepObjects:
     truth: Tensor
     windows: ObjectWindows | None
     clicks: Tensor | None
-    elsewhere: np.ndarray
+    elsewhere: Tensor
 
     @classmethod
     def begin(
@@ -53,10 +53,10 @@ class StepObjects:
     ) -> StepObjects:
         """Objects with their first prompts; `windows` where the objective may be taken on windows."""
         prompts = first_prompts(coverage, image, frame, schedule, rng)
-        draws = rng.random((iterations, 3, len(coverage)))
-        clicks = torch.from_numpy(draws[:, 0]) if schedule.random_clicks else None
-        if clicks is not None and on_device(coverage.device):
-            clicks = clicks.to(coverage.device)
+        draws = torch.from_numpy(rng.random((iterations, 3, len(coverage))))
+        if on_device(coverage.device):
+            draws = draws.to(coverage.device)
+        clicks = draws[:, 0] if schedule.random_clicks else None
         placed = ObjectWindows.around(coverage, frame) if windows else None
         return cls(
             prompts,
@@ -82,7 +82,7 @@ class StepObjects:
             self.truth[there],
             None if self.windows is None else self.windows.at(rows),
             None if self.clicks is None else self.clicks[:, index.to(self.clicks.device)],
-            self.elsewhere[..., list(rows)],
+            self.elsewhere[..., index.to(self.elsewhere.device)],
         )
 
     def chunks(self, most: int) -> Iterator[StepObjects]:

@@ -22,6 +22,7 @@ from dentasam.model.mask_decoder import Attended
 from dentasam.model.sam_hq import SamHQ
 from dentasam.model.token_windows import TokenWindows
 from dentasam.model.windowed_masks import can_window, windowed_masks
+from dentasam.prompts.tensor_clicks import on_device
 from dentasam.training.objective import (
     Objective,
     at_least_single,
@@ -65,29 +66,28 @@ class ObjectWindows:
         index = torch.tensor(list(rows), device=self.near.device)
         return ObjectWindows(
             self.frame,
-            replace(placed, top=[placed.top[row] for row in rows], left=[placed.left[row] for row in rows]),
+            replace(placed, top=_chosen(placed.top, rows), left=_chosen(placed.left, rows)),
             self.near[index],
             self.coverage[index],
         )
 
-    def elsewhere(self, logits: Tensor, draws: np.ndarray) -> TokenWindows:
+    def elsewhere(self, logits: Tensor, draws: Tensor) -> TokenWindows:
         """A window per object around its highest logit outside the neighbourhood, or at random, by equal chance.
 
-        draws: (2, P) in 0..1, the chance and the place.
+        draws: (2, P) float64 in 0..1, the chance and the place. Where clicks are computed on the device, the windows'
+        places stay there too.
         """
         frame, windows = self.frame, self.windows
-        highest = logits.masked_fill(self.near, -torch.inf).flatten(1).argmax(dim=1).cpu().numpy()
+        highest = logits.masked_fill(self.near, -torch.inf).flatten(1).argmax(dim=1)
         width = frame.cols * LOGIT_STRIDE
-        anywhere = (draws[1] * width * frame.rows * LOGIT_STRIDE).astype(np.int64)
-        centre = np.where(draws[0] < 0.5, highest, anywhere)
-        top = centre // width // LOGIT_STRIDE - windows.rows // 2
-        left = centre % width // LOGIT_STRIDE - windows.cols // 2
-        return TokenWindows(
-            np.clip(top, 0, frame.rows - windows.rows).tolist(),
-            np.clip(left, 0, frame.cols - windows.cols).tolist(),
-            windows.rows,
-            windows.cols,
-        )
+        anywhere = (draws[1] * (width * frame.rows * LOGIT_STRIDE)).long()
+        centre = torch.where(draws[0] < 0.5, highest, anywhere)
+        row, column = centre // (width * LOGIT_STRIDE), centre % width // LOGIT_STRIDE
+        top = (row - windows.rows // 2).clamp(0, frame.rows - windows.rows)
+        left = (column - windows.cols // 2).clamp(0, frame.cols - windows.cols)
+        if on_device(logits.device):
+            return TokenWindows(top, left, windows.rows, windows.cols)
+        return TokenWindows(top.tolist(), left.tolist(), windows.rows, windows.cols)
 
     def losses(
         self,
@@ -96,7 +96,7 @@ class ObjectWindows:
         attended: Attended,
         logits: Tensor,
         objective: Objective,
-        draws: np.ndarray,
+        draws: Tensor,
     ) -> Tensor:
         """Loss of each object, (P,), with its graph through the two windows alone.
 
@@ -121,22 +121,16 @@ class ObjectWindows:
 
     def core(self, windows: TokenWindows) -> Tensor:
         """Where a window's logits are those of the whole map, (P, h, w) bool: all but its halo."""
-        down = _inner(windows.top, windows.rows, self.frame.rows)
-        across = _inner(windows.left, windows.cols, self.frame.cols)
-        return (down[:, :, None] & across[:, None, :]).to(self.near.device)
+        device = self.near.device
+        down = _inner(torch.as_tensor(windows.top, device=device), windows.rows, self.frame.rows)
+        across = _inner(torch.as_tensor(windows.left, device=device), windows.cols, self.frame.cols)
+        return down[:, :, None] & across[:, None, :]
 
     def _logits(self, model: SamHQ, embedding: ImageEmbedding, attended: Attended, windows: TokenWindows) -> Tensor:
         return at_least_single(model.mask_decoder.masks(attended, embedding.hq, windows))
 
     def _cut(self, maps: Tensor, windows: TokenWindows) -> Tensor:
-        finer = replace(
-            windows,
-            top=[LOGIT_STRIDE * top for top in windows.top],
-            left=[LOGIT_STRIDE * left for left in windows.left],
-            rows=LOGIT_STRIDE * windows.rows,
-            cols=LOGIT_STRIDE * windows.cols,
-        )
-        return finer.cut(maps[:, None])[:, 0]
+        return windows.finer(LOGIT_STRIDE).cut(maps[:, None])[:, 0]
 
 
 @torch.no_grad()
@@ -144,10 +138,10 @@ def masks_on_windows(model: SamHQ, embedding: ImageEmbedding, attended: Attended
     """The whole masks (P, h, w) without a graph, which are fed back and clicked on.
 
     On a CPU they are exact where they can be positive and estimates elsewhere (`windowed_masks`); a GPU, which would
-    have to wait for where that is, computes them whole. previous: the masks that were fed back, or None.
+    have to be waited for to tell where that is, computes them whole. previous: the masks that were fed back, or None.
     """
     decoder = model.mask_decoder
-    if attended.source.device.type == "cpu" and can_window(decoder):
+    if not on_device(attended.source.device) and can_window(decoder):
         return windowed_masks(decoder, attended, embedding.hq, previous)
     return decoder.masks(attended, embedding.hq)
 
@@ -161,10 +155,14 @@ def _token_spans(covered: np.ndarray, tokens: int) -> tuple[list[int], int]:
     return np.minimum(first, tokens - length).tolist(), length
 
 
-def _inner(starts: list[int], length: int, tokens: int) -> Tensor:
+def _chosen(starts: list[int] | Tensor, rows: Sequence[int]) -> list[int] | Tensor:
+    return starts[list(rows)] if isinstance(starts, Tensor) else [starts[row] for row in rows]
+
+
+def _inner(starts: Tensor, length: int, tokens: int) -> Tensor:
     """Which logits along one axis of each window lie inside its halo, (P, 4 length) bool."""
-    place = np.arange(length * LOGIT_STRIDE)
-    start = np.asarray(starts)[:, None]
-    low = np.where(start == 0, 0, HALO * LOGIT_STRIDE)
-    high = length * LOGIT_STRIDE - np.where(start + length == tokens, 0, HALO * LOGIT_STRIDE)
-    return torch.from_numpy((place >= low) & (place < high))
+    place = torch.arange(length * LOGIT_STRIDE, device=starts.device)
+    start, halo = starts[:, None], HALO * LOGIT_STRIDE
+    low = halo * (start != 0)
+    high = length * LOGIT_STRIDE - halo * (start + length != tokens)
+    return (place >= low) & (place < high)
