@@ -48,6 +48,10 @@ class Worker:
         self.watching = importlib.import_module(f"{PACKAGE}.watching")
         self.device = torch.device(request["device"])
         self.watching.limit_memory(self.device)
+        # Enabled around each run alone, so that what is prepared stays in single precision.
+        self.arithmetic = torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=request["precision"] == "bf16"
+        )
         torch.manual_seed(0)
         self.work = setup(device=self.device, **request["arguments"])
         self.watched: dict[str, Any] = {}
@@ -59,7 +63,8 @@ class Worker:
             if self.work.warm is None:
                 self._run()
             else:
-                self.work.warm()
+                with self.arithmetic:
+                    self.work.warm()
             return {}
         if "run" in request:
             seconds = self._run()
@@ -73,12 +78,16 @@ class Worker:
 
     def _run(self) -> float:
         if self.watched:
-            seconds = self.watching.timed(self.work.run, self.device, self.times)
+            seconds = self.watching.timed(self._work, self.device, self.times)
         else:
-            seconds, self.watched = self.watching.watched(self.work.run, self.device)
+            seconds, self.watched = self.watching.watched(self._work, self.device)
             self.times = max(1, round(LEAST_SECONDS / seconds))
         self.watching.give_back_if_short(self.device)
         return float(seconds)
+
+    def _work(self) -> None:
+        with self.arithmetic:
+            self.work.run()
 
 
 def in_one_line(fault: Exception) -> str:

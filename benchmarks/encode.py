@@ -33,7 +33,7 @@ def ours(device: torch.device, model: str, square: bool) -> Work:
     return Work(
         run,
         bytes=scene.weight_bytes(network.image_encoder) + scene.tensor_bytes(image),
-        answer=lambda: {"features": found[0].features.cpu().numpy()},
+        answer=lambda: {"features": found[0].features.float().cpu().numpy()},
     )
 
 
@@ -51,7 +51,7 @@ def theirs(device: torch.device, model: str) -> Work:
     return Work(
         run,
         bytes=scene.weight_bytes(peer.vision_encoder) + scene.tensor_bytes(image),
-        answer=lambda: {"features": found[0][0].cpu().numpy()},
+        answer=lambda: {"features": found[0][0].float().cpu().numpy()},
     )
 
 

@@ -14,10 +14,12 @@ import torch
 
 from .watching import synchronise
 
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
 
 @dataclass(frozen=True)
 class Machine:
-    """Where the figures are from. matmul_flops and copy_bytes are measured ceilings, per second, in float32."""
+    """Where the figures are from. matmul_flops, in `precision`, and copy_bytes are measured ceilings, per second."""
 
     system: str
     processor: str
@@ -28,9 +30,10 @@ class Machine:
     load_average: float
     matmul_flops: float
     copy_bytes: float
+    precision: str = "fp32"
 
     @classmethod
-    def here(cls, device: torch.device, quick: bool = False) -> Machine:
+    def here(cls, device: torch.device, quick: bool = False, precision: str = "fp32") -> Machine:
         """This machine, with its ceilings measured now."""
         return cls(
             f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
@@ -40,8 +43,9 @@ class Machine:
             torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
             torch.__version__,
             os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
-            matmul_ceiling(device, 512 if quick else 2048),
+            matmul_ceiling(device, 512 if quick else 8192 if device.type == "cuda" else 2048, PRECISIONS[precision]),
             copy_ceiling(device, 2**24 if quick else 2**28),
+            precision,
         )
 
     def ceiling(self, flop: float, moved: float) -> float:
@@ -64,14 +68,14 @@ class Machine:
     def line(self) -> str:
         return (
             f"{self.processor}, {self.cores} cores, {self.threads} threads, {self.device}, torch {self.torch}, "
-            f"load average {self.load_average:.1f}; matrix multiply {self.matmul_flops / 1e9:,.0f} GFLOP/s, "
-            f"copy {self.copy_bytes / 1e9:,.1f} GB/s"
+            f"load average {self.load_average:.1f}; matrix multiply in {self.precision} "
+            f"{self.matmul_flops / 1e9:,.0f} GFLOP/s, copy {self.copy_bytes / 1e9:,.1f} GB/s"
         )
 
 
-def matmul_ceiling(device: torch.device, size: int) -> float:
-    """Operations a second of a square float32 matrix product, the best of five."""
-    a, b = (torch.randn(size, size, device=device) for _ in range(2))
+def matmul_ceiling(device: torch.device, size: int, dtype: torch.dtype = torch.float32) -> float:
+    """Operations a second of a square matrix product, the best of five."""
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     out = torch.empty_like(a)
     return 2 * size**3 / _best(lambda: torch.mm(a, b, out=out), device)
 

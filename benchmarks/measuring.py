@@ -99,7 +99,7 @@ class Missing(Exception):
 class SideProcess:
     """The far end of a side: a process that prepares its work and runs it when told to."""
 
-    def __init__(self, side: Side, device: str, threads: int) -> None:
+    def __init__(self, side: Side, device: str, threads: int, precision: str) -> None:
         self.side, self.measured = side, Measured(side.name)
         self.said: TextIO = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by `end`)
         self.process = subprocess.Popen(
@@ -115,6 +115,7 @@ class SideProcess:
             keep_freed=side.keep_freed,
             device=device,
             threads=threads,
+            precision=precision,
         )
 
     @property
@@ -179,6 +180,7 @@ def measure(
     rounds: int,
     device: str,
     threads: int,
+    precision: str = "fp32",
     note: Callable[[str], object] = lambda text: None,
 ) -> dict[str, Measured]:
     """Run all sides in turns; what came of each, by name. `note` hears what is being done."""
@@ -186,7 +188,7 @@ def measure(
     try:
         for side in sides:
             note(f"{side.name}: preparing")
-            processes.append(SideProcess(side, device, threads))
+            processes.append(SideProcess(side, device, threads, precision))
         for process in processes:
             if process.usable:
                 note(f"{process.side.name}: warming up")

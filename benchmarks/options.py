@@ -20,12 +20,14 @@ from .report import Report
 class Options:
     """model: an official size with random weights, a model's name or a checkpoint; None for the benchmark's own.
 
-    quick: next to no work, to see that everything runs; its ratios mean nothing.
+    quick: next to no work, to see that everything runs; its ratios mean nothing. precision: of the arithmetic of all
+    sides, fp32 or bf16 by torch's autocast.
     """
 
     model: str | None = None
     device: str | None = None
     quick: bool = False
+    precision: str = "fp32"
 
     def on(self) -> torch.device:
         return torch.device(self.device) if self.device is not None else best_device()
@@ -33,7 +35,7 @@ class Options:
     def report(self, title: str, **work: object) -> Report:
         """An empty report, with the machine's ceilings measured."""
         title = f"{title} (quick: the ratios mean nothing)" if self.quick else title
-        return Report(title, Machine.here(self.on(), self.quick), work)
+        return Report(title, Machine.here(self.on(), self.quick, self.precision), work)
 
     def note(self, text: str) -> Status:
         """A line on the terminal of what is being done."""
@@ -42,4 +44,6 @@ class Options:
     def measure(self, sides: Sequence[Side], rounds: int) -> dict[str, Measured]:
         """All sides in turns, with a line on the terminal of what is being done."""
         with self.note("") as status:
-            return measure(sides, 1 if self.quick else rounds, str(self.on()), torch.get_num_threads(), status.update)
+            rounds = 1 if self.quick else rounds
+            threads = torch.get_num_threads()
+            return measure(sides, rounds, str(self.on()), threads, self.precision, status.update)

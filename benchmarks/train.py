@@ -58,6 +58,11 @@ def adapted(network: SamHQ, device: torch.device, scope: Scope) -> SamHQ:
     return network
 
 
+def arithmetic(device: torch.device) -> torch.dtype | None:
+    """The reduced precision that a side is run in, as the step takes it."""
+    return torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else None
+
+
 def ours(
     device: torch.device, model: str, objects: int, iterations: int, windows: bool, quarter: bool = False
 ) -> Work:
@@ -73,7 +78,16 @@ def ours(
         network.zero_grad(set_to_none=True)
         rng = np.random.default_rng(0)
         taken.around(train_step)(
-            network, image, frame, [truth], schedule(iterations), Objective(), rng, windows=windows, budget=BUDGET
+            network,
+            image,
+            frame,
+            [truth],
+            schedule(iterations),
+            Objective(),
+            rng,
+            arithmetic(device),
+            windows=windows,
+            budget=BUDGET,
         )
 
     return Work(
@@ -148,6 +162,7 @@ def epoch(device: torch.device, model: str, objects: int, iterations: int, image
                 schedule(iterations),
                 Objective(),
                 rng,
+                arithmetic(device),
                 windows=recipe.windows,
                 budget=BUDGET,
             )

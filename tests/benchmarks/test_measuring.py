@@ -67,7 +67,7 @@ def measured() -> dict:
         measuring.Side("ours again", "encode:ours", {"model": "vit_tiny", "square": False}, rounds=1),
     ]
     said: list[str] = []
-    found = measuring.measure(sides, 2, "cpu", 1, said.append)
+    found = measuring.measure(sides, 2, "cpu", 1, note=said.append)
     runs = [line for line in said if ": run " in line]
     assert runs == ["ours: run 1", "ours again: run 1", "ours: run 2"]
     return found
@@ -93,6 +93,21 @@ def test_same_setup_gives_the_same_answer(measured: dict) -> None:
     ours, again = measured["ours"], measured["ours again"]
     assert ours.flop == again.flop > 1e9
     np.testing.assert_array_equal(ours.answer["features"], again.answer["features"])
+
+
+def test_reduced_precision() -> None:
+    """All of a side's runs, its training step's too, are in bf16; what is prepared is not."""
+    step = {"model": "small", "objects": 2, "iterations": 2, "windows": True}
+    sides = [
+        measuring.Side("encode", "encode:ours", {"model": "small", "square": False}),
+        measuring.Side("train", "train:ours", step),
+    ]
+    single, half = (measuring.measure(sides, 1, "cpu", 1, precision) for precision in ("fp32", "bf16"))
+    assert half["train"].fault is None
+    assert half["train"].facts.keys() == single["train"].facts.keys() == {"share_of_clicks"}
+    exact, rounded = (found["encode"].answer["features"] for found in (single, half))
+    difference = np.abs(exact - rounded).max()
+    assert 1e-4 < difference < 0.1 * np.abs(exact).max()
 
 
 def test_report(measured: dict, tmp_path: Path) -> None:

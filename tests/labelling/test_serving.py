@@ -50,7 +50,8 @@ def test_the_base_alone_has_another_key(adapted: Segmenter, served: ServedModel)
 def test_merged_answers_are_those_of_the_adapted_segmenter(
     adapted: Segmenter, served: ServedModel, embedding: ImageEmbedding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(served.segmenter, "windows", False)  # the adapted one computes all masks whole
+    for segmenter in (served.segmenter, adapted):  # logits outside a window are estimates
+        monkeypatch.setattr(segmenter, "windows", False)
     theirs = adapted.encode(IMAGE)
     torch.testing.assert_close(embedding.features, theirs.features, atol=1e-3, rtol=1e-3)
     clicks = np.array([[[100, 30]], [[300, 40]]], np.float32)
@@ -91,7 +92,8 @@ def test_many_objects_of_many_forms_answer_as_each_alone(
 def test_clicks_without_a_mask_are_given_one_by_one(
     adapted: Segmenter, served: ServedModel, embedding: ImageEmbedding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(served.segmenter, "windows", False)  # the adapted one computes all masks whole
+    for segmenter in (served.segmenter, adapted):  # logits outside a window are estimates
+        monkeypatch.setattr(segmenter, "windows", False)
     clicks, labels = np.array([[[100, 30], [120, 50]]], np.float32), np.array([[1, 0]])
     first = adapted.predict(embedding, clicks[:, :1], labels[:, :1])
     second = adapted.predict(embedding, clicks, labels, logits=first.logits)

@@ -5,7 +5,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,25 +25,46 @@ Measured = Annotated[
         help="vit_tiny, vit_b, vit_l or vit_h at random weights, or a model.",
     ),
 ]
+Precision = Annotated[
+    Literal["fp32", "bf16"], typer.Option(help="Of the arithmetic of all sides; bf16 by torch's autocast.")
+]
 Quick = Annotated[bool, typer.Option("--quick", help="Next to no work, to see that it runs.")]
 
 
 @app.command()
-def encode(json: Json = None, model: Measured = None, device: options.Device = None, quick: Quick = False) -> None:
+def encode(
+    json: Json = None,
+    model: Measured = None,
+    device: options.Device = None,
+    precision: Precision = "fp32",
+    quick: Quick = False,
+) -> None:
     """One panoramic on its own token grid, on the padded square, and by transformers."""
-    _bench("encode", json, model, device, quick)
+    _bench("encode", json, model, device, quick, precision)
 
 
 @app.command()
-def decode(json: Json = None, model: Measured = None, device: options.Device = None, quick: Quick = False) -> None:
+def decode(
+    json: Json = None,
+    model: Measured = None,
+    device: options.Device = None,
+    precision: Precision = "fp32",
+    quick: Quick = False,
+) -> None:
     """One object, 32 objects, what each of the decoder's tricks gives alone, and transformers."""
-    _bench("decode", json, model, device, quick)
+    _bench("decode", json, model, device, quick, precision)
 
 
 @app.command()
-def train(json: Json = None, model: Measured = None, device: options.Device = None, quick: Quick = False) -> None:
+def train(
+    json: Json = None,
+    model: Measured = None,
+    device: options.Device = None,
+    precision: Precision = "fp32",
+    quick: Quick = False,
+) -> None:
     """A training step beside a sample per tooth and a joint graph; an epoch with and without the embedding cache."""
-    _bench("train", json, model, device, quick)
+    _bench("train", json, model, device, quick, precision)
 
 
 @app.command()
@@ -52,14 +73,16 @@ def label(json: Json = None, quick: Quick = False) -> None:
     _bench("label", json, None, None, quick)
 
 
-def _bench(name: str, json: Path | None, model: str | None, device: str | None, quick: bool) -> None:
+def _bench(
+    name: str, json: Path | None, model: str | None, device: str | None, quick: bool, precision: str = "fp32"
+) -> None:
     from rich.console import Console
 
     from dentasam.errors import OutputError
 
     if json is not None and not json.parent.is_dir():
         raise OutputError(f"{json}: there is no folder {json.parent}; make it or choose another --json")
-    asked = benchmark("options").Options(model, device, quick)
+    asked = benchmark("options").Options(model, device, quick, precision)
     report = benchmark(name).run(asked)
     report.show(Console())
     if json is not None:
