@@ -210,7 +210,7 @@ def run(options: Options) -> Report:
     all_ = {"model": model, "objects": objects, "iterations": iterations}
     sides = [
         Side("ours", "train:ours", {**all_, "windows": True}),
-        Side("ours, exact gradient", "train:ours", {**all_, "windows": False}),
+        Side("ours, exact gradient", "train:ours", {**all_, "windows": False}, rounds=1),
         Side("one graph over all clicks", "train:joint_graph", all_, rounds=1),
     ]
     measured = options.measure(sides, ROUNDS)
@@ -271,7 +271,7 @@ def cached_epochs(options: Options, report: Report, model: str, objects: int, it
         Side("cached, second epoch and later", "train:epoch", {**arguments, "cached": True}),
         Side("encoded every time", "train:epoch", {**arguments, "cached": False}),
     ]
-    rounds = CACHED_ROUNDS if objects < MANY else 1
+    rounds = CACHED_ROUNDS if objects < MANY else ROUNDS
     measured = options.measure(sides, rounds)
     report.add(measured, f"an epoch of {images} with a frozen encoder, {objects} objects x {iterations} iterations")
     name = "cached_epoch_vs_uncached"
