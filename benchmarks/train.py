@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from dentasam.model.frame import Frame
 from dentasam.model.lora import LoraSettings, Scope, add_lora, freeze_statistics, trainable_parameters
 from dentasam.model.sam_hq import SamHQ
 from dentasam.prompts.schedule import ClickSchedule
@@ -29,7 +30,7 @@ from dentasam.training.objective import Objective
 from dentasam.training.optimisation import build_optimiser
 from dentasam.training.recipe import load_recipe
 from dentasam.training.samples import Sample
-from dentasam.training.step import train_step
+from dentasam.training.step import StepReport, train_step
 
 from . import scene
 from .measuring import Side, Work
@@ -58,9 +59,16 @@ def adapted(network: SamHQ, device: torch.device, scope: Scope) -> SamHQ:
     return network
 
 
-def arithmetic(device: torch.device) -> torch.dtype | None:
-    """The reduced precision that a side is run in, as the step takes it."""
-    return torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else None
+def our_step(
+    network: SamHQ, source: Any, frame: Frame, truth: torch.Tensor, iterations: int, windows: bool
+) -> StepReport:
+    """A step of the training loop on one image, in the precision that its side is run in."""
+    kind = truth.device.type
+    autocast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+    rng = np.random.default_rng(0)
+    return train_step(
+        network, source, frame, [truth], schedule(iterations), Objective(), rng, autocast, windows, BUDGET
+    )
 
 
 def ours(
@@ -76,19 +84,7 @@ def ours(
     def run() -> None:
         clicks.seconds = taken.seconds = 0.0
         network.zero_grad(set_to_none=True)
-        rng = np.random.default_rng(0)
-        taken.around(train_step)(
-            network,
-            image,
-            frame,
-            [truth],
-            schedule(iterations),
-            Objective(),
-            rng,
-            arithmetic(device),
-            windows=windows,
-            budget=BUDGET,
-        )
+        taken.around(our_step)(network, image, frame, truth, iterations, windows)
 
     return Work(
         run,
@@ -153,19 +149,7 @@ def epoch(device: torch.device, model: str, objects: int, iterations: int, image
         for sample in samples:
             optimiser.zero_grad(set_to_none=True)
             image = encoding.of_group([sample])
-            rng = np.random.default_rng(0)
-            train_step(
-                network,
-                image,
-                frame,
-                [truth],
-                schedule(iterations),
-                Objective(),
-                rng,
-                arithmetic(device),
-                windows=recipe.windows,
-                budget=BUDGET,
-            )
+            our_step(network, image, frame, truth, iterations, recipe.windows)
             optimiser.step()
 
     def first_epoch() -> None:

@@ -105,10 +105,10 @@ class SamHQ(nn.Module):
         most = len(prompts) if budget is None else max(1, budget // object_bytes(embedding))
         groups = [part for rows in prompts.groups() for part in rows.tensor_split(-(-len(rows) // most))]
         windows = windows and output != "hq" and not torch.is_grad_enabled() and can_window(self.mask_decoder)
-        if not torch.is_grad_enabled() and prompts.image is None and len(groups) > 1:
-            embedding = self.with_projections(embedding)
         if len(groups) == 1:
             return self._decode_group(embedding, prompts, multimask, output, windows)
+        if not torch.is_grad_enabled() and prompts.image is None:
+            embedding = self.with_projections(embedding)
         parts = [self._decode_group(embedding, prompts[rows], multimask, output, windows) for rows in groups]
         order = torch.cat(groups).argsort()
         return MaskPrediction(
