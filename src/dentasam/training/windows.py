@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -64,9 +65,10 @@ class ObjectWindows:
         """The windows of some of the objects, in the size of all of them."""
         placed = self.windows
         index = torch.tensor(list(rows), device=self.near.device)
+        top, left = cast(list[int], placed.top), cast(list[int], placed.left)  # see `around`
         return ObjectWindows(
             self.frame,
-            replace(placed, top=_chosen(placed.top, rows), left=_chosen(placed.left, rows)),
+            replace(placed, top=[top[row] for row in rows], left=[left[row] for row in rows]),
             self.near[index],
             self.coverage[index],
         )
@@ -153,10 +155,6 @@ def _token_spans(covered: np.ndarray, tokens: int) -> tuple[list[int], int]:
     first, last = np.maximum(first, 0), np.minimum(last, tokens - 1)
     length = int((last - first + 1).max())
     return np.minimum(first, tokens - length).tolist(), length
-
-
-def _chosen(starts: list[int] | Tensor, rows: Sequence[int]) -> list[int] | Tensor:
-    return starts[list(rows)] if isinstance(starts, Tensor) else [starts[row] for row in rows]
 
 
 def _inner(starts: Tensor, length: int, tokens: int) -> Tensor:
