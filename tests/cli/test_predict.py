@@ -235,23 +235,37 @@ def test_unreadable_image_and_folder_in_use(
     assert "is in use" in capsys.readouterr().err
 
 
+# The command as its script runs it, in an interpreter that says at its end whether a group of processes is left.
+TELLS_OF_AN_OPEN_GROUP = """
+import atexit
+import torch.distributed
+atexit.register(lambda: print("group left:", torch.distributed.is_initialized()))
+from dentasam.cli.app import main
+main()
+"""
+
+
 def test_two_processes_share_the_images(tmp_path: Path) -> None:
     images = []
     for seed in (1, 2, 3):
         images.append(tmp_path / f"opg{seed}.png")
         Image.fromarray(generate(seed, width=256, height=128).image).save(images[-1])
     boxes = ["--boxes", "100,40,120,80", "--boxes", "140,40,160,80"]
-    command = [sys.executable, "-m", "dentasam", "predict", *map(str, images), *boxes]
+    command = [sys.executable, "-c", TELLS_OF_AN_OPEN_GROUP, "predict", *map(str, images), *boxes]
     together = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
     together["MASTER_PORT"] = str(_free_port())
     ranks = [
         subprocess.Popen(
             [*command, "--device", "cpu", "--out", str(tmp_path / "two")],
             env=os.environ | together | {"RANK": rank, "LOCAL_RANK": rank},
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for rank in "01"
     ]
-    assert [process.wait(timeout=300) for process in ranks] == [0, 0]
+    said = [process.communicate(timeout=300)[0] for process in ranks]
+    assert [process.returncode for process in ranks] == [0, 0]
+    assert ["group left: False" in text for text in said] == [True, True], said
     assert subprocess.run([*command, "--device", "cpu", "--out", str(tmp_path / "one")], check=False).returncode == 0
     one, two = (tmp_path / run / "objects.csv" for run in ("one", "two"))
     assert len(one.read_text().splitlines()) == 7

@@ -54,9 +54,9 @@ def predict(
 
     import numpy as np
     import torch
-    from accelerate import PartialState
     from accelerate.utils import gather_object
 
+    from dentasam.cli.processes import launched
     from dentasam.data.dataset import Dataset
     from dentasam.data.formats import export_dataset
     from dentasam.data.formats.folders import write_png, writing
@@ -70,25 +70,25 @@ def predict(
     wanted = [_prompts_of(path, prompts, boxes or []) for path in images]
     named = zip(unique_names(images).items(), wanted, strict=True)
     asked = [PromptedImage(path, name, given) for (path, name), given in named]
-    processes = PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
-    with processes.main_process_first():
-        if processes.is_main_process:
-            claim_folder(out)
-    if device is None and runtime != options.Runtime.onnx and processes.num_processes > 1:
-        device = str(processes.device)
-    chosen = options.chosen_adapter(model, adapter)
-    segmenter = options.load_segmenter(model, chosen, device, runtime).merged()
+    with launched(cpu=device == "cpu" or not torch.cuda.is_available()) as processes:
+        with processes.main_process_first():
+            if processes.is_main_process:
+                claim_folder(out)
+        if device is None and runtime != options.Runtime.onnx and processes.num_processes > 1:
+            device = str(processes.device)
+        chosen = options.chosen_adapter(model, adapter)
+        segmenter = options.load_segmenter(model, chosen, device, runtime).merged()
 
-    started = perf_counter()
-    found: list[PredictedImage] = []
-    mine = asked[processes.process_index :: processes.num_processes]
-    for image, given in zip(predict_images(segmenter, mine), mine, strict=True):
-        for place in image.missing:
-            complain(f"{given.path}: nothing found for object {place}; move its click or box")
-        say(f"{given.name}: {len(image.record.objects)} objects")
-        found.append(image)
-    parts = gather_object([found])  # what each process found, in the order of the processes
-    seconds = perf_counter() - started
+        started = perf_counter()
+        found: list[PredictedImage] = []
+        mine = asked[processes.process_index :: processes.num_processes]
+        for image, given in zip(predict_images(segmenter, mine), mine, strict=True):
+            for place in image.missing:
+                complain(f"{given.path}: nothing found for object {place}; move its click or box")
+            say(f"{given.name}: {len(image.record.objects)} objects")
+            found.append(image)
+        parts = gather_object([found])  # what each process found, in the order of the processes
+        seconds = perf_counter() - started
     if not processes.is_main_process:
         return
 

@@ -29,9 +29,9 @@ def pretrain(
     from typing import cast, get_args
 
     import torch
-    from accelerate import Accelerator
 
     from dentasam.cli.console import say
+    from dentasam.cli.processes import launched
     from dentasam.model.checkpoint import load_model
     from dentasam.model.sam_hq import Kind, build_sam_hq
     from dentasam.training import state
@@ -45,18 +45,18 @@ def pretrain(
     else:
         network, info = load_model(resolved.base)
         base = Base(info.name, info.sha256, "phantoms and shapes")
-    accelerator = Accelerator(cpu=cpu)
-    result = train(
-        network,
-        resolved,
-        PhantomSource(resolved.phantoms, resolved.seed),
-        PhantomSource(resolved.phantoms, resolved.seed, held_out=True),
-        out,
-        base,
-        resume=resume,
-        accelerator=accelerator,
-        tensorboard=tensorboard,
-    )
-    if accelerator.is_main_process:
-        dice = " ".join(f"{value:.3f}" for value in result.dice_at_clicks)
-        say(f"{out / state.MODEL}: step {result.best_step} of {result.steps}, validation Dice@1…k {dice}")
+    with launched(cpu) as accelerator:
+        result = train(
+            network,
+            resolved,
+            PhantomSource(resolved.phantoms, resolved.seed),
+            PhantomSource(resolved.phantoms, resolved.seed, held_out=True),
+            out,
+            base,
+            resume=resume,
+            accelerator=accelerator,
+            tensorboard=tensorboard,
+        )
+        if accelerator.is_main_process:
+            dice = " ".join(f"{value:.3f}" for value in result.dice_at_clicks)
+            say(f"{out / state.MODEL}: step {result.best_step} of {result.steps}, validation Dice@1…k {dice}")

@@ -33,9 +33,8 @@ def train(
     if resolved.scope == "full":
         raise RecipeError(f"{recipe}: scope full trains no adapter; choose another scope, or use dentasam pretrain")
 
-    from accelerate import Accelerator
-
     from dentasam.cli.console import say
+    from dentasam.cli.processes import launched
     from dentasam.data.dataset import Dataset
     from dentasam.model.checkpoint import load_model
     from dentasam.training import state
@@ -46,18 +45,18 @@ def train(
     keep_mb = resolved.cache.decoded_mb
     sources = [DatasetSource(Dataset.load(path), keep_mb) for path in (training, validation)]
     network, info = load_model(resolved.base)
-    accelerator = Accelerator(cpu=cpu)
-    result = run_training(
-        network,
-        resolved,
-        sources[0],
-        sources[1],
-        out,
-        Base(info.name, info.sha256, f"{training.name}: {len(sources[0])} images"),
-        resume=resume,
-        accelerator=accelerator,
-        tensorboard=tensorboard,
-    )
-    if accelerator.is_main_process:
-        dice = " ".join(f"{value:.3f}" for value in result.dice_at_clicks)
-        say(f"{out / state.ADAPTER}: step {result.best_step} of {result.steps}, validation Dice@1…k {dice}")
+    with launched(cpu) as accelerator:
+        result = run_training(
+            network,
+            resolved,
+            sources[0],
+            sources[1],
+            out,
+            Base(info.name, info.sha256, f"{training.name}: {len(sources[0])} images"),
+            resume=resume,
+            accelerator=accelerator,
+            tensorboard=tensorboard,
+        )
+        if accelerator.is_main_process:
+            dice = " ".join(f"{value:.3f}" for value in result.dice_at_clicks)
+            say(f"{out / state.ADAPTER}: step {result.best_step} of {result.steps}, validation Dice@1…k {dice}")

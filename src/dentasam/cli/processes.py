@@ -1,0 +1,20 @@
+"""The processes that `accelerate launch` or torchrun starts for one command."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from accelerate import Accelerator
+
+
+@contextmanager
+def launched(cpu: bool) -> Iterator[Accelerator]:
+    """This process among those of its command, and the end of their group when the command is done or fails.
+
+    A group left open has threads that may still hold tensors while the interpreter is taken down; they then
+    ask for its lock, and the process ends by SIGABRT after all its work was done (pytorch/pytorch#179291).
+    """
+    accelerator = Accelerator(cpu=cpu)
+    try:
+        yield accelerator
+    finally:
+        accelerator.state.destroy_process_group()
