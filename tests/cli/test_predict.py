@@ -235,11 +235,12 @@ def test_unreadable_image_and_folder_in_use(
     assert "is in use" in capsys.readouterr().err
 
 
-# The command as its script runs it, in an interpreter that says at its end whether a group of processes is left.
+# The command as its script runs it, in an interpreter that at its end counts the threads of a group of processes.
 TELLS_OF_AN_OPEN_GROUP = """
 import atexit
-import torch.distributed
-atexit.register(lambda: print("group left:", torch.distributed.is_initialized()))
+from pathlib import Path
+names = lambda: [name.read_text() for name in Path("/proc/self/task").glob("*/comm")]
+atexit.register(lambda: print("threads left:", sum("gloo" in name for name in names())))
 from dentasam.cli.app import main
 main()
 """
@@ -251,25 +252,45 @@ def test_two_processes_share_the_images(tmp_path: Path) -> None:
         images.append(tmp_path / f"opg{seed}.png")
         Image.fromarray(generate(seed, width=256, height=128).image).save(images[-1])
     boxes = ["--boxes", "100,40,120,80", "--boxes", "140,40,160,80"]
-    command = [sys.executable, "-c", TELLS_OF_AN_OPEN_GROUP, "predict", *map(str, images), *boxes]
-    together = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
-    together["MASTER_PORT"] = str(_free_port())
+    ended = _in_two_processes("predict", *map(str, images), *boxes, "--out", str(tmp_path / "two"))
+    assert [process.returncode for process in ended] == [0, 0]
+    assert ["threads left: 0" in process.stdout for process in ended] == [True, True], ended
+    alone = [*images, *boxes, "--device", "cpu", "--out", str(tmp_path / "one")]
+    assert leave(*alone) == 0
+    one, two = (tmp_path / run / "objects.csv" for run in ("one", "two"))
+    assert len(one.read_text().splitlines()) == 7
+    assert two.read_text() == one.read_text()
+
+
+def test_a_fault_of_one_process_is_that_of_both(tmp_path: Path) -> None:
+    good, broken = tmp_path / "opg.png", tmp_path / "broken.png"
+    Image.fromarray(generate(1, width=256, height=128).image).save(good)
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n")
+    ended = _in_two_processes(
+        "predict", str(good), str(broken), "--boxes", "9,9,99,99", "--out", str(tmp_path / "out")
+    )
+    for process in ended:
+        assert process.returncode == 2, process.stderr
+        assert str(broken) in process.stderr.splitlines()[-1]
+
+
+def _in_two_processes(*arguments: str) -> list[subprocess.CompletedProcess[str]]:
+    together = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
     ranks = [
         subprocess.Popen(
-            [*command, "--device", "cpu", "--out", str(tmp_path / "two")],
+            [sys.executable, "-c", TELLS_OF_AN_OPEN_GROUP, *arguments, "--device", "cpu"],
             env=os.environ | together | {"RANK": rank, "LOCAL_RANK": rank},
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
         )
         for rank in "01"
     ]
-    said = [process.communicate(timeout=300)[0] for process in ranks]
-    assert [process.returncode for process in ranks] == [0, 0]
-    assert ["group left: False" in text for text in said] == [True, True], said
-    assert subprocess.run([*command, "--device", "cpu", "--out", str(tmp_path / "one")], check=False).returncode == 0
-    one, two = (tmp_path / run / "objects.csv" for run in ("one", "two"))
-    assert len(one.read_text().splitlines()) == 7
-    assert two.read_text() == one.read_text()
+    ended = []
+    for process in ranks:
+        out, err = process.communicate(timeout=300)
+        ended.append(subprocess.CompletedProcess(process.args, process.returncode, out, err))
+    return ended
 
 
 def _free_port() -> int:

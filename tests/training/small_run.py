@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from rich.console import Console
 
+from dentasam.cli.processes import launched
 from dentasam.model.sam_hq import SamHQ
 from dentasam.model.vit import ImageEncoderViT
 from dentasam.training.loop import Base, TrainingResult, train
@@ -84,17 +84,18 @@ def small_recipe(*settings: str, name: str = "encoder+decoder") -> Recipe:
 def small_run(out: Path, *settings: str, resume: bool = False, validate: bool = True) -> TrainingResult:
     # tensors this small gain nothing from a second thread, and on a busy machine threads wait for each other
     torch.set_num_threads(1)
-    return train(
-        small_model(),
-        small_recipe(*settings),
-        Ellipses(),
-        Ellipses(2, 4) if validate else None,
-        out,
-        BASE,
-        resume=resume,
-        accelerator=Accelerator(cpu=True),
-        console=Console(quiet=True),
-    )
+    with launched(cpu=True) as accelerator:
+        return train(
+            small_model(),
+            small_recipe(*settings),
+            Ellipses(),
+            Ellipses(2, 4) if validate else None,
+            out,
+            BASE,
+            resume=resume,
+            accelerator=accelerator,
+            console=Console(quiet=True),
+        )
 
 
 if __name__ == "__main__":

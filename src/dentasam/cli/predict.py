@@ -64,6 +64,7 @@ def predict(
     from dentasam.data.record import ImageRecord
     from dentasam.evaluation.overlays import displayable, whole_image
     from dentasam.evaluation.prediction import PredictedImage, PromptedImage, predict_images
+    from dentasam.training.distributed import all_or_none
 
     # What can be wrong with the user's words comes before the seconds that a model takes to load.
     images = list(dict.fromkeys(images))
@@ -71,7 +72,7 @@ def predict(
     named = zip(unique_names(images).items(), wanted, strict=True)
     asked = [PromptedImage(path, name, given) for (path, name), given in named]
     with launched(cpu=device == "cpu" or not torch.cuda.is_available()) as processes:
-        with processes.main_process_first():
+        with all_or_none(processes):
             if processes.is_main_process:
                 claim_folder(out)
         if device is None and runtime != options.Runtime.onnx and processes.num_processes > 1:
@@ -82,11 +83,12 @@ def predict(
         started = perf_counter()
         found: list[PredictedImage] = []
         mine = asked[processes.process_index :: processes.num_processes]
-        for image, given in zip(predict_images(segmenter, mine), mine, strict=True):
-            for place in image.missing:
-                complain(f"{given.path}: nothing found for object {place}; move its click or box")
-            say(f"{given.name}: {len(image.record.objects)} objects")
-            found.append(image)
+        with all_or_none(processes):
+            for image, given in zip(predict_images(segmenter, mine), mine, strict=True):
+                for place in image.missing:
+                    complain(f"{given.path}: nothing found for object {place}; move its click or box")
+                say(f"{given.name}: {len(image.record.objects)} objects")
+                found.append(image)
         parts = gather_object([found])  # what each process found, in the order of the processes
         seconds = perf_counter() - started
     if not processes.is_main_process:

@@ -10,9 +10,12 @@ from accelerate import Accelerator
 def launched(cpu: bool) -> Iterator[Accelerator]:
     """This process among those of its command, and the end of their group when the command is done or fails.
 
-    A group left open has threads that may still hold tensors while the interpreter is taken down; they then
+    A group that is still there has threads that may hold tensors while the interpreter is taken down; they then
     ask for its lock, and the process ends by SIGABRT after all its work was done (pytorch/pytorch#179291).
     """
+    # Its functions keep the group that there is when they are defined, as a default; that one is never freed.
+    import torch.distributed.nn.functional  # noqa: F401
+
     accelerator = Accelerator(cpu=cpu)
     try:
         yield accelerator

@@ -96,9 +96,9 @@ def train(
     """
     keep_freed_memory()
     accelerator = accelerator or Accelerator()
-    if accelerator.is_main_process:
-        state.open_folder(out, recipe, resume)
-    accelerator.wait_for_everyone()
+    with distributed.all_or_none(accelerator):
+        if accelerator.is_main_process:
+            state.open_folder(out, recipe, resume)
     run = TrainingRun(model, recipe, source, validation, out, base, accelerator, console or Console(stderr=True))
     return run.run(resume, tensorboard)
 
