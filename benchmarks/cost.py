@@ -67,7 +67,7 @@ def run(options: Options, adapter: str | None = None) -> Report:
     """The whole benchmark; rows hold the seconds until each click, encoding included."""
     model = options.model or BUNDLED
     objects, clicks, widths, rounds = ((1, 4), 2, (512,), 1) if options.quick else (OBJECTS, CLICKS, WIDTHS, ROUNDS)
-    segmenter = load(model, adapter, options.on()).merged()
+    segmenter = load(model, adapter, options.on(), "fp32").merged()
     report = options.report(
         "What an image costs", model=model, clicks=f"1 to {clicks}", image="twice as wide as high"
     )

@@ -1,22 +1,26 @@
-"""Encoding a panoramic twice as wide as high: on its own token grid, on the padded square, and by transformers.
+"""Encoding a panoramic twice as wide as high: on its own token grid, in bf16, on the padded square, by transformers.
 
 Ours includes the HQ features, which the decoder of transformers makes again in every call.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 
+from dentasam.model.precision import autocast_type
+
 from . import scene
-from .measuring import Side, Work
+from .measuring import Measured, Side, Work
 from .options import Options
 from .peers import transformers_sam_hq
 from .report import Report
 
-ROUNDS = 5
+ROUNDS = 7
 BUNDLED = "dentasam-tiny"
+OWN, BF16 = "own grid, 32 x 64 tokens", "own grid in bf16"
 
 
 def ours(device: torch.device, model: str, square: bool) -> Work:
@@ -60,24 +64,38 @@ def run(options: Options) -> Report:
     model = options.model or (scene.SMALL if options.quick else scene.DEFAULT)
     report = options.report("Encoding one image", image="512 x 1024", model=model)
     sides = [
-        Side("own grid, 32 x 64 tokens", "encode:ours", {"model": model, "square": False}),
+        Side(OWN, "encode:ours", {"model": model, "square": False}),
         Side("padded square, 64 x 64 tokens", "encode:ours", {"model": model, "square": True}),
         Side("transformers, padded square", "encode:theirs", {"model": model}),
     ]
-    measured = options.measure(sides, ROUNDS)
-    own, square, peer = measured.values()
+    measured = _measure(options, report, sides)
+    own, square, peer = list(measured.values())[:3]
     report.add(measured, model)
     report.ratio("encode_vs_padded", own, square)
     report.ratio("encode_vs_transformers", own, peer)
     report.ratio("encode_square_vs_transformers", square, peer)
     report.ratio("encode_memory_vs_transformers", own, peer, "added_bytes")
+    if BF16 in measured:
+        report.ratio("encode_bf16_vs_fp32", measured[BF16], own)
     report.agreement("features, ours and transformers' on the square, largest difference", square, peer, "features")
     if model != BUNDLED and not options.quick:
         sides = [
-            Side("own grid", "encode:ours", {"model": BUNDLED, "square": False}),
+            Side(OWN, "encode:ours", {"model": BUNDLED, "square": False}),
             Side("padded square", "encode:ours", {"model": BUNDLED, "square": True}),
         ]
-        measured = options.measure(sides, ROUNDS)
+        measured = _measure(options, report, sides)
+        own, square = list(measured.values())[:2]
         report.add(measured, BUNDLED)
-        report.ratio("encode_bundled_vs_padded", *measured.values())
+        report.ratio("encode_bundled_vs_padded", own, square)
+        if BF16 in measured:
+            report.ratio("encode_bundled_bf16_vs_fp32", measured[BF16], own)
     return report
+
+
+def _measure(options: Options, report: Report, sides: list[Side]) -> dict[str, Measured]:
+    """The sides, and the first of them in bf16 where the device is fast at it and the others are in fp32."""
+    if options.precision == "fp32" and autocast_type("auto", options.on()) is not None:
+        sides = [*sides, replace(sides[0], name=BF16, precision="bf16")]
+    elif options.precision == "fp32":
+        report.remarks.append(f"{BF16}: not measured (this device is not fast at it)")
+    return options.measure(sides, ROUNDS)

@@ -53,12 +53,15 @@ class Machine:
         return min(self.matmul_flops, flop / moved * self.copy_bytes)
 
     def under_ceiling(self, row: dict[str, Any]) -> dict[str, Any]:
-        """A row with its operations a second and, where its traffic is known, their share of the ceiling."""
+        """A row with its operations a second and, where its traffic is known, their share of the ceiling.
+
+        Not of one in another arithmetic than that in which the ceiling was measured.
+        """
         if "flop" not in row or "seconds" not in row:
             return row
         rate = row["flop"] / row["seconds"]
         found = row | {"flop_per_second": rate}
-        if row.get("bytes"):
+        if row.get("bytes") and row.get("precision", self.precision) == self.precision:
             found["share_of_ceiling"] = rate / self.ceiling(row["flop"], row["bytes"])
         return found
 

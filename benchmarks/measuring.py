@@ -28,7 +28,7 @@ class Side:
 
     setup: `file:function` in this package; called as function(device=..., **arguments), returns a `Work`.
     rounds: how often it is timed at most; None as often as the others. keep_freed: let malloc keep freed memory, as
-    ours does while it trains and serves.
+    ours does while it trains and serves. precision: fp32 or bf16, where it is not that of the run.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Side:
     arguments: dict[str, Any] = field(default_factory=dict)
     rounds: int | None = None
     keep_freed: bool = True
+    precision: str | None = None
 
 
 @dataclass
@@ -70,6 +71,7 @@ class Measured:
     answer: dict[str, np.ndarray] = field(default_factory=dict)
     facts: dict[str, float] = field(default_factory=dict)
     fault: str | None = None
+    precision: str | None = None
 
     @property
     def median(self) -> float:
@@ -86,7 +88,7 @@ class Measured:
             "slowest": max(self.seconds),
             "runs": len(self.seconds),
         }
-        for name in ("flop", "bytes", "added_bytes", "peak_bytes"):
+        for name in ("precision", "flop", "bytes", "added_bytes", "peak_bytes"):
             if getattr(self, name) is not None:
                 row[name] = getattr(self, name)
         return row | self.facts
@@ -100,7 +102,7 @@ class SideProcess:
     """The far end of a side: a process that prepares its work and runs it when told to."""
 
     def __init__(self, side: Side, device: str, threads: int, precision: str) -> None:
-        self.side, self.measured = side, Measured(side.name)
+        self.side, self.measured = side, Measured(side.name, precision=side.precision)
         self.said: TextIO = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by `end`)
         self.process = subprocess.Popen(
             [sys.executable, "-P", str(CHILD)],
@@ -115,7 +117,7 @@ class SideProcess:
             keep_freed=side.keep_freed,
             device=device,
             threads=threads,
-            precision=precision,
+            precision=side.precision or precision,
         )
 
     @property

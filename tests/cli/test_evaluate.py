@@ -16,7 +16,7 @@ from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
 class WholeImage:
     """A segmenter without a model: everything is the object."""
 
-    name, adapter = "whole", None
+    name, adapter, precision = "whole", None, "fp32"
 
     def merged(self) -> "WholeImage":
         return self
@@ -52,8 +52,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What the command asked `load` for."""
     calls: list[dict[str, Any]] = []
 
-    def load(model: str, adapter: str | None, device: str | None) -> WholeImage:
-        calls.append({"model": model, "adapter": adapter, "device": device})
+    def load(model: str, adapter: str | None, device: str | None, precision: str) -> WholeImage:
+        calls.append({"model": model, "adapter": adapter, "device": device, "precision": precision})
         return WholeImage()
 
     monkeypatch.setattr("dentasam.model.segmenter.load", load)
@@ -76,7 +76,7 @@ def test_writes_the_run_and_prints_its_summary(
     )  # fmt: skip
     printed = capfd.readouterr()
     assert code == 0, printed.err
-    assert asked == [{"model": "m", "adapter": "a", "device": "cpu"}]
+    assert asked == [{"model": "m", "adapter": "a", "device": "cpu", "precision": "fp32"}]
     metrics = json.loads((out / "metrics.json").read_text())
     assert (metrics["images"], metrics["objects"], metrics["dice_at_clicks"]) == (2, 2, [0.4, 0.4])
     assert "0.4000" in printed.out

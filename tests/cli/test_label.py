@@ -106,8 +106,9 @@ def test_all_options_reach_the_server(
     folder: Path, served: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = "--host 10.0.0.1 --port 0 --name label.example --name other.example --workspace w --annotator anna"
-    more = "--database postgresql://db/labels --idle 45 --open --model sam-hq-vit-b --adapter mine --device cpu"
-    assert leave(folder, *options.split(), *more.split()) == 0
+    more = "--database postgresql://db/labels --idle 45 --open --model sam-hq-vit-b --adapter mine"
+    where = "--device cpu --precision fp32"
+    assert leave(folder, *options.split(), *more.split(), *where.split()) == 0
     ((_, load, settings),) = served
     assert settings == Settings(
         host="10.0.0.1",
@@ -121,11 +122,13 @@ def test_all_options_reach_the_server(
         model="sam-hq-vit-b",
     )
     loaded: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(
-        dentasam.model.segmenter, "load", lambda model, adapter, device: loaded.append((model, adapter, device))
-    )
+
+    def asked(model: str, adapter: str, device: str, precision: str) -> None:
+        loaded.append((model, adapter, device, precision))
+
+    monkeypatch.setattr(dentasam.model.segmenter, "load", asked)
     load()
-    assert loaded == [("sam-hq-vit-b", "mine", "cpu")]
+    assert loaded == [("sam-hq-vit-b", "mine", "cpu", "fp32")]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +143,7 @@ def test_the_bundled_adapter_comes_with_the_bundled_model(
 ) -> None:
     leave(folder, *options)
     loaded: list[str | None] = []
-    monkeypatch.setattr(dentasam.model.segmenter, "load", lambda model, adapter, device: loaded.append(adapter))
+    monkeypatch.setattr(dentasam.model.segmenter, "load", lambda _, adapter, **__: loaded.append(adapter))
     served[0][1]()
     assert loaded == [adapter]
 

@@ -67,8 +67,8 @@ class Recorder:
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     stand_in = Recorder()
 
-    def load(model: str, adapter: str | None = None, device: str | None = None) -> Recorder:
-        stand_in.loaded.append((model, adapter, device))
+    def load(model: str, adapter: str | None, device: str | None, precision: str) -> Recorder:
+        stand_in.loaded.append((model, adapter, device, precision))
         return stand_in
 
     monkeypatch.setattr(dentasam.model.segmenter, "load", load)
@@ -137,7 +137,7 @@ def test_prompts_and_boxes_together(
     code = leave(image, "--prompts", prompts, "--boxes", "20,20,30,35", "--boxes", "1,1,5,5", "--out", out)
     shown = capsys.readouterr()
     assert code == 0, shown.err
-    assert recorder.loaded == [("dentasam-tiny", "panoramic-teeth", None)]
+    assert recorder.loaded == [("dentasam-tiny", "panoramic-teeth", None, "auto")]
     (record,) = Dataset.load(out / "dataset.json").images
     assert [(each.category, each.area) for each in record.objects] == [
         ("36", 25),
@@ -160,11 +160,11 @@ def test_prompts_and_boxes_together(
 @pytest.mark.parametrize(
     ("options", "loaded"),
     [
-        (["--adapter", "none"], ("dentasam-tiny", None, None)),
-        (["--model", "sam-hq-vit-b"], ("sam-hq-vit-b", None, None)),
+        (["--adapter", "none"], ("dentasam-tiny", None, None, "auto")),
+        (["--model", "sam-hq-vit-b"], ("sam-hq-vit-b", None, None, "auto")),
         (
-            ["--model", "sam-hq-vit-b", "--adapter", "mine", "--device", "cpu"],
-            ("sam-hq-vit-b", "mine", "cpu"),
+            ["--model", "sam-hq-vit-b", "--adapter", "mine", "--device", "cpu", "--precision", "bf16"],
+            ("sam-hq-vit-b", "mine", "cpu", "bf16"),
         ),
     ],
 )

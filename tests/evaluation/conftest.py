@@ -19,7 +19,7 @@ class KnowingSegmenter:
     """Finds the object that the first click lies in and gives its mask, spoiled by `change(mask, clicks)`."""
 
     def __init__(self, dataset: Dataset, change: Change, name: str = "dentasam-tiny", adapter: Any = None):
-        self.name, self.adapter = name, adapter
+        self.name, self.adapter, self.precision = name, adapter, "fp32"
         self.change = change
         self.truth = {record.read().tobytes(): record.masks() for record in dataset.images}
         self.encoded = 0

@@ -17,7 +17,7 @@ from dentasam.evaluation.overlays import decoded
 from dentasam.evaluation.result import Result, tooth_type
 from dentasam.evaluation.run_folder import RunError, read_run, write_file
 
-# the contract of metrics.json; by_tooth_type is ours on top
+# the contract of metrics.json; by_tooth_type and precision are ours on top
 KEYS = {
     "model", "adapter", "dataset", "images", "objects", "clicks", "dice_at_clicks", "iou_at_clicks", "noc",
     "failures", "surface", "by_tag", "by_category", "seconds",
@@ -34,7 +34,7 @@ def run(bench: Any, dataset: Any, tmp_path: Path) -> tuple[Result, Path]:
 def test_metrics_json_keeps_the_contract(run: tuple[Result, Path], dataset: Any) -> None:
     result, out = run
     metrics = json.loads((out / "metrics.json").read_text())
-    assert metrics.keys() == KEYS | {"by_tooth_type"}
+    assert metrics.keys() == KEYS | {"by_tooth_type", "precision"}
     assert metrics["model"] == "dentasam-tiny"
     assert metrics["adapter"] == "panoramic-teeth"
     assert metrics["dataset"] == str(dataset.path)

@@ -16,7 +16,7 @@ IMAGE = np.random.default_rng(0).integers(0, 255, (64, 512), dtype=np.uint8)
 
 @pytest.fixture(scope="module")
 def adapted() -> Segmenter:
-    return load("dentasam-tiny", adapter="panoramic-teeth", device="cpu")
+    return load("dentasam-tiny", "panoramic-teeth", "cpu", "fp32")
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def exported(exported_bundled: Path, tmp_path: Path) -> Path:
 
 
 def test_masks_and_scores_are_those_of_torch(exported: Path, image: np.ndarray) -> None:
-    theirs = dentasam.load("dentasam-tiny", adapter="panoramic-teeth", device="cpu").merged()
+    theirs = dentasam.load("dentasam-tiny", "panoramic-teeth", "cpu", "fp32").merged()
     theirs.windows = False
     ours = load_on(None, exported)
     assert isinstance(ours, OnnxSegmenter)
@@ -87,6 +87,8 @@ def test_runtime_device_and_model_go_together(exported: Path) -> None:
         load_on("torch", exported)
     with pytest.raises(CheckpointError, match="on the CPU"):
         load_on("onnx", "dentasam-tiny", device="cuda")
+    with pytest.raises(CheckpointError, match="leave --precision out"):
+        load_on("onnx", "dentasam-tiny", precision="bf16")
     assert not isinstance(load_on(None, "dentasam-tiny", device="cpu"), OnnxSegmenter)
 
 

@@ -19,7 +19,7 @@ from dentasam.model.sam_hq import build_sam_hq
 from dentasam.training import distributed, loop
 from dentasam.training.loop import TrainingRun
 from dentasam.training.loop import train as run_training
-from dentasam.training.optimisation import build_optimiser, learning_rate, precision, rate_at
+from dentasam.training.optimisation import build_optimiser, learning_rate, rate_at
 from dentasam.training.progress import TensorBoard, TrainingProgress
 from dentasam.training.recipe import Optimiser
 from dentasam.training.samples import Sample
@@ -252,17 +252,6 @@ def test_muon_of_a_recipe() -> None:
         (False, 0.0),
     ]
     assert {group["lr"] for group in optimiser.param_groups} == {0.5}
-
-
-def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu = torch.device("cpu")
-    for native, expected in ((True, torch.bfloat16), (False, None)):
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native, raising=False)
-        assert precision(small_recipe("precision=auto"), cpu) == expected
-    assert precision(small_recipe("precision=bf16"), cpu) == torch.bfloat16
-    assert precision(small_recipe("precision=fp32"), torch.device("cuda")) is None
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
-    assert precision(small_recipe("precision=auto"), torch.device("cuda")) == torch.bfloat16
 
 
 def test_norms_and_biases_are_not_decayed(tmp_path: Path) -> None:

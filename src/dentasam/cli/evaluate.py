@@ -22,6 +22,7 @@ def evaluate(
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N images.")] = None,
     device: options.Device = None,
     runtime: options.OnRuntime = None,
+    precision: options.OfEncoder = options.Precision.fp32,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that --out holds already.")] = False,
 ) -> None:
     """Measure a model click by click: Dice and IoU after each correction click, and how good it ends."""
@@ -37,7 +38,7 @@ def evaluate(
     # what can be wrong with the user's words comes before the minutes that a model may take to load
     claim_folder(out, RUN_FILES, overwrite)
     dataset = Dataset.load(test)
-    segmenter = options.load_segmenter(model, adapter, device, runtime).merged()
+    segmenter = options.load_segmenter(model, adapter, device, runtime, precision).merged()
 
     bar = Bar(
         SpinnerColumn(),

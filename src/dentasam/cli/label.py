@@ -35,6 +35,7 @@ def label(
     adapter: options.Adapter = None,
     device: options.Device = None,
     runtime: options.OnRuntime = None,
+    precision: options.OfEncoder = options.Precision.auto,
     host: Annotated[
         str,
         typer.Option("--host", help="Address to listen on; where other machines reach it, annotators must sign in."),
@@ -117,7 +118,7 @@ def label(
         )
 
         def segmenter() -> "Segmenter":
-            return options.load_segmenter(model, options.chosen_adapter(model, adapter), device, runtime)
+            return options.load_segmenter(model, options.chosen_adapter(model, adapter), device, runtime, precision)
 
         run(source, segmenter, settings, announce=say, complain=complain)
 

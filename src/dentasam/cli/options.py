@@ -18,6 +18,14 @@ class Runtime(StrEnum):
     onnx = "onnx"
 
 
+class Precision(StrEnum):
+    """Those of dentasam.model.precision, which the command's start-up must not import."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
 Recipe = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="Bundled recipe or a YAML file.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; may be repeated.")
@@ -37,6 +45,10 @@ OnRuntime = Annotated[
         "onnx for an exported folder, else torch, if left out.",
     ),
 ]
+OfEncoder = Annotated[
+    Precision,
+    typer.Option("--precision", help="Of the encoder's arithmetic; auto is bf16 where the device is fast at it."),
+]
 Adapter = Annotated[
     str | None,
     typer.Option(
@@ -54,9 +66,12 @@ def chosen_adapter(model: str, adapter: str | None) -> str | None:
     return None if adapter == "none" else adapter
 
 
-def load_segmenter(model: str, adapter: str | None, device: str | None, runtime: Runtime | None) -> "Segmenter":
+def load_segmenter(
+    model: str, adapter: str | None, device: str | None, runtime: Runtime | None, precision: Precision
+) -> "Segmenter":
     """The segmenter that the options ask for; a line on stderr where it is exported first."""
     from dentasam.cli.console import complain
     from dentasam.model.runtime import load_on
 
-    return load_on(None if runtime is None else runtime.value, model, adapter, device, announce=complain)
+    asked = None if runtime is None else runtime.value
+    return load_on(asked, model, adapter, device, announce=complain, precision=precision.value)

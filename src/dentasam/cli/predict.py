@@ -47,6 +47,7 @@ def predict(
     ] = MaskFormat.coco,
     device: options.Device = None,
     runtime: options.OnRuntime = None,
+    precision: options.OfEncoder = options.Precision.auto,
 ) -> None:
     """Masks for images from clicks or boxes, with overlays to look at."""
     import csv
@@ -78,7 +79,7 @@ def predict(
         if device is None and runtime != options.Runtime.onnx and processes.num_processes > 1:
             device = str(processes.device)
         chosen = options.chosen_adapter(model, adapter)
-        segmenter = options.load_segmenter(model, chosen, device, runtime).merged()
+        segmenter = options.load_segmenter(model, chosen, device, runtime, precision).merged()
 
         started = perf_counter()
         found: list[PredictedImage] = []

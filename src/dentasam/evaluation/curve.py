@@ -143,6 +143,7 @@ def evaluate(
         clicks=clicks,
         objects=tuple(objects),
         seconds={"encode": encode / len(records), "decode": decode / len(records)},
+        precision=segmenter.precision,
     )
     if out is not None:
         from dentasam.evaluation.run_folder import write_run

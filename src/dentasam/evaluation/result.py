@@ -48,7 +48,10 @@ class ObjectResult:
 
 @dataclass(frozen=True)
 class Result:
-    """All objects of one run. `seconds` is the mean per image spent in the encoder and in the decoder."""
+    """All objects of one run.
+
+    `seconds` is the mean per image spent in the encoder and in the decoder, `precision` the encoder's arithmetic.
+    """
 
     model: str
     adapter: str | None
@@ -56,6 +59,7 @@ class Result:
     clicks: int
     objects: tuple[ObjectResult, ...]
     seconds: dict[str, float]
+    precision: str = "fp32"
 
     @property
     def name(self) -> str:
@@ -100,6 +104,7 @@ class Result:
         return {
             "model": self.model,
             "adapter": self.adapter,
+            "precision": self.precision,
             "dataset": self.dataset,
             "images": self.images,
             "objects": len(self.objects),

@@ -72,6 +72,7 @@ def read_run(folder: Path) -> Result:
             clicks=metrics["clicks"],
             objects=tuple(objects),
             seconds=metrics["seconds"],
+            precision=metrics.get("precision", "fp32"),
         )
         whole = metrics["objects"] == len(objects) > 0
     except OSError as fault:

@@ -15,6 +15,7 @@ from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.frame import Frame
 from dentasam.model.mask_decoder import Output
 from dentasam.model.onnx_export import is_export
+from dentasam.model.precision import Precision
 from dentasam.model.prompt import Prompts
 from dentasam.model.registry import NAMES
 from dentasam.model.sam_hq import MaskPrediction
@@ -53,11 +54,12 @@ def load_on(
     adapter: str | Path | None = None,
     device: str | torch.device | None = None,
     announce: Callable[[str], None] = lambda line: None,
+    precision: Precision = "auto",
 ) -> Segmenter:
     """A segmenter on a runtime, "torch" or "onnx"; None takes ONNX Runtime for an exported folder, else torch.
 
-    announce: takes a line where something takes its time. Raises CheckpointError where model, runtime and device
-    do not go together, ExtraError where a package is missing, and as `dentasam.load`.
+    announce: takes a line where something takes its time. Raises CheckpointError where model, runtime, device and
+    precision do not go together, ExtraError where a package is missing, and as `dentasam.load`.
     """
     if runtime not in (None, *RUNTIMES):
         raise ValueError(f"runtime must be one of {', '.join(RUNTIMES)}, got {runtime!r}")
@@ -65,9 +67,11 @@ def load_on(
     if runtime == "torch" and exported:
         raise CheckpointError(f"{model}: an exported model; leave --runtime out, or give the checkpoint itself")
     if runtime == "torch" or not (runtime or exported):
-        return torch_segmenter.load(model, adapter=adapter, device=device)
+        return torch_segmenter.load(model, adapter=adapter, device=device, precision=precision)
     if device is not None and torch.device(device).type != "cpu":
         raise CheckpointError(f"{model}: ONNX Runtime computes on the CPU here; leave --device out, or take torch")
+    if precision == "bf16":
+        raise CheckpointError(f"{model}: ONNX Runtime computes in fp32; leave --precision out, or take torch")
     from dentasam.model.onnx_segmenter import load_onnx
 
     return load_onnx(model, adapter, announce)
@@ -84,4 +88,4 @@ def with_adapter(segmenter: Segmenter, adapter: str | Path | None) -> Segmenter:
             segmenter.use_adapter(adapter)  # it has but one
             return segmenter
         return load_onnx(base, adapter)
-    return torch_segmenter.load(base, adapter, segmenter.device)
+    return torch_segmenter.load(base, adapter, segmenter.device, segmenter.precision)

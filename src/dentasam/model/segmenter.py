@@ -17,6 +17,7 @@ from dentasam.model.full_resolution import full_masks
 from dentasam.model.lora import active_adapter, adapter_names, merge_adapter, use_adapter
 from dentasam.model.mask_decoder import Output
 from dentasam.model.memory import keep_freed_memory
+from dentasam.model.precision import Precision, autocast_type
 from dentasam.model.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.sam_hq import SamHQ
 
@@ -36,23 +37,35 @@ class Prediction:
 class Segmenter:
     """A model, the adapters it has loaded, and where it runs. Encode an image once, then ask as often as needed.
 
-    With `windows`, masks are computed where they can be and only estimated elsewhere, once the adapter is merged.
+    With `windows`, masks are computed where they can be and only estimated elsewhere. `precision` is that of the
+    encoder's arithmetic, `auto` bf16 where the device is fast at it; the decoder keeps that of the weights.
     """
 
     def __init__(
-        self, model: SamHQ, info: ModelInfo, device: torch.device | str | None = None, windows: bool = True
+        self,
+        model: SamHQ,
+        info: ModelInfo,
+        device: torch.device | str | None = None,
+        windows: bool = True,
+        precision: Precision = "auto",
     ) -> None:
         keep_freed_memory()
         self.device = torch.device(device) if device is not None else best_device()
         self.model = model.to(self.device).eval()
         self.info = info
         self.windows = windows
+        self.autocast = autocast_type(precision, self.device)
         self.adapter: str | None = None
 
     @property
     def name(self) -> str:
         """The base model's name."""
         return self.info.name
+
+    @property
+    def precision(self) -> Precision:
+        """Of the encoder's arithmetic, as the device has it: never `auto`."""
+        return "fp32" if self.autocast is None else "bf16"
 
     def load_adapter(self, name_or_dir: str | Path) -> None:
         """Load an adapter by its bundled name or folder and switch to it. Raises `AdapterError`."""
@@ -75,7 +88,7 @@ class Segmenter:
         active = active_adapter(self.model)
         if active is None:
             return self
-        merged = Segmenter(merge_adapter(self.model, active), self.info, self.device, self.windows)
+        merged = Segmenter(merge_adapter(self.model, active), self.info, self.device, self.windows, self.precision)
         merged.adapter = self.adapter
         return merged
 
@@ -88,7 +101,9 @@ class Segmenter:
         if image.size == 0:
             raise ImageError(f"encode takes an image with pixels, not one of shape {image.shape}")
         frame = Frame.of(*image.shape)
-        return self.model.encode(frame.pixels(image).to(self.device), frame)
+        with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
+            embedding = self.model.encode(frame.pixels(image).to(self.device), frame)
+        return embedding.to(dtype=self.model.dtype)
 
     @torch.inference_mode()
     def for_clicks(self, embedding: ImageEmbedding) -> ImageEmbedding:
@@ -144,13 +159,15 @@ def load(
     model: str | Path = "dentasam-tiny",
     adapter: str | Path | None = None,
     device: torch.device | str | None = None,
+    precision: Precision = "auto",
 ) -> Segmenter:
     """A segmenter from a model's name or checkpoint path and an adapter's name or folder.
 
-    `device` None takes a GPU where there is one. Raises `CheckpointError` and `AdapterError`.
+    `device` None takes a GPU where there is one; `precision` is as in `Segmenter`. Raises `CheckpointError` and
+    `AdapterError`.
     """
     network, info = load_model(model)
-    segmenter = Segmenter(network, info, device)
+    segmenter = Segmenter(network, info, device, precision=precision)
     if adapter is not None:
         segmenter.load_adapter(adapter)
     return segmenter

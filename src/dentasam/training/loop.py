@@ -34,6 +34,7 @@ from dentasam.model.lora import (
     trainable_parameters,
 )
 from dentasam.model.memory import keep_freed_memory
+from dentasam.model.precision import autocast_type
 from dentasam.model.sam_hq import SamHQ
 from dentasam.model.vit import ImageEncoderViT
 from dentasam.prompts.schedule import ClickSchedule
@@ -41,7 +42,7 @@ from dentasam.training import distributed, state
 from dentasam.training.cache import EmbeddingCache
 from dentasam.training.encoding import Encoding
 from dentasam.training.objective import Objective
-from dentasam.training.optimisation import build_optimiser, precision, rate_at
+from dentasam.training.optimisation import build_optimiser, rate_at
 from dentasam.training.phantom_samples import PhantomWindows
 from dentasam.training.progress import MetricsLog, TrainingProgress
 from dentasam.training.recipe import Recipe, Schedule, Stage
@@ -134,7 +135,7 @@ class TrainingRun:
         self.parameters = trainable_parameters(model)
         kinds = {stage.batch_norm for stage in recipe.stages} or {recipe.batch_norm}
         self.tensors = state.trained_tensors(model, "running" in kinds)
-        self.autocast = precision(recipe, accelerator.device)
+        self.autocast = autocast_type(recipe.precision, accelerator.device)
         self.optimiser = build_optimiser(self.parameters, recipe.optimiser, self.autocast)
         self.cache = self._open_cache()
         self.encoding = Encoding(model, recipe.encoder_frozen, self.cache, self.autocast)

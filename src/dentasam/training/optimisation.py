@@ -1,4 +1,4 @@
-"""How weights are moved: the optimiser, its rate at each step, and the precision of the arithmetic."""
+"""How weights are moved: the optimiser and its rate at each step."""
 
 from __future__ import annotations
 
@@ -63,20 +63,3 @@ def staged_rate(recipe: Recipe, step: int) -> float:
             break
         begin, rate = begin + stage.steps, end
     return rate * min(1.0, (step + 1) / max(1, settings.warmup_steps))
-
-
-def precision(recipe: Recipe, device: torch.device) -> torch.dtype | None:
-    """The autocast type. `auto` is bf16 on CUDA, and on a CPU only where it has instructions for it.
-
-    Without them a CPU emulates bf16, several times slower than fp32.
-    """
-    if recipe.precision == "bf16":
-        return torch.bfloat16
-    if recipe.precision == "fp32":
-        return None
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
-    if device.type == "cpu":
-        native = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-        return torch.bfloat16 if native is not None and native() else None
-    return None

@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dentasam.errors import RecipeError
+from dentasam.model.precision import Precision
 
 Scope = Literal["encoder+decoder", "encoder", "decoder", "hq", "full"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -181,7 +182,7 @@ class Recipe(Section):
     objective: ObjectiveWeights = ObjectiveWeights()
     augmentation: Augmentation = Augmentation()
     batch_norm: Literal["frozen", "running"] = "frozen"
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: Precision = "auto"
     validation: Validation = Validation()
     cache: Cache = Cache()
     phantoms: Phantoms = Phantoms()

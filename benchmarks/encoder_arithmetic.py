@@ -1,6 +1,6 @@
-"""What ONNX Runtime and 8-bit integers gain in time, and what they cost in Dice, in one interleaved run.
+"""What bf16, ONNX Runtime and 8-bit integers gain in time, and what they cost in Dice, in one interleaved run.
 
-python -m benchmarks.onnx_int8 VAL.json [--images 10] [--repeat 3] [--model dentasam-tiny] [--adapter panoramic-teeth]
+python -m benchmarks.encoder_arithmetic VAL.json [--images 10] [--repeat 3] [--model …] [--adapter …]
 
 Give images that nothing else is decided on: a choice made here on a test set would be a choice made on the test.
 """
@@ -22,6 +22,7 @@ from dentasam.evaluation.curve import evaluate
 from dentasam.model.onnx_export import ENCODER
 from dentasam.model.onnx_int8 import quantise_encoder
 from dentasam.model.onnx_segmenter import OnnxSegmenter, load_onnx
+from dentasam.model.precision import autocast_type
 from dentasam.model.segmenter import Segmenter, load
 from dentasam.prompts.clicks import interior_centre
 
@@ -77,9 +78,12 @@ def main() -> None:
 
 
 def variants(model: str, adapter: str | None, folder: Path) -> dict[str, Segmenter]:
-    """The same model and adapter on torch, on ONNX Runtime, and there with the encoder quantised in two ways."""
+    """The same model and adapter on torch in two arithmetics, on ONNX Runtime, and there quantised in two ways."""
     exported = load_onnx(model, adapter, announce=print)
-    found: dict[str, Segmenter] = {"torch": load(model, adapter, "cpu").merged(), "onnx": exported}
+    found = {"torch": load(model, adapter, "cpu", "fp32").merged()}
+    if autocast_type("auto", torch.device("cpu")) is not None:
+        found["torch, bf16"] = load(model, adapter, "cpu", "bf16").merged()
+    found["onnx"] = exported
     for method in ("dynamic", "static"):
         shutil.copytree(exported.model.folder, folder / method)
         quantise_encoder(folder / method, method, (generate(seed).image for seed in CALIBRATION_SEEDS))

@@ -1,0 +1,30 @@
+"""The arithmetic of large matrix products: single precision, or bf16 where the device is fast at it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import torch
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+def autocast_type(precision: Precision, device: torch.device) -> torch.dtype | None:
+    """The autocast type, None for single precision.
+
+    `auto` is bf16 on CUDA, and on a CPU only where it has instructions for it: without them a CPU emulates bf16,
+    several times slower than fp32.
+    """
+    import torch  # here, so that a recipe is read without it
+
+    if precision == "bf16":
+        return torch.bfloat16
+    if precision == "fp32":
+        return None
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
+    if device.type == "cpu":
+        native = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+        return torch.bfloat16 if native is not None and native() else None
+    return None
