@@ -255,8 +255,7 @@ def cached_epochs(options: Options, report: Report, model: str, objects: int, it
         Side("cached, second epoch and later", "train:epoch", {**arguments, "cached": True}),
         Side("encoded every time", "train:epoch", {**arguments, "cached": False}),
     ]
-    rounds = CACHED_ROUNDS if objects < MANY else ROUNDS
-    measured = options.measure(sides, rounds)
+    measured = options.measure(sides, CACHED_ROUNDS if objects < MANY else 1)  # the many take half a minute each
     report.add(measured, f"an epoch of {images} with a frozen encoder, {objects} objects x {iterations} iterations")
     name = "cached_epoch_vs_uncached"
     if name in report.ratios:

@@ -11,16 +11,19 @@ from dentasam.model.runtime import with_adapter
 from dentasam.prompts.clicks import interior_centre
 
 
-def test_auto_asks_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("native", "expected"), [(True, torch.bfloat16), (False, None)])
+def test_auto_asks_the_device(native: bool, expected: torch.dtype | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def on_gpu(including_emulation: bool = True) -> bool:
+        return native or including_emulation
+
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native, raising=False)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", on_gpu)
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
-    for native, expected in ((True, torch.bfloat16), (False, None)):
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native, raising=False)
-        assert autocast_type("auto", cpu) == expected
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda native=native: native)
-        assert autocast_type("auto", gpu) == expected
-        assert dentasam.load(device="cpu").precision == ("bf16" if native else "fp32")
-    assert autocast_type("bf16", cpu) == torch.bfloat16
-    assert autocast_type("fp32", gpu) is None
+    for device in (cpu, gpu):
+        assert autocast_type("auto", device) == expected
+        assert autocast_type("bf16", device) == torch.bfloat16
+        assert autocast_type("fp32", device) is None
+    assert dentasam.load(device="cpu").precision == ("bf16" if native else "fp32")
 
 
 def test_masks_in_bf16_are_those_in_single_precision_but_for_a_few_pixels() -> None:

@@ -13,8 +13,8 @@ Precision = Literal["auto", "fp32", "bf16"]
 def autocast_type(precision: Precision, device: torch.device) -> torch.dtype | None:
     """The autocast type, None for single precision.
 
-    `auto` is bf16 on CUDA, and on a CPU only where it has instructions for it: without them a CPU emulates bf16,
-    several times slower than fp32.
+    `auto` is bf16 only on a GPU or a CPU that has instructions for it: without them it is emulated, on a CPU several
+    times slower than fp32.
     """
     import torch  # here, so that a recipe is read without it
 
@@ -23,7 +23,7 @@ def autocast_type(precision: Precision, device: torch.device) -> torch.dtype | N
     if precision == "fp32":
         return None
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
     if device.type == "cpu":
         native = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
         return torch.bfloat16 if native is not None and native() else None
