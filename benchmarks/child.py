@@ -39,6 +39,7 @@ class Worker:
         import torch
 
         from dentasam.model.memory import keep_freed_memory
+        from dentasam.model.precision import arithmetic, autocast_type
 
         torch.set_num_threads(request["threads"])
         if request["keep_freed"]:
@@ -49,9 +50,7 @@ class Worker:
         self.device = torch.device(request["device"])
         self.watching.limit_memory(self.device)
         # Enabled around each run alone, so that what is prepared stays in single precision.
-        self.arithmetic = torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=request["precision"] == "bf16"
-        )
+        self.arithmetic = arithmetic(autocast_type(request["precision"], self.device), self.device)
         torch.manual_seed(0)
         self.work = setup(device=self.device, **request["arguments"])
         self.watched: dict[str, Any] = {}

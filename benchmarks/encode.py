@@ -5,6 +5,7 @@ Ours includes the HQ features, which the decoder of transformers makes again in 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -68,34 +69,32 @@ def run(options: Options) -> Report:
         Side("padded square, 64 x 64 tokens", "encode:ours", {"model": model, "square": True}),
         Side("transformers, padded square", "encode:theirs", {"model": model}),
     ]
-    measured = _measure(options, report, sides)
-    own, square, peer = list(measured.values())[:3]
-    report.add(measured, model)
+    own, square, peer, *rounded = _measure(options, report, sides, model)
     report.ratio("encode_vs_padded", own, square)
     report.ratio("encode_vs_transformers", own, peer)
     report.ratio("encode_square_vs_transformers", square, peer)
     report.ratio("encode_memory_vs_transformers", own, peer, "added_bytes")
-    if BF16 in measured:
-        report.ratio("encode_bf16_vs_fp32", measured[BF16], own)
+    for side in rounded:
+        report.ratio("encode_bf16_vs_fp32", side, own)
     report.agreement("features, ours and transformers' on the square, largest difference", square, peer, "features")
     if model != BUNDLED and not options.quick:
         sides = [
             Side(OWN, "encode:ours", {"model": BUNDLED, "square": False}),
             Side("padded square", "encode:ours", {"model": BUNDLED, "square": True}),
         ]
-        measured = _measure(options, report, sides)
-        own, square = list(measured.values())[:2]
-        report.add(measured, BUNDLED)
+        own, square, *rounded = _measure(options, report, sides, BUNDLED)
         report.ratio("encode_bundled_vs_padded", own, square)
-        if BF16 in measured:
-            report.ratio("encode_bundled_bf16_vs_fp32", measured[BF16], own)
+        for side in rounded:
+            report.ratio("encode_bundled_bf16_vs_fp32", side, own)
     return report
 
 
-def _measure(options: Options, report: Report, sides: list[Side]) -> dict[str, Measured]:
-    """The sides, and the first of them in bf16 where the device is fast at it and the others are in fp32."""
+def _measure(options: Options, report: Report, sides: list[Side], group: str) -> Iterable[Measured]:
+    """The sides, and after them the first in bf16 where the device is fast at it and the others are in fp32."""
     if options.precision == "fp32" and autocast_type("auto", options.on()) is not None:
         sides = [*sides, replace(sides[0], name=BF16, precision="bf16")]
     elif options.precision == "fp32":
         report.remarks.append(f"{BF16}: not measured (this device is not fast at it)")
-    return options.measure(sides, ROUNDS)
+    measured = options.measure(sides, ROUNDS)
+    report.add(measured, group)
+    return measured.values()

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from .watching import synchronise
+from dentasam.model.precision import Precision, autocast_type
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+from .watching import synchronise
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,12 @@ class Machine:
     load_average: float
     matmul_flops: float
     copy_bytes: float
-    precision: str = "fp32"
+    precision: Precision = "fp32"
 
     @classmethod
-    def here(cls, device: torch.device, quick: bool = False, precision: str = "fp32") -> Machine:
+    def here(cls, device: torch.device, quick: bool = False, precision: Precision = "fp32") -> Machine:
         """This machine, with its ceilings measured now."""
+        size = 512 if quick else 8192 if device.type == "cuda" else 2048
         return cls(
             f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
             _processor(),
@@ -43,7 +44,7 @@ class Machine:
             torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
             torch.__version__,
             os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
-            matmul_ceiling(device, 512 if quick else 8192 if device.type == "cuda" else 2048, PRECISIONS[precision]),
+            matmul_ceiling(device, size, autocast_type(precision, device) or torch.float32),
             copy_ceiling(device, 2**24 if quick else 2**28),
             precision,
         )

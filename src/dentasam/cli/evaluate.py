@@ -22,7 +22,7 @@ def evaluate(
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N images.")] = None,
     device: options.Device = None,
     runtime: options.OnRuntime = None,
-    precision: options.OfEncoder = options.Precision.fp32,
+    precision: options.OfEncoder = "fp32",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that --out holds already.")] = False,
 ) -> None:
     """Measure a model click by click: Dice and IoU after each correction click, and how good it ends."""

@@ -35,7 +35,7 @@ def label(
     adapter: options.Adapter = None,
     device: options.Device = None,
     runtime: options.OnRuntime = None,
-    precision: options.OfEncoder = options.Precision.auto,
+    precision: options.OfEncoder = "auto",
     host: Annotated[
         str,
         typer.Option("--host", help="Address to listen on; where other machines reach it, annotators must sign in."),

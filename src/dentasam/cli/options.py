@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dentasam.model.precision import Precision
+
 if TYPE_CHECKING:
     from dentasam.model.segmenter import Segmenter
 
@@ -16,14 +18,6 @@ class Runtime(StrEnum):
 
     torch = "torch"
     onnx = "onnx"
-
-
-class Precision(StrEnum):
-    """Those of dentasam.model.precision, which the command's start-up must not import."""
-
-    auto = "auto"
-    fp32 = "fp32"
-    bf16 = "bf16"
 
 
 Recipe = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="Bundled recipe or a YAML file.")]
@@ -74,4 +68,4 @@ def load_segmenter(
     from dentasam.model.runtime import load_on
 
     asked = None if runtime is None else runtime.value
-    return load_on(asked, model, adapter, device, announce=complain, precision=precision.value)
+    return load_on(asked, model, adapter, device, announce=complain, precision=precision)

@@ -47,7 +47,7 @@ def predict(
     ] = MaskFormat.coco,
     device: options.Device = None,
     runtime: options.OnRuntime = None,
-    precision: options.OfEncoder = options.Precision.auto,
+    precision: options.OfEncoder = "auto",
 ) -> None:
     """Masks for images from clicks or boxes, with overlays to look at."""
     import csv

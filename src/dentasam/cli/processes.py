@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# Imported before there is a group: its functions keep the group of that moment as a default, and never free it.
+import torch.distributed.nn.functional  # noqa: F401
 from accelerate import Accelerator
 
 
@@ -13,9 +15,6 @@ def launched(cpu: bool) -> Iterator[Accelerator]:
     A group that is still there has threads that may hold tensors while the interpreter is taken down; they then
     ask for its lock, and the process ends by SIGABRT after all its work was done (pytorch/pytorch#179291).
     """
-    # Its functions keep the group that there is when they are defined, as a default; that one is never freed.
-    import torch.distributed.nn.functional  # noqa: F401
-
     accelerator = Accelerator(cpu=cpu)
     try:
         yield accelerator

@@ -28,3 +28,10 @@ def autocast_type(precision: Precision, device: torch.device) -> torch.dtype | N
         native = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
         return torch.bfloat16 if native is not None and native() else None
     return None
+
+
+def arithmetic(dtype: torch.dtype | None, device: torch.device) -> torch.autocast:
+    """The context of arithmetic in `dtype`, without effect for None."""
+    import torch
+
+    return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)

@@ -17,7 +17,7 @@ from dentasam.model.full_resolution import full_masks
 from dentasam.model.lora import active_adapter, adapter_names, merge_adapter, use_adapter
 from dentasam.model.mask_decoder import Output
 from dentasam.model.memory import keep_freed_memory
-from dentasam.model.precision import Precision, autocast_type
+from dentasam.model.precision import Precision, arithmetic, autocast_type
 from dentasam.model.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.sam_hq import SamHQ
 
@@ -101,7 +101,7 @@ class Segmenter:
         if image.size == 0:
             raise ImageError(f"encode takes an image with pixels, not one of shape {image.shape}")
         frame = Frame.of(*image.shape)
-        with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
+        with arithmetic(self.autocast, self.device):
             embedding = self.model.encode(frame.pixels(image).to(self.device), frame)
         return embedding.to(dtype=self.model.dtype)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-
 import torch
 from torch import Tensor
 
 from dentasam.model.embedding import EncoderOutput, EncoderPrefix
+from dentasam.model.precision import arithmetic
 from dentasam.model.sam_hq import SamHQ
 from dentasam.training.cache import EmbeddingCache, Encoded
 from dentasam.training.samples import Sample
@@ -38,7 +37,7 @@ class Encoding:
         kept = self._kept(sample)
         if isinstance(kept, EncoderOutput):
             return kept
-        with self._arithmetic():
+        with arithmetic(self.autocast, self.model.device):
             return self.model.encoder_rest(kept)
 
     @torch.no_grad()
@@ -50,7 +49,7 @@ class Encoding:
         if output is None:
             assert sample.pixels is not None
             pixels = sample.pixels.to(self.model.device, non_blocking=True)
-            with self._arithmetic():
+            with arithmetic(self.autocast, self.model.device):
                 if self.cache is None or self.cache.stop is None:
                     output = self.model.encoder_output(pixels, sample.frame)
                 else:
@@ -59,11 +58,6 @@ class Encoding:
                 return output
             output = self.cache.store(sample.cache_key, output)
         return _single(output, self.model.device)
-
-    def _arithmetic(self) -> AbstractContextManager[object]:
-        return torch.autocast(
-            self.model.device.type, dtype=self.autocast or torch.bfloat16, enabled=self.autocast is not None
-        )
 
 
 def _single(output: Encoded, device: torch.device) -> Encoded:

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from dentasam.model.embedding import EncoderOutput, EncoderPrefix, ImageEmbedding
 from dentasam.model.frame import Frame
+from dentasam.model.precision import arithmetic
 from dentasam.model.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.sam_hq import MaskPrediction, SamHQ
 from dentasam.prompts.clicks import Clicks
@@ -78,7 +79,7 @@ def train_step(
         owners = [index for index, part in enumerate(masks) for _ in range(len(part))]
         image = torch.tensor(owners, device=coverage.device)
     # one context for all clicks, so that each weight is cast once
-    with torch.autocast(coverage.device.type, dtype=autocast, enabled=autocast is not None):
+    with arithmetic(autocast, coverage.device):
         if isinstance(source, Tensor):
             source = model.encoder_output(source, frame)
         elif isinstance(source, EncoderPrefix):

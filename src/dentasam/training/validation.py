@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from dentasam.model.embedding import EncoderOutput, ImageEmbedding
+from dentasam.model.precision import arithmetic
 from dentasam.model.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.sam_hq import SamHQ
 from dentasam.prompts.tensor_clicks import correction_clicks, interior_centre
@@ -69,7 +70,7 @@ def click_curve(
     for sample in samples:
         if len(sample.masks) == 0:
             continue
-        with torch.autocast(model.device.type, dtype=autocast or torch.bfloat16, enabled=autocast is not None):
+        with arithmetic(autocast, model.device):
             embedding = model.prepare(encode(sample), sample.frame)
             summed += _curve_of(model, embedding, sample, clicks)
         objects += len(sample.masks)
