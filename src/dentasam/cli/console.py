@@ -1,5 +1,6 @@
 """How the command speaks: results on stdout, faults as one line on stderr, and the exit codes behind them."""
 
+import logging
 import os
 import sys
 import traceback
@@ -24,12 +25,27 @@ def complain(message: str) -> None:
     print(f"dentasam: {' '.join(message.split())}", file=sys.stderr, flush=True)
 
 
+class _Notices(logging.Handler):
+    """Shows what was assumed about an image as the command shows everything on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        complain(record.getMessage())
+
+
+def show_notices() -> None:
+    """Shows each notice of `dentasam.data.notices` as one line on stderr."""
+    log = logging.getLogger("dentasam.data.notices")
+    if not any(isinstance(handler, _Notices) for handler in log.handlers):
+        log.addHandler(_Notices())
+
+
 def run(command: Callable[[], object]) -> NoReturn:
     """Runs a parsed or half-parsed command and leaves the process with the code its outcome deserves.
 
     0 done; 2 wrong use or bad input, one line without a traceback; 130 stopped from the keyboard; 1 a fault
     of ours, one line unless `--traceback` (or DENTASAM_TRACEBACK=1) asks for the whole of it.
     """
+    show_notices()
     try:
         outcome = command()
     except DentasamError as fault:

@@ -1,4 +1,4 @@
-"""Reading one radiograph as a grayscale array: PNG, JPEG and TIFF here, DICOM in `dicom.py`.
+"""Reading one radiograph as a grayscale array: PNG, JPEG and TIFF here, DICOM in `dicom/`.
 
 Pixels are taken as stored: an EXIF orientation is not applied, since masks are drawn on the stored pixels.
 """
@@ -36,7 +36,7 @@ def read_image(path: str | Path) -> np.ndarray:
     """
     path = Path(path)
     if _is_dicom(path):
-        from dentasam.data.dicom import read_dicom
+        from dentasam.data.dicom.read import read_dicom
 
         return read_dicom(path)
     with _opened(path) as image:
@@ -53,7 +53,7 @@ def image_size(path: str | Path) -> tuple[int, int]:
     """Height and width of a radiograph in pixels, from its header. Raises ImageError as `read_image`."""
     path = Path(path)
     if _is_dicom(path):
-        from dentasam.data.dicom import dicom_size
+        from dentasam.data.dicom.read import dicom_size
 
         return dicom_size(path)
     with _opened(path) as image:

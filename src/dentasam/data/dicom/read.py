@@ -18,6 +18,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_modality_lut, apply_voi, apply_windowing
 from pydicom.uid import ImplicitVRLittleEndian
 
+from dentasam.data.header import ImageHeader
 from dentasam.data.image import check_size, stretched
 from dentasam.errors import ImageError
 
@@ -43,12 +44,20 @@ def read_dicom(path: Path) -> np.ndarray:
         return full - gray if header.PhotometricInterpretation == "MONOCHROME1" else gray
 
 
-def dicom_size(path: Path) -> tuple[int, int]:
-    """Height and width in pixels, from the header. Raises ImageError for a header `read_dicom` rejects."""
+def dicom_header(path: Path) -> ImageHeader:
+    """Size, bits and whether there is a window, from the header. Raises ImageError where `read_dicom` rejects it."""
     with _faults_named(path):
         header = _opened(path, stop_before_pixels=True)
         _check_one_gray_frame(path, header, pixels=False)
-        return int(header.Rows), int(header.Columns)
+        bits = 8 if int(header.get("BitsStored") or 16) <= 8 else 16
+        windowed = bool(header.get("VOILUTSequence")) or _has_window(header)
+        return ImageHeader(int(header.Rows), int(header.Columns), bits, windowed)
+
+
+def dicom_size(path: Path) -> tuple[int, int]:
+    """Height and width in pixels, from the header. Raises ImageError for a header `read_dicom` rejects."""
+    header = dicom_header(path)
+    return header.height, header.width
 
 
 @contextmanager

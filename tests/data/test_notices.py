@@ -1,0 +1,44 @@
+"""Notices on images: once for each file, collected where a caller lists them, one line in the command."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dentasam.data.notices import collected_notices, notice
+
+
+def test_once_for_each_file_and_text(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    for _ in range(3):
+        notice(tmp_path / "a.dcm", "odd")
+        notice(tmp_path / "a.dcm", "another")
+        notice(tmp_path / "b.dcm", "odd")
+    lines = [
+        f"{tmp_path / name}: {text}" for name, text in (("a.dcm", "odd"), ("a.dcm", "another"), ("b.dcm", "odd"))
+    ]
+    assert [record.getMessage() for record in caplog.records] == lines
+
+
+def test_collected_by_the_caller(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    with collected_notices() as texts:
+        notice(tmp_path / "a.dcm", "odd")
+        notice(tmp_path / "a.dcm", "odd")
+    assert texts == ["odd"]
+    assert not caplog.records
+    notice(tmp_path / "a.dcm", "odd")
+    assert len(caplog.records) == 1
+
+
+def test_the_command_shows_one_line() -> None:
+    script = (
+        "from pathlib import Path\n"
+        "from dentasam.cli.console import run\n"
+        "from dentasam.data.notices import notice\n"
+        "def command():\n"
+        "    notice(Path('a.dcm'), 'odd')\n"
+        "    notice(Path('a.dcm'), 'odd')\n"
+        "run(command)\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "dentasam: a.dcm: odd\n")
