@@ -1,5 +1,6 @@
 """`dentasam predict` over a stand-in for the model that writes down what it is asked."""
 
+import csv
 import os
 import socket
 import subprocess
@@ -126,6 +127,15 @@ def test_many_objects_go_in_parts() -> None:
 def test_names_are_told_apart() -> None:
     paths = [Path("a/opg.png"), Path("b/opg.png"), Path("b/OPG.dcm"), Path("opg-2.png")]
     assert list(unique_names(paths).values()) == ["opg.png", "opg-2.png", "OPG-3.dcm", "opg-2-2.png"]
+
+
+def test_names_like_formulas_are_escaped(recorder: Recorder, image: Path, tmp_path: Path) -> None:
+    formula = image.rename(tmp_path / "=1+1.png")
+    prompts = tmp_path / "clicks.yaml"
+    prompts.write_text("=1+1.png: [{category: '@SUM(A1)', clicks: [[10, 10, 1]]}]\n")
+    assert leave(formula, "--prompts", prompts, "--out", tmp_path / "out") == 0
+    (row,) = csv.DictReader((tmp_path / "out" / "objects.csv").open())
+    assert (row["image"], row["category"], row["area_px"]) == ("'=1+1.png", "'@SUM(A1)", "25")
 
 
 def test_prompts_and_boxes_together(

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from dentasam.evaluation import run_folder
 from dentasam.evaluation.curve import evaluate
 from dentasam.evaluation.overlays import decoded
 from dentasam.evaluation.result import Result, tooth_type
-from dentasam.evaluation.run_folder import RunError, read_run, write_file
+from dentasam.evaluation.run_folder import RunError, objects_csv, read_run, write_file
 
 # the contract of metrics.json; by_tooth_type and precision are ours on top
 KEYS = {
@@ -81,6 +82,17 @@ def test_a_run_reads_back_as_it_was(run: tuple[Result, Path]) -> None:
         assert (item.first, item.final, item.score) == (known.first, known.final, known.score)
     (out / "predictions.json").unlink()
     assert all(item.final is None for item in read_run(out).objects)
+
+
+def test_names_like_formulas_are_escaped_and_read_back(run: tuple[Result, Path]) -> None:
+    result, out = run
+    first = replace(result.objects[0], image="=1+1.png", category="@SUM(A1)", tags=("-a|b", "c"))
+    (out / "objects.csv").write_text(objects_csv(replace(result, objects=(first, *result.objects[1:]))))
+    row = next(csv.DictReader((out / "objects.csv").open()))
+    assert (row["image"], row["category"], row["tags"]) == ("'=1+1.png", "'@SUM(A1)", "'-a|b|c")
+    assert float(row["dice_1"]) == pytest.approx(first.dice[0], abs=1e-6)
+    again = read_run(out).objects[0]
+    assert (again.image, again.category, again.tags) == ("=1+1.png", "@SUM(A1)", ("-a", "b", "c"))
 
 
 def test_predictions_are_a_coco_result_list(run: tuple[Result, Path], dataset: Any) -> None:

@@ -326,6 +326,16 @@ def test_weights_that_are_not_finite_are_not_saved(base: SamHQ, tmp_path: Path) 
         save_adapter(model, tmp_path / "run", card(), name="other")
 
 
+def test_weights_that_are_not_finite_are_not_loaded(refused: Callable[..., str], folder: Path) -> None:
+    weights = load_file(folder / WEIGHTS)
+    name = list(weights)[-1]
+    weights[name].view(-1)[-1] = float("nan")
+    save_file(weights, folder / WEIGHTS)
+    assert refused(folder, "NaN").startswith(
+        f"{folder / WEIGHTS}: {name} holds NaN or infinite numbers; take another"
+    )
+
+
 def test_saving_again_replaces_the_files_and_keeps_others(base: SamHQ, folder: Path) -> None:
     (folder / "README.md").write_text("model card")
     model = add_lora(copy.deepcopy(base), LoraSettings(scope="hq", rank=2))

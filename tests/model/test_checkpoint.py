@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dentasam.errors import CheckpointError
-from dentasam.model.checkpoint import inspect_checkpoint, load_model, save_checkpoint
+from dentasam.model.checkpoint import first_not_finite, inspect_checkpoint, load_model, save_checkpoint
 from dentasam.model.key_maps import detect_kind, to_official
 from dentasam.model.registry import fetch
 from dentasam.model.sam_hq import Kind, SamHQ, build_sam_hq
@@ -59,6 +59,63 @@ def test_official_pth(tmp_path: Path, official: State, wrapping: str | None) -> 
     assert not loaded.training
     assert (info.name, info.kind, info.path) == ("sam_hq_vit_tiny", "vit_tiny", path)
     assert info.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+@pytest.mark.parametrize(
+    "rename",
+    [
+        pytest.param(lambda key: f"_orig_mod.{key}", id="compiled"),
+        pytest.param(lambda key: f"model.{key}", id="Lightning"),
+        pytest.param(lambda key: f"model._orig_mod.module.{key}", id="all of them"),
+        pytest.param(lambda key: f"_orig_mod.model.model.{key}", id="model twice"),
+        pytest.param(
+            lambda key: key.replace("image_encoder.", "image_encoder._orig_mod."), id="the encoder compiled"
+        ),
+        pytest.param(lambda key: key.replace("mask_decoder.", "mask_decoder.module."), id="the decoder distributed"),
+        pytest.param(lambda key: key.replace(".blocks.", ".blocks._orig_mod."), id="inside the encoder"),
+    ],
+)
+def test_prefixes_of_wrappers_are_taken_off(
+    tmp_path: Path, official: State, rename: Callable[[str], str], suffix: str
+) -> None:
+    path = tmp_path / f"wrapped.{suffix}"
+    state = {rename(name): tensor.contiguous() for name, tensor in official.items()}
+    if suffix == "pth":
+        torch.save({"epoch": 3, "state_dict": state}, path)
+    else:
+        save_file(state, path)
+    assert equal(load_model(path)[0], official)
+
+
+def test_a_prefix_before_some_keys_alone_stays(tmp_path: Path, official: State) -> None:
+    path = tmp_path / "two.safetensors"
+    save_file({**{f"model.{name}": tensor for name, tensor in official.items()}, "ema.decay": torch.ones(1)}, path)
+    with pytest.raises(CheckpointError, match="no SAM-HQ checkpoint of a known size"):
+        load_model(path)
+    # Two networks in one file never become one.
+    both = {**official, **{f"module.{name}": 2 * tensor for name, tensor in official.items()}}
+    save_file({name: tensor.contiguous() for name, tensor in both.items()}, path)
+    with pytest.raises(CheckpointError, match="left over module"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("name", ["image_encoder.patch_embed.seq.0.c.weight", "mask_decoder.iou_token.weight"])
+def test_one_number_that_is_not_finite_is_refused(tmp_path: Path, official: State, name: str, value: float) -> None:
+    path = tmp_path / "broken.safetensors"
+    spoilt = official[name].clone()
+    spoilt.view(-1)[-1] = value
+    save_file({**{key: tensor.contiguous() for key, tensor in official.items()}, name: spoilt}, path)
+    for read in (load_model, inspect_checkpoint):
+        with pytest.raises(CheckpointError) as fault:
+            read(path)
+        assert str(fault.value).startswith(f"{path}: {name} holds NaN or infinite numbers; take")
+
+
+def test_large_numbers_whose_sum_overflows_are_finite() -> None:
+    assert first_not_finite({"a": torch.full((8,), 3e38), "b": torch.full((8,), 6e4, dtype=torch.float16)}) is None
+    assert first_not_finite({"a": torch.tensor([1, 2]), "b": torch.tensor([float("inf"), -float("inf")])}) == "b"
 
 
 def test_own_safetensors_in_half_precision(tmp_path: Path, model: SamHQ) -> None:

@@ -50,7 +50,6 @@ def predict(
     precision: options.OfEncoder = "auto",
 ) -> None:
     """Masks for images from clicks or boxes, with overlays to look at."""
-    import csv
     from time import perf_counter
 
     import numpy as np
@@ -63,6 +62,7 @@ def predict(
     from dentasam.data.formats.folders import write_png, writing
     from dentasam.data.output import claim_folder
     from dentasam.data.record import ImageRecord
+    from dentasam.data.table import csv_text
     from dentasam.evaluation.overlays import displayable, whole_image
     from dentasam.evaluation.prediction import PredictedImage, PromptedImage, predict_images
     from dentasam.training.distributed import all_or_none
@@ -110,8 +110,8 @@ def predict(
         picture = whole_image(displayable(record.read()), list(record.masks()), record.width)
         file = out / "overlays" / f"{Path(record.file_name).stem}.png"
         write_png(file, np.ascontiguousarray(picture[:, :, ::-1]))
-    with writing(out / "objects.csv"), (out / "objects.csv").open("w", encoding="utf-8", newline="") as table:
-        csv.writer(table, lineterminator="\n").writerows(rows)
+    with writing(out / "objects.csv"):
+        (out / "objects.csv").write_text(csv_text(rows), encoding="utf-8", newline="")
     say(f"{len(images)} images, {len(rows) - 1} objects, {len(images) / seconds:.2f} images/s → {out}")
 
 

@@ -10,7 +10,6 @@
 """
 
 import csv
-import io
 import json
 import os
 import tempfile
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from dentasam.data import rle
 from dentasam.data.output import made_folder
+from dentasam.data.table import as_written, csv_text
 from dentasam.errors import DentasamError, OutputError
 from dentasam.evaluation.result import ObjectResult, Result
 
@@ -111,35 +111,30 @@ def to_json(content: Any) -> str:
 
 def objects_csv(result: Result) -> str:
     """`clicks` holds `x y label` of every click, joined by `;`; several tags are joined by `|`."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     steps = range(1, result.clicks + 1)
-    writer.writerow(
-        ["image_id", "image", "object_id", "category", "tooth_type", "tags", "area_px"]
-        + [f"dice_{k}" for k in steps]
-        + [f"iou_{k}" for k in steps]
-        + ["hd95_px", "nsd_2px", "clicks"]
-    )
+    fixed = ["image_id", "image", "object_id", "category", "tooth_type", "tags", "area_px"]
+    measured = [f"dice_{k}" for k in steps] + [f"iou_{k}" for k in steps] + ["hd95_px", "nsd_2px", "clicks"]
+    rows: list[list[object]] = [[*fixed, *measured]]
     for item in result.objects:
         clicks = ";".join(f"{x:g} {y:g} {n}" for (x, y), n in zip(item.points, item.labels, strict=True))
-        writer.writerow(
+        rows.append(
             [item.image_id, item.image, item.object_id, item.category, item.tooth_type]
             + ["|".join(item.tags), item.area]
             + [f"{value:.6f}" for value in (*item.dice, *item.iou)]
             + [f"{item.hd95_px:.4f}", f"{item.nsd_2px:.6f}", clicks]
         )
-    return text.getvalue()
+    return csv_text(rows)
 
 
 def _object_result(row: dict[str, str], clicks: int) -> ObjectResult:
-    given = [click.split() for click in row["clicks"].split(";")]
+    given = [click.split() for click in as_written(row["clicks"]).split(";")]
     steps = range(1, clicks + 1)
     return ObjectResult(
         image_id=int(row["image_id"]),
-        image=row["image"],
+        image=as_written(row["image"]),
         object_id=int(row["object_id"]),
-        category=row["category"],
-        tags=tuple(tag for tag in row["tags"].split("|") if tag),
+        category=as_written(row["category"]),
+        tags=tuple(tag for tag in as_written(row["tags"]).split("|") if tag),
         area=int(row["area_px"]),
         dice=tuple(float(row[f"dice_{k}"]) for k in steps),
         iou=tuple(float(row[f"iou_{k}"]) for k in steps),

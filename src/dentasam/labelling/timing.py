@@ -3,8 +3,6 @@
 The page measures, and leaves idle time out; here each second of an annotator is counted once.
 """
 
-import csv
-import io
 from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
+from dentasam.data.table import csv_text
 from dentasam.labelling.operations import ChangeMask, Create, StoredOperation
 from dentasam.labelling.state import CaseState, undone
 
@@ -143,15 +142,12 @@ def timing_csv(store: "Store") -> str:
     The column `scope` says which: rows of one scope add up to the whole, those of different scopes do not.
     `model_score` is the last IoU the model expected of the object, and the mean of those in a case's row.
     """
-    text = io.StringIO(newline="")
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    table.writeheader()
+    rows: list[Sequence[object]] = [COLUMNS]
     for case in store.cases():
         spent = store.active_times(case.id)
         log = store.operations(case.id, masks=False) if case.revision else []
-        for row in _rows(case, spent, log, store.state(case.id)):
-            table.writerow({key: _cell(row.get(key)) for key in COLUMNS})
-    return text.getvalue()
+        rows += [[_shown(row.get(key)) for key in COLUMNS] for row in _rows(case, spent, log, store.state(case.id))]
+    return csv_text(rows)
 
 
 def _rows(
@@ -188,10 +184,5 @@ def _sums(keys: Sequence[Key], seconds: Mapping[Key, float], done: Mapping[Key, 
     return counts | {"seconds": sum((seconds.get(key, 0.0) for key in keys), 0.0)}
 
 
-def _cell(value: object) -> object:
-    if isinstance(value, float):
-        return f"{value:.3f}"
-    # A table program would run a text that starts like a formula.
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"
-    return value
+def _shown(value: object) -> object:
+    return f"{value:.3f}" if isinstance(value, float) else value

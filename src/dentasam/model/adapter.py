@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 import dentasam
 from dentasam.errors import AdapterError
+from dentasam.model.checkpoint import first_not_finite
 from dentasam.model.conv_transpose_lora import register_conv_lora
 from dentasam.model.lora import (
     LoraSettings,
@@ -93,9 +94,9 @@ def save_adapter(
     if name not in adapter_names(model):
         raise AdapterError(f"adapter {name!r} is not on this model; nothing to save in {directory}")
     weights = {_PREFIX + key: _storable(key, tensor, half) for key, tensor in adapter_weights(model, name).items()}
-    broken = [key for key, tensor in weights.items() if not torch.isfinite(tensor).all()]
-    if broken:
-        raise AdapterError(f"{directory}: {broken[0]} is not finite, nothing written; train with a smaller rate")
+    broken = first_not_finite(weights)
+    if broken is not None:
+        raise AdapterError(f"{directory}: {broken} is not finite, nothing written; train with a smaller rate")
     config = model.peft_config[name].to_dict()  # type: ignore[index, union-attr]
     config = {key: sorted(value) if isinstance(value, set) else value for key, value in config.items()}
     config["inference_mode"] = True
@@ -250,6 +251,9 @@ def _read_weights(directory: Path) -> dict[str, Tensor]:
         weights = load_file(path)
     except (OSError, SafetensorError) as error:
         raise AdapterError(f"{path}: damaged or cut short ({error}); copy or save it again") from error
+    broken = first_not_finite(weights)
+    if broken is not None:
+        raise AdapterError(f"{path}: {broken} holds NaN or infinite numbers; take another adapter of the run")
     return {key.removeprefix(_PREFIX): tensor for key, tensor in weights.items()}
 
 

@@ -54,7 +54,7 @@ def load_model(name_or_path: str | Path) -> tuple[SamHQ, ModelInfo]:
     A path may be a file of any of the three layouts or a folder that holds `model.safetensors`.
 
     Raises:
-        CheckpointError: nothing there, not fetched yet, damaged, or not a SAM-HQ checkpoint.
+        CheckpointError: nothing there, not fetched yet, damaged, not finite, or not a SAM-HQ checkpoint.
     """
     model, info, _state = _load(name_or_path)
     return model, info
@@ -79,7 +79,7 @@ def load_state(model: SamHQ, state: Mapping[str, Tensor], source: str) -> None:
     """Copy a state dict in official names into `model`.
 
     Raises:
-        CheckpointError: a parameter is missing, left over or of another shape; `source` names the file.
+        CheckpointError: a parameter is missing, left over, of another shape or not finite; `source` names the file.
     """
     wanted = model.state_dict()
     missing = [key for key in wanted if key not in state]
@@ -96,7 +96,22 @@ def load_state(model: SamHQ, state: Mapping[str, Tensor], source: str) -> None:
     ]
     if faults:
         raise CheckpointError(f"{source}: {'; '.join(faults)}; {describe(state)}")
+    broken = first_not_finite(state)
+    if broken is not None:
+        raise CheckpointError(f"{source}: {broken} holds NaN or infinite numbers; take another checkpoint of the run")
     model.load_state_dict(state)
+
+
+def first_not_finite(state: Mapping[str, Tensor]) -> str | None:
+    """The name of the first tensor that holds a NaN or an infinity, or None.
+
+    A sum is ten times as fast as a look at each number. It may overflow where all are finite, so it only decides
+    which tensors are looked at.
+    """
+    for name, tensor in state.items():
+        if not torch.isfinite(tensor.sum()) and not torch.isfinite(tensor).all():
+            return name
+    return None
 
 
 def save_checkpoint(model: SamHQ, path: str | Path, half: bool = True) -> None:
@@ -207,7 +222,7 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
 def _state_dict_of(content: Any, path: Path) -> dict[str, Tensor]:
     """The state dict itself, out of the wrappings that training scripts put around it."""
     if isinstance(content, Mapping):
-        for wrapping in ("model", "state_dict", "model_state_dict"):
+        for wrapping in ("model", "state_dict", "model_state_dict", "module", "network", "net"):
             if isinstance(content.get(wrapping), Mapping):
                 return _state_dict_of(content[wrapping], path)
         if content and all(isinstance(value, Tensor) for value in content.values()):

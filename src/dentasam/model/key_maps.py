@@ -61,6 +61,11 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 # itself, and the pixel normalisation that belongs to the frame.
 _UNUSED = re.compile(r"^image_encoder\.(norm_head|head)\.|\.attention_bias_idxs$|\.attn\.ab$|^pixel_(mean|std)$")
 
+# What wraps a module leaves its own name in the keys: torch.compile, DataParallel, FSDP and activation
+# checkpointing around any part; Lightning, DeepSpeed and training scripts around the whole.
+_WRAPPER = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|module|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+_OUTERMOST = ("model.", "_forward_module.", "net.", "network.", "sam.", "sam_hq.")
+
 _VIT_KINDS = {(768, 12): "vit_b", (1024, 24): "vit_l", (1280, 32): "vit_h"}
 
 
@@ -75,14 +80,27 @@ def is_transformers_layout(keys: Collection[str]) -> bool:
 def to_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same tensors under the official names, without those that nothing uses.
 
-    A `module.` that DataParallel left in front is taken off. transformers stores the positional matrix once
-    or twice (it is tied); both names lead to the same entry.
+    Prefixes that wrappers left are taken off. transformers stores the positional matrix once or twice (it is
+    tied); both names lead to the same entry.
     """
-    if state and all(key.startswith("module.") for key in state):
-        state = {key.removeprefix("module."): tensor for key, tensor in state.items()}
+    state = without_wrappers(state)
     if is_transformers_layout(state):
         state = {_official_name(key): tensor for key, tensor in state.items()}
     return {key: tensor for key, tensor in state.items() if not _UNUSED.search(key)}
+
+
+def without_wrappers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors, without the prefixes that compiling, distributing or a training framework put in the keys.
+
+    `_orig_mod.` and its like go wherever they are, `model.` and its like only where they precede every key. Where two
+    keys would become one, all stay as they are.
+    """
+    names = {key: _WRAPPER.sub("", key) for key in state}
+    while prefix := next((p for p in _OUTERMOST if names and all(n.startswith(p) for n in names.values())), None):
+        names = {key: name.removeprefix(prefix) for key, name in names.items()}
+    if len(set(names.values())) < len(names):
+        return dict(state)
+    return {names[key]: tensor for key, tensor in state.items()}
 
 
 def _official_name(key: str) -> str:
