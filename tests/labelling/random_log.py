@@ -83,7 +83,7 @@ def write(url: str, seed: int) -> None:
     revision = 0
     while revision < len(operations):
         size = sizes.randrange(1, 4)
-        revision = store.append(case, operations[revision : revision + size], revision, "ann")
+        revision = store.append(case, operations[revision : revision + size], revision, "ann").revision
         print(revision, flush=True)
 
 

@@ -140,7 +140,7 @@ def test_sending_again_stores_nothing_twice(server: Running) -> None:
     sent = [create(str(uuid4()))]
     server.append(sent, 0)
     again = server.append(sent, 0)
-    assert (again.status_code, again.json()) == (200, {"revision": 1, "stored": 1})
+    assert (again.status_code, again.json()) == (200, {"revision": 1, "stored": 0})
     assert len(server.store.operations(1)) == 1
 
 

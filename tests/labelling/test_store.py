@@ -84,9 +84,9 @@ def test_a_labelled_image_that_changed_its_size_is_left_out(store: Store, make: 
 
 def test_appended_operations_add_up_and_are_stamped(store: Store, make: Make) -> None:
     a, tooth = first_case(store), str(uuid.uuid4())
-    assert store.append(a, [make("create", tooth, MANUAL)], 0, "ann") == 1
+    assert store.append(a, [make("create", tooth, MANUAL)], 0, "ann").revision == 1
     stroke = make("mask", tooth, {"tool": "brush"}, mask=block(3, 4, 9, 12), painted=block(3, 4, 9, 12))
-    assert store.append(a, [stroke, make("relabel", tooth, {"category": "36"})], 1, "bob") == 3
+    assert store.append(a, [stroke, make("relabel", tooth, {"category": "36"})], 1, "bob").revision == 3
     stored = store.operations(a)
     assert [(s.revision, s.annotator, s.operation.kind) for s in stored] == [
         (1, "ann", "create"),
@@ -115,12 +115,12 @@ def test_an_object_without_prompts_reads_back_as_without(store: Store, make: Mak
 def test_a_lost_answer_may_be_sent_again(store: Store, make: Make) -> None:
     a, tooth = first_case(store), str(uuid.uuid4())
     first = [make("create", tooth, MANUAL), make("lock", tooth, {"locked": True})]
-    assert store.append(a, first, 0, "ann") == 2
-    assert store.append(a, first, 0, "ann") == 2
+    assert store.append(a, first, 0, "ann").revision == 2
+    assert store.append(a, first, 0, "ann").revision == 2
     # With more behind them, and the old revision: the operations in between are the sender's own.
     more = make("lock", tooth, {"locked": False})
-    assert store.append(a, [*first, more], 0, "ann") == 3
-    assert store.append(a, [more, more], 3, "ann") == 3
+    assert store.append(a, [*first, more], 0, "ann").revision == 3
+    assert store.append(a, [more, more], 3, "ann").revision == 3
     assert [s.operation.id for s in store.operations(a)] == [first[0].id, first[1].id, more.id]
 
 
@@ -136,8 +136,8 @@ def test_what_others_wrote_meanwhile_is_a_conflict_and_nothing_is_stored(store: 
         assert caught.value.revision == 2
     assert [s.operation.id for s in store.operations(a)] == [mine.id, theirs.id]
     # Sent again alone it is no conflict, since nothing new comes of it.
-    assert store.append(a, [mine], 0, "ann") == 2
-    assert store.append(a, [late], 2, "ann") == 3
+    assert store.append(a, [mine], 0, "ann").revision == 2
+    assert store.append(a, [late], 2, "ann").revision == 3
 
 
 def test_a_wrong_operation_takes_its_whole_request_with_it(store: Store, make: Make) -> None:
@@ -153,9 +153,9 @@ def test_a_wrong_operation_takes_its_whole_request_with_it(store: Store, make: M
 def test_cases_do_not_touch_each_other(store: Store, make: Make) -> None:
     a, b = (case.id for case in store.cases())
     operation = make("create", str(uuid.uuid4()), MANUAL)
-    assert store.append(a, [operation], 0, "ann") == 1
-    assert store.append(b, [operation], 0, "ann") == 1
-    assert store.append(a, [make("delete", operation.object, {"deleted": True})], 1, "ann") == 2
+    assert store.append(a, [operation], 0, "ann").revision == 1
+    assert store.append(b, [operation], 0, "ann").revision == 1
+    assert store.append(a, [make("delete", operation.object, {"deleted": True})], 1, "ann").revision == 2
     assert not store.state(a).present
     assert len(store.state(b).present) == 1
     assert [case.objects for case in store.cases()] == [0, 1]
@@ -186,7 +186,7 @@ def test_of_writers_at_once_with_one_revision_one_wins(store: Store, make: Make)
         for at, operation in enumerate(operations):
             ready.wait()
             try:
-                outcomes.append((at, name, store.append(a, [operation], at, name)))
+                outcomes.append((at, name, store.append(a, [operation], at, name).revision))
             except RevisionConflict as conflict:
                 outcomes.append((at, None, conflict.revision))
 
@@ -330,7 +330,7 @@ def test_a_full_sqlite_disk_is_said_in_one_line_and_loses_nothing(tmp_path: Path
     assert isinstance(caught.value, WorkspaceError)
     assert (store.case(a).revision, len(store.operations(a))) == (1, 1)
     pages[0] = "1000000"
-    assert store.append(a, big, 1, "ann") == 201
+    assert store.append(a, big, 1, "ann").revision == 201
     engine.dispose()
 
 
@@ -426,6 +426,6 @@ def test_a_killed_server_loses_nothing_that_it_acknowledged(database_url: str, s
     expected = canvases(wanted[: len(stored)])
     assert {id: known.mask.on(40, 60).tobytes() for id, known in state.objects.items()} == expected
     # It goes on where it was.
-    assert store.append(a, wanted[len(stored) :], len(stored), "ann") == len(wanted)
+    assert store.append(a, wanted[len(stored) :], len(stored), "ann").revision == len(wanted)
     assert {id: m.mask.on(40, 60).tobytes() for id, m in store.state(a).objects.items()} == canvases(wanted)
     engine.dispose()

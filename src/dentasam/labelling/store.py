@@ -73,6 +73,14 @@ class Comment:
 
 
 @dataclass(frozen=True, slots=True)
+class Appended:
+    """What an append did: the case's revision after it, and how many operations were new."""
+
+    revision: int
+    stored: int
+
+
+@dataclass(frozen=True, slots=True)
 class ActiveTime:
     """A stretch of work as it is kept; those of one annotator never overlap. Times are seconds since 1970."""
 
@@ -146,8 +154,8 @@ class Store:
             _head(connection, case_id)
             return list(_objects(connection, case_id, set(ids)).values())
 
-    def append(self, case_id: int, operations: Sequence[Operation], expected: int, annotator: str) -> int:
-        """Adds operations to the log in one transaction and returns the case's revision.
+    def append(self, case_id: int, operations: Sequence[Operation], expected: int, annotator: str) -> Appended:
+        """Adds operations to the log in one transaction.
 
         expected: the revision that the sender last saw. Operations that are stored already are passed over, so a
         request may be sent again with the revision it had. Raises RevisionConflict where new operations come
@@ -155,12 +163,12 @@ class Store:
         none is stored.
         """
         with self._writing() as connection:
-            return _append(connection, case_id, operations, expected, annotator)[0]
+            return _append(connection, case_id, operations, expected, annotator)
 
     def import_objects(self, case_id: int, created: Sequence[Operation], annotator: str) -> int:
         """Adds operations whatever the case's revision, and returns how many were new. Raises OperationError."""
         with self._writing() as connection:
-            return _append(connection, case_id, created, None, annotator)[1]
+            return _append(connection, case_id, created, None, annotator).stored
 
     def operations(
         self, case_id: int, since: int = 0, limit: int | None = None, *, masks: bool = True
@@ -255,8 +263,7 @@ class Store:
 
 def _append(
     connection: Connection, case_id: int, sent: Sequence[Operation], expected: int | None, annotator: str
-) -> tuple[int, int]:
-    """The case's revision after it, and how many operations were new."""
+) -> Appended:
     # The lock holds until the commit: a second writer waits here, and then sees this one's revision.
     head = _head(connection, case_id, lock=True)
     revision = int(head["revision"])
@@ -264,7 +271,7 @@ def _append(
     known = _known(connection, case_id, list(unique))
     fresh = [operation for id, operation in unique.items() if id not in known]
     if not fresh:
-        return revision, 0
+        return Appended(revision, 0)
     if expected is not None:
         # Those stored since `expected` that the request itself repeats are the sender's own: the answer was lost.
         own = sum(stored > expected for stored in known.values())
@@ -287,7 +294,7 @@ def _append(
             connection.execute(update(objects).where(chosen).values(rows.object_row(case_id, after.objects[id])))
     changed = {"revision": after.revision, "status": after.status, "updated": received}
     connection.execute(update(cases).where(cases.c.id == case_id).values(**changed))
-    return after.revision, len(fresh)
+    return Appended(after.revision, len(fresh))
 
 
 def _named(sent: Sequence[Operation]) -> set[str]:

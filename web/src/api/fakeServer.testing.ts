@@ -4,7 +4,7 @@ import { fold } from "./folding";
 import type { SyncTarget, Transport } from "./transport";
 import type { ObjectState, Operation } from "./types";
 
-/** A server in memory that keeps the promises of the real one: an append-only log, If-Match, ids stored once. */
+/** A server in memory that keeps the promises of the real one, which `operations.contract.json` holds for both. */
 export class FakeServer implements Transport {
   readonly log: Operation[] = [];
   readonly received: { revision: number; ids: string[] }[] = [];
@@ -12,16 +12,22 @@ export class FakeServer implements Transport {
   readonly faults: ("offline" | "lost-answer" | "full")[] = [];
   malformed = new Set<string>();
 
-  async append(_id: number, revision: number, operations: readonly Operation[]) {
+  constructor(private readonly only = { id: 7, width: 4096, height: 4096 }) {}
+
+  async append(id: number, revision: number, operations: readonly Operation[]) {
     await Promise.resolve();
     const fault = this.faults.shift();
     if (fault === "offline") throw new OfflineError();
     if (fault === "full") throw new ApiError(507, "The disk is full.");
     this.received.push({ revision, ids: operations.map((operation) => operation.id) });
+    this.find(id);
     if (operations.some((operation) => this.malformed.has(operation.id))) throw new ApiError(422, "malformed");
-    const known = new Set(this.log.map((operation) => operation.id));
-    const news = operations.filter((operation) => !known.has(operation.id));
-    if (news.length > 0 && revision !== this.log.length) {
+    const sent = [...new Map(operations.map((operation) => [operation.id, operation])).values()];
+    const revisions = new Map(this.log.map((operation, index) => [operation.id, index + 1]));
+    const news = sent.filter((operation) => !revisions.has(operation.id));
+    // Those stored since `revision` that the request repeats are the sender's own: the answer was lost.
+    const own = sent.filter((operation) => (revisions.get(operation.id) ?? 0) > revision).length;
+    if (news.length > 0 && this.log.length - revision !== own) {
       const missed = this.log.slice(revision);
       const objects = new Set(missed.map((operation) => operation.object));
       throw new RevisionConflict({
@@ -30,14 +36,36 @@ export class FakeServer implements Transport {
         objects: this.objects().filter((state) => objects.has(state.id)),
       });
     }
+    this.check(news);
     this.log.push(...news);
     if (fault === "lost-answer") throw new OfflineError();
     return { revision: this.log.length, stored: news.length };
   }
 
-  async operationsSince(_id: number, since: number) {
+  async operationsSince(id: number, since: number) {
     await Promise.resolve();
+    this.find(id);
     return { revision: this.log.length, operations: this.log.slice(since) };
+  }
+
+  private find(id: number): void {
+    if (id !== this.only.id) throw new ApiError(404, `there is no case ${id} in this workspace`);
+  }
+
+  private check(news: readonly Operation[]): void {
+    const there = new Set(this.log.map((operation) => operation.object));
+    for (const operation of news) {
+      const { object } = operation;
+      if (object === null) continue;
+      if ((operation.kind === "create") === there.has(object)) throw new ApiError(422, `${operation.kind} of ${object}`);
+      there.add(object);
+      const parent = operation.kind === "create" || operation.kind === "parent" ? operation.data.parent : null;
+      if (parent !== null && (parent === object || !there.has(parent))) throw new ApiError(422, `${parent} cannot be a parent`);
+      const mask = operation.kind === "create" || operation.kind === "mask" ? operation.mask : undefined;
+      if (mask && (mask.x + mask.width > this.only.width || mask.y + mask.height > this.only.height)) {
+        throw new ApiError(422, "the mask does not fit the image");
+      }
+    }
   }
 
   objects(): ObjectState[] {

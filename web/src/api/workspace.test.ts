@@ -5,7 +5,7 @@ import { expect, it, vi } from "vitest";
 import { create, FakePage, FakeServer } from "./fakeServer.testing";
 import { openSync } from "./sync";
 
-const CASE = { id: 1, name: "opg.png" };
+const CASE = { id: 7, name: "opg.png" };
 
 /** A server that can be started anew on another folder. */
 class MovingServer extends FakeServer {

@@ -99,11 +99,11 @@ def append(
         raise HTTPException(422, "the document has one key, operations")
     operations = parse_operations(document["operations"])
     try:
-        revision = here.store.append(case_id, operations, expected, annotator)
+        appended = here.store.append(case_id, operations, expected, annotator)
     except RevisionConflict:
         return _conflict(here, case_id, expected)
-    response.headers["ETag"] = f'"{revision}"'
-    return Stored(revision=revision, stored=len({operation.id for operation in operations}))
+    response.headers["ETag"] = f'"{appended.revision}"'
+    return Stored(revision=appended.revision, stored=appended.stored)
 
 
 def summary(here: Context, case: Case) -> CaseSummary:

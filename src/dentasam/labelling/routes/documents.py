@@ -95,7 +95,7 @@ class NewComment(Given):
 
 class Stored(BaseModel):
     revision: int
-    stored: int = Field(description="Operations that were new; those sent again are not counted.")
+    stored: int = Field(description="Operations that were new; those that the log had already are not counted.")
 
 
 class TimeInterval(Given):
