@@ -76,7 +76,10 @@ def test_signing_in_and_out(address: str, new_context: Any, watch: Watch) -> Non
     assert page.context.request.get(f"{address}api/cases").status == 401
 
     sign_in(page, "anna", f"{PASSWORD} ben")
-    expect(page.get_by_role("alert")).to_have_text("This name and password do not belong together.")
+    expect(page.get_by_role("alert")).to_contain_text("Name or password is wrong.")
+    # Only the password has to be typed again.
+    expect(page.get_by_label("Name")).to_have_value("anna")
+    expect(page.get_by_label("Password")).to_be_focused()
     assert page.context.cookies() == []
 
     sign_in(page, "anna", f"{PASSWORD} anna")

@@ -1,5 +1,7 @@
 """The layer before the routes: token, Host, Origin, headers and the size of bodies."""
 
+import base64
+import hashlib
 import hmac
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,6 +113,44 @@ def test_the_token_leaves_the_address_bar(client: TestClient) -> None:
     assert answer.headers["set-cookie"] == f"dentasam-8765={TOKEN}; HttpOnly; SameSite=Strict; Path=/"
     assert answer.headers["cache-control"] == "no-store"
     assert client.get("/").text == "me"
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/", "/?token=wrong", "/api/cases", "/nothing"])
+def test_a_browser_without_the_token_gets_a_page_that_says_what_to_do(client: TestClient, path: str) -> None:
+    answer = client.get(path, headers=BROWSER)
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "dentasam label" in answer.text
+    assert "?token=" in answer.text
+    assert TOKEN not in answer.text
+    policy = dict(rule.split(" ", 1) for rule in answer.headers["content-security-policy"].split("; "))
+    style = answer.text.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy == {
+        "default-src": "'none'",
+        "style-src": f"'sha256-{digest}'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    assert "<script" not in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_scripts_and_writes_get_json_all_the_same(client: TestClient) -> None:
+    assert list(client.get("/api/cases", headers={"Accept": "application/json"}).json()) == ["detail"]
+    assert list(client.get("/").json()) == ["detail"]
+    assert list(client.post("/api/cases", headers=BROWSER).json()) == ["detail"]
+
+
+def test_a_browser_under_another_name_reads_why(client: TestClient) -> None:
+    answer = client.get("/", headers={"Host": "evil.example:8765", **BROWSER})
+    assert answer.status_code == 421
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "evil.example" not in answer.text
 
 
 def test_a_token_in_the_query_opens_nothing_else(client: TestClient) -> None:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.annotators import Annotators, Sessions, Throttle
+from dentasam.labelling.annotators import Annotators, Throttle
 
 
 class Clock:
@@ -85,28 +85,6 @@ def test_a_damaged_file_is_named(path: Path, text: str) -> None:
         Annotators(path)
     assert str(path) in str(fault.value)
     assert len(str(fault.value).splitlines()) == 1
-
-
-def test_sessions_end() -> None:
-    clock = Clock()
-    sessions = Sessions(seconds=60, clock=clock)
-    anna, ben = sessions.begin("anna"), sessions.begin("ben")
-    assert anna != ben
-    assert (sessions.annotator(anna), sessions.annotator(ben)) == ("anna", "ben")
-    assert sessions.annotator("") is None
-    assert sessions.annotator("\ud800") is None
-    sessions.end(ben)
-    assert sessions.annotator(ben) is None
-    clock.now += 59
-    assert sessions.annotator(anna) == "anna"
-    clock.now += 1
-    assert sessions.annotator(anna) is None
-
-
-def test_the_token_of_a_session_is_not_in_memory() -> None:
-    sessions = Sessions()
-    token = sessions.begin("anna")
-    assert token.encode() not in repr(vars(sessions)).encode()
 
 
 def test_guesses_run_out_by_address_and_by_name() -> None:

@@ -1,4 +1,4 @@
-"""The scripts that the page's fake server keeps (`web/src/api/operations.contract.json`), played against the real one."""
+"""The scripts that the page's fake server keeps too, `web/src/api/operations.contract.json`."""
 
 import json
 from collections.abc import Iterator

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,19 @@ PASSWORD = "crown and bridge"
 FORM = {"Origin": BASE}
 PAGE = Path(__file__).parents[2] / "web" / "src"
 COLOUR = re.compile(r"(--[\w-]+): (#[0-9a-f]+);")
+
+
+class FormReader(HTMLParser):
+    """The inputs of a form, as a browser reads them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fields: dict[str, dict[str, str | None]] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag == "input" and found.get("name"):
+            self.fields[str(found["name"])] = found
 
 
 @pytest.fixture(scope="module")
@@ -105,14 +119,27 @@ def test_signing_out_ends_the_session(browser: TestClient) -> None:
 def test_wrong_names_and_passwords_look_the_same(browser: TestClient, name: str, password: str) -> None:
     answer = browser.post("/login", data={"name": name, "password": password}, headers=FORM)
     assert answer.status_code == 401
-    assert "do not belong together" in answer.text
+    assert "Name or password is wrong." in answer.text
     assert "set-cookie" not in answer.headers
     assert browser.get("/api/cases").status_code == 401
 
 
-def test_a_name_is_not_put_into_the_page(browser: TestClient) -> None:
-    answer = browser.post("/login", data={"name": "<img src=x>", "password": "x"}, headers=FORM)
-    assert "<img" not in answer.text
+def test_a_wrong_password_keeps_the_name_and_asks_for_the_password(browser: TestClient) -> None:
+    page = FormReader()
+    page.feed(browser.post("/login", data={"name": 'Dr. Lee & "Sons"', "password": "x"}, headers=FORM).text)
+    assert page.fields["name"]["value"] == 'Dr. Lee & "Sons"'
+    assert "autofocus" not in page.fields["name"]
+    assert "autofocus" in page.fields["password"]
+    assert "value" not in page.fields["password"]
+
+
+def test_a_name_cannot_leave_its_field(browser: TestClient) -> None:
+    for name in ("<img src=x>", '"><img src=x>', "{fault}", "x" * 500):
+        answer = browser.post("/login", data={"name": name, "password": "x"}, headers=FORM)
+        assert "<img" not in answer.text
+        page = FormReader()
+        page.feed(answer.text)
+        assert page.fields["name"]["value"] == name[:64]
 
 
 def test_guessing_is_slowed_down(server: Running, browser: TestClient) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from dentasam.errors import CheckpointError, DentasamError
 from dentasam.labelling.access import Access
+from dentasam.labelling.entrance import Entrance
 from dentasam.labelling.inference import Progress
 from dentasam.labelling.server import Settings, bind, built_page, check_reach, run, serve
 from dentasam.labelling.workspace import Workspace
@@ -147,6 +148,47 @@ def test_before_the_model_is_loaded_the_terminal_and_the_workspace_tell_of_the_s
     assert len(seen) == 2
     # Nothing of it is left running.
     Workspace.open(folder).close()
+
+
+def start(folder: Path, settings: Settings, told: list[str]) -> str:
+    """Starts and ends a server whose model cannot be loaded; the address under which it would have been."""
+    seen: list[str] = []
+
+    def load() -> NoReturn:
+        with pytest.raises(DentasamError) as in_use:
+            Workspace.open(folder)
+        seen.append(str(in_use.value))
+        raise CheckpointError("base.pth is damaged")
+
+    with pytest.raises(CheckpointError):
+        run(folder, load, settings, announce=told.append, complain=told.append)
+    return re.findall(r"http://\S+/", seen[0])[0]
+
+
+def test_a_restart_has_the_same_port_and_says_so_where_it_has_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "index.html").touch()
+    monkeypatch.setattr(built_page, "__defaults__", (tmp_path,))
+    folder, told = folder_of_images(tmp_path / "images"), list[str]()
+    first = start(folder, Settings(port=0), told)
+    entrance = Entrance.of(folder / ".dentasam")
+    assert first == f"http://127.0.0.1:{entrance.port}/"
+    assert start(folder, Settings(port=None), told) == first
+    assert Entrance.of(folder / ".dentasam") == entrance
+    assert told == []
+    assert entrance.port is not None
+    with (
+        bind("127.0.0.1", entrance.port),
+        pytest.raises(DentasamError, match=f"port {entrance.port} on 127.0.0.1 is in use"),
+    ):
+        run(folder, NotImplemented, Settings(port=None), announce=told.append, complain=told.append)
+    assert start(folder, Settings(port=0), told) != first
+    assert [str(entrance.port) in line for line in told] == [True]
+    changed = Entrance.of(folder / ".dentasam")
+    assert changed.token == entrance.token
+    start(folder, Settings(port=None, new_token=True), told)
+    assert Entrance.of(folder / ".dentasam").token != entrance.token
 
 
 def test_progress_is_shown_and_the_browser_opened_when_asked(

@@ -14,9 +14,6 @@ from dentasam.errors import OutputError, WorkspaceError
 if TYPE_CHECKING:
     from dentasam.model.segmenter import Segmenter
 
-# The browser keeps what could not be sent yet by address and port, so the port stays the same from day to day.
-PORT = 8765
-
 
 class Export(StrEnum):
     """What `--export` writes."""
@@ -40,7 +37,19 @@ def label(
         str,
         typer.Option("--host", help="Address to listen on; where other machines reach it, annotators must sign in."),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = PORT,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            min=0,
+            max=65535,
+            help="Port; 0 takes a free one. If left out, the workspace's last one, 8765 at its first start.",
+        ),
+    ] = None,
+    new_token: Annotated[
+        bool,
+        typer.Option("--new-token", help="Print an address with a new token and sign everybody out: old ones end."),
+    ] = False,
     name: Annotated[
         list[str] | None,
         typer.Option("--name", metavar="HOST", help="Another name of this server, as a proxy's; may be repeated."),
@@ -108,6 +117,7 @@ def label(
         settings = Settings(
             host=host,
             port=port,
+            new_token=new_token,
             names=tuple(name or ()),
             folder=workspace,
             database=database,

@@ -19,7 +19,8 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import Scope
 
-from dentasam.labelling.annotators import Annotators, Sessions, Throttle
+from dentasam.labelling.annotators import Annotators, Throttle
+from dentasam.labelling.sessions import Sessions
 
 GUESSES_AT_ONCE: Final = 4
 
@@ -48,12 +49,16 @@ class Access:
         *,
         names: Iterable[str] = (),
         annotator: str = "annotator",
+        sessions: Sessions | None = None,
     ) -> None:
-        """`port` is the one that is bound. `names` are further host names, as a proxy before the server has them."""
+        """`port` is the one that is bound. `names` are further host names, as a proxy before the server has them.
+
+        sessions: who is signed in already; nobody if left out.
+        """
         self._token = token.encode()
         self.annotators = annotators
         self.annotator = annotator
-        self.sessions = Sessions()
+        self.sessions = Sessions() if sessions is None else sessions
         self.throttle = Throttle()
         self._guesses = threading.BoundedSemaphore(GUESSES_AT_ONCE)
         self.host, self.port = host, port

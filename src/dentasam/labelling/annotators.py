@@ -1,13 +1,11 @@
-"""Named annotators: a YAML file of names and Argon2 hashes, who is signed in, and how often one may guess."""
+"""Named annotators: a YAML file of names and Argon2 hashes, and how often one may guess."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -18,11 +16,11 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from dentasam.errors import WorkspaceError
+from dentasam.labelling.private_file import write_private
 
 FILE_NAME = "annotators.yaml"
 NAME = re.compile(r"\w[\w .@-]{0,62}\w|\w")
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 256
-SESSION_SECONDS = 12 * 3600.0
 
 
 class Annotators:
@@ -42,6 +40,11 @@ class Annotators:
     def of(cls, folder: Path) -> Annotators:
         """Those of a workspace's folder."""
         return cls(folder / FILE_NAME)
+
+    @property
+    def hashes(self) -> Mapping[str, str]:
+        """Password hashes by name."""
+        return self._hashes
 
     @property
     def names(self) -> list[str]:
@@ -75,44 +78,11 @@ class Annotators:
 
     def _write(self) -> None:
         content = {"annotators": [{"name": name, "password": self._hashes[name]} for name in self.names]}
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
         try:
-            # Hashes are guessed at offline by whoever reads them, so only the owner may.
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(descriptor, "w", encoding="utf-8") as file:
-                yaml.safe_dump(content, file, allow_unicode=True, sort_keys=False)
-            os.replace(temporary, self.path)
+            # Hashes are guessed at offline by whoever reads them.
+            write_private(self.path, yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
         except OSError as fault:
             raise WorkspaceError(f"{self.path} cannot be written ({fault.strerror}); check its folder") from None
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-class Sessions:
-    """Who is signed in. Of a session's token only the hash is kept, so that memory does not give it away."""
-
-    def __init__(self, seconds: float = SESSION_SECONDS, clock: Callable[[], float] = monotonic) -> None:
-        self._seconds, self._clock = seconds, clock
-        self._open: dict[bytes, tuple[str, float]] = {}
-        self._lock = threading.Lock()
-
-    def begin(self, name: str) -> str:
-        """A new session's token."""
-        token = secrets.token_urlsafe(32)
-        now = self._clock()
-        with self._lock:
-            self._open = {key: session for key, session in self._open.items() if session[1] > now}
-            self._open[_digest(token)] = name, now + self._seconds
-        return token
-
-    def annotator(self, token: str) -> str | None:
-        """Whose session the token is, or None."""
-        name, until = self._open.get(_digest(token), (None, 0.0))
-        return name if until > self._clock() else None
-
-    def end(self, token: str) -> None:
-        with self._lock:
-            self._open.pop(_digest(token), None)
 
 
 @dataclass(frozen=True)
@@ -172,10 +142,6 @@ def check_name(name: str) -> None:
     """Raises WorkspaceError for what cannot be an annotator's name."""
     if not NAME.fullmatch(name):
         raise WorkspaceError(f"{name!r} is no name for an annotator; use up to 64 letters, digits, spaces or . _ @ -")
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def _read(path: Path) -> dict[str, str]:

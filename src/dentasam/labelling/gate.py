@@ -11,6 +11,7 @@ from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dentasam.labelling import refusal_page
 from dentasam.labelling.access import Access
 
 # The one that uvicorn prints.
@@ -71,14 +72,15 @@ class AccessMiddleware:
                 started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
-                    headers[name] = value
+                    # A page of the gate itself has a stricter content policy of its own.
+                    headers.setdefault(name, value)
                 if "cache-control" not in headers:
                     headers["Cache-Control"] = "no-store"
             await send(message)
 
         refusal = self._refusal(scope)
         if refusal is not None:
-            await refusal(guarded)
+            await (refusal.as_page() if _is_navigation(scope) else refusal)(guarded)
             return
         path = scope["path"]
         limit = body_limit(path)
@@ -126,23 +128,36 @@ class AccessMiddleware:
             return _Answer(
                 401,
                 "this address is not complete; open the whole one that `dentasam label` printed when it was started",
+                page=refusal_page.WITHOUT_TOKEN,
             )
-        if path == "/" and not writes:
+        if not writes and (path == "/" or _is_navigation(scope)):
             return _Answer(303, "", {"Location": "/login"})
         return _Answer(401, "you are not signed in any more; load the page again and sign in")
 
 
 class _Answer:
-    """A short answer from before the routes."""
+    """A short answer from before the routes. page: what a person reads in place of `detail`, as HTML."""
 
-    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
-        self._status, self._headers = status, headers or {}
+    def __init__(
+        self, status: int, detail: str, headers: dict[str, str] | None = None, *, page: str | None = None
+    ) -> None:
+        self._status, self._detail, self._headers, self._page = status, detail, headers or {}, page
         self._body = json.dumps({"detail": detail}).encode() if detail else b""
+        self._type = {"Content-Type": "application/json"} if detail else {}
+
+    def as_page(self) -> _Answer:
+        """The same for a person at a browser."""
+        if self._body:
+            title = "The labelling tool cannot be opened like this"
+            self._body = refusal_page.refusal_page(title, self._page or refusal_page.paragraph(self._detail))
+            self._type = {
+                "Content-Type": "text/html; charset=utf-8",
+                "Content-Security-Policy": refusal_page.CONTENT_POLICY,
+            }
+        return self
 
     async def __call__(self, send: Send) -> None:
-        given = {"Content-Length": str(len(self._body)), **self._headers}
-        if self._body:
-            given["Content-Type"] = "application/json"
+        given = {"Content-Length": str(len(self._body)), **self._type, **self._headers}
         if self._status == 401:
             given["WWW-Authenticate"] = "Bearer"
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in given.items()]
@@ -188,6 +203,11 @@ def _same_origin(headers: Headers, host: str) -> bool:
         return False
     # https where a proxy before the server speaks it.
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+
+
+def _is_navigation(scope: Scope) -> bool:
+    """Whether a person looks at the answer: a browser that opens an address asks for HTML, a script does not."""
+    return scope["method"] in ("GET", "HEAD") and "text/html" in Headers(scope=scope).get("accept", "")
 
 
 def _token_in_query(scope: Scope) -> str | None:

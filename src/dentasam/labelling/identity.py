@@ -3,7 +3,6 @@
 Cases go by their image's name, so a database under another workspace would take that one's work for its own.
 """
 
-import os
 from pathlib import Path
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from sqlalchemy import Engine, insert, select
 
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.database import open_database, workspace, writing
+from dentasam.labelling.private_file import write_private
 from dentasam.labelling.workspace import ID_FILE, Workspace
 
 
@@ -55,11 +55,7 @@ def _settle(opened: Workspace, engine: Engine, own: bool) -> None:
 
 
 def _write(file: Path, id: str) -> None:
-    draft = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as written:
-            written.write(f"{id}\n")
-        draft.replace(file)
+        write_private(file, f"{id}\n")
     except OSError as fault:
-        draft.unlink(missing_ok=True)
-        raise WorkspaceError(f"{file} cannot be written ({fault.strerror}); make room or mend access") from None
+        raise WorkspaceError(f"{file} cannot be written ({fault.strerror}); make room or check its folder") from None

@@ -21,8 +21,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dentasam.errors import DentasamError
-from dentasam.labelling.access import Access, is_loopback, new_token
+from dentasam.labelling import sessions
+from dentasam.labelling.access import Access, is_loopback
 from dentasam.labelling.annotators import NAME, Annotators, check_name
+from dentasam.labelling.entrance import Entrance
 from dentasam.labelling.offline import opened
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from dentasam.model.segmenter import Segmenter
 
 PAGE = Path(__file__).parent / "page"
+# The browser keeps what could not be sent yet by address and port, so the port stays the same from day to day.
+USUAL_PORT = 8765
 POLL_SECONDS = 0.5
 # Requests in flight get this long at the end; the page's next try finds its operations in its own queue.
 GRACE_SECONDS = 5
@@ -56,11 +60,14 @@ class Encoding(Protocol):
 class Settings:
     """How a server runs. `folder`, `database` None: the workspace's usual ones; `annotator` None: the login's name.
 
+    port None: the one that the workspace had last, the usual one at its first start; 0: a free one.
     names: further host names, as those of a proxy before the server. model: what the model is called in the terminal.
+    new_token: shuts out the browsers that are let in so far, and signs everybody out.
     """
 
     host: str = "127.0.0.1"
-    port: int = 0
+    port: int | None = 0
+    new_token: bool = False
     names: tuple[str, ...] = ()
     folder: Path | None = None
     database: str | None = None
@@ -91,15 +98,26 @@ def run(
         check_name(annotator)
         for line in problems:
             complain(line)
-        with bind(settings.host, settings.port) as listening, ExitStack() as at_the_end:
+        entrance = Entrance.of(workspace.root, new=settings.new_token)
+        wanted = (entrance.port or USUAL_PORT) if settings.port is None else settings.port
+        with bind(settings.host, wanted) as listening, ExitStack() as at_the_end:
             port = listening.getsockname()[1]
+            if entrance.port not in (None, port):
+                announce(
+                    f"pages that are still open wait at port {entrance.port}; unsent work in them is sent only there"
+                )
+            entrance.keep(workspace.root, port)
+            signed_in = sessions.Sessions(path=workspace.root / sessions.FILE_NAME, passwords=annotators.hashes)
+            if settings.new_token:
+                signed_in.end_all()
             access = Access(
-                new_token(),
+                entrance.token,
                 annotators if annotators.names else None,
                 settings.host,
                 port,
                 names=settings.names,
                 annotator=annotator,
+                sessions=signed_in,
             )
             workspace.serve_at(access.address)
             if not is_loopback(settings.host):

@@ -1292,7 +1292,7 @@ export interface components {
             revision: number;
             /**
              * Stored
-             * @description Operations that were new; those sent again are not counted.
+             * @description Operations that were new; those that the log had already are not counted.
              */
             stored: number;
         };

@@ -1,5 +1,6 @@
 """Signing in and out, where annotators have names: a form without scripts."""
 
+from html import escape
 from math import ceil
 from typing import Annotated
 from urllib.parse import parse_qs
@@ -12,6 +13,10 @@ from dentasam.labelling.routes.context import Here
 
 # Not in the OpenAPI: these are for people, and absent where the token opens the page.
 router = APIRouter(include_in_schema=False)
+
+LONGEST_NAME = 64
+# The same whether the name or the password is wrong: nobody learns which names there are.
+WRONG = "Name or password is wrong. Check both, capital letters too, and try again."
 
 # The page's dark colours, as its own style sheet has them: whoever signs in comes to that page.
 STYLE = """\
@@ -57,9 +62,9 @@ FORM = """\
 <form method="post" action="/login">
 <h1>dentasam</h1>
 {fault}
-<label>Name <input name="name" autocomplete="username" required autofocus maxlength="64"></label>
+<label>Name <input name="name" value="{name}" autocomplete="username" required{at_name} maxlength="64"></label>
 <label>Password
-<input name="password" type="password" autocomplete="current-password" required maxlength="256"></label>
+<input name="password" type="password" autocomplete="current-password" required{at_password} maxlength="256"></label>
 <button>Sign in</button>
 </form>
 </main>
@@ -86,7 +91,7 @@ def _named(here: Here) -> None:
 
 @router.get("/login", dependencies=[Depends(_named)])
 def form() -> HTMLResponse:
-    return HTMLResponse(FORM.format(fault=""))
+    return HTMLResponse(_form())
 
 
 @router.get("/login.css", dependencies=[Depends(_named)])
@@ -97,14 +102,15 @@ def style() -> Response:
 @router.post("/login", dependencies=[Depends(_named)])
 def sign_in(request: Request, here: Here, fields: Annotated[dict[str, str], Depends(_fields)]) -> Response:
     address = request.client.host if request.client else ""
+    name = fields.get("name", "")
     try:
-        token = here.access.sign_in(fields.get("name", ""), fields.get("password", ""), address)
+        token = here.access.sign_in(name, fields.get("password", ""), address)
     except TooManyAttempts as fault:
         seconds = ceil(fault.seconds)
         text = f"Too many attempts. Try again in {seconds} seconds."
-        return HTMLResponse(_refused(text), 429, {"Retry-After": str(seconds)})
+        return HTMLResponse(_form(name, text), 429, {"Retry-After": str(seconds)})
     if token is None:
-        return HTMLResponse(_refused("This name and password do not belong together."), 401)
+        return HTMLResponse(_form(name, WRONG), 401)
     # 303: the browser asks for the page with GET, and a reload does not send the password again.
     return RedirectResponse("/", 303, {"Set-Cookie": here.access.cookie_header(token)})
 
@@ -115,5 +121,12 @@ def sign_out(request: Request, here: Here) -> Response:
     return RedirectResponse("/login", 303, {"Set-Cookie": here.access.cookie_header("")})
 
 
-def _refused(text: str) -> str:
-    return FORM.format(fault=f'<p class="fault" role="alert">{text}</p>')
+def _form(name: str = "", fault: str = "") -> str:
+    """The form, with the name that was typed and the reason why it is shown again."""
+    focus = " autofocus"
+    return FORM.format(
+        fault=f'<p class="fault" role="alert">{escape(fault)}</p>' if fault else "",
+        name=escape(name[:LONGEST_NAME]),
+        at_name="" if name else focus,
+        at_password=focus if name else "",
+    )
