@@ -41,11 +41,42 @@ def ramp(high: int = 4095) -> np.ndarray:
     return np.linspace(0, high, 60 * 100).round().astype(np.uint16).reshape(60, 100)
 
 
-def test_8_bit_images_start_with_their_whole_range(tmp_path: Path) -> None:
-    pixels = np.full((20, 30), 77, np.uint8)
+def test_8_bit_images_start_with_a_window_that_fits_their_histogram(tmp_path: Path) -> None:
+    """A dull film: its tissue between 60 and 140, a black border on a third of it, and a white marker."""
+    pixels = np.tile(np.linspace(60, 140, 300).round().astype(np.uint8), (200, 1))
+    pixels[:, :100] = 0
+    pixels[:10, 150:200] = 255
     case = read_pixels(png(tmp_path / "a.png", pixels))
-    assert (case.low, case.high, case.bits) == (0, 255, 8)
     assert np.array_equal(case.pixels, pixels)
+    assert case.bits == 8
+    tissue = np.unique(pixels)[1:-1]
+    assert tissue[0] - 1 <= case.low <= tissue[0] + 2
+    assert tissue[-1] - 2 <= case.high <= tissue[-1] + 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_good_exposure_keeps_its_range(dtype: type) -> None:
+    most = np.iinfo(dtype).max
+    low, high = starting_window(np.linspace(0, most, 90_000).astype(dtype).reshape(300, 300))
+    assert low <= 0.01 * most
+    assert high >= 0.99 * most
+
+
+def test_a_window_is_not_so_narrow_that_it_shows_noise() -> None:
+    pixels = np.random.default_rng(1).integers(100, 103, (200, 200)).astype(np.uint8)
+    pixels[0, 0], pixels[0, 1] = 0, 255
+    low, high = starting_window(pixels)
+    assert low < 100 < 103 < high
+    assert high - low >= 20
+
+
+def test_an_8_bit_image_of_two_values_shows_both(tmp_path: Path) -> None:
+    pixels = np.full((20, 30), 40, np.uint8)
+    pixels[3, 4] = 90
+    case = read_pixels(png(tmp_path / "a.png", pixels))
+    assert (case.low, case.high) == (40, 90)
+    flat = read_pixels(png(tmp_path / "b.png", np.full((20, 30), 77, np.uint8)))
+    assert (flat.low, flat.high) == (0, 255)
 
 
 def test_16_bit_images_start_with_percentiles_and_keep_their_values(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from dentasam.data.dataset import Dataset
 from dentasam.labelling.envelope import MEDIA_TYPE, pack
 from dentasam.labelling.gate import MASK_BODY_BYTES
 from dentasam.labelling.masks import BoxMask
+from dentasam.labelling.tidy import HOLES
 from dentasam.labelling.workspace import Workspace
 
 from .running import HEIGHT, WIDTH, Running, folder_of_images, opened, running
@@ -410,3 +411,16 @@ def test_a_pause_beyond_the_idle_cut_off_does_not_count(tmp_path: Path) -> None:
         interval = {"tool": "brush", "object": None, "start": 1_700_000_000_000, "seconds": 3600}
         server.client.post("/api/cases/1/time", json={"intervals": [interval]})
         assert server.client.get("/api/cases").json()[0]["active_seconds"] == pytest.approx(30)
+
+
+def test_the_label_of_an_object_says_what_is_tidied_in_its_mask(server: Running) -> None:
+    schema = server.client.get("/api/session").json()["schema"]
+    schema["tidy"] = {"islands": 30}
+    schema["labels"][0]["tidy"] = {"holes": 0}
+    assert server.client.put("/api/schema", json=schema).status_code == 200
+    name = schema["labels"][0]["name"]
+    asked = [{"id": "a", "clicks": [[3, 4, 1]], "category": name}, {"id": "b", "clicks": [[3, 4, 1]]}]
+    assert server.post("/api/cases/1/predict", {"objects": asked}).status_code == 200
+    (_, (first, second)) = server.model.asked[-1]
+    assert (first.tidy.islands, first.tidy.holes) == (30, 0)
+    assert (second.tidy.islands, second.tidy.holes) == (30, HOLES)

@@ -19,6 +19,10 @@ THUMBNAIL = 240
 DARKEST, BRIGHTEST = 0.5, 99.8
 # Quantiles of a 10-megapixel image from about this many of its pixels, in milliseconds in place of a second.
 SAMPLED = 500_000
+# With less than this share of the pixels between its ends, an image has too few values for a window.
+LEAST_BETWEEN = 0.02
+# A share of the range: a window that is narrower would show noise.
+NARROWEST = 0.1
 
 
 @dataclass(frozen=True)
@@ -43,26 +47,33 @@ def read_pixels(path: Path) -> CasePixels:
     """The image as the page gets it. Raises ImageError as `read_image` does.
 
     A DICOM file's own window is in its pixels already (`read_image` maps it onto their range), so they start with
-    their whole range, as those of 8 bits do.
+    their whole range.
     """
     pixels = np.ascontiguousarray(read_image(path))
-    if pixels.dtype == np.uint16 and _has_stored_window(path):
-        return CasePixels(pixels, 0, 65535)
+    if _has_stored_window(path):
+        return CasePixels(pixels, 0, int(np.iinfo(pixels.dtype).max))
     return CasePixels(pixels, *starting_window(pixels))
 
 
 def starting_window(pixels: np.ndarray) -> tuple[int, int]:
-    """The values to show black and white, low < high: 0…255 for uint8, robust percentiles for uint16."""
-    if pixels.dtype == np.uint8:
-        return 0, 255
+    """The values to show black and white, low < high: percentiles of all but the darkest and the brightest value.
+
+    Collimated borders, film markers and saturated metal lie at the ends of the range, often on much of the image.
+    """
+    most = int(np.iinfo(pixels.dtype).max)
     step = max(1, int((pixels.size / SAMPLED) ** 0.5))
-    low, high = np.percentile(pixels[::step, ::step], (DARKEST, BRIGHTEST))
-    first, last = int(np.floor(low)), int(np.ceil(high))
-    if last > first:
-        return first, last
-    # A flat image, or one whose few bright pixels the percentiles passed over.
-    first, last = int(pixels.min()), int(pixels.max())
-    return (first, last) if last > first else (min(first, 65534), min(first, 65534) + 1)
+    sample = pixels[::step, ::step]
+    first, last = int(sample.min()), int(sample.max())
+    between = sample[(sample > first) & (sample < last)]
+    if between.size >= LEAST_BETWEEN * sample.size:
+        low, high = np.percentile(between, (DARKEST, BRIGHTEST))
+        narrow = NARROWEST * (last - first) - (high - low)
+        first = max(first, int(np.floor(low - max(0.0, narrow / 2))))
+        last = min(last, int(np.ceil(high + max(0.0, narrow / 2))))
+    else:
+        # A flat image, or one of few values: all of them are shown, also those that the sample passed over.
+        first, last = int(pixels.min()), int(pixels.max())
+    return (first, last) if last > first else (0, most)
 
 
 def thumbnail_png(path: Path) -> bytes:
@@ -72,7 +83,7 @@ def thumbnail_png(path: Path) -> bytes:
     scale = THUMBNAIL / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(case.pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    shown = small if small.dtype == np.uint8 else stretched(small, case.low, case.high, 255)
+    shown = stretched(small, case.low, case.high, 255)
     file = io.BytesIO()
     Image.fromarray(shown).save(file, "PNG")
     return file.getvalue()

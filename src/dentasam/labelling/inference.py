@@ -27,9 +27,11 @@ from dentasam.labelling.refine import (
     mask_logits,
     told_by_hand,
     uncontradicted,
+    union,
     with_hand,
 )
 from dentasam.labelling.serving import Decoded, ModelIdentity, ObjectPrompt, ServedModel
+from dentasam.labelling.tidy import DEFAULT, Tidy, tidied
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.frame import Frame
 from dentasam.model.full_resolution import full_mask
@@ -41,7 +43,10 @@ HELD_LOGITS = 256
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """One object: all its clicks, its box, the mask before the last click, and what the hand painted and erased."""
+    """One object: all its clicks, its box, the mask before the last click, and what the hand painted and erased.
+
+    tidy: which small islands and holes of the answer go.
+    """
 
     id: str
     clicks: Sequence[Click] = ()
@@ -49,11 +54,15 @@ class PredictRequest:
     previous: BoxMask | None = None
     painted: BoxMask | None = None
     erased: BoxMask | None = None
+    tidy: Tidy = DEFAULT
 
 
 @dataclass(frozen=True)
 class RefineRequest:
-    """One object: its mask before and after the strokes, all that the hand painted and erased, its clicks so far."""
+    """One object: its mask before and after the strokes, all that the hand painted and erased, its clicks so far.
+
+    tidy: which small islands and holes of the answer go; a hole where there was none goes whatever its size.
+    """
 
     id: str
     before: BoxMask
@@ -61,6 +70,7 @@ class RefineRequest:
     painted: BoxMask | None = None
     erased: BoxMask | None = None
     clicks: Sequence[Click] = ()
+    tidy: Tidy = DEFAULT
 
 
 @dataclass(frozen=True)
@@ -177,7 +187,9 @@ class Inference:
             prompts.append(ObjectPrompt(_rows(given.clicks), given.box, logits))
         objects = []
         for given, decoded in zip(wanted, self._decode(served, embedding, prompts), strict=True):
-            mask = with_hand(BoxMask(*full_mask(decoded.logits, frame)).tight(), given.painted, given.erased)
+            hand = {"painted": given.painted, "erased": given.erased}
+            mask = with_hand(BoxMask(*full_mask(decoded.logits, frame)).tight(), **hand)
+            mask = tidied(mask, given.tidy, clicks=given.clicks, **hand)
             self._remember(case_id, given.id, mask, decoded)
             objects.append(PredictedObject(given.id, mask, decoded.score))
         return PredictReply(tuple(objects), served.identity, Seconds(waited, time.perf_counter() - started))
@@ -210,6 +222,14 @@ class Inference:
                 # The last strokes last: they stand even where the client has not added them to what was painted.
                 mask = with_hand(BoxMask(*full_mask(decoded.logits, frame)).tight(), given.painted, given.erased)
                 mask = with_hand(mask, missed, surplus)
+                mask = tidied(
+                    mask,
+                    given.tidy,
+                    clicks=clicks[index],
+                    painted=union(given.painted, missed),
+                    erased=union(given.erased, surplus),
+                    filled=given.after,
+                )
                 score = decoded.score
                 self._remember(case_id, given.id, mask, decoded)
             objects.append(RefinedObject(given.id, mask, score, tuple(clicks[index])))

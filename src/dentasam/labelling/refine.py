@@ -93,6 +93,14 @@ def _coverage(mask: BoxMask, frame: Frame) -> np.ndarray:
     return frame.masks_to_logits(mask.on(frame.height, frame.width)[None]).numpy()[0]
 
 
+def union(one: BoxMask | None, other: BoxMask) -> BoxMask:
+    """The pixels set in either."""
+    if one is None:
+        return other
+    x0, y0, x1, y1 = _around(one, other)
+    return BoxMask(x0, y0, window(one, x0, y0, x1, y1) | window(other, x0, y0, x1, y1)).tight()
+
+
 def _around(one: BoxMask, other: BoxMask | None) -> tuple[int, int, int, int]:
     boxes = [mask for mask in (one, other) if mask is not None and mask.bits.size]
     if not boxes:

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.operations import Name
+from dentasam.labelling.tidy import DEFAULT as TIDY
+from dentasam.labelling.tidy import Tidy
 
 DEFAULT = Path(__file__).with_name("schema.yaml")
 Kind = Literal["tooth", "restoration", "lesion", "other"]
@@ -29,7 +31,10 @@ Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$"), AfterValidator(_col
 
 
 class Label(BaseModel):
-    """One label. The name is what exports carry (a tooth's FDI number), the title what people read."""
+    """One label. The name is what exports carry (a tooth's FDI number), the title what people read.
+
+    tidy: what goes from the model's masks of this label, where it differs from the workspace's.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,14 +42,16 @@ class Label(BaseModel):
     title: Name
     kind: Kind = "other"
     colour: Colour
+    tidy: Tidy | None = None
 
 
 class LabelSchema(BaseModel):
-    """The labels of a workspace, in the order they are shown."""
+    """The labels of a workspace, in the order they are shown, and what is tidied in the model's masks."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     labels: Annotated[tuple[Label, ...], Field(min_length=1, max_length=MOST_LABELS)]
+    tidy: Tidy = TIDY
 
     @field_validator("labels")
     @classmethod
@@ -76,7 +83,8 @@ class LabelSchema(BaseModel):
     def save(self, path: Path) -> None:
         """Writes YAML, all or nothing. Raises WorkspaceError where it cannot."""
         lines = [yaml.safe_dump([_plain(label)], **_YAML) for label in self.labels]
-        text = "# name: what exports carry; kind: tooth, restoration, lesion or other; colour: #rrggbb, no grey.\n"
+        tidy = yaml.safe_dump({"tidy": self.tidy.model_dump(exclude_none=True)}, **_YAML)
+        text = f"{_ABOUT_TIDY}{tidy}{_ABOUT_LABELS}"
         draft = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             draft.touch(0o600)
@@ -90,6 +98,11 @@ class LabelSchema(BaseModel):
         """The kind of a label; "other" for one that is not in the schema (any more)."""
         return next((label.kind for label in self.labels if label.name == name), "other")
 
+    def tidy_of(self, name: str | None) -> Tidy:
+        """Which islands and holes go from the model's masks of a label; the workspace's for one that has none."""
+        own = next((label.tidy for label in self.labels if label.name == name), None)
+        return (own or Tidy()).over(self.tidy).over(TIDY)
+
     def links(self, child: str | None, parent: str | None) -> bool:
         """Whether an object labelled `child` may have one labelled `parent` as parent: the tooth it is in or at."""
         return self.kind_of(child) in ("restoration", "lesion") and self.kind_of(parent) == "tooth"
@@ -98,8 +111,15 @@ class LabelSchema(BaseModel):
 _YAML: dict[str, Any] = {"default_flow_style": None, "sort_keys": False, "allow_unicode": True, "width": 200}
 
 
-def _plain(label: Label) -> dict[str, str]:
-    return {"name": label.name, "title": label.title, "kind": label.kind, "colour": label.colour}
+_ABOUT_TIDY = (
+    "# tidy: islands and holes of the model's masks that are smaller go by themselves; below 1 a share of the\n"
+    "# object, from 1 on pixels, 0 keeps them. A label may have a tidy of its own.\n"
+)
+_ABOUT_LABELS = "# name: what exports carry; kind: tooth, restoration, lesion or other; colour: #rrggbb, no grey.\n"
+
+
+def _plain(label: Label) -> dict[str, Any]:
+    return label.model_dump(exclude_none=True)
 
 
 def first_fault(fault: ValidationError) -> str:

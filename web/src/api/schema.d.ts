@@ -735,6 +735,8 @@ export interface components {
         /**
          * Label
          * @description One label. The name is what exports carry (a tooth's FDI number), the title what people read.
+         *
+         *     tidy: what goes from the model's masks of this label, where it differs from the workspace's.
          */
         Label: {
             /** Colour */
@@ -747,16 +749,24 @@ export interface components {
             kind: "tooth" | "restoration" | "lesion" | "other";
             /** Name */
             name: string;
+            tidy?: components["schemas"]["Tidy"] | null;
             /** Title */
             title: string;
         };
         /**
          * LabelSchema
-         * @description The labels of a workspace, in the order they are shown.
+         * @description The labels of a workspace, in the order they are shown, and what is tidied in the model's masks.
          */
         LabelSchema: {
             /** Labels */
             labels: components["schemas"]["Label"][];
+            /**
+             * @default {
+             *       "holes": 0.02,
+             *       "islands": 0.1
+             *     }
+             */
+            tidy: components["schemas"]["Tidy"];
         };
         /** Limits */
         Limits: {
@@ -1030,6 +1040,12 @@ export interface components {
                 number
             ] | null;
             /**
+             * Category
+             * @description The object's label, for what the schema tidies.
+             * @default null
+             */
+            category: string | null;
+            /**
              * Clicks
              * @description x, y in image pixels, and 1 positive or 0 negative.
              * @default []
@@ -1131,6 +1147,12 @@ export interface components {
         RefineObject: {
             after: components["schemas"]["MaskRef"];
             before: components["schemas"]["MaskRef"];
+            /**
+             * Category
+             * @description The object's label, for what the schema tidies.
+             * @default null
+             */
+            category: string | null;
             /**
              * Clicks
              * @description x, y in image pixels, and 1 positive or 0 negative.
@@ -1638,6 +1660,16 @@ export interface components {
             shape: "round" | "square";
             /** Size */
             size: number;
+        };
+        /**
+         * Tidy
+         * @description What is small: islands and holes below these sizes go. None: as the workspace says, or the default.
+         */
+        Tidy: {
+            /** Holes */
+            holes?: number | null;
+            /** Islands */
+            islands?: number | null;
         };
         /** TimeBody */
         TimeBody: {

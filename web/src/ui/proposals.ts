@@ -57,7 +57,16 @@ export class Proposals {
     return this.ask(object, "refine", prompts, (signal) =>
       this.model.refine(
         this.caseId,
-        [{ id: object.id, ...correction, painted: some(object.painted), erased: some(object.erased), clicks: prompts.clicks }],
+        [
+          {
+            id: object.id,
+            ...correction,
+            painted: some(object.painted),
+            erased: some(object.erased),
+            clicks: prompts.clicks,
+            category: object.category,
+          },
+        ],
         signal,
       ),
     );
@@ -96,6 +105,7 @@ export class Proposals {
       previous: object.area > 0 ? object.mask.snapshot() : null,
       painted: some(object.painted),
       erased: some(object.erased),
+      category: object.category,
     };
     return this.ask(object, tool, prompts, (signal) => this.model.predict(this.caseId, [request], signal));
   }

@@ -18,6 +18,7 @@ from dentasam.labelling.operations import (
     Lock,
     Mask,
     ModelScore,
+    Name,
     Operation,
     Parent,
     Pixel,
@@ -134,6 +135,7 @@ class PredictObject(Given):
     previous: Mask | None = None
     painted: Mask | None = None
     erased: Mask | None = None
+    category: Name | None = Field(default=None, description="The object's label, for what the schema tidies.")
 
 
 class PredictDocument(Given):
@@ -164,6 +166,7 @@ class RefineObject(Given):
     painted: Mask | None = None
     erased: Mask | None = None
     clicks: Clicks = Field(default=[])
+    category: Name | None = Field(default=None, description="The object's label, for what the schema tidies.")
 
 
 class RefineDocument(Given):

@@ -79,7 +79,8 @@ def infer(
     case_id = _case(here, image)
     if not params.clicks:
         raise HTTPException(422, "params: no point in foreground or background")
-    reply = here.inference.predict(case_id, [PredictRequest("1", clicks=params.clicks)])
+    tidy = here.workspace.schema.tidy_of(params.label)
+    reply = here.inference.predict(case_id, [PredictRequest("1", clicks=params.clicks, tidy=tidy)])
     (found,) = reply.objects
     shape = here.image(case_id)
     seconds = reply.seconds

@@ -19,8 +19,10 @@ from dentasam.labelling.routes.context import (
 from dentasam.labelling.routes.enveloped import (
     PredictDocument,
     PredictionDocument,
+    PredictObject,
     RefineDocument,
     RefinementDocument,
+    RefineObject,
 )
 
 router = APIRouter(prefix="/api/cases/{case_id}", tags=["model"])
@@ -36,7 +38,7 @@ _REFUSED = problems(404, 410, 413, 415, 422, 503)
 def predict(case_id: CaseId, body: EnvelopeBody, here: Here) -> Response:
     """The model's masks for objects, each from its clicks and its box; pixels painted by hand stay as they are."""
     wanted = read_document(body, PredictDocument, here.image(case_id)).objects
-    requests = [PredictRequest(**dict(given)) for given in wanted]
+    requests = [PredictRequest(**_asked(given, here)) for given in wanted]
     return Envelope(_document(here.inference.predict(case_id, requests)))
 
 
@@ -49,8 +51,14 @@ def predict(case_id: CaseId, body: EnvelopeBody, here: Here) -> Response:
 def refine(case_id: CaseId, body: EnvelopeBody, here: Here) -> Response:
     """The model's masks after strokes: one to three clicks are found in what each stroke changed."""
     wanted = read_document(body, RefineDocument, here.image(case_id)).objects
-    requests = [RefineRequest(**dict(given)) for given in wanted]
+    requests = [RefineRequest(**_asked(given, here)) for given in wanted]
     return Envelope(_document(here.inference.refine(case_id, requests)))
+
+
+def _asked(given: PredictObject | RefineObject, here: Here) -> dict[str, Any]:
+    """What the inference takes: in place of the label, what is tidied in its masks."""
+    fields = dict(given)
+    return fields | {"tidy": here.workspace.schema.tidy_of(fields.pop("category"))}
 
 
 def _document(reply: PredictReply | RefineReply) -> dict[str, Any]:
