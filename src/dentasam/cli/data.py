@@ -31,8 +31,9 @@ def import_(
     """Write a COCO dataset and its images under --out, from SOURCE."""
     from dentasam.data.dataset import Dataset
     from dentasam.data.formats import import_dataset
+    from dentasam.data.formats.options import ImportOptions
 
-    path = import_dataset(format.value, source, out)
+    path = import_dataset(format.value, source, out, ImportOptions(tell=lambda line: say(f"note: {line}")))
     _say_size(path, Dataset.load(path))
 
 

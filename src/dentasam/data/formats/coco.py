@@ -4,12 +4,13 @@ from pathlib import Path
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.folders import DATASET_NAME, with_images_under
+from dentasam.data.formats.options import ImportOptions
 
 
-def import_dataset(source: Path, out: Path) -> Path:
+def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
     """Copies a COCO JSON and its images; polygons and uncompressed masks become compressed RLE."""
     dataset = Dataset.load(source)
-    return with_images_under(dataset, out).write(out / DATASET_NAME)
+    return with_images_under(dataset, out, options.progress).write(out / DATASET_NAME)
 
 
 def export_dataset(dataset: Dataset, out: Path) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -22,8 +22,13 @@ DATASET_NAME = "dataset.json"
 TAGS_NAME = "tags.json"
 
 
-def with_images_under(dataset: Dataset, out: Path) -> Dataset:
-    """Copies the images byte for byte to `out/images` and returns the dataset with its paths there."""
+def with_images_under(
+    dataset: Dataset, out: Path, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Dataset:
+    """Copies the images byte for byte to `out/images` and returns the dataset with its paths there.
+
+    progress: takes the number of images done and of all.
+    """
     placed: list[ImageRecord] = []
     taken: set[str] = set()
     for image in dataset.images:
@@ -37,6 +42,7 @@ def with_images_under(dataset: Dataset, out: Path) -> Dataset:
             if not (target.exists() and target.samefile(image.path)):
                 shutil.copyfile(image.path, target)
         placed.append(replace(image, path=Path(os.path.abspath(target)), file_name=f"images/{inner}"))
+        progress(len(placed), len(dataset.images))
     return replace(dataset, path=out / DATASET_NAME, images=tuple(placed))
 
 

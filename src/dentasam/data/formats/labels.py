@@ -1,4 +1,5 @@
 """One label image per radiograph: `labels/IMAGE.png`, 16 bits, where a pixel's value is its object, 0 none.
+Values are taken as stored, whatever the number of bits; of a palette, the indices.
 
 IMAGE is named as in the format png.
 
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.folders import (
@@ -26,7 +26,9 @@ from dentasam.data.formats.folders import (
     write_png,
     write_tags,
 )
-from dentasam.data.image import image_size, read_image
+from dentasam.data.formats.mask_file import read_labels
+from dentasam.data.formats.options import ImportOptions
+from dentasam.data.image import image_size
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.errors import DatasetError
 
@@ -34,7 +36,7 @@ NAMES = "labels.json"
 MOST_OBJECTS = 65535
 
 
-def import_dataset(source: Path, out: Path) -> Path:
+def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
     """Reads `source/images`, `source/labels` and, where they are there, `labels.json` and `tags.json`.
 
     Raises DatasetError for a label image that is missing, in colour or of another size, and for a
@@ -56,6 +58,7 @@ def import_dataset(source: Path, out: Path) -> Path:
             objects.append(ObjectRecord.from_mask(next_object, category, labels == value))
             next_object += 1
         images.append(ImageRecord(number, path.absolute(), name, width, height, tags.get(name, ()), tuple(objects)))
+        options.progress(number, len(paths))
     return with_images_under(Dataset(source, tuple(images)), out).write(out / DATASET_NAME)
 
 
@@ -91,13 +94,7 @@ def _labels(candidates: list[Path], image: str, height: int, width: int) -> np.n
     file = next((candidate for candidate in candidates if candidate.is_file()), None)
     if file is None:
         raise DatasetError(f"{candidates[0]} is missing; put the label image of {image} there")
-    labels = read_image(file)
-    with Image.open(file) as image_file:
-        if image_file.mode == "P":
-            # The values are the indices; the colours are only for looking at.
-            labels = np.asarray(image_file)
-        elif image_file.mode not in ("1", "L", "I") and not image_file.mode.startswith("I;16"):
-            raise DatasetError(f"{file} is a colour image; save the labels as 8- or 16-bit grayscale")
+    labels = read_labels(file)
     if labels.shape != (height, width):
         raise DatasetError(
             f"{file} has {labels.shape[1]}x{labels.shape[0]} pixels, its image {width}x{height}; "

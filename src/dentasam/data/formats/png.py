@@ -1,4 +1,6 @@
-"""A PNG file per object, so that overlap is kept: `masks/IMAGE/NUMBER_CATEGORY.png`, nonzero inside it.
+"""A PNG file per object, so that overlap is kept: `masks/IMAGE/NUMBER_CATEGORY.png`, white on black.
+
+Other ways to write a mask (transparency, a palette, soft edges) are read as `mask_file` says.
 
 IMAGE is the image's path under `images/` without its suffix, or with it where two images would share the
 name. Characters of a category that a file name cannot hold are percent-encoded. Tags lie in
@@ -22,7 +24,9 @@ from dentasam.data.formats.folders import (
     write_png,
     write_tags,
 )
-from dentasam.data.image import image_size, read_image
+from dentasam.data.formats.mask_file import read_mask
+from dentasam.data.formats.options import ImportOptions
+from dentasam.data.image import image_size
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.errors import DatasetError
 
@@ -30,7 +34,7 @@ from dentasam.errors import DatasetError
 FILE_STEM = re.compile(r"(?:(\d+)[_-])?(.+)")
 
 
-def import_dataset(source: Path, out: Path) -> Path:
+def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
     """Reads `source/images` and `source/masks`. Objects are numbered anew, by the order of file names.
 
     Raises DatasetError for a mask that is empty or not of its image's size, and for masks of no image.
@@ -38,7 +42,7 @@ def import_dataset(source: Path, out: Path) -> Path:
     tags = read_tags(source)
     images: list[ImageRecord] = []
     claimed: set[Path] = set()
-    next_object = 1
+    next_object, soft = 1, 0
     paths = {path.relative_to(source / "images").as_posix(): path for path in find_images(source)}
     short = short_names(paths)
     for number, (name, path) in enumerate(paths.items(), start=1):
@@ -46,12 +50,16 @@ def import_dataset(source: Path, out: Path) -> Path:
         folder = next((f for f in (source / "masks" / short[name], source / "masks" / name) if f.is_dir()), None)
         objects: list[ObjectRecord] = []
         for file in sorted(folder.glob("*.png")) if folder else ():
-            objects.append(_object(next_object, file, height, width))
-            next_object += 1
+            record, cut = _object(next_object, file, height, width)
+            objects.append(record)
+            next_object, soft = next_object + 1, soft + cut
         if folder:
             claimed.add(folder)
         image_tags = tags.get(name, ())
         images.append(ImageRecord(number, path.absolute(), name, width, height, image_tags, tuple(objects)))
+        options.progress(number, len(paths))
+    if soft:
+        options.tell(f"{soft} masks have greys between black and white; they were cut at half")
     _check_all_claimed(source / "masks", claimed)
     dataset = Dataset(source, tuple(images))
     return with_images_under(dataset, out).write(out / DATASET_NAME)
@@ -69,8 +77,8 @@ def export_dataset(dataset: Dataset, out: Path) -> tuple[str, ...]:
     return ()
 
 
-def _object(id: int, file: Path, height: int, width: int) -> ObjectRecord:
-    mask = read_image(file) > 0
+def _object(id: int, file: Path, height: int, width: int) -> tuple[ObjectRecord, bool]:
+    mask, cut = read_mask(file)
     if mask.shape != (height, width):
         raise DatasetError(
             f"{file} has {mask.shape[1]}x{mask.shape[0]} pixels, its image {width}x{height}; "
@@ -79,7 +87,7 @@ def _object(id: int, file: Path, height: int, width: int) -> ObjectRecord:
     if not mask.any():
         raise DatasetError(f"{file}: the mask is empty; delete the file or draw it again")
     match = FILE_STEM.fullmatch(file.stem)
-    return ObjectRecord.from_mask(id, unquote(match[2]) if match else file.stem, mask)
+    return ObjectRecord.from_mask(id, unquote(match[2]) if match else file.stem, mask), cut
 
 
 def _check_all_claimed(masks: Path, claimed: set[Path]) -> None:

@@ -1,0 +1,110 @@
+"""What a PNG of one object says its mask is, and what a label PNG says its values are.
+
+A mask is white on black in the plain case. Other tools write the object into the alpha channel, as a palette's
+indices, or with greys at its edge. Each of these has one reading here, or is refused with the reason: a file whose
+colour and transparency name different pixels has no right answer.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dentasam.data.formats.samples import Samples, read_samples
+from dentasam.errors import DatasetError
+
+# JPEG and resampling leave values this near to black and white, of 255.
+NEAR = 3
+
+
+def read_mask(path: Path) -> tuple[np.ndarray, bool]:
+    """The mask (H, W) bool of one object, and whether greys between black and white were cut at half.
+
+    Raises ImageError for a file that cannot be read, DatasetError where it does not say which pixels are the object.
+    """
+    samples = read_samples(path)
+    alpha = np.full(samples.values.shape[:2], 255) if samples.alpha is None else samples.alpha
+    opaque = alpha > alpha.max() // 2
+    try:
+        shown, cut = _by_value(path, samples)
+    except DatasetError:
+        if _is_one(opaque):
+            raise
+        return opaque, False
+    if _is_one(opaque):
+        return shown, cut
+    if _is_one(shown):
+        return opaque, False
+    # At a soft edge the two may differ.
+    hard = (alpha == 0) | (alpha == alpha.max())
+    if (shown == opaque)[hard].all():
+        return opaque, cut
+    raise DatasetError(
+        f"{path}: its colour and its alpha channel show different objects; save the mask in one of them, "
+        "as white on black without transparency"
+    )
+
+
+def read_labels(path: Path) -> np.ndarray:
+    """The values (H, W) of a label image as stored, a palette's indices.
+
+    Raises ImageError for a file that cannot be read, DatasetError for one in colour or with transparent labels.
+    """
+    samples = read_samples(path)
+    values = samples.values
+    if values.ndim == 3:
+        if not (values == values[..., :1]).all():
+            raise DatasetError(f"{path} is a colour image; save the labels as 8- or 16-bit grayscale")
+        values = np.ascontiguousarray(values[..., 0])
+    if samples.palette is None and samples.alpha is not None and (values[samples.alpha == 0] > 0).any():
+        raise DatasetError(f"{path} has labels that are transparent; save the labels as grayscale without alpha")
+    return values
+
+
+def _by_value(path: Path, samples: Samples) -> tuple[np.ndarray, bool]:
+    if samples.palette is not None:
+        return _by_index(path, samples.values, samples.palette), False
+    values = samples.values.max(axis=2) if samples.values.ndim == 3 else samples.values
+    found = np.unique(values)
+    near = samples.full * NEAR // 255
+    ground, top = int(found[0]), int(found[-1])
+    if ground > near and ground < top:
+        raise DatasetError(f"{path} has no black pixel, so ground and object look alike; save it as white on black")
+    if len(found) == 1 or top <= near or samples.bits < 8:
+        # Levels, if any, and no shades.
+        return values > 0, False
+    if len(found) == 2:
+        return values > ground, False
+    between = (values > near) & (values < top - near)
+    if (between & _is_flat(values)).any():
+        raise DatasetError(
+            f"{path} has grey areas between black and its brightest value; save a file per object, white on black"
+        )
+    return values > top // 2, True
+
+
+def _is_flat(values: np.ndarray) -> np.ndarray:
+    """Where all of a pixel's neighbours have its value: inside an area, not at an edge."""
+    wide = values.astype(np.uint16)
+    kernel = np.ones((3, 3), np.uint8)
+    return np.asarray(cv2.erode(wide, kernel) == cv2.dilate(wide, kernel))
+
+
+def _by_index(path: Path, indices: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Index 0 is the ground, whatever its colour."""
+    used = np.unique(indices)
+    if len(used) > 1 and used[0] > 0:
+        raise DatasetError(f"{path}: no pixel has the palette's index 0, the ground; save the mask as white on black")
+    colours = palette[used[used < len(palette)]]
+    black, white = (colours == 0).all(axis=1), (colours == 255).all(axis=1)
+    if len(used) > 1 and white[0] and (black | white).all():
+        raise DatasetError(
+            f"{path}: its palette has white as index 0, the ground, and black as the object; "
+            "save the mask as white on black without a palette"
+        )
+    return indices > 0
+
+
+def _is_one(mask: np.ndarray) -> bool:
+    """Whether all pixels are the same, so that the mask tells nothing."""
+    return bool(mask.all() or not mask.any())

@@ -1,0 +1,103 @@
+"""The samples of a mask or label PNG as its file stores them: values and indices, never what a viewer makes of them.
+
+Pillow spreads 1, 2 and 4 bits over the range of 8 and cuts 16-bit colour down to 8; a radiograph's reader scales as
+well. For a picture that is right, for labels it makes another tooth of each.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from dentasam.data.image import image_size
+from dentasam.errors import ImageError
+
+# What Pillow multiplies the values of a grayscale PNG by, by its bits.
+SPREAD = {1: 255, 2: 85, 4: 17}
+BIT_DEPTH_AT = 24
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A PNG taken apart.
+
+    values: (H, W) for grayscale and palette, (H, W, 3) for colour, as stored. bits: of a sample. palette: (N, 3), the
+    colours of the indices, where `values` are indices. alpha: (H, W) or None, 0 for transparent, also where a palette
+    or a single transparent colour says so.
+    """
+
+    values: np.ndarray
+    bits: int
+    palette: np.ndarray | None = None
+    alpha: np.ndarray | None = None
+
+    @property
+    def full(self) -> int:
+        """The greatest value that a sample can have."""
+        return (1 << self.bits) - 1
+
+
+def read_samples(path: Path) -> Samples:
+    """Reads a PNG. Raises ImageError for a file that is missing, empty, damaged, too large or no PNG."""
+    image_size(path)  # names what is wrong with the file
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            with path.open("rb") as file:
+                bits = file.read(BIT_DEPTH_AT + 1)[-1]
+            image.load()
+            if bits == 16 and image.mode in ("LA", "RGB", "RGBA"):
+                return _wide(path)
+            return _narrow(image, bits)
+    except ImageError:
+        raise
+    except Exception as fault:
+        # Decoders raise whatever comes to hand on a damaged file.
+        reason = " ".join(str(fault).split()) or type(fault).__name__
+        raise ImageError(f"{path} is not a PNG that can be read ({reason}); export it again") from None
+
+
+def _narrow(image: Image.Image, bits: int) -> Samples:
+    transparent = image.info.get("transparency")
+    pixels = np.asarray(image)
+    if image.mode == "P":
+        colours = np.asarray(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+        alpha = None
+        if transparent is not None:
+            of_index = np.full(256, 255, np.uint8)
+            if isinstance(transparent, bytes):
+                of_index[: len(transparent)] = np.frombuffer(transparent, np.uint8)[:256]
+            else:
+                of_index[transparent] = 0
+            alpha = of_index[pixels]
+        return Samples(pixels, bits, colours, alpha)
+    if image.mode in ("LA", "RGBA"):
+        colour = pixels[..., :-1]
+        return Samples(colour[..., 0] if image.mode == "LA" else colour, bits, alpha=pixels[..., -1])
+    if image.mode == "1":
+        values = pixels.astype(np.uint8)
+    elif image.mode == "L":
+        values = pixels // SPREAD.get(bits, 1)
+    else:  # 16-bit grayscale, or RGB
+        values = pixels.astype(np.uint16) if image.mode.startswith("I") else pixels
+    # The transparent value is stored at the file's own depth; Pillow spreads that of a 1-bit file.
+    known = transparent if bits > 1 or transparent is None else int(bool(transparent))
+    return Samples(values, bits, alpha=_but(values, known))
+
+
+def _but(values: np.ndarray, transparent: object) -> np.ndarray | None:
+    """The alpha of a file in which one value or colour is transparent."""
+    if transparent is None:
+        return None
+    same = values == np.asarray(transparent)
+    hit = same.all(axis=-1) if values.ndim == 3 else same
+    return np.where(hit, 0, 255).astype(np.uint8)
+
+
+def _wide(path: Path) -> Samples:
+    """16-bit colour or alpha, which OpenCV keeps; it gives blue, green, red, and gray three times."""
+    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3:
+        raise ImageError(f"{path} cannot be decoded; save it as a grayscale PNG")
+    return Samples(pixels[..., 2::-1], 16, alpha=pixels[..., 3] if pixels.shape[2] == 4 else None)
