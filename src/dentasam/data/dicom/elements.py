@@ -1,0 +1,104 @@
+"""Header elements as viewers take them: numbers of any VR, a decimal comma, an empty value, a broken sequence."""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+import pydicom
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import RawDataElement
+
+# One number of each binary VR, in the notation of `struct`.
+BINARY = {
+    "US": "H",
+    "SS": "h",
+    "UL": "I",
+    "SL": "i",
+    "UV": "Q",
+    "SV": "q",
+    "FL": "f",
+    "FD": "d",
+    "OB": "B",
+    "OW": "H",
+    "OL": "I",
+    "OF": "f",
+    "OD": "d",
+}
+
+
+class UnreadableError(ValueError):
+    """An image of a form that is not read. The message follows the file's name: `has …`, `is …`."""
+
+
+@dataclass(frozen=True)
+class Elements:
+    """A data set, or an item of a sequence, and where what is odd about it is reported."""
+
+    dataset: pydicom.Dataset
+    report: Callable[[str], None]
+
+    def has(self, keyword: str) -> bool:
+        """Whether the element is there, be it empty."""
+        return keyword in self.dataset
+
+    def numbers(self, keyword: str) -> list[float | None]:
+        """The element's values, None for each that is empty or not a number; [] where it is missing or empty.
+
+        Values of 16 bits whose VR depends on the pixels (`US or SS`) are read as unsigned unless SS is written.
+        """
+        content, vr, order = self.content(keyword)
+        if vr in BINARY:
+            code = BINARY[vr]
+            count = len(content) // struct.calcsize(code)
+            return [float(value) for value in struct.unpack_from(f"{order}{count}{code}", content)]
+        text = content.decode("latin-1")
+        if not text.strip(" \0"):
+            return []
+        if "," in text:
+            self.report(f"{keyword} has a decimal comma; it is read as a point")
+        return [_number(part) for part in text.split("\\")]
+
+    def number(self, keyword: str) -> float | None:
+        """The first value; None where the element is missing, empty or not a number."""
+        return (self.numbers(keyword) or [None])[0]
+
+    def integer(self, keyword: str) -> int | None:
+        """The first value as a whole number; None where there is none."""
+        value = self.number(keyword)
+        return int(value) if value is not None and abs(value) < 2**53 else None
+
+    def text(self, keyword: str) -> str:
+        """The value in capitals without padding; empty where the element is missing."""
+        content, _, _ = self.content(keyword)
+        return content.decode("latin-1").strip(" \0").upper()
+
+    def item(self, keyword: str) -> "Elements | None":
+        """The first item of a sequence; None where there is none."""
+        if not self.has(keyword):
+            return None
+        try:
+            items = self.dataset[keyword].value
+            return Elements(items[0], self.report) if items else None
+        except Exception:
+            # pydicom parses a sequence when it is asked for, and raises almost anything where it is broken.
+            self.report(f"{keyword} cannot be read and is passed over")
+            return None
+
+    def content(self, keyword: str) -> tuple[bytes, str, str]:
+        """The element's bytes, its VR and its byte order (`<` or `>`); no bytes where it is missing."""
+        tag = tag_for_keyword(keyword)
+        assert tag is not None
+        if tag not in self.dataset:
+            return b"", "", "<"
+        # As it stands in the file: pydicom would convert it, and raise where it is not in order.
+        element = cast(RawDataElement, self.dataset.get_item(tag))
+        vr = element.VR if element.VR not in (None, "UN") else dictionary_VR(tag).split(" or ")[0]
+        return element.value or b"", vr, "<" if element.is_little_endian else ">"
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text.strip(" \0").replace(",", "."))
+    except ValueError:
+        return None

@@ -1,0 +1,74 @@
+"""Opening a DICOM file in any encoding, and which transfer syntax its pixels have."""
+
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import pydicom
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from dentasam.data.dicom.detect import looks_like_dicom
+from dentasam.data.image import PIXEL_LIMIT
+from dentasam.errors import ImageError
+
+# A header that unpacks to more is a bomb: four bytes for each pixel that is allowed.
+INFLATED_LIMIT = 4 * PIXEL_LIMIT
+HEAD_BYTES = 4096
+NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
+
+
+@dataclass(frozen=True)
+class DicomFile:
+    """A data set with its transfer syntax; order: byte order of pixels that are not compressed, `<` or `>`."""
+
+    dataset: pydicom.Dataset
+    syntax: UID
+    order: str
+
+    @property
+    def is_compressed(self) -> bool:
+        return self.syntax not in NATIVE
+
+
+def open_dicom(path: Path, pixels: bool) -> DicomFile:
+    """Parses a file, without its pixel data unless asked. Raises ImageError where it is not DICOM.
+
+    Where no transfer syntax is stated (files without preamble and meta header), the elements themselves tell
+    their byte order and whether the VR is written.
+    """
+    source = _inflated(path) or path
+    dataset = pydicom.dcmread(source, force=True, stop_before_pixels=not pixels)
+    if "Rows" not in dataset and "SOPClassUID" not in dataset and not looks_like_dicom(path):
+        raise ImageError(f"{path} is not a DICOM file; check what it is, or rename it after its real format")
+    implicit, little = dataset.original_encoding
+    stated = dataset.file_meta.get("TransferSyntaxUID")
+    if not stated and not little:
+        stated = ExplicitVRBigEndian
+    elif not stated:
+        stated = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+    return DicomFile(dataset, UID(stated), ">" if stated == ExplicitVRBigEndian else "<")
+
+
+def _inflated(path: Path) -> BytesIO | None:
+    """The data set of a deflated file, which pydicom would unpack without limit; None for all others."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+        if head[128:132] != b"DICM" or DeflatedExplicitVRLittleEndian.encode() + b"\0" not in head:
+            return None
+        # The first element, (0002,0000) UL, tells how long the rest of the meta header is.
+        file.seek(144 + int.from_bytes(head[140:144], "little"))
+        packed = file.read()
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    content = unpacker.decompress(packed, INFLATED_LIMIT)
+    if unpacker.unconsumed_tail:
+        raise ImageError(f"{path} unpacks to over {INFLATED_LIMIT // 1_000_000} MB; export it uncompressed")
+    if not unpacker.eof:
+        raise ImageError(f"{path} is damaged or truncated DICOM (its deflated data end early); export it again")
+    return BytesIO(content)

@@ -1,0 +1,40 @@
+"""Decodes one JPEG image with GDCM, in a process of its own: from stdin, to stdout.
+
+GDCM ends its process on some damaged images, which must not be the labelling server or a training. Run by path and
+free of every other import, so that it starts in a tenth of a second.
+
+    python gdcm_worker.py TRANSFER_SYNTAX COLUMNS ROWS SAMPLES BITS
+"""
+
+import sys
+
+
+def main() -> None:
+    import gdcm
+
+    # Its remarks on damage go to stderr, and are taken as damage there.
+    gdcm.Trace.DebugOff()
+    gdcm.Trace.WarningOff()
+    syntax = sys.argv[1]
+    columns, rows, samples, bits = map(int, sys.argv[2:])
+    fragment = gdcm.Fragment()
+    fragment.SetByteStringValue(sys.stdin.buffer.read())
+    fragments = gdcm.SequenceOfFragments.New()
+    fragments.AddFragment(fragment)
+    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
+    element.SetValue(fragments.__ref__())
+    image = gdcm.Image()
+    image.SetNumberOfDimensions(2)
+    image.SetDimensions((columns, rows, 1))
+    image.SetDataElement(element)
+    # Three samples are declared RGB whatever they are, and the sign is left out: the cells are wanted as they are.
+    kind = gdcm.PhotometricInterpretation.GetPIType("RGB" if samples == 3 else "MONOCHROME2")
+    image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(kind))
+    image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(syntax)))
+    image.SetPixelFormat(gdcm.PixelFormat(samples, 8 if bits <= 8 else 16, bits, bits - 1, 0))
+    # SWIG hands bytes over as a string.
+    sys.stdout.buffer.write(image.GetBuffer().encode("utf-8", "surrogateescape"))
+
+
+if __name__ == "__main__":
+    main()
