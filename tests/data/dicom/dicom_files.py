@@ -24,7 +24,10 @@ def write_dicom(path: Path, pixels: np.ndarray, bits: int = 12, **elements: Any)
     meta.MediaStorageSOPInstanceUID = generate_uid()
     meta.TransferSyntaxUID = elements.pop("syntax", ExplicitVRLittleEndian)
     frame = elements.pop("frame", None)
-    header = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
+    syntax = meta.TransferSyntaxUID
+    little = syntax.is_little_endian
+    encoding = {"is_implicit_VR": syntax.is_implicit_VR, "is_little_endian": little}
+    header = FileDataset("", {}, file_meta=meta, preamble=bytes(128), **encoding)
     header.SOPClassUID, header.SOPInstanceUID = meta.MediaStorageSOPClassUID, generate_uid()
     header.Rows, header.Columns = pixels.shape[:2]
     header.SamplesPerPixel = 1 if pixels.ndim == 2 else 3
@@ -34,7 +37,6 @@ def write_dicom(path: Path, pixels: np.ndarray, bits: int = 12, **elements: Any)
     header.BitsAllocated = 8 * pixels.itemsize
     header.BitsStored, header.HighBit = bits, bits - 1
     header.PixelRepresentation = int(pixels.dtype.kind == "i")
-    little = meta.TransferSyntaxUID.is_little_endian
     header.PixelData = pixels.astype(pixels.dtype.newbyteorder("<" if little else ">")).tobytes()
     header["PixelData"].VR = "OW" if pixels.itemsize > 1 else "OB"
     if frame is not None:
@@ -58,6 +60,7 @@ def ramp(low: int = 0, high: int = 4095, dtype: Any = np.uint16) -> np.ndarray:
 
 
 def to_16_bits(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    low, high = float(low), float(high)
     return np.rint(np.clip((values.astype(float) - low) / (high - low), 0, 1) * 65535)
 
 

@@ -3,11 +3,10 @@
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any
 
 import pydicom
 from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import RawDataElement
 
 # One number of each binary VR, in the notation of `struct`.
 BINARY = {
@@ -91,10 +90,12 @@ class Elements:
         assert tag is not None
         if tag not in self.dataset:
             return b"", "", "<"
-        # As it stands in the file: pydicom would convert it, and raise where it is not in order.
-        element = cast(RawDataElement, self.dataset.get_item(tag))
+        # As it stands in the file: pydicom would convert it, and raise where it is not in order. Empty elements and
+        # those of undefined length it converts at once.
+        element: Any = self.dataset.get_item(tag)
         vr = element.VR if element.VR not in (None, "UN") else dictionary_VR(tag).split(" or ")[0]
-        return element.value or b"", vr, "<" if element.is_little_endian else ">"
+        content = element.value if isinstance(element.value, bytes) else b""
+        return content, vr, "<" if getattr(element, "is_little_endian", True) else ">"
 
 
 def _number(text: str) -> float | None:

@@ -1,0 +1,135 @@
+"""Slips of the header that viewers take: read as the standard's default, and reported once."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset
+
+from dentasam.data.dicom.read import dicom_header, read_dicom
+from dentasam.data.notices import collected_notices
+
+from .dicom_files import Write, ramp, to_16_bits
+
+BY_RANGE = to_16_bits(ramp(), 0, 4095)
+# PS3.3 C.11.2.1.2: from c - 0.5 - (w - 1) / 2 to c - 0.5 + (w - 1) / 2.
+WINDOW = {"WindowCenter": 2000, "WindowWidth": 1001}
+BY_WINDOW = to_16_bits(ramp(), 1499.5, 2499.5)
+EMPTY = ("DS", b"")
+
+SLIPS: list[tuple[dict[str, Any], np.ndarray, list[str]]] = [
+    (
+        {"RescaleSlope": EMPTY, "RescaleIntercept": 0},
+        BY_RANGE,
+        ["RescaleSlope is empty or not a number; 1 is assumed"],
+    ),
+    (
+        {"RescaleSlope": 1, "RescaleIntercept": EMPTY, **WINDOW},
+        BY_WINDOW,
+        ["RescaleIntercept is empty or not a number; 0 is assumed"],
+    ),
+    ({"RescaleSlope": 0, "RescaleIntercept": 0, **WINDOW}, BY_WINDOW, ["RescaleSlope is 0; 1 is assumed"]),
+    (
+        {"RescaleSlope": ("DS", b"1,0 "), "RescaleIntercept": ("DS", b"0,0 "), **WINDOW},
+        BY_WINDOW,
+        [
+            "RescaleSlope has a decimal comma; it is read as a point",
+            "RescaleIntercept has a decimal comma; it is read as a point",
+        ],
+    ),
+    (
+        {"WindowCenter": ("DS", b"2000,0"), "WindowWidth": ("DS", b"1001,0")},
+        BY_WINDOW,
+        [
+            "WindowCenter has a decimal comma; it is read as a point",
+            "WindowWidth has a decimal comma; it is read as a point",
+        ],
+    ),
+    ({"WindowCenter": ("FD", np.float64(2000).tobytes()), "WindowWidth": ("US", b"\xe9\x03")}, BY_WINDOW, []),
+    ({"WindowCenter": ("DS", b"2000\\40\\70 "), "WindowWidth": ("DS", b"1001\\9\\8 ")}, BY_WINDOW, []),
+    ({"WindowCenter": ("DS", b"\\2000 "), "WindowWidth": ("DS", b"\\1001 ")}, BY_WINDOW, []),
+    (
+        {"WindowCenter": EMPTY, "WindowWidth": EMPTY},
+        BY_RANGE,
+        ["its window is empty or has no width; it is passed over"],
+    ),
+    ({"WindowCenter": 2000}, BY_RANGE, ["its window is empty or has no width; it is passed over"]),
+    (
+        {"WindowCenter": ("DS", b"middle"), "WindowWidth": ("DS", b"wide")},
+        BY_RANGE,
+        ["its window is empty or has no width; it is passed over"],
+    ),
+    ({"VOILUTFunction": ("CS", b""), **WINDOW}, BY_WINDOW, ["VOILUTFunction is empty; LINEAR is assumed"]),
+    (
+        {"VOILUTFunction": ("CS", b"LINEAR EXACT"), **WINDOW},
+        BY_WINDOW,
+        ["VOILUTFunction is LINEAR EXACT; LINEAR is assumed"],
+    ),
+    ({"VOILUTFunction": ("CS", b"linear"), **WINDOW}, BY_WINDOW, []),
+    (
+        {"VOILUTSequence": [Dataset()], **WINDOW},
+        BY_WINDOW,
+        ["VOILUTSequence holds no table that can be applied; it is passed over"],
+    ),
+    (
+        {"VOILUTSequence": [], **WINDOW},
+        BY_WINDOW,
+        ["VOILUTSequence holds no table that can be applied; it is passed over"],
+    ),
+    (
+        {"ModalityLUTSequence": [Dataset()]},
+        BY_RANGE,
+        ["ModalityLUTSequence holds no table that can be applied; it is passed over"],
+    ),
+    ({"PhotometricInterpretation": None}, BY_RANGE, ["PhotometricInterpretation is missing; MONOCHROME2 is assumed"]),
+    ({"SamplesPerPixel": None}, BY_RANGE, ["SamplesPerPixel is missing; 1 is assumed"]),
+    ({"PixelRepresentation": None}, BY_RANGE, ["PixelRepresentation is missing; unsigned is assumed"]),
+    (
+        {"BitsStored": None, "HighBit": None},
+        BY_RANGE,
+        ["BitsStored is missing; 16 is assumed", "HighBit is missing; 15 is assumed"],
+    ),
+    ({"BitsStored": 20}, BY_RANGE, ["BitsStored is 20; 16 is assumed", "HighBit is 11; 15 is assumed"]),
+    ({"HighBit": None}, BY_RANGE, ["HighBit is missing; 11 is assumed"]),
+    ({"NumberOfFrames": ("IS", b"")}, BY_RANGE, ["NumberOfFrames is empty or not a number; one frame is assumed"]),
+]
+
+
+@pytest.mark.parametrize(("elements", "expected", "says"), SLIPS)
+def test_a_slip_is_taken_and_reported(
+    write: Write, elements: dict[str, Any], expected: np.ndarray, says: list[str]
+) -> None:
+    path = write(ramp(), **elements)
+    with collected_notices() as notices:
+        read = read_dicom(path)
+    np.testing.assert_allclose(read, expected, atol=1)
+    assert sorted(notices) == sorted(says)
+    header = dicom_header(path)
+    assert (header.height, header.width, header.bits) == (32, 64, 16)
+    assert header.windowed == (expected is BY_WINDOW)
+
+
+def test_linear_exact(write: Write) -> None:
+    path = write(ramp(), VOILUTFunction="LINEAR_EXACT", WindowCenter=2000, WindowWidth=1000)
+    np.testing.assert_allclose(read_dicom(path), to_16_bits(ramp(), 1500, 2500), atol=1)
+
+
+def test_a_window_of_one_value_is_a_threshold(write: Write) -> None:
+    read = read_dicom(write(ramp(), WindowCenter=2000, WindowWidth=1))
+    np.testing.assert_array_equal(read, np.where(ramp() > 1999.5, 65535, 0))
+
+
+@pytest.mark.parametrize("center", [20000, -9000])
+def test_a_window_beside_the_values_is_reported(write: Write, center: int) -> None:
+    with collected_notices() as notices:
+        read = read_dicom(write(ramp(), WindowCenter=center, WindowWidth=100))
+    assert np.unique(read).tolist() == [0 if center > 0 else 65535]
+    assert notices == [
+        f"its window (centre {center}, width 100) misses its values, 0 to 4095; all of them are shown alike"
+    ]
+
+
+def test_a_sound_file_says_nothing(write: Write) -> None:
+    with collected_notices() as notices:
+        read_dicom(write(ramp(), RescaleSlope=1, RescaleIntercept=0, VOILUTFunction="LINEAR", **WINDOW))
+    assert notices == []
