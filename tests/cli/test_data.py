@@ -146,3 +146,61 @@ def test_one_line_and_exit_code_2(dentasam: Callable[..., Any], dataset: Path, t
     unknown = dentasam("data", "import", dataset, "--out", tmp_path / "out", "--format", "dicom")
     assert unknown.returncode == 2
     assert "coco" in unknown.stderr
+
+
+def cvat_export(root: Path) -> Path:
+    """A COCO file of CVAT's with its images elsewhere: one polygon, one mask with iscrowd 1, one box alone."""
+    (root / "pictures").mkdir()
+    Image.fromarray(np.arange(2400, dtype=np.uint16).reshape(40, 60)).save(root / "pictures" / "a.png")
+    runs = [40 * 30, 40, 40 * 29]
+    shapes = [[[5, 5, 20, 5, 20, 20, 5, 20]], {"size": [40, 60], "counts": runs}, []]
+    annotations = [
+        {"id": n, "image_id": 1, "category_id": 36, "segmentation": shape, "iscrowd": int(n == 2)}
+        for n, shape in enumerate(shapes, start=1)
+    ]
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 60, "height": 40}],
+        "annotations": annotations,
+        "categories": [{"id": 36, "name": 36}],
+    }
+    (root / "annotations").mkdir()
+    path = root / "annotations" / "instances_default.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_every_command_takes_the_folder_of_the_images_and_tells_what_it_passed_over(
+    tmp_path: Path, dentasam: Callable[..., Any]
+) -> None:
+    path, pictures = cvat_export(tmp_path), tmp_path / "pictures"
+    missing = dentasam("data", "check", path)
+    assert missing.returncode == 2
+    assert "its file 'a.png' is missing in" in missing.stdout
+
+    checked = dentasam("data", "check", path, "--images", pictures)
+    assert checked.returncode == 0, checked.stderr
+    assert "warning: " in checked.stdout
+    assert "1 annotation has iscrowd 1" in checked.stdout
+    assert "annotation 3: it has no mask, at most a box: passed over" in checked.stdout
+
+    imported = dentasam("data", "import", path, "--images", pictures, "--out", tmp_path / "in")
+    assert imported.returncode == 0, imported.stderr
+    assert imported.stdout.endswith("dataset.json: 1 image, 1 object\n")
+    lines = imported.stderr.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith(f"dentasam: warning: {path}: 1 annotation has ") for line in lines)
+    assert "--crowd-as-objects" in lines[0]
+
+    crowds = dentasam(
+        "data", "import", path, "--images", pictures, "--crowd-as-objects", "--out", tmp_path / "objects"
+    )
+    assert crowds.stdout.endswith("dataset.json: 1 image, 2 objects\n")
+
+    whole = ("data", "split", path, "--images", pictures, "--train", 1, "--val", 0, "--test", 0)
+    split = dentasam(*whole)
+    assert split.returncode == 2
+    assert "outside the JSON's folder; give --out FOLDER" in split.stderr.splitlines()[-1]
+    split = dentasam(*whole, "--out", tmp_path / "parts")
+    assert split.stdout.endswith("train.json: 1 image, 1 object\n")
+    exported = dentasam("data", "export", path, "--images", pictures, "--format", "png", "--out", tmp_path / "png")
+    assert "note: 1 region of many objects (iscrowd 1) left out" in exported.stdout

@@ -39,6 +39,11 @@ def show_notices() -> None:
         log.addHandler(_Notices())
 
 
+def warn(message: str) -> None:
+    """One line on stderr about what does not stop the command."""
+    complain(f"warning: {message}")
+
+
 def run(command: Callable[[], object]) -> NoReturn:
     """Runs a parsed or half-parsed command and leaves the process with the code its outcome deserves.
 

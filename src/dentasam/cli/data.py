@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from dentasam.cli.console import say
+from dentasam.cli import options
+from dentasam.cli.console import say, warn
 
 app = typer.Typer(no_args_is_help=True, help="Import, export, check and split datasets; make phantoms.")
 
@@ -27,13 +28,23 @@ def import_(
     source: Annotated[Path, typer.Argument(help="A COCO JSON, or the folder of another format.")],
     out: Out,
     format: Annotated[Format, typer.Option("--format", help="What SOURCE is.")] = Format.coco,
+    images: options.Images = None,
+    crowd_as_objects: Annotated[
+        bool,
+        typer.Option("--crowd-as-objects", help="Take iscrowd 1 for an object, for masks from CVAT or Datumaro."),
+    ] = False,
 ) -> None:
     """Write a COCO dataset and its images under --out, from SOURCE."""
     from dentasam.data.dataset import Dataset
     from dentasam.data.formats import import_dataset
     from dentasam.data.formats.options import ImportOptions
 
-    path = import_dataset(format.value, source, out, ImportOptions(tell=lambda line: say(f"note: {line}")))
+    path = import_dataset(
+        format.value,
+        source,
+        out,
+        ImportOptions(images, crowd_as_objects, tell=lambda line: warn(f"{source}: {line}")),
+    )
     _say_size(path, Dataset.load(path))
 
 
@@ -42,12 +53,12 @@ def export(
     dataset: Annotated[Path, typer.Argument(help="A COCO JSON.")],
     out: Out,
     format: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.coco,
+    images: options.Images = None,
 ) -> None:
     """Write a dataset and its images under --out in another format."""
-    from dentasam.data.dataset import Dataset
     from dentasam.data.formats import export_dataset
 
-    loaded = Dataset.load(dataset)
+    loaded = options.load_dataset(dataset, images)
     notes = export_dataset(format.value, loaded, out)
     _say_size(out, loaded)
     for note in notes:
@@ -57,12 +68,13 @@ def export(
 @app.command()
 def check(
     dataset: Annotated[Path, typer.Argument(help="A COCO JSON.")],
+    images: options.Images = None,
 ) -> None:
     """List everything that is wrong or doubtful in a dataset; exit code 2 where there is a fault."""
     from dentasam.data.check import find_problems
     from dentasam.errors import DatasetError
 
-    problems = find_problems(dataset)
+    problems = find_problems(dataset, images)
     for problem in problems:
         say(f"{problem.severity}: {problem.line(dataset)}")
     faults = sum(problem.severity == "fault" for problem in problems)
@@ -83,13 +95,15 @@ def split(
     test: Annotated[float, typer.Option(help="Share of images for test.json; 0 leaves it out.")] = 0.1,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same split.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace parts that are there.")] = False,
+    images: options.Images = None,
 ) -> None:
     """Split the images with objects so that train, val and test hold the same share of every tag."""
     from dentasam.data.dataset import Dataset
     from dentasam.data.split import write_split
 
     fractions = {"train": train, "val": val, "test": test}
-    paths, left_out = write_split(dataset, fractions, seed, out, overwrite)
+    loaded = options.load_dataset(dataset, images)
+    paths, left_out = write_split(loaded, fractions, seed, out, overwrite)
     for path in paths.values():
         _say_size(path, Dataset.load(path))
     if left_out:

@@ -19,6 +19,7 @@ def evaluate(
         str | None, typer.Option("--adapter", metavar="NAME|DIR", help="LoRA adapter on top of the model.")
     ] = None,
     clicks: Annotated[int, typer.Option("--clicks", min=1, max=100, help="Clicks on every object.")] = 11,
+    images: options.Images = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N images.")] = None,
     device: options.Device = None,
     runtime: options.OnRuntime = None,
@@ -30,14 +31,13 @@ def evaluate(
     from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    from dentasam.data.dataset import Dataset
     from dentasam.evaluation.curve import Progress
     from dentasam.evaluation.curve import evaluate as measure
     from dentasam.evaluation.run_folder import RUN_FILES, claim_folder
 
     # what can be wrong with the user's words comes before the minutes that a model may take to load
     claim_folder(out, RUN_FILES, overwrite)
-    dataset = Dataset.load(test)
+    dataset = options.load_dataset(test, images)
     segmenter = options.load_segmenter(model, adapter, device, runtime, precision).merged()
 
     bar = Bar(

@@ -28,6 +28,7 @@ def label(
         Path,
         typer.Argument(metavar="DIR|TRAIN.json", help="Folder of images (DICOM too), or a COCO file."),
     ],
+    images: options.Images = None,
     model: options.Model = options.BUNDLED_MODEL,
     adapter: options.Adapter = None,
     device: options.Device = None,
@@ -104,13 +105,13 @@ def label(
     """Label images in the browser: the model proposes, the brush corrects, nothing is lost."""
     _check_one_task(export, out, finished, timing, add_annotator)
     if add_annotator is not None:
-        _add_annotator(source, workspace, add_annotator)
+        _add_annotator(source, workspace, images, add_annotator)
     elif export is not None or timing is not None:
         from dentasam.labelling.offline import write_export
 
         kind, target = ("timing", timing) if timing is not None else (str(export), out)
         assert target is not None
-        say(write_export(source, kind, target, finished=finished, folder=workspace, database=database))
+        say(write_export(source, kind, target, finished=finished, folder=workspace, database=database, images=images))
     else:
         from dentasam.labelling.server import Settings, run
 
@@ -120,6 +121,7 @@ def label(
             new_token=new_token,
             names=tuple(name or ()),
             folder=workspace,
+            images=images,
             database=database,
             annotator=annotator,
             idle_seconds=idle,
@@ -146,12 +148,12 @@ def _check_one_task(
         raise OutputError("--finished chooses what --export writes; give --export coco, png or log as well")
 
 
-def _add_annotator(source: Path, folder: Path | None, name: str) -> None:
+def _add_annotator(source: Path, folder: Path | None, images: Path | None, name: str) -> None:
     from dentasam.labelling.annotators import Annotators, check_name
     from dentasam.labelling.workspace import Workspace
 
     check_name(name)
-    with Workspace.open(source, folder) as opened:
+    with Workspace.open(source, folder, images) as opened:
         new = Annotators.of(opened.root).add(name, _password(name))
     say(f"{name} {'can sign in now' if new else 'has a new password'}")
 

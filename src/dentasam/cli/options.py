@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +9,7 @@ import typer
 from dentasam.model.precision import Precision
 
 if TYPE_CHECKING:
+    from dentasam.data.dataset import Dataset
     from dentasam.model.segmenter import Segmenter
 
 BUNDLED_MODEL, BUNDLED_ADAPTER = "dentasam-tiny", "panoramic-teeth"
@@ -51,6 +53,26 @@ Adapter = Annotated[
         help=f"LoRA adapter, `none` for none; {BUNDLED_ADAPTER} on the bundled model if left out.",
     ),
 ]
+
+Images = Annotated[
+    Path | None,
+    typer.Option(
+        "--images",
+        metavar="DIR",
+        help="Folder of the COCO file's images; found beside it, as COCO, CVAT and Roboflow lay them, if left out.",
+    ),
+]
+
+
+def load_dataset(path: Path, images: Path | None = None) -> "Dataset":
+    """The COCO dataset at `path`; a line on stderr for what was passed over in it."""
+    from dentasam.cli.console import warn
+    from dentasam.data.dataset import Dataset
+
+    dataset = Dataset.load(path, images)
+    for note in dataset.notes:
+        warn(f"{path}: {note}")
+    return dataset
 
 
 def chosen_adapter(model: str, adapter: str | None) -> str | None:

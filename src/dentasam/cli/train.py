@@ -18,6 +18,11 @@ def train(
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME|PATH", help="Base model; the recipe's if left out.")
     ] = None,
+    images: options.Images = None,
+    validation_images: Annotated[
+        Path | None,
+        typer.Option("--val-images", metavar="DIR", help="Folder of VAL.json's images, as --images for TRAIN.json."),
+    ] = None,
     settings: options.Settings = None,
     resume: options.Resume = False,
     tensorboard: options.TensorBoard = False,
@@ -35,7 +40,6 @@ def train(
 
     from dentasam.cli.console import say
     from dentasam.cli.processes import launched
-    from dentasam.data.dataset import Dataset
     from dentasam.model.checkpoint import load_model
     from dentasam.training import state
     from dentasam.training.loop import Base
@@ -43,7 +47,8 @@ def train(
     from dentasam.training.sources import DatasetSource
 
     keep_mb = resolved.cache.decoded_mb
-    sources = [DatasetSource(Dataset.load(path), keep_mb) for path in (training, validation)]
+    given = (training, images), (validation, validation_images)
+    sources = [DatasetSource(options.load_dataset(path, folder), keep_mb) for path, folder in given]
     network, info = load_model(resolved.base)
     with launched(cpu) as accelerator:
         result = run_training(

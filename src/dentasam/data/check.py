@@ -3,14 +3,16 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from dentasam.data import rle
+from dentasam.data.coco.passed_over import FIX, WHAT, Why, lines
+from dentasam.data.coco.problem import Problem
 from dentasam.data.image import read_image
-from dentasam.data.parse import Problem, parse
+from dentasam.data.parse import Parsed, parse
 from dentasam.data.record import ImageRecord
 from dentasam.errors import DatasetError, ImageError
 
@@ -25,22 +27,41 @@ DECIDUOUS_TEETH = frozenset(f"{quadrant}{tooth}" for quadrant in range(5, 9) for
 FDI_NUMBERS = PERMANENT_TEETH | DECIDUOUS_TEETH
 
 
-def find_problems(path: str | Path) -> list[Problem]:
+def find_problems(
+    path: str | Path,
+    images: str | Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Problem]:
     """Lists the faults of a dataset, which `Dataset.load` or training would stop at, and warnings.
 
     Unlike `Dataset.load` it goes on after a fault, and reads every image and mask: unreadable images, images
     of another size, masks that do not fit. Warnings: the same image twice, a tooth number twice in one image,
-    tiny objects, a box that is not around its mask, an image that uses little of its gray range.
+    tiny objects, a box that is not around its mask, an image that uses little of its gray range, annotations and
+    parts of them that are passed over. images: as for `Dataset.load`. progress: takes the number of images done and
+    of all.
     """
     problems: list[Problem] = []
-    parsed = parse(Path(os.path.abspath(path)), problems.append)
+    parsed = parse(Path(os.path.abspath(path)), problems.append, None if images is None else Path(images))
+    problems += _passed_over(parsed)
     seen: dict[str, ImageRecord] = {}
-    for image in parsed.images:
+    for done, image in enumerate(parsed.images):
+        progress(done, len(parsed.images))
         problems += _object_problems(image)
         problems += _pixel_problems(image, seen)
     if not problems and not any(image.objects for image in parsed.images):
         problems.append(Problem(None, None, "holds no object", "annotate images before training", "warning"))
     return problems
+
+
+def _passed_over(parsed: Parsed) -> Iterator[Problem]:
+    """Each annotation with a warning of its own, but crowds in one: in a file of CVAT's all masks may be crowds."""
+    crowds = [item for item in parsed.passed_over if item.why is Why.crowd]
+    for line in lines(crowds):
+        what, _, mend = line.rpartition("; ")
+        yield Problem(None, None, what, mend, "warning")
+    for item in parsed.passed_over:
+        if item.why is not Why.crowd:
+            yield Problem(item.image, item.annotation, f"it {WHAT[item.why]}", FIX[item.why], "warning")
 
 
 def _pixel_problems(image: ImageRecord, seen: dict[str, ImageRecord]) -> Iterator[Problem]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dentasam.data.parse import Problem, parse
+from dentasam.data.coco.passed_over import PassedOver, lines
+from dentasam.data.coco.problem import Problem
+from dentasam.data.parse import parse
 from dentasam.data.record import Category, ImageRecord, ObjectRecord
 from dentasam.errors import DatasetError, OutputError
 
@@ -16,27 +18,46 @@ __all__ = ["Category", "Dataset", "ImageRecord", "ObjectRecord"]
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images with their objects. `categories` may be left empty: writing adds those that the objects name."""
+    """Images with their objects. `categories` may be left empty: writing adds those that the objects name.
+
+    folder: what image names are relative to, where that is not the JSON's own. passed_over: annotations of the file
+    that are no objects, or not whole.
+    """
 
     path: Path
     images: tuple[ImageRecord, ...]
     categories: tuple[Category, ...] = ()
     info: dict[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+    passed_over: tuple[PassedOver, ...] = ()
 
     @staticmethod
-    def load(path: str | Path) -> "Dataset":
+    def load(path: str | Path, images: str | Path | None = None, crowd_as_objects: bool = False) -> "Dataset":
         """Reads a COCO JSON. Masks are checked to fit their image, and decoded only when asked for.
 
-        Raises DatasetError at the first fault: malformed JSON, missing keys or image files, unknown or
-        repeated ids, masks of another size, empty objects, NaN. `find_problems` lists all of them.
+        images: the folder of the images, where they are in none of the usual places (`coco.image_files`).
+        crowd_as_objects: take annotations with `iscrowd` 1, as CVAT writes masks, for objects. Raises DatasetError at
+        the first fault: malformed JSON, missing keys or image files, unknown or repeated ids, masks of another size,
+        empty objects, NaN, no mask at all. `find_problems` lists all of them.
         """
         given = Path(path)
 
         def stop(problem: Problem) -> None:
             raise DatasetError(problem.line(given))
 
-        parsed = parse(Path(os.path.abspath(given)), stop)
-        return Dataset(given, parsed.images, parsed.categories, parsed.info or {})
+        folder = None if images is None else Path(images)
+        parsed = parse(Path(os.path.abspath(given)), stop, folder, crowd_as_objects)
+        return Dataset(given, parsed.images, parsed.categories, parsed.info or {}, parsed.folder, parsed.passed_over)
+
+    @property
+    def image_folder(self) -> Path:
+        """The absolute folder that image names are relative to."""
+        return self.folder or Path(os.path.abspath(self.path)).parent
+
+    @property
+    def notes(self) -> list[str]:
+        """What was passed over when the file was read, a line for each reason."""
+        return lines(self.passed_over)
 
     @property
     def objects(self) -> int:
@@ -60,7 +81,8 @@ class Dataset:
         """
         path = Path(path)
         _check_unique(path, "image", [image.id for image in self.images])
-        _check_unique(path, "annotation", [record.id for image in self.images for record in image.objects])
+        both = [(image, record, crowd) for image in self.images for record, crowd in _annotated(image)]
+        _check_unique(path, "annotation", [record.id for _, record, _ in both])
         categories = self._all_categories()
         ids = {category.name: category.id for category in categories}
         folder = Path(os.path.abspath(path)).parent
@@ -77,9 +99,7 @@ class Dataset:
                 }
                 for image in self.images
             ],
-            "annotations": [
-                _annotation(image, record, ids[record.category]) for image in self.images for record in image.objects
-            ],
+            "annotations": [_annotation(image, record, ids[record.category], crowd) for image, record, crowd in both],
             "categories": [
                 {"id": category.id, "name": category.name, "supercategory": category.supercategory}
                 for category in categories
@@ -93,7 +113,7 @@ class Dataset:
         categories = list(self.categories)
         names = {category.name for category in categories}
         ids = {category.id for category in categories}
-        used = {record.category for image in self.images for record in image.objects} - names
+        used = {record.category for image in self.images for record, _ in _annotated(image)} - names
         numbered = sorted((name for name in used if name.isascii() and name.isdigit()), key=int)
         for name in [*numbered, *sorted(used - set(numbered))]:
             id = int(name) if name in numbered and int(name) not in ids else max([100, *ids]) + 1
@@ -102,7 +122,12 @@ class Dataset:
         return categories
 
 
-def _annotation(image: ImageRecord, record: ObjectRecord, category_id: int) -> dict[str, Any]:
+def _annotated(image: ImageRecord) -> list[tuple[ObjectRecord, bool]]:
+    """Objects and crowds, each with whether it is a crowd."""
+    return [(record, False) for record in image.objects] + [(record, True) for record in image.crowds]
+
+
+def _annotation(image: ImageRecord, record: ObjectRecord, category_id: int, crowd: bool) -> dict[str, Any]:
     shape = record.segmentation
     if isinstance(shape, list) or not isinstance(shape["counts"], str):
         runs = record.runs(image.height, image.width)
@@ -114,7 +139,7 @@ def _annotation(image: ImageRecord, record: ObjectRecord, category_id: int) -> d
         "segmentation": record.segmentation,
         "area": round(record.area),
         "bbox": list(record.bbox),
-        "iscrowd": 0,
+        "iscrowd": int(crowd),
     }
 
 

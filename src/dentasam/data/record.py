@@ -66,7 +66,11 @@ class ObjectRecord:
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
-    """One image: `path` is absolute, `file_name` as the dataset's JSON names it, sizes in pixels."""
+    """One image: `path` is absolute, `file_name` as the dataset's JSON names it, sizes in pixels.
+
+    crowds: regions of many objects (COCO's `iscrowd` 1). They stay with the image when it is written again, and are
+    no objects: nothing trains, evaluates or shows them.
+    """
 
     id: int
     path: Path
@@ -75,6 +79,7 @@ class ImageRecord:
     height: int
     tags: tuple[str, ...] = ()
     objects: tuple[ObjectRecord, ...] = ()
+    crowds: tuple[ObjectRecord, ...] = ()
 
     def read(self) -> np.ndarray:
         """The pixels (height, width), uint8 or uint16.

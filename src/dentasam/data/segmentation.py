@@ -11,6 +11,7 @@ from pycocotools import mask as coco_mask
 from dentasam.data import rle
 
 DRAW_AGAIN = "delete the annotation or draw it again"
+WRITE_RINGS = "write the segmentation as a list of such lists"
 ENCODE_AGAIN = "encode the mask again at the image's size"
 # A polygon smaller (pixels) or thinner than this may cover the centre of no pixel, so it is drawn to be sure.
 DOUBTFUL_AREA, DOUBTFUL_WIDTH = 4.0, 2.0
@@ -28,6 +29,27 @@ def fault_of(segmentation: Any, height: int, width: int, runs: np.ndarray | None
     return "its segmentation is neither polygons nor RLE", "write it as COCO does"
 
 
+def without_bad_rings(segmentation: Any) -> tuple[Any, int]:
+    """The segmentation without rings that cannot be drawn, and how many those were; anything but polygons as it is.
+
+    A ring is bad that has under three points, half a point, or a coordinate that is not finite. One flat list of
+    numbers is taken for one ring, as pycocotools does.
+    """
+    if not isinstance(segmentation, list):
+        return segmentation, 0
+    rings = [segmentation] if segmentation and all(map(_is_number, segmentation)) else segmentation
+    numbers = [isinstance(ring, list) and all(map(_is_number, ring)) for ring in rings]
+    # Points [[x, y], [x, y], …] in place of rings are another layout, not many bad rings.
+    if not all(numbers) or (len(rings) > 1 and all(len(ring) == 2 for ring in rings)):
+        return rings, 0
+    good = [ring for ring in rings if len(ring) >= 6 and len(ring) % 2 == 0 and all(map(math.isfinite, ring))]
+    return good, len(rings) - len(good)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
 def runs_of(segmentation: Any, height: int, width: int) -> np.ndarray:
     """The RLE runs of a sound segmentation, drawn on height × width."""
     if isinstance(segmentation, Mapping):
@@ -43,7 +65,7 @@ def runs_of(segmentation: Any, height: int, width: int) -> np.ndarray:
 
 
 def polygon_area(polygons: list[list[float]]) -> float:
-    """Sum of the areas inside the rings, by the shoelace formula, in pixels."""
+    """Sum of the areas inside the rings, by the shoelace formula, in pixels; of a ring that crosses itself, less."""
     total = 0.0
     for ring in polygons:
         x, y = ring[0::2], ring[1::2]
@@ -100,8 +122,8 @@ def _polygon_fault(polygons: list[Any], height: int, width: int) -> tuple[str, s
     for ring in polygons:
         # Six numbers at least: pycocotools would take four for a box.
         if not isinstance(ring, list) or len(ring) < 6 or len(ring) % 2:
-            return "a polygon is not a flat list x1, y1, x2, y2, … of three points or more", DRAW_AGAIN
-        if not all(type(value) in (int, float) and math.isfinite(value) for value in ring):
+            return "a polygon is not a flat list x1, y1, x2, y2, … of three points or more", WRITE_RINGS
+        if not all(_is_number(value) and math.isfinite(value) for value in ring):
             return "a polygon has a coordinate that is NaN, infinite or no number", DRAW_AGAIN
     # Drawing takes memory by the length of the outline, so a point at 1e12 must not get that far.
     reach = 2 * max(height, width)
@@ -111,6 +133,6 @@ def _polygon_fault(polygons: list[Any], height: int, width: int) -> tuple[str, s
     left, top, across, down = polygon_box(polygons)
     thin = area < DOUBTFUL_AREA or 2 * area < DOUBTFUL_WIDTH * _outline_length(polygons)
     doubtful = thin or left + across <= 0 or top + down <= 0 or left >= width or top >= height
-    if area == 0 or (doubtful and rle.area_of(runs_of(polygons, height, width)) == 0):
+    if doubtful and rle.area_of(runs_of(polygons, height, width)) == 0:
         return "its mask is empty", DRAW_AGAIN
     return None

@@ -48,22 +48,27 @@ def split(dataset: Dataset, fractions: Mapping[str, float], seed: int = 0) -> di
 
 
 def write_split(
-    path: str | Path,
+    source: str | Path | Dataset,
     fractions: Mapping[str, float],
     seed: int = 0,
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> tuple[dict[str, Path], int]:
-    """Splits the dataset at `path`, writes train.json, val.json and test.json, and counts the images left out.
+    """Splits a dataset, writes train.json, val.json and test.json, and counts the images left out.
 
     They are written beside the source, where its image paths hold; with `out` they go to that folder, and the images
     are copied there. Left out are those without an object. Raises DatasetError as `split` and `Dataset.load`;
     OutputError where a file is there already and `overwrite` is not set, where it would replace the source, and
     where `out` is in use.
     """
-    path = Path(path)
-    dataset = Dataset.load(path)
+    dataset = source if isinstance(source, Dataset) else Dataset.load(source)
+    path = dataset.path
     parts = split(dataset, fractions, seed)
+    if not out and not dataset.image_folder.is_relative_to(Path(os.path.abspath(path)).parent):
+        raise OutputError(
+            f"{path}: its images lie in {dataset.image_folder}, outside the JSON's folder; give --out FOLDER, "
+            "to which they are copied"
+        )
     targets = {name: (Path(out) if out else path.parent) / f"{name}.json" for name in parts}
     for target in targets.values():
         if target.exists() and os.path.samefile(target, path):

@@ -17,13 +17,13 @@ from dentasam.labelling.workspace import Workspace
 
 @contextmanager
 def opened(
-    source: Path, folder: Path | None = None, database: str | None = None
+    source: Path, folder: Path | None = None, database: str | None = None, images: Path | None = None
 ) -> Iterator[tuple[Workspace, Store, list[str]]]:
     """The workspace, its store with a case for each image, and a line for each image that is left out.
 
     A COCO file's own objects are there as pre-annotations. Raises WorkspaceError and DatasetError.
     """
-    with Workspace.open(source, folder) as workspace:
+    with Workspace.open(source, folder, images) as workspace:
         engine = open_for(workspace, database)
         try:
             store = Store(engine)
@@ -42,6 +42,7 @@ def write_export(
     finished: bool = False,
     folder: Path | None = None,
     database: str | None = None,
+    images: Path | None = None,
 ) -> str:
     """Writes `coco`, `png`, `log` or `timing` of a workspace to a file; returns a line about it.
 
@@ -51,7 +52,7 @@ def write_export(
     if target.is_dir():
         raise OutputError(f"{target} is a folder; name a file in it")
     statuses = FINISHED if finished else None
-    with _beside_a_server(kind, finished), opened(source, folder, database) as (workspace, store, _):
+    with _beside_a_server(kind, finished), opened(source, folder, database, images) as (workspace, store, _):
         if kind == "coco":
             write_coco(store, workspace, target, statuses)
         else:

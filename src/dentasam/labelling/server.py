@@ -70,6 +70,7 @@ class Settings:
     new_token: bool = False
     names: tuple[str, ...] = ()
     folder: Path | None = None
+    images: Path | None = None
     database: str | None = None
     annotator: str | None = None
     idle_seconds: float = 30.0
@@ -91,7 +92,7 @@ def run(
     announce, complain: what takes a line for the user, and one about images that are left out. Raises DentasamError.
     """
     page = built_page()
-    with opened(source, settings.folder, settings.database) as (workspace, store, problems):
+    with opened(source, settings.folder, settings.database, settings.images) as (workspace, store, problems):
         annotators = Annotators.of(workspace.root)
         check_reach(settings.host, annotators.names)
         annotator = settings.annotator or _login()

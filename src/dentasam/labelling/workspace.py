@@ -41,7 +41,8 @@ class Workspace:
     """An open workspace; `close` (or leaving the `with` block) frees its lock.
 
     folder: where image names are relative to. dataset: what the COCO file holds, None for a folder of images.
-    problems: one line for each image that was left out. id: made once, and kept when its database is opened first.
+    problems: a line for each image that was left out, and for annotations of the COCO file that are no objects.
+    id: made once, and kept when its database is opened first.
     """
 
     id: str
@@ -54,28 +55,33 @@ class Workspace:
     _lock: Lock | None = None
 
     @staticmethod
-    def open(source: str | Path, folder: str | Path | None = None) -> "Workspace":
+    def open(source: str | Path, folder: str | Path | None = None, images: str | Path | None = None) -> "Workspace":
         """Opens the workspace of a folder of images or of a COCO file, and makes it where there is none.
 
-        folder: where the workspace lies, if not at its usual place. Raises WorkspaceError where there are no
-        images, where it cannot be written, and where another server uses it; DatasetError for a faulty COCO file.
+        folder: where the workspace lies, if not at its usual place. images: the folder of a COCO file's images, where
+        it is not one of the usual places. Raises WorkspaceError where there are no images, where it cannot be
+        written, and where another server uses it; DatasetError for a faulty COCO file.
         """
         source = Path(os.path.abspath(source))
         if not source.exists():
             raise WorkspaceError(f"{source} does not exist; name a folder of images or a COCO JSON")
         root = Path(os.path.abspath(folder)) if folder is not None else _usual_root(source)
         # Before anything is made: a mistyped folder is not to be littered.
-        dataset = None if source.is_dir() else Dataset.load(source)
-        images_in = source if dataset is None else source.parent
+        if images is not None and source.is_dir():
+            raise WorkspaceError(f"{source} is a folder of images itself; --images is for the images of a COCO JSON")
+        dataset = None if source.is_dir() else Dataset.load(source, images)
+        images_in = source if dataset is None else dataset.image_folder
         found = _in_folder(source, root) if dataset is None else _in_dataset(dataset)
         problems: list[str] = []
-        images = sorted(_readable(found, problems), key=lambda image: image.name)
-        if not images:
+        cases = sorted(_readable(found, problems), key=lambda image: image.name)
+        if not cases:
             reason = f": {problems[0]}" if problems else ""
             raise WorkspaceError(f"{source} holds no readable PNG, JPEG, TIFF or DICOM image{reason}")
+        if dataset is not None:
+            problems += [f"{source}: {note}" for note in dataset.notes]
         lock = Lock(root)
         try:
-            return Workspace(_id(root), root, images_in, images, _schema(root), dataset, problems, lock)
+            return Workspace(_id(root), root, images_in, cases, _schema(root), dataset, problems, lock)
         except BaseException:
             lock.free()
             raise

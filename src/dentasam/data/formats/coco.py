@@ -9,7 +9,9 @@ from dentasam.data.formats.options import ImportOptions
 
 def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
     """Copies a COCO JSON and its images; polygons and uncompressed masks become compressed RLE."""
-    dataset = Dataset.load(source)
+    dataset = Dataset.load(source, options.images, options.crowd_as_objects)
+    for note in dataset.notes:
+        options.tell(note)
     return with_images_under(dataset, out, options.progress).write(out / DATASET_NAME)
 
 

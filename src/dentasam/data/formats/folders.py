@@ -43,7 +43,7 @@ def with_images_under(
                 shutil.copyfile(image.path, target)
         placed.append(replace(image, path=Path(os.path.abspath(target)), file_name=f"images/{inner}"))
         progress(len(placed), len(dataset.images))
-    return replace(dataset, path=out / DATASET_NAME, images=tuple(placed))
+    return replace(dataset, path=out / DATASET_NAME, images=tuple(placed), folder=None)
 
 
 def inner_name(image: ImageRecord) -> str:
@@ -131,3 +131,11 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as fault:
         raise OutputError(f"{path} cannot be written ({fault.strerror}); choose another --out") from None
+
+
+def crowd_notes(dataset: Dataset) -> tuple[str, ...]:
+    """What to tell where a format has no place for regions of many objects."""
+    count = sum(len(image.crowds) for image in dataset.images)
+    return (f"{count} region{'s' * (count != 1)} of many objects (iscrowd 1) left out; coco keeps them",) * bool(
+        count
+    )

@@ -16,6 +16,7 @@ import numpy as np
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.folders import (
     DATASET_NAME,
+    crowd_notes,
     find_images,
     inner_name,
     read_json_object,
@@ -84,10 +85,11 @@ def export_dataset(dataset: Dataset, out: Path) -> tuple[str, ...]:
         write_png(out / "labels" / f"{short[name]}.png", labels)
     write_json(out / NAMES, names)
     write_tags(placed, out)
+    notes = crowd_notes(placed)
     if not clipped and not vanished:
-        return ()
+        return notes
     lost = f"{clipped} lost pixels to overlap and {vanished} vanished"
-    return (f"of {placed.objects} objects {lost}; the format png keeps them",)
+    return (f"of {placed.objects} objects {lost}; the format png keeps them", *notes)
 
 
 def _labels(candidates: list[Path], image: str, height: int, width: int) -> np.ndarray:

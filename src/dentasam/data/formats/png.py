@@ -16,6 +16,7 @@ import numpy as np
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.folders import (
     DATASET_NAME,
+    crowd_notes,
     find_images,
     inner_name,
     read_tags,
@@ -74,7 +75,7 @@ def export_dataset(dataset: Dataset, out: Path) -> tuple[str, ...]:
             name = f"{record.id:05d}_{quote(record.category, safe=' ')}.png"
             write_png(out / "masks" / short[inner_name(image)] / name, mask.astype(np.uint8) * 255)
     write_tags(placed, out)
-    return ()
+    return crowd_notes(placed)
 
 
 def _object(id: int, file: Path, height: int, width: int) -> tuple[ObjectRecord, bool]:

@@ -1,0 +1,1 @@
+"""COCO instances as tools write them: one reader for training, evaluation, checks, imports and the labelling tool."""

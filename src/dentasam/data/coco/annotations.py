@@ -1,0 +1,149 @@
+"""The annotations of a COCO file: objects, crowds, and what is neither.
+
+What other tools put between objects is passed over with its reason: boxes alone, polygons of two points. What cannot
+be right, such as a mask of another size, is a fault.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dentasam.data import rle, segmentation
+from dentasam.data.coco.passed_over import PassedOver, Why
+from dentasam.data.coco.problem import Fault, Problem, Report
+from dentasam.data.coco.values import is_box, whole
+from dentasam.data.record import ImageRecord, ObjectRecord
+
+
+@dataclass
+class Annotations:
+    """objects, crowds: by the image's id. passed_over: what is no object, or not all of one."""
+
+    objects: dict[int, list[ObjectRecord]] = field(default_factory=dict)
+    crowds: dict[int, list[ObjectRecord]] = field(default_factory=dict)
+    passed_over: list[PassedOver] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one annotation says of its mask.
+
+    segmentation: sound, None where there is no mask. why: the reason where it, or a part of it, is passed over.
+    """
+
+    segmentation: Any = None
+    why: Why | None = None
+    fault: Fault | None = None
+
+
+def read_annotations(
+    items: list[Any],
+    images: dict[int, ImageRecord],
+    doubtful: set[int],
+    names: dict[int, str],
+    report: Report,
+    crowd_as_objects: bool = False,
+) -> Annotations:
+    """Reads all annotations, reporting each fault.
+
+    doubtful: ids of images that were left out, whose annotations are no further fault. names: of the categories.
+    """
+    found = Annotations()
+    ids: set[int] = set()
+    for position, (item, runs) in enumerate(zip(items, _compressed_runs(items), strict=True)):
+        id = whole(item.get("id")) if isinstance(item, dict) else None
+        if id is None:
+            report(Problem(None, None, f"annotations[{position}] has no whole-number id", "give it one"))
+            continue
+        image_id = whole(item.get("image_id"))
+        if id in ids:
+            report(Problem(image_id, id, "its id is there twice", "give every annotation its own id"))
+            continue
+        ids.add(id)
+        image = images.get(image_id) if image_id is not None else None
+        category = names.get(whole(item.get("category_id")), "")  # type: ignore[arg-type]
+        fault = _link_fault(item, image, category)
+        reading = Reading(fault=fault)
+        if fault is None and image is not None:
+            reading = read_mask(item, image.height, image.width, runs, crowd_as_objects)
+        if reading.fault is not None:
+            if image is not None or image_id not in doubtful:
+                report(Problem(image_id, id, *reading.fault))
+            continue
+        assert image is not None
+        if reading.why is not None:
+            found.passed_over.append(PassedOver(image.id, id, reading.why))
+        if reading.segmentation is not None:
+            kept = found.crowds if reading.why is Why.crowd else found.objects
+            record = _object(id, reading.segmentation, item.get("bbox"), image, category, runs)
+            kept.setdefault(image.id, []).append(record)
+    return found
+
+
+def read_mask(
+    item: dict[str, Any],
+    height: int,
+    width: int,
+    runs: np.ndarray | None = None,
+    crowd_as_objects: bool = False,
+) -> Reading:
+    """The mask of one annotation on an image of height × width; `runs` where its RLE string was read already."""
+    given = item.get("segmentation", [])
+    if given is None:
+        # An exporter that lost the mask; one that never had any writes an empty list.
+        what = "its segmentation is null, neither a mask nor an empty list"
+        return Reading(fault=(what, "export it again or delete the annotation"))
+    shape, dropped = segmentation.without_bad_rings(given)
+    if shape == []:
+        return Reading(why=Why.no_ring if dropped else Why.no_mask)
+    fault = segmentation.fault_of(shape, height, width, runs)
+    if fault is not None:
+        return Reading(fault=fault)
+    if not crowd_as_objects and item.get("iscrowd") in (1, "1"):
+        return Reading(shape, Why.crowd)
+    return Reading(shape, Why.ring if dropped else None)
+
+
+def _compressed_runs(items: list[Any]) -> Iterator[np.ndarray | None]:
+    """For each annotation the runs of its compressed RLE, all read in one pass; None where it has none."""
+    strings: dict[int, str] = {}
+    for position, item in enumerate(items):
+        shape = item.get("segmentation") if isinstance(item, dict) else None
+        counts = shape.get("counts") if isinstance(shape, dict) else None
+        if isinstance(counts, str):
+            strings[position] = counts
+    runs = dict(zip(strings, rle.runs_of(list(strings.values())), strict=True))
+    return (runs.get(position) for position in range(len(items)))
+
+
+def _link_fault(item: dict[str, Any], image: ImageRecord | None, category: str) -> Fault | None:
+    missing = [key for key in ("image_id", "category_id") if item.get(key) is None]
+    if missing:
+        return f"it has no '{missing[0]}'", "complete it or delete it"
+    if image is None:
+        return f"no image has its image_id {item['image_id']!r:.40}", "add the image or delete the annotation"
+    if not category:
+        return (
+            f"no category has its category_id {item['category_id']!r:.40}",
+            "add the category or correct the id",
+        )
+    box = item.get("bbox")
+    # An annotation without a mask may have an empty box, too.
+    if box not in (None, []) and not is_box(box):
+        return "its bbox is not four finite numbers x, y, width, height", "correct or delete the bbox"
+    return None
+
+
+def _object(
+    id: int, shape: Any, box: list[float] | None, image: ImageRecord, category: str, runs: np.ndarray | None
+) -> ObjectRecord:
+    if isinstance(shape, list):
+        area, own_box = segmentation.polygon_area(shape), segmentation.polygon_box
+        bbox = tuple(map(float, box)) if box else own_box(shape)
+    else:
+        runs = segmentation.runs_of(shape, image.height, image.width) if runs is None else runs
+        area = float(rle.area_of(runs))
+        bbox = tuple(map(float, box)) if box else rle.box_of(runs, image.height)
+    return ObjectRecord(id, category, shape, bbox, area)  # type: ignore[arg-type]

@@ -1,0 +1,29 @@
+"""Single values of a COCO file, as exporters write them."""
+
+import math
+from typing import Any
+
+
+def whole(value: Any) -> int | None:
+    """A whole number, also one that an exporter wrote as 7.0; None for anything else."""
+    if type(value) is int:
+        return value
+    return int(value) if type(value) is float and value.is_integer() else None
+
+
+def name_text(value: Any) -> str | None:
+    """A category's name; some tools write that of a tooth as a number. None for anything else."""
+    if isinstance(value, str):
+        return value or None
+    number = whole(value)
+    return None if number is None else str(number)
+
+
+def is_box(box: Any) -> bool:
+    """Whether this is x, y, width, height with finite numbers and sizes of 0 or more."""
+    return (
+        isinstance(box, list)
+        and len(box) == 4
+        and all(type(value) in (int, float) and math.isfinite(value) for value in box)
+        and min(box[2:]) >= 0
+    )

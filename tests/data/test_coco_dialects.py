@@ -1,0 +1,323 @@
+"""COCO as tools write it: what is taken for an object, what is passed over with a word, and where the images are."""
+
+import json
+import math
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+
+from dentasam.data.check import find_problems
+from dentasam.data.coco.passed_over import PassedOver, Why
+from dentasam.data.dataset import Dataset
+from dentasam.data.formats import export_dataset, import_dataset
+from dentasam.data.formats.options import ImportOptions
+from dentasam.data.split import split
+from dentasam.errors import DatasetError
+from dentasam.training.sources import DatasetSource
+
+from .coco_files import FILLING, HEIGHT, SQUARE, TOOTH, WIDTH, compressed, content, images, uncompressed, write
+
+
+def changed(position: int = 2, **values: Any) -> dict[str, Any]:
+    coco = content()
+    coco["annotations"][position] |= values
+    return coco
+
+
+def drawn(polygons: list[list[float]]) -> np.ndarray:
+    coded = coco_mask.merge(coco_mask.frPyObjects(polygons, HEIGHT, WIDTH))
+    return coco_mask.decode(coded).astype(bool)
+
+
+def refusal(path: Path, **options: Any) -> str:
+    with pytest.raises(DatasetError) as caught:
+        Dataset.load(path, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# Masks
+
+
+@pytest.mark.parametrize(
+    ("polygons", "why"),
+    [
+        ([SQUARE[0], [40.0, 5.0, 50.0, 15.0]], Why.ring),
+        ([SQUARE[0], [40, 5, 50, 15, 45, 20, 3]], Why.ring),
+        ([[40, 5, 50, math.nan, 45, 20], SQUARE[0]], Why.ring),
+        ([SQUARE[0], [40, 5, math.inf, 15, 45, 20]], Why.ring),
+        ([SQUARE[0], []], Why.ring),
+        ([], Why.no_mask),
+        (..., Why.no_mask),
+        ([[1, 1, 9, 9]], Why.no_ring),
+        ([[1, 1, 9, 9, 5, 1, 2]], Why.no_ring),
+        ([[1, 1, 9, 9, 5, math.nan]], Why.no_ring),
+        ([1, 1, 9, 9], Why.no_ring),
+        ([[]], Why.no_ring),
+    ],
+)
+def test_a_bad_ring_or_a_box_alone_is_passed_over_and_the_rest_loads(tmp_path: Path, polygons: Any, why: Why) -> None:
+    coco = changed(segmentation=polygons)
+    if polygons is ...:
+        del coco["annotations"][2]["segmentation"]
+    path = write(tmp_path, coco)
+    dataset = Dataset.load(path)
+    assert dataset.passed_over == (PassedOver(1, 5, why),)
+    assert len(dataset.notes) == 1
+    assert "id 5" in dataset.notes[0]
+    masks = dataset.images[0].masks()
+    np.testing.assert_array_equal(masks[:2], [TOOTH, FILLING])
+    assert len(masks) == (3 if why is Why.ring else 2)
+    if why is Why.ring:
+        np.testing.assert_array_equal(masks[2], drawn(SQUARE))
+    warnings = [(problem.annotation, problem.severity) for problem in find_problems(path)]
+    assert (5, "warning") in warnings
+    assert "fault" not in {severity for _, severity in warnings}
+
+
+def test_notes_count_and_name_what_was_passed_over(tmp_path: Path) -> None:
+    coco = content()
+    coco["annotations"] += [{"id": id, "image_id": 1, "category_id": 11, "segmentation": []} for id in range(10, 22)]
+    (line,) = Dataset.load(write(tmp_path, coco)).notes
+    assert line.startswith(
+        "12 annotations have no mask, at most a box: passed over (ids 10, 11, 12, 13, 14, 15, 16, 17 "
+    )
+    assert "and 4 more); draw" in line
+
+
+def test_a_file_without_any_mask_is_refused(tmp_path: Path) -> None:
+    coco = content()
+    for item in coco["annotations"]:
+        item["segmentation"] = []
+    assert "none of its 3 annotations has a mask; export masks" in refusal(write(tmp_path, coco))
+    # One without any annotation holds images that are still to be labelled.
+    assert Dataset.load(write(tmp_path, content() | {"annotations": []})).objects == 0
+
+
+def test_a_flat_list_is_one_ring(tmp_path: Path) -> None:
+    (record,) = Dataset.load(write(tmp_path, changed(segmentation=SQUARE[0]))).images[0].objects[2:]
+    np.testing.assert_array_equal(record.mask(HEIGHT, WIDTH), drawn(SQUARE))
+
+
+BOWTIES = [
+    [[10.0, 10.0, 30.0, 30.0, 30.0, 10.0, 10.0, 30.0]],
+    [[5.0, 5.0, 50.0, 35.0, 50.0, 5.0, 5.0, 35.0, 20.0, 2.0]],
+    # A star, whose middle is crossed twice; two rings that overlap; a hole's ring, which COCO fills.
+    [[30.0, 2.0, 42.0, 38.0, 10.0, 15.0, 50.0, 15.0, 18.0, 38.0]],
+    [SQUARE[0], [20.0, 5.0, 40.0, 5.0, 40.0, 20.0, 20.0, 20.0]],
+    [[-5.0, -5.0, 70.0, 50.0, 70.0, -5.0, -5.0, 50.0]],
+]
+
+
+@pytest.mark.parametrize("polygons", BOWTIES)
+def test_polygons_that_cross_are_drawn_as_pycocotools_draws_them(tmp_path: Path, polygons: list[list[float]]) -> None:
+    source = write(tmp_path / "in", changed(segmentation=polygons))
+    np.testing.assert_array_equal(Dataset.load(source).images[0].masks()[2], drawn(polygons))
+    written = COCO(str(import_dataset("coco", source, tmp_path / "out")))
+    np.testing.assert_array_equal(written.annToMask(written.anns[5]), drawn(polygons))
+    assert written.anns[5]["area"] == drawn(polygons).sum()
+
+
+# Crowds
+
+
+@pytest.mark.parametrize("segmentation", [compressed(TOOTH), uncompressed(TOOTH), SQUARE])
+def test_a_crowd_is_kept_and_is_no_object(tmp_path: Path, segmentation: Any) -> None:
+    source = write(tmp_path / "in", changed(iscrowd=1, segmentation=segmentation))
+    dataset = Dataset.load(source)
+    image = dataset.images[0]
+    assert [record.id for record in image.objects] == [1, 2]
+    assert [record.id for record in image.crowds] == [5]
+    assert dataset.objects == 2
+    assert DatasetSource(dataset).records[0].objects == image.objects
+    (line,) = dataset.notes
+    assert "1 annotation has iscrowd 1, a region of many objects: kept, and neither trained" in line
+    assert "--crowd-as-objects" in line
+
+    told: list[str] = []
+    path = import_dataset("coco", source, tmp_path / "out", ImportOptions(tell=told.append))
+    assert told == [line]
+    written = json.loads(path.read_text())["annotations"]
+    assert {item["id"]: item["iscrowd"] for item in written} == {1: 0, 2: 0, 5: 1}
+    export_dataset("coco", Dataset.load(path), tmp_path / "again")
+    again = Dataset.load(tmp_path / "again" / "dataset.json")
+    expected = drawn(SQUARE) if segmentation is SQUARE else TOOTH
+    np.testing.assert_array_equal(again.images[0].crowds[0].mask(HEIGHT, WIDTH), expected)
+    for name in ("png", "labels"):
+        notes = export_dataset(name, dataset, tmp_path / name)
+        assert "1 region of many objects (iscrowd 1) left out; coco keeps them" in notes
+
+
+def test_a_file_of_crowds_alone_has_nothing_to_train_on_and_is_split_no_part(tmp_path: Path) -> None:
+    coco = content()
+    for item in coco["annotations"]:
+        item["iscrowd"] = 1
+    dataset = Dataset.load(write(tmp_path, coco))
+    assert dataset.objects == 0
+    assert "3 annotations have iscrowd 1" in dataset.notes[0]
+    with pytest.raises(DatasetError, match="no image has an object"):
+        DatasetSource(dataset)
+    with pytest.raises(DatasetError, match="has 0 images with objects"):
+        split(dataset, {"train": 0.5, "test": 0.5})
+    warnings = [problem for problem in find_problems(dataset.path) if "iscrowd" in problem.what]
+    assert len(warnings) == 1
+    assert "ids 1, 2, 5" in warnings[0].what
+
+
+def test_masks_of_cvat_become_objects_where_the_user_says_so(tmp_path: Path) -> None:
+    coco = content()
+    for item in coco["annotations"]:
+        item["iscrowd"] = 1
+    source = write(tmp_path / "in", coco)
+    path = import_dataset("coco", source, tmp_path / "out", ImportOptions(crowd_as_objects=True))
+    dataset = Dataset.load(path)
+    np.testing.assert_array_equal(dataset.images[0].masks(), [TOOTH, FILLING, drawn(SQUARE)])
+    assert dataset.notes == []
+    assert {item["iscrowd"] for item in json.loads(path.read_text())["annotations"]} == {0}
+    with pytest.raises(DatasetError, match="images elsewhere and crowds are for a COCO file"):
+        import_dataset("png", source, tmp_path / "png", ImportOptions(crowd_as_objects=True))
+
+
+# Categories
+
+
+def test_the_root_of_roboflow_is_passed_over(tmp_path: Path) -> None:
+    coco = content()
+    coco["annotations"] = coco["annotations"][:1]
+    coco["annotations"][0]["category_id"] = 1
+    root, child = {"id": 0, "name": "teeth", "supercategory": "none"}, {"id": 1, "name": "teeth"}
+    coco["categories"] = [root, child | {"supercategory": "teeth"}]
+    dataset = Dataset.load(write(tmp_path, coco))
+    assert [(category.id, category.name) for category in dataset.categories] == [(1, "teeth")]
+    assert [record.category for record in dataset.images[0].objects] == ["teeth"]
+    assert not [problem for problem in find_problems(dataset.path) if "categor" in problem.what]
+    # Nothing is annotated yet: the root is the one that the other lies under.
+    coco["annotations"] = []
+    assert [category.id for category in Dataset.load(write(tmp_path, coco)).categories] == [1]
+    # Two that are both in use are two categories of one name.
+    coco["annotations"] = content()["annotations"][:2]
+    coco["annotations"][0]["category_id"], coco["annotations"][1]["category_id"] = 0, 1
+    assert "category 1 'teeth' is there twice" in refusal(write(tmp_path, coco))
+
+
+def test_numbers_as_names_are_text(tmp_path: Path) -> None:
+    coco = content()
+    coco["categories"][0]["name"], coco["categories"][1]["name"] = 11, 36.0
+    dataset = Dataset.load(write(tmp_path, coco))
+    assert [record.category for record in dataset.images[0].objects] == ["36", "restoration", "11"]
+    coco["categories"][1]["name"] = "11"
+    assert "category 36 '11' is there twice" in refusal(write(tmp_path, coco))
+
+
+@pytest.mark.parametrize("name", [True, 1.5, None, [], ""])
+def test_what_is_no_name_is_refused(tmp_path: Path, name: Any) -> None:
+    coco = content()
+    coco["categories"][0]["name"] = name
+    assert "categories[0] has no whole-number id or no name" in refusal(write(tmp_path, coco))
+
+
+# Where the images are
+
+
+def layout(root: Path, json_name: str, folder: str, names: tuple[str, str] = ("a.png", "b.png")) -> Path:
+    """The small dataset with its JSON and its images at these places."""
+    coco = content()
+    for item, name, pixels in zip(coco["images"], names, images().values(), strict=True):
+        item["file_name"] = name
+        (root / folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(root / folder / name)
+    path = root / json_name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(coco))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("json_name", "folder"),
+    [
+        ("set.json", "."),
+        ("set.json", "images"),
+        ("train/_annotations.coco.json", "train"),
+        ("annotations/instances_default.json", "images"),
+        ("annotations/instances_default.json", "images/default"),
+        ("annotations/instances_Train.json", "images/Train"),
+        ("annotations/instances_val2017.json", "val2017"),
+        ("annotations/instances_default.json", "."),
+        ("Annotations/instances_default.json", "images"),
+    ],
+)
+def test_images_are_found_where_tools_put_them(tmp_path: Path, json_name: str, folder: str) -> None:
+    path = layout(tmp_path, json_name, folder)
+    dataset = Dataset.load(path)
+    assert dataset.image_folder == (tmp_path / folder)
+    for image, pixels in zip(dataset.images, images().values(), strict=True):
+        np.testing.assert_array_equal(image.read(), pixels)
+    out = import_dataset("coco", path, tmp_path / "out")
+    assert [image.file_name for image in Dataset.load(out).images] == ["images/a.png", "images/b.png"]
+
+
+def test_the_folder_that_holds_most_of_the_images_is_taken(tmp_path: Path) -> None:
+    path = layout(tmp_path, "annotations/instances_default.json", "images/default")
+    # A picture of the same name elsewhere is another picture.
+    Image.fromarray(np.zeros((HEIGHT, WIDTH), np.uint8)).save(tmp_path / "annotations" / "a.png")
+    np.testing.assert_array_equal(Dataset.load(path).images[0].read(), images()["images/a.png"])
+
+
+def test_the_folder_of_the_images_can_be_named(tmp_path: Path) -> None:
+    path = layout(tmp_path, "labels/set.json", "elsewhere/scans")
+    assert "its file 'a.png' is missing in" in refusal(path)
+    dataset = Dataset.load(path, images=tmp_path / "elsewhere" / "scans")
+    np.testing.assert_array_equal(dataset.images[0].read(), images()["images/a.png"])
+    assert not [p for p in find_problems(path, tmp_path / "elsewhere" / "scans") if p.severity == "fault"]
+    assert "is not a folder; name the folder that holds the dataset's images" in refusal(path, images=tmp_path / "no")
+    # Named means named: no other place is looked at.
+    near = layout(tmp_path / "near", "set.json", ".")
+    assert "is missing in" in refusal(near, images=tmp_path / "labels")
+
+
+def test_absolute_paths_inside_the_folder_are_taken_and_others_refused(tmp_path: Path) -> None:
+    coco = content()
+    coco["images"][0]["file_name"] = str(tmp_path / "in" / "images" / "a.png")
+    path = write(tmp_path / "in", coco)
+    dataset = Dataset.load(path)
+    assert (dataset.images[0].path, dataset.images[0].file_name) == (tmp_path / "in/images/a.png", "images/a.png")
+    moved = json.loads(import_dataset("coco", path, tmp_path / "out").read_text())
+    assert moved["images"][0]["file_name"] == "images/a.png"
+    for outside in (tmp_path / "other.png", tmp_path / "in" / ".." / "other.png", tmp_path / "in-beside" / "a.png"):
+        outside.parent.mkdir(exist_ok=True)
+        Image.fromarray(images()["images/a.png"]).save(outside)
+        coco["images"][0]["file_name"] = str(outside)
+        assert "leaves the dataset's folder" in refusal(write(tmp_path / "in", coco))
+
+
+NFC, NFD = (unicodedata.normalize(form, "Müller/Zähne é.png") for form in ("NFC", "NFD"))
+
+
+@pytest.mark.parametrize(("written", "stored"), [(NFC, NFD), (NFD, NFC), (NFC, NFC), (NFD, NFD)])
+def test_accents_are_matched_in_both_forms(tmp_path: Path, written: str, stored: str) -> None:
+    path = layout(tmp_path, "set.json", "images", (stored, "b.png"))
+    coco = json.loads(path.read_text())
+    coco["images"][0]["file_name"] = f"images/{written}"
+    coco["images"][1]["file_name"] = "images/b.png"
+    path.write_text(json.dumps(coco))
+    dataset = Dataset.load(path)
+    assert dataset.images[0].path == tmp_path / "images" / stored
+    np.testing.assert_array_equal(dataset.images[0].read(), images()["images/a.png"])
+
+
+def test_the_exact_form_goes_first_and_two_others_are_refused(tmp_path: Path) -> None:
+    # Three spellings of one name: composed, decomposed, and with the marks in another order.
+    names = ["ẹ́.png", "e\u0323\u0301.png", "e\u0301\u0323.png"]
+    assert len({unicodedata.normalize("NFC", name) for name in names}) == 1
+    path = layout(tmp_path, "set.json", ".", (names[1], names[2]))
+    assert [image.path.name for image in Dataset.load(path).images] == names[1:]
+    coco = json.loads(path.read_text())
+    coco["images"][0]["file_name"] = names[0]
+    path.write_text(json.dumps(coco))
+    assert "may be either of" in refusal(path)
