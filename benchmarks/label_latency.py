@@ -25,10 +25,11 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from dentasam.data.image import read_image
+from dentasam.data.image import image_size, read_image
 from dentasam.labelling.embeddings import EmbeddingStore
 from dentasam.labelling.inference import Inference, PredictRequest
 from dentasam.labelling.uncertainty import LEFT, RIGHT
+from dentasam.labelling.workspace import CaseImage
 from dentasam.model.segmenter import Segmenter, load
 
 BESIDE = Path(__file__).parent.parent.parent / "shared" / "data" / "abdi"
@@ -61,6 +62,15 @@ def images_in(folder: Path | None, scratch: Path) -> list[Path]:
     return sorted(scratch.glob("*.png"))
 
 
+def cases(paths: list[Path]) -> dict[int, CaseImage]:
+    """A worklist of the images, from case 1 on."""
+    sizes = [image_size(path) for path in paths]
+    return {
+        index: CaseImage(path.name, path, width, height, 8)
+        for index, (path, (height, width)) in enumerate(zip(paths, sizes, strict=True), start=1)
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=Path)
@@ -78,7 +88,7 @@ def main() -> None:
             return load("dentasam-tiny", adapter="panoramic-teeth")
 
         store = EmbeddingStore(Path(folder) / "embeddings")
-        alone = Inference(loader, store, {1: paths[0]})
+        alone = Inference(loader, store, cases(paths[:1]))
         alone.start()
         alone.wait_for_model()
         first = alone.predict(1, [PredictRequest("a", [(*places[0], 1)])])
@@ -119,7 +129,7 @@ def main() -> None:
         found |= in_turns(all_of_them, max(3, arguments.clicks // 8))
         alone.stop()
 
-        busy = Inference(loader, store, {index + 1: path for index, path in enumerate(paths)})
+        busy = Inference(loader, store, cases(paths))
         busy.start()
         busy.predict(1, [PredictRequest("a", [(*places[0], 1)])])
         found |= in_turns({"click → mask, while others are encoded": click(busy)}, arguments.clicks)

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def case_image(name: str, width: int = 60, height: int = 40, bits: int = 8) -> CaseImage:
     """An image of the worklist that no test reads the pixels of."""
     return CaseImage(name, Path("/nowhere") / name, width, height, bits)
+
+
+def case_images(paths: Mapping[int, Path]) -> dict[int, CaseImage]:
+    """The images of a worklist from their files of 8 bits."""
+    found = {}
+    for case, path in paths.items():
+        with Image.open(path) as image:
+            found[case] = CaseImage(path.name, path, image.width, image.height, 8)
+    return found
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from PIL import Image
 from starlette.testclient import TestClient
 
-from dentasam.errors import PromptError
+from dentasam.errors import ImageError, PromptError
 from dentasam.labelling.access import Access
 from dentasam.labelling.app import create_app
 from dentasam.labelling.envelope import MEDIA_TYPE, pack, unpack
@@ -27,9 +27,10 @@ from dentasam.labelling.inference import (
     Seconds,
 )
 from dentasam.labelling.masks import BoxMask
+from dentasam.labelling.pictures import Pictures
 from dentasam.labelling.serving import ModelIdentity
 from dentasam.labelling.store import Store
-from dentasam.labelling.workspace import Workspace
+from dentasam.labelling.workspace import CaseImage, Workspace
 
 TOKEN = "a-token-of-the-tests"
 PORT = 8765
@@ -46,6 +47,7 @@ class StandIn:
     """Its mask for an object is a square around the last click, or the box; it keeps what it was asked."""
 
     paths: dict[int, Path]
+    files: Pictures = field(default_factory=Pictures)
     model: ModelIdentity = IDENTITY
     asked: list[Any] = field(default_factory=list)
     opened: list[tuple[int, list[int]]] = field(default_factory=list)
@@ -58,6 +60,15 @@ class StandIn:
     def open(self, case_id: int, following: Sequence[int]) -> None:
         self.opened.append((case_id, list(following)))
 
+    def add(self, case_id: int, image: CaseImage) -> None:
+        self.paths[case_id] = image.path
+
+    def picture(self, case_id: int) -> str:
+        try:
+            return self.files.of(self.paths[case_id])
+        except OSError as fault:
+            raise ImageError(str(fault)) from None
+
     def encoded(self, case_id: int) -> bool:
         return case_id == 1
 
@@ -69,12 +80,12 @@ class StandIn:
         if any(each.box is None and not each.clicks for each in requests):
             raise PromptError("an object has neither a click nor a box; give it one")
         found = tuple(PredictedObject(each.id, _square(each), 0.75) for each in requests)
-        return PredictReply(found, self.model, SECONDS)
+        return PredictReply(found, self.model, SECONDS, self.picture(case_id))
 
     def refine(self, case_id: int, requests: Sequence[RefineRequest]) -> RefineReply:
         self.asked.append((case_id, list(requests)))
         found = (RefinedObject(each.id, each.after, 0.5, (*each.clicks, (3.0, 4.0, 1))) for each in requests)
-        return RefineReply(tuple(found), self.model, SECONDS)
+        return RefineReply(tuple(found), self.model, SECONDS, self.picture(case_id))
 
 
 def _square(wanted: PredictRequest) -> BoxMask:

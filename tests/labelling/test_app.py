@@ -25,6 +25,7 @@ GETS = [
     "/api/cases/1",
     "/api/cases/1/pixels",
     "/api/cases/1/thumbnail",
+    "/api/cases/1/picture",
     "/api/cases/1/operations",
     "/api/cases/1/comments",
     "/api/progress",

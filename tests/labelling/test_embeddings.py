@@ -1,3 +1,4 @@
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -29,6 +30,10 @@ def image(folder: Path, name: str, content: bytes = b"") -> Path:
     return path
 
 
+def picture(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def files(store: EmbeddingStore) -> list[Path]:
     return sorted(store.folder.glob("*/*.safetensors"))
 
@@ -36,8 +41,8 @@ def files(store: EmbeddingStore) -> list[Path]:
 def test_what_is_put_comes_back_in_half_precision(tmp_path: Path) -> None:
     store, given = EmbeddingStore(tmp_path / "e"), embedding()
     path = image(tmp_path, "a.png")
-    assert store.get(path, BASE) is None
-    kept, found = store.put(path, BASE, given), EmbeddingStore(tmp_path / "e").get(path, BASE)
+    assert store.get(picture(path), BASE) is None
+    kept, found = store.put(picture(path), BASE, given), EmbeddingStore(tmp_path / "e").get(picture(path), BASE)
     assert found is not None
     assert found.frame == given.frame
     assert found.features.dtype == torch.float32
@@ -51,35 +56,35 @@ def test_what_is_put_comes_back_in_half_precision(tmp_path: Path) -> None:
 
 def test_the_key_is_content_and_model_not_the_name(tmp_path: Path) -> None:
     store = EmbeddingStore(tmp_path / "e")
-    store.put(image(tmp_path, "a.png", b"one"), BASE, embedding())
-    assert store.get(image(tmp_path, "copy.png", b"one"), BASE) is not None
-    assert store.get(image(tmp_path, "b.png", b"two"), BASE) is None
+    store.put(picture(image(tmp_path, "a.png", b"one")), BASE, embedding())
+    assert store.get(picture(image(tmp_path, "copy.png", b"one")), BASE) is not None
+    assert store.get(picture(image(tmp_path, "b.png", b"two")), BASE) is None
     for other in (model_key("other", None), model_key("base", "adapter")):
         assert store.get(tmp_path / "a.png", other) is None
 
 
 def test_an_image_that_was_replaced_is_a_miss(tmp_path: Path) -> None:
     store, path = EmbeddingStore(tmp_path / "e"), image(tmp_path, "a.png", b"before")
-    store.put(path, BASE, embedding())
+    store.put(picture(path), BASE, embedding())
     path.write_bytes(b"after!")
     os.utime(path, ns=(1, 1))
-    assert not store.holds(path, BASE)
-    assert store.get(path, BASE) is None
+    assert not store.holds(picture(path), BASE)
+    assert store.get(picture(path), BASE) is None
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
 def test_a_damaged_file_is_a_miss_and_goes(tmp_path: Path, damage: str) -> None:
     store, path = EmbeddingStore(tmp_path / "e"), image(tmp_path, "a.png")
-    store.put(path, BASE, embedding())
+    store.put(picture(path), BASE, embedding())
     (file,) = files(store)
     content = bytearray(file.read_bytes())
     if damage == "flipped":
         content[-100] ^= 1  # inside a tensor: the file still reads
     file.write_bytes({"cut": content[:-10], "flipped": content, "empty": b""}[damage])
-    assert store.get(path, BASE) is None
+    assert store.get(picture(path), BASE) is None
     assert files(store) == []
-    store.put(path, BASE, embedding())
-    assert store.get(path, BASE) is not None
+    store.put(picture(path), BASE, embedding())
+    assert store.get(picture(path), BASE) is not None
 
 
 def test_a_killed_writer_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,8 +96,8 @@ def test_a_killed_writer_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     with monkeypatch.context() as patched:
         patched.setattr("dentasam.labelling.embeddings.os.replace", killed)
         with pytest.raises(KeyboardInterrupt):
-            store.put(path, BASE, embedding())
-    assert store.get(path, BASE) is None
+            store.put(picture(path), BASE, embedding())
+    assert store.get(picture(path), BASE) is None
     # One that had no time to clean up.
     (store.folder / ".x.1.2.part").write_bytes(b"half")
     assert list(EmbeddingStore(tmp_path / "e").folder.rglob("*.part")) == []
@@ -102,46 +107,46 @@ def test_the_least_recently_used_goes_first(tmp_path: Path) -> None:
     store = EmbeddingStore(tmp_path / "e")
     paths = [image(tmp_path, f"{index}.png") for index in range(4)]
     for index, path in enumerate(paths[:3]):
-        store.put(path, BASE, embedding(index))
-        store.note_uncertainty(path, BASE, 0.25)
+        store.put(picture(path), BASE, embedding(index))
+        store.note_uncertainty(picture(path), BASE, 0.25)
         for file in store.folder.glob("*/*.safetensors"):
             os.utime(file, (file.stat().st_atime, file.stat().st_mtime - 100))
     store.limit = store.bytes_held()
-    assert store.get(paths[0], BASE) is not None
-    store.put(paths[3], BASE, embedding(3))
-    assert [store.holds(path, BASE) for path in paths] == [True, False, True, True]
+    assert store.get(picture(paths[0]), BASE) is not None
+    store.put(picture(paths[3]), BASE, embedding(3))
+    assert [store.holds(picture(path), BASE) for path in paths] == [True, False, True, True]
     assert store.bytes_held() <= store.limit
-    assert store.uncertainty(paths[1], BASE) is None
-    assert store.uncertainty(paths[2], BASE) == 0.25
+    assert store.uncertainty(picture(paths[1]), BASE) is None
+    assert store.uncertainty(picture(paths[2]), BASE) == 0.25
 
 
 def test_the_newest_stays_even_in_a_store_too_small_for_it(tmp_path: Path) -> None:
     store = EmbeddingStore(tmp_path / "e", limit=10)
     for name in ("a.png", "b.png"):
-        store.put(image(tmp_path, name), BASE, embedding())
-    assert store.get(tmp_path / "b.png", BASE) is not None
+        store.put(picture(image(tmp_path, name)), BASE, embedding())
+    assert store.get(picture(tmp_path / "b.png"), BASE) is not None
     assert len(files(store)) == 1
 
 
 def test_uncertainty_is_of_a_model(tmp_path: Path) -> None:
     store, path = EmbeddingStore(tmp_path / "e"), image(tmp_path, "a.png")
-    assert store.uncertainty(path, BASE) is None
-    store.note_uncertainty(path, BASE, 0.125)
-    assert store.uncertainty(path, BASE) == 0.125
-    assert store.uncertainty(path, model_key("other", None)) is None
+    assert store.uncertainty(picture(path), BASE) is None
+    store.note_uncertainty(picture(path), BASE, 0.125)
+    assert store.uncertainty(picture(path), BASE) == 0.125
+    assert store.uncertainty(picture(path), model_key("other", None)) is None
 
 
 def test_a_full_disk_is_told_and_leaves_what_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, path = EmbeddingStore(tmp_path / "e"), image(tmp_path, "a.png")
-    store.put(path, BASE, embedding())
+    store.put(picture(path), BASE, embedding())
 
     def full(self: ImageEmbedding, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(ImageEmbedding, "save", full)
     with pytest.raises(OSError, match="No space"):
-        store.put(path, BASE, embedding(1))
-    found = store.get(path, BASE)
+        store.put(picture(path), BASE, embedding(1))
+    found = store.get(picture(path), BASE)
     assert found is not None
     assert torch.equal(found.features, embedding().features.half().float())
 
@@ -154,8 +159,8 @@ def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
 
 def test_a_store_may_be_deleted_under_a_running_server(tmp_path: Path) -> None:
     store, path = EmbeddingStore(tmp_path / "e"), image(tmp_path, "a.png")
-    store.put(path, BASE, embedding())
+    store.put(picture(path), BASE, embedding())
     shutil.rmtree(store.folder)
-    assert store.get(path, BASE) is None
-    store.put(path, BASE, embedding())
-    assert store.get(path, BASE) is not None
+    assert store.get(picture(path), BASE) is None
+    store.put(picture(path), BASE, embedding())
+    assert store.get(picture(path), BASE) is not None

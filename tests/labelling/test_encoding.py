@@ -1,5 +1,7 @@
 """The order of encoding, and what faults of a model, an image or a disk do to it."""
 
+import hashlib
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from dentasam.labelling import encoding
 from dentasam.labelling.embeddings import EmbeddingStore
 from dentasam.labelling.encoding import Encoder
 from dentasam.labelling.serving import ServedModel
+from dentasam.labelling.workspace import CaseImage
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.frame import Frame
 from dentasam.model.segmenter import Segmenter, load
@@ -88,7 +91,8 @@ def start(tmp_path: Path, segmenter: Segmenter, images: dict[int, Path], encodes
 
     def start(loader: Callable[[], Segmenter] = lambda: segmenter, told: dict[int, float] | None = None) -> Encoder:
         tell = (told if told is not None else {}).__setitem__
-        encoder = Encoder(loader, EmbeddingStore(tmp_path / "embeddings"), images, tell)
+        cases = {case: CaseImage(path.name, path, 256, 16, 8) for case, path in images.items()}
+        encoder = Encoder(loader, EmbeddingStore(tmp_path / "embeddings"), cases, tell)
         started.append(encoder)
         encoder.start()
         return encoder
@@ -166,7 +170,7 @@ def test_an_encoded_case_needs_neither_encoder_nor_disk(
     encodes.end(1)
     encodes.wait_begun(2)  # it is busy with 2 now
     monkeypatch.setattr(EmbeddingStore, "get", lambda *given: pytest.fail("read from disk"))
-    served, embedding, waited = encoder.embedding(1)
+    served, embedding, waited, _ = encoder.embedding(1)
     assert (float(embedding.features[0, 0, 0, 0]), waited) == (0.125, 0.0)
     assert served.identity == encoder.model
 
@@ -278,7 +282,7 @@ def test_a_full_disk_costs_the_next_start_time_and_nothing_else(
 
 
 def test_memory_holds_a_few_embeddings_and_opened_ones_among_them(
-    start: Start, encodes: Encodes, monkeypatch: pytest.MonkeyPatch
+    start: Start, encodes: Encodes, images: dict[int, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encoding, "HELD_EMBEDDINGS", 4)
     encodes.end_all()
@@ -286,9 +290,93 @@ def test_memory_holds_a_few_embeddings_and_opened_ones_among_them(
     until(encoder, lambda: len(encoder._told) == 8)
     assert len(encoder._embeddings) == 4
     encoder.open(8, [7, 6])
-    until(encoder, lambda: {case for _, case in encoder._embeddings} >= {7, 8})
+    opened = {hashlib.sha256(images[case].read_bytes()).hexdigest() for case in (7, 8)}
+    until(encoder, lambda: {picture for _, picture in encoder._embeddings} >= opened)
     assert len(encoder._embeddings) == 4
     assert len(encodes.begun) == 8
+
+
+def replace(path: Path, value: int, how: str) -> None:
+    """Puts another picture of the same size in a file's place."""
+    other = path.with_name(f"other-{value}.png")
+    Image.fromarray(np.full((16, 256), value, np.uint8)).save(other)
+    before = path.stat()
+    if how == "in place, with its date":
+        path.write_bytes(other.read_bytes())
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    elif how == "moved over it, with its date":
+        os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+        other.replace(path)
+    elif how == "a link turned":
+        path.unlink()
+        path.symlink_to(other)
+    else:
+        other.replace(path)
+
+
+@pytest.mark.parametrize("how", ["in place, with its date", "moved over it, with its date", "a link turned", "moved"])
+def test_another_picture_in_the_file_is_encoded_and_told_anew(
+    start: Start, encodes: Encodes, images: dict[int, Path], how: str
+) -> None:
+    encodes.end_all()
+    told: dict[int, float] = {}
+    encoder = start(told=told)
+    until(encoder, lambda: len(encoder._told) == 8)
+    first = encoder.embedding(3)
+    replace(images[3], 24, how)
+    ready = encoder.embedding(3)
+    assert float(ready.embedding.features[0, 0, 0, 0]) == 3.0
+    assert ready.picture == hashlib.sha256(images[3].read_bytes()).hexdigest() != first.picture
+    until(encoder, lambda: len(encoder._told) == 8)
+    assert told[3] == 0.75
+    assert encodes.begun == [*encodes.begun[:8], 24]
+    # The old picture once more: its embedding is still there.
+    replace(images[3], 3, "moved")
+    assert float(encoder.embedding(3).embedding.features[0, 0, 0, 0]) == 0.375
+    assert len(encodes.begun) == 9
+
+
+def test_a_picture_replaced_while_it_is_read_is_not_kept_under_the_new_ones_name(
+    start: Start, encodes: Encodes, images: dict[int, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: Path) -> np.ndarray:
+        pixels = np.asarray(Image.open(path))
+        if path == images[1] and pixels[0, 0] == 1:
+            replace(path, 16, "moved")
+        return pixels
+
+    monkeypatch.setattr(encoding, "read_image", read)
+    encodes.end_all()
+    encoder = start()
+    assert float(encoder.embedding(1).embedding.features[0, 0, 0, 0]) == 2.0
+
+
+def test_a_picture_of_another_size_is_refused_for_its_case_alone(
+    start: Start, encodes: Encodes, images: dict[int, Path]
+) -> None:
+    encodes.end_all()
+    encoder = start()
+    until(encoder, lambda: len(encoder._told) == 8)
+    good = images[2].read_bytes()
+    Image.fromarray(np.full((32, 256), 2, np.uint8)).save(images[2])
+    with pytest.raises(ImageError, match=r"2\.png is now another picture of 256x32 pixels.* 256x16"):
+        encoder.embedding(2)
+    assert float(encoder.embedding(1).embedding.features[0, 0, 0, 0]) == 0.125
+    images[2].write_bytes(good)
+    assert float(encoder.embedding(2).embedding.features[0, 0, 0, 0]) == 0.25
+    assert encoder.progress().failed == {}
+
+
+def test_an_image_that_comes_later_is_encoded_too(
+    start: Start, encodes: Encodes, images: dict[int, Path], tmp_path: Path
+) -> None:
+    encodes.end_all()
+    encoder = start()
+    Image.fromarray(np.full((16, 256), 40, np.uint8)).save(tmp_path / "later.png")
+    encoder.add(9, CaseImage("later.png", tmp_path / "later.png", 256, 16, 8))
+    until(encoder, lambda: len(encoder._told) == 9)
+    assert encoder.progress().total == 9
+    assert float(encoder.embedding(9).embedding.features[0, 0, 0, 0]) == 5.0
 
 
 def test_an_unknown_case_is_refused(start: Start) -> None:

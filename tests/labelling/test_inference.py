@@ -1,3 +1,5 @@
+import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +12,15 @@ from PIL import Image
 from dentasam.data.phantom import PhantomObject, generate
 from dentasam.errors import AdapterError, PromptError
 from dentasam.labelling.embeddings import EmbeddingStore
-from dentasam.labelling.inference import HELD_LOGITS, Inference, PredictRequest, RefineRequest
+from dentasam.labelling.inference import HELD_LOGITS, Inference, PredictReply, PredictRequest, RefineRequest
 from dentasam.labelling.masks import BoxMask
 from dentasam.labelling.refine import HAND_LOGIT, mask_logits
 from dentasam.labelling.serving import Decoded, ObjectPrompt, ServedModel
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.segmenter import Segmenter, load
 from dentasam.prompts.clicks import correction_clicks, interior_centre
+
+from .conftest import case_images
 
 HEIGHT, WIDTH = 384, 1024
 CASE = 7
@@ -43,9 +47,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     Image.fromarray(phantom.image).save(folder / "phantom.png")
     segmenter = load("dentasam-tiny", device="cpu")
     store = EmbeddingStore(folder / "embeddings")
-    inference = Inference(lambda: segmenter, store, {CASE: folder / "phantom.png"})
+    inference = Inference(lambda: segmenter, store, case_images({CASE: folder / "phantom.png"}))
     inference.start()
-    _, embedding, _ = inference._encoder.embedding(CASE)
+    embedding = inference._encoder.embedding(CASE).embedding
     yield Bench(inference, segmenter, embedding, [one.mask for one in _teeth(phantom.objects)])
     inference.stop()
 
@@ -293,7 +297,7 @@ def test_another_adapter_is_another_model_with_other_embeddings(tmp_path: Path) 
     Image.fromarray(pixels).save(tmp_path / "a.png")
     store = EmbeddingStore(tmp_path / "embeddings")
     loader: Callable[[], Segmenter] = lambda: load("dentasam-tiny", device="cpu")  # noqa: E731
-    inference = Inference(loader, store, {1: tmp_path / "a.png"})
+    inference = Inference(loader, store, case_images({1: tmp_path / "a.png"}))
     inference.start()
     try:
         request = PredictRequest("a", [(100.0, 16.0, 1)])
@@ -313,3 +317,46 @@ def test_another_adapter_is_another_model_with_other_embeddings(tmp_path: Path) 
         assert back.objects[0].mask == base.objects[0].mask
     finally:
         inference.stop()
+
+
+def test_a_picture_that_was_replaced_is_answered_from_the_new_one(tmp_path: Path) -> None:
+    path, kept = tmp_path / "a.bmp.png", tmp_path / "kept"
+    pixels = [np.random.default_rng(seed).integers(0, 255, (32, 512), dtype=np.uint8) for seed in (3, 4)]
+    files = []
+    for each in pixels:
+        # Without compression all files have one size.
+        Image.fromarray(each).save(path, compress_level=0)
+        files.append(path.read_bytes())
+    assert len(files[0]) == len(files[1])
+    path.write_bytes(files[0])
+    before = path.stat()
+    loader: Callable[[], Segmenter] = lambda: load("dentasam-tiny", device="cpu")  # noqa: E731
+    first, later = [(100.0, 16.0, 1)], [(100.0, 16.0, 1), (108.0, 20.0, 1)]
+
+    def ask(inference: Inference, previous: BoxMask | None) -> PredictReply:
+        clicks = first if previous is None else later
+        return inference.predict(1, [PredictRequest("a", clicks, previous=previous)])
+
+    inference = Inference(loader, EmbeddingStore(tmp_path / "embeddings"), case_images({1: path}))
+    inference.start()
+    fresh = Inference(loader, EmbeddingStore(kept), case_images({1: path}))
+    try:
+        old = ask(inference, None)
+        with path.open("r+b") as file:
+            file.write(files[1])
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        state = path.stat()
+        assert (state.st_mtime_ns, state.st_size) == (before.st_mtime_ns, before.st_size)
+        # The mask is the one that the model gave for the old picture: its logits are of no use for the new one.
+        corrected = ask(inference, old.objects[0].mask)
+        again = ask(inference, None)
+        fresh.start()
+        assert ask(fresh, old.objects[0].mask).objects[0] == corrected.objects[0]
+        expected = ask(fresh, None)
+        assert expected.objects[0].score == pytest.approx(again.objects[0].score, abs=1e-6)
+        assert expected.objects[0].mask == again.objects[0].mask
+        assert again.objects[0].score != old.objects[0].score
+        assert (old.picture, again.picture) == tuple(hashlib.sha256(each).hexdigest() for each in files)
+    finally:
+        inference.stop()
+        fresh.stop()

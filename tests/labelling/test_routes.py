@@ -1,8 +1,10 @@
 """What the routes take and give, over a real database and a stand-in for the model."""
 
 import csv
+import hashlib
 import io
 import json
+import os
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -101,6 +103,52 @@ def test_an_image_is_sent_again_only_when_it_has_changed(server: Running, route:
 def test_an_image_of_another_size_is_not_shown_under_old_masks(server: Running) -> None:
     Image.fromarray(np.zeros((10, 10), np.uint8)).save(server.workspace.folder / "a.png")
     assert server.client.get("/api/cases/1/pixels").status_code == 410
+
+
+@pytest.mark.parametrize("kind", ["pixels", "thumbnail"])
+def test_a_picture_replaced_under_its_date_has_another_tag(server: Running, kind: str) -> None:
+    path = server.workspace.folder / "a.png"
+    first, before = server.client.get(f"/api/cases/1/{kind}"), path.stat()
+    unchanged = server.client.get(f"/api/cases/1/{kind}", headers={"If-None-Match": first.headers["etag"]})
+    assert unchanged.status_code == 304
+    Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    changed = server.client.get(f"/api/cases/1/{kind}", headers={"If-None-Match": first.headers["etag"]})
+    assert changed.status_code == 200
+    assert changed.headers["etag"] != first.headers["etag"]
+    assert changed.content != first.content
+
+
+def test_pixels_picture_and_answers_name_the_same_hash_of_the_file(server: Running) -> None:
+    path = server.workspace.folder / "a.png"
+    for pixels in (np.asarray(Image.open(path)), np.zeros((HEIGHT, WIDTH), np.uint8)):
+        Image.fromarray(pixels).save(path)
+        expected = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert server.client.get("/api/cases/1/pixels").headers["x-image-picture"] == expected
+        assert server.client.get("/api/cases/1/picture").json() == {"picture": expected, "problem": None}
+        asked = {"objects": [{"id": "a", "clicks": [[10, 10, 1]]}]}
+        assert opened(server.post("/api/cases/1/predict", asked))["picture"] == expected
+        empty = BoxMask.empty()
+        asked = {"objects": [{"id": "a", "before": empty, "after": square(1, 1, 4)}]}
+        assert opened(server.post("/api/cases/1/refine", asked))["picture"] == expected
+
+
+def test_what_is_wrong_with_a_replaced_picture_is_said(server: Running) -> None:
+    path = server.workspace.folder / "a.png"
+    Image.fromarray(np.zeros((HEIGHT, WIDTH + 1), np.uint8)).save(path)
+    found = server.client.get("/api/cases/1/picture").json()
+    assert found["picture"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found["problem"].startswith("a.png is now another picture of 61x40 pixels")
+    answer = server.client.get("/api/cases/1/pixels")
+    assert (answer.status_code, answer.json()["detail"]) == (410, found["problem"])
+    path.write_bytes(b"no picture")
+    assert "a.png" in server.client.get("/api/cases/1/picture").json()["problem"]
+    path.unlink()
+    assert server.client.get("/api/cases/1/picture").json() == {
+        "picture": None,
+        "problem": "a.png cannot be read any more; put the file back and load the page again",
+    }
+    assert server.client.get("/api/cases/99/picture").status_code == 404
 
 
 def test_the_thumbnail_is_a_small_png(server: Running) -> None:

@@ -18,6 +18,7 @@ from dentasam.labelling.annotators import Annotators
 from dentasam.labelling.database import open_database
 from dentasam.labelling.embeddings import EmbeddingStore
 from dentasam.labelling.offline import opened
+from dentasam.labelling.pictures import Pictures
 from dentasam.labelling.schema import Label, LabelSchema
 from dentasam.labelling.workspace import Workspace
 from dentasam.model.embedding import ImageEmbedding
@@ -120,7 +121,7 @@ def test_every_file_of_the_workspace_is_for_its_owner_alone(radiographs: Path) -
     before = os.umask(0o022)
     try:
         with opened(radiographs) as (workspace, store, _):
-            image, features = workspace.images[0].path, torch.zeros(1, 8, 2, 4)
+            image, features = Pictures().of(workspace.images[0].path), torch.zeros(1, 8, 2, 4)
             embeddings = EmbeddingStore(workspace.embeddings)
             embeddings.put(image, "model", ImageEmbedding(features, features, Frame.of(40, 60)))
             embeddings.note_uncertainty(image, "model", 0.5)

@@ -17,17 +17,31 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from dentasam import __version__
 from dentasam.errors import DatasetError, DentasamError, ImageError, PromptError
 from dentasam.labelling.access import Access
+from dentasam.labelling.additions import Additions, ImageRefused
 from dentasam.labelling.envelope import EnvelopeError
 from dentasam.labelling.gate import AccessMiddleware
 from dentasam.labelling.masks import MaskError
 from dentasam.labelling.monai import InferParams
 from dentasam.labelling.operations import OperationError
-from dentasam.labelling.routes import cases, encoding, exports, monai, notes, page, pixels, predict, session, sign_in
+from dentasam.labelling.routes import (
+    cases,
+    encoding,
+    exports,
+    images,
+    monai,
+    notes,
+    page,
+    pixels,
+    predict,
+    session,
+    sign_in,
+)
 from dentasam.labelling.routes.context import Context, one_line, problems
 from dentasam.labelling.routes.documents import Problem
 from dentasam.labelling.routes.enveloped import ENVELOPED
 from dentasam.labelling.routes.page import assets_of
 from dentasam.labelling.store import IDLE_SECONDS, CaseNotFound, StorageFull
+from dentasam.labelling.worklist import Worklist
 
 if TYPE_CHECKING:
     from dentasam.labelling.inference import Inference
@@ -61,11 +75,12 @@ def create_app(
     page: the built page's folder. Handlers are plain functions and run in threads, since they wait for the database
     and for the model.
     """
-    by_name = {image.name: image for image in workspace.images}
-    listed = store.cases()
-    images = {case.id: by_name[case.name] for case in listed if case.name in by_name}
+    worklist = Worklist(store.cases(), workspace.images)
+    additions = Additions(workspace, store, worklist, inference)
     app = application()
-    app.state.context = Context(workspace, store, inference, access, images, idle_seconds, page, assets_of(page))
+    app.state.context = Context(
+        workspace, store, inference, access, worklist, additions, idle_seconds, page, assets_of(page)
+    )
     app.add_middleware(AccessMiddleware, access=access)
     return app
 
@@ -83,7 +98,7 @@ def application() -> FastAPI:
         responses=problems(400, 401, 403, 413, 421, 422),
         generate_unique_id_function=lambda route: route.name,
     )
-    for room in (session, cases, pixels, predict, encoding, notes, exports, monai, sign_in, page):
+    for room in (session, cases, images, pixels, predict, encoding, notes, exports, monai, sign_in, page):
         app.include_router(room.router)
     _answer_faults(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
@@ -155,6 +170,7 @@ def _answer_faults(app: FastAPI) -> None:
     answers(RequestValidationError, 422, lambda _, fault: _first(fault))
     answers(CaseNotFound, 404, shown)
     answers(StorageFull, 507, shown)
+    answers(ImageRefused, lambda fault: fault.status, shown)
     answers(ImageError, 410, shown)
     for kind in MALFORMED:
         answers(kind, 422, shown)

@@ -1,8 +1,9 @@
 """Embeddings of the worklist's images on disk, so that a case opens without an encode.
 
-A file is named by everything its content depends on: the image's bytes, the preprocessing, the base's weights and
-the adapter's. Its name ends in the checksum of its bytes. It is written aside and moved into place, so that a
-killed writer leaves nothing under a good name; a damaged file does not fit its name and counts as absent.
+A file is named by everything its content depends on: the image's bytes (hashed by `Pictures`), the preprocessing, the
+base's weights and the adapter's. Its name ends in the checksum of its bytes. It is written aside and moved into
+place, so that a killed writer leaves nothing under a good name; a damaged file does not fit its name and counts as
+absent.
 """
 
 from __future__ import annotations
@@ -38,23 +39,19 @@ class EmbeddingStore:
         self.folder = Path(folder)
         self.limit = limit
         self._lock = threading.Lock()
-        self._hashes: dict[tuple[str, int, int], str] = {}
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._sweep()
         except OSError as fault:
             raise WorkspaceError(f"{folder}: cannot be used ({fault.strerror}); free it or choose another") from None
 
-    def holds(self, image: Path, model: str) -> bool:
-        """Whether there is a file for the image, damaged or not. Raises OSError where the image is gone."""
-        return self._find(self._stem(image, model)) is not None
+    def holds(self, picture: str, model: str) -> bool:
+        """Whether there is a file for the picture, damaged or not."""
+        return self._find(_stem(picture, model)) is not None
 
-    def get(self, image: Path, model: str) -> ImageEmbedding | None:
-        """The image's embedding in float32, or None. Raises OSError where the image cannot be read.
-
-        model: from `model_key`.
-        """
-        path = self._find(self._stem(image, model))
+    def get(self, picture: str, model: str) -> ImageEmbedding | None:
+        """The embedding of a picture in float32, or None. picture: from `Pictures.of`; model: from `model_key`."""
+        path = self._find(_stem(picture, model))
         if path is None:
             return None
         try:
@@ -66,13 +63,13 @@ class EmbeddingStore:
         path.unlink(missing_ok=True)
         return None
 
-    def put(self, image: Path, model: str, embedding: ImageEmbedding) -> ImageEmbedding:
+    def put(self, picture: str, model: str, embedding: ImageEmbedding) -> ImageEmbedding:
         """Keep an embedding; returns it as `get` will, so that the first use equals later ones.
 
         Raises OSError where it cannot be written; the disk then holds what it held.
         """
         half = embedding.to("cpu").half()
-        stem = self._stem(image, model)
+        stem = _stem(picture, model)
         unfinished = self.folder / f".{stem}.{os.getpid()}.{threading.get_ident()}.part"
         folder = self.folder / stem[:2]
         try:
@@ -90,17 +87,17 @@ class EmbeddingStore:
         self._make_room(path)
         return _single(half)
 
-    def uncertainty(self, image: Path, model: str) -> float | None:
+    def uncertainty(self, picture: str, model: str) -> float | None:
         """What `note_uncertainty` kept, or None."""
         try:
-            value = float(self._note(image, model).read_text())
+            value = float(self._note(picture, model).read_text())
         except (OSError, ValueError):
             return None
         return value if 0 <= value <= 1 else None
 
-    def note_uncertainty(self, image: Path, model: str, value: float) -> None:
+    def note_uncertainty(self, picture: str, model: str, value: float) -> None:
         """Keep the case's uncertainty beside its embedding. Raises OSError where it cannot be written."""
-        path = self._note(image, model)
+        path = self._note(picture, model)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,25 +111,11 @@ class EmbeddingStore:
         """Bytes of all embeddings together."""
         return sum(size for _, size, _ in self._files())
 
-    def _stem(self, image: Path, model: str) -> str:
-        return hashlib.sha256(f"{model}|{self._content(image)}".encode()).hexdigest()
-
-    def _content(self, image: Path) -> str:
-        """The hash of the image file, read again only where its time or size changed."""
-        state = image.stat()
-        key = str(image), state.st_mtime_ns, state.st_size
-        known = self._hashes.get(key)
-        if known is None:
-            with image.open("rb") as file:
-                known = hashlib.file_digest(file, "sha256").hexdigest()
-            self._hashes[key] = known
-        return known
-
     def _find(self, stem: str) -> Path | None:
         return next((self.folder / stem[:2]).glob(f"{stem}.*.safetensors"), None)
 
-    def _note(self, image: Path, model: str) -> Path:
-        stem = self._stem(image, model)
+    def _note(self, picture: str, model: str) -> Path:
+        stem = _stem(picture, model)
         return self.folder / stem[:2] / f"{stem}.uncertainty"
 
     def _files(self) -> list[tuple[float, int, Path]]:
@@ -163,6 +146,10 @@ class EmbeddingStore:
         for pattern in (".*.part", ".*.tmp", "??/.*.part"):
             for path in self.folder.glob(pattern):
                 path.unlink(missing_ok=True)
+
+
+def _stem(picture: str, model: str) -> str:
+    return hashlib.sha256(f"{model}|{picture}".encode()).hexdigest()
 
 
 def _single(embedding: ImageEmbedding) -> ImageEmbedding:

@@ -20,6 +20,9 @@ logger = logging.getLogger("uvicorn.error")
 MASK_BODY_BYTES: Final = 64 * 1024 * 1024
 TEXT_BODY_BYTES: Final = 1024 * 1024
 LOGIN_BODY_BYTES: Final = 4096
+# An image of the most pixels that are read, 16 bits each, and its header.
+IMAGE_BODY_BYTES: Final = 256 * 1024 * 1024
+IMAGE_ROUTE: Final = "/api/images"
 # Routes whose bodies carry masks.
 MASK_ROUTES: Final = ("/operations", "/predict", "/refine", "/import/coco")
 OPEN_ROUTES: Final = ("/healthz",)
@@ -169,6 +172,8 @@ def body_limit(path: str) -> int:
     """The most bytes that a request's body may have."""
     if path.endswith(MASK_ROUTES):
         return MASK_BODY_BYTES
+    if path == IMAGE_ROUTE:
+        return IMAGE_BODY_BYTES
     return LOGIN_BODY_BYTES if path in LOGIN_ROUTES else TEXT_BODY_BYTES
 
 

@@ -32,6 +32,7 @@ from dentasam.labelling.refine import (
 )
 from dentasam.labelling.serving import Decoded, ModelIdentity, ObjectPrompt, ServedModel
 from dentasam.labelling.tidy import DEFAULT, Tidy, tidied
+from dentasam.labelling.workspace import CaseImage
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.frame import Frame
 from dentasam.model.full_resolution import full_mask
@@ -99,20 +100,27 @@ class Seconds:
 
 @dataclass(frozen=True)
 class PredictReply:
+    """picture: the hash of the image file that the masks were made from."""
+
     objects: tuple[PredictedObject, ...]
     model: ModelIdentity
     seconds: Seconds
+    picture: str
 
 
 @dataclass(frozen=True)
 class RefineReply:
+    """picture: as in PredictReply."""
+
     objects: tuple[RefinedObject, ...]
     model: ModelIdentity
     seconds: Seconds
+    picture: str
 
 
 @dataclass(frozen=True)
 class _Remembered:
+    picture: str
     mask: BoxMask
     logits: np.ndarray
 
@@ -124,7 +132,7 @@ class Inference:
         self,
         segmenter_loader: Callable[[], Segmenter],
         store: EmbeddingStore,
-        images: Mapping[int, Path],
+        images: Mapping[int, CaseImage],
         on_encoded: Callable[[int, float], None] = lambda case_id, value: None,
     ) -> None:
         self._encoder = Encoder(segmenter_loader, store, images, on_encoded)
@@ -155,6 +163,14 @@ class Inference:
             self._logits.clear()
         return identity
 
+    def add(self, case_id: int, image: CaseImage) -> None:
+        """One more image of the worklist."""
+        self._encoder.add(case_id, image)
+
+    def picture(self, case_id: int) -> str:
+        """The hash of what the case's file holds now. Raises KeyError for an unknown case, ImageError."""
+        return self._encoder.picture(case_id)
+
     def open(self, case_id: int, following: Sequence[int] = ()) -> None:
         """Encode this case first, then those that follow. Raises KeyError for an unknown case."""
         self._encoder.open(case_id, following)
@@ -174,7 +190,7 @@ class Inference:
         case, PromptError for an object without a prompt or with one off the image, ImageError for an image that
         cannot be read, DentasamError where the model could not be loaded.
         """
-        served, embedding, waited = self._encoder.embedding(case_id)
+        served, embedding, waited, picture = self._encoder.embedding(case_id)
         started = time.perf_counter()
         frame = embedding.frame
         prompts = []
@@ -182,7 +198,7 @@ class Inference:
             _check(given.id, given.clicks, given.box, frame)
             logits = None
             if given.previous is not None:
-                logits = self._logits_of(case_id, given.id, given.previous, frame)
+                logits = self._logits_of((case_id, given.id), picture, given.previous, frame)
                 logits = told_by_hand(logits, given.painted, given.erased, frame)
             prompts.append(ObjectPrompt(_rows(given.clicks), given.box, logits))
         objects = []
@@ -190,16 +206,16 @@ class Inference:
             hand = {"painted": given.painted, "erased": given.erased}
             mask = with_hand(BoxMask(*full_mask(decoded.logits, frame)).tight(), **hand)
             mask = tidied(mask, given.tidy, clicks=given.clicks, **hand)
-            self._remember(case_id, given.id, mask, decoded)
+            self._remember((case_id, given.id), _Remembered(picture, mask, decoded.logits))
             objects.append(PredictedObject(given.id, mask, decoded.score))
-        return PredictReply(tuple(objects), served.identity, Seconds(waited, time.perf_counter() - started))
+        return PredictReply(tuple(objects), served.identity, Seconds(waited, time.perf_counter() - started), picture)
 
     def refine(self, case_id: int, wanted: Sequence[RefineRequest]) -> RefineReply:
         """Masks that follow what strokes changed; the hand's pixels stay. Raises as `predict`.
 
         An object that no stroke changed and that has no click keeps its mask, with score 0.
         """
-        served, embedding, waited = self._encoder.embedding(case_id)
+        served, embedding, waited, picture = self._encoder.embedding(case_id)
         started = time.perf_counter()
         frame = embedding.frame
         changes = [(difference(given.after, given.before), difference(given.before, given.after)) for given in wanted]
@@ -210,7 +226,7 @@ class Inference:
             kept = uncontradicted(given.clicks, given.after, (missed, surplus, given.painted, given.erased))
             clicks.append([*kept, *clicks_of_stroke(given.before, given.after, frame)])
             if clicks[index]:
-                logits = self._logits_of(case_id, given.id, given.before, frame)
+                logits = self._logits_of((case_id, given.id), picture, given.before, frame)
                 logits = told_by_hand(logits, missed, surplus, frame)
                 prompts[index] = ObjectPrompt(_rows(clicks[index]), None, logits)
         answers = dict(zip(prompts, self._decode(served, embedding, list(prompts.values())), strict=True))
@@ -231,9 +247,9 @@ class Inference:
                     filled=given.after,
                 )
                 score = decoded.score
-                self._remember(case_id, given.id, mask, decoded)
+                self._remember((case_id, given.id), _Remembered(picture, mask, decoded.logits))
             objects.append(RefinedObject(given.id, mask, score, tuple(clicks[index])))
-        return RefineReply(tuple(objects), served.identity, Seconds(waited, time.perf_counter() - started))
+        return RefineReply(tuple(objects), served.identity, Seconds(waited, time.perf_counter() - started), picture)
 
     def _decode(
         self, served: ServedModel, embedding: ImageEmbedding, prompts: Sequence[ObjectPrompt]
@@ -241,19 +257,19 @@ class Inference:
         use_threads(self._encoder.threads)
         return served.decode(embedding, prompts)
 
-    def _remember(self, case_id: int, object_id: str, mask: BoxMask, decoded: Decoded) -> None:
+    def _remember(self, key: tuple[int, str], remembered: _Remembered) -> None:
         """Keep the logits behind a mask for the object's next click."""
         with self._lock:
-            self._logits[case_id, object_id] = _Remembered(mask, decoded.logits)
-            self._logits.move_to_end((case_id, object_id))
+            self._logits[key] = remembered
+            self._logits.move_to_end(key)
             while len(self._logits) > HELD_LOGITS:
                 self._logits.popitem(last=False)
 
-    def _logits_of(self, case_id: int, object_id: str, mask: BoxMask, frame: Frame) -> np.ndarray:
-        """The model's own logits where the mask is the one it gave last, else logits that stand for the mask."""
+    def _logits_of(self, key: tuple[int, str], picture: str, mask: BoxMask, frame: Frame) -> np.ndarray:
+        """The model's own logits where it gave the mask last, for this picture, else logits for the mask."""
         with self._lock:
-            remembered = self._logits.get((case_id, object_id))
-        if remembered is not None and remembered.mask == mask:
+            remembered = self._logits.get(key)
+        if remembered is not None and remembered.picture == picture and remembered.mask == mask:
             return remembered.logits
         return mask_logits(mask, frame)
 

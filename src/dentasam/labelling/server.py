@@ -159,8 +159,8 @@ def _inference(load: Callable[[], Segmenter], workspace: Workspace, store: Store
     from dentasam.labelling.embeddings import EmbeddingStore
     from dentasam.labelling.inference import Inference
 
-    paths = {image.name: image.path for image in workspace.images}
-    images = {case.id: paths[case.name] for case in store.cases() if case.name in paths}
+    by_name = {image.name: image for image in workspace.images}
+    images = {case.id: by_name[case.name] for case in store.cases() if case.name in by_name}
     return Inference(load, EmbeddingStore(workspace.embeddings), images, store.set_uncertainty)
 
 

@@ -121,6 +121,11 @@ class Workspace:
         self.close()
 
 
+def listed(folder: Path, problems: list[str], root: Path | None = None) -> list[CaseImage]:
+    """The images of a folder by name, with a line in `problems` for each that is left out; not those in `root`."""
+    return sorted(_readable(_in_folder(folder, root or folder), problems), key=lambda image: image.name)
+
+
 def _usual_root(source: Path) -> Path:
     return source / FOLDER_SUFFIX if source.is_dir() else source.with_name(source.stem + FOLDER_SUFFIX)
 

@@ -112,6 +112,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/cases/{case_id}/picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Picture
+         * @description Which picture the file of a case holds now: a page that shows another one asks for its pixels again.
+         */
+        get: operations["picture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/cases/{case_id}/pixels": {
         parameters: {
             query?: never;
@@ -286,6 +306,26 @@ export interface paths {
         get: operations["export_timing"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add Image
+         * @description Adds an image file to a folder of images: a new case of the worklist. It never replaces a file.
+         */
+        post: operations["add_image"];
         delete?: never;
         options?: never;
         head?: never;
@@ -776,6 +816,11 @@ export interface components {
              */
             body_bytes: number;
             /**
+             * Image Bytes
+             * @description Most bytes of an image file that is added.
+             */
+            image_bytes: number;
+            /**
              * Pixels
              * @description Most pixels that an image may have.
              */
@@ -1022,6 +1067,22 @@ export interface components {
             /** Parent */
             parent: string | null;
         };
+        /**
+         * Picture
+         * @description What an image's file holds now.
+         */
+        Picture: {
+            /**
+             * Picture
+             * @description A hash of it, null where the file cannot be read.
+             */
+            picture: string | null;
+            /**
+             * Problem
+             * @description One line where it cannot be shown under the case's labels, else null.
+             */
+            problem: string | null;
+        };
         /** PredictDocument */
         PredictDocument: {
             /** Objects */
@@ -1086,6 +1147,11 @@ export interface components {
             model: components["schemas"]["ModelIdentity"];
             /** Objects */
             objects: components["schemas"]["PredictedObject"][];
+            /**
+             * Picture
+             * @description Of the picture that was asked: another than `X-Image-Picture` says that it was replaced.
+             */
+            picture: string;
             seconds: components["schemas"]["Seconds"];
         };
         /**
@@ -1112,6 +1178,11 @@ export interface components {
             failed: components["schemas"]["FailedCase"][];
             /** Total */
             total: number;
+            /**
+             * Worklist
+             * @description Another number than before: the worklist has other cases now.
+             */
+            worklist: number;
         };
         /**
          * Prompts
@@ -1198,6 +1269,11 @@ export interface components {
             model: components["schemas"]["ModelIdentity"];
             /** Objects */
             objects: components["schemas"]["RefinedObject"][];
+            /**
+             * Picture
+             * @description Of the picture that was asked: another than `X-Image-Picture` says that it was replaced.
+             */
+            picture: string;
             seconds: components["schemas"]["Seconds"];
         };
         /** Relabel */
@@ -1257,6 +1333,11 @@ export interface components {
             idle_seconds: number;
             limits: components["schemas"]["Limits"];
             model: components["schemas"]["ModelIdentity"];
+            /**
+             * No Images
+             * @description Why no image can be added here, in one line; null where one can.
+             */
+            no_images: string | null;
             schema: components["schemas"]["LabelSchema"];
             /**
              * Sign Out
@@ -2346,6 +2427,91 @@ export interface operations {
             };
         };
     };
+    picture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Picture"];
+                };
+            };
+            /** @description The request is no proper HTTP request. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Without a token, or with a wrong one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A write from a page of another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such case or file. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header does not name this server. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is malformed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     pixels: {
         parameters: {
             query?: never;
@@ -2370,6 +2536,8 @@ export interface operations {
                     "X-Image-High"?: number;
                     /** @description Lower end of the display window to start with. */
                     "X-Image-Low"?: number;
+                    /** @description A hash of the file. */
+                    "X-Image-Picture"?: string;
                     /** @description Width in pixels. */
                     "X-Image-Width"?: number;
                     [name: string]: unknown;
@@ -3186,6 +3354,123 @@ export interface operations {
             };
             /** @description The request is malformed. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_image: {
+        parameters: {
+            query: {
+                /** @description The file's name, without a folder. */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description The same image is there already. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseSummary"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseSummary"];
+                };
+            };
+            /** @description The request is no proper HTTP request. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Without a token, or with a wrong one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A write from a page of another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The case has changed meanwhile; an image cannot be added here, or another one has its name. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of another type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header does not name this server. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is malformed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full; nothing was stored. */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -55,7 +55,7 @@ function setUp() {
         request,
         signal,
         answer: (clicks) =>
-          resolve({ objects: [{ id: request.id, mask: MASK, score: 0.9, clicks: clicks ?? request.clicks }], model: MODEL, seconds: { encode: 0, decode: 0 } }),
+          resolve({ objects: [{ id: request.id, mask: MASK, score: 0.9, clicks: clicks ?? request.clicks }], model: MODEL, seconds: { encode: 0, decode: 0 }, picture: "p" }),
         fail: () => reject(new Error("no model")),
       });
     });

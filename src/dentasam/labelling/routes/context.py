@@ -10,10 +10,12 @@ from fastapi import Path as PathParameter
 from pydantic import BaseModel, ValidationError
 
 from dentasam.labelling.access import Access
+from dentasam.labelling.additions import Additions
 from dentasam.labelling.envelope import MEDIA_TYPE, EnvelopeError, pack, unpack
 from dentasam.labelling.masks import BoxMask
 from dentasam.labelling.routes.documents import Problem
 from dentasam.labelling.schema import first_fault
+from dentasam.labelling.worklist import Worklist
 from dentasam.labelling.workspace import CaseImage, Workspace
 
 if TYPE_CHECKING:
@@ -29,13 +31,14 @@ LONGEST_DETAIL = 300
 
 @dataclass(frozen=True)
 class Context:
-    """The parts of one server. `images` are the workspace's by case id: what has no id here cannot be asked for."""
+    """The parts of one server."""
 
     workspace: Workspace
     store: "Store"
     inference: "Inference"
     access: Access
-    images: Mapping[int, CaseImage]
+    images: Worklist
+    additions: Additions
     idle_seconds: float = 30.0
     page: Path | None = None
     assets: Mapping[str, Path] = field(default_factory=dict)
@@ -152,7 +155,7 @@ _MEANINGS = {
     401: "Without a token, or with a wrong one.",
     403: "A write from a page of another site.",
     404: "There is no such case or file.",
-    409: "The case has changed meanwhile.",
+    409: "The case has changed meanwhile; an image cannot be added here, or another one has its name.",
     410: "The image's file is gone or damaged.",
     413: "The body is too large.",
     415: "The body is of another type.",

@@ -49,6 +49,7 @@ class ModelIdentity(BaseModel):
 class Limits(BaseModel):
     pixels: int = Field(description="Most pixels that an image may have.")
     body_bytes: int = Field(description="Most bytes of a body with masks.")
+    image_bytes: int = Field(description="Most bytes of an image file that is added.")
 
 
 class Session(BaseModel):
@@ -60,6 +61,7 @@ class Session(BaseModel):
     labels: LabelSchema = Field(alias="schema")
     idle_seconds: float = Field(description="Without input for longer, time counts no more as active.")
     limits: Limits
+    no_images: str | None = Field(description="Why no image can be added here, in one line; null where one can.")
     sign_out: bool = Field(description="Whether annotators sign in here, and so can sign out.")
     version: str
 
@@ -119,7 +121,15 @@ class Progress(BaseModel):
     encoded: int
     total: int
     current: str | None = Field(description="Name of the image that is being encoded.")
+    worklist: int = Field(description="Another number than before: the worklist has other cases now.")
     failed: list[FailedCase]
+
+
+class Picture(BaseModel):
+    """What an image's file holds now."""
+
+    picture: str | None = Field(description="A hash of it, null where the file cannot be read.")
+    problem: str | None = Field(description="One line where it cannot be shown under the case's labels, else null.")
 
 
 class Imported(BaseModel):

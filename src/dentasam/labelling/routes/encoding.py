@@ -27,4 +27,10 @@ def progress(here: Here) -> Progress:
         FailedCase(id=case_id, name=here.images[case_id].name, message=here.shown(message))
         for case_id, message in state.failed.items()
     ]
-    return Progress(encoded=state.encoded, total=state.total, current=state.current, failed=failed)
+    return Progress(
+        encoded=state.encoded,
+        total=state.total,
+        current=state.current,
+        worklist=here.images.changes,
+        failed=failed,
+    )

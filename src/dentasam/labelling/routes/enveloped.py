@@ -153,10 +153,16 @@ class PredictedObject(BaseModel):
     score: float
 
 
+PictureHash = Annotated[
+    str, Field(description="Of the picture that was asked: another than `X-Image-Picture` says that it was replaced.")
+]
+
+
 class PredictionDocument(BaseModel):
     objects: list[PredictedObject]
     model: ModelIdentity
     seconds: Seconds
+    picture: PictureHash
 
 
 class RefineObject(Given):
@@ -181,6 +187,7 @@ class RefinementDocument(BaseModel):
     objects: list[RefinedObject]
     model: ModelIdentity
     seconds: Seconds
+    picture: PictureHash
 
 
 ENVELOPED = (

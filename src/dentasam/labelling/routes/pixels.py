@@ -1,12 +1,17 @@
 """An image's pixels as they were stored, and a small picture of it. Nothing else of its file is given out."""
 
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Header, HTTPException, Response
 
+from dentasam.data.image import image_size
 from dentasam.errors import ImageError
 from dentasam.labelling.images import read_pixels, thumbnail_png
-from dentasam.labelling.routes.context import CaseId, Here, binary, problems
+from dentasam.labelling.pictures import check_size
+from dentasam.labelling.routes.context import CaseId, Context, Here, binary, problems
+from dentasam.labelling.routes.documents import Picture
 from dentasam.labelling.workspace import CaseImage
 
 router = APIRouter(prefix="/api/cases/{case_id}", tags=["images"])
@@ -20,6 +25,9 @@ _SHOWN = {
     "X-Image-Low": "Lower end of the display window to start with.",
     "X-Image-High": "Upper end of the display window to start with.",
 }
+_PICTURE = {"X-Image-Picture": {"description": "A hash of the file.", "schema": {"type": "string"}}}
+READINGS = 3
+Made = TypeVar("Made")
 
 
 @router.get(
@@ -27,7 +35,10 @@ _SHOWN = {
     response_class=Response,
     responses={
         200: binary("application/octet-stream", "Rows of uint8 or little-endian uint16, without gaps.")
-        | {"headers": {name: {"description": text, "schema": {"type": "integer"}} for name, text in _SHOWN.items()}},
+        | {
+            "headers": _PICTURE
+            | {name: {"description": text, "schema": {"type": "integer"}} for name, text in _SHOWN.items()}
+        },
         304: {"description": "The pixels with this ETag are still those."},
         **problems(404, 410),
     },
@@ -35,22 +46,19 @@ _SHOWN = {
 def pixels(case_id: CaseId, here: Here, if_none_match: IfNoneMatch = None) -> Response:
     """The image's pixels, raw."""
     image = here.image(case_id)
-    tag = _tag(image, "p")
-    if _held(if_none_match, tag):
+    if _held(if_none_match, tag := _tag(_now(here, case_id), "p")):
         return _unchanged(tag)
-    try:
-        read = read_pixels(image.path)
-    except ImageError:
-        raise _gone(image) from None
+    picture, read = _made(here, case_id, read_pixels)
     height, width = read.pixels.shape
-    if (height, width) != (image.height, image.width):
-        raise HTTPException(410, f"{image.name} has another size than at the start; start dentasam label again")
+    check_size(image, height, width)
+    tag = _tag(picture, "p")
     headers = {
         "X-Image-Width": str(width),
         "X-Image-Height": str(height),
         "X-Image-Bits": str(read.bits),
         "X-Image-Low": str(read.low),
         "X-Image-High": str(read.high),
+        "X-Image-Picture": picture,
         "ETag": tag,
         "Cache-Control": KEPT,
     }
@@ -68,23 +76,51 @@ def pixels(case_id: CaseId, here: Here, if_none_match: IfNoneMatch = None) -> Re
 )
 def thumbnail(case_id: CaseId, here: Here, if_none_match: IfNoneMatch = None) -> Response:
     """A small picture for the worklist."""
-    image = here.image(case_id)
-    tag = _tag(image, "t")
-    if _held(if_none_match, tag):
+    here.image(case_id)
+    if _held(if_none_match, tag := _tag(_now(here, case_id), "t")):
         return _unchanged(tag)
+    picture, small = _made(here, case_id, thumbnail_png)
+    return Response(small, media_type="image/png", headers={"ETag": _tag(picture, "t"), "Cache-Control": KEPT})
+
+
+@router.get("/picture", responses=problems(404))
+def picture(case_id: CaseId, here: Here) -> Picture:
+    """Which picture the file of a case holds now: a page that shows another one asks for its pixels again."""
+    image = here.image(case_id)
     try:
-        picture = thumbnail_png(image.path)
+        found = here.inference.picture(case_id)
     except ImageError:
-        raise _gone(image) from None
-    return Response(picture, media_type="image/png", headers={"ETag": tag, "Cache-Control": KEPT})
-
-
-def _tag(image: CaseImage, kind: str) -> str:
+        return Picture(picture=None, problem=_gone(image).detail)
     try:
-        found = image.path.stat()
-    except OSError:
-        raise _gone(image) from None
-    return f'"{kind}-{found.st_mtime_ns:x}-{found.st_size:x}"'
+        check_size(image, *image_size(image.path))
+    except ImageError as fault:
+        return Picture(picture=found, problem=here.shown(str(fault)))
+    return Picture(picture=found, problem=None)
+
+
+def _now(here: Context, case_id: int) -> str:
+    try:
+        return here.inference.picture(case_id)
+    except ImageError:
+        raise _gone(here.image(case_id)) from None
+
+
+def _made(here: Context, case_id: int, make: Callable[[Path], Made]) -> tuple[str, Made]:
+    """What `make` makes of the case's file, and the hash of just that file: it may be replaced in between."""
+    image = here.image(case_id)
+    for _ in range(READINGS):
+        before = _now(here, case_id)
+        try:
+            made = make(image.path)
+        except ImageError:
+            raise _gone(image) from None
+        if _now(here, case_id) == before:
+            return before, made
+    raise HTTPException(410, f"{image.name} is being written to; open it again when that is done")
+
+
+def _tag(picture: str, kind: str) -> str:
+    return f'"{kind}-{picture}"'
 
 
 def _held(if_none_match: str | None, tag: str) -> bool:

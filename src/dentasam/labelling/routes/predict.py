@@ -67,4 +67,5 @@ def _document(reply: PredictReply | RefineReply) -> dict[str, Any]:
         "objects": [{field.name: getattr(found, field.name) for field in fields(found)} for found in reply.objects],
         "model": asdict(reply.model),
         "seconds": asdict(reply.seconds),
+        "picture": reply.picture,
     }

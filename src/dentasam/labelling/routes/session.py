@@ -6,7 +6,7 @@ from fastapi.responses import PlainTextResponse
 from dentasam import __version__
 from dentasam.data.image import PIXEL_LIMIT
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.gate import MASK_BODY_BYTES
+from dentasam.labelling.gate import IMAGE_BODY_BYTES, MASK_BODY_BYTES
 from dentasam.labelling.routes.context import Annotator, Here, problems
 from dentasam.labelling.routes.documents import Limits, ModelIdentity, Session
 from dentasam.labelling.schema import LabelSchema
@@ -30,7 +30,8 @@ def session(here: Here, annotator: Annotator) -> Session:
         model=ModelIdentity.model_validate(here.inference.model),
         labels=here.workspace.schema,
         idle_seconds=here.idle_seconds,
-        limits=Limits(pixels=PIXEL_LIMIT, body_bytes=MASK_BODY_BYTES),
+        limits=Limits(pixels=PIXEL_LIMIT, body_bytes=MASK_BODY_BYTES, image_bytes=IMAGE_BODY_BYTES),
+        no_images=here.additions.obstacle,
         sign_out=here.access.annotators is not None,
         version=__version__,
     )
