@@ -18,7 +18,7 @@ from PIL import Image
 
 from dentasam.data.dataset import Dataset
 from dentasam.labelling.envelope import MEDIA_TYPE, pack
-from dentasam.labelling.gate import MASK_BODY_BYTES
+from dentasam.labelling.gate import IMAGE_BODY_BYTES, MASK_BODY_BYTES
 from dentasam.labelling.masks import BoxMask
 from dentasam.labelling.tidy import HOLES
 from dentasam.labelling.workspace import Workspace
@@ -58,7 +58,12 @@ def test_session(server: Running) -> None:
     assert answer["folder"] == "images"
     assert answer["model"] == {"name": "small", "sha256": "0" * 64, "adapter": None, "adapter_sha256": None}
     assert answer["idle_seconds"] == 30
-    assert answer["limits"] == {"pixels": 100_000_000, "body_bytes": MASK_BODY_BYTES}
+    assert answer["limits"] == {
+        "pixels": 100_000_000,
+        "body_bytes": MASK_BODY_BYTES,
+        "image_bytes": IMAGE_BODY_BYTES,
+    }
+    assert answer["no_images"] is None
     assert answer["sign_out"] is False
     assert len(answer["schema"]["labels"]) == 58
     assert answer["schema"]["labels"][0]["name"] == "11"
@@ -333,6 +338,7 @@ def test_progress(server: Running) -> None:
         "encoded": 1,
         "total": 2,
         "current": "b.png",
+        "worklist": 0,
         "failed": [{"id": 2, "name": "b.png", "message": "b.png is damaged or truncated"}],
     }
 
