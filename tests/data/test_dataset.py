@@ -162,7 +162,7 @@ def test_an_image_of_another_size_is_found_when_read(tmp_path: Path) -> None:
     path = write(tmp_path)
     Image.new("L", (WIDTH, HEIGHT + 1)).save(tmp_path / "images/a.png")
     first, second = Dataset.load(path).images
-    with pytest.raises(DatasetError, match=r"a\.png: image 1 is 60x41 pixels, its dataset says 60x40; put"):
+    with pytest.raises(DatasetError, match=r"a\.png: image 1 has 60x41 pixels, the dataset says 60x40; put"):
         first.read()
     (tmp_path / "images/deep/b.png").write_bytes(b"")
     with pytest.raises(ImageError, match=r"b\.png is empty"):

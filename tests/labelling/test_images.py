@@ -80,13 +80,19 @@ def test_an_8_bit_image_of_two_values_shows_both(tmp_path: Path) -> None:
 
 
 def test_16_bit_images_start_with_percentiles_and_keep_their_values(tmp_path: Path) -> None:
-    pixels = ramp(20000)
+    pixels = ramp(40000)
     pixels[0, :5] = 65535  # a film marker
     case = read_pixels(png(tmp_path / "a.png", pixels))
     assert np.array_equal(case.pixels, pixels)
     assert case.bits == 16
-    assert 50 < case.low < 200
-    assert 19500 < case.high <= 20000
+    assert 100 < case.low < 400
+    assert 39000 < case.high <= 40000
+
+
+def test_12_bits_in_16_reach_the_page_as_the_model_sees_them(tmp_path: Path) -> None:
+    pixels = ramp()
+    case = read_pixels(png(tmp_path / "a.png", pixels))
+    assert np.abs(case.pixels - pixels * (65535 / 4095)).max() <= 0.5
 
 
 @pytest.mark.parametrize("value", [0, 300, 65535])
@@ -102,7 +108,7 @@ def test_few_bright_pixels_on_black_are_seen() -> None:
 
 
 def test_bytes_are_little_endian_row_by_row(tmp_path: Path) -> None:
-    pixels = ramp()
+    pixels = ramp(65535)
     case = read_pixels(png(tmp_path / "a.png", pixels))
     assert case.little_endian() == pixels.astype("<u2").tobytes()
 

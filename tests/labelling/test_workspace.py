@@ -161,7 +161,7 @@ def test_a_coco_file_has_its_workspace_beside_it(radiographs: Path) -> None:
         assert (workspace.root, workspace.folder) == (radiographs / "train.dentasam", radiographs)
         assert [image.name for image in workspace.images] == ["a.png", "wide.png"]
         assert len(workspace.problems) == 2
-        assert "60x40 pixels, its dataset says 61x40" in workspace.problems[0]
+        assert "60x40 pixels, the dataset says 61x40" in workspace.problems[0]
         assert "twice" in workspace.problems[1]
 
 

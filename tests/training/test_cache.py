@@ -49,7 +49,7 @@ def test_key_names_everything_the_output_depends_on(tmp_path: Path, monkeypatch:
         for flipped in (False, True)
     }
     keys |= {EmbeddingCache(tmp_path, "a", stop=stop).key("x") for stop in (0, 1)}
-    monkeypatch.setattr("dentasam.training.cache.PREPROCESSING", 2)
+    monkeypatch.setattr("dentasam.training.cache.PREPROCESSING", -1)
     keys.add(EmbeddingCache(tmp_path, "a").key("x"))
     assert len(keys) == 19
 

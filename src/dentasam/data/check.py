@@ -11,10 +11,13 @@ import numpy as np
 from dentasam.data import rle
 from dentasam.data.coco.passed_over import FIX, WHAT, Why, lines
 from dentasam.data.coco.problem import Problem
-from dentasam.data.image import read_image
+from dentasam.data.image import read_header, read_image
+from dentasam.data.notices import collected_notices
+from dentasam.data.orientation import FIX_OF_TAG, not_applied, wrong_size
 from dentasam.data.parse import Parsed, parse
 from dentasam.data.record import ImageRecord
 from dentasam.errors import DatasetError, ImageError
+from dentasam.model.gray_range import spread
 
 # A smaller object is more likely a slip of the mouse: a molar covers about 0.6 % of a panoramic.
 TINY_PIXELS, TINY_SHARE = 16, 5e-5
@@ -36,9 +39,9 @@ def find_problems(
 
     Unlike `Dataset.load` it goes on after a fault, and reads every image and mask: unreadable images, images
     of another size, masks that do not fit. Warnings: the same image twice, a tooth number twice in one image,
-    tiny objects, a box that is not around its mask, an image that uses little of its gray range, annotations and
-    parts of them that are passed over. images: as for `Dataset.load`. progress: takes the number of images done and
-    of all.
+    tiny objects, a box that is not around its mask, an image that uses little of its gray range or carries an
+    orientation tag, whatever had to be assumed to read it, annotations and parts of them that are passed over.
+    images: as for `Dataset.load`. progress: takes the number of images done and of all.
     """
     problems: list[Problem] = []
     parsed = parse(Path(os.path.abspath(path)), problems.append, None if images is None else Path(images))
@@ -66,15 +69,20 @@ def _passed_over(parsed: Parsed) -> Iterator[Problem]:
 
 def _pixel_problems(image: ImageRecord, seen: dict[str, ImageRecord]) -> Iterator[Problem]:
     try:
-        pixels = read_image(image.path)
+        with collected_notices() as notices:
+            pixels = spread(read_image(image.path))
+            header = read_header(image.path)
     except ImageError as fault:
         what, _, mend = str(fault).rpartition("; ")
         yield Problem(image.id, None, what, mend)
         return
-    height, width = pixels.shape
-    if (height, width) != (image.height, image.width):
-        what = f"{image.file_name} has {width}x{height} pixels, the dataset says {image.width}x{image.height}"
-        yield Problem(image.id, None, what, "put the right file there or correct the size")
+    wanted = image.height, image.width
+    if pixels.shape != wanted:
+        what, mend = wrong_size(image.file_name, pixels.shape, wanted, header.orientation)
+        yield Problem(image.id, None, what, mend)
+    for text in notices:
+        mend = FIX_OF_TAG if text == not_applied(header.orientation) else "look at it before you use it"
+        yield Problem(image.id, None, f"{image.file_name} {text}", mend, "warning")
     content = hashlib.sha256(f"{pixels.dtype} {pixels.shape}".encode() + pixels.tobytes()).hexdigest()
     first = seen.setdefault(content, image)
     if first is not image:

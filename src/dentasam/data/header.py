@@ -15,3 +15,4 @@ class ImageHeader:
     width: int
     bits: int
     windowed: bool = False
+    orientation: int = 1

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from dentasam.data import rle, segmentation
-from dentasam.data.image import read_image
+from dentasam.data.image import read_header, read_image
+from dentasam.data.orientation import wrong_size
 from dentasam.errors import DatasetError
 
 
@@ -88,10 +89,9 @@ class ImageRecord:
         """
         image = read_image(self.path)
         if image.shape != (self.height, self.width):
-            raise DatasetError(
-                f"{self.path}: image {self.id} is {image.shape[1]}x{image.shape[0]} pixels, its dataset says "
-                f"{self.width}x{self.height}; put the right file there or correct the size in the dataset"
-            )
+            wanted, orientation = (self.height, self.width), read_header(self.path).orientation
+            what, fix = wrong_size(f"image {self.id}", image.shape, wanted, orientation)
+            raise DatasetError(f"{self.path}: {what}; {fix}")
         return image
 
     def masks(self) -> np.ndarray:

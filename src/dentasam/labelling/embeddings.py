@@ -16,9 +16,8 @@ from pathlib import Path
 
 from dentasam.errors import CheckpointError, WorkspaceError
 from dentasam.model.embedding import ImageEmbedding
+from dentasam.model.frame import PREPROCESSING
 
-# Raise this when frame.pixels or the decoded image's path into it changes what the encoder sees.
-PREPROCESSING = 1
 # 2.7 MB for a panoramic: some 1,500 of them.
 DISK_LIMIT = 4 * 2**30
 

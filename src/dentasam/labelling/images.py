@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from dentasam.data.image import read_image, stretched
+from dentasam.data.image import read_header, read_image, stretched
+from dentasam.model.gray_range import spread
 
 THUMBNAIL = 240
 # Film markers and metal are brighter than any tissue, and the air around the head is flat: a few pixels at either
@@ -44,13 +44,13 @@ class CasePixels:
 
 
 def read_pixels(path: Path) -> CasePixels:
-    """The image as the page gets it. Raises ImageError as `read_image` does.
+    """The image as the page gets it, which is what the model sees. Raises ImageError as `read_image` does.
 
     A DICOM file's own window is in its pixels already (`read_image` maps it onto their range), so they start with
     their whole range.
     """
-    pixels = np.ascontiguousarray(read_image(path))
-    if _has_stored_window(path):
+    pixels = np.ascontiguousarray(spread(read_image(path)))
+    if read_header(path).windowed:
         return CasePixels(pixels, 0, int(np.iinfo(pixels.dtype).max))
     return CasePixels(pixels, *starting_window(pixels))
 
@@ -87,16 +87,3 @@ def thumbnail_png(path: Path) -> bytes:
     file = io.BytesIO()
     Image.fromarray(shown).save(file, "PNG")
     return file.getvalue()
-
-
-def _has_stored_window(path: Path) -> bool:
-    """Whether a DICOM header says how to show the image; False for files of other kinds."""
-    with path.open("rb") as file:
-        if file.read(132)[128:] != b"DICM" and path.suffix.lower() not in (".dcm", ".dicom"):
-            return False
-    import pydicom
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        header = pydicom.dcmread(path, force=True, stop_before_pixels=True)
-        return bool(header.get("VOILUTSequence") or header.get("WindowWidth"))

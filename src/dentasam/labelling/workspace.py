@@ -11,18 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from uuid import UUID, uuid4
 
-from PIL import Image
-
 from dentasam.data.dataset import Dataset
-from dentasam.data.image import IMAGE_SUFFIXES, RASTER_FORMATS, image_size
+from dentasam.data.image import read_header
+from dentasam.data.orientation import wrong_size
 from dentasam.errors import ImageError, WorkspaceError
+from dentasam.labelling.listing import WORKSPACE_SUFFIX, LeftOut, images_in
 from dentasam.labelling.lock import Lock
 from dentasam.labelling.schema import LabelSchema
 
-FOLDER_SUFFIX = ".dentasam"
 ID_FILE = "id"
-TIFF_BITS_PER_SAMPLE = 258
-PNG_DEPTH_AT = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +38,8 @@ class Workspace:
     """An open workspace; `close` (or leaving the `with` block) frees its lock.
 
     folder: where image names are relative to. dataset: what the COCO file holds, None for a folder of images.
-    problems: a line for each image that was left out, and for annotations of the COCO file that are no objects.
-    id: made once, and kept when its database is opened first.
+    problems: lines on the images that were left out, alike ones together, and for annotations of the COCO file that
+    are no objects. id: made once, and kept when its database is opened first.
     """
 
     id: str
@@ -71,9 +68,10 @@ class Workspace:
             raise WorkspaceError(f"{source} is a folder of images itself; --images is for the images of a COCO JSON")
         dataset = None if source.is_dir() else Dataset.load(source, images)
         images_in = source if dataset is None else dataset.image_folder
-        found = _in_folder(source, root) if dataset is None else _in_dataset(dataset)
-        problems: list[str] = []
-        cases = sorted(_readable(found, problems), key=lambda image: image.name)
+        left_out = LeftOut()
+        found = _in_folder(source, root, left_out) if dataset is None else _in_dataset(dataset)
+        cases = sorted(_readable(found, left_out), key=lambda image: image.name)
+        problems = left_out.lines()
         if not cases:
             reason = f": {problems[0]}" if problems else ""
             raise WorkspaceError(f"{source} holds no readable PNG, JPEG, TIFF or DICOM image{reason}")
@@ -127,34 +125,12 @@ def listed(folder: Path, problems: list[str], root: Path | None = None) -> list[
 
 
 def _usual_root(source: Path) -> Path:
-    return source / FOLDER_SUFFIX if source.is_dir() else source.with_name(source.stem + FOLDER_SUFFIX)
+    return source / WORKSPACE_SUFFIX if source.is_dir() else source.with_name(source.stem + WORKSPACE_SUFFIX)
 
 
-def _in_folder(folder: Path, root: Path) -> Iterator[tuple[str, Path, None]]:
-    """Name and path of what looks like an image, in this folder and those in it, but not in hidden ones."""
-    for place, folders, files in os.walk(folder):
-        inner = Path(place)
-        folders[:] = sorted(
-            name for name in folders if not name.endswith(FOLDER_SUFFIX) and name[0] != "." and inner / name != root
-        )
-        for name in files:
-            path = inner / name
-            if name[0] != "." and (path.suffix.lower() in IMAGE_SUFFIXES or _is_bare_dicom(path)):
-                yield path.relative_to(folder).as_posix(), path, None
-
-
-def _is_bare_dicom(path: Path) -> bool:
-    """Whether a file without a suffix is DICOM: devices and archives often export such names."""
-    return not path.suffix and path.is_file() and _is_dicom(path)
-
-
-def _is_dicom(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            marked = file.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
-    return marked or path.suffix.lower() in (".dcm", ".dicom")
+def _in_folder(folder: Path, root: Path, left_out: LeftOut) -> Iterator[tuple[str, Path, None]]:
+    for name, path in images_in(folder, root, left_out):
+        yield name, path, None
 
 
 def _in_dataset(dataset: Dataset) -> Iterator[tuple[str, Path, tuple[int, int]]]:
@@ -167,49 +143,28 @@ def name_of(file_name: str) -> str:
     return os.path.normpath(file_name.replace("\\", "/")).replace(os.sep, "/")
 
 
-def _readable(found: Iterator[tuple[str, Path, tuple[int, int] | None]], problems: list[str]) -> Iterator[CaseImage]:
+def _readable(found: Iterator[tuple[str, Path, tuple[int, int] | None]], left_out: LeftOut) -> Iterator[CaseImage]:
     seen: set[str] = set()
     for name, path, expected in found:
         shown = name.encode("utf-8", "backslashreplace").decode()
         if shown != name or any(ord(character) < 32 for character in name):
-            problems.append(f"{shown!r} is left out: its name is not plain text; rename it")
+            left_out.add(repr(shown), "its name is not plain text; rename it")
             continue
         if name in seen:
-            problems.append(f"{name} is left out: the dataset names it twice; give each file one image entry")
+            left_out.add(name, "the dataset names it twice; give each file one image entry")
             continue
         seen.add(name)
         try:
-            height, width = image_size(path)
-            bits = _bits(path)
+            header = read_header(path)
         except ImageError as fault:
-            problems.append(f"{name} is left out: {fault}")
+            left_out.add(name, str(fault))
             continue
-        if expected is not None and expected != (height, width):
-            problems.append(
-                f"{name} is left out: it has {width}x{height} pixels, its dataset says {expected[1]}x{expected[0]}; "
-                "put the right file there or correct the size"
-            )
+        stored = header.height, header.width
+        if expected is not None and expected != stored:
+            what, fix = wrong_size("it", stored, expected, header.orientation)
+            left_out.add(name, f"{what}; {fix}")
             continue
-        yield CaseImage(name, path, width, height, bits)
-
-
-def _bits(path: Path) -> int:
-    """8 or 16: what `read_image` makes of a file, told from its header. Raises ImageError for several pages."""
-    if _is_dicom(path):
-        import pydicom
-
-        header = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=["BitsStored"])
-        return 8 if int(header.get("BitsStored") or 16) <= 8 else 16
-    with Image.open(path, formats=RASTER_FORMATS) as image:
-        if image.format == "PNG":
-            with path.open("rb") as file:
-                return 16 if file.read(PNG_DEPTH_AT + 1)[-1] == 16 else 8
-        if image.format == "TIFF":
-            if getattr(image, "n_frames", 1) > 1:
-                raise ImageError(f"{path} holds several pages; save the radiograph as a file of one page")
-            depths = image.tag_v2.get(TIFF_BITS_PER_SAMPLE, 1)  # type: ignore[attr-defined]
-            return 16 if max(depths if isinstance(depths, tuple) else (depths,)) > 8 else 8
-    return 8
+        yield CaseImage(name, path, header.width, header.height, header.bits)
 
 
 def _schema(root: Path) -> LabelSchema:

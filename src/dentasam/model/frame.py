@@ -16,6 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dentasam.model.gray_range import spread
+
+# Raise this when `Frame.pixels`, or a decoded image's path into it, changes what the encoder sees: stored embeddings
+# then count as absent.
+PREPROCESSING = 2
 LONGEST = 1024
 PATCH = 16
 LOGIT_STRIDE = 4
@@ -88,11 +93,12 @@ class Frame:
     def pixels(self, image: np.ndarray) -> Tensor:
         """A grayscale image (height, width) uint8 or uint16 as (1, 3, 16 rows, 16 cols) float32.
 
-        Resized with area averaging when shrinking, normalised with SAM's mean and deviation, and padded with zeros.
+        16 bits are spread over the range of their data, as `gray_range` says, whoever read the file. Then resized
+        with area averaging when shrinking, normalised with SAM's mean and deviation, and padded with zeros.
         """
         if image.shape != (self.height, self.width):
             raise ValueError(f"the frame is for {self.height} x {self.width} pixels, the image has {image.shape}")
-        gray: np.ndarray = image.astype(np.float32)
+        gray: np.ndarray = spread(image).astype(np.float32)
         if image.dtype == np.uint16:
             gray *= 255.0 / 65535.0
         height, width = self.size

@@ -24,9 +24,8 @@ from torch import Tensor
 
 from dentasam.errors import OutputError
 from dentasam.model.embedding import EncoderOutput, EncoderPrefix
+from dentasam.model.frame import PREPROCESSING
 
-# Raise this when frame.pixels or the decoded image's path into it changes what the encoder sees.
-PREPROCESSING = 1
 _STALE_SECONDS = 3600.0
 Encoded = EncoderOutput | EncoderPrefix
 

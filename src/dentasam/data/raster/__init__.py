@@ -1,0 +1,1 @@
+"""Reading PNG, JPEG and TIFF."""

@@ -1,0 +1,108 @@
+"""What Pillow does not say of PNG and JPEG before it decodes: PNG chunks, the coding of a JPEG, the EXIF orientation.
+
+The orientation is that of EXIF alone; one that stands only in XMP is passed over, as viewers do.
+"""
+
+import struct
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+PNG_SIGNATURE, JPEG_SIGNATURE = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+PNG_GRAY = 0
+ORIENTATION = 274
+# ImageMagick keeps EXIF in a text chunk, written in hexadecimal.
+RAW_PROFILES = (b"Raw profile type exif", b"Raw profile type APP1")
+MOST_PROFILE_BYTES = 1 << 20
+# ITU T.81 B.1.1.3: start of frame, without those of tables (C4, C8, CC).
+JPEG_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+READ_JPEG_FRAMES = {0xC0, 0xC1, 0xC2}
+JPEG_LS = 0xF7
+
+
+@dataclass(frozen=True)
+class PngChunks:
+    """Of an IHDR: bits of a sample and the colour type; frames of an animation; EXIF bytes, empty where none."""
+
+    depth: int
+    colour_type: int
+    frames: int
+    exif: bytes
+
+
+def png_chunks(path: Path) -> PngChunks:
+    """What lies in a PNG file's chunks, those after the pixels too."""
+    depth, colour_type, frames, exif = 8, PNG_GRAY, 1, b""
+    with path.open("rb") as file:
+        file.seek(len(PNG_SIGNATURE))
+        while len(start := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", start)
+            if kind == b"IEND":
+                break
+            if kind == b"IHDR":
+                depth, colour_type = file.read(10)[8:10]
+                file.seek(length - 10, 1)
+            elif kind in (b"acTL", b"eXIf", b"tEXt", b"zTXt") and length <= MOST_PROFILE_BYTES:
+                body = file.read(length)
+                if kind == b"acTL" and length >= 4:
+                    frames = struct.unpack(">I", body[:4])[0]
+                elif kind == b"eXIf":
+                    exif = body
+                else:
+                    exif = exif or _raw_profile(kind, body)
+            else:
+                file.seek(length, 1)
+            file.seek(4, 1)
+    return PngChunks(depth, colour_type, frames, exif)
+
+
+def _raw_profile(kind: bytes, body: bytes) -> bytes:
+    name, _, text = body.partition(b"\0")
+    if name not in RAW_PROFILES:
+        return b""
+    with suppress(ValueError, zlib.error):
+        if kind == b"zTXt":
+            text = zlib.decompressobj().decompress(text[1:], MOST_PROFILE_BYTES)
+        # A line with the profile's name, one with its length, then the digits.
+        return bytes.fromhex(b"".join(text.split(b"\n")[3:]).decode("ascii"))
+    return b""
+
+
+def jpeg_coding(path: Path) -> str | None:
+    """The coding of a JPEG file where it is not one that is read (8 bits, baseline or progressive), else None."""
+    with path.open("rb") as file:
+        file.seek(2)
+        while len(start := file.read(4)) == 4 and start[0] == 0xFF:
+            if start[1] == 0xFF:
+                file.seek(-3, 1)
+                continue
+            marker, length = start[1], struct.unpack(">H", start[2:])[0]
+            if marker == JPEG_LS:
+                return "JPEG-LS"
+            if marker in JPEG_FRAMES:
+                depth = file.read(1)
+                if marker in (0xC3, 0xC7, 0xCB, 0xCF):
+                    return "lossless"
+                if depth != b"\x08":
+                    return f"{depth[0]} bits" if depth else None
+                return None if marker in READ_JPEG_FRAMES else "arithmetic or hierarchical coding"
+            if marker == 0xDA:
+                return None
+            file.seek(length - 2, 1)
+    return None
+
+
+def orientation_of(exif: bytes) -> int:
+    """The orientation, 1 to 8, of EXIF bytes; 1 where they hold none."""
+    if not exif:
+        return 1
+    value: object = 1
+    # Damaged metadata are no reason to refuse the pixels.
+    with suppress(Exception):
+        parsed = Image.Exif()
+        parsed.load(exif)
+        value = parsed.get(ORIENTATION, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1

@@ -1,0 +1,105 @@
+"""Reading PNG and JPEG with Pillow, and with OpenCV the PNG of several 16-bit channels that Pillow would cut to 8."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from dentasam.data.header import ImageHeader
+from dentasam.data.image import PIXEL_LIMIT, check_size
+from dentasam.data.raster.luminance import luminance
+from dentasam.data.raster.markers import PNG_GRAY, PngChunks, jpeg_coding, orientation_of, png_chunks
+from dentasam.errors import ImageError
+
+# Pillow warns from 89 megapixels on; the limit here is stricter than its own, and raises.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+def read_png(path: Path) -> tuple[np.ndarray, int]:
+    """The picture (H, W) uint8, or uint16 for 16 bits, and its orientation.
+
+    Raises ImageError for animations and damaged files.
+    """
+    with _opened(path, "PNG") as image:
+        chunks = _checked_chunks(path)
+        image.load()
+        if chunks.depth == 16 and chunks.colour_type != PNG_GRAY:
+            return _wide_luminance(path), orientation_of(chunks.exif)
+        return _gray(image), orientation_of(chunks.exif)
+
+
+def png_header(path: Path) -> ImageHeader:
+    """What `read_png` will return, from the chunks. Raises ImageError where `read_png` rejects them."""
+    with _opened(path, "PNG") as image:
+        chunks = _checked_chunks(path)
+        bits = 16 if chunks.depth == 16 else 8
+        return ImageHeader(image.height, image.width, bits, orientation=orientation_of(chunks.exif))
+
+
+def read_jpeg(path: Path) -> tuple[np.ndarray, int]:
+    """The picture (H, W) uint8 and its orientation. Raises ImageError for codings not read and for damaged files."""
+    with _opened(path, "JPEG") as image:
+        image.load()
+        return _gray(image), orientation_of(image.info.get("exif", b""))
+
+
+def jpeg_header(path: Path) -> ImageHeader:
+    """What `read_jpeg` will return, from the markers. Raises ImageError where `read_jpeg` rejects them."""
+    with _opened(path, "JPEG") as image:
+        return ImageHeader(image.height, image.width, 8, orientation=orientation_of(image.info.get("exif", b"")))
+
+
+@contextmanager
+def _opened(path: Path, kind: str) -> Iterator[Image.Image]:
+    """The file opened by Pillow, its size checked; any fault inside the block becomes an ImageError."""
+    if kind == "JPEG":
+        coding = jpeg_coding(path)
+        if coding is not None:
+            raise ImageError(f"{path} is a JPEG file of a kind that is not read ({coding}); save it as a 16-bit PNG")
+    try:
+        with Image.open(path, formats=(kind,)) as image:
+            check_size(path, image.height, image.width)
+            yield image
+    except ImageError:
+        raise
+    except Image.DecompressionBombError:
+        raise ImageError(f"{path} has more than {PIXEL_LIMIT // 1_000_000} megapixels; shrink it") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{path} is damaged or truncated (it starts as {kind}); copy it again") from None
+    except MemoryError:
+        raise ImageError(f"{path} needs more memory than there is; shrink it") from None
+    except Exception as fault:
+        # Decoders raise whatever comes to hand on a damaged file: OSError, SyntaxError, struct.error…
+        reason = " ".join(str(fault).split()) or type(fault).__name__
+        raise ImageError(f"{path} is damaged or truncated ({reason}); copy it again") from None
+
+
+def _checked_chunks(path: Path) -> PngChunks:
+    chunks = png_chunks(path)
+    if chunks.frames > 1:
+        raise ImageError(f"{path} is an animation of {chunks.frames} frames; save the radiograph as a plain PNG")
+    return chunks
+
+
+def _gray(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith("I"):
+        return np.asarray(image).astype(np.uint16)
+    # A palette may carry transparency, which a direct conversion to L would warn of.
+    colour = image.convert("RGB") if image.mode in ("P", "PA", "CMYK") else image
+    return np.array(colour.convert("L"))
+
+
+def _wide_luminance(path: Path) -> np.ndarray:
+    """Of a file that Pillow has decoded to its end before: OpenCV returns what it has of a cut one."""
+    import cv2
+
+    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16:
+        raise ImageError(f"{path} cannot be decoded; save it as a grayscale PNG")
+    if pixels.ndim == 2 or pixels.shape[2] < 3:
+        return np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], -1)[..., 0])
+    red_first = np.moveaxis(pixels[..., 2::-1], -1, 0)
+    return np.rint(luminance(red_first.astype(np.float64))).astype(np.uint16)
