@@ -1,6 +1,7 @@
 """`dentasam predict` over a stand-in for the model that writes down what it is asked."""
 
 import csv
+import json
 import os
 import socket
 import subprocess
@@ -229,6 +230,41 @@ def test_a_click_off_the_image_names_image_and_object(
     assert leave(image, "--prompts", prompts, "--out", tmp_path / "out") == 2
     expected = f"dentasam: {image}, object 2: click 60,1 lies outside the image of 60x40\n"
     assert capsys.readouterr().err == expected
+
+
+def test_prompts_that_no_image_used_are_named(
+    recorder: Recorder, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prompts = tmp_path / "clicks.yaml"
+    click = "[{clicks: [[10, 10, 1]]}]"
+    prompts.write_text("".join(f"{name}: {click}\n" for name in ("opg.png", "opgg.png", "b.png", "c.png", "d.png")))
+    assert leave(image, "--prompts", prompts, "--out", tmp_path / "out") == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    expected = "none of the images is opgg.png, b.png, c.png and 1 more; those prompts were not used"
+    assert line == f"dentasam: warning: {prompts}: {expected}"
+
+
+def test_a_results_list_goes_with_the_file_of_its_images(
+    recorder: Recorder, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, images = tmp_path / "results.json", tmp_path / "instances.json"
+    results.write_text('[{"image_id": 3, "category_id": 5, "bbox": [10, 12, 8, 6], "score": 0.5}]')
+    named = {"id": 3, "file_name": "opg.png", "width": 60, "height": 40}
+    content = {"images": [named], "categories": [{"id": 5, "name": 36}], "annotations": []}
+    images.write_text(json.dumps(content))
+    assert leave(image, "--boxes", results, "--out", tmp_path / "no") == 2
+    assert "a results list names no image files" in capsys.readouterr().err
+    assert leave(image, "--boxes", results, "--images-file", images, "--out", tmp_path / "out") == 0
+    (record,) = Dataset.load(tmp_path / "out" / "dataset.json").images[0].objects
+    assert (record.category, record.bbox) == ("36", (10.0, 12.0, 8.0, 6.0))
+    # Sizes are compared before a model is loaded.
+    recorder.loaded.clear()
+    named["width"] = 120
+    images.write_text(json.dumps(content))
+    assert leave(image, "--boxes", results, "--images-file", images, "--out", tmp_path / "other") == 2
+    assert "are for an image of 120x40 pixels" in capsys.readouterr().err
+    assert recorder.loaded == []
+    assert not (tmp_path / "other").exists()
 
 
 def test_unreadable_image_and_folder_in_use(

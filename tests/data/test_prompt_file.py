@@ -1,9 +1,13 @@
 """Prompt files: what is read, and that a malformed one is told by its file and entry."""
 
 import json
+import unicodedata
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from dentasam.data.prompt_file import ObjectPrompt, parse_box, read_boxes, read_prompts
 from dentasam.errors import PromptError
@@ -121,6 +125,20 @@ def test_boxes_short_form_and_coco(tmp_path: Path) -> None:
     coco.write_text(json.dumps(content))
     with pytest.raises(PromptError, match="not a COCO file of boxes"):
         read_boxes(coco)
+    # One option or the other: the form of the file says what it is.
+    content["annotations"] = [{"id": 1, "image_id": 4, "category_id": 9, "bbox": [1, 2, 10, 20], "iscrowd": 0}]
+    coco.write_text(json.dumps(content))
+    assert read_prompts(coco).images == read_boxes(coco).images
+    assert read_prompts(short).images == read_boxes(short).images
+
+
+def test_boxes_of_crowds_are_no_objects(tmp_path: Path) -> None:
+    coco = tmp_path / "boxes.json"
+    boxes = [{"id": n, "image_id": 4, "bbox": [1, 2, 10, 20], "iscrowd": n} for n in (0, 1)]
+    coco.write_text(json.dumps({"images": [{"id": 4, "file_name": "a.png"}], "annotations": boxes}))
+    prompts = read_boxes(coco)
+    assert len(prompts.of(Path("a.png"))) == 1
+    assert prompts.notes == ("1 box of crowds (iscrowd 1) passed over",)
 
 
 def test_box_on_the_command_line() -> None:
@@ -128,3 +146,191 @@ def test_box_on_the_command_line() -> None:
     for text in ("boxes.txt", "1,2,3", "4,4,1,9", "nan,1,2,3"):
         with pytest.raises(PromptError, match=f"box '{text}'"):
             parse_box(text)
+
+
+CLICK = "[{clicks: [[1, 1, 1]]}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (f"a.png: {CLICK}\na.png: {CLICK}\n", "line 2: 'a.png' is there twice"),
+        (f"a.png: {CLICK}\n'a.png': {CLICK}\n", "line 2: 'a.png' is there twice"),
+        (f"a.png: {CLICK}\n./a.png: {CLICK}\n", "one image twice, 'a.png' and './a.png'"),
+        (f"b/a.png: {CLICK}\nb\\a.png: {CLICK}\n", r"one image twice, 'b/a\.png' and 'b\\\\a\.png'"),
+        (f"b/a.png: {CLICK}\nb/c/../a.png: {CLICK}\n", "one image twice"),
+        (f"a.png: {CLICK}\nA.PNG: {CLICK}\n", "one image twice, 'a.png' and 'A.PNG'"),
+        (f"ä.png: {CLICK}\na\u0308.png: {CLICK}\n", "one image twice"),
+        ("a.png: [{clicks: [[1, 1, 1]], clicks: [[2, 2, 1]]}]\n", "line 1: 'clicks' is there twice"),
+    ],
+)
+def test_an_image_named_twice_is_refused(tmp_path: Path, text: str, named: str) -> None:
+    path = tmp_path / "prompts.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(PromptError, match=named) as fault:
+        read_prompts(path)
+    assert str(path) in str(fault.value)
+
+
+@pytest.mark.parametrize("read", [read_prompts, read_boxes])
+def test_an_image_named_twice_in_json_is_refused(tmp_path: Path, read: Any) -> None:
+    path = tmp_path / "prompts.json"
+    for text, named in (
+        ('{"a.png": [[1, 2, 3, 4]], "a.png": [[5, 6, 7, 8]]}', r"prompts\.json: 'a\.png' is there twice"),
+        ('{"a.png": [[1, 2, 3, 4]], "./a.png": [[5, 6, 7, 8]]}', "names one image twice"),
+        ('{"a.png": [{"box": [1, 2, 3, 4], "box": [5, 6, 7, 8]}]}', "'box' is there twice"),
+    ):
+        path.write_text(text)
+        with pytest.raises(PromptError, match=named):
+            read(path)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["017", "0010", "1.10", "1e3", "0x1F", "0o17", "1_000", "12:30:45", "2026-01-02", "yes", "no", "on", "null", "~",
+     "true", "False", ".inf", ".nan", "+1", "-1", "1.", "<<x"],
+)  # fmt: skip
+def test_keys_are_names_as_written(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "prompts.yaml"
+    path.write_text(f"{key}:\n  - {{category: {key}, clicks: [[1, 1, 1]]}}\n")
+    prompts = read_prompts(path)
+    assert list(prompts.images) == [key]
+    (given,) = prompts.of(Path(key))
+    # A null says that no category is given.
+    assert given.category == ("object" if key in ("null", "~") else key)
+    for other in ("15", "8", "1.1", "1000", "31", "True", "None", "False"):
+        if other != key:
+            with pytest.raises(PromptError, match="has no entry for"):
+                prompts.of(Path(other))
+
+
+def test_numbers_in_yaml_are_decimal(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.yaml"
+    path.write_text("a.png: [{clicks: [[010, 1e1, 1], [+2.5, .5, 0]]}, {box: [1., 2.0e0, 12, 1.5E1]}]\n")
+    clicks, box = read_prompts(path).of(Path("a.png"))
+    assert clicks.clicks == ((10, 10, 1), (2.5, 0.5, 0))
+    assert box.box == (1, 2, 12, 15)
+    for number in ("0x10", "1:30", "1_0", "2026-01-02", "yes"):
+        path.write_text(f"a.png: [{{clicks: [[{number}, 1, 1]]}}]\n")
+        with pytest.raises(PromptError, match="must be"):
+            read_prompts(path)
+
+
+def test_anchors_and_merges_still_work(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.yaml"
+    path.write_text("a.png: [&one {category: 018, clicks: [[1, 1, 1]]}]\nb.png: [{<<: *one, category: 28}]\n")
+    prompts = read_prompts(path)
+    assert prompts.of(Path("a.png")) == (ObjectPrompt("018", ((1, 1, 1),)),)
+    assert prompts.of(Path("b.png")) == (ObjectPrompt("28", ((1, 1, 1),)),)
+
+
+def test_byte_order_mark_and_backslashes(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + f"images\\opg.png: {CLICK}\r\n".encode())
+    prompts = read_prompts(path)
+    assert prompts.of(Path("set/images/opg.png"))
+    with pytest.raises(PromptError, match="has no entry"):
+        prompts.of(Path("set/other/opg.png"))
+    path = tmp_path / "prompts.json"
+    path.write_bytes(b"\xef\xbb\xbf" + rb'{"images\\opg.png": [[1, 2, 3, 4]]}')
+    assert read_boxes(path).of(Path("images/opg.png"))
+
+
+def test_an_image_is_found_from_inside_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "prompts.yaml"
+    path.write_text(f"left/a.png: {CLICK}\n")
+    (tmp_path / "left").mkdir()
+    monkeypatch.chdir(tmp_path / "left")
+    assert read_prompts(path).of(Path("a.png"))
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_in_either_form(tmp_path: Path, forms: tuple[str, str]) -> None:
+    path = tmp_path / "prompts.yaml"
+    path.write_text(f"{unicodedata.normalize(forms[0], 'Zähne.png')}: {CLICK}\n", encoding="utf-8")
+    assert read_prompts(path).of(Path(unicodedata.normalize(forms[1], "Zähne.png")))
+
+
+def test_entries_that_no_image_used(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.yaml"
+    path.write_text(f"a.png: {CLICK}\nleft/a.png: {CLICK}\nb.png: {CLICK}\n")
+    prompts = read_prompts(path)
+    assert prompts.unused([Path("left/a.png"), Path("c.png")]) == ["a.png", "b.png"]
+    assert prompts.unused([Path("left/a.png"), Path("right/a.png"), Path("b.png")]) == []
+
+
+def picture(folder: Path, name: str = "opg.png") -> Path:
+    Image.fromarray(np.zeros((256, 512), np.uint8)).save(folder / name)
+    return folder / name
+
+
+def coco_of(name: str, width: int, height: int) -> dict[str, Any]:
+    return {
+        "images": [{"id": 7, "file_name": name, "width": width, "height": height}],
+        "annotations": [{"id": 1, "image_id": 7, "category_id": 1, "bbox": [238, 65, 27, 68]}],
+        "categories": [{"id": 1, "name": 11}],
+    }
+
+
+def test_boxes_for_another_size_are_refused(tmp_path: Path) -> None:
+    image = picture(tmp_path)
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps(coco_of("opg.png", 512, 256)))
+    assert read_boxes(path).of(image) == (ObjectPrompt("11", (), (238, 65, 265, 133)),)
+    for size in ((1024, 512), (256, 512)):
+        path.write_text(json.dumps(coco_of("opg.png", *size)))
+        with pytest.raises(PromptError, match=rf"of {size[0]}x{size[1]} pixels, .*opg\.png has 512x256; make them"):
+            read_boxes(path).of(image)
+    twice = coco_of("opg.png", 512, 256)
+    twice["images"].append({"id": 8, "file_name": "./opg.png", "width": 1024, "height": 512})
+    path.write_text(json.dumps(twice))
+    with pytest.raises(PromptError, match=r"names the image opg\.png twice with two sizes"):
+        read_boxes(path)
+
+
+def test_one_image_under_two_ids_has_the_boxes_of_both(tmp_path: Path) -> None:
+    twice = coco_of("opg.png", 512, 256)
+    twice["images"].append({"id": 8, "file_name": "./opg.png", "width": 512, "height": 256})
+    twice["annotations"].append({"id": 2, "image_id": 8, "category_id": 1, "bbox": [5, 5, 10, 10]})
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps(twice))
+    assert [given.box for given in read_boxes(path).of(picture(tmp_path))] == [(238, 65, 265, 133), (5, 5, 15, 15)]
+
+
+def test_a_results_list_is_read_with_the_file_of_its_images(tmp_path: Path) -> None:
+    image = picture(tmp_path)
+    results, images = tmp_path / "results.json", tmp_path / "instances.json"
+    found = [{"image_id": 7, "category_id": 1, "bbox": [238, 65, 27, 68], "score": 0.9}]
+    results.write_text(json.dumps(found))
+    images.write_text(json.dumps(coco_of("images\\opg.png", 512, 256) | {"annotations": []}))
+    for read in (read_prompts, read_boxes):
+        with pytest.raises(PromptError, match="a results list names no image files, only image_id 7; give the COCO"):
+            read(results)
+    place = tmp_path / "images"
+    place.mkdir()
+    inside = picture(place)
+    assert read_boxes(results, images).of(inside) == (ObjectPrompt("11", (), (238, 65, 265, 133)),)
+    with pytest.raises(PromptError, match="has no entry"):
+        read_boxes(results, images).of(image)
+    results.write_text(json.dumps([*found, {"image_id": 8, "category_id": 1, "bbox": [1, 1, 5, 5]}]))
+    with pytest.raises(PromptError, match="result 2: .*no image in .* has its image_id"):
+        read_boxes(results, images)
+    results.write_text(json.dumps(found))
+    images.write_text(json.dumps(coco_of("images/opg.png", 1024, 512)))
+    with pytest.raises(PromptError, match="for an image of 1024x512 pixels"):
+        read_boxes(results, images).of(inside)
+    images.write_text("[]")
+    with pytest.raises(PromptError, match=r"instances\.json has no list 'images'"):
+        read_boxes(results, images)
+    results.write_text(json.dumps(coco_of("opg.png", 512, 256)))
+    with pytest.raises(PromptError, match="names its images itself"):
+        read_boxes(results, images)
+
+
+@pytest.mark.parametrize("image_id", ["opg", "opg.png", "left/opg", "left\\opg.png"])
+def test_a_results_list_may_name_its_images(tmp_path: Path, image_id: str) -> None:
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps([{"image_id": image_id, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.9}]))
+    assert read_boxes(results).of(Path("left/opg.png")) == (ObjectPrompt("object", (), (1, 2, 4, 6)),)
+    with pytest.raises(PromptError, match="has no entry"):
+        read_boxes(results).of(Path("left/opg-2.png"))

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dentasam.cli import options
-from dentasam.cli.console import complain, say
+from dentasam.cli.console import complain, say, warn
 from dentasam.errors import PromptError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dentasam.data.prompt_file import ObjectPrompt
+    from dentasam.data.prompt_file import ObjectPrompt, PromptFile
 
 
 class MaskFormat(StrEnum):
@@ -36,7 +36,16 @@ def predict(
         typer.Option(
             "--boxes",
             metavar="FILE|x0,y0,x1,y1",
-            help="A file of boxes (image name → boxes, or COCO), or a box for every image; may be repeated.",
+            help="A file of boxes (image name → boxes, COCO, or a detector's results list), or a box for every "
+            "image; may be repeated.",
+        ),
+    ] = None,
+    images_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--images-file",
+            metavar="COCO.json",
+            help="COCO file that names the images of a results list.",
         ),
     ] = None,
     model: options.Model = options.BUNDLED_MODEL,
@@ -69,13 +78,15 @@ def predict(
 
     # What can be wrong with the user's words comes before the seconds that a model takes to load.
     images = list(dict.fromkeys(images))
-    wanted = [_prompts_of(path, prompts, boxes or []) for path in images]
+    sources = _sources(prompts, boxes or [], images_file)
+    wanted = [_objects(path, sources) for path in images]
     named = zip(unique_names(images).items(), wanted, strict=True)
     asked = [PromptedImage(path, name, given) for (path, name), given in named]
     with launched(cpu=device == "cpu" or not torch.cuda.is_available()) as processes:
         with all_or_none(processes):
             if processes.is_main_process:
                 claim_folder(out)
+                _warn_of_prompts(images, sources)
         if device is None and runtime != options.Runtime.onnx and processes.num_processes > 1:
             device = str(processes.device)
         chosen = options.chosen_adapter(model, adapter)
@@ -130,15 +141,37 @@ def unique_names(images: "Sequence[Path]") -> dict[Path, str]:
     return names
 
 
-def _prompts_of(image: Path, prompts: Path | None, boxes: list[str]) -> "tuple[ObjectPrompt, ...]":
+def _sources(prompts: Path | None, boxes: list[str], images_file: Path | None) -> "list[PromptFile | ObjectPrompt]":
+    """What each option gives: a file of prompts, or an object for every image."""
     from dentasam.data.prompt_file import ObjectPrompt, parse_box, read_boxes, read_prompts
 
-    if prompts is None and not boxes:
-        raise PromptError(f"{image}: nothing to segment; give --prompts FILE or --boxes FILE|x0,y0,x1,y1")
-    objects = read_prompts(prompts).of(image) if prompts is not None else ()
+    sources: list[PromptFile | ObjectPrompt] = []
+    if prompts is not None:
+        sources.append(read_prompts(prompts, images_file))
     for text in boxes:
-        if Path(text).is_file():
-            objects += read_boxes(Path(text)).of(image)
-        else:
-            objects += (ObjectPrompt(box=parse_box(text)),)
-    return objects
+        is_file = Path(text).is_file()
+        sources.append(read_boxes(Path(text), images_file) if is_file else ObjectPrompt(box=parse_box(text)))
+    return sources
+
+
+def _objects(image: Path, sources: "list[PromptFile | ObjectPrompt]") -> "tuple[ObjectPrompt, ...]":
+    from dentasam.data.prompt_file import ObjectPrompt
+
+    if not sources:
+        raise PromptError(f"{image}: nothing to segment; give --prompts FILE or --boxes FILE|x0,y0,x1,y1")
+    return sum(((source,) if isinstance(source, ObjectPrompt) else source.of(image) for source in sources), ())
+
+
+def _warn_of_prompts(images: list[Path], sources: "list[PromptFile | ObjectPrompt]") -> None:
+    """A line for entries of a prompt file that serve no image: a prompt is not to be lost without a word."""
+    from dentasam.data.prompt_file import PromptFile
+
+    for source in sources:
+        if not isinstance(source, PromptFile):
+            continue
+        for note in source.notes:
+            warn(f"{source.path}: {note}")
+        unused = source.unused(images)
+        if unused:
+            more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
+            warn(f"{source.path}: none of the images is {', '.join(unused[:3])}{more}; those prompts were not used")

@@ -7,19 +7,20 @@ YAML or JSON, coordinates in image pixels, x to the right and y down from the to
         clicks: [[812, 402, 1], [840, 455, 0]]      # x, y, 1 positive or 0 negative, in order of use
       - box: [120, 200, 190, 330]                   # x0, y0, x1, y1; with or without clicks
 
-A file of boxes is either the short form, `image name: [[x0, y0, x1, y1], …]`, or a COCO JSON as detectors
-write it.
+A file of boxes is the short form, `image name: [[x0, y0, x1, y1], …]`, or what `detections` reads.
 """
 
-import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any
 
-import yaml
-
+from dentasam.data.coco.image_files import canonical, portable
+from dentasam.data.image import image_size
+from dentasam.data.prompt_syntax import read_document
 from dentasam.errors import PromptError
 
 UNNAMED = "object"
@@ -38,35 +39,68 @@ class ObjectPrompt:
 
 @dataclass(frozen=True)
 class PromptFile:
-    """The prompts of several images, found by the image's file name or by the end of its path."""
+    """The prompts of several images, found by the image's file name or by the end of its path.
+
+    images: by the name as `image_name` gives it. sizes: width and height that the prompts were made for, where the
+    file says so. stems: whether a name may lack the image's suffix. notes: a line for each kind of entry passed over.
+    """
 
     path: Path
     images: Mapping[str, tuple[ObjectPrompt, ...]]
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    stems: bool = False
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def _by_last_part(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in self.images:
+            found.setdefault(PurePath(name).name, []).append(name)
+        return found
 
     def of(self, image: Path) -> tuple[ObjectPrompt, ...]:
-        """The objects wanted in `image`; raises PromptError where the file does not name it.
+        """The objects wanted in `image`; raises PromptError where the file does not name it or means another size.
 
         An entry with folders (`left/017.png`) is for an image whose path ends like that, and goes before the
         bare name, so that equal names in two folders can be told apart.
         """
-        fitting = [name for name in self.images if _ends_with(image, name)]
-        if not fitting:
+        name = self.entry_of(image)
+        if name is None:
             raise PromptError(f"{self.path} has no entry for {image.name}; name the image as a key of the file")
-        return self.images[max(fitting, key=lambda name: len(PurePath(name).parts))]
+        meant = self.sizes.get(name)
+        if meant is not None:
+            height, width = image_size(image)
+            if meant != (width, height):
+                raise PromptError(
+                    f"{self.path}: its prompts for {name} are for an image of {meant[0]}x{meant[1]} pixels, {image} "
+                    f"has {width}x{height}; make them at the image's size"
+                )
+        return self.images[name]
+
+    def entry_of(self, image: Path) -> str | None:
+        """The name under which the file has `image`, or None."""
+        whole = PurePath(canonical(os.path.abspath(image)))
+        ways = [whole, whole.with_suffix("")] if self.stems else [whole]
+        fitting = [name for way in ways for name in self._by_last_part.get(way.name, ()) if _ends_with(way, name)]
+        return max(fitting, key=lambda name: len(PurePath(name).parts), default=None)
+
+    def unused(self, images: Iterable[Path]) -> list[str]:
+        """The names that are those of none of the images: misspelt perhaps, or meant for another run."""
+        used = {self.entry_of(image) for image in images}
+        return [name for name in self.images if name not in used]
 
 
-def read_prompts(path: Path) -> PromptFile:
-    """Reads a file of clicks and boxes; raises PromptError naming the file and the entry that is wrong."""
-    content = _parse(path)
-    return PromptFile(path, {name: _entries(path, name, entries, _object) for name, entries in content.items()})
+def read_prompts(path: Path, images_file: Path | None = None) -> PromptFile:
+    """Reads a file of clicks and boxes; raises PromptError naming the file and the entry that is wrong.
+
+    images_file: the COCO file that names the images of a list of detections.
+    """
+    return _read(path, images_file, _object)
 
 
-def read_boxes(path: Path) -> PromptFile:
-    """Reads a file of boxes, short form or COCO JSON; raises PromptError naming the file and the entry."""
-    content = _parse(path)
-    if "annotations" in content and "images" in content:
-        return PromptFile(path, _coco_boxes(path, content))
-    return PromptFile(path, {name: _entries(path, name, entries, _bare_box) for name, entries in content.items()})
+def read_boxes(path: Path, images_file: Path | None = None) -> PromptFile:
+    """Reads a file of boxes: the short form, COCO, or a list of detections; raises as `read_prompts`."""
+    return _read(path, images_file, _bare_box)
 
 
 def parse_box(text: str) -> Box:
@@ -75,36 +109,55 @@ def parse_box(text: str) -> Box:
         numbers: list[Any] = [float(part) for part in text.split(",")]
     except ValueError:
         raise PromptError(f"box {text!r} is neither a file that exists nor x0,y0,x1,y1 in pixels") from None
-    return _box(f"box {text!r}", numbers)
+    return checked_box(f"box {text!r}", numbers)
 
 
-def _parse(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise PromptError(f"{path} does not exist; give a JSON or YAML file of prompts") from None
-    except (OSError, UnicodeDecodeError) as fault:
-        raise PromptError(f"{path} cannot be read as text ({fault}); give a JSON or YAML file") from None
-    try:
-        content = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
-    except json.JSONDecodeError as fault:
-        raise PromptError(f"{path}, line {fault.lineno}: not JSON ({fault.msg})") from None
-    except yaml.YAMLError as fault:
-        mark = getattr(fault, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise PromptError(f"{path}{where}: not YAML ({getattr(fault, 'problem', fault)})") from None
+def image_name(name: str) -> str:
+    """One spelling of an image's name: `/` between folders, no `./`, accents composed."""
+    return canonical(os.path.normpath(portable(name)).replace(os.sep, "/"))
+
+
+def _read(path: Path, images_file: Path | None, entry: Callable[[str, Any], ObjectPrompt]) -> PromptFile:
+    from dentasam.data import detections
+
+    content = read_document(path)
+    if detections.is_result_list(content):
+        return detections.from_results(path, content, images_file)
+    if images_file is not None:
+        raise PromptError(f"{path} names its images itself; leave the images' file {images_file} out")
+    if detections.is_coco(content):
+        return detections.from_coco(path, content)
     if not isinstance(content, dict) or not content:
         raise PromptError(f"{path} must map image names to lists of objects and name at least one image")
-    return {str(name): entries for name, entries in content.items()}
+    return PromptFile(path, {name: _entries(path, *given, entry) for name, given in _by_name(path, content).items()})
 
 
-def _entries(path: Path, name: str, entries: Any, read: Any) -> tuple[ObjectPrompt, ...]:
+def _by_name(path: Path, content: dict[str, Any]) -> dict[str, tuple[str, Any]]:
+    """Each image's key and entries by its name, none there twice, whichever way it is spelt."""
+    found: dict[str, tuple[str, Any]] = {}
+    folded: dict[str, str] = {}
+    for key, entries in content.items():
+        name = image_name(key)
+        other = folded.setdefault(name.casefold(), key)
+        if other is not key:
+            raise PromptError(
+                f"{path} names one image twice, {other!r} and {key!r}; put all its objects under one name"
+            )
+        found[name] = key, entries
+    return found
+
+
+def _entries(
+    path: Path, name: str, entries: Any, read: Callable[[str, Any], ObjectPrompt]
+) -> tuple[ObjectPrompt, ...]:
     if not isinstance(entries, list) or not entries:
         raise PromptError(f"{path}, {name}: must be a list with at least one object")
     return tuple(read(f"{path}, {name}, object {number}", entry) for number, entry in enumerate(entries, start=1))
 
 
 def _object(where: str, entry: Any) -> ObjectPrompt:
+    if isinstance(entry, list):
+        return _bare_box(where, entry)
     if not isinstance(entry, dict):
         raise PromptError(f"{where}: must have clicks or a box, as in {{clicks: [[x, y, 1]]}}")
     unknown = sorted(str(key) for key in set(entry) - {"category", "clicks", "box"})
@@ -114,16 +167,17 @@ def _object(where: str, entry: Any) -> ObjectPrompt:
     if not isinstance(given, list):
         raise PromptError(f"{where}: clicks must be a list of [x, y, 1 or 0]")
     clicks = tuple(_click(f"{where}, click {number}", click) for number, click in enumerate(given, start=1))
-    box = None if entry.get("box") is None else _box(where, entry["box"])
+    box = None if entry.get("box") is None else checked_box(where, entry["box"])
     if not clicks and box is None:
         raise PromptError(f"{where}: needs clicks or a box")
     if box is None and not any(label for _, _, label in clicks):
         raise PromptError(f"{where}: negative clicks alone do not say what is wanted; add a positive one or a box")
-    return ObjectPrompt(str(entry.get("category", UNNAMED)), clicks, box)
+    category = entry.get("category")
+    return ObjectPrompt(UNNAMED if category is None else str(category), clicks, box)
 
 
 def _bare_box(where: str, entry: Any) -> ObjectPrompt:
-    return ObjectPrompt(box=_box(where, entry))
+    return ObjectPrompt(box=checked_box(where, entry))
 
 
 def _click(where: str, click: Any) -> Click:
@@ -134,7 +188,8 @@ def _click(where: str, click: Any) -> Click:
     return float(click[0]), float(click[1]), int(click[2])
 
 
-def _box(where: str, box: Any) -> Box:
+def checked_box(where: str, box: Any) -> Box:
+    """x0, y0, x1, y1 of a box with an area. Raises PromptError, which begins with `where`."""
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
         raise PromptError(f"{where}: a box is [x0, y0, x1, y1] with finite numbers, not {box!r}")
     x0, y0, x1, y1 = map(float, box)
@@ -143,33 +198,10 @@ def _box(where: str, box: Any) -> Box:
     return x0, y0, x1, y1
 
 
-def _coco_boxes(path: Path, content: dict[str, Any]) -> dict[str, tuple[ObjectPrompt, ...]]:
-    """COCO boxes are x, y, width, height; the category is taken by its name."""
-    try:
-        file_names = {image["id"]: str(image["file_name"]) for image in content["images"]}
-        categories = {category["id"]: str(category["name"]) for category in content.get("categories", [])}
-        found: dict[str, list[ObjectPrompt]] = {name: [] for name in file_names.values()}
-        for number, annotation in enumerate(content["annotations"], start=1):
-            where = f"{path}, annotation {annotation.get('id', number)}"
-            x, y, width, height = _numbers(where, annotation["bbox"])
-            category = categories.get(annotation.get("category_id"), UNNAMED)
-            box = _box(where, [x, y, x + width, y + height])
-            found[file_names[annotation["image_id"]]].append(ObjectPrompt(category, box=box))
-    except (KeyError, TypeError, AttributeError) as fault:
-        raise PromptError(f"{path}: not a COCO file of boxes ({type(fault).__name__}: {fault})") from None
-    return {name: tuple(prompts) for name, prompts in found.items() if prompts}
-
-
-def _numbers(where: str, box: Any) -> list[float]:
-    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
-        raise PromptError(f"{where}: bbox must be four finite numbers, not {box!r}")
-    return [float(number) for number in box]
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _ends_with(image: Path, name: str) -> bool:
+def _ends_with(image: PurePath, name: str) -> bool:
     parts = PurePath(name).parts
     return image.parts[-len(parts) :] == parts
