@@ -8,6 +8,7 @@ from pydicom.dataset import Dataset
 
 from dentasam.data.dicom.read import dicom_header, read_dicom
 from dentasam.data.notices import collected_notices
+from dentasam.errors import ImageError
 
 from .dicom_files import Write, ramp, to_16_bits
 
@@ -107,6 +108,16 @@ def test_a_slip_is_taken_and_reported(
     header = dicom_header(path)
     assert (header.height, header.width, header.bits) == (32, 64, 16)
     assert header.windowed == (expected is BY_WINDOW)
+
+
+def test_the_data_of_more_frames_than_the_header_names(write: Write) -> None:
+    frames = ("OW", ramp().tobytes() + ramp(0, 100).tobytes())
+    for elements in ({}, {"NumberOfFrames": 1}):
+        with collected_notices() as notices:
+            np.testing.assert_array_equal(read_dicom(write(ramp(), PixelData=frames, **elements)), BY_RANGE)
+        assert notices == ["it holds the data of 2 frames; the first is shown"]
+    with pytest.raises(ImageError, match="holds 2 frames; export the one panoramic frame"):
+        read_dicom(write(ramp(), PixelData=frames, NumberOfFrames=("IS", b"1A")))
 
 
 def test_linear_exact(write: Write) -> None:

@@ -60,7 +60,7 @@ def _inflated(path: Path) -> BytesIO | None:
     """The data set of a deflated file, which pydicom would unpack without limit; None for all others."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-        if head[128:132] != b"DICM" or DeflatedExplicitVRLittleEndian.encode() + b"\0" not in head:
+        if head[128:132] != b"DICM" or DeflatedExplicitVRLittleEndian.encode() not in head:
             return None
         # The first element, (0002,0000) UL, tells how long the rest of the meta header is.
         file.seek(144 + int.from_bytes(head[140:144], "little"))

@@ -39,9 +39,19 @@ def read_pixels(path: Path, file: DicomFile, elements: Elements, layout: Layout)
     elif content[:4] == ITEM_TAG and len(content) < _bytes_expected(layout):
         raise ImageError(f"{path} is compressed, its header says {file.syntax.name}; export it again")
     else:
+        _check_frames(path, len(content), layout, elements)
         decoded = Decoded(_cells(content, vr, file.order, layout), layout.allocated)
     photometric = decoded.photometric or layout.photometric
     return _stored(decoded, layout, elements), photometric
+
+
+def _check_frames(path: Path, length: int, layout: Layout, elements: Elements) -> None:
+    """Raises ImageError for the data of several frames where the header does not tell how many there are."""
+    frames = length // max(1, _bytes_expected(layout))
+    if frames > 1:
+        if elements.has("NumberOfFrames") and not elements.integer("NumberOfFrames"):
+            raise ImageError(f"{path} holds {frames} frames; export the one panoramic frame as its own file")
+        elements.report(f"it holds the data of {frames} frames; the first is shown")
 
 
 def _cells(content: bytes, vr: str, order: str, layout: Layout) -> np.ndarray:
