@@ -121,7 +121,10 @@ class Workspace:
 
 def listed(folder: Path, problems: list[str], root: Path | None = None) -> list[CaseImage]:
     """The images of a folder by name, with a line in `problems` for each that is left out; not those in `root`."""
-    return sorted(_readable(_in_folder(folder, root or folder), problems), key=lambda image: image.name)
+    left_out = LeftOut()
+    found = sorted(_readable(_in_folder(folder, root or folder, left_out), left_out), key=lambda image: image.name)
+    problems += left_out.lines()
+    return found
 
 
 def _usual_root(source: Path) -> Path:
