@@ -83,6 +83,12 @@ SLIPS: list[tuple[dict[str, Any], np.ndarray, list[str]]] = [
         ["ModalityLUTSequence holds no table that can be applied; it is passed over"],
     ),
     ({"PhotometricInterpretation": None}, BY_RANGE, ["PhotometricInterpretation is missing; MONOCHROME2 is assumed"]),
+    (
+        {"PhotometricInterpretation": "MONOCHROME"},
+        BY_RANGE,
+        ["PhotometricInterpretation is MONOCHROME; MONOCHROME2 is assumed"],
+    ),
+    ({"PhotometricInterpretation": ("CS", b"monochrome2 ")}, BY_RANGE, []),
     ({"SamplesPerPixel": None}, BY_RANGE, ["SamplesPerPixel is missing; 1 is assumed"]),
     ({"PixelRepresentation": None}, BY_RANGE, ["PixelRepresentation is missing; unsigned is assumed"]),
     (
@@ -118,6 +124,17 @@ def test_the_data_of_more_frames_than_the_header_names(write: Write) -> None:
         assert notices == ["it holds the data of 2 frames; the first is shown"]
     with pytest.raises(ImageError, match="holds 2 frames; export the one panoramic frame"):
         read_dicom(write(ramp(), PixelData=frames, NumberOfFrames=("IS", b"1A")))
+
+
+def test_enhanced_images_keep_their_window_for_each_frame(write: Write) -> None:
+    rescale, window, shared, frame = Dataset(), Dataset(), Dataset(), Dataset()
+    rescale.RescaleSlope, rescale.RescaleIntercept = 2, -1000
+    window.WindowCenter, window.WindowWidth = 3000, 2001
+    shared.PixelValueTransformationSequence, frame.FrameVOILUTSequence = [rescale], [window]
+    groups = {"SharedFunctionalGroupsSequence": [shared], "PerFrameFunctionalGroupsSequence": [frame]}
+    path = write(ramp(), NumberOfFrames=1, **groups)
+    np.testing.assert_allclose(read_dicom(path), to_16_bits(2.0 * ramp() - 1000, 1999.5, 3999.5), atol=1)
+    assert dicom_header(path).windowed
 
 
 def test_linear_exact(write: Write) -> None:

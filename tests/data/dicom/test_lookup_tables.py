@@ -109,8 +109,15 @@ def test_the_table_acts_on_rescaled_values(write: Write) -> None:
     np.testing.assert_array_equal(read_dicom(path), shown(2 * ramp().astype(int) - 1000, table, FIRST, 4095))
 
 
-def test_a_table_cut_short_is_passed_over_for_the_window(write: Write) -> None:
-    sequence = [item(("US", [3000, FIRST, 12]), ("OW", bytes(2000)))]
+def test_the_first_table_that_can_be_applied_counts(write: Write) -> None:
+    table = np.rint(TABLE * 4095).astype(int)
+    read = read_dicom(write(ramp(), VOILUTSequence=[Dataset(), lut(FIRST, table.tolist(), 12), lut(0, [1, 2], 8)]))
+    np.testing.assert_array_equal(read, shown(ramp(), table, FIRST, 4095))
+
+
+@pytest.mark.parametrize("length", [0, 2000, 5998])
+def test_a_table_cut_short_is_passed_over_for_the_window(write: Write, length: int) -> None:
+    sequence = [item(("US", [3000, FIRST, 12]), ("OW", bytes(length)))]
     with collected_notices() as notices:
         read = read_dicom(write(ramp(), VOILUTSequence=sequence, WindowCenter=2048, WindowWidth=4096))
     np.testing.assert_allclose(read, ramp().astype(float) / 4095 * 65535, atol=1)

@@ -108,6 +108,7 @@ PADDINGS = [
     ({"PixelPaddingValue": ("US", np.uint16(-2000 & 0xFFF).tobytes())}, -2000, -2000),
     ({"PixelPaddingValue": ("SL", np.int32(-2000).tobytes())}, -2000, -2000),
     ({"PixelPaddingValue": ("DS", b"-2000 ")}, -2000, -2000),
+    ({"PixelPaddingValue": ("OB", np.int16(-2000).tobytes())}, -2000, -2000),
     ({"PixelPaddingValue": ("UN", np.int16(-2000).tobytes())}, -2000, -2000),
     (
         {

@@ -47,6 +47,9 @@ class Elements:
         Values of 16 bits whose VR depends on the pixels (`US or SS`) are read as unsigned unless SS is written.
         """
         content, vr, order = self.content(keyword)
+        if vr == "OB":
+            # Bytes where a number is due: as long as numbers of 16 bits are.
+            vr = "US"
         if vr in BINARY:
             code = BINARY[vr]
             count = len(content) // struct.calcsize(code)
@@ -72,17 +75,15 @@ class Elements:
         content, _, _ = self.content(keyword)
         return content.decode("latin-1").strip(" \0").upper()
 
-    def item(self, keyword: str) -> "Elements | None":
-        """The first item of a sequence; None where there is none."""
+    def items(self, keyword: str) -> "list[Elements]":
+        """The items of a sequence; [] where it is missing, empty or broken."""
         if not self.has(keyword):
-            return None
+            return []
         try:
-            items = self.dataset[keyword].value
-            return Elements(items[0], self.report) if items else None
+            return [Elements(item, self.report) for item in self.dataset[keyword].value or ()]
         except Exception:
             # pydicom parses a sequence when it is asked for, and raises almost anything where it is broken.
-            self.report(f"{keyword} cannot be read and is passed over")
-            return None
+            return []
 
     def content(self, keyword: str) -> tuple[bytes, str, str]:
         """The element's bytes, its VR and its byte order (`<` or `>`); no bytes where it is missing."""

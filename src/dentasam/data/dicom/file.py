@@ -47,6 +47,7 @@ def open_dicom(path: Path, pixels: bool) -> DicomFile:
     dataset = pydicom.dcmread(source, force=True, stop_before_pixels=not pixels)
     if "Rows" not in dataset and "SOPClassUID" not in dataset and not looks_like_dicom(path):
         raise ImageError(f"{path} is not a DICOM file; check what it is, or rename it after its real format")
+    _take_frame_groups(dataset)
     implicit, little = dataset.original_encoding
     stated = dataset.file_meta.get("TransferSyntaxUID")
     if not stated and not little:
@@ -54,6 +55,20 @@ def open_dicom(path: Path, pixels: bool) -> DicomFile:
     elif not stated:
         stated = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
     return DicomFile(dataset, UID(stated), ">" if stated == ExplicitVRBigEndian else "<")
+
+
+def _take_frame_groups(dataset: pydicom.Dataset) -> None:
+    """Moves what enhanced images keep for each frame, rescale and window, to where other images have it.
+
+    PS3.3 C.7.6.16: the groups of the first frame, before those that all frames share.
+    """
+    for groups in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
+        for group in dataset.get(groups) or ():
+            for kept in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
+                for item in group.get(kept) or ():
+                    for tag in item.keys() - dataset.keys():
+                        dataset[tag] = item.get_item(tag)
+            break
 
 
 def _inflated(path: Path) -> BytesIO | None:

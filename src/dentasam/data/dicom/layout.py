@@ -12,6 +12,8 @@ PALETTE = "PALETTE COLOR"
 YBR = ("YBR_FULL", "YBR_FULL_422")
 # Three samples that a JPEG 2000 decoder turns to RGB by itself.
 DECODED_TO_RGB = ("YBR_ICT", "YBR_RCT")
+# Colours of the standard and of its retired parts that no radiograph is kept in.
+OTHER_COLOURS = ("HSV", "ARGB", "CMYK", "YBR_PARTIAL_420", "YBR_PARTIAL_422", "XYB")
 THREE_SAMPLES = ("RGB", *YBR, *DECODED_TO_RGB)
 BITS_ALLOCATED = (1, 8, 16, 32, 64)
 
@@ -65,8 +67,15 @@ def _colour(path: Path, elements: Elements) -> tuple[str, int]:
     if not photometric:
         photometric = "RGB" if samples == 3 else "MONOCHROME2"
         elements.report(f"PhotometricInterpretation is missing; {photometric} is assumed")
-    if photometric not in (*MONOCHROME, PALETTE, *THREE_SAMPLES):
+    if photometric in OTHER_COLOURS:
         raise ImageError(f"{path} is a colour image ({photometric}); export the radiograph as grayscale")
+    if photometric not in (*MONOCHROME, PALETTE, *THREE_SAMPLES):
+        if samples not in (None, 1):
+            raise ImageError(
+                f"{path} has an unknown PhotometricInterpretation ({photometric}); export the radiograph as grayscale"
+            )
+        elements.report(f"PhotometricInterpretation is {photometric}; MONOCHROME2 is assumed")
+        photometric = "MONOCHROME2"
     usual = 3 if photometric in THREE_SAMPLES else 1
     if samples is None:
         elements.report(f"SamplesPerPixel is missing; {usual} is assumed")

@@ -64,7 +64,7 @@ def table_of(elements: Elements, descriptor: str = "LUTDescriptor", data: str = 
 
 
 def _entries(content: bytes, vr: str, order: str, count: int) -> np.ndarray | None:
-    """The entries (count,) int64 of two bytes, or of one where there are not enough bytes for two.
+    """The entries (count,) int64 of two bytes, or of one where there are just enough bytes for that.
 
     Two entries of one byte in a word of 16 bits lie with the first in its low byte (PS3.5 8.1.1).
     """
@@ -72,7 +72,7 @@ def _entries(content: bytes, vr: str, order: str, count: int) -> np.ndarray | No
         return None
     if len(content) >= 2 * count:
         return np.frombuffer(content, f"{order}u2", count).astype(np.int64)
-    if len(content) < count:
+    if len(content) not in (count, count + count % 2):
         return None
     if vr != "OB" and order == ">" and len(content) % 2 == 0:
         content = np.frombuffer(content, ">u2").astype("<u2").tobytes()

@@ -37,9 +37,8 @@ def read_dicom(path: Path) -> np.ndarray:
     """
     with _errors_named(path):
         # The header first: it refuses what is too large before that is in memory.
-        _, _, layout = _header(path)
-        file = open_dicom(path, pixels=True)
-        elements = Elements(file.dataset, partial(notice, path))
+        _opened(path, pixels=False)
+        file, elements, layout = _opened(path, pixels=True)
         stored, photometric = read_pixels(path, file, elements, layout)
         if not np.isfinite(stored).all():
             raise ImageError(f"{path} holds NaN or infinite pixels; replace them and export it again")
@@ -56,7 +55,7 @@ def read_dicom(path: Path) -> np.ndarray:
 def dicom_header(path: Path) -> ImageHeader:
     """Size, bits and whether there is a window, from the header. Raises ImageError where `read_dicom` rejects it."""
     with _errors_named(path):
-        _, elements, layout = _header(path)
+        _, elements, layout = _opened(path, pixels=False)
         bits = palette_bits(palette_of(elements)) if layout.photometric == PALETTE else layout.stored
         windowed = not layout.is_colour and (voi_table(elements) is not None or window_of(elements) is not None)
         return ImageHeader(layout.rows, layout.columns, 8 if bits <= 8 else 16, windowed)
@@ -68,8 +67,8 @@ def dicom_size(path: Path) -> tuple[int, int]:
     return header.height, header.width
 
 
-def _header(path: Path) -> tuple[DicomFile, Elements, Layout]:
-    file = open_dicom(path, pixels=False)
+def _opened(path: Path, pixels: bool) -> tuple[DicomFile, Elements, Layout]:
+    file = open_dicom(path, pixels)
     elements = Elements(file.dataset, partial(notice, path))
     layout = layout_of(path, elements)
     if file.is_compressed and (missing := missing_decoder(file.syntax)):

@@ -16,6 +16,7 @@ from dentasam.data.dicom.layout import Layout
 from dentasam.data.dicom.lut import LookupTable, table_of
 from dentasam.data.image import stretched
 
+MODALITY_LUT = "ModalityLUTSequence"
 FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 
@@ -64,7 +65,7 @@ def gray_levels(stored: np.ndarray, elements: Elements, layout: Layout) -> np.nd
 
 def modality_values(stored: np.ndarray, elements: Elements) -> np.ndarray:
     """Values of the modality, of stored ones: through the modality LUT, or slope and intercept. float64 or int64."""
-    table = _first_table(elements, "ModalityLUTSequence")
+    table = _first_table(elements, MODALITY_LUT)
     if table is not None:
         return table(stored)
     slope, intercept = _rescale(elements, "RescaleSlope", 1.0), _rescale(elements, "RescaleIntercept", 0.0)
@@ -100,11 +101,9 @@ def window_of(elements: Elements) -> Window | None:
 
 
 def _first_table(elements: Elements, keyword: str) -> LookupTable | None:
-    if not elements.has(keyword):
-        return None
-    item = elements.item(keyword)
-    table = table_of(item) if item is not None else None
-    if table is None:
+    tables = map(table_of, elements.items(keyword))
+    table = next((table for table in tables if table is not None), None)
+    if table is None and elements.has(keyword):
         elements.report(f"{keyword} holds no table that can be applied; it is passed over")
     return table
 
@@ -138,7 +137,7 @@ def _range(stored: np.ndarray, values: np.ndarray, elements: Elements, layout: L
     8-bit files are taken at face value. For wider ones it is the range of the image, as viewers do: 12 bits in a
     file that claims 16 would come out black otherwise.
     """
-    if layout.stored <= 8 and stored.dtype.kind == "i" and not elements.has("ModalityLUTSequence"):
+    if layout.stored <= 8 and stored.dtype.kind == "i" and not _first_table(elements, MODALITY_LUT):
         start = -(1 << (layout.stored - 1)) if layout.signed else 0
         ends = modality_values(np.array([start, start + (1 << layout.stored) - 1]), elements)
         return float(ends.min()), float(ends.max())
