@@ -1,4 +1,5 @@
 import json
+import unicodedata
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from pycocotools import mask as coco_mask
 
 from dentasam.errors import DatasetError
 from dentasam.labelling.database import open_database
 from dentasam.labelling.exports import coco
+from dentasam.labelling.import_report import MOST_NAMED, Entry, PassedOver
 from dentasam.labelling.imports import Imported, import_coco, import_source
 from dentasam.labelling.masks import BoxMask
 from dentasam.labelling.store import Store
@@ -107,7 +110,9 @@ def test_an_image_is_found_by_its_file_name_where_that_is_clear(workspace: Works
     given = document(annotation(1, SQUARE, image=2), annotation(2, SQUARE, image=1))
     given["images"][1]["file_name"] = "somewhere/else/b.png"
     given["images"][0]["file_name"] = "not here.png"
-    assert import_coco(sqlite_store, given) == Imported(1, 1)
+    assert import_coco(sqlite_store, given) == Imported(
+        1, 1, PassedOver(1, 1, 1, [Entry("not here.png", None, "it is not in the worklist")])
+    )
     assert {case.name: case.objects for case in sqlite_store.cases()} == {"a.png": 0, "deep/b.png": 1}
 
 
@@ -122,7 +127,6 @@ def test_an_image_is_found_by_its_file_name_where_that_is_clear(workspace: Works
         (lambda given: given["annotations"].append(annotation(7, SQUARE)), r"annotations\[3\]"),
         (lambda given: given["annotations"].append(annotation(1, SQUARE, image=5)), "image_id"),
         (lambda given: given["annotations"].append(annotation(1, SQUARE, category=5)), "category_id"),
-        (lambda given: given["annotations"].append(annotation(1, [])), "annotation 1: its mask is empty"),
         (lambda given: given["annotations"].append(annotation(1, {"size": [40, 60], "counts": "x"})), "annotation 1"),
         (lambda given: given["annotations"].append(annotation(1, None)), "annotation 1"),
         (lambda given: given["annotations"].append(annotation(1, compressed(np.zeros((40, 60), bool)))), "empty"),
@@ -135,6 +139,69 @@ def test_a_faulty_document_is_refused_as_a_whole(sqlite_store: Store, spoil: Any
         import_coco(sqlite_store, given)
     assert "\n" not in str(caught.value)
     assert [case.revision for case in sqlite_store.cases()] == [0, 0]
+
+
+def test_what_is_no_object_is_passed_over_and_named(store: Store) -> None:
+    shapes = {
+        1: [],
+        2: [[1, 1, 9, 9]],
+        3: [SQUARE[0], [1.0, 1.0, 9.0, 9.0]],
+        5: SQUARE[0],
+    }
+    given = document(
+        *(annotation(id, shape) for id, shape in shapes.items()),
+        annotation(4, compressed(FILLING), iscrowd=1),
+        annotation(6, compressed(TOOTH), image=3),
+        annotation(7, "not even read", image=3),
+        annotation(8, SQUARE, category=36),
+    )
+    del given["annotations"][0]["segmentation"]
+    given["images"].append({"id": 3, "file_name": "far/c.png", "width": 7, "height": 7})
+    given["categories"] = [{"id": 1, "name": "36"}, {"id": 36, "name": 36, "supercategory": "36"}]
+    found = import_coco(store, given)
+    assert (found.objects, found.cases) == (3, 1)
+    passed = found.passed_over
+    assert (passed.images, passed.objects) == (1, 5)
+    assert [(entry.image, entry.annotation) for entry in passed.entries] == [
+        ("far/c.png", None), ("a.png", 1), ("a.png", 2), ("a.png", 3), ("a.png", 4),
+    ]  # fmt: skip
+    reasons = [entry.reason for entry in passed.entries]
+    for reason, words in zip(reasons, ("not in the worklist", "no mask", "three", "ring", "iscrowd"), strict=True):
+        assert words in reason
+    masks = [known.mask.on(40, 60) for known in store.state(store.cases()[0].id).present]
+    oracle = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(SQUARE, 40, 60))).astype(bool)
+    assert all(np.array_equal(mask, oracle) for mask in masks)
+    assert {known.category for known in store.state(store.cases()[0].id).present} == {"36"}
+
+
+def test_what_is_named_is_bounded_and_counted_in_full(sqlite_store: Store) -> None:
+    boxes = [annotation(id, []) for id in range(1, MOST_NAMED + 50)]
+    passed = import_coco(sqlite_store, document(*boxes, annotation(1000, SQUARE))).passed_over
+    assert (passed.objects, len(passed.entries)) == (MOST_NAMED + 49, MOST_NAMED)
+
+
+def test_a_document_without_masks_is_refused(sqlite_store: Store) -> None:
+    with pytest.raises(DatasetError, match="no annotation has a mask; export masks"):
+        import_coco(sqlite_store, document(annotation(1, []), annotation(2, [], image=2)))
+    # Crowds alone bring nothing in, and are named.
+    crowds = import_coco(sqlite_store, document(annotation(1, compressed(TOOTH), iscrowd=1)))
+    assert (crowds.objects, crowds.passed_over.objects) == (0, 1)
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accented_names_are_matched_in_either_form(tmp_path: Path, forms: tuple[str, str]) -> None:
+    stored, written = (unicodedata.normalize(form, "Zähne.png") for form in forms)
+    (tmp_path / "deep").mkdir()
+    Image.fromarray(np.zeros((40, 60), np.uint8)).save(tmp_path / "deep" / stored)
+    given = document(annotation(1, SQUARE))
+    with Workspace.open(tmp_path) as workspace:
+        store = Store(open_database(workspace.database_url))
+        store.sync_cases(workspace.images)
+        for name, expected in ((f"deep/{written}", 1), (written, 0), (f"else\\{written}", 0)):
+            given["images"][0]["file_name"] = name
+            found = import_coco(store, given)
+            # The same object comes in once, and is found again under each name.
+            assert (found.objects, found.passed_over.images) == (expected, 1)
 
 
 @pytest.mark.parametrize("given", [None, [], "text", 3, {"images": {}, "annotations": [], "categories": []}])

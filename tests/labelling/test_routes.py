@@ -432,11 +432,39 @@ def test_coco_comes_in_as_pre_annotations(server: Running) -> None:
         "categories": [{"id": 1, "name": "36"}],
         "annotations": [{"id": 1, "image_id": 5, "category_id": 1, "segmentation": mask, "bbox": [2, 2, 10, 8]}],
     }
+    nothing = {"images": 0, "objects": 0, "entries": []}
     answer = server.client.post("/api/import/coco", json=document)
-    assert (answer.status_code, answer.json()) == (200, {"objects": 1, "cases": 1})
+    assert (answer.status_code, answer.json()) == (200, {"objects": 1, "cases": 1, "passed_over": nothing})
     (shown,) = opened(server.client.get("/api/cases/2"))["objects"]
     assert (shown["category"], shown["source"], shown["area"]) == ("36", "import", 80)
-    assert server.client.post("/api/import/coco", json=document).json() == {"objects": 0, "cases": 0}
+    again = server.client.post("/api/import/coco", json=document).json()
+    assert again == {"objects": 0, "cases": 0, "passed_over": nothing}
+
+
+def test_an_import_answers_what_it_passed_over(server: Running) -> None:
+    mask = [[2.0, 2.0, 12.0, 2.0, 12.0, 10.0, 2.0, 10.0]]
+    common = {"image_id": 5, "category_id": 1}
+    document = {
+        "images": [
+            {"id": 5, "file_name": "b.png", "width": WIDTH, "height": HEIGHT},
+            {"id": 6, "file_name": "elsewhere.png", "width": 9, "height": 9},
+        ],
+        "categories": [{"id": 1, "name": 36}],
+        "annotations": [
+            common | {"id": 1, "segmentation": mask, "iscrowd": 0},
+            common | {"id": 2, "bbox": [2, 2, 10, 8]},
+            common | {"id": 3, "segmentation": mask, "iscrowd": 1},
+            common | {"id": 4, "segmentation": mask, "image_id": 6},
+        ],
+    }
+    answer = server.client.post("/api/import/coco", json=document).json()
+    assert (answer["objects"], answer["cases"]) == (1, 1)
+    assert (answer["passed_over"]["images"], answer["passed_over"]["objects"]) == (1, 3)
+    named = {(entry["image"], entry["annotation"]): entry["reason"] for entry in answer["passed_over"]["entries"]}
+    assert named.keys() == {("elsewhere.png", None), ("b.png", 2), ("b.png", 3)}
+    assert named["elsewhere.png", None] == "it is not in the worklist"
+    assert "no mask" in named["b.png", 2]
+    assert "iscrowd" in named["b.png", 3]
 
 
 def test_a_case_that_is_no_longer_in_the_folder_is_not_served(tmp_path: Path) -> None:

@@ -6,18 +6,25 @@ object that was deleted meanwhile stays deleted.
 
 import time
 import uuid
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from dentasam.data import rle, segmentation
+from dentasam.data.coco.annotations import read_mask
+from dentasam.data.coco.categories import read_categories
+from dentasam.data.coco.image_files import canonical
+from dentasam.data.coco.passed_over import Why
+from dentasam.data.coco.problem import Problem
+from dentasam.data.coco.values import whole
 from dentasam.data.record import ObjectRecord
 from dentasam.errors import DatasetError
 from dentasam.labelling.exports import UNLABELLED
+from dentasam.labelling.import_report import PassedOver
 from dentasam.labelling.masks import BoxMask
 from dentasam.labelling.operations import Operation, parse_operation
 from dentasam.labelling.store import Case, Store
@@ -30,10 +37,14 @@ NAMESPACE = uuid.UUID("6f1c2a54-59c5-4b8e-9d0b-5f7f0c6c0d1e")
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """How many objects are new, and in how many cases."""
+    """How many objects are new, and in how many cases.
+
+    passed_over: images that are not in the worklist, and annotations that are no objects or not whole.
+    """
 
     objects: int
     cases: int
+    passed_over: PassedOver = field(default_factory=PassedOver)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,36 +77,46 @@ def import_source(store: Store, workspace: Workspace) -> Imported:
 def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> Imported:
     """Brings the objects of a COCO document into the cases of the same name and size.
 
-    A name is the path relative to the image folder, or the file's name alone where only one case has it. Images that
-    are not in the worklist are passed over. Raises DatasetError, before anything is stored, for the first fault.
+    A name is the path relative to the image folder, or the file's name alone where only one case has it. Passed over
+    are images that are not in the worklist and what is no object (see `data.coco`). Raises DatasetError, before
+    anything is stored, for the first fault and where no annotation has a mask.
     """
     images, annotations, names = _lists(document)
     cases = store.cases()
-    by_image = dict(_matched(images, cases))
+    passed = PassedOver()
+    by_image = _matched(images, cases, passed)
     found: defaultdict[int, list[_Found]] = defaultdict(list)
     seen: set[int] = set()
+    masks = 0
     for position, item in enumerate(annotations):
-        id = _whole(item.get("id")) if isinstance(item, Mapping) else None
+        id = whole(item.get("id")) if isinstance(item, Mapping) else None
         if id is None or id in seen:
             raise DatasetError(f"annotations[{position}] has no whole-number id of its own; give it one")
         seen.add(id)
-        image = _whole(item.get("image_id"))
+        image = whole(item.get("image_id"))
         if image is None or image not in by_image:
             raise DatasetError(f"annotation {id}: no image has its image_id; add the image or delete the annotation")
         case = by_image[image]
         if case is None:
+            passed.object_of_image()
             continue
-        category = names.get(_whole(item.get("category_id")))
+        category = names.get(whole(item.get("category_id")))
         if category is None:
             raise DatasetError(f"annotation {id}: no category has its category_id; correct it")
-        fault = segmentation.fault_of(item.get("segmentation"), case.height, case.width)
-        if fault is not None:
-            raise DatasetError(f"annotation {id}: {fault[0]}; {fault[1]}")
-        runs = segmentation.runs_of(item["segmentation"], case.height, case.width)
-        found[case.id].append(_Found(id, _label(category), runs, _whole(item.get("parent"))))
+        reading = read_mask(dict(item), case.height, case.width)
+        if reading.fault is not None:
+            raise DatasetError(f"annotation {id}: {reading.fault[0]}; {reading.fault[1]}")
+        if reading.why is not None:
+            passed.annotation(case.name, id, reading.why)
+        masks += reading.segmentation is not None
+        if reading.segmentation is not None and reading.why is not Why.crowd:
+            runs = segmentation.runs_of(reading.segmentation, case.height, case.width)
+            found[case.id].append(_Found(id, _label(category), runs, whole(item.get("parent"))))
+    if passed.objects > passed.objects_of_images and not masks:
+        raise DatasetError("no annotation has a mask; export masks (polygons or RLE), not boxes alone")
     known = {case.id: case for case in cases}
     counts = [_stored(store, known[id], objects, annotator) for id, objects in found.items()]
-    return Imported(sum(counts), sum(count > 0 for count in counts))
+    return Imported(sum(counts), sum(count > 0 for count in counts), passed)
 
 
 def _stored(store: Store, case: Case, found: list[_Found], annotator: str) -> int:
@@ -174,39 +195,39 @@ def _lists(document: Any) -> tuple[list[Any], list[Any], dict[int | None, str]]:
     images, annotations, categories = lists
     if not isinstance(images, list) or not isinstance(annotations, list) or not isinstance(categories, list):
         raise DatasetError("it lacks a list of images, annotations or categories; export it as COCO instances")
-    names: dict[int | None, str] = {}
-    for position, item in enumerate(categories):
-        id, name = (_whole(item.get("id")), item.get("name")) if isinstance(item, Mapping) else (None, None)
-        if id is None or not isinstance(name, str) or not name:
-            raise DatasetError(f"categories[{position}] has no whole-number id or no name; give it both")
-        names[id] = name
-    return images, annotations, names
+    used = {whole(item.get("category_id")) for item in annotations if isinstance(item, Mapping)}
+    return images, annotations, {kind.id: kind.name for kind in read_categories(categories, used, _refuse)}
 
 
-def _matched(images: list[Any], cases: Iterable[Case]) -> Iterator[tuple[int, Case | None]]:
-    """The case of each image by the image's id; None where it is not in the worklist."""
-    by_name = {case.name: case for case in cases}
-    last_parts = Counter(PurePosixPath(name).name for name in by_name)
-    alone = {PurePosixPath(name).name: case for name, case in by_name.items()}
+def _refuse(problem: Problem) -> None:
+    raise DatasetError(f"{problem.what}; {problem.mend}")
+
+
+def _matched(images: list[Any], cases: Iterable[Case], passed: PassedOver) -> dict[int, Case | None]:
+    """The case of each image by the image's id; None where it is passed over."""
+    by_name: defaultdict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        for name in {case.name, canonical(case.name), canonical(PurePosixPath(case.name).name)}:
+            by_name[name].append(case)
+    exact = {case.name: case for case in cases}
+    found: dict[int, Case | None] = {}
     for position, item in enumerate(images):
-        id, name = (_whole(item.get("id")), item.get("file_name")) if isinstance(item, Mapping) else (None, None)
-        if id is None or not isinstance(name, str):
+        id, given = (whole(item.get("id")), item.get("file_name")) if isinstance(item, Mapping) else (None, None)
+        if id is None or not isinstance(given, str):
             raise DatasetError(f"images[{position}] has no whole-number id or no file_name; give it both")
-        path = PurePosixPath(name_of(name))
-        case = by_name.get(path.as_posix())
-        if case is None and last_parts[path.name] == 1:
-            case = alone[path.name]
-        size = _whole(item.get("width")), _whole(item.get("height"))
-        if case is not None and size != (case.width, case.height):
+        name = name_of(given)
+        ways = (canonical(name), canonical(PurePosixPath(name).name))
+        same = [exact[name]] if name in exact else next((by_name[way] for way in ways if way in by_name), [])
+        if len(same) != 1:
+            passed.image(given, "several images here have its name" if same else "it is not in the worklist")
+            found[id] = None
+            continue
+        (case,) = same
+        size = whole(item.get("width")), whole(item.get("height"))
+        if size != (case.width, case.height):
             raise DatasetError(
                 f"image {id} ({case.name}) is {case.width}x{case.height} pixels here, the document says "
                 f"{size[0]}x{size[1]}; export the masks at the image's size"
             )
-        yield id, case
-
-
-def _whole(value: Any) -> int | None:
-    """A whole number, also one that an exporter wrote as 7.0; None for anything else."""
-    if type(value) is int:
-        return value
-    return int(value) if type(value) is float and value.is_integer() else None
+        found[id] = case
+    return found

@@ -344,6 +344,8 @@ export interface paths {
         /**
          * Import Annotations
          * @description Brings the objects of a COCO document into the cases of the same names, to be corrected.
+         *
+         *     Answers what was passed over and why: images that are not here, boxes alone, crowds (`iscrowd` 1).
          */
         post: operations["import_annotations"];
         delete?: never;
@@ -748,8 +750,12 @@ export interface components {
         Imported: {
             /** Cases */
             cases: number;
-            /** Objects */
+            /**
+             * Objects
+             * @description Those that are new here; an object that came before is not counted.
+             */
             objects: number;
+            passed_over: components["schemas"]["PassedOver"];
         };
         /**
          * InferParams
@@ -1066,6 +1072,36 @@ export interface components {
         ParentData: {
             /** Parent */
             parent: string | null;
+        };
+        /**
+         * PassedOver
+         * @description What did not come in, or not whole.
+         */
+        PassedOver: {
+            /**
+             * Entries
+             * @description Each image and annotation with its reason, the first 200; also objects that lost a bad ring.
+             */
+            entries: components["schemas"]["PassedOverEntry"][];
+            /** Images */
+            images: number;
+            /**
+             * Objects
+             * @description Annotations, those on images that are passed over among them.
+             */
+            objects: number;
+        };
+        /** PassedOverEntry */
+        PassedOverEntry: {
+            /**
+             * Annotation
+             * @description Id in the document; null where the whole image is passed over.
+             */
+            annotation: number | null;
+            /** Image */
+            image: string;
+            /** Reason */
+            reason: string;
         };
         /**
          * Picture

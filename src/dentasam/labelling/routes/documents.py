@@ -132,9 +132,26 @@ class Picture(BaseModel):
     problem: str | None = Field(description="One line where it cannot be shown under the case's labels, else null.")
 
 
+class PassedOverEntry(BaseModel):
+    image: str
+    annotation: int | None = Field(description="Id in the document; null where the whole image is passed over.")
+    reason: str
+
+
+class PassedOver(BaseModel):
+    """What did not come in, or not whole."""
+
+    images: int
+    objects: int = Field(description="Annotations, those on images that are passed over among them.")
+    entries: list[PassedOverEntry] = Field(
+        description="Each image and annotation with its reason, the first 200; also objects that lost a bad ring."
+    )
+
+
 class Imported(BaseModel):
-    objects: int
+    objects: int = Field(description="Those that are new here; an object that came before is not counted.")
     cases: int
+    passed_over: PassedOver
 
 
 class CocoDocument(BaseModel):

@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from dentasam.labelling.exports import FINISHED, coco, log_lines, timing_csv, write_png_zip
 from dentasam.labelling.imports import import_coco
 from dentasam.labelling.operations import Status
-from dentasam.labelling.routes.context import Annotator, Here, binary, problems
-from dentasam.labelling.routes.documents import CocoDocument, Imported
+from dentasam.labelling.routes.context import Annotator, Here, binary, one_line, problems
+from dentasam.labelling.routes.documents import CocoDocument, Imported, PassedOver, PassedOverEntry
 
 router = APIRouter(prefix="/api", tags=["files"])
 # Beyond this a ZIP is built on the disk.
@@ -67,9 +67,18 @@ def export_timing(here: Here) -> Response:
 
 @router.post("/import/coco", responses=problems(413, 507))
 def import_annotations(document: CocoDocument, here: Here, annotator: Annotator) -> Imported:
-    """Brings the objects of a COCO document into the cases of the same names, to be corrected."""
+    """Brings the objects of a COCO document into the cases of the same names, to be corrected.
+
+    Answers what was passed over and why: images that are not here, boxes alone, crowds (`iscrowd` 1).
+    """
     found = import_coco(here.store, document.model_dump(), annotator)
-    return Imported(objects=found.objects, cases=found.cases)
+    left = found.passed_over
+    entries = [
+        PassedOverEntry(image=one_line(entry.image), annotation=entry.annotation, reason=entry.reason)
+        for entry in left.entries
+    ]
+    passed_over = PassedOver(images=left.images, objects=left.objects, entries=entries)
+    return Imported(objects=found.objects, cases=found.cases, passed_over=passed_over)
 
 
 def _statuses(finished: bool) -> frozenset[Status] | None:
