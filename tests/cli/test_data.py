@@ -114,7 +114,8 @@ def test_split_tells_of_images_without_objects(dataset: Path, tmp_path: Path) ->
 def test_phantom(tmp_path: Path, monkeypatch: Any, dataset: Path) -> None:
     asked: list[tuple[Any, ...]] = []
 
-    def write_phantoms(*arguments: Any) -> Path:
+    def write_phantoms(*arguments: Any, progress: Callable[[int, int], None]) -> Path:
+        progress(1, 2)
         asked.append(arguments)
         return dataset
 

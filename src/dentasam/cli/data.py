@@ -38,13 +38,11 @@ def import_(
     from dentasam.data.dataset import Dataset
     from dentasam.data.formats import import_dataset
     from dentasam.data.formats.options import ImportOptions
+    from dentasam.progress import shown
 
-    path = import_dataset(
-        format.value,
-        source,
-        out,
-        ImportOptions(images, crowd_as_objects, tell=lambda line: warn(f"{source}: {line}")),
-    )
+    with shown("import", "images", transient=True) as update:
+        told = ImportOptions(images, crowd_as_objects, tell=lambda line: warn(f"{source}: {line}"), progress=update)
+        path = import_dataset(format.value, source, out, told)
     _say_size(path, Dataset.load(path))
 
 
@@ -73,8 +71,10 @@ def check(
     """List everything that is wrong or doubtful in a dataset; exit code 2 where there is a fault."""
     from dentasam.data.check import find_problems
     from dentasam.errors import DatasetError
+    from dentasam.progress import shown
 
-    problems = find_problems(dataset, images)
+    with shown("check", "images", transient=True) as update:
+        problems = find_problems(dataset, images, update)
     for problem in problems:
         say(f"{problem.severity}: {problem.line(dataset)}")
     faults = sum(problem.severity == "fault" for problem in problems)
@@ -128,8 +128,10 @@ def phantom(
     """Make synthetic panoramics with FDI-numbered teeth, as a COCO dataset."""
     from dentasam.data.dataset import Dataset
     from dentasam.data.phantom import write_phantoms
+    from dentasam.progress import shown
 
-    path = write_phantoms(out, count, seed, width, height, condition or None)
+    with shown("phantoms", "images", transient=True) as update:
+        path = write_phantoms(out, count, seed, width, height, condition or None, progress=update)
     _say_size(path, Dataset.load(path))
 
 

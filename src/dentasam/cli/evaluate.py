@@ -27,36 +27,21 @@ def evaluate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that --out holds already.")] = False,
 ) -> None:
     """Measure a model click by click: Dice and IoU after each correction click, and how good it ends."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
     from dentasam.evaluation.curve import Progress
     from dentasam.evaluation.curve import evaluate as measure
     from dentasam.evaluation.run_folder import RUN_FILES, claim_folder
+    from dentasam.progress import shown
 
     # what can be wrong with the user's words comes before the minutes that a model may take to load
     claim_folder(out, RUN_FILES, overwrite)
     dataset = options.load_dataset(test, images)
     segmenter = options.load_segmenter(model, adapter, device, runtime, precision).merged()
 
-    bar = Bar(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[running]}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
-    with bar:
-        task = bar.add_task("images", total=None, running="")
+    with shown("evaluation", "images", first=0) as update:
 
         def show(step: Progress) -> None:
-            speed = bar.tasks[task].finished_speed or bar.tasks[task].speed
-            pace = f"{speed:.2f} images/s · " if speed else ""
-            running = f"{pace}Dice@1 {step.dice_first:.3f} · Dice@{clicks} {step.dice_last:.3f}"
-            bar.update(task, total=step.total, completed=step.images, running=running)
+            dice = f"Dice@1 {step.dice_first:.3f} · Dice@{clicks} {step.dice_last:.3f}"
+            update(step.images, step.total, dice)
 
         result = measure(segmenter, dataset, clicks=clicks, out=out, progress=show, limit=limit, overwrite=overwrite)
     _print_summary(result, out)

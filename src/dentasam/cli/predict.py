@@ -64,6 +64,7 @@ def predict(
     import numpy as np
     import torch
     from accelerate.utils import gather_object
+    from rich.console import Console
 
     from dentasam.cli.processes import launched
     from dentasam.data.dataset import Dataset
@@ -74,6 +75,7 @@ def predict(
     from dentasam.data.table import csv_text
     from dentasam.evaluation.overlays import displayable, whole_image
     from dentasam.evaluation.prediction import PredictedImage, PromptedImage, predict_images
+    from dentasam.progress import shown
     from dentasam.training.distributed import all_or_none
 
     # What can be wrong with the user's words comes before the seconds that a model takes to load.
@@ -95,12 +97,14 @@ def predict(
         started = perf_counter()
         found: list[PredictedImage] = []
         mine = asked[processes.process_index :: processes.num_processes]
-        with all_or_none(processes):
+        quiet = None if processes.is_main_process else Console(quiet=True)
+        with all_or_none(processes), shown("prediction", "images", quiet, transient=True) as update:
             for image, given in zip(predict_images(segmenter, mine), mine, strict=True):
                 for place in image.missing:
                     complain(f"{given.path}: nothing found for object {place}; move its click or box")
                 say(f"{given.name}: {len(image.record.objects)} objects")
                 found.append(image)
+                update(len(found), len(mine))
         parts = gather_object([found])  # what each process found, in the order of the processes
         seconds = perf_counter() - started
     if not processes.is_main_process:

@@ -47,10 +47,10 @@ def find_problems(
     parsed = parse(Path(os.path.abspath(path)), problems.append, None if images is None else Path(images))
     problems += _passed_over(parsed)
     seen: dict[str, ImageRecord] = {}
-    for done, image in enumerate(parsed.images):
-        progress(done, len(parsed.images))
+    for done, image in enumerate(parsed.images, start=1):
         problems += _object_problems(image)
         problems += _pixel_problems(image, seen)
+        progress(done, len(parsed.images))
     if not problems and not any(image.objects for image in parsed.images):
         problems.append(Problem(None, None, "holds no object", "annotate images before training", "warning"))
     return problems

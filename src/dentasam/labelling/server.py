@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import uvicorn
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dentasam.errors import DentasamError
 from dentasam.labelling import sessions
@@ -26,6 +25,7 @@ from dentasam.labelling.access import Access, is_loopback
 from dentasam.labelling.annotators import NAME, Annotators, check_name
 from dentasam.labelling.entrance import Entrance
 from dentasam.labelling.offline import opened
+from dentasam.progress import shown
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -247,16 +247,16 @@ def serve(
     if open_browser:
         webbrowser.open(url)
     done = threading.Event()
-    shown = threading.Thread(target=_show, args=(progress, done), name="encoding-progress", daemon=True)
+    showing = threading.Thread(target=_show, args=(progress, done), name="encoding-progress", daemon=True)
     if progress is not None:
-        shown.start()
+        showing.start()
     try:
         with _stopping(server):
             server.run(sockets=[listening])
     finally:
         done.set()
         if progress is not None:
-            shown.join(timeout=2 * POLL_SECONDS)
+            showing.join(timeout=2 * POLL_SECONDS)
         listening.close()
 
 
@@ -282,22 +282,13 @@ def _stopping(server: uvicorn.Server) -> Iterator[None]:
 
 
 def _show(progress: Callable[[], Encoding], done: threading.Event) -> None:
-    """One line in the terminal while images are encoded."""
-    columns = (
-        TextColumn("encoding"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[current]}", markup=False),
-    )
+    """How far the encoding is, on stderr, until all images are encoded."""
     state = progress()
     if state.encoded >= state.total:
         return
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("encoding", total=state.total, completed=state.encoded, current="")
+    with shown("encoding", "images", already=state.encoded, transient=True) as update:
         while not done.wait(POLL_SECONDS):
             state = progress()
-            bar.update(task, total=state.total, completed=state.encoded, current=state.current or "")
+            update(state.encoded, state.total, state.current or "")
             if state.encoded >= state.total:
                 break

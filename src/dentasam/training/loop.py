@@ -277,6 +277,8 @@ class TrainingRun:
         samples = validation_samples(
             self.validation, self.recipe, self.cache, self.accelerator.process_index, processes
         )
+        count = -(-min(settings.images, len(self.validation)) // processes)
+        samples = shown.counted(f"validation at step {self.done.step}", samples, count)
         own = click_curve(self.model, samples, settings.clicks, self.encoding.output, self.autocast)
         *summed, objects = distributed.total(self.accelerator, [*own.summed.tolist(), own.objects])
         curve = Curve(np.array(summed), int(objects))

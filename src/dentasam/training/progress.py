@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from dentasam.errors import OutputError
+from dentasam.progress import Due, PlainProgress, duration
 from dentasam.training.state import METRICS
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
+T = TypeVar("T")
 _PLAIN_SECONDS = 15.0
 _WINDOW = 20
 
@@ -32,7 +35,7 @@ class TrainingProgress:
         self._recent: deque[tuple[float, float, float]] = deque(maxlen=_WINDOW)
         self._times: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], maxlen=_WINDOW + 1)
         self._images = 0
-        self._printed = time.monotonic()
+        self._due = Due(_PLAIN_SECONDS)
         self._bar = Progress(
             TextColumn("step {task.completed}/{task.total}"),
             BarColumn(bar_width=24),
@@ -60,9 +63,7 @@ class TrainingProgress:
         self._bar.update(self._task, completed=step, description=line)
         if self._console.is_terminal:
             return
-        now = time.monotonic()
-        if now - self._printed >= _PLAIN_SECONDS or step == self._total:
-            self._printed = now
+        if self._due.now() or step == self._total:
             self._console.print(f"step {step}/{self._total}  {line}", highlight=False, soft_wrap=True)
 
     def line(self, step: int, seconds: float) -> str:
@@ -75,8 +76,16 @@ class TrainingProgress:
             left = min(left, max(0.0, self._limit - seconds))
         return (
             f"{(after - before) / span:.2f} images/s  loss {loss:.4f}  Dice@1 {first:.3f}  "
-            f"Dice@last {last:.3f}  {_clock(left)} left"
+            f"Dice@last {last:.3f}  {duration(left)} left"
         )
+
+    def counted(self, what: str, items: Iterator[T], total: int) -> Iterator[T]:
+        """The items, and where no bar can move a line now and then of how many are done: for a long validation."""
+        update = PlainProgress(what, "images", self.say, first=_PLAIN_SECONDS)
+        for done, item in enumerate(items, start=1):
+            yield item
+            if not self._console.is_terminal:
+                update(done, total)
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
@@ -131,9 +140,3 @@ class TensorBoard:
 
     def _scalar(self, name: str, value: float, step: int) -> None:
         self._writer.add_scalar(name, value, step)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
