@@ -68,10 +68,8 @@ class Workspace:
             raise WorkspaceError(f"{source} is a folder of images itself; --images is for the images of a COCO JSON")
         dataset = None if source.is_dir() else Dataset.load(source, images)
         images_in = source if dataset is None else dataset.image_folder
-        left_out = LeftOut()
-        found = _in_folder(source, root, left_out) if dataset is None else _in_dataset(dataset)
-        cases = sorted(_readable(found, left_out), key=lambda image: image.name)
-        problems = left_out.lines()
+        problems: list[str] = []
+        cases = listed(source, problems, root) if dataset is None else _in_dataset(dataset, problems)
         if not cases:
             reason = f": {problems[0]}" if problems else ""
             raise WorkspaceError(f"{source} holds no readable PNG, JPEG, TIFF or DICOM image{reason}")
@@ -120,25 +118,24 @@ class Workspace:
 
 
 def listed(folder: Path, problems: list[str], root: Path | None = None) -> list[CaseImage]:
-    """The images of a folder by name, with a line in `problems` for each that is left out; not those in `root`."""
+    """The images of a folder by name, with lines in `problems` on those that are left out; not those in `root`."""
     left_out = LeftOut()
-    found = sorted(_readable(_in_folder(folder, root or folder, left_out), left_out), key=lambda image: image.name)
+    found = ((name, path, None) for name, path in images_in(folder, root or folder, left_out))
+    images = sorted(_readable(found, left_out), key=lambda image: image.name)
     problems += left_out.lines()
-    return found
+    return images
 
 
 def _usual_root(source: Path) -> Path:
     return source / WORKSPACE_SUFFIX if source.is_dir() else source.with_name(source.stem + WORKSPACE_SUFFIX)
 
 
-def _in_folder(folder: Path, root: Path, left_out: LeftOut) -> Iterator[tuple[str, Path, None]]:
-    for name, path in images_in(folder, root, left_out):
-        yield name, path, None
-
-
-def _in_dataset(dataset: Dataset) -> Iterator[tuple[str, Path, tuple[int, int]]]:
-    for image in dataset.images:
-        yield name_of(image.file_name), image.path, (image.height, image.width)
+def _in_dataset(dataset: Dataset, problems: list[str]) -> list[CaseImage]:
+    left_out = LeftOut()
+    found = ((name_of(image.file_name), image.path, (image.height, image.width)) for image in dataset.images)
+    images = sorted(_readable(found, left_out), key=lambda image: image.name)
+    problems += left_out.lines()
+    return images
 
 
 def name_of(file_name: str) -> str:

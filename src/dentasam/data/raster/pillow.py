@@ -1,4 +1,4 @@
-"""Reading PNG and JPEG with Pillow, and with OpenCV the PNG of several 16-bit channels that Pillow would cut to 8."""
+"""Reading PNG and JPEG with Pillow, but PNG of several 16-bit channels, which Pillow would cut to 8, with libpng."""
 
 import warnings
 from collections.abc import Iterator
@@ -87,19 +87,18 @@ def _checked_chunks(path: Path) -> PngChunks:
 def _gray(image: Image.Image) -> np.ndarray:
     if image.mode.startswith("I"):
         return np.asarray(image).astype(np.uint16)
-    # A palette may carry transparency, which a direct conversion to L would warn of.
+    # Transparency is dropped; Pillow warns of what it would lose.
+    image.info.pop("transparency", None)
     colour = image.convert("RGB") if image.mode in ("P", "PA", "CMYK") else image
     return np.array(colour.convert("L"))
 
 
 def _wide_luminance(path: Path) -> np.ndarray:
-    """Of a file that Pillow has decoded to its end before: OpenCV returns what it has of a cut one."""
-    import cv2
+    """Of a PNG with several channels of 16 bits."""
+    import imagecodecs
 
-    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype != np.uint16:
-        raise ImageError(f"{path} cannot be decoded; save it as a grayscale PNG")
+    pixels = imagecodecs.png_decode(path.read_bytes())
     if pixels.ndim == 2 or pixels.shape[2] < 3:
         return np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], -1)[..., 0])
-    red_first = np.moveaxis(pixels[..., 2::-1], -1, 0)
+    red_first = np.moveaxis(pixels[..., :3], -1, 0)
     return np.rint(luminance(red_first.astype(np.float64))).astype(np.uint16)

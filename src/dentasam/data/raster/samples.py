@@ -189,7 +189,7 @@ def _check_ycbcr(path: Path, page: TiffPage) -> int:
 def _palette(path: Path, page: TiffPage) -> np.ndarray:
     """The colours (n, 3), 0…65535. Some writers store 8-bit values, in the lower or the upper byte."""
     given = page.tags.valueof(COLOUR_MAP)
-    if given is None or len(given) != 3 * 2**page.bitspersample or page.bitspersample > 16:
+    if given is None or page.bitspersample > 16 or np.size(given) != 3 * 2**page.bitspersample:
         raise ImageError(f"{path} has no palette for its samples; export it again")
     colours = np.asarray(given, np.int64).reshape(3, -1).T
     if colours.max(initial=0) < 256:
