@@ -232,7 +232,7 @@ class Desk:
 
     def picture(self) -> np.ndarray:
         """The stage as it shows on the screen, (h, w, 3) uint8 in device pixels, without messages over it."""
-        over = "document.querySelectorAll('[data-testid=toasts], .stage-badges')"
+        over = "document.querySelectorAll('[data-testid=toasts], .stage-badges, [data-layer=labels]')"
         messages = f"() => {over}.forEach((each) => {{ each.style.visibility = '%s'; }})"
         self.page.evaluate(messages % "hidden")
         self.page.evaluate("() => dentasam.stage.drawn()")

@@ -4,14 +4,15 @@ import { rgbOf } from "./palette";
 import { gathered, intersection, isEmpty, type Rect, without } from "./rect";
 import type { MaskStyle } from "./renderer";
 import { type Surface, surface } from "./surface";
-import { EDGE, OUTSIDE, trace } from "./trace";
+import { OVERHANG } from "./renderer";
+import { trace } from "./trace";
 import type { ViewState } from "./view";
 
 /** Largest object in device pixels that is kept whole; of a larger one only what is in sight. */
 const WHOLE = 2_000_000;
 
 /** Inside and outline of an object on the canvas, and what they were traced for. */
-interface Traced {
+interface Kept {
   inside: Surface;
   edge: Surface;
   /** Device pixels of the canvas in `view`. */
@@ -19,6 +20,7 @@ interface Traced {
   view: ViewState;
   colour: string;
   outlineWidth: number;
+  rim: number;
 }
 
 /**
@@ -26,7 +28,7 @@ interface Traced {
  * more than two copies, and a dab or a move of the view traces only the pixels that came anew.
  */
 export class Canvas2DMask {
-  private traced: Traced | null = null;
+  private traced: Kept | null = null;
   /** Image pixels that have changed since; null: all of them. */
   private dirty: Rect[] | null = null;
 
@@ -49,14 +51,14 @@ export class Canvas2DMask {
     context.globalAlpha = 1;
   }
 
-  private refresh(style: MaskStyle, view: ViewState, canvas: Rect, margin: number): Traced | null {
-    const whole = onCanvas(this.mask.box, view, 0);
+  private refresh(style: MaskStyle, view: ViewState, canvas: Rect, margin: number): Kept | null {
+    const whole = onCanvas(this.mask.box, view, OVERHANG);
     const part = whole.width * whole.height <= WHOLE ? whole : intersection(whole, canvas);
     if (isEmpty(part)) {
       this.traced = null;
       return null;
     }
-    const { colour, outlineWidth } = style;
+    const { colour, outlineWidth, rim } = style;
     const before = this.dirty === null ? null : this.moved(style, view);
     let stale = [part];
     if (before !== null) {
@@ -70,16 +72,17 @@ export class Canvas2DMask {
     if (before !== null && before.part.width === part.width && before.part.height === part.height && stale.length === 0) {
       this.traced = before;
     } else {
-      this.traced = { ...room(before, part), part, view, colour, outlineWidth };
+      this.traced = { ...room(before, part), part, view, colour, outlineWidth, rim };
     }
     for (const rect of stale) fill(this.traced, this.mask, rect);
     return this.traced;
   }
 
   /** What was traced last, at its place in the new view; null where its pixels fall differently there. */
-  private moved(style: MaskStyle, view: ViewState): Traced | null {
+  private moved(style: MaskStyle, view: ViewState): Kept | null {
     const { traced } = this;
-    if (traced === null || traced.colour !== style.colour || traced.outlineWidth !== style.outlineWidth) return null;
+    if (traced === null || traced.colour !== style.colour) return null;
+    if (traced.outlineWidth !== style.outlineWidth || traced.rim !== style.rim) return null;
     if (traced.view.zoom !== view.zoom || traced.view.dpr !== view.dpr) return null;
     const [dx, dy] = [(view.x - traced.view.x) * view.dpr, (view.y - traced.view.y) * view.dpr];
     if (Math.abs(dx - Math.round(dx)) > 1e-3 || Math.abs(dy - Math.round(dy)) > 1e-3) return null;
@@ -89,7 +92,7 @@ export class Canvas2DMask {
 }
 
 /** Canvases for `part`: those there are where they fit, else new ones with what the old ones have of it. */
-function room(before: Traced | null, part: Rect): Pick<Traced, "inside" | "edge"> {
+function room(before: Kept | null, part: Rect): Pick<Kept, "inside" | "edge"> {
   if (before === null) return { inside: surface(part.width, part.height), edge: surface(part.width, part.height) };
   const { x, y, width, height } = before.part;
   if (x === part.x && y === part.y && width === part.width && height === part.height) return before;
@@ -101,17 +104,23 @@ function room(before: Traced | null, part: Rect): Pick<Traced, "inside" | "edge"
   return { inside: copied(before.inside), edge: copied(before.edge) };
 }
 
-function fill({ inside, edge, part, view, colour, outlineWidth }: Traced, mask: Bitmask, rect: Rect): void {
-  const shown = trace(mask, view, rect, outlineWidth);
+function fill({ inside, edge, part, view, colour, outlineWidth, rim }: Kept, mask: Bitmask, rect: Rect): void {
+  const shown = trace(mask, view, rect, { outline: outlineWidth, rim });
   const [red, green, blue] = rgbOf(colour);
-  const word = (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
+  const plain = (blue << 16) | (green << 8) | red;
   const pictures = [new ImageData(rect.width, rect.height), new ImageData(rect.width, rect.height)];
   const [within, line] = pictures.map(({ data }) => new Uint32Array(data.buffer));
-  for (let index = 0; index < shown.length; index++) {
-    if (shown[index] === OUTSIDE) continue;
-    within[index] = word;
-    if (shown[index] === EDGE) line[index] = word;
+  for (let index = 0; index < within.length; index++) {
+    if (shown.inside[index] === 0) continue;
+    within[index] = ((shown.inside[index] << 24) | plain) >>> 0;
+    const alpha = shown.edge[index];
+    if (alpha > 0) line[index] = ((alpha << 24) | (shown.rim === null ? plain : whitened(red, green, blue, shown.rim[index] / alpha))) >>> 0;
   }
   inside.context.putImageData(pictures[0], rect.x - part.x, rect.y - part.y);
   edge.context.putImageData(pictures[1], rect.x - part.x, rect.y - part.y);
+}
+
+function whitened(red: number, green: number, blue: number, share: number): number {
+  const [r, g, b] = [red, green, blue].map((channel) => Math.round(channel + (255 - channel) * Math.min(1, share)));
+  return (b << 16) | (g << 8) | r;
 }

@@ -12,6 +12,8 @@ export interface MaskStyle {
   outline: number;
   /** Screen (CSS) pixels, 1..3. */
   outlineWidth: number;
+  /** Screen (CSS) pixels of the outer part of the outline that is white; 0: none. */
+  rim: number;
   visible: boolean;
 }
 
@@ -42,10 +44,13 @@ export interface Renderer {
 /** What the picture lies on: near black in both themes, as on a viewing box. */
 export const BACKGROUND = [16, 18, 20] as const;
 
-/** Device pixels around a change of a mask in which its outline may change too. */
+/** Device pixels around a change of a mask in which its outline, which runs smoothly between pixels, may change too. */
 export function outlineMargin(view: ViewState): number {
-  return Math.ceil(4 * view.dpr);
+  return Math.ceil((6 + 1.5 * view.zoom) * view.dpr);
 }
+
+/** Device pixels by which a smooth outline may lie beyond the mask's box. */
+export const OVERHANG = 1;
 
 /** Whether anything of a mask is drawn. */
 export function hasPixels(mask: Bitmask, style: MaskStyle): boolean {
@@ -62,6 +67,7 @@ export function sameStyles(a: ReadonlyMap<string, MaskStyle>, b: ReadonlyMap<str
     if (ids[index++] !== id || other === undefined) return false;
     if (one.colour !== other.colour || one.visible !== other.visible) return false;
     if (one.fill !== other.fill || one.outline !== other.outline || one.outlineWidth !== other.outlineWidth) return false;
+    if (one.rim !== other.rim) return false;
   }
   return true;
 }

@@ -1,19 +1,20 @@
 /** The canvases of the stage in an element of the page, as large as it in device pixels; drawn at most once a frame. */
 export class Screen {
   readonly picture = canvasIn("picture");
+  readonly labels = canvasIn("labels");
   readonly overlay = canvasIn("overlay");
   private readonly observer: ResizeObserver;
   private pixelRatio: MediaQueryList | null = null;
   private frame = 0;
   private waiting: (() => void)[] = [];
 
-  /** `resized` gets CSS pixels and is called at the start and with every change of size; `paint` draws both canvases. */
+  /** `resized` gets CSS pixels and is called at the start and with every change of size; `paint` draws all canvases. */
   constructor(
     private readonly host: HTMLElement,
     private readonly resized: (width: number, height: number, dpr: number) => void,
     private readonly paint: () => void,
   ) {
-    host.append(this.picture, this.overlay);
+    host.append(this.picture, this.labels, this.overlay);
     if (getComputedStyle(host).position === "static") host.style.position = "relative";
     this.observer = new ResizeObserver(() => this.measure());
   }
@@ -42,6 +43,7 @@ export class Screen {
     this.observer.disconnect();
     this.pixelRatio?.removeEventListener("change", this.onPixelRatio);
     this.picture.remove();
+    this.labels.remove();
     this.overlay.remove();
   }
 
@@ -59,8 +61,10 @@ export class Screen {
     const dpr = window.devicePixelRatio;
     const [across, down] = [Math.round(width * dpr), Math.round(height * dpr)];
     // To set the size clears the canvas, the same size too.
-    if (this.overlay.width !== across) this.overlay.width = across;
-    if (this.overlay.height !== down) this.overlay.height = down;
+    for (const canvas of [this.labels, this.overlay]) {
+      if (canvas.width !== across) canvas.width = across;
+      if (canvas.height !== down) canvas.height = down;
+    }
     this.resized(width, height, dpr);
     // A canvas of a new size is empty; left to the next frame, this one would show it so.
     cancelAnimationFrame(this.frame);

@@ -66,31 +66,60 @@ void main() {
   colour = texelFetch(u_picture, ivec2(gl_FragCoord.xy), 0);
 }`;
 
-/** One object: its inside, and within it a line of constant width on the screen. Premultiplied. */
+/**
+ * One object: its inside, and within it a line of constant width on the screen, the outer part of which may be white.
+ * The contour is that of the quadratic B-spline through the bits, as in `trace`. Premultiplied.
+ */
 export const MASK = `${HEAD}
 uniform usampler2D u_mask;
 uniform vec2 u_origin;
 uniform ivec2 u_size; // of the box in image pixels
 uniform int u_shift;  // a texel has 2^shift image pixels a side
-uniform vec4 u_inside;  // premultiplied colours
-uniform vec4 u_edge;
+uniform vec3 u_colour;
+uniform vec2 u_alpha; // of the inside and of the outline
 uniform float u_reach; // outline width in image pixels
-bool inside(vec2 point) {
-  ivec2 place = ivec2(floor(point));
-  if (any(lessThan(place, ivec2(0))) || any(greaterThanEqual(place, u_size))) return false;
-  return texelFetch(u_mask, place >> u_shift, 0).r != 0u;
+uniform float u_rim;   // of it the white part
+float bit(ivec2 place) {
+  if (any(lessThan(place, ivec2(0))) || any(greaterThanEqual(place, u_size))) return 0.0;
+  return texelFetch(u_mask, place >> u_shift, 0).r != 0u ? 1.0 : 0.0;
+}
+float covered(vec2 point) {
+  vec2 whole = floor(point);
+  vec2 f = point - whole;
+  ivec2 p = ivec2(whole);
+  vec2 a = 0.5 * (1.0 - f) * (1.0 - f);
+  vec2 c = 0.5 * f * f;
+  vec2 b = 1.0 - a - c;
+  float value =
+    a.y * (a.x * bit(p + ivec2(-1, -1)) + b.x * bit(p + ivec2(0, -1)) + c.x * bit(p + ivec2(1, -1))) +
+    b.y * (a.x * bit(p + ivec2(-1, 0)) + b.x * bit(p) + c.x * bit(p + ivec2(1, 0))) +
+    c.y * (a.x * bit(p + ivec2(-1, 1)) + b.x * bit(p + ivec2(0, 1)) + c.x * bit(p + ivec2(1, 1)));
+  if (value <= 0.0) return 0.0;
+  if (value >= 1.0) return 1.0;
+  float off = value - 0.5;
+  float away = 1.0 - sqrt(max(0.0, 1.0 - 2.0 * abs(off)));
+  return clamp(0.5 + sign(off) * away * max(0.5, u_view.x), 0.0, 1.0);
+}
+float depth(vec2 point, float r) {
+  float d = r * 0.70710678;
+  float least = min(min(covered(point + vec2(r, 0.0)), covered(point - vec2(r, 0.0))),
+    min(covered(point + vec2(0.0, r)), covered(point - vec2(0.0, r))));
+  if (least == 0.0) return 0.0;
+  return min(least, min(min(covered(point + vec2(d, d)), covered(point - vec2(d, d))),
+    min(covered(point + vec2(d, -d)), covered(point - vec2(d, -d)))));
 }
 void main() {
   vec2 point = imagePoint() - u_origin;
-  if (!inside(point)) discard;
-  colour = u_inside;
-  if (u_edge.a > u_inside.a) {
-    float r = u_reach;
-    float d = r * 0.7071;
-    bool deep = inside(point + vec2(r, 0.0)) && inside(point - vec2(r, 0.0))
-      && inside(point + vec2(0.0, r)) && inside(point - vec2(0.0, r))
-      && inside(point + vec2(d, d)) && inside(point - vec2(d, d))
-      && inside(point + vec2(d, -d)) && inside(point - vec2(d, -d));
-    if (!deep) colour = u_edge;
+  float inside = covered(point);
+  if (inside == 0.0) discard;
+  float fill = u_alpha.x * inside;
+  colour = vec4(u_colour * fill, fill);
+  if (u_alpha.y > 0.0) {
+    float edge = inside * (1.0 - depth(point, u_reach));
+    if (edge > 0.0) {
+      float white = u_rim > 0.0 ? min(1.0, inside * (1.0 - depth(point, u_rim)) / edge) : 0.0;
+      float line = u_alpha.y * edge;
+      colour = vec4(mix(u_colour, vec3(1.0), white) * line, line) + colour * (1.0 - line);
+    }
   }
 }`;

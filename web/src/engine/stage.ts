@@ -1,7 +1,8 @@
 import { type Appearance, DEFAULT_APPEARANCE, stylesOf } from "./appearance";
 import { type Equalisation, equaliseInSlices } from "./clahe";
 import { createRenderer } from "./create_renderer";
-import type { CaseEditor } from "./editor";
+import type { CaseEditor, CaseObject } from "./editor";
+import { Interiors, LabelLayer, type ObjectLabel, type PlacedLabel, placeLabels, sameLabels } from "./labels";
 import { type Levels, sane } from "./levels";
 import { Overlay } from "./overlay";
 import { PointerInput } from "./pointer_input";
@@ -31,9 +32,13 @@ export class Stage {
   readonly timings = { events: new Samples(), frames: new Samples() };
   /** Asked when a brush or lasso is used and no object is active: may create one and return true. */
   ensureObject: (() => boolean) | null = null;
+  /** What is written on an object; null: nothing. */
+  labelOf: (object: CaseObject) => ObjectLabel | null = () => null;
 
   private readonly screen: Screen;
   private readonly overlay: Overlay;
+  private readonly labelLayer: LabelLayer;
+  private readonly interiors = new Interiors();
   private readonly listeners = new StageListeners();
   private readonly use: ToolUse;
   private readonly input: PointerInput;
@@ -45,6 +50,7 @@ export class Stage {
   private equalisation: Equalisation | null = null;
   private equalising: AbortController | null = null;
   private peeking = false;
+  private labels: readonly PlacedLabel[] = [];
   private viewStale = true;
   private stylesStale = true;
 
@@ -57,6 +63,7 @@ export class Stage {
     if (!host.hasAttribute("tabindex")) host.tabIndex = 0;
     this.screen = new Screen(host, this.resized, this.paint);
     this.overlay = new Overlay(this.screen.overlay);
+    this.labelLayer = new LabelLayer(this.screen.labels);
     this.renderer = createRenderer(this.screen.picture, options.renderer);
     this.renderer.onRestored = () => this.invalidate();
     this.use = new ToolUse(this);
@@ -89,6 +96,7 @@ export class Stage {
     this.shownEditor = editor;
     this.shownImage = image;
     this.renderer.setImage(image);
+    this.interiors.clear();
     this.use.reset();
     if (this.renderer.warning !== null) this.emit("warning", this.renderer.warning);
     if (image !== null) {
@@ -101,6 +109,7 @@ export class Stage {
       this.release = [
         editor.onDirty((id, rect) => {
           const object = editor.object(id);
+          this.interiors.changed(id);
           if (object === undefined || object.deleted) this.renderer.removeMask(id);
           else this.renderer.updateMask(id, object.mask, rect);
           this.invalidate();
@@ -133,6 +142,11 @@ export class Stage {
     this.shownEditor?.setWindow(this.shades.low, this.shades.high);
     this.emit("levelsChanged", this.shades);
     this.invalidate();
+  }
+
+  /** The image's own window; the rest stays. */
+  fitWindow(): void {
+    if (this.shownImage !== null) this.setLevels({ low: this.shownImage.low, high: this.shownImage.high });
   }
 
   /** The image's own window, gamma 1, not inverted. */
@@ -295,12 +309,27 @@ export class Stage {
     if (this.stylesStale && this.shownEditor !== null) {
       this.renderer.setStyles(stylesOf(this.shownEditor, this.look, this.peeking));
     }
+    // A stroke's own label stays where it was until the brush is lifted.
+    if ((this.viewStale || this.stylesStale) && !this.shownEditor?.stroking) this.drawLabels();
     this.viewStale = false;
     this.stylesStale = false;
     this.renderer.draw();
     this.overlay.draw(this.view, this.use.scene(this.peeking));
     this.timings.frames.add(performance.now() - start);
   };
+
+  /** The labels as they are drawn. */
+  get shownLabels(): readonly PlacedLabel[] {
+    return this.labels;
+  }
+
+  private drawLabels(): void {
+    const { shownEditor: editor, view, interiors, labelLayer } = this;
+    const shows = editor !== null && this.look.numbers && !this.peeking;
+    const before = this.labels;
+    this.labels = shows ? placeLabels(editor, view, interiors, this.labelOf, labelLayer.widthOf) : [];
+    if (this.viewStale || !sameLabels(before, this.labels)) labelLayer.draw(this.labels, view.state());
+  }
 
   private readonly resized = (width: number, height: number, dpr: number): void => {
     this.view.resize(width, height, dpr);

@@ -2,7 +2,7 @@ import { Damage, onCanvas } from "./damage";
 import type { Levels } from "./levels";
 import type { Bitmask } from "./mask";
 import { intersection, isEmpty, type Rect } from "./rect";
-import { hasPixels, type MaskStyle, outlineMargin, type Renderer, sameStyles } from "./renderer";
+import { hasPixels, type MaskStyle, OVERHANG, outlineMargin, type Renderer, sameStyles } from "./renderer";
 import { MASK } from "./shaders";
 import type { CaseImage } from "./types";
 import type { ViewState } from "./view";
@@ -121,7 +121,7 @@ export class WebGL2Renderer implements Renderer {
     for (const [id, style] of this.styles) {
       const found = this.masks.get(id);
       if (found === undefined || !hasPixels(found.mask, style)) continue;
-      if (isEmpty(intersection(onCanvas(found.mask.box, view, 0), part))) continue;
+      if (isEmpty(intersection(onCanvas(found.mask.box, view, OVERHANG), part))) continue;
       found.draw(this.program, style, view, canvas);
     }
     gl.disable(gl.BLEND);

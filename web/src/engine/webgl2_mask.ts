@@ -1,7 +1,7 @@
 import type { Bitmask } from "./mask";
 import { rgbOf } from "./palette";
 import { intersection, isEmpty, NOWHERE, type Rect, union } from "./rect";
-import type { MaskStyle } from "./renderer";
+import { type MaskStyle, OVERHANG } from "./renderer";
 import type { ViewState } from "./view";
 import { nearest, place, type Program, shrinkFor } from "./webgl2_program";
 
@@ -40,15 +40,16 @@ export class WebGL2Mask {
     const box = this.upload();
     gl.useProgram(program.program);
     gl.bindTexture(gl.TEXTURE_2D, this.texture);
-    place(gl, program, box, view, canvas);
+    const over = OVERHANG / (view.zoom * view.dpr);
+    const shown = { x: box.x - over, y: box.y - over, width: box.width + 2 * over, height: box.height + 2 * over };
+    place(gl, program, shown, view, canvas);
     const [red, green, blue] = rgbOf(style.colour).map((channel) => channel / 255);
-    const edge = 1 - (1 - style.fill) * (1 - style.outline);
     gl.uniform2f(uniforms.get("u_origin") ?? null, box.x, box.y);
     gl.uniform2i(uniforms.get("u_size") ?? null, box.width, box.height);
     gl.uniform1i(uniforms.get("u_shift") ?? null, this.shift);
-    for (const [name, alpha] of [["u_inside", style.fill], ["u_edge", edge]] as const) {
-      gl.uniform4f(uniforms.get(name) ?? null, red * alpha, green * alpha, blue * alpha, alpha);
-    }
+    gl.uniform3f(uniforms.get("u_colour") ?? null, red, green, blue);
+    gl.uniform2f(uniforms.get("u_alpha") ?? null, style.fill, style.outline);
+    gl.uniform1f(uniforms.get("u_rim") ?? null, style.rim / view.zoom);
     gl.uniform1f(uniforms.get("u_reach") ?? null, style.outlineWidth / view.zoom);
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
   }

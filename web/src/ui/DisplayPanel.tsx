@@ -5,6 +5,7 @@ import { useBench, useDesk, usePreferences } from "./context";
 import { Slider, Switch } from "./controls";
 import { resetDisplay, setGamma } from "./display";
 import { Section } from "./Section";
+import { keyOf } from "./shortcuts";
 
 const GAMMA_STEP = 0.05;
 
@@ -12,7 +13,7 @@ const GAMMA_STEP = 0.05;
 export function DisplayPanel() {
   const { bench } = useDesk();
   const editor = useBench((state) => state.editor);
-  const { gamma, invert, equalise } = usePreferences((preferences) => preferences);
+  const { gamma, invert, equalise, numbers } = usePreferences((preferences) => preferences);
   const bits = bench.summary?.bits ?? 8;
   const most = bits === 16 ? 65535 : 255;
   const [levels, setLevels] = useState<Levels | null>(null);
@@ -66,7 +67,13 @@ export function DisplayPanel() {
         <div className="display-switches">
           <Switch label="Invert" checked={invert} onChange={(checked) => bench.preferences.set({ invert: checked })} testid="invert" />
           <Switch label="CLAHE" checked={equalise} onChange={(checked) => bench.preferences.set({ equalise: checked })} testid="clahe" />
-          <button type="button" className="quiet" onClick={() => resetDisplay(bench)} data-testid="display-reset">
+          <Switch label="Numbers" checked={numbers} onChange={(checked) => bench.preferences.set({ numbers: checked })} testid="numbers" />
+        </div>
+        <div className="display-switches">
+          <button type="button" className="quiet" title={`Window that fits the X-ray (${keyOf("fit-window")})`} onClick={() => bench.stage?.fitWindow()} data-testid="fit-window">
+            Fit window
+          </button>
+          <button type="button" className="quiet" title="Window, gamma, invert and CLAHE as at the start" onClick={() => resetDisplay(bench)} data-testid="display-reset">
             Reset
           </button>
         </div>

@@ -4,6 +4,7 @@ import { Stage } from "../engine/stage";
 import { ActiveBadge } from "./ActiveBadge";
 import { useBench, useDesk } from "./context";
 import { followPreferences, setBrush } from "./display";
+import { pictureLabel } from "./pictureLabel";
 import { setHover, setZoom } from "./readings";
 
 /** The picture: the place of the painting engine, which React never renders into. */
@@ -36,6 +37,7 @@ export function StageView() {
       stage.on("levelsChanged", ({ gamma, invert }) => bench.preferences.set({ gamma, invert })),
       stage.on("warning", (text) => bench.say(text, "warning")),
     ];
+    stage.labelOf = ({ category }) => pictureLabel(category, bench.labels);
     stage.ensureObject = () => flow.ensureObject();
     stage.setTool(bench.state.get().tool);
     // The stage that bench.mount shows a case on must have the annotator's look before its first frame.

@@ -55,6 +55,8 @@ export function commandsOf(bench: Workbench, flow: Flow): Record<Command, Press>
     "less-outline": () => stepOpacity(bench, "outline", -1),
     "more-outline": () => stepOpacity(bench, "outline", 1),
     dim: () => preferences.set({ dimOthers: !preferences.get().dimOthers }),
+    numbers: () => preferences.set({ numbers: !preferences.get().numbers }),
+    "fit-window": () => bench.stage?.fitWindow(),
     "previous-case": () => void bench.step(-1),
     "next-case": () => void bench.step(1),
     worklist: () => preferences.set({ worklist: !preferences.get().worklist }),

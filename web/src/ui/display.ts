@@ -19,10 +19,9 @@ export function followPreferences(bench: Workbench): () => void {
     const { stage, editor } = bench;
     document.documentElement.dataset.theme = next.theme;
     if (stage) {
-      const { fill, outline, outlineWidth, dimOthers } = next;
-      const sameLook =
-        shown.fill === fill && shown.outline === outline && shown.outlineWidth === outlineWidth && shown.dimOthers === dimOthers;
-      if (!sameLook) stage.setAppearance({ fill, outline, outlineWidth, dimOthers });
+      const { fill, outline, outlineWidth, dimOthers, numbers } = next;
+      const look = { fill, outline, outlineWidth, dimOthers, numbers };
+      if (Object.entries(look).some(([name, value]) => shown[name as keyof typeof look] !== value)) stage.setAppearance(look);
       if (shown.gamma !== next.gamma || shown.invert !== next.invert) stage.setLevels({ gamma: next.gamma, invert: next.invert });
       if (shown.equalise !== next.equalise) equalise(bench, next.equalise);
     }

@@ -8,6 +8,7 @@ export interface Preferences {
   outline: number;
   outlineWidth: number;
   dimOthers: boolean;
+  numbers: boolean;
   gamma: number;
   invert: boolean;
   equalise: boolean;
@@ -27,6 +28,7 @@ export const DEFAULTS: Preferences = {
   outline: 1,
   outlineWidth: 2,
   dimOthers: false,
+  numbers: true,
   gamma: 1,
   invert: false,
   equalise: false,

@@ -16,7 +16,7 @@ export type Command =
   | "tool-window" | "swap" | "smaller" | "larger"
   | "undo" | "redo" | "refine" | "auto-refine" | "fill-holes" | "drop-islands" | "smooth"
   | "new" | "accept" | "next-object" | "previous-object" | "remove" | "hide" | "show-all" | "lock" | "digit" | "cancel"
-  | "fit" | "actual-size" | "zoom-in" | "zoom-out" | "invert" | "peek" | "less-fill" | "more-fill" | "less-outline" | "more-outline" | "dim"
+  | "fit" | "actual-size" | "zoom-in" | "zoom-out" | "invert" | "peek" | "less-fill" | "more-fill" | "less-outline" | "more-outline" | "dim" | "numbers" | "fit-window"
   | "previous-case" | "next-case" | "worklist" | "panel" | "save" | "help" | "next-region"
   | "left" | "right" | "up" | "down" | "far-left" | "far-right" | "far-up" | "far-down" | "press" | "press-negative" | "close-lasso";
 
@@ -62,6 +62,8 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: "less-outline", keys: ["<", ";"], title: "Less outline opacity", group: "View" },
   { command: "more-outline", keys: [">", ":"], title: "More outline opacity", group: "View" },
   { command: "dim", keys: ["D"], title: "Dim all other objects", group: "View" },
+  { command: "numbers", keys: ["T"], title: "Tooth numbers on the picture, on or off", group: "View" },
+  { command: "fit-window", keys: ["A"], title: "Window that fits the X-ray", group: "View" },
   { command: "invert", keys: ["I"], title: "Invert the X-ray", group: "View" },
   { command: "fit", keys: ["F"], title: "Fit the picture", group: "View" },
   { command: "actual-size", keys: ["Shift+F"], title: "One image pixel on one screen pixel", group: "View" },
