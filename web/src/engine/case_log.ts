@@ -63,6 +63,7 @@ export class CaseLog {
 
   /** Masks that have changed, `stroke` the path of the hand in the first of them. */
   changedMasks(changes: readonly MaskChange[], stroke?: StrokeRecord): void {
+    for (const { object } of changes) this.show(object);
     const operations = changes.map((change, index) => this.maskOperation(change, {}, index === 0 ? stroke : undefined));
     // An accepted object whose mask changes has to be accepted again: its acceptance goes within the same step.
     const withdrawn = changes
@@ -88,6 +89,7 @@ export class CaseLog {
         if (change.painted !== null) flipPacked(object.painted, change.painted);
         if (change.erased !== null) flipPacked(object.erased, change.erased);
         if (change.mask !== null) this.objects.dirty(object.id, flipPacked(object.mask, change.mask));
+        object.hidden = false;
         Object.assign(object, back ? change.before : change.after);
         operation = this.maskOperation(change, { undoes: change.operation });
       } else {
@@ -105,9 +107,25 @@ export class CaseLog {
     return true;
   }
 
+  /** Takes away an object of which nothing came; neither it nor its creation is a step of the history any more. */
+  discard(id: string): void {
+    const object = this.objects.get(id);
+    if (object === undefined) return;
+    const { operation } = this.assignField(id, { field: "deleted", before: false, after: true });
+    this.history.drop((change) => change.object === id);
+    this.commit([], [operation]);
+    this.objects.dirty(id, null);
+  }
+
   /** The next first mask of an object is a step of its own. */
   separate(): void {
     this.bare = null;
+  }
+
+  /** No mask changes out of sight. */
+  private show(id: string): void {
+    const object = this.objects.get(id);
+    if (object !== undefined) object.hidden = false;
   }
 
   private assignField(id: string, value: FieldValue): { change: FieldChange; operation: ObjectOperation } {

@@ -224,8 +224,9 @@ export class CaseEditor {
     return this.hand.dropIslands(id, smallest);
   }
 
-  smooth(id = this.activeId, radius = 2): boolean {
-    return this.hand.smooth(id, radius);
+  /** strength: 1 (fine) to 5 (coarse), by the size of the object. */
+  smooth(id = this.activeId, strength = 2): boolean {
+    return this.hand.smooth(id, strength);
   }
 
   /** A new object, made active. Returns its id. */
@@ -288,6 +289,15 @@ export class CaseEditor {
 
   remove(id: string): void {
     this.setField(id, { field: "deleted", before: false, after: true });
+  }
+
+  /** Takes away an object that never got a mask, as if it had not been begun. False for one that has a mask, or had one. */
+  discard(id: string): boolean {
+    const object = this.all.get(id);
+    if (object === undefined || object.deleted || object.area > 0) return false;
+    if (object.painted.area > 0 || object.erased.area > 0 || object.prompts.clicks.length > 0 || object.prompts.box !== null) return false;
+    this.log.discard(id);
+    return true;
   }
 
   relabel(id: string, category: string | null): void {

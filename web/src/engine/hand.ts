@@ -5,7 +5,8 @@ import { HandEdit, type IntensityLimit } from "./hand_edit";
 import { BoxMask } from "./mask";
 import { type CaseObject, packMask } from "./objects";
 import { isEmpty } from "./rect";
-import { dropIslands, fillHoles, fillPolygon, polygonBox, smooth } from "./region";
+import { dropIslands, fillHoles, fillPolygon, polygonBox } from "./region";
+import { smooth } from "./smooth";
 import { MAX_BRUSH, MIN_BRUSH, StrokePainter } from "./stroke";
 import type { BrushShape, CaseImage, MaskTool, OverlapMode, Point, StrokeRecord } from "./types";
 
@@ -138,8 +139,8 @@ export class Hand {
     return this.reshape(id, "drop-islands", (mask) => dropIslands(mask, smallest));
   }
 
-  smooth(id: string | null, radius: number): boolean {
-    return this.reshape(id, "smooth", (mask) => smooth(mask, radius, this.width, this.height));
+  smooth(id: string | null, strength: number): boolean {
+    return this.reshape(id, "smooth", (mask) => smooth(mask, strength, this.width, this.height));
   }
 
   private limitAt(point: Point): IntensityLimit | null {

@@ -24,6 +24,8 @@ export class PointerInput {
   private start: Finger & { size: number; time: number } = { x: 0, y: 0, size: 1, time: 0 };
   private origin = { left: 0, top: 0 };
   private readonly ends: (() => void)[] = [];
+  /** Whether Space is down, whatever has the focus. */
+  private space = false;
 
   constructor(
     private readonly stage: Stage,
@@ -50,6 +52,7 @@ export class PointerInput {
     }
     document.addEventListener("visibilitychange", away);
     this.ends.push(() => document.removeEventListener("visibilitychange", away));
+    this.listenToSpace();
     this.locate();
     this.showCursor();
   }
@@ -65,8 +68,51 @@ export class PointerInput {
     this.fingers.clear();
   }
 
+  /** While the masks are hidden for a look, or Space is down, the pointer moves the picture and changes nothing. */
+  private get moves(): boolean {
+    return this.space || this.stage.peek;
+  }
+
+  /** A stroke or lasso ends as if the button had been released, and what is left of the press moves the picture. */
+  private moveOn(): void {
+    if (this.gesture === null || this.gesture === "pinch" || this.gesture === "pan") return;
+    if (this.gesture === "stroke") this.use.endStroke();
+    else if (this.gesture === "lasso") this.use.closeLasso();
+    else this.use.cancel();
+    this.gesture = "pan";
+  }
+
+  private listenToSpace(): void {
+    const turn = (down: boolean) => {
+      if (down === this.space) return;
+      this.space = down;
+      if (down) this.moveOn();
+      this.showCursor();
+      this.stage.invalidate();
+    };
+    const key = (event: KeyboardEvent) => event.code === "Space" && turn(event.type === "keydown");
+    const lost = () => turn(false);
+    window.addEventListener("keydown", key, true);
+    window.addEventListener("keyup", key, true);
+    window.addEventListener("blur", lost);
+    const peeked = this.stage.on("peek", (peek) => {
+      if (peek) this.moveOn();
+      this.showCursor();
+    });
+    this.ends.push(() => {
+      window.removeEventListener("keydown", key, true);
+      window.removeEventListener("keyup", key, true);
+      window.removeEventListener("blur", lost);
+      peeked();
+    });
+  }
+
   showCursor(): void {
     const { tool } = this.use;
+    if (this.moves && this.gesture !== "pan") {
+      this.stage.host.style.cursor = "grab";
+      return;
+    }
     const drawn = tool === "brush" || tool === "eraser";
     const shapes: Partial<Record<typeof tool, string>> = { pan: "grab", select: "default", window: "ns-resize" };
     this.stage.host.style.cursor = this.gesture === "pan" ? "grabbing" : drawn ? "none" : (shapes[tool] ?? "crosshair");
@@ -132,7 +178,7 @@ export class PointerInput {
     const { tool } = use;
     const at = this.point(event);
     const finger = event.pointerType === "touch";
-    if (event.button === 1 || tool === "pan" || (finger && (this.penSeen || this.touch === "pan"))) return "pan";
+    if (event.button === 1 || tool === "pan" || this.moves || (finger && (this.penSeen || this.touch === "pan"))) return "pan";
     if (tool === "click") {
       // A finger's click waits for its lifting: it may become a pinch.
       if (finger) return "tap";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { BoxMask } from "./mask";
 import { seeded } from "./random.testing";
-import { dropIslands, fillHoles, fillPolygon, smooth } from "./region";
+import { dropIslands, fillHoles, fillPolygon } from "./region";
 import type { Point } from "./types";
 
 function maskOf(rows: string[], x = 0, y = 0): BoxMask {
@@ -81,52 +81,6 @@ describe("dropping islands", () => {
       const first = [...areas].sort((a, b) => a[0] - b[0]).find(([, area]) => area === most)?.[0];
       expect([...dropIslands(mask).bits]).toEqual([...label].map((part) => (part === first ? 1 : 0)));
     }
-  });
-});
-
-describe("smoothing", () => {
-  it("is the majority of the square around each pixel", () => {
-    const random = seeded(10);
-    const [imageWidth, imageHeight] = [26, 30];
-    for (let round = 0; round < 30; round++) {
-      const mask = randomMask(random, 0.6);
-      const radius = 1 + (round % 3);
-      const after = smooth(mask, radius, imageWidth, imageHeight);
-      if (after === mask) continue;
-      for (let y = 0; y < imageHeight; y++) {
-        for (let x = 0; x < imageWidth; x++) {
-          let [ones, all] = [0, 0];
-          for (let ny = Math.max(0, y - radius); ny <= Math.min(imageHeight - 1, y + radius); ny++) {
-            for (let nx = Math.max(0, x - radius); nx <= Math.min(imageWidth - 1, x + radius); nx++) {
-              ones += mask.get(nx, ny);
-              all++;
-            }
-          }
-          const expected = 2 * ones === all ? mask.get(x, y) : 2 * ones > all ? 1 : 0;
-          if (after.get(x, y) !== expected) expect([x, y, ones, all]).toBe("the majority");
-        }
-      }
-    }
-  });
-
-  it("keeps the area of a ragged disc within 3 % and takes its spikes", () => {
-    const random = seeded(11);
-    const rows = Array.from({ length: 80 }, (_, y) =>
-      Array.from({ length: 80 }, (_, x) => (Math.hypot(x - 40, y - 40) < 28 + 3 * (random() - 0.5) ? "#" : ".")).join(""),
-    );
-    rows[40] = "#".repeat(80);
-    const mask = maskOf(rows);
-    const after = smooth(mask, 2, 80, 80);
-    expect(Math.abs(after.area - mask.area) / mask.area).toBeLessThan(0.03);
-    expect(after.get(2, 40)).toBe(0);
-    expect(after.get(40, 40)).toBe(1);
-  });
-
-  it("leaves a straight edge and a mask too thin for a majority", () => {
-    const half = new BoxMask(0, 0, 20, 40, new Uint8Array(800).fill(1));
-    expect(smooth(half, 3, 40, 40).equals(half)).toBe(true);
-    const line = new BoxMask(5, 5, 20, 1, new Uint8Array(20).fill(1));
-    expect(smooth(line, 2, 40, 40)).toBe(line);
   });
 });
 

@@ -70,49 +70,6 @@ export function dropIslands(mask: BoxMask, smallest?: number): BoxMask {
   return new BoxMask(mask.x, mask.y, width, height, left);
 }
 
-/**
- * `mask` with each pixel set to the majority of the square of `radius` around it; a tie leaves it as it is. Straight
- * edges stay where they are. Beyond the image nothing is counted. A mask too thin to have a majority is left alone.
- */
-export function smooth(mask: BoxMask, radius: number, imageWidth: number, imageHeight: number): BoxMask {
-  const x0 = Math.max(0, mask.x - radius);
-  const y0 = Math.max(0, mask.y - radius);
-  const width = Math.min(imageWidth, mask.x + mask.width + radius) - x0;
-  const height = Math.min(imageHeight, mask.y + mask.height + radius) - y0;
-  if (mask.width === 0 || width <= 0 || height <= 0) return mask;
-  const stride = width + 1;
-  const sums = new Int32Array(stride * (height + 1)); // sums[y][x] counts the pixels above and left of (x, y)
-  for (let y = 0; y < height; y++) {
-    let row = 0;
-    for (let x = 0; x < width; x++) {
-      row += mask.get(x0 + x, y0 + y);
-      sums[(y + 1) * stride + x + 1] = sums[y * stride + x + 1] + row;
-    }
-  }
-  const bits = new Uint8Array(width * height);
-  let area = 0;
-  for (let y = 0; y < height; y++) {
-    // The window ends at the image's border, not at the box's: beyond the box all is 0 and counts.
-    const top = Math.max(0, y0 + y - radius);
-    const bottom = Math.min(imageHeight, y0 + y + radius + 1);
-    const up = Math.max(0, top - y0);
-    const down = Math.min(height, bottom - y0);
-    for (let x = 0; x < width; x++) {
-      const left = Math.max(0, x0 + x - radius);
-      const right = Math.min(imageWidth, x0 + x + radius + 1);
-      const near = Math.max(0, left - x0);
-      const far = Math.min(width, right - x0);
-      const ones =
-        sums[down * stride + far] - sums[up * stride + far] - sums[down * stride + near] + sums[up * stride + near];
-      const twice = 2 * ones - (bottom - top) * (right - left);
-      const bit = twice === 0 ? mask.get(x0 + x, y0 + y) : twice > 0 ? 1 : 0;
-      bits[y * width + x] = bit;
-      area += bit;
-    }
-  }
-  return area === 0 ? mask : new BoxMask(x0, y0, width, height, bits);
-}
-
 /** The box of pixels that `fillPolygon` may reach. */
 export function polygonBox(points: readonly Point[], clip: Rect): Rect {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];

@@ -32,6 +32,8 @@ export class Stage {
   readonly timings = { events: new Samples(), frames: new Samples() };
   /** Asked when a brush or lasso is used and no object is active: may create one and return true. */
   ensureObject: (() => boolean) | null = null;
+  /** Called before a tool changes the active object's mask: the place to bring it into sight. */
+  beforeChange: (() => void) | null = null;
   /** What is written on an object; null: nothing. */
   labelOf: (object: CaseObject) => ObjectLabel | null = () => null;
 
@@ -277,7 +279,7 @@ export class Stage {
   /** To be called after `view` was changed from outside. */
   viewMoved(): void {
     this.viewStale = true;
-    this.emit("viewChanged", { zoom: this.view.zoom });
+    this.emit("viewChanged", { zoom: this.shownImage === null ? null : this.view.zoom });
     this.invalidate();
   }
 

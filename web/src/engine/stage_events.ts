@@ -11,7 +11,8 @@ export interface StageEvents {
   brushChanged: { size: number };
   /** Pointer over the image and the raw pixel value there; null when it left. */
   hover: { point: Point; value: number | null } | null;
-  viewChanged: { zoom: number };
+  /** zoom: null while no picture is shown. */
+  viewChanged: { zoom: number | null };
   levelsChanged: Levels;
   select: { id: string | null };
   peek: boolean;

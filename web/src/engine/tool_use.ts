@@ -213,7 +213,7 @@ export class ToolUse {
     const prompts = editor?.active && !editor.active.hidden && !peek ? editor.active.prompts : null;
     return {
       prompts,
-      brush: editor !== null && paints && at !== null ? { at, shape: editor.brush.shape, size: editor.brush.size } : null,
+      brush: editor !== null && paints && at !== null && !peek ? { at, shape: editor.brush.shape, size: editor.brush.size } : null,
       cross: this.cross,
       box: this.corner !== null && this.opposite !== null ? [this.corner, this.opposite] : null,
       lasso: this.line !== null && this.cross !== null ? [...this.line, this.cross] : this.line,
@@ -242,6 +242,7 @@ export class ToolUse {
       this.stage.emit("refused", { reason: "locked" });
       return false;
     }
+    this.stage.beforeChange?.();
     return editor.active !== null;
   }
 }

@@ -1,11 +1,23 @@
 import type { CSSProperties } from "react";
 
+import type { StageTool } from "../engine/stage";
 import { useBench, useDesk, useEditor } from "./context";
 import { nameOf } from "./labels";
 
-const BEGINNING = new Set(["click", "box", "brush", "lasso-add"]);
+const NAMES: Record<StageTool, string> = {
+  click: "Click",
+  box: "Box",
+  brush: "Brush",
+  eraser: "Eraser",
+  "lasso-add": "Lasso",
+  "lasso-subtract": "Lasso, subtract",
+  select: "Select",
+  pan: "Move",
+  window: "Window",
+};
+const BEGINNING = new Set<StageTool>(["click", "box", "brush", "lasso-add"]);
 
-/** What the next click or stroke is for. */
+/** The tool in hand, and what the next click or stroke is for. */
 export function ActiveBadge() {
   const { bench } = useDesk();
   const editor = useEditor();
@@ -13,10 +25,11 @@ export function ActiveBadge() {
   const negative = useBench((state) => state.negative);
   if (!editor) return null;
   const { active } = editor;
-  const begins = active === null || (active.accepted && (tool === "box" || (tool === "click" && !negative)));
-  if (active === null && !BEGINNING.has(tool)) return null;
+  const begins = active === null ? BEGINNING.has(tool) && !negative : active.accepted && (tool === "box" || (tool === "click" && !negative));
   return (
     <div className="stage-badge" role="status" data-testid="active-badge">
+      {negative ? "Negative click" : NAMES[tool]}
+      {" · "}
       {active && (
         <>
           <span className="swatch" style={{ "--object": bench.colourOf(active) } as CSSProperties} aria-hidden="true" />
@@ -26,7 +39,7 @@ export function ActiveBadge() {
           {begins && " · "}
         </>
       )}
-      {begins && "New object"}
+      {begins ? "New object" : active === null && "No object"}
     </div>
   );
 }

@@ -37,7 +37,7 @@ function Zoom() {
   return (
     <span className="zoom">
       <output data-testid="zoom" title="Zoom">
-        {Math.round(zoom * 100)} %
+        {zoom !== null && `${Math.round(zoom * 100)} %`}
       </output>
       <IconButton label="Fit the picture" command="fit" onClick={() => bench.stage?.fit()} testid="fit">
         <Fit />
@@ -66,7 +66,7 @@ function ActiveClock() {
   }, [bench, open]);
   return (
     <span className="clock" title="Active time of this case; pauses are not counted" data-testid="active-time">
-      {clockText(seconds)}
+      {open !== null && clockText(seconds)}
     </span>
   );
 }

@@ -1,7 +1,10 @@
 import type { LaneState } from "../api/sync";
-import { useDesk, useSync } from "./context";
+import { useBench, useDesk, useSync } from "./context";
 
-const SAID: Record<LaneState, string> = {
+type Shown = LaneState | "opening";
+
+const SAID: Record<Shown, string> = {
+  opening: "Opening …",
   saved: "Saved",
   saving: "Saving …",
   offline: "Offline",
@@ -9,7 +12,8 @@ const SAID: Record<LaneState, string> = {
   conflict: "Conflict",
 };
 
-const MEANS: Record<LaneState, string> = {
+const MEANS: Record<Shown, string> = {
+  opening: "The case is not there yet.",
   saved: "Everything is on the server.",
   saving: "On its way to the server; this browser has it already.",
   offline: "The server does not answer. The work is kept in this browser and sent when it is back.",
@@ -19,7 +23,12 @@ const MEANS: Record<LaneState, string> = {
 
 export function SaveState() {
   const { bench } = useDesk();
-  const { state, pending, detail } = useSync();
+  const { state: sent, pending, detail } = useSync();
+  const opening = useBench((state) => state.openingId !== null);
+  const open = useBench((state) => state.caseId !== null);
+  // "Saved" is said of a case that is there, and of all work.
+  const state: Shown = sent !== "saved" ? sent : opening ? "opening" : pending > 0 ? "saving" : sent;
+  if (!open && !opening && sent === "saved") return null;
   return (
     <button
       type="button"

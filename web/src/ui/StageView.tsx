@@ -2,10 +2,12 @@ import { useEffect, useRef, type PointerEvent } from "react";
 
 import { Stage } from "../engine/stage";
 import { ActiveBadge } from "./ActiveBadge";
+import { ClickChoice } from "./ClickChoice";
 import { useBench, useDesk } from "./context";
 import { followPreferences, setBrush } from "./display";
 import { pictureLabel } from "./pictureLabel";
 import { setHover, setZoom } from "./readings";
+import { bringIntoSight } from "./visibility";
 
 /** The picture: the place of the painting engine, which React never renders into. */
 export function StageView() {
@@ -38,6 +40,7 @@ export function StageView() {
       stage.on("warning", (text) => bench.say(text, "warning")),
     ];
     stage.labelOf = ({ category }) => pictureLabel(category, bench.labels);
+    stage.beforeChange = () => bringIntoSight(bench);
     stage.ensureObject = () => flow.ensureObject();
     stage.setTool(bench.state.get().tool);
     // The stage that bench.mount shows a case on must have the annotator's look before its first frame.
@@ -81,6 +84,7 @@ export function StageView() {
           </div>
         )}
       </div>
+      <ClickChoice />
       {typed !== null && (
         <div className="typed" role="status" data-testid="typed-digit">
           {typed}

@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import type { OverlapMode } from "../engine/types";
 import { useBench, useDesk, useEditor, usePreferences } from "./context";
 import { IconButton } from "./controls";
-import { setBrush } from "./display";
+import { MOST_SMOOTHING, setBrush, setSmoothing } from "./display";
 import * as icons from "./icons";
 
 /** Everything the hand works with, in one narrow column. */
@@ -139,6 +139,7 @@ function BrushTools() {
 function MaskTools() {
   const { bench, flow } = useDesk();
   const editor = useEditor();
+  const smoothing = usePreferences((preferences) => preferences.smoothing);
   const autoRefine = usePreferences((preferences) => preferences.autoRefine);
   const idle = !editor?.active;
   return (
@@ -152,6 +153,17 @@ function MaskTools() {
       <IconButton label="Smooth" command="smooth" disabled={idle} onClick={() => flow.clean("smooth")} testid="smooth">
         <icons.Smooth />
       </IconButton>
+      <input
+        className="brush-size"
+        type="number"
+        min={1}
+        max={MOST_SMOOTHING}
+        value={smoothing}
+        aria-label={`Strength of smoothing, 1 to ${MOST_SMOOTHING}`}
+        title={`Strength of smoothing, 1 (fine) to ${MOST_SMOOTHING} (coarse)`}
+        onChange={(event) => event.currentTarget.value && setSmoothing(bench, event.currentTarget.valueAsNumber)}
+        data-testid="smoothing"
+      />
       <IconButton label="Refine with the model" command="refine" disabled={idle} onClick={() => flow.refine()} testid="refine">
         <icons.Refine />
       </IconButton>
@@ -164,10 +176,10 @@ function MaskTools() {
       >
         <icons.AutoRefine />
       </IconButton>
-      <IconButton label="Undo" command="undo" disabled={!editor?.canUndo} onClick={() => bench.editor?.undo()} testid="undo">
+      <IconButton label="Undo" command="undo" disabled={!editor?.canUndo} onClick={() => bench.undo()} testid="undo">
         <icons.Undo />
       </IconButton>
-      <IconButton label="Redo" command="redo" disabled={!editor?.canRedo} onClick={() => bench.editor?.redo()} testid="redo">
+      <IconButton label="Redo" command="redo" disabled={!editor?.canRedo} onClick={() => bench.redo()} testid="redo">
         <icons.Redo />
       </IconButton>
     </div>

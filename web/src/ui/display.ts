@@ -46,6 +46,12 @@ export function setBrush(bench: Workbench, change: Partial<BrushOptions>): void 
   bench.preferences.set({ brush });
 }
 
+export const MOST_SMOOTHING = 5;
+
+export function setSmoothing(bench: Workbench, strength: number): void {
+  bench.preferences.set({ smoothing: Math.min(MOST_SMOOTHING, Math.max(1, Math.round(strength))) });
+}
+
 export function stepBrush(bench: Workbench, direction: 1 | -1): void {
   const { size } = bench.preferences.get().brush;
   setBrush(bench, { size: size + direction * Math.max(1, Math.round(size * 0.12)) });

@@ -1,7 +1,10 @@
-import type { CaseObject } from "../engine/editor";
+import type { CaseEditor, CaseObject } from "../engine/editor";
 import type { BoxPrompt } from "../engine/types";
 import { isTooth, typeDigit } from "./fdi";
 import { inChartOrder } from "./objectOrder";
+import { toothOf } from "./parents";
+import { PromptUse } from "./promptUse";
+import { bringIntoSight } from "./visibility";
 import type { Workbench } from "./workbench";
 
 const DIGIT_MS = 3000;
@@ -9,8 +12,11 @@ const DIGIT_MS = 3000;
 /** What the annotator does with the objects of the open case. */
 export class Flow {
   private digitTimer: ReturnType<typeof setTimeout> | null = null;
+  private readonly prompts: PromptUse;
 
-  constructor(private readonly bench: Workbench) {}
+  constructor(private readonly bench: Workbench) {
+    this.prompts = new PromptUse(bench);
+  }
 
   get active(): CaseObject | null {
     return this.bench.editor?.active ?? null;
@@ -21,27 +27,17 @@ export class Flow {
     return inChartOrder(this.bench.editor?.objects ?? [], this.bench.labels);
   }
 
-  /** The active object, or a new one that is active from here on; null where it is locked. */
-  private target(begins: boolean): CaseObject | null {
-    const { editor } = this.bench;
-    if (!editor) return null;
-    if (editor.active === null || (begins && editor.active.accepted)) editor.create({ source: "model" });
-    if (!editor.active?.locked) return editor.active;
-    this.bench.say("The active object is locked (Y unlocks, N begins a new one).", "warning");
-    return null;
-  }
-
-  /** An object that is accepted is done: a positive click begins the next one. A negative one can only be meant for it. */
   click(x: number, y: number, positive: boolean): void {
-    const { editor, proposals } = this.bench;
-    if (!editor?.active && !positive) return this.bench.say("The first click of an object is a positive one.", "warning");
-    const object = this.target(positive);
-    if (object) void proposals?.click(object, [x, y, positive ? 1 : 0]);
+    this.prompts.click(x, y, positive);
   }
 
   box(box: BoxPrompt): void {
-    const object = this.target(true);
-    if (object) void this.bench.proposals?.box(object, box);
+    this.prompts.box(box);
+  }
+
+  /** To the question whether a click is for the active object or another one; false where nothing was asked. */
+  answer(choice: "same" | "new"): boolean {
+    return this.prompts.answer(choice);
   }
 
   /** A stroke needs something to paint into; what is taken away needs nothing. */
@@ -53,15 +49,19 @@ export class Flow {
     return true;
   }
 
-  /** The next click or stroke begins an object. */
-  begin(): void {
+  /** The next click begins an object, or the one of which it was asked does; with the tool in hand if `keepTool`. */
+  begin(keepTool = false): void {
+    if (this.prompts.answer("new")) return;
     this.bench.editor?.setActive(null);
+    if (!keepTool) this.bench.setTool("click");
+    this.bench.state.set({ fresh: true });
   }
 
   refine(): void {
     const { active } = this;
     if (!active) return this.bench.say("No object is active.", "warning");
     if (active.locked) return this.bench.say("The active object is locked.", "warning");
+    bringIntoSight(this.bench);
     if (this.bench.proposals?.refine(active) === false) {
       this.bench.say("Nothing to refine: paint or erase first.", "warning");
     }
@@ -81,10 +81,22 @@ export class Flow {
       return this.bench.say(`${category} is not in this workspace's label schema.`, "warning");
     }
     if (editor.object(id)?.locked) return this.bench.say("The object is locked.", "warning");
-    editor.relabel(id, category);
+    this.relabel(editor, id, category);
     if (category === null || !isTooth(category)) return;
     const users = editor.objects.filter((object) => object.category === category).length;
     if (users > 1) this.bench.say(`Tooth ${category} is now used ${users === 2 ? "twice" : `${users} times`}.`, "warning");
+  }
+
+  /** A restoration or lesion gets the tooth it lies in along with its label, where it has none yet; a tooth has none. */
+  private relabel(editor: CaseEditor, id: string, category: string | null): void {
+    const kind = category === null ? undefined : this.bench.labels.get(category)?.kind;
+    editor.group(() => {
+      editor.relabel(id, category);
+      const object = editor.object(id);
+      if (object === undefined) return;
+      if (kind === "tooth") editor.setParent(id, null);
+      else if ((kind === "restoration" || kind === "lesion") && object.parent === null) editor.setParent(id, toothOf(editor, object, this.bench.labels));
+    });
   }
 
   typeDigit(digit: string): void {
@@ -106,6 +118,8 @@ export class Flow {
   cancel(): void {
     const { editor, state } = this.bench;
     if (state.get().typedDigit !== null) return this.setDigit(null);
+    if (state.get().question !== null) return state.set({ question: null });
+    state.set({ fresh: false });
     const stroking = editor?.stroking ?? false;
     // A box or lasso that was begun goes too.
     this.bench.stage?.cancel();
@@ -119,6 +133,8 @@ export class Flow {
     const { active } = editor;
     if (active && !active.accepted) {
       if (active.area === 0) return this.bench.say("The active object is empty: paint it or delete it.", "warning");
+      // What was out of sight is looked at first; pressed once more, it is accepted.
+      if (bringIntoSight(this.bench)) return;
       editor.accept(active.id, true);
       const next = this.nextUnaccepted(active.id);
       if (next) return this.focus(next.id);
@@ -169,6 +185,8 @@ export class Flow {
     const { editor } = this.bench;
     if (!editor || id === null) return;
     if (editor.object(id)?.locked) return this.bench.say("The object is locked.", "warning");
+    // What was out of sight is looked at first; pressed once more, it goes.
+    if (bringIntoSight(this.bench, id)) return;
     editor.remove(id);
   }
 
@@ -192,6 +210,9 @@ export class Flow {
     const { editor } = this.bench;
     if (!editor) return;
     if (!editor.active) return this.bench.say("No object is active.", "warning");
-    if (!editor[kind]()) this.bench.say(editor.active.locked ? "The active object is locked." : "Nothing to change.");
+    bringIntoSight(this.bench);
+    const { smoothing } = this.bench.preferences.get();
+    const changed = kind === "smooth" ? editor.smooth(editor.activeId, smoothing) : editor[kind]();
+    if (!changed) this.bench.say(editor.active.locked ? "The active object is locked." : "Nothing to change.");
   }
 }

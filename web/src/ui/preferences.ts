@@ -14,6 +14,8 @@ export interface Preferences {
   equalise: boolean;
   brush: BrushOptions;
   autoRefine: boolean;
+  /** Strength of smoothing, 1 to 5. */
+  smoothing: number;
   deciduous: boolean;
   worklist: boolean;
   panel: boolean;
@@ -34,6 +36,7 @@ export const DEFAULTS: Preferences = {
   equalise: false,
   brush: { shape: "round", size: 24, mode: "overlap", limited: false, tolerance: 10 },
   autoRefine: false,
+  smoothing: 2,
   deciduous: false,
   // On a small screen the picture needs the width more.
   worklist: (globalThis.innerWidth ?? 1920) >= 1500,

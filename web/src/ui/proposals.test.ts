@@ -34,6 +34,14 @@ class FakeEditor {
     return id === this.one.id ? this.one : undefined;
   }
 
+  readonly discarded: string[] = [];
+
+  discard(id: string): boolean {
+    if (this.one.area > 0) return false;
+    this.discarded.push(id);
+    return true;
+  }
+
   lastCorrection() {
     return this.correction;
   }
@@ -46,7 +54,7 @@ class FakeEditor {
 
 function setUp() {
   const editor = new FakeEditor();
-  const asked: { request: PredictRequest | RefineRequest; signal?: AbortSignal; answer: (clicks?: [number, number, 0 | 1][]) => void; fail: () => void }[] = [];
+  const asked: { request: PredictRequest | RefineRequest; signal?: AbortSignal; answer: (clicks?: [number, number, 0 | 1][]) => void; fail: () => void; empty: () => void }[] = [];
   const counts: number[] = [];
   const failures: string[] = [];
   const ask = (_: number, [request]: (PredictRequest | RefineRequest)[], signal?: AbortSignal) =>
@@ -56,13 +64,14 @@ function setUp() {
         signal,
         answer: (clicks) =>
           resolve({ objects: [{ id: request.id, mask: MASK, score: 0.9, clicks: clicks ?? request.clicks }], model: MODEL, seconds: { encode: 0, decode: 0 }, picture: "p" }),
+        empty: () => resolve({ objects: [{ id: request.id, mask: BoxMask.empty(), score: 0.1, clicks: [] }], model: MODEL, seconds: { encode: 0, decode: 0 }, picture: "p" }),
         fail: () => reject(new Error("no model")),
       });
     });
   const proposals = new Proposals(
     1,
     editor as unknown as CaseEditor,
-    { asking: (count) => counts.push(count), failed: (text) => failures.push(text) },
+    { asking: (count) => counts.push(count), failed: (text) => failures.push(text), empty: () => failures.push("nothing") },
     { predict: ask, refine: ask },
   );
   return { editor, asked, counts, failures, proposals };
@@ -154,6 +163,32 @@ describe("questions to the model", () => {
     asked[1].fail();
     await second;
     expect(failures).toHaveLength(1);
+  });
+
+  it("leaves no empty object behind: not after a failure, an empty answer, or when the case is left", async () => {
+    const { editor, asked, proposals, failures } = setUp();
+    const first = proposals.click(editor.one, [4, 5, 1]);
+    asked[0].fail();
+    await first;
+    const second = proposals.click(editor.one, [4, 5, 1]);
+    asked[1].empty();
+    await second;
+    void proposals.click(editor.one, [4, 5, 1]);
+    proposals.dropAll();
+    expect(editor.discarded).toEqual(["a", "a", "a"]);
+    expect(failures).toEqual(["no model", "nothing"]);
+    expect(editor.applied).toEqual([]);
+  });
+
+  it("keeps the mask and the clicks where an answer is empty", async () => {
+    const { editor, asked, proposals, failures } = setUp();
+    editor.one.mask.restore(MASK);
+    const first = proposals.click(editor.one, [4, 5, 1]);
+    asked[0].empty();
+    await first;
+    expect([editor.discarded, editor.applied, failures]).toEqual([[], [], ["nothing"]]);
+    void proposals.click(editor.one, [6, 5, 1]);
+    expect(asked[1].request.clicks).toEqual([[6, 5, 1]]);
   });
 
   it("refines only what the hand changed, and keeps the clicks the server chose", async () => {

@@ -10,6 +10,8 @@ export interface ProposalListener {
   /** Requests under way. */
   asking(count: number): void;
   failed(message: string): void;
+  /** The answer had no pixel: the object is as it was. */
+  empty(): void;
 }
 
 interface Question {
@@ -87,8 +89,17 @@ export class Proposals {
     this.tell();
   }
 
+  /** An object that only waited for its first answer goes with the question. */
   dropAll(): void {
-    for (const object of [...this.questions.keys()]) this.drop(object);
+    for (const object of [...this.questions.keys()]) {
+      this.drop(object);
+      this.editor.discard(object);
+    }
+  }
+
+  /** Clicks of an object that wait for an answer. */
+  waiting(object: CaseObject): readonly Click[] {
+    return this.questions.get(object.id)?.prompts.clicks ?? [];
   }
 
   private promptsOf(object: CaseObject): Prompts {
@@ -130,7 +141,11 @@ export class Proposals {
       const answers: readonly Answer[] = reply.objects;
       const answer = answers.find((one) => one.id === id);
       const object = this.editor.object(id);
-      if (!answer || !object || object.deleted) return;
+      if (!object || object.deleted) return;
+      if (!answer || answer.mask.width === 0) {
+        this.editor.discard(id);
+        return this.listener.empty();
+      }
       this.applying = id;
       this.editor.applyPrediction(id, {
         mask: answer.mask,
@@ -141,6 +156,7 @@ export class Proposals {
     } catch (fault) {
       if (this.questions.get(id) !== question) return;
       this.questions.delete(id);
+      this.editor.discard(id);
       this.listener.failed(fault instanceof Error ? fault.message : "The model did not answer.");
     } finally {
       this.applying = null;

@@ -2,7 +2,7 @@ import type { StageEvents } from "../engine/stage";
 import { Store } from "./store";
 
 /** What changes with every move of the pointer: apart from the rest, so that only its own line renders again. */
-export const readings = new Store<{ zoom: number; hover: StageEvents["hover"] }>({ zoom: 1, hover: null });
+export const readings = new Store<{ zoom: number | null; hover: StageEvents["hover"] }>({ zoom: null, hover: null });
 
 let waiting: StageEvents["hover"] | undefined;
 
@@ -16,6 +16,6 @@ export function setHover(hover: StageEvents["hover"]): void {
   waiting = hover;
 }
 
-export function setZoom(zoom: number): void {
+export function setZoom(zoom: number | null): void {
   readings.set({ zoom });
 }

@@ -15,7 +15,7 @@ export type Command =
   | "tool-click" | "tool-box" | "tool-brush" | "tool-eraser" | "tool-lasso-add" | "tool-lasso-subtract" | "tool-pan" | "tool-select"
   | "tool-window" | "swap" | "smaller" | "larger"
   | "undo" | "redo" | "refine" | "auto-refine" | "fill-holes" | "drop-islands" | "smooth"
-  | "new" | "accept" | "next-object" | "previous-object" | "remove" | "hide" | "show-all" | "lock" | "digit" | "cancel"
+  | "new" | "new-same-tool" | "accept" | "next-object" | "previous-object" | "remove" | "hide" | "show-all" | "lock" | "digit" | "cancel"
   | "fit" | "actual-size" | "zoom-in" | "zoom-out" | "invert" | "peek" | "less-fill" | "more-fill" | "less-outline" | "more-outline" | "dim" | "numbers" | "fit-window"
   | "previous-case" | "next-case" | "worklist" | "panel" | "save" | "help" | "next-region"
   | "left" | "right" | "up" | "down" | "far-left" | "far-right" | "far-up" | "far-down" | "press" | "press-negative" | "close-lasso";
@@ -45,9 +45,10 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: "drop-islands", keys: ["J"], title: "Drop islands", group: "Masks" },
   { command: "smooth", keys: ["U"], title: "Smooth the outline", group: "Masks" },
 
-  { command: "new", keys: ["N"], title: "New object", group: "Objects" },
+  { command: "new", keys: ["N"], title: "New object, with the click tool; beside a question: another object", group: "Objects" },
+  { command: "new-same-tool", keys: ["Shift+N"], title: "New object, with the tool in hand", group: "Objects" },
   { command: "digit", keys: DIGITS, title: "Two digits: FDI number of the active object", group: "Objects" },
-  { command: "accept", keys: ["Enter"], title: "Accept and go to the next object; when all are accepted, to the next case", group: "Objects", yields: true },
+  { command: "accept", keys: ["Enter"], title: "Accept and go to the next object; when all are accepted, to the next case; beside a question: part of the active object", group: "Objects", yields: true },
   { command: "next-object", keys: ["Tab"], title: "Next object", group: "Objects", yields: true },
   { command: "previous-object", keys: ["Shift+Tab"], title: "Previous object", group: "Objects", yields: true },
   { command: "remove", keys: ["Delete", "Backspace"], title: "Delete the active object", group: "Objects" },
@@ -56,7 +57,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: "lock", keys: ["Y"], title: "Lock or unlock the active object", group: "Objects" },
   { command: "cancel", keys: ["Escape"], title: "Cancel the stroke or the typed digit; no active object", group: "Objects" },
 
-  { command: "peek", keys: ["Space"], title: "Hold: the bare X-ray", group: "View", held: true, yields: true },
+  { command: "peek", keys: ["Space"], title: "Hold: the bare X-ray; dragging moves it", group: "View", held: true, yields: true },
   { command: "less-fill", keys: [","], title: "Less fill opacity", group: "View" },
   { command: "more-fill", keys: ["."], title: "More fill opacity", group: "View" },
   { command: "less-outline", keys: ["<", ";"], title: "Less outline opacity", group: "View" },

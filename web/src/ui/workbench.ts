@@ -5,6 +5,7 @@ import type { CaseComment, CaseStatus, CaseSummary, Label, Session } from "../ap
 import { CaseEditor, type CaseObject } from "../engine/editor";
 import { colourAt } from "../engine/palette";
 import { Stage, type StageTool } from "../engine/stage";
+import type { BoxPrompt, Click, Point } from "../engine/types";
 import { CaseList } from "./caseList";
 import { caseAfter, type WorklistView } from "./caseOrder";
 import { CaseStock, type KeptCase } from "./caseStock";
@@ -13,6 +14,7 @@ import { Proposals } from "./proposals";
 import { Store } from "./store";
 import { targetOf } from "./target";
 import { type Toast, ToastList } from "./toastList";
+import { bringIntoSight } from "./visibility";
 
 export interface WorkbenchState {
   /** The case on the screen, and the one that is being opened. */
@@ -26,8 +28,21 @@ export interface WorkbenchState {
   asking: number;
   typedDigit: string | null;
   peeking: boolean;
+  /** `N` was pressed: the next click begins an object wherever it is. */
+  fresh: boolean;
+  /** A click or box of which the page does not know what it is for. */
+  question: Question | null;
   filter: Pick<WorklistView, "status" | "text">;
   help: boolean;
+}
+
+/** A click or box far from the active object. */
+export interface Question {
+  /** The object that is active. */
+  object: string;
+  /** Image point beside which it is asked. */
+  at: Point;
+  prompt: { kind: "click"; click: Click } | { kind: "box"; box: BoxPrompt };
 }
 
 const MOVES_MS = 250;
@@ -51,6 +66,8 @@ export class Workbench {
     asking: 0,
     typedDigit: null,
     peeking: false,
+    fresh: false,
+    question: null,
     filter: { status: "all", text: "" },
     help: false,
   });
@@ -164,7 +181,17 @@ export class Workbench {
 
   setTool(tool: StageTool, negative = false): void {
     this.stage?.setTool(tool);
-    this.state.set({ tool, negative: tool === "click" && negative });
+    this.state.set({ tool, negative: tool === "click" && negative, question: null });
+  }
+
+  undo(): void {
+    bringIntoSight(this, null);
+    this.editor?.undo();
+  }
+
+  redo(): void {
+    bringIntoSight(this, null);
+    this.editor?.redo();
   }
 
   say(text: string, kind?: Toast["kind"]): void {
@@ -236,6 +263,7 @@ export class Workbench {
     const proposals = new Proposals(id, editor, {
       asking: (asking) => this.state.set({ asking }),
       failed: (text) => this.say(`The model did not answer: ${text}`, "error"),
+      empty: () => this.say("The model found nothing there, and nothing was changed. Click nearer to the middle, draw a box, or paint.", "warning"),
     });
     this.proposals = proposals;
     editor.onOperations = (operations) => {
@@ -247,7 +275,7 @@ export class Workbench {
     stage.setCase(editor, image);
     stage.setLevels(kept.window);
     this.timing.open(id, this.cases.find(id)?.active_seconds ?? 0);
-    this.state.set({ caseId: id, editor, comments: document.comments, typedDigit: null, asking: 0 });
+    this.state.set({ caseId: id, editor, comments: document.comments, typedDigit: null, asking: 0, fresh: false, question: null });
     window.dentasam = { editor, stage, sync: this.sync };
     history.replaceState(null, "", `#case=${id}`);
     this.noteCase(id, editor);
