@@ -39,7 +39,7 @@ def test_click_leaves_what_is_accepted_and_begins_the_next_object(desk: Desk, wo
     desk.press("3", "6", "Enter")
     accepted = desk.mask(done)
     badge = desk.page.get_by_test_id("active-badge")
-    expect(badge).to_have_text("36 accepted · New object")
+    expect(badge).to_have_text("Click · 36 accepted · New object")
     desk.click(*middle(worklist.tooth("46")))
     desk.until(f"dentasam.editor.activeId !== '{done}' && dentasam.editor.active?.area > 0")
     first, second = desk.objects().values()
@@ -53,7 +53,7 @@ def test_click_leaves_what_is_accepted_and_begins_the_next_object(desk: Desk, wo
     desk.tool("e", size=20)
     desk.stroke([middle(worklist.tooth("36")), middle(worklist.tooth("36"))])
     assert desk.active == done
-    expect(badge).to_have_text("36")
+    expect(badge).to_have_text("Eraser · 36")
     assert not desk.objects()[done]["accepted"]
     desk.agrees()
     desk.press("Control+z")

@@ -10,7 +10,7 @@ def three(desk: Desk) -> list[str]:
     desk.tool("b", size=20)
     made = []
     for row in (150.0, 250.0, 350.0):
-        desk.press("n")
+        desk.press("Shift+N")
         desk.stroke([(300.0, row), (420.0, row)])
         made.append(desk.active or "")
     return made

@@ -173,7 +173,7 @@ def test_both_renderers_draw_the_same_picture(open_desk: Open) -> None:
         if not desk.objects():
             desk.tool("b", size=40)
             desk.stroke([(300.0, 200.0), (420.0, 230.0)])
-            desk.press("n")
+            desk.press("Shift+N")
             desk.stroke([(400.0, 240.0), (520.0, 230.0)])
             desk.saved()
         desk.press("Escape")

@@ -56,7 +56,7 @@ def two_objects(desk: Desk, mode: str) -> tuple[str, np.ndarray, str, np.ndarray
     desk.tool("b", size=30)
     first = swept(desk.stroke([(300.0, 200.0), (420.0, 200.0)]), 30, "round", desk.shape)
     below = desk.active
-    desk.press("n")
+    desk.press("Shift+N")
     desk.choose(f"mode-{mode}")
     second = swept(desk.stroke([(360.0, 150.0), (362.0, 260.0)]), 30, "round", desk.shape)
     above = desk.active
@@ -93,7 +93,7 @@ def test_locked_object_stays_as_it_is(desk: Desk) -> None:
     desk.press("Delete")
     assert np.array_equal(desk.mask(locked), first)
 
-    desk.press("n")
+    desk.press("Shift+N")
     desk.tool("b")
     desk.choose("mode-take")
     second = swept(desk.stroke([(360.0, 150.0), (362.0, 260.0)]), 30, "round", desk.shape)

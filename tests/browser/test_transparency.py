@@ -13,7 +13,7 @@ def two_masks(desk: Desk) -> tuple[np.ndarray, np.ndarray]:
     desk.tool("b", size=40)
     desk.stroke([(300.0, 200.0), (420.0, 200.0)])
     first = desk.mask()
-    desk.press("n")
+    desk.press("Shift+N")
     desk.stroke([(600.0, 200.0), (720.0, 200.0)])
     second = desk.mask()
     desk.page.mouse.move(5, 5)

@@ -39,7 +39,7 @@ def test_different_objects_come_together(open_desk: Open, watch: Watch, same_pro
     first, second = tabs(open_desk, same_profile=same_profile)
     paint(first, 190.0)
     first.saved()
-    second.press("n")
+    second.press("Shift+N")
     mine = paint(second, 300.0)
     assert second.active is not None
     new = second.active
