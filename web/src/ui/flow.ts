@@ -62,6 +62,7 @@ export class Flow {
     if (!active) return this.bench.say("No object is active.", "warning");
     if (active.locked) return this.bench.say("The active object is locked.", "warning");
     bringIntoSight(this.bench);
+    this.reveal(active.id);
     if (this.bench.proposals?.refine(active) === false) {
       this.bench.say("Nothing to refine: paint or erase first.", "warning");
     }
@@ -81,6 +82,7 @@ export class Flow {
       return this.bench.say(`${category} is not in this workspace's label schema.`, "warning");
     }
     if (editor.object(id)?.locked) return this.bench.say("The object is locked.", "warning");
+    if (editor.object(id)?.hidden) bringIntoSight(this.bench, id);
     this.relabel(editor, id, category);
     if (category === null || !isTooth(category)) return;
     const users = editor.objects.filter((object) => object.category === category).length;
@@ -172,8 +174,13 @@ export class Flow {
 
   /** Makes an object active and brings it into sight. */
   focus(id: string): void {
+    this.bench.editor?.setActive(id);
+    this.reveal(id);
+  }
+
+  /** Moves the picture no more than needed to have an object in it. */
+  private reveal(id: string): void {
     const { editor, stage } = this.bench;
-    editor?.setActive(id);
     const object = editor?.object(id);
     if (!object || !stage || object.area === 0) return;
     const { x, y, width, height } = object.mask.box;
@@ -211,6 +218,7 @@ export class Flow {
     if (!editor) return;
     if (!editor.active) return this.bench.say("No object is active.", "warning");
     bringIntoSight(this.bench);
+    this.reveal(editor.active.id);
     const { smoothing } = this.bench.preferences.get();
     const changed = kind === "smooth" ? editor.smooth(editor.activeId, smoothing) : editor[kind]();
     if (!changed) this.bench.say(editor.active.locked ? "The active object is locked." : "Nothing to change.");
