@@ -11,22 +11,22 @@ from dentasam.data.notices import collected_notices, notice
 
 def test_once_for_each_file_and_text(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     for _ in range(3):
-        notice(tmp_path / "a.dcm", "odd")
+        notice(tmp_path / "a.dcm", "is odd")
         notice(tmp_path / "a.dcm", "another")
-        notice(tmp_path / "b.dcm", "odd")
+        notice(tmp_path / "b.dcm", "is odd")
     lines = [
-        f"{tmp_path / name}: {text}" for name, text in (("a.dcm", "odd"), ("a.dcm", "another"), ("b.dcm", "odd"))
+        f"{tmp_path / name} {text}" for name, text in (("a.dcm", "is odd"), ("a.dcm", "another"), ("b.dcm", "is odd"))
     ]
     assert [record.getMessage() for record in caplog.records] == lines
 
 
 def test_collected_by_the_caller(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     with collected_notices() as texts:
-        notice(tmp_path / "a.dcm", "odd")
-        notice(tmp_path / "a.dcm", "odd")
-    assert texts == ["odd"]
+        notice(tmp_path / "a.dcm", "is odd")
+        notice(tmp_path / "a.dcm", "is odd")
+    assert texts == ["is odd"]
     assert not caplog.records
-    notice(tmp_path / "a.dcm", "odd")
+    notice(tmp_path / "a.dcm", "is odd")
     assert len(caplog.records) == 1
 
 
@@ -36,9 +36,9 @@ def test_the_command_shows_one_line() -> None:
         "from dentasam.cli.console import run\n"
         "from dentasam.data.notices import notice\n"
         "def command():\n"
-        "    notice(Path('a.dcm'), 'odd')\n"
-        "    notice(Path('a.dcm'), 'odd')\n"
+        "    notice(Path('a.dcm'), 'is odd')\n"
+        "    notice(Path('a.dcm'), 'is odd')\n"
         "run(command)\n"
     )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "dentasam: a.dcm: odd\n")
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "dentasam: a.dcm is odd\n")

@@ -18,14 +18,14 @@ _reported: set[tuple[Path, str]] = set()
 
 
 def notice(path: Path, text: str) -> None:
-    """Reports `PATH: text` once in this process; `text` says what is odd and what was assumed."""
+    """Reports `PATH text` once in this process; `text` says what is odd (`has …`) and what was assumed."""
     collected = _collected.get()
     if collected is not None:
         if text not in collected:
             collected.append(text)
     elif (path, text) not in _reported:
         _reported.add((path, text))
-        log.warning("%s: %s", path, text)
+        log.warning("%s %s", path, text)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def test_rgb(write: Write, planar: int | None) -> None:
     path = write(COLOUR, bits=8, PlanarConfiguration=planar, PixelData=("OB", pixels.tobytes()))
     with collected_notices() as notices:
         np.testing.assert_array_equal(read_dicom(path), LUMINANCE)
-    missing = "PlanarConfiguration is missing; the samples of a pixel are taken as lying together"
+    missing = "has no PlanarConfiguration; the samples of a pixel are taken as lying together"
     assert notices == ([missing] if planar is None else [])
     header = dicom_header(path)
     assert (header.height, header.width, header.bits, header.windowed) == (32, 64, 8, False)
@@ -41,7 +41,7 @@ def test_rgb_of_more_than_8_bits(write: Write, bits: int) -> None:
 def test_the_samples_tell_rgb_where_the_photometric_interpretation_is_missing(write: Write) -> None:
     with collected_notices() as notices:
         np.testing.assert_array_equal(read_dicom(write(COLOUR, bits=8, PhotometricInterpretation=None)), LUMINANCE)
-    assert notices == ["PhotometricInterpretation is missing; RGB is assumed"]
+    assert notices == ["has no PhotometricInterpretation; RGB is assumed"]
 
 
 def test_ybr_full(write: Write) -> None:

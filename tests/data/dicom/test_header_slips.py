@@ -22,28 +22,28 @@ SLIPS: list[tuple[dict[str, Any], np.ndarray, list[str]]] = [
     (
         {"RescaleSlope": EMPTY, "RescaleIntercept": 0},
         BY_RANGE,
-        ["RescaleSlope is empty or not a number; 1 is assumed"],
+        ["has a RescaleSlope that is empty or not a number; 1 is assumed"],
     ),
     (
         {"RescaleSlope": 1, "RescaleIntercept": EMPTY, **WINDOW},
         BY_WINDOW,
-        ["RescaleIntercept is empty or not a number; 0 is assumed"],
+        ["has a RescaleIntercept that is empty or not a number; 0 is assumed"],
     ),
-    ({"RescaleSlope": 0, "RescaleIntercept": 0, **WINDOW}, BY_WINDOW, ["RescaleSlope is 0; 1 is assumed"]),
+    ({"RescaleSlope": 0, "RescaleIntercept": 0, **WINDOW}, BY_WINDOW, ["has RescaleSlope 0; 1 is assumed"]),
     (
         {"RescaleSlope": ("DS", b"1,0 "), "RescaleIntercept": ("DS", b"0,0 "), **WINDOW},
         BY_WINDOW,
         [
-            "RescaleSlope has a decimal comma; it is read as a point",
-            "RescaleIntercept has a decimal comma; it is read as a point",
+            "has a decimal comma in RescaleSlope; it is read as a point",
+            "has a decimal comma in RescaleIntercept; it is read as a point",
         ],
     ),
     (
         {"WindowCenter": ("DS", b"2000,0"), "WindowWidth": ("DS", b"1001,0")},
         BY_WINDOW,
         [
-            "WindowCenter has a decimal comma; it is read as a point",
-            "WindowWidth has a decimal comma; it is read as a point",
+            "has a decimal comma in WindowCenter; it is read as a point",
+            "has a decimal comma in WindowWidth; it is read as a point",
         ],
     ),
     ({"WindowCenter": ("FD", np.float64(2000).tobytes()), "WindowWidth": ("US", b"\xe9\x03")}, BY_WINDOW, []),
@@ -52,53 +52,57 @@ SLIPS: list[tuple[dict[str, Any], np.ndarray, list[str]]] = [
     (
         {"WindowCenter": EMPTY, "WindowWidth": EMPTY},
         BY_RANGE,
-        ["its window is empty or has no width; it is passed over"],
+        ["has a window that is empty or without width; it is passed over"],
     ),
-    ({"WindowCenter": 2000}, BY_RANGE, ["its window is empty or has no width; it is passed over"]),
+    ({"WindowCenter": 2000}, BY_RANGE, ["has a window that is empty or without width; it is passed over"]),
     (
         {"WindowCenter": ("DS", b"middle"), "WindowWidth": ("DS", b"wide")},
         BY_RANGE,
-        ["its window is empty or has no width; it is passed over"],
+        ["has a window that is empty or without width; it is passed over"],
     ),
-    ({"VOILUTFunction": ("CS", b""), **WINDOW}, BY_WINDOW, ["VOILUTFunction is empty; LINEAR is assumed"]),
+    ({"VOILUTFunction": ("CS", b""), **WINDOW}, BY_WINDOW, ["has an empty VOILUTFunction; LINEAR is assumed"]),
     (
         {"VOILUTFunction": ("CS", b"LINEAR EXACT"), **WINDOW},
         BY_WINDOW,
-        ["VOILUTFunction is LINEAR EXACT; LINEAR is assumed"],
+        ["has an unknown (LINEAR EXACT) VOILUTFunction; LINEAR is assumed"],
     ),
     ({"VOILUTFunction": ("CS", b"linear"), **WINDOW}, BY_WINDOW, []),
     (
         {"VOILUTSequence": [Dataset()], **WINDOW},
         BY_WINDOW,
-        ["VOILUTSequence holds no table that can be applied; it is passed over"],
+        ["has a VOILUTSequence without a table that can be applied; it is passed over"],
     ),
     (
         {"VOILUTSequence": [], **WINDOW},
         BY_WINDOW,
-        ["VOILUTSequence holds no table that can be applied; it is passed over"],
+        ["has a VOILUTSequence without a table that can be applied; it is passed over"],
     ),
     (
         {"ModalityLUTSequence": [Dataset()]},
         BY_RANGE,
-        ["ModalityLUTSequence holds no table that can be applied; it is passed over"],
+        ["has a ModalityLUTSequence without a table that can be applied; it is passed over"],
     ),
-    ({"PhotometricInterpretation": None}, BY_RANGE, ["PhotometricInterpretation is missing; MONOCHROME2 is assumed"]),
+    ({"PhotometricInterpretation": None}, BY_RANGE, ["has no PhotometricInterpretation; MONOCHROME2 is assumed"]),
     (
         {"PhotometricInterpretation": "MONOCHROME"},
         BY_RANGE,
-        ["PhotometricInterpretation is MONOCHROME; MONOCHROME2 is assumed"],
+        ["has PhotometricInterpretation MONOCHROME; MONOCHROME2 is assumed"],
     ),
     ({"PhotometricInterpretation": ("CS", b"monochrome2 ")}, BY_RANGE, []),
-    ({"SamplesPerPixel": None}, BY_RANGE, ["SamplesPerPixel is missing; 1 is assumed"]),
-    ({"PixelRepresentation": None}, BY_RANGE, ["PixelRepresentation is missing; unsigned is assumed"]),
+    ({"SamplesPerPixel": None}, BY_RANGE, ["has no SamplesPerPixel; 1 is assumed"]),
+    ({"PixelRepresentation": None}, BY_RANGE, ["has no valid PixelRepresentation; unsigned is assumed"]),
     (
         {"BitsStored": None, "HighBit": None},
         BY_RANGE,
-        ["BitsStored is missing; 16 is assumed", "HighBit is missing; 15 is assumed"],
+        ["has no valid BitsStored; 16 is assumed", "has no valid HighBit; 15 is assumed"],
     ),
-    ({"BitsStored": 20}, BY_RANGE, ["BitsStored is 20; 16 is assumed", "HighBit is 11; 15 is assumed"]),
-    ({"HighBit": None}, BY_RANGE, ["HighBit is missing; 11 is assumed"]),
-    ({"NumberOfFrames": ("IS", b"")}, BY_RANGE, ["NumberOfFrames is empty or not a number; one frame is assumed"]),
+    ({"BitsStored": 20}, BY_RANGE, ["has no valid BitsStored; 16 is assumed", "has no valid HighBit; 15 is assumed"]),
+    ({"HighBit": None}, BY_RANGE, ["has no valid HighBit; 11 is assumed"]),
+    (
+        {"NumberOfFrames": ("IS", b"")},
+        BY_RANGE,
+        ["has a NumberOfFrames that is empty or not a number; one frame is assumed"],
+    ),
 ]
 
 
@@ -121,7 +125,7 @@ def test_the_data_of_more_frames_than_the_header_names(write: Write) -> None:
     for elements in ({}, {"NumberOfFrames": 1}):
         with collected_notices() as notices:
             np.testing.assert_array_equal(read_dicom(write(ramp(), PixelData=frames, **elements)), BY_RANGE)
-        assert notices == ["it holds the data of 2 frames; the first is shown"]
+        assert notices == ["holds the data of 2 frames; the first is shown"]
     with pytest.raises(ImageError, match="holds 2 frames; export the one panoramic frame"):
         read_dicom(write(ramp(), PixelData=frames, NumberOfFrames=("IS", b"1A")))
 
@@ -153,7 +157,7 @@ def test_a_window_beside_the_values_is_reported(write: Write, center: int) -> No
         read = read_dicom(write(ramp(), WindowCenter=center, WindowWidth=100))
     assert np.unique(read).tolist() == [0 if center > 0 else 65535]
     assert notices == [
-        f"its window (centre {center}, width 100) misses its values, 0 to 4095; all of them are shown alike"
+        f"has a window (centre {center}, width 100) that misses its values, 0 to 4095; all of them are shown alike"
     ]
 
 

@@ -121,11 +121,11 @@ def test_a_table_cut_short_is_passed_over_for_the_window(write: Write, length: i
     with collected_notices() as notices:
         read = read_dicom(write(ramp(), VOILUTSequence=sequence, WindowCenter=2048, WindowWidth=4096))
     np.testing.assert_allclose(read, ramp().astype(float) / 4095 * 65535, atol=1)
-    assert notices == ["VOILUTSequence holds no table that can be applied; it is passed over"]
+    assert notices == ["has a VOILUTSequence without a table that can be applied; it is passed over"]
 
 
 def test_a_table_beside_the_values_is_reported(write: Write) -> None:
     sequence = [lut(9000, list(range(100)), 8)]
     with collected_notices() as notices:
         read_dicom(write(ramp(), VOILUTSequence=sequence))
-    assert notices == ["its VOI LUT misses its values, 0 to 4095; all of them are shown alike"]
+    assert notices == ["has a VOI LUT that misses its values, 0 to 4095; all of them are shown alike"]

@@ -105,7 +105,7 @@ def test_bits_above_bits_stored(write: Write) -> None:
     # Without an overlay the standard reads the same bits; that others are set is reported.
     with collected_notices() as notices:
         np.testing.assert_array_equal(read_image(write(overlay)), to_16_bits(ramp(), 0, 4095))
-    assert notices == ["pixels have bits set above the 12 that BitsStored names; only those 12 count"]
+    assert notices == ["has pixels with bits above the 12 that BitsStored names; only those 12 count"]
 
 
 def test_16_bits_stored_but_12_used_do_not_come_out_black(write: Write) -> None:

@@ -37,7 +37,7 @@ def test_junk_above_the_stored_bits_is_cut_and_reported(write: Write, signed: bo
     with collected_notices() as notices:
         read = read_dicom(write(cells.astype(np.int16 if signed else np.uint16)))
     np.testing.assert_array_equal(read, to_16_bits(pixels, pixels.min(), pixels.max()))
-    assert notices == ["pixels have bits set above the 12 that BitsStored names; only those 12 count"]
+    assert notices == ["has pixels with bits above the 12 that BitsStored names; only those 12 count"]
 
 
 @pytest.mark.parametrize("high", [11, 13, 15])

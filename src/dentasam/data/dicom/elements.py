@@ -58,7 +58,7 @@ class Elements:
         if not text.strip(" \0"):
             return []
         if "," in text:
-            self.report(f"{keyword} has a decimal comma; it is read as a point")
+            self.report(f"has a decimal comma in {keyword}; it is read as a point")
         return [_number(part) for part in text.split("\\")]
 
     def number(self, keyword: str) -> float | None:

@@ -45,7 +45,7 @@ def layout_of(path: Path, elements: Elements) -> Layout:
     frames = elements.integer("NumberOfFrames")
     if not frames:
         if elements.has("NumberOfFrames"):
-            elements.report("NumberOfFrames is empty or not a number; one frame is assumed")
+            elements.report("has a NumberOfFrames that is empty or not a number; one frame is assumed")
         frames = 1
     if frames != 1:
         raise ImageError(f"{path} holds {frames} frames; export the one panoramic frame as its own file")
@@ -54,10 +54,10 @@ def layout_of(path: Path, elements: Elements) -> Layout:
     allocated, stored, high = _bits(path, elements)
     signed = elements.integer("PixelRepresentation")
     if signed not in (0, 1):
-        elements.report("PixelRepresentation is missing; unsigned is assumed")
+        elements.report("has no valid PixelRepresentation; unsigned is assumed")
     planar = elements.integer("PlanarConfiguration") if samples > 1 else 0
     if planar is None:
-        elements.report("PlanarConfiguration is missing; the samples of a pixel are taken as lying together")
+        elements.report("has no PlanarConfiguration; the samples of a pixel are taken as lying together")
     return Layout(rows, columns, samples, photometric, allocated, stored, high, signed == 1, planar == 1)
 
 
@@ -66,7 +66,7 @@ def _colour(path: Path, elements: Elements) -> tuple[str, int]:
     photometric, samples = elements.text("PhotometricInterpretation"), elements.integer("SamplesPerPixel")
     if not photometric:
         photometric = "RGB" if samples == 3 else "MONOCHROME2"
-        elements.report(f"PhotometricInterpretation is missing; {photometric} is assumed")
+        elements.report(f"has no PhotometricInterpretation; {photometric} is assumed")
     if photometric in OTHER_COLOURS:
         raise ImageError(f"{path} is a colour image ({photometric}); export the radiograph as grayscale")
     if photometric not in (*MONOCHROME, PALETTE, *THREE_SAMPLES):
@@ -74,11 +74,11 @@ def _colour(path: Path, elements: Elements) -> tuple[str, int]:
             raise ImageError(
                 f"{path} has an unknown PhotometricInterpretation ({photometric}); export the radiograph as grayscale"
             )
-        elements.report(f"PhotometricInterpretation is {photometric}; MONOCHROME2 is assumed")
+        elements.report(f"has PhotometricInterpretation {photometric}; MONOCHROME2 is assumed")
         photometric = "MONOCHROME2"
     usual = 3 if photometric in THREE_SAMPLES else 1
     if samples is None:
-        elements.report(f"SamplesPerPixel is missing; {usual} is assumed")
+        elements.report(f"has no SamplesPerPixel; {usual} is assumed")
     elif samples != usual:
         raise ImageError(
             f"{path} contradicts itself ({photometric} with {samples} samples per pixel); export it again"
@@ -94,10 +94,10 @@ def _bits(path: Path, elements: Elements) -> tuple[int, int, int]:
     if allocated not in BITS_ALLOCATED:
         raise ImageError(f"{path} has {allocated} bits per pixel, which cannot be read; export it with 8 or 16")
     if stored is None or not 0 < stored <= allocated:
-        elements.report(f"BitsStored is {'missing' if stored is None else stored}; {allocated} is assumed")
+        elements.report(f"has no valid BitsStored; {allocated} is assumed")
         stored = allocated
     high = elements.integer("HighBit")
     if high is None or not stored - 1 <= high < allocated:
-        elements.report(f"HighBit is {'missing' if high is None else high}; {stored - 1} is assumed")
+        elements.report(f"has no valid HighBit; {stored - 1} is assumed")
         high = stored - 1
     return allocated, stored, high

@@ -51,7 +51,7 @@ def _check_frames(path: Path, length: int, layout: Layout, elements: Elements) -
     if frames > 1:
         if elements.has("NumberOfFrames") and not elements.integer("NumberOfFrames"):
             raise ImageError(f"{path} holds {frames} frames; export the one panoramic frame as its own file")
-        elements.report(f"it holds the data of {frames} frames; the first is shown")
+        elements.report(f"holds the data of {frames} frames; the first is shown")
 
 
 def _cells(content: bytes, vr: str, order: str, layout: Layout) -> np.ndarray:
@@ -134,7 +134,7 @@ def _report_junk(
     if signed:
         junk &= cells & whole != values & whole
     if junk.any():
-        elements.report(f"pixels have bits set above the {bits} that BitsStored names; only those {bits} count")
+        elements.report(f"has pixels with bits above the {bits} that BitsStored names; only those {bits} count")
 
 
 def _has_overlay_in_pixels(elements: Elements) -> bool:

@@ -59,7 +59,7 @@ def gray_levels(stored: np.ndarray, elements: Elements, layout: Layout) -> np.nd
     if len(values) > 1 and shown[counted].min() == shown[counted].max():
         what = f"window (centre {window.center:g}, width {window.width:g})" if window and table is None else "VOI LUT"
         low, high = values[counted].min(), values[counted].max()
-        elements.report(f"its {what} misses its values, {low:g} to {high:g}; all of them are shown alike")
+        elements.report(f"has a {what} that misses its values, {low:g} to {high:g}; all of them are shown alike")
     return shown
 
 
@@ -70,7 +70,7 @@ def modality_values(stored: np.ndarray, elements: Elements) -> np.ndarray:
         return table(stored)
     slope, intercept = _rescale(elements, "RescaleSlope", 1.0), _rescale(elements, "RescaleIntercept", 0.0)
     if slope == 0:
-        elements.report("RescaleSlope is 0; 1 is assumed")
+        elements.report("has RescaleSlope 0; 1 is assumed")
         slope = 1.0
     if not (math.isfinite(slope) and math.isfinite(intercept)):
         raise UnreadableError("has a rescale slope or intercept that is not a number")
@@ -89,14 +89,15 @@ def window_of(elements: Elements) -> Window | None:
     function = elements.text("VOILUTFunction")
     if function not in FUNCTIONS:
         if elements.has("VOILUTFunction"):
-            elements.report(f"VOILUTFunction is {function or 'empty'}; LINEAR is assumed")
+            found = f"an unknown ({function})" if function else "an empty"
+            elements.report(f"has {found} VOILUTFunction; LINEAR is assumed")
         function = "LINEAR"
     for center, width in zip(elements.numbers("WindowCenter"), elements.numbers("WindowWidth"), strict=False):
         if center is None or width is None or not (math.isfinite(center) and math.isfinite(width)):
             continue
         if width >= 1 or (function != "LINEAR" and width > 0):
             return Window(center, width, function)
-    elements.report("its window is empty or has no width; it is passed over")
+    elements.report("has a window that is empty or without width; it is passed over")
     return None
 
 
@@ -104,14 +105,14 @@ def _first_table(elements: Elements, keyword: str) -> LookupTable | None:
     tables = map(table_of, elements.items(keyword))
     table = next((table for table in tables if table is not None), None)
     if table is None and elements.has(keyword):
-        elements.report(f"{keyword} holds no table that can be applied; it is passed over")
+        elements.report(f"has a {keyword} without a table that can be applied; it is passed over")
     return table
 
 
 def _rescale(elements: Elements, keyword: str, default: float) -> float:
     value = elements.number(keyword)
     if value is None and elements.has(keyword):
-        elements.report(f"{keyword} is empty or not a number; {default:g} is assumed")
+        elements.report(f"has a {keyword} that is empty or not a number; {default:g} is assumed")
     return default if value is None else value
 
 
