@@ -213,8 +213,9 @@ def test_a_size_other_than_the_headers_is_refused_before_decoding(
     monkeypatch.setattr(decoders, "_samples", lambda *_: pytest.fail("decoded"))
     bits = 8 if syntax == JPEGBaseline8Bit else 16
     path = write(GRAY if bits == 8 else ramp(), bits=bits, syntax=syntax, frame=frame, Rows=16)
-    with pytest.raises(ImageError, match=r"64 x 32 x 1 samples, its header says 64 x 16 x 1"):
-        read_dicom(path)
+    for reading in (read_dicom, dicom_header):
+        with pytest.raises(ImageError, match=r"64 x 32 x 1 samples, its header says 64 x 16 x 1"):
+            reading(path)
 
 
 def test_a_compression_that_is_not_read_is_named(write: Write) -> None:
@@ -226,8 +227,10 @@ def test_a_compression_that_is_not_read_is_named(write: Write) -> None:
             reading(path)
     # A hierarchical image (SOF5) under a name of the family that is read.
     hierarchical = jpeg(GRAY).replace(b"\xff\xc0", b"\xff\xc5")
-    with pytest.raises(ImageError, match=r"is compressed as JPEG \(SOF5\) of 8 bits, which is not read"):
-        read_dicom(write(GRAY, bits=8, syntax=JPEGExtended12Bit, frame=hierarchical))
+    path = write(GRAY, bits=8, syntax=JPEGExtended12Bit, frame=hierarchical)
+    for reading in (read_dicom, dicom_header):
+        with pytest.raises(ImageError, match=r"is compressed as JPEG \(SOF5\) of 8 bits, which is not read"):
+            reading(path)
 
 
 def test_compressed_pixels_under_an_uncompressed_syntax(write: Write) -> None:

@@ -36,6 +36,7 @@ STILL_IMAGES = frozenset({*range(50, 67), 70, 80, 81, 90, 91, 92, 93, 201, 202, 
 SECONDS = 120
 WORKER = Path(__file__).with_name("gdcm_worker.py")
 PILLOW_CODINGS = (codestream.BASELINE, codestream.EXTENDED, codestream.PROGRESSIVE)
+UP_TO_16_BITS = (codestream.JPEG_2000, codestream.JPEG_LS, codestream.LOSSLESS)
 LOSSY = (JPEGLSNearLossless, JPEG2000)
 # Fragments have an even length, which writers reach with either.
 END_OF_IMAGE, PADDING = b"\xff\xd9", b"\0\xff"
@@ -73,28 +74,35 @@ def decode(content: bytes, syntax: UID, layout: Layout) -> Decoded:
         return Decoded(_run_lengths(content, layout), layout.allocated)
     frame = get_frame(content, 0, number_of_frames=1)
     stream = codestream_of(frame)
+    check_stream(stream, layout)
+    return Decoded(_samples(frame, stream), stream.bits, syntax in LOSSY, _photometric(stream, layout))
+
+
+def check_stream(stream: Codestream, layout: Layout) -> None:
+    """Raises ValueError for another size than the header says, UnreadableError for an image that is not read."""
     stated = (layout.columns, layout.rows, layout.samples)
     if (stream.columns, stream.rows, stream.samples) != stated:
         raise ValueError(
             f"the compressed image has {stream.columns} x {stream.rows} x {stream.samples} samples, "
             f"its header says {' x '.join(map(str, stated))}"
         )
-    return Decoded(_samples(frame, stream), stream.bits, syntax in LOSSY, _photometric(stream, layout))
+    if stream.coding in PILLOW_CODINGS and stream.bits == 8:
+        return
+    if stream.coding == codestream.EXTENDED and stream.bits == 12:
+        return
+    if stream.coding not in UP_TO_16_BITS or stream.bits > 16:
+        name = "JPEG 2000" if stream.coding == codestream.JPEG_2000 else f"JPEG (SOF{stream.coding - 0xC0})"
+        raise UnreadableError(f"is compressed as {name} of {stream.bits} bits, which is not read")
 
 
 def _samples(frame: bytes, stream: Codestream) -> np.ndarray:
-    if stream.coding == codestream.JPEG_2000 and stream.bits <= 16:
+    if stream.coding == codestream.JPEG_2000:
         return _jpeg_2000(frame, stream)
-    if stream.coding == codestream.JPEG_LS and stream.bits <= 16:
+    if stream.coding == codestream.JPEG_LS:
         return _jpeg_ls(frame, stream)
-    if stream.coding == codestream.LOSSLESS and stream.bits <= 16:
+    if stream.coding == codestream.LOSSLESS:
         return _by_gdcm(frame, stream, JPEGLossless)
-    if stream.bits == 8 and stream.coding in PILLOW_CODINGS:
-        return _jpeg(frame, stream)
-    if stream.bits == 12 and stream.coding == codestream.EXTENDED:
-        return _by_gdcm(frame, stream, JPEGExtended12Bit)
-    name = "JPEG 2000" if stream.coding == codestream.JPEG_2000 else f"JPEG (SOF{stream.coding - 0xC0})"
-    raise UnreadableError(f"is compressed as {name} of {stream.bits} bits, which is not read")
+    return _jpeg(frame, stream) if stream.bits == 8 else _by_gdcm(frame, stream, JPEGExtended12Bit)
 
 
 def _photometric(stream: Codestream, layout: Layout) -> str:

@@ -15,6 +15,7 @@ from pydicom.uid import (
 )
 
 from dentasam.data.dicom.detect import looks_like_dicom
+from dentasam.data.dicom.pixel_element import PixelElement, pixel_element
 from dentasam.data.image import PIXEL_LIMIT
 from dentasam.errors import ImageError
 
@@ -26,11 +27,15 @@ NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, D
 
 @dataclass(frozen=True)
 class DicomFile:
-    """A data set with its transfer syntax; order: byte order of pixels that are not compressed, `<` or `>`."""
+    """A data set with its transfer syntax; order: byte order of pixels that are not compressed, `<` or `>`.
+
+    pixels: the start of the pixel data, where the data set was read without them and has any.
+    """
 
     dataset: pydicom.Dataset
     syntax: UID
     order: str
+    pixels: PixelElement | None = None
 
     @property
     def is_compressed(self) -> bool:
@@ -43,18 +48,20 @@ def open_dicom(path: Path, pixels: bool) -> DicomFile:
     Where no transfer syntax is stated (files without preamble and meta header), the elements themselves tell
     their byte order and whether the VR is written.
     """
-    source = _inflated(path) or path
-    dataset = pydicom.dcmread(source, force=True, stop_before_pixels=not pixels)
-    if "Rows" not in dataset and "SOPClassUID" not in dataset and not looks_like_dicom(path):
-        raise ImageError(f"{path} is not a DICOM file; check what it is, or rename it after its real format")
+    with _inflated(path) or path.open("rb") as source:
+        dataset = pydicom.dcmread(source, force=True, stop_before_pixels=not pixels)
+        if "Rows" not in dataset and "SOPClassUID" not in dataset and not looks_like_dicom(path):
+            raise ImageError(f"{path} is not a DICOM file; check what it is, or rename it after its real format")
+        implicit, little = dataset.original_encoding
+        order = "<" if little else ">"
+        element = None if pixels else pixel_element(source, order, bool(implicit))
     _take_frame_groups(dataset)
-    implicit, little = dataset.original_encoding
     stated = dataset.file_meta.get("TransferSyntaxUID")
     if not stated and not little:
         stated = ExplicitVRBigEndian
     elif not stated:
         stated = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
-    return DicomFile(dataset, UID(stated), ">" if stated == ExplicitVRBigEndian else "<")
+    return DicomFile(dataset, UID(stated), order, element)
 
 
 def _take_frame_groups(dataset: pydicom.Dataset) -> None:

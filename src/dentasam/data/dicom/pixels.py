@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from dentasam.data.dicom.decoders import Decoded, decode
+from dentasam.data.dicom.decoders import Decoded, check_stream, decode
 from dentasam.data.dicom.elements import Elements
 from dentasam.data.dicom.file import DicomFile
 from dentasam.data.dicom.layout import Layout
+from dentasam.data.dicom.pixel_element import ITEM
 from dentasam.errors import ImageError
 
 FLOAT_DATA = {"FloatPixelData": "f4", "DoubleFloatPixelData": "f8"}
 # Overlay groups are even, from 6000 to 601E.
 OVERLAY_GROUPS = range(0x6000, 0x6020, 2)
-ITEM_TAG = b"\xfe\xff\x00\xe0"
 
 
 def read_pixels(path: Path, file: DicomFile, elements: Elements, layout: Layout) -> tuple[np.ndarray, str]:
@@ -36,7 +36,7 @@ def read_pixels(path: Path, file: DicomFile, elements: Elements, layout: Layout)
         raise ImageError(f"{path} has no pixel data (a report or a directory file?); export the image itself")
     if file.is_compressed:
         decoded = decode(content, file.syntax, layout)
-    elif content[:4] == ITEM_TAG and len(content) < _bytes_expected(layout):
+    elif content[:4] == ITEM and len(content) < _bytes_needed(layout):
         raise ImageError(f"{path} is compressed, its header says {file.syntax.name}; export it again")
     else:
         _check_frames(path, len(content), layout, elements)
@@ -45,9 +45,23 @@ def read_pixels(path: Path, file: DicomFile, elements: Elements, layout: Layout)
     return _stored(decoded, layout, elements), photometric
 
 
+def check_pixels(path: Path, file: DicomFile, layout: Layout) -> None:
+    """Raises what `read_pixels` would raise, as far as the start of the pixel data tells."""
+    if file.pixels is None:
+        raise ImageError(f"{path} has no pixel data (a report or a directory file?); export the image itself")
+    if file.is_compressed:
+        stream = file.pixels.codestream()
+        if stream is not None:
+            check_stream(stream, layout)
+    elif file.pixels.length is not None:
+        if file.pixels.length == 0:
+            raise ImageError(f"{path} has no pixel data (a report or a directory file?); export the image itself")
+        _check_length(file.pixels.length, _bytes_needed(layout))
+
+
 def _check_frames(path: Path, length: int, layout: Layout, elements: Elements) -> None:
     """Raises ImageError for the data of several frames where the header does not tell how many there are."""
-    frames = length // max(1, _bytes_expected(layout))
+    frames = length // max(1, _bytes_needed(layout))
     if frames > 1:
         if elements.has("NumberOfFrames") and not elements.integer("NumberOfFrames"):
             raise ImageError(f"{path} holds {frames} frames; export the one panoramic frame as its own file")
@@ -58,9 +72,8 @@ def _cells(content: bytes, vr: str, order: str, layout: Layout) -> np.ndarray:
     """Cells of pixel data that are not compressed: (H, W) or (H, W, 3), unsigned."""
     if layout.allocated == 1:
         count = layout.rows * layout.columns
+        _check_length(len(content), _bytes_needed(layout))
         cells = np.unpackbits(np.frombuffer(content, np.uint8), count=count, bitorder="little")
-        if 8 * len(content) < count:
-            raise ValueError(f"it has {len(content)} bytes of pixel data, {-(-count // 8)} are needed")
         return cells.reshape(layout.rows, layout.columns)
     if layout.allocated == 8 and vr == "OW" and order == ">" and len(content) % 2 == 0:
         # Two pixels in a word, the first in its low byte.
@@ -77,7 +90,7 @@ def _cells(content: bytes, vr: str, order: str, layout: Layout) -> np.ndarray:
 def _shaped(content: bytes, cell: np.dtype, layout: Layout) -> np.ndarray:
     planes_first = (layout.samples, layout.rows, layout.columns)
     count = layout.rows * layout.columns * layout.samples
-    _check_length(content, count * cell.itemsize)
+    _check_length(len(content), count * cell.itemsize)
     cells = np.frombuffer(content, cell, count)
     if layout.samples == 1:
         return cells.reshape(planes_first[1:])
@@ -89,18 +102,20 @@ def _shaped(content: bytes, cell: np.dtype, layout: Layout) -> np.ndarray:
 def _first_samples_422(content: bytes, cell: np.dtype, layout: Layout) -> np.ndarray:
     """The luminance, three times over, of pairs of pixels that share their chrominance: Y Y Cb Cr."""
     pairs = layout.rows * layout.columns // 2
-    _check_length(content, 4 * pairs * cell.itemsize)
+    _check_length(len(content), 4 * pairs * cell.itemsize)
     luminance = np.frombuffer(content, cell, 4 * pairs).reshape(pairs, 4)[:, :2]
     return np.repeat(luminance.reshape(layout.rows, layout.columns, 1), 3, axis=2)
 
 
-def _bytes_expected(layout: Layout) -> int:
-    return layout.rows * layout.columns * layout.samples * layout.allocated // 8
+def _bytes_needed(layout: Layout) -> int:
+    """The least that the pixels take where they are not compressed."""
+    samples = 2 if layout.photometric == "YBR_FULL_422" else layout.samples
+    return -(-layout.rows * layout.columns * samples * layout.allocated // 8)
 
 
-def _check_length(content: bytes, needed: int) -> None:
-    if len(content) < needed:
-        raise ValueError(f"it has {len(content)} bytes of pixel data, {needed} are needed")
+def _check_length(length: int, needed: int) -> None:
+    if length < needed:
+        raise ValueError(f"it has {length} bytes of pixel data, {needed} are needed")
 
 
 def _stored(decoded: Decoded, layout: Layout, elements: Elements) -> np.ndarray:

@@ -18,7 +18,7 @@ from dentasam.data.dicom.decoders import missing_decoder
 from dentasam.data.dicom.elements import Elements, UnreadableError
 from dentasam.data.dicom.file import DicomFile, open_dicom
 from dentasam.data.dicom.layout import PALETTE, Layout, layout_of
-from dentasam.data.dicom.pixels import read_pixels
+from dentasam.data.dicom.pixels import check_pixels, read_pixels
 from dentasam.data.dicom.voi import gray_levels, voi_table, window_of
 from dentasam.data.header import ImageHeader
 from dentasam.data.notices import notice
@@ -73,6 +73,8 @@ def _opened(path: Path, pixels: bool) -> tuple[DicomFile, Elements, Layout]:
     layout = layout_of(path, elements)
     if file.is_compressed and (missing := missing_decoder(file.syntax)):
         raise ImageError(f"{path} is compressed as {missing}")
+    if not pixels:
+        check_pixels(path, file, layout)
     return file, elements, layout
 
 
