@@ -47,6 +47,7 @@ def tiff_header(path: Path) -> ImageHeader:
     with _opened(path) as file:
         page = _full_page(path, file)
         bits = Samples.of(path, page).bits
+        _check_segments(path, page)
         return ImageHeader(page.imagelength, page.imagewidth, bits, orientation=_orientation(page))
 
 

@@ -1,0 +1,95 @@
+"""The orientation tag is never applied, by any reader, and always reported."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from dentasam.data.check import find_problems
+from dentasam.data.dataset import Dataset
+from dentasam.data.image import image_size, read_header, read_image
+from dentasam.errors import DatasetError
+
+from .coco_files import HEIGHT, WIDTH, content, write
+
+PIXELS = np.random.default_rng(4).integers(0, 256, (HEIGHT, WIDTH), dtype=np.uint8)
+ORIENTATION = 274
+
+
+def exif(orientation: int) -> Image.Exif:
+    tags = Image.Exif()
+    tags[ORIENTATION] = orientation
+    return tags
+
+
+def turned(path: Path, orientation: int, compression: str | None = None) -> Path:
+    if path.suffix == ".tif":
+        extra = [(ORIENTATION, 3, 1, orientation, True)]
+        tifffile.imwrite(path, PIXELS.astype(np.uint16) * 257, extratags=extra, compression=compression)
+    else:
+        Image.fromarray(PIXELS).save(
+            path, exif=exif(orientation), **({"quality": 100} if path.suffix == ".jpg" else {})
+        )
+    return path
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "lzw.tif"])
+def test_pixels_and_size_are_those_stored(
+    tmp_path: Path, orientation: int, suffix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = turned(tmp_path / f"x.{suffix}", orientation, "lzw" if "lzw" in suffix else None)
+    for _ in range(2):
+        found = read_image(path)
+    assert image_size(path) == found.shape == PIXELS.shape
+    assert np.abs(found / np.iinfo(found.dtype).max - PIXELS / 255).max() <= (0.02 if suffix == "jpg" else 0)
+    assert read_header(path).orientation == orientation
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == (orientation != 1)
+    if lines:
+        assert lines[0].startswith(f"{path}: has the orientation tag {orientation}, which is not applied")
+
+
+def test_a_tag_in_xmp_alone_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+    )
+    path = tmp_path / "x.jpg"
+    Image.fromarray(PIXELS).save(path, xmp=xmp)
+    assert read_image(path).shape == PIXELS.shape
+    assert read_header(path).orientation == 1
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_check_warns_of_every_tag(tmp_path: Path, suffix: str, orientation: int) -> None:
+    coco = content()
+    coco["images"][0]["file_name"] = f"images/t.{suffix}"
+    dataset = write(tmp_path, coco)
+    turned(tmp_path / f"images/t.{suffix}", orientation)
+    (problem,) = find_problems(dataset)
+    assert problem.severity == "warning"
+    assert problem.what.startswith(f"images/t.{suffix} has the orientation tag {orientation}, which is not applied")
+    assert "save the image upright without the tag" in problem.mend
+
+
+def test_a_dataset_of_the_turned_size_is_not_advised_to_correct_it(tmp_path: Path) -> None:
+    coco = content()
+    coco["images"] = [{"id": 1, "file_name": "images/t.jpg", "width": HEIGHT, "height": WIDTH}]
+    # A polygon fits either size, so that nothing else would tell.
+    triangle = [[2, 2, 12, 2, 12, 14]]
+    coco["annotations"] = [{"id": 1, "image_id": 1, "category_id": 11, "segmentation": triangle}]
+    dataset = write(tmp_path, coco)
+    turned(tmp_path / "images/t.jpg", 6)
+    faults = [problem for problem in find_problems(dataset) if problem.severity == "fault"]
+    with pytest.raises(DatasetError) as caught:
+        Dataset.load(dataset).images[0].read()
+    for said in (*(f"{problem.what}; {problem.mend}" for problem in faults), str(caught.value)):
+        assert "its orientation tag 6 is not applied" in said
+        assert "save the image upright without the tag" in said
+        assert "correct the size" not in said
+    assert len(faults) == 1
