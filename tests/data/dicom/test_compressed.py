@@ -9,8 +9,10 @@ from pathlib import Path
 import gdcm
 import jpeg_ls
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
     JPEG2000,
     MPEG2MPML,
@@ -222,7 +224,7 @@ def test_a_compression_that_is_not_read_is_named(write: Write) -> None:
     path = write(GRAY, bits=8, syntax=MPEG2MPML, frame=bytes(100))
     for reading in (read_dicom, dicom_header):
         with pytest.raises(
-            ImageError, match=r"is compressed as MPEG2 Main Profile / Main Level, which is not read; export"
+            ImageError, match=r"has the transfer syntax MPEG2 Main Profile / Main Level, which is not read; export"
         ):
             reading(path)
     # A hierarchical image (SOF5) under a name of the family that is read.
@@ -239,8 +241,29 @@ def test_compressed_pixels_under_an_uncompressed_syntax(write: Write) -> None:
     content = path.read_bytes()
     wrong = content.replace(b"1.2.840.10008.1.2.4.80", b"1.2.840.10008.1.2.1\0\0\0")
     path.write_bytes(wrong)
-    with pytest.raises(ImageError, match=r"is compressed, its header says Explicit VR Little Endian"):
-        read_dicom(path)
+    for reading in (read_dicom, dicom_header):
+        with pytest.raises(ImageError, match=r"is compressed, its header says Explicit VR Little Endian"):
+            reading(path)
+
+
+def test_uncompressed_pixels_under_a_compressed_syntax(write: Write) -> None:
+    path = write(ramp())
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.5\0"))
+    for reading in (read_dicom, dicom_header):
+        with pytest.raises(ImageError, match=r"is not compressed, its header says RLE Lossless; export it again"):
+            reading(path)
+
+
+@pytest.mark.parametrize("fragments", [2, 5])
+def test_an_image_in_several_fragments(write: Write, fragments: int) -> None:
+    path = write(ramp(), syntax=JPEGLSLossless, frame=encode_jpeg_ls(ramp(), 12))
+    header = pydicom.dcmread(path)
+    header.PixelData = encapsulate([encode_jpeg_ls(ramp(), 12)], fragments_per_frame=fragments)
+    header["PixelData"].is_undefined_length = True
+    header.save_as(path)
+    np.testing.assert_array_equal(read_dicom(path), to_16_bits(ramp(), 0, 4095))
+    assert dicom_header(path).height == 32
 
 
 def test_a_decoder_that_ends_its_process_is_an_error_of_the_file(write: Write) -> None:

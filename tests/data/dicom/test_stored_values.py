@@ -1,6 +1,7 @@
 """Which bits of a cell are the value (PS3.5 8.1.1), and what takes no part in the range: against own arithmetic."""
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
@@ -99,6 +100,22 @@ def test_without_preamble_and_meta_header_the_elements_tell_the_encoding(write: 
     path = write(ramp(), **({} if syntax is None else {"syntax": syntax}))
     content = path.read_bytes()
     path.write_bytes(content[144 + int.from_bytes(content[140:144], "little") :])
+    np.testing.assert_array_equal(read_dicom(path), to_16_bits(ramp(), 0, 4095))
+
+
+def test_big_endian_without_a_stated_transfer_syntax(write: Write) -> None:
+    path = write(ramp(), syntax=ExplicitVRBigEndian)
+    content = path.read_bytes()
+    # Its element becomes one of the private information, which says nothing.
+    path.write_bytes(content.replace(b"\x02\0\x10\0UI", b"\x02\0\x00\x01UI", 1))
+    np.testing.assert_array_equal(read_dicom(path), to_16_bits(ramp(), 0, 4095))
+
+
+def test_the_private_syntax_of_ge_swaps_only_the_pixels(write: Write) -> None:
+    path = write(ramp(), syntax=ImplicitVRLittleEndian, PixelData=("OW", ramp().astype(">u2").tobytes()))
+    header = pydicom.dcmread(path)
+    header.file_meta.TransferSyntaxUID = "1.2.840.113619.5.2"
+    pydicom.dcmwrite(path, header, implicit_vr=True, little_endian=True)
     np.testing.assert_array_equal(read_dicom(path), to_16_bits(ramp(), 0, 4095))
 
 

@@ -53,16 +53,17 @@ class Decoded:
 
 
 def missing_decoder(syntax: UID) -> str:
-    """What is missing to read a transfer syntax, as an error message says it; empty where nothing is."""
+    """What is missing to read a transfer syntax, as an error message says it after the file's name; else empty."""
     number = syntax.removeprefix(JPEG_FAMILY)
     if syntax == RLELossless:
         return ""
     if not (syntax.startswith(JPEG_FAMILY) and number.isdigit() and int(number) in STILL_IMAGES):
-        return f"{syntax.name}, which is not read; export it uncompressed"
+        return f"has the transfer syntax {syntax.name}, which is not read; export it uncompressed"
+    no_decoder = f"is compressed as {syntax.name}, for which no decoder is installed; export it uncompressed"
     if number in ("57", "58", "70") and not _is_installed("gdcm"):
-        return f"{syntax.name}, for which no decoder is installed; export it uncompressed, or pip install python-gdcm"
+        return f"{no_decoder}, or pip install python-gdcm"
     if number in ("80", "81") and not _is_installed("jpeg_ls"):
-        return f"{syntax.name}, for which no decoder is installed; export it uncompressed, or pip install pyjpegls"
+        return f"{no_decoder}, or pip install pyjpegls"
     return ""
 
 

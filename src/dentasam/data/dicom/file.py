@@ -22,7 +22,17 @@ from dentasam.errors import ImageError
 # A header that unpacks to more is a bomb: four bytes for each pixel that is allowed.
 INFLATED_LIMIT = 4 * PIXEL_LIMIT
 HEAD_BYTES = 4096
-NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
+# Implicit little endian but for the pixels, which are big endian: a private one of GE, known to most viewers.
+GE_BIG_ENDIAN_PIXELS = UID("1.2.840.113619.5.2")
+PAPYRUS = UID("1.2.840.10008.1.20")
+NATIVE = (
+    ImplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    DeflatedExplicitVRLittleEndian,
+    GE_BIG_ENDIAN_PIXELS,
+    PAPYRUS,
+)
 
 
 @dataclass(frozen=True)
@@ -54,14 +64,14 @@ def open_dicom(path: Path, pixels: bool) -> DicomFile:
             raise ImageError(f"{path} is not a DICOM file; check what it is, or rename it after its real format")
         implicit, little = dataset.original_encoding
         order = "<" if little else ">"
-        element = None if pixels else pixel_element(source, order, bool(implicit))
+        element = None if pixels else pixel_element(source, order)
     _take_frame_groups(dataset)
     stated = dataset.file_meta.get("TransferSyntaxUID")
     if not stated and not little:
         stated = ExplicitVRBigEndian
     elif not stated:
         stated = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
-    return DicomFile(dataset, UID(stated), order, element)
+    return DicomFile(dataset, UID(stated), ">" if stated == GE_BIG_ENDIAN_PIXELS else order, element)
 
 
 def _take_frame_groups(dataset: pydicom.Dataset) -> None:

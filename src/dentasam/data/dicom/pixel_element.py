@@ -39,17 +39,14 @@ class PixelElement:
             return None
 
 
-def pixel_element(file: BinaryIO, order: str, implicit: bool) -> PixelElement | None:
+def pixel_element(file: BinaryIO, order: str) -> PixelElement | None:
     """The element at which a file stands; None where it is not pixel data."""
     at = file.tell()
     head = file.read(START_BYTES)
     end = file.seek(0, 2)
     if len(head) < 12 or struct.unpack_from(f"{order}HH", head) not in PIXEL_TAGS:
         return None
-    if implicit:
-        (length,), first = struct.unpack_from(f"{order}I", head, 4), 8
-    elif head[4:6].decode("latin-1") in LONG_VRS:
-        (length,), first = struct.unpack_from(f"{order}I", head, 8), 12
-    else:
-        (length,), first = struct.unpack_from(f"{order}H", head, 6), 8
+    # Told by the element itself, as pydicom does: what the header says of its VRs may be wrong.
+    at_length, first = (8, 12) if head[4:6].decode("latin-1") in LONG_VRS else (4, 8)
+    (length,) = struct.unpack_from(f"{order}I", head, at_length)
     return PixelElement(head[first:], None if length == UNDEFINED else min(length, end - at - first))

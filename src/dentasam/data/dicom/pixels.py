@@ -34,10 +34,9 @@ def read_pixels(path: Path, file: DicomFile, elements: Elements, layout: Layout)
     content, vr, _ = elements.content("PixelData")
     if not content:
         raise ImageError(f"{path} has no pixel data (a report or a directory file?); export the image itself")
+    _check_encapsulated(path, content, len(content), file, layout)
     if file.is_compressed:
         decoded = decode(content, file.syntax, layout)
-    elif content[:4] == ITEM and len(content) < _bytes_needed(layout):
-        raise ImageError(f"{path} is compressed, its header says {file.syntax.name}; export it again")
     else:
         _check_frames(path, len(content), layout, elements)
         decoded = Decoded(_cells(content, vr, file.order, layout), layout.allocated)
@@ -49,6 +48,7 @@ def check_pixels(path: Path, file: DicomFile, layout: Layout) -> None:
     """Raises what `read_pixels` would raise, as far as the start of the pixel data tells."""
     if file.pixels is None:
         raise ImageError(f"{path} has no pixel data (a report or a directory file?); export the image itself")
+    _check_encapsulated(path, file.pixels.start, file.pixels.length or 0, file, layout)
     if file.is_compressed:
         stream = file.pixels.codestream()
         if stream is not None:
@@ -57,6 +57,15 @@ def check_pixels(path: Path, file: DicomFile, layout: Layout) -> None:
         if file.pixels.length == 0:
             raise ImageError(f"{path} has no pixel data (a report or a directory file?); export the image itself")
         _check_length(file.pixels.length, _bytes_needed(layout))
+
+
+def _check_encapsulated(path: Path, start: bytes, length: int, file: DicomFile, layout: Layout) -> None:
+    """Raises ImageError where the pixel data are of the other kind, in fragments or not, than the header says."""
+    is_encapsulated = start[:4] == ITEM
+    if file.is_compressed and not is_encapsulated:
+        raise ImageError(f"{path} is not compressed, its header says {file.syntax.name}; export it again")
+    if is_encapsulated and not file.is_compressed and length < _bytes_needed(layout):
+        raise ImageError(f"{path} is compressed, its header says {file.syntax.name}; export it again")
 
 
 def _check_frames(path: Path, length: int, layout: Layout, elements: Elements) -> None:

@@ -72,7 +72,7 @@ def _opened(path: Path, pixels: bool) -> tuple[DicomFile, Elements, Layout]:
     elements = Elements(file.dataset, partial(notice, path))
     layout = layout_of(path, elements)
     if file.is_compressed and (missing := missing_decoder(file.syntax)):
-        raise ImageError(f"{path} is compressed as {missing}")
+        raise ImageError(f"{path} {missing}")
     if not pixels:
         check_pixels(path, file, layout)
     return file, elements, layout
