@@ -53,6 +53,7 @@ def refusal(path: Path, **options: Any) -> str:
         ([[40, 5, 50, math.nan, 45, 20], SQUARE[0]], Why.ring),
         ([SQUARE[0], [40, 5, math.inf, 15, 45, 20]], Why.ring),
         ([SQUARE[0], []], Why.ring),
+        ([SQUARE[0], [40, 5, 10**400, 15, 45, 20]], Why.ring),
         ([], Why.no_mask),
         (..., Why.no_mask),
         ([[1, 1, 9, 9]], Why.no_ring),

@@ -107,6 +107,7 @@ FAULTS: list[tuple[Callable[[dict[str, Any]], None], str]] = [
     (change("annotations", 0, category_id=[1]), "annotation 1: no category has its category_id [1]; add"),
     (change("annotations", 0, bbox=[1, 2, math.nan, 3]), "annotation 1: its bbox is not four finite numbers"),
     (change("annotations", 0, bbox=[1, 2, math.inf, 3]), "annotation 1: its bbox is not four finite numbers"),
+    (change("annotations", 0, bbox=[1, 2, 10**400, 3]), "annotation 1: its bbox is not four finite numbers"),
     (change("annotations", 0, bbox=[1, 2, -1, 3]), "annotation 1: its bbox is not four finite numbers"),
     (change("annotations", 0, bbox=[1, 2]), "annotation 1: its bbox is not four finite numbers"),
     (

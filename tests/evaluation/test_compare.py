@@ -142,3 +142,10 @@ def test_the_page_has_panels_only_where_the_dataset_still_lies(folders: list[Pat
     assert "--dataset" in page
     compare(folders, tmp_path / "c", data=moved / "test.json", resamples=50)
     assert "data:image/jpeg" in (tmp_path / "c" / "comparison.html").read_text()
+
+    # The JSON alone has moved: its images are named.
+    apart = tmp_path / "apart"
+    apart.mkdir()
+    (moved / "test.json").rename(apart / "test.json")
+    compare(folders, tmp_path / "d", data=apart / "test.json", images=moved, resamples=50)
+    assert (tmp_path / "d" / "comparison.html").read_text().count("data:image/jpeg") == 2 + 4 + 2 * 4

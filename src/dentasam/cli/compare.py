@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dentasam.cli import options
+
 if TYPE_CHECKING:
     from dentasam.evaluation.compare import Comparison
 
@@ -18,6 +20,7 @@ def compare(
         Path | None,
         typer.Option("--dataset", metavar="TEST.json", help="For the pictures, where it has moved."),
     ] = None,
+    images: options.Images = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the comparison that --out holds already.")
     ] = False,
@@ -25,7 +28,7 @@ def compare(
     """Compare runs on the same objects at equal clicks, with paired 95 % intervals of the differences."""
     from dentasam.evaluation.compare import compare as compare_runs
 
-    _print_table(compare_runs(runs, out, data=dataset, overwrite=overwrite), out)
+    _print_table(compare_runs(runs, out, data=dataset, overwrite=overwrite, images=images), out)
 
 
 def _print_table(comparison: "Comparison", out: Path) -> None:

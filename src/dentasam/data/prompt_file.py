@@ -18,9 +18,9 @@ from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any
 
-from dentasam.data.coco.image_files import canonical, portable
 from dentasam.data.image import image_size
 from dentasam.data.prompt_syntax import read_document
+from dentasam.data.spelling import canonical, portable
 from dentasam.errors import PromptError
 
 UNNAMED = "object"

@@ -37,17 +37,25 @@ def without_bad_rings(segmentation: Any) -> tuple[Any, int]:
     """
     if not isinstance(segmentation, list):
         return segmentation, 0
-    rings = [segmentation] if segmentation and all(map(_is_number, segmentation)) else segmentation
-    numbers = [isinstance(ring, list) and all(map(_is_number, ring)) for ring in rings]
+    rings = [segmentation] if segmentation and _are_numbers(segmentation) else segmentation
     # Points [[x, y], [x, y], …] in place of rings are another layout, not many bad rings.
-    if not all(numbers) or (len(rings) > 1 and all(len(ring) == 2 for ring in rings)):
+    if not all(isinstance(ring, list) and _are_numbers(ring) for ring in rings):
         return rings, 0
-    good = [ring for ring in rings if len(ring) >= 6 and len(ring) % 2 == 0 and all(map(math.isfinite, ring))]
+    if len(rings) > 1 and all(len(ring) == 2 for ring in rings):
+        return rings, 0
+    good = [ring for ring in rings if len(ring) >= 6 and len(ring) % 2 == 0 and _are_finite(ring)]
     return good, len(rings) - len(good)
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float)
+def _are_numbers(values: list[Any]) -> bool:
+    return set(map(type, values)) <= {int, float}
+
+
+def _are_finite(numbers: list[Any]) -> bool:
+    try:
+        return all(map(math.isfinite, numbers))
+    except OverflowError:  # a whole number beyond what a float holds
+        return False
 
 
 def runs_of(segmentation: Any, height: int, width: int) -> np.ndarray:
@@ -123,7 +131,7 @@ def _polygon_fault(polygons: list[Any], height: int, width: int) -> tuple[str, s
         # Six numbers at least: pycocotools would take four for a box.
         if not isinstance(ring, list) or len(ring) < 6 or len(ring) % 2:
             return "a polygon is not a flat list x1, y1, x2, y2, … of three points or more", WRITE_RINGS
-        if not all(_is_number(value) and math.isfinite(value) for value in ring):
+        if not _are_numbers(ring) or not _are_finite(ring):
             return "a polygon has a coordinate that is NaN, infinite or no number", DRAW_AGAIN
     # Drawing takes memory by the length of the outline, so a point at 1e12 must not get that far.
     reach = 2 * max(height, width)

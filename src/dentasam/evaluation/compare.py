@@ -125,10 +125,12 @@ def compare(
     overwrite: bool = False,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    images: Path | None = None,
 ) -> Comparison:
     """Compare run folders, the base first, and write comparison.json, .html, .md and .png under `out`.
 
-    `data` is the runs' dataset, for the panels, where it no longer lies where the runs noted it.
+    `data` is the runs' dataset, for the panels, where it no longer lies where the runs noted it, and `images` the
+    folder of its images, where it is not one of the usual places.
     Raises RunError where the folders are fewer than two, damaged, or not of the same objects and clicks;
     OutputError where `out` is in use.
     """
@@ -136,7 +138,7 @@ def compare(
 
     claim_folder(out, COMPARISON_FILES, overwrite)
     comparison = compare_results(folders, [read_run(folder) for folder in folders], resamples, seed)
-    page = comparison_page(comparison, data or Path(comparison.base.dataset))
+    page = comparison_page(comparison, data or Path(comparison.base.dataset), images)
     (out / "comparison.json").unlink(missing_ok=True)
     write_file(out / "comparison.png", comparison_picture(comparison))
     write_file(out / "comparison.md", comparison_table(comparison))

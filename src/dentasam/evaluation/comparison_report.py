@@ -64,8 +64,11 @@ class Panel:
     objects: list[CloseUps]
 
 
-def comparison_page(comparison: Comparison, data: Path) -> str:
-    """comparison.html. `data` is the runs' dataset; where it is gone the page says so and has no panels."""
+def comparison_page(comparison: Comparison, data: Path, images: Path | None = None) -> str:
+    """comparison.html. `data` is the runs' dataset; where it is gone the page says so and has no panels.
+
+    `images` is the folder of its images, where it is not one of the usual places.
+    """
     panels: list[Panel] = []
     missing = f"{data} is not there; --dataset tells where it lies now"
     if not _has_masks(comparison):
@@ -73,7 +76,7 @@ def comparison_page(comparison: Comparison, data: Path) -> str:
     elif data.is_file():
         from dentasam.data.dataset import Dataset
 
-        panels = side_by_side(comparison, Dataset.load(data))
+        panels = side_by_side(comparison, Dataset.load(data, images))
         missing = "the dataset has changed since the runs"
     return render(
         "comparison.html.j2",

@@ -17,11 +17,11 @@ import numpy as np
 from dentasam.data import rle, segmentation
 from dentasam.data.coco.annotations import read_mask
 from dentasam.data.coco.categories import read_categories
-from dentasam.data.coco.image_files import canonical
 from dentasam.data.coco.passed_over import Why
 from dentasam.data.coco.problem import Problem
 from dentasam.data.coco.values import whole
 from dentasam.data.record import ObjectRecord
+from dentasam.data.spelling import canonical
 from dentasam.errors import DatasetError
 from dentasam.labelling.exports import UNLABELLED
 from dentasam.labelling.import_report import PassedOver

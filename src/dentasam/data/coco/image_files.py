@@ -7,17 +7,16 @@
     annotations/instances_default.json  images/default/    CVAT; also images/
     annotations/instances_val2017.json  val2017/           the COCO dataset itself
 
-The folder that holds most of the named files is taken, the first of equals. Names are compared as written, then by
-their canonical form, since macOS stores an umlaut as two characters (NFD) where other systems store one (NFC).
+The folder that holds most of the named files is taken, the first of equals.
 """
 
 import os
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from dentasam.data.coco.problem import Fault
+from dentasam.data.spelling import AmbiguousName, Spelling
 from dentasam.errors import DatasetError
 
 ANNOTATIONS, IMAGES, SUBSET = "annotations", "images", "instances_"
@@ -42,7 +41,7 @@ class ImageFiles:
         """
         if images is not None and not images.is_dir():
             raise DatasetError(f"{images} is not a folder; name the folder that holds the dataset's images")
-        self._listed: dict[Path, dict[str, list[str]]] = {}
+        self._spelling = Spelling()
         self._beside = json.parent
         self._usual = [Path(os.path.abspath(images))] if images is not None else list(_usual_folders(json))
         self.folder = self._fullest([name for name in names if not _is_absolute(name)])
@@ -60,7 +59,7 @@ class ImageFiles:
             folder = self.folder
         try:
             path = self._on_disk(folder, name)
-        except _AmbiguousName as fault:
+        except AmbiguousName as fault:
             return f"its file {shown} may be either of {fault}", "rename one of them"
         if path is None:
             fix = "put it there, name the folder of the images, or take the image out"
@@ -80,7 +79,7 @@ class ImageFiles:
     def _holds(self, folder: Path, name: str) -> bool:
         try:
             return self._on_disk(folder, name) is not None
-        except _AmbiguousName:
+        except AmbiguousName:
             return True
 
     def _inside(self, name: str) -> tuple[Path, str] | None:
@@ -93,49 +92,8 @@ class ImageFiles:
         return None
 
     def _on_disk(self, folder: Path, name: str) -> Path | None:
-        plain = portable(name)
-        path = Path(os.path.normpath(folder / plain))
-        if os.path.isfile(path):
-            return path
-        if plain.isascii():
-            return None
-        found = folder
-        for part in PurePosixPath(os.path.normpath(plain)).parts:
-            if not os.path.lexists(found / part):
-                same = self._entries(found).get(canonical(part), [])
-                if len(same) > 1:
-                    raise _AmbiguousName(" and ".join(repr(entry) for entry in sorted(same)))
-                if not same:
-                    return None
-                part = same[0]
-            found /= part
-        return found if found.is_file() else None
-
-    def _entries(self, folder: Path) -> dict[str, list[str]]:
-        """The names in a folder by their canonical form."""
-        if folder not in self._listed:
-            names: dict[str, list[str]] = {}
-            try:
-                for entry in os.listdir(folder):
-                    names.setdefault(canonical(entry), []).append(entry)
-            except OSError:
-                pass
-            self._listed[folder] = names
-        return self._listed[folder]
-
-
-class _AmbiguousName(Exception):
-    """Two files have the name's canonical form, and none the name itself."""
-
-
-def canonical(name: str) -> str:
-    """The form in which two ways to write the same accented name are equal (NFC)."""
-    return unicodedata.normalize("NFC", name)
-
-
-def portable(name: str) -> str:
-    """The name with `/` between folders, as Windows does not write it."""
-    return name.replace("\\", "/")
+        path = self._spelling.find(folder, name)
+        return path if path is not None and path.is_file() else None
 
 
 def escapes(name: str) -> bool:

@@ -21,9 +21,9 @@ def name_text(value: Any) -> str | None:
 
 def is_box(box: Any) -> bool:
     """Whether this is x, y, width, height with finite numbers and sizes of 0 or more."""
-    return (
-        isinstance(box, list)
-        and len(box) == 4
-        and all(type(value) in (int, float) and math.isfinite(value) for value in box)
-        and min(box[2:]) >= 0
-    )
+    if not isinstance(box, list) or len(box) != 4 or not set(map(type, box)) <= {int, float}:
+        return False
+    try:
+        return all(map(math.isfinite, box)) and min(box[2:]) >= 0
+    except OverflowError:  # a whole number beyond what a float holds
+        return False

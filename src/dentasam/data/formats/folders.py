@@ -16,6 +16,7 @@ import numpy as np
 from dentasam.data.dataset import Dataset
 from dentasam.data.image import IMAGE_SUFFIXES
 from dentasam.data.record import ImageRecord
+from dentasam.data.spelling import AmbiguousName, Spelling, canonical, portable
 from dentasam.errors import DatasetError, OutputError
 
 DATASET_NAME = "dataset.json"
@@ -79,6 +80,14 @@ def find_images(source: Path) -> list[Path]:
     return found
 
 
+def first_of(spelling: Spelling, folder: Path, *names: str) -> Path | None:
+    """The first of the names that is in the folder, in whichever Unicode form. Raises DatasetError for two of one."""
+    try:
+        return next((path for name in names if (path := spelling.find(folder, name)) is not None), None)
+    except AmbiguousName as fault:
+        raise DatasetError(f"{folder / names[0]} may be either of {fault}; rename one of them") from None
+
+
 def write_json(path: Path, content: Any) -> None:
     with writing(path):
         path.write_text(json.dumps(content, indent=1), encoding="utf-8")
@@ -97,6 +106,11 @@ def read_json_object(path: Path) -> dict[str, Any]:
     return content
 
 
+def by_canonical_name(content: dict[str, Any]) -> dict[str, Any]:
+    """What a JSON object holds for each image, by the canonical form of the image's path."""
+    return {canonical(portable(name)): value for name, value in content.items()}
+
+
 def write_tags(dataset: Dataset, out: Path) -> None:
     """Tags have no place in a folder of images, so they lie beside it."""
     tags = {inner_name(image): list(image.tags) for image in dataset.images if image.tags}
@@ -105,9 +119,9 @@ def write_tags(dataset: Dataset, out: Path) -> None:
 
 
 def read_tags(source: Path) -> dict[str, tuple[str, ...]]:
-    """Tags by the image's path inside `images`."""
+    """Tags by the image's path inside `images`, in its canonical form."""
     path = source / TAGS_NAME
-    found = read_json_object(path)
+    found = by_canonical_name(read_json_object(path))
     for name, tags in found.items():
         if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
             raise DatasetError(f"{path}: the tags of {name} are not a list of strings; write them as such")

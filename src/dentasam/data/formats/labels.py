@@ -16,8 +16,10 @@ import numpy as np
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.folders import (
     DATASET_NAME,
+    by_canonical_name,
     crowd_notes,
     find_images,
+    first_of,
     inner_name,
     read_json_object,
     read_tags,
@@ -31,6 +33,7 @@ from dentasam.data.formats.mask_file import read_labels
 from dentasam.data.formats.options import ImportOptions
 from dentasam.data.image import image_size
 from dentasam.data.record import ImageRecord, ObjectRecord
+from dentasam.data.spelling import Spelling, canonical
 from dentasam.errors import DatasetError
 
 NAMES = "labels.json"
@@ -43,22 +46,25 @@ def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
     Raises DatasetError for a label image that is missing, in colour or of another size, and for a
     value that `labels.json` does not name.
     """
-    names, tags = read_json_object(source / NAMES), read_tags(source)
+    names, tags = by_canonical_name(read_json_object(source / NAMES)), read_tags(source)
     images: list[ImageRecord] = []
     next_object = 1
     paths = {path.relative_to(source / "images").as_posix(): path for path in find_images(source)}
-    short = short_names(paths)
+    short, spelling = short_names(paths), Spelling()
     for number, (name, path) in enumerate(paths.items(), start=1):
         height, width = image_size(path)
-        files = [source / "labels" / f"{known}.png" for known in (short[name], name)]
-        labels = _labels(files, name, height, width)
+        labels = _labels(
+            spelling, source / "labels", [f"{known}.png" for known in (short[name], name)], height, width
+        )
         categories = names.get(name, {})
         objects: list[ObjectRecord] = []
         for value in np.unique(labels[labels > 0]).tolist():
             category = _category(source / NAMES, name, categories, value)
             objects.append(ObjectRecord.from_mask(next_object, category, labels == value))
             next_object += 1
-        images.append(ImageRecord(number, path.absolute(), name, width, height, tags.get(name, ()), tuple(objects)))
+        images.append(
+            ImageRecord(number, path.absolute(), name, width, height, tags.get(canonical(name), ()), tuple(objects))
+        )
         options.progress(number, len(paths))
     return with_images_under(Dataset(source, tuple(images)), out).write(out / DATASET_NAME)
 
@@ -92,10 +98,10 @@ def export_dataset(dataset: Dataset, out: Path) -> tuple[str, ...]:
     return (f"of {placed.objects} objects {lost}; the format png keeps them", *notes)
 
 
-def _labels(candidates: list[Path], image: str, height: int, width: int) -> np.ndarray:
-    file = next((candidate for candidate in candidates if candidate.is_file()), None)
+def _labels(spelling: Spelling, folder: Path, names: list[str], height: int, width: int) -> np.ndarray:
+    file = first_of(spelling, folder, *names)
     if file is None:
-        raise DatasetError(f"{candidates[0]} is missing; put the label image of {image} there")
+        raise DatasetError(f"{folder / names[0]} is missing; put the label image of {names[-1][:-4]} there")
     labels = read_labels(file)
     if labels.shape != (height, width):
         raise DatasetError(

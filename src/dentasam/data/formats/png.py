@@ -18,6 +18,7 @@ from dentasam.data.formats.folders import (
     DATASET_NAME,
     crowd_notes,
     find_images,
+    first_of,
     inner_name,
     read_tags,
     short_names,
@@ -29,6 +30,7 @@ from dentasam.data.formats.mask_file import read_mask
 from dentasam.data.formats.options import ImportOptions
 from dentasam.data.image import image_size
 from dentasam.data.record import ImageRecord, ObjectRecord
+from dentasam.data.spelling import Spelling, canonical
 from dentasam.errors import DatasetError
 
 # 0007_36.png and 7-36.png are object 7 of category 36; 36.png is the category alone.
@@ -45,18 +47,18 @@ def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
     claimed: set[Path] = set()
     next_object, soft = 1, 0
     paths = {path.relative_to(source / "images").as_posix(): path for path in find_images(source)}
-    short = short_names(paths)
+    short, spelling = short_names(paths), Spelling()
     for number, (name, path) in enumerate(paths.items(), start=1):
         height, width = image_size(path)
-        folder = next((f for f in (source / "masks" / short[name], source / "masks" / name) if f.is_dir()), None)
+        folder = first_of(spelling, source / "masks", short[name], name)
         objects: list[ObjectRecord] = []
-        for file in sorted(folder.glob("*.png")) if folder else ():
+        for file in sorted(folder.glob("*.png")) if folder is not None else ():
             record, cut = _object(next_object, file, height, width)
             objects.append(record)
             next_object, soft = next_object + 1, soft + cut
         if folder:
             claimed.add(folder)
-        image_tags = tags.get(name, ())
+        image_tags = tags.get(canonical(name), ())
         images.append(ImageRecord(number, path.absolute(), name, width, height, image_tags, tuple(objects)))
         options.progress(number, len(paths))
     if soft:
