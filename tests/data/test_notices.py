@@ -20,6 +20,15 @@ def test_once_for_each_file_and_text(caplog: pytest.LogCaptureFixture, tmp_path:
     assert [record.getMessage() for record in caplog.records] == lines
 
 
+def test_a_file_is_the_same_by_whatever_path(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in (Path("c.png"), tmp_path / "c.png", tmp_path / "x" / ".." / "c.png"):
+        notice(path, "is odd")
+    assert [record.getMessage() for record in caplog.records] == ["c.png is odd"]
+
+
 def test_collected_by_the_caller(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     with collected_notices() as texts:
         notice(tmp_path / "a.dcm", "is odd")

@@ -49,7 +49,7 @@ def test_pixels_and_size_are_those_stored(
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == (orientation != 1)
     if lines:
-        assert lines[0].startswith(f"{path}: has the orientation tag {orientation}, which is not applied")
+        assert lines[0].startswith(f"{path} has the orientation tag {orientation}, which is not applied")
 
 
 def test_a_tag_in_xmp_alone_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,6 @@
 """What a labelling folder's listing shows, and the line for everything else that looks like an image."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from dentasam.data.image import read_image
-from dentasam.labelling.workspace import listed
+from dentasam.labelling.workspace import Workspace, listed
 
 
 def png(path: Path) -> Path:
@@ -119,3 +120,20 @@ def test_pages_and_codings_that_are_not_read_are_named(folder: Path) -> None:
     shown, problems = lines(folder)
     assert shown == ["a.png"]
     assert sorted(problem.split(" is left out: ")[0] for problem in problems) == ["cut.tif", "j2k.tif", "pages.tif"]
+
+
+def test_a_dataset_of_the_turned_size_is_told_the_true_reason(folder: Path) -> None:
+    tags = Image.Exif()
+    tags[274] = 6
+    Image.new("L", (8, 6)).save(folder / "turned.jpg", exif=tags)
+    images = [
+        {"id": 1, "file_name": "a.png", "width": 8, "height": 6},
+        {"id": 2, "file_name": "turned.jpg", "width": 6, "height": 8},
+    ]
+    (folder / "d.json").write_text(json.dumps({"images": images, "annotations": [], "categories": []}))
+    with Workspace.open(folder / "d.json") as workspace:
+        assert [image.name for image in workspace.images] == ["a.png"]
+        (problem,) = workspace.problems
+    assert "its orientation tag 6 is not applied" in problem
+    assert "save the image upright without the tag" in problem
+    assert "correct the size" not in problem

@@ -6,6 +6,7 @@ and a program that uses the package may handle, or silence, the logger `dentasam
 """
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,8 +24,11 @@ def notice(path: Path, text: str) -> None:
     if collected is not None:
         if text not in collected:
             collected.append(text)
-    elif (path, text) not in _reported:
-        _reported.add((path, text))
+        return
+    # A command may name a file by a relative path first and by its whole path later.
+    key = Path(os.path.realpath(path)), text
+    if key not in _reported:
+        _reported.add(key)
         log.warning("%s %s", path, text)
 
 

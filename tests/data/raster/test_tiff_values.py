@@ -209,5 +209,5 @@ def test_a_missing_photometric_is_reported(tmp_path: Path, caplog: pytest.LogCap
     write_tiff(path, {258: [8], 259: [1], 277: [1]}, np.rint(SHARES * 255).astype("u1").tobytes())
     assert_shares(path, SHARES)
     assert [record.getMessage() for record in caplog.records] == [
-        f"{path}: does not say whether 0 is black or white; it is taken as black"
+        f"{path} does not say whether 0 is black or white; it is taken as black"
     ]
