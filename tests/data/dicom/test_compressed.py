@@ -160,6 +160,13 @@ def test_jpeg_of_8_bits(write: Write) -> None:
     np.testing.assert_allclose(read, GRAY, atol=3)
 
 
+def test_a_jpeg_that_overshoots_the_stored_bits_does_not_wrap(write: Write) -> None:
+    """A file of 7 bits of 8, whose lossy image goes a little beyond 127."""
+    pixels = np.minimum(GRAY, np.uint8(130))
+    read = read_dicom(write(GRAY, bits=7, syntax=JPEGBaseline8Bit, frame=jpeg(pixels)))
+    np.testing.assert_allclose(read, np.minimum(pixels, 127) / 127 * 255, atol=6)
+
+
 @pytest.mark.parametrize("says", ["YBR_FULL_422", "YBR_FULL", "RGB"])
 def test_colour_jpeg(write: Write, says: str) -> None:
     """What Pillow writes is YBR and marked so, which overrules a header that says RGB."""

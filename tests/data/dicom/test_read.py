@@ -169,6 +169,14 @@ def test_file_without_suffix(write: Write, tmp_path: Path) -> None:
         ({"PhotometricInterpretation": "RGB"}, "contradicts itself (RGB with 1 samples per pixel)"),
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "has a palette without a table for red"),
         ({"BitsAllocated": 12}, "has 12 bits per pixel, which cannot be read"),
+        (
+            {"RescaleIntercept": ("DS", b"nan ")},
+            "has a rescale slope or intercept that is not a number; export it again",
+        ),
+        (
+            {"RescaleSlope": ("DS", b"1e308 ")},
+            "has a rescale slope or intercept that is not a number; export it again",
+        ),
         ({"RescaleSlope": ("DS", b"inf ")}, "has a rescale slope or intercept that is not a number; export it again"),
         ({"PixelData": None}, "has no pixel data"),
         ({"Rows": None}, "has no pixel data"),

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import JPEG2000, UID, JPEGExtended12Bit, JPEGLossless, JPEGLSNearLossless, RLELossless
+from pydicom.uid import HTJ2K, JPEG2000, UID, JPEGExtended12Bit, JPEGLossless, JPEGLSNearLossless, RLELossless
 
 from dentasam.data.dicom import codestream
 from dentasam.data.dicom.codestream import Codestream, codestream_of
@@ -30,14 +30,14 @@ from dentasam.data.dicom.elements import UnreadableError
 from dentasam.data.dicom.layout import DECODED_TO_RGB, YBR, Layout
 
 JPEG_FAMILY = "1.2.840.10008.1.2.4."
-# Those of the family that are no single images: JPIP, MPEG-2, MPEG-4, HEVC, JPEG XS and JPEG XL.
+# JPEG, JPEG-LS, JPEG 2000 and HTJ2K. The others of the family are video, JPIP, JPEG XS and JPEG XL.
 STILL_IMAGES = frozenset({*range(50, 67), 70, 80, 81, 90, 91, 92, 93, 201, 202, 203})
 # A decoder that takes longer does not end; the largest images take a tenth of it.
 SECONDS = 120
 WORKER = Path(__file__).with_name("gdcm_worker.py")
-PILLOW_CODINGS = (codestream.BASELINE, codestream.EXTENDED, codestream.PROGRESSIVE)
+DCT_CODINGS = (codestream.BASELINE, codestream.EXTENDED, codestream.PROGRESSIVE)
 UP_TO_16_BITS = (codestream.JPEG_2000, codestream.JPEG_LS, codestream.LOSSLESS)
-LOSSY = (JPEGLSNearLossless, JPEG2000)
+LOSSY = (JPEGLSNearLossless, JPEG2000, HTJ2K)
 # Fragments have an even length, which writers reach with either.
 END_OF_IMAGE, PADDING = b"\xff\xd9", b"\0\xff"
 
@@ -68,15 +68,17 @@ def missing_decoder(syntax: UID) -> str:
 
 
 def decode(content: bytes, syntax: UID, layout: Layout) -> Decoded:
-    """Decodes encapsulated pixel data of one frame. Raises ValueError (or what a decoder raises) for damage,
-    UnreadableError for a compression that is not read.
+    """Decodes encapsulated pixel data of one frame.
+
+    Raises ValueError (or what a decoder raises) for damage, UnreadableError for a compression that is not read.
     """
     if syntax == RLELossless:
         return Decoded(_run_lengths(content, layout), layout.allocated)
     frame = get_frame(content, 0, number_of_frames=1)
     stream = codestream_of(frame)
     check_stream(stream, layout)
-    return Decoded(_samples(frame, stream), stream.bits, syntax in LOSSY, _photometric(stream, layout))
+    lossy = syntax in LOSSY or stream.coding in DCT_CODINGS
+    return Decoded(_samples(frame, stream), stream.bits, lossy, _photometric(stream, layout))
 
 
 def check_stream(stream: Codestream, layout: Layout) -> None:
@@ -87,7 +89,7 @@ def check_stream(stream: Codestream, layout: Layout) -> None:
             f"the compressed image has {stream.columns} x {stream.rows} x {stream.samples} samples, "
             f"its header says {' x '.join(map(str, stated))}"
         )
-    if stream.coding in PILLOW_CODINGS and stream.bits == 8:
+    if stream.coding in DCT_CODINGS and stream.bits == 8:
         return
     if stream.coding == codestream.EXTENDED and stream.bits == 12:
         return
@@ -177,7 +179,7 @@ def _by_gdcm(frame: bytes, stream: Codestream, syntax: UID) -> np.ndarray:
     if not frame.rstrip(PADDING).endswith(END_OF_IMAGE):
         raise ValueError("its JPEG image ends early")
     if not _is_installed("gdcm"):
-        raise UnreadableError("is compressed as JPEG that only GDCM decodes; pip install python-gdcm, or")
+        raise UnreadableError("is compressed as JPEG for which no decoder is installed (pip install python-gdcm)")
     shape = (stream.rows, stream.columns, stream.samples)[: 2 if stream.samples == 1 else 3]
     arguments = [str(syntax), *map(str, (stream.columns, stream.rows, stream.samples, stream.bits))]
     # Without the worker's folder in its path, whose modules are not to stand in for others.

@@ -70,7 +70,8 @@ def _check_encapsulated(path: Path, start: bytes, length: int, file: DicomFile, 
 
 def _check_frames(path: Path, length: int, layout: Layout, elements: Elements) -> None:
     """Raises ImageError for the data of several frames where the header does not tell how many there are."""
-    frames = length // max(1, _bytes_needed(layout))
+    # Of a single byte the second one is the padding.
+    frames = length // max(2, _bytes_needed(layout))
     if frames > 1:
         if elements.has("NumberOfFrames") and not elements.integer("NumberOfFrames"):
             raise ImageError(f"{path} holds {frames} frames; export the one panoramic frame as its own file")

@@ -97,13 +97,10 @@ def _errors_named(path: Path) -> Iterator[None]:
 
 def _distinct(stored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The distinct values (n,) of an image, in order, and the place (H, W) of each pixel's value among them."""
-    if stored.dtype.kind == "f":
+    low, high = stored.min(), stored.max()
+    if stored.dtype.kind == "f" or high - low >= COUNTED_SPAN:
         levels, places = np.unique(stored, return_inverse=True)
         return levels, places.reshape(stored.shape)
-    low = int(stored.min())
-    if int(stored.max()) - low >= COUNTED_SPAN:
-        levels, places = np.unique(stored, return_inverse=True)
-        return levels, places.reshape(stored.shape)
-    there = np.zeros(int(stored.max()) - low + 1, bool)
+    there = np.zeros(high - low + 1, bool)
     there[stored - low] = True
     return np.flatnonzero(there) + low, (np.cumsum(there) - 1)[stored - low]

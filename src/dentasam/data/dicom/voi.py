@@ -43,7 +43,7 @@ class Window:
 def gray_levels(stored: np.ndarray, elements: Elements, layout: Layout) -> np.ndarray:
     """Grey levels (n,), uint8 for 8 stored bits or fewer and otherwise uint16, of distinct stored values (n,).
 
-    Raises UnreadableError for a rescale slope or intercept that is not finite.
+    Raises UnreadableError for a rescale slope or intercept that gives no finite values.
     """
     full = 255 if layout.stored <= 8 else 65535
     values = modality_values(stored, elements)
@@ -72,9 +72,13 @@ def modality_values(stored: np.ndarray, elements: Elements) -> np.ndarray:
     if slope == 0:
         elements.report("has RescaleSlope 0; 1 is assumed")
         slope = 1.0
-    if not (math.isfinite(slope) and math.isfinite(intercept)):
+    if slope == 1 and intercept == 0:
+        return stored
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = stored * slope + intercept
+    if not np.isfinite(values).all():
         raise UnreadableError("has a rescale slope or intercept that is not a number")
-    return stored if slope == 1 and intercept == 0 else stored * slope + intercept
+    return values
 
 
 def voi_table(elements: Elements) -> LookupTable | None:
@@ -119,10 +123,11 @@ def _rescale(elements: Elements, keyword: str, default: float) -> float:
 def _is_padding(stored: np.ndarray, elements: Elements, layout: Layout) -> np.ndarray:
     """Which stored values (n,) are padding, PS3.3 C.7.5.1.1.2: one value, or all up to the range limit."""
     first = elements.number("PixelPaddingValue")
-    if first is None:
+    if first is None or not math.isfinite(first):
         return np.zeros(stored.shape, bool)
     limit = elements.number("PixelPaddingRangeLimit")
-    ends = sorted(_stored_padding(end, layout) for end in (first, first if limit is None else limit))
+    last = first if limit is None or not math.isfinite(limit) else limit
+    ends = sorted(_stored_padding(end, layout) for end in (first, last))
     return (stored >= ends[0]) & (stored <= ends[1])
 
 
