@@ -28,10 +28,10 @@ class Server:
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
 
-    def start(self) -> "Server":
+    def start(self, *options: str) -> "Server":
         """Starts it, again on the port that it had before, and waits for its address."""
         self._process = subprocess.Popen(
-            [*self._program, "label", str(self.folder), "--port", str(self._port), "--annotator", "tester"],
+            [*self._program, "label", str(self.folder), "--port", str(self._port), "--annotator", "tester", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

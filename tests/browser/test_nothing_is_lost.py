@@ -125,7 +125,6 @@ def test_server_killed_while_painting(open_desk: Open, fragile: Server, watch: W
     done = strokes(desk, 3, row=250.0)
     desk.state("offline")
     fragile.start()
-    # The new server has a new token: whoever opens its address gives it to the old page too.
     again = open_desk(server=fragile, case=case, context=desk.page.context)
     desk.page.get_by_test_id("save-state").click()
     desk.agrees()

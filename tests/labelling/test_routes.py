@@ -338,6 +338,8 @@ def test_progress(server: Running) -> None:
         "encoded": 1,
         "total": 2,
         "current": "b.png",
+        "workspace": server.workspace.id,
+        "annotator": "me",
         "worklist": 0,
         "failed": [{"id": 2, "name": "b.png", "message": "b.png is damaged or truncated"}],
     }

@@ -8,6 +8,7 @@ import type {
   LabelSchema,
   LogDocument,
   Operation,
+  Picture,
   Prediction,
   PredictRequest,
   Progress,
@@ -127,8 +128,35 @@ export async function pixels(id: number): Promise<CaseImage> {
     bits,
     low: header(response, "X-Image-Low"),
     high: header(response, "X-Image-High"),
+    picture: response.headers.get("X-Image-Picture") ?? "",
     pixels: bits === 16 ? new Uint16Array(body) : new Uint8Array(body),
   };
+}
+
+/** What the case's file holds now. */
+export const picture = (id: number): Promise<Picture> => json<Picture>(`/api/cases/${id}/picture`);
+
+/** Sends an image file for the worklist; `sent` is told the share, 0 to 1. `known`: the same image was there already. */
+export function addImage(file: File, sent: (share: number) => void): Promise<{ case: CaseSummary; known: boolean }> {
+  // fetch does not tell how much of a body has left.
+  const request = new XMLHttpRequest();
+  return new Promise((resolve, reject) => {
+    request.open("POST", `/api/images?name=${encodeURIComponent(file.name)}`);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.upload.onprogress = ({ loaded, total }) => sent(total > 0 ? loaded / total : 0);
+    request.onerror = () => reject(new OfflineError());
+    request.onload = () => {
+      const { status } = request;
+      try {
+        const answer = JSON.parse(request.responseText) as CaseSummary & { detail?: string };
+        if (status === 200 || status === 201) resolve({ case: answer, known: status === 200 });
+        else reject(new ApiError(status, answer.detail ?? `${status}`));
+      } catch {
+        reject(new ApiError(status, `${status} ${request.statusText}`.trim()));
+      }
+    };
+    request.send(file);
+  });
 }
 
 /** Appends to the log of a case. Raises RevisionConflict where the case moved on since `revision`. */

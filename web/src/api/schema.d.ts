@@ -363,7 +363,7 @@ export interface paths {
         };
         /**
          * Progress
-         * @description How far the encoding of the worklist is.
+         * @description How far the encoding of the worklist is, and whether there is news of it.
          */
         get: operations["progress"];
         put?: never;
@@ -1201,8 +1201,16 @@ export interface components {
              */
             detail: string;
         };
-        /** Progress */
+        /**
+         * Progress
+         * @description How far the encoding is, and what a page needs to know every few seconds.
+         */
         Progress: {
+            /**
+             * Annotator
+             * @description Who asks: another than the session's after somebody else signed in.
+             */
+            annotator: string;
             /**
              * Current
              * @description Name of the image that is being encoded.
@@ -1219,6 +1227,11 @@ export interface components {
              * @description Another number than before: the worklist has other cases now.
              */
             worklist: number;
+            /**
+             * Workspace
+             * @description Whose worklist it is: another than the session's after a restart elsewhere.
+             */
+            workspace: string;
         };
         /**
          * Prompts

@@ -187,7 +187,7 @@ export class Sync {
 /** The sync of one annotator in one workspace, with whatever an earlier page left unsent. */
 export async function openSync(workspace: string, annotator: string, server: WorkspaceServer): Promise<Sync> {
   const queue = await OperationQueue.open(queueName(workspace, annotator));
-  const sync = new Sync(queue, within(workspace, server));
+  const sync = new Sync(queue, within(workspace, annotator, server));
   await sync.resume();
   return sync;
 }

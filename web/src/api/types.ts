@@ -19,6 +19,7 @@ export type Session = Schemas["Session"];
 export type CaseSummary = Schemas["CaseSummary"];
 export type CaseComment = Schemas["Comment"];
 export type Progress = Schemas["Progress"];
+export type Picture = Schemas["Picture"];
 export type TimeInterval = Schemas["TimeInterval"];
 export type Stored = Schemas["Stored"];
 

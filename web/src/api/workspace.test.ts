@@ -9,12 +9,14 @@ const CASE = { id: 7, name: "opg.png" };
 
 /** A server that can be started anew on another folder. */
 class MovingServer extends FakeServer {
+  annotator = "anna";
+
   constructor(public workspace: string) {
     super();
   }
 
   async session() {
-    return { workspace: this.workspace };
+    return { workspace: this.workspace, annotator: this.annotator };
   }
 }
 
@@ -62,4 +64,19 @@ it("finds what an earlier page left behind in its own workspace alone", async ()
   const again = await openTab(server);
   await again.flush();
   expect(server.log.map((operation) => operation.object)).toEqual(["a"]);
+});
+
+it("sends nothing under the name of somebody else who signed in meanwhile", async () => {
+  const server = new MovingServer("first");
+  const sync = await openTab(server);
+  server.annotator = "ben";
+  sync.enqueue([create("a")]);
+  await sync.flush();
+  expect(server.log).toHaveLength(0);
+  expect(sync.status()).toMatchObject({ state: "offline", pending: 1 });
+  expect(sync.status().detail).toContain("ben is signed in");
+  server.annotator = "anna";
+  await sync.flush();
+  expect(server.log).toHaveLength(1);
+  expect(sync.status().state).toBe("saved");
 });

@@ -8,14 +8,24 @@ export class ForeignWorkspace extends Error {
   }
 }
 
-export interface WorkspaceServer extends Transport {
-  session(): Promise<{ workspace: string }>;
+/** Another annotator signed in in this browser: work must not go out under a name that did not do it. */
+export class OtherAnnotator extends Error {
+  constructor(wanted: string, found: string) {
+    super(`${found} is signed in in this browser now. The work stays in it until ${wanted} signs in again.`);
+    this.name = "OtherAnnotator";
+  }
 }
 
-/** The way to one workspace: case ids mean other images in another, so who answers is asked before each use of them. */
-export function within(workspace: string, server: WorkspaceServer): Transport {
+export interface WorkspaceServer extends Transport {
+  session(): Promise<{ workspace: string; annotator: string }>;
+}
+
+/** The way to one workspace under one name: case ids mean other images in another, so who answers is asked before each use of them. */
+export function within(workspace: string, annotator: string, server: WorkspaceServer): Transport {
   const confirm = async () => {
-    if ((await server.session()).workspace !== workspace) throw new ForeignWorkspace();
+    const session = await server.session();
+    if (session.workspace !== workspace) throw new ForeignWorkspace();
+    if (session.annotator !== annotator) throw new OtherAnnotator(annotator, session.annotator);
   };
   return {
     async append(...given) {

@@ -124,4 +124,6 @@ export interface CaseImage {
   pixels: Uint8Array | Uint16Array;
   low: number;
   high: number;
+  /** A hash of the file: another one, and the file was replaced. */
+  picture?: string;
 }

@@ -1,5 +1,6 @@
 import { useEffect, type MouseEvent } from "react";
 
+import { AddImages } from "./AddImages";
 import { BottomBar } from "./BottomBar";
 import { Comments } from "./Comments";
 import { ConflictDialog } from "./ConflictDialog";
@@ -7,6 +8,7 @@ import { DeskContext, usePreferences, type Desk } from "./context";
 import { DisplayPanel } from "./DisplayPanel";
 import { listenToKeys } from "./keyboard";
 import { LabelChips } from "./LabelChips";
+import { Notices } from "./Notices";
 import { ObjectList } from "./ObjectList";
 import { Odontogram } from "./Odontogram";
 import { ShortcutHelp } from "./ShortcutHelp";
@@ -44,6 +46,8 @@ function Page() {
         </aside>
       )}
       <BottomBar />
+      <Notices />
+      <AddImages />
       <Toasts />
       <ShortcutHelp />
       <ConflictDialog />

@@ -2,6 +2,7 @@ import { memo, useEffect, useMemo, useRef, type ReactNode } from "react";
 
 import { thumbnailUrl } from "../api/client";
 import { CASE_STATUSES, type CaseStatus, type CaseSummary } from "../api/types";
+import { AddImagesButton } from "./AddImages";
 import { useBench, useCases, useDesk, usePreferences } from "./context";
 import { STATUS_NAMES } from "./TopBar";
 import { fitted } from "./caseName";
@@ -56,6 +57,7 @@ export function Worklist() {
         ))}
       </ol>
       {shown.length === 0 && <p className="hint">No case matches.</p>}
+      <AddImagesButton />
       <p className="worklist-foot">
         {done} of {cases.length} done
       </p>

@@ -2,8 +2,6 @@ import * as client from "../api/client";
 import type { CaseSummary, Progress } from "../api/types";
 import { Store } from "./store";
 
-const PROGRESS_MS = 2000;
-
 interface Listed {
   cases: readonly CaseSummary[];
   /** How far the model has read ahead; null until the server said so. */
@@ -32,22 +30,18 @@ export class CaseList extends Store<Listed> {
     this.set({ cases: this.get().cases.map((summary) => (summary.id === id ? { ...summary, ...change } : summary)) });
   }
 
-  /** Looks how far the model has read until it has read all. `open` names the case on the screen. */
-  watchProgress(open: () => number | null): void {
-    let known = -1;
-    const look = async () => {
-      try {
-        const progress = await client.progress();
-        this.set({ progress });
-        if (progress.encoded !== known) await this.refresh(open);
-        known = progress.encoded;
-        if (progress.encoded + progress.failed.length >= progress.total) return;
-      } catch {
-        // The save state tells of a server that is away.
-      }
-      setTimeout(() => void look(), PROGRESS_MS);
-    };
-    void look();
+  /** One more case, or what is new of one. */
+  put(one: CaseSummary): void {
+    const { cases } = this.get();
+    const others = cases.filter(({ id }) => id !== one.id);
+    this.set({ cases: [...others, one] });
+  }
+
+  /** What the server said of its progress. `open` names the case on the screen. */
+  async take(progress: Progress, open: () => number | null): Promise<void> {
+    const known = this.get().progress;
+    this.set({ progress });
+    if (progress.encoded !== known?.encoded || progress.worklist !== known.worklist) await this.refresh(open);
   }
 
   /** What the server knows of the cases, without overwriting what this page knows better of the open one. */

@@ -57,6 +57,7 @@ function setUp() {
   const asked: { request: PredictRequest | RefineRequest; signal?: AbortSignal; answer: (clicks?: [number, number, 0 | 1][]) => void; fail: () => void; empty: () => void }[] = [];
   const counts: number[] = [];
   const failures: string[] = [];
+  const screen = { picture: "p" };
   const ask = (_: number, [request]: (PredictRequest | RefineRequest)[], signal?: AbortSignal) =>
     new Promise<Refinement>((resolve, reject) => {
       asked.push({
@@ -71,10 +72,15 @@ function setUp() {
   const proposals = new Proposals(
     1,
     editor as unknown as CaseEditor,
-    { asking: (count) => counts.push(count), failed: (text) => failures.push(text), empty: () => failures.push("nothing") },
+    {
+      asking: (count) => counts.push(count),
+      failed: (text) => failures.push(text),
+      empty: () => failures.push("nothing"),
+      isShown: (picture) => picture === screen.picture,
+    },
     { predict: ask, refine: ask },
   );
-  return { editor, asked, counts, failures, proposals };
+  return { editor, asked, counts, failures, proposals, screen };
 }
 
 const edit: Operation = { id: "e", kind: "mask", object: "a", time: 0, data: { tool: "brush" }, mask: MASK };
@@ -105,6 +111,22 @@ describe("questions to the model", () => {
     await Promise.all([first, second]);
     expect(editor.applied).toHaveLength(1);
     expect(editor.applied[0].prompts.clicks).toHaveLength(2);
+  });
+
+  it("drops an answer that is of another picture than the screen shows, and asks on as before", async () => {
+    const { editor, asked, proposals, counts, failures, screen } = setUp();
+    screen.picture = "old";
+    const first = proposals.click(editor.one, [4, 5, 1]);
+    asked[0].answer();
+    await first;
+    expect(editor.applied).toHaveLength(0);
+    expect(failures).toEqual([]);
+    expect(counts.at(-1)).toBe(0);
+    screen.picture = "p";
+    const second = proposals.click(editor.one, [4, 5, 1]);
+    asked[1].answer();
+    await second;
+    expect(editor.applied).toHaveLength(1);
   });
 
   it("drops an answer that comes after a newer edit of the object, not of another", async () => {

@@ -12,6 +12,8 @@ export interface ProposalListener {
   failed(message: string): void;
   /** The answer had no pixel: the object is as it was. */
   empty(): void;
+  /** Whether the picture that an answer is of is the one on the screen. */
+  isShown(picture: string): boolean;
 }
 
 interface Question {
@@ -138,6 +140,11 @@ export class Proposals {
       await this.handAtRest();
       if (this.questions.get(id) !== question) return;
       this.questions.delete(id);
+      // A mask of one picture has no place on another.
+      if (!this.listener.isShown(reply.picture)) {
+        this.editor.discard(id);
+        return;
+      }
       const answers: readonly Answer[] = reply.objects;
       const answer = answers.find((one) => one.id === id);
       const object = this.editor.object(id);

@@ -6,11 +6,13 @@ import { CaseEditor, type CaseObject } from "../engine/editor";
 import { colourAt } from "../engine/palette";
 import { Stage, type StageTool } from "../engine/stage";
 import type { BoxPrompt, Click, Point } from "../engine/types";
+import { Additions } from "./additions";
 import { CaseList } from "./caseList";
 import { caseAfter, type WorklistView } from "./caseOrder";
 import { CaseStock, type KeptCase } from "./caseStock";
 import { openPreferences, type Preferences } from "./preferences";
 import { Proposals } from "./proposals";
+import { ServerWatch } from "./serverWatch";
 import { Store } from "./store";
 import { targetOf } from "./target";
 import { type Toast, ToastList } from "./toastList";
@@ -73,6 +75,8 @@ export class Workbench {
   });
   readonly toasts = new ToastList();
   readonly labels: ReadonlyMap<string, Label>;
+  readonly watch: ServerWatch;
+  readonly additions: Additions;
   stage: Stage | null = null;
   proposals: Proposals | null = null;
   private readonly stock = new CaseStock();
@@ -89,6 +93,14 @@ export class Workbench {
     readonly cases: CaseList,
   ) {
     this.labels = new Map(session.schema.labels.map((label) => [label.name, label]));
+    this.watch = new ServerWatch(session, {
+      shown: () => this.open && { id: this.open.document.case.id, picture: this.open.image.picture },
+      progressed: (progress) => void cases.take(progress, () => this.state.get().caseId).catch(() => undefined),
+      back: () => void sync.flush(),
+    });
+    this.additions = new Additions(session, (one) => cases.put(one));
+    // A sending that fails is the first to know of a server that is away.
+    sync.subscribe(() => sync.status().state === "offline" && void this.watch.look());
     sync.onRefused = (_, reason) => this.say(`The server refused a change: ${reason}`, "error");
   }
 
@@ -101,7 +113,7 @@ export class Workbench {
     timing.watch(window);
     // Without it the browser may throw the queue away when the disk runs short.
     void navigator.storage?.persist?.().catch(() => false);
-    workbench.cases.watchProgress(() => workbench.state.get().caseId);
+    workbench.watch.start(document);
     return workbench;
   }
 
@@ -159,6 +171,23 @@ export class Workbench {
     const next = caseAfter(this.cases.get().cases, this.view, summary, direction);
     if (next) await this.openCase(next.id);
     else this.say(direction === 1 ? "This is the last case of the worklist." : "This is the first case of the worklist.");
+  }
+
+  /** Puts what the file of the open case holds now under its labels. */
+  async reloadPicture(): Promise<void> {
+    const { open, stage } = this;
+    if (!open || !stage) return;
+    try {
+      const image = await client.pixels(open.document.case.id);
+      if (this.open !== open) return;
+      this.proposals?.dropAll();
+      open.image = image;
+      open.window = { low: image.low, high: image.high };
+      stage.setCase(open.editor, image);
+      this.watch.shown();
+    } catch (fault) {
+      this.say(`The new picture cannot be shown: ${message(fault)}`, "error");
+    }
   }
 
   setStatus(status: CaseStatus): void {
@@ -264,6 +293,11 @@ export class Workbench {
       asking: (asking) => this.state.set({ asking }),
       failed: (text) => this.say(`The model did not answer: ${text}`, "error"),
       empty: () => this.say("The model found nothing there, and nothing was changed. Click nearer to the middle, draw a box, or paint.", "warning"),
+      isShown: (picture) => {
+        const shown = picture === this.open?.image.picture;
+        if (!shown) this.watch.replaced(id);
+        return shown;
+      },
     });
     this.proposals = proposals;
     editor.onOperations = (operations) => {
@@ -279,6 +313,8 @@ export class Workbench {
     window.dentasam = { editor, stage, sync: this.sync };
     history.replaceState(null, "", `#case=${id}`);
     this.noteCase(id, editor);
+    this.watch.shown();
+    void this.watch.look();
     this.prefetch();
   }
 

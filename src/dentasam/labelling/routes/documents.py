@@ -118,9 +118,13 @@ class FailedCase(BaseModel):
 
 
 class Progress(BaseModel):
+    """How far the encoding is, and what a page needs to know every few seconds."""
+
     encoded: int
     total: int
     current: str | None = Field(description="Name of the image that is being encoded.")
+    workspace: str = Field(description="Whose worklist it is: another than the session's after a restart elsewhere.")
+    annotator: str = Field(description="Who asks: another than the session's after somebody else signed in.")
     worklist: int = Field(description="Another number than before: the worklist has other cases now.")
     failed: list[FailedCase]
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from dentasam.labelling.routes.context import CaseId, Here, problems
+from dentasam.labelling.routes.context import Annotator, CaseId, Here, problems
 from dentasam.labelling.routes.documents import FailedCase, Progress
 
 router = APIRouter(prefix="/api", tags=["encoding"])
@@ -20,8 +20,8 @@ def open_case(case_id: CaseId, here: Here) -> None:
 
 
 @router.get("/progress")
-def progress(here: Here) -> Progress:
-    """How far the encoding of the worklist is."""
+def progress(here: Here, annotator: Annotator) -> Progress:
+    """How far the encoding of the worklist is, and whether there is news of it."""
     state = here.inference.progress()
     failed = [
         FailedCase(id=case_id, name=here.images[case_id].name, message=here.shown(message))
@@ -31,6 +31,8 @@ def progress(here: Here) -> Progress:
         encoded=state.encoded,
         total=state.total,
         current=state.current,
+        workspace=here.workspace.id,
+        annotator=annotator,
         worklist=here.images.changes,
         failed=failed,
     )

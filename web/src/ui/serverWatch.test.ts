@@ -1,0 +1,81 @@
+import { expect, it } from "vitest";
+
+import { ApiError, OfflineError } from "../api/client";
+import type { Picture, Progress } from "../api/types";
+import { ServerWatch, type Shown } from "./serverWatch";
+
+const PROGRESS: Progress = { encoded: 2, total: 2, current: null, failed: [], workspace: "w", annotator: "anna", worklist: 0 };
+
+function setUp(sign_out = false) {
+  const page = {
+    progress: async (): Promise<Progress> => PROGRESS,
+    picture: async (_: number): Promise<Picture> => ({ picture: "p", problem: null }),
+    shown: { id: 1, picture: "p" } as Shown | null,
+    back: 0,
+    seen: [] as Progress[],
+  };
+  const watch = new ServerWatch(
+    { workspace: "w", annotator: "anna", sign_out },
+    { shown: () => page.shown, progressed: (progress) => page.seen.push(progress), back: () => page.back++ },
+    { progress: () => page.progress(), picture: (id) => page.picture(id) },
+  );
+  return { page, watch };
+}
+
+const raising = (fault: Error) => async () => {
+  throw fault;
+};
+
+it("says what keeps the page from its server, and sends what waited once it is back", async () => {
+  const { page, watch } = setUp();
+  await watch.look();
+  expect(watch.get()).toEqual({ link: "open", picture: null });
+  page.progress = raising(new OfflineError());
+  await watch.look();
+  expect(watch.get().link).toBe("away");
+  page.progress = raising(new ApiError(401, "not complete"));
+  await watch.look();
+  expect(watch.get().link).toBe("shut");
+  page.progress = async () => ({ ...PROGRESS, workspace: "another" });
+  await watch.look();
+  expect(watch.get().link).toBe("foreign");
+  expect(page.back).toBe(0);
+  page.progress = async () => PROGRESS;
+  await watch.look();
+  expect(watch.get().link).toBe("open");
+  expect(page.back).toBe(1);
+  expect(page.seen).toHaveLength(2);
+});
+
+it("tells a session that ended from another annotator's", async () => {
+  const { page, watch } = setUp(true);
+  page.progress = raising(new ApiError(401, "not signed in"));
+  await watch.look();
+  expect(watch.get().link).toBe("signed-out");
+  page.progress = async () => ({ ...PROGRESS, annotator: "ben" });
+  await watch.look();
+  expect(watch.get().link).toBe("other");
+});
+
+it("notices that the file of the open case holds another picture", async () => {
+  const { page, watch } = setUp();
+  page.picture = async () => ({ picture: "q", problem: null });
+  await watch.look();
+  expect(watch.get().picture).toEqual({ id: 1, problem: null });
+  page.picture = async () => ({ picture: "r", problem: "opg.png has another size" });
+  await watch.look();
+  expect(watch.get().picture).toEqual({ id: 1, problem: "opg.png has another size" });
+  page.picture = async () => ({ picture: "p", problem: null });
+  await watch.look();
+  expect(watch.get().picture).toBeNull();
+});
+
+it("says nothing of a case that was left while it looked", async () => {
+  const { page, watch } = setUp();
+  page.picture = async () => {
+    page.shown = { id: 2, picture: "z" };
+    return { picture: "q", problem: null };
+  };
+  await watch.look();
+  expect(watch.get().picture).toBeNull();
+});
