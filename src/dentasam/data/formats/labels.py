@@ -56,7 +56,7 @@ def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
         labels = _labels(
             spelling, source / "labels", [f"{known}.png" for known in (short[name], name)], height, width
         )
-        categories = names.get(name, {})
+        categories = names.get(canonical(name), {})
         objects: list[ObjectRecord] = []
         for value in np.unique(labels[labels > 0]).tolist():
             category = _category(source / NAMES, name, categories, value)
