@@ -21,6 +21,15 @@ HIDDEN_DRIVER = """
 """
 
 
+# The tour of the first start is for one test; the others meet a user who has seen it.
+INTRODUCED = """
+    try {
+        const key = "dentasam/preferences/tester";
+        if (!localStorage.getItem(key)) localStorage.setItem(key, '{"introduced": true}');
+    } catch {}
+"""
+
+
 # Of this package and not of the session: while it runs there is an event loop in the main thread, which tests of
 # other folders would stumble over.
 @pytest.fixture(scope="package")
@@ -64,12 +73,14 @@ def watch() -> Iterator[Watch]:
 
 @pytest.fixture
 def new_context(browser: Browser, watch: Watch) -> Iterator[Any]:
-    """Opens an empty browser profile, of a user who was never here."""
+    """Opens an empty browser profile, of a user who was never here; `newcomer`: nor has seen the tour."""
     opened: list[BrowserContext] = []
 
-    def open_context(**options: Any) -> BrowserContext:
+    def open_context(*, newcomer: bool = False, **options: Any) -> BrowserContext:
         context = browser.new_context(**({"viewport": VIEWPORT} | options))
         context.set_default_timeout(PATIENCE)
+        if not newcomer:
+            context.add_init_script(INTRODUCED)
         watch.over(context)
         opened.append(context)
         return context

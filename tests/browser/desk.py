@@ -212,6 +212,19 @@ class Desk:
             mouse.up()
         return self.points(places)
 
+    def draw(self, *objects: tuple[str | None, tuple[int, int, int, int], bool]) -> list[str]:
+        """Makes objects without the hand: category, the box (x, y, width, height) that it fills, whether accepted."""
+        made: list[str] = self.page.evaluate(
+            """(objects) => objects.map(([category, [x, y, width, height], accepted]) => {
+                const bits = new Uint8Array(width * height).fill(1);
+                const id = dentasam.editor.create({ category, mask: { x, y, width, height, bits } });
+                if (accepted) dentasam.editor.accept(id, true);
+                return id;
+            })""",
+            objects,
+        )
+        return made
+
     def press(self, *keys: str) -> None:
         for key in keys:
             self.page.keyboard.press(key)

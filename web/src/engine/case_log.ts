@@ -1,9 +1,9 @@
 import type { CaseObjects } from "./case_objects";
 import { assign, fieldOperation, isBlank } from "./changes";
-import type { Change, Entry, FieldChange, FieldValue, History, MaskChange } from "./history";
+import type { Change, Entry, FieldChange, FieldValue, History, MaskChange, StatusChange } from "./history";
 import { newId } from "./identity";
 import { flipPacked } from "./objects";
-import type { MaskData, ObjectOperation, Operation, Status, StrokeRecord } from "./types";
+import type { MaskData, ObjectOperation, Operation, Status, StatusOperation, StrokeRecord } from "./types";
 
 /** What is done to a case: each change becomes a step of the history and operations of the log. */
 export class CaseLog {
@@ -43,8 +43,9 @@ export class CaseLog {
   }
 
   setStatus(status: Status): void {
+    const change: StatusChange = { kind: "status", object: null, before: this.status, after: status, operation: "" };
     this.status = status;
-    this.commit([], [{ id: newId(), time: Date.now(), kind: "status", object: null, data: { status } }]);
+    this.commit([change], [this.statusOperation(change, status, {})]);
     this.status = status;
   }
 
@@ -81,7 +82,13 @@ export class CaseLog {
     this.bare = null;
     const operations: Operation[] = [];
     const moved: string[] = [];
+    let status = this.status;
     for (const change of back ? [...entry.changes].reverse() : entry.changes) {
+      if (change.kind === "status") {
+        status = back ? change.before : change.after;
+        operations.push(this.statusOperation(change, status, { undoes: change.operation }));
+        continue;
+      }
       const object = this.objects.get(change.object);
       if (object === undefined) continue;
       let operation: ObjectOperation;
@@ -101,8 +108,11 @@ export class CaseLog {
       change.operation = operation.id;
       operations.push(operation);
     }
+    this.status = status;
     this.objects.settle();
     this.emit(operations);
+    // A case that was new and closed at once is new again.
+    if (operations.at(-1)?.kind === "status") this.status = status;
     for (const id of moved) this.objects.dirty(id, null);
     return true;
   }
@@ -136,6 +146,12 @@ export class CaseLog {
     const operation = fieldOperation(change, false, {});
     change.operation = operation.id;
     return { change, operation };
+  }
+
+  private statusOperation(change: StatusChange, status: Status, links: { undoes?: string }): StatusOperation {
+    const operation: StatusOperation = { id: newId(), time: Date.now(), kind: "status", object: null, data: { status }, ...links };
+    change.operation = operation.id;
+    return operation;
   }
 
   /** The object's masks as they are now, as the operation of `change`, whose `operation` it becomes. */

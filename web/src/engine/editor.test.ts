@@ -124,10 +124,36 @@ describe("operations", () => {
   it("put a new case in progress and tell of a status", () => {
     editor.setStatus("needs-review");
     expect(sent).toMatchObject([{ kind: "status", object: null, data: { status: "needs-review" } }]);
-    expect(editor.canUndo).toBe(false);
     const other = new CaseEditor(WIDTH, HEIGHT);
     other.create();
     expect(other.status).toBe("in-progress");
+  });
+
+  it("take a status back and set it again", () => {
+    const id = editor.create({ mask: rectangle(10, 10, 5, 5) });
+    editor.setStatus("done");
+    const [done] = sent.slice(-1);
+    expect(editor.undo()).toBe(true);
+    expect(editor.status).toBe("in-progress");
+    expect(sent.at(-1)).toMatchObject({ kind: "status", data: { status: "in-progress" }, undoes: done.id });
+    expect(editor.object(id)).toMatchObject({ deleted: false, area: 25 });
+    expect(editor.redo()).toBe(true);
+    expect(editor.status).toBe("done");
+    expect(sent.at(-1)).toMatchObject({ kind: "status", data: { status: "done" } });
+  });
+
+  it("make a case that was closed while new, new again", () => {
+    editor.setStatus("done");
+    editor.undo();
+    expect(editor.status).toBe("new");
+    expect(sent.at(-1)).toMatchObject({ kind: "status", data: { status: "new" } });
+  });
+
+  it("do not take back a status that somebody else has set since", () => {
+    editor.setStatus("done");
+    editor.applyRemote([{ id: "theirs", time: 1, kind: "status", object: null, data: { status: "approved" } }]);
+    expect(editor.undo()).toBe(false);
+    expect(editor.status).toBe("approved");
   });
 });
 

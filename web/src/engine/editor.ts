@@ -162,6 +162,7 @@ export class CaseEditor {
       if (this.log.isOwn(operation)) continue;
       if (operation.kind === "status") {
         this.log.status = operation.data.status;
+        this.history.drop((change) => change.kind === "status");
         continue;
       }
       const object = this.all.get(operation.object) ?? this.all.add(operation.object);
@@ -324,7 +325,7 @@ export class CaseEditor {
     this.all.changed();
   }
 
-  /** Not in the history. */
+  /** A step of the history, so that *Done* can be taken back. */
   setStatus(status: Status): void {
     if (status === this.log.status) return;
     this.endStroke();

@@ -1,5 +1,5 @@
 import type { PackedMask } from "./objects";
-import type { MaskTool, ModelRecord, Prompts } from "./types";
+import type { MaskTool, ModelRecord, Prompts, Status } from "./types";
 
 /** What of an object goes with its mask. */
 export interface MaskContext {
@@ -28,7 +28,16 @@ export type FieldValue =
 
 export type FieldChange = { kind: "field"; object: string; operation: string } & FieldValue;
 
-export type Change = MaskChange | FieldChange;
+/** The status of the case, as *Done*. */
+export interface StatusChange {
+  kind: "status";
+  object: null;
+  before: Status;
+  after: Status;
+  operation: string;
+}
+
+export type Change = MaskChange | FieldChange | StatusChange;
 
 /** One step of undo. */
 export interface Entry {

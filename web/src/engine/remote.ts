@@ -46,7 +46,7 @@ const FIELDS: Partial<Record<ObjectOperation["kind"], string>> = {
 
 /** Whether undoing `change` would undo what another did: pixels, the same field, or the object's being there. */
 export function isStale(change: Change, operation: ObjectOperation): boolean {
-  if (change.object !== operation.object) return false;
+  if (change.kind === "status" || change.object !== operation.object) return false;
   if (operation.kind === "lock" && operation.data.locked) return true;
   if (change.kind === "mask") return operation.kind === "mask" || operation.kind === "create";
   return change.field === "deleted" || FIELDS[operation.kind] === change.field;

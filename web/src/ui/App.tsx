@@ -2,6 +2,7 @@ import { useEffect, type MouseEvent } from "react";
 
 import { AddImages } from "./AddImages";
 import { BottomBar } from "./BottomBar";
+import { ClosingDialog } from "./ClosingDialog";
 import { Comments } from "./Comments";
 import { ConflictDialog } from "./ConflictDialog";
 import { DeskContext, usePreferences, type Desk } from "./context";
@@ -10,16 +11,21 @@ import { listenToKeys } from "./keyboard";
 import { LabelChips } from "./LabelChips";
 import { Notices } from "./Notices";
 import { ObjectList } from "./ObjectList";
+import { LongPress } from "./LongPress";
 import { Odontogram } from "./Odontogram";
 import { ShortcutHelp } from "./ShortcutHelp";
 import { StageView } from "./StageView";
 import { Toasts } from "./Toasts";
 import { Toolbar } from "./Toolbar";
+import { followTouch } from "./touch";
 import { TopBar } from "./TopBar";
+import { Tour } from "./Tour";
+import { TouchPad } from "./TouchPad";
 import { Worklist } from "./Worklist";
 
 export function App({ desk }: { desk: Desk }) {
   useEffect(() => listenToKeys(desk.bench, desk.flow), [desk]);
+  useEffect(followTouch, []);
   return (
     <DeskContext value={desk}>
       <Page />
@@ -45,11 +51,15 @@ function Page() {
           <Comments />
         </aside>
       )}
+      <TouchPad />
       <BottomBar />
       <Notices />
       <AddImages />
+      <Tour />
       <Toasts />
+      <LongPress />
       <ShortcutHelp />
+      <ClosingDialog />
       <ConflictDialog />
     </div>
   );

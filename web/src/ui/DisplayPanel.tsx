@@ -65,7 +65,7 @@ export function DisplayPanel() {
           testid="gamma"
         />
         <div className="display-switches">
-          <Switch label="Invert" checked={invert} onChange={(checked) => bench.preferences.set({ invert: checked })} testid="invert" />
+          <Switch label="Invert" checked={invert} onChange={(checked) => bench.preferences.set({ invert: checked })} testid="invert" title="Invert the X-ray (I)" />
           <Switch label="CLAHE" checked={equalise} onChange={(checked) => bench.preferences.set({ equalise: checked })} testid="clahe" />
           <Switch label="Numbers" checked={numbers} onChange={(checked) => bench.preferences.set({ numbers: checked })} testid="numbers" />
         </div>

@@ -22,12 +22,12 @@ export function Downloads() {
         <Download />
       </IconButton>
       <dialog ref={dialog} className="downloads" aria-labelledby="downloads-title" data-testid="downloads-dialog">
-        <header>
+        <div className="dialog-head">
           <h2 id="downloads-title">Download the labels of all cases</h2>
           <button type="button" className="quiet" onClick={close}>
             Close
           </button>
-        </header>
+        </div>
         <Switch label="Finished cases only: done or approved" checked={finished} onChange={setFinished} testid="download-finished" />
         <ul>
           <li>

@@ -30,7 +30,7 @@ export function ObjectList() {
       }
     >
       {objects.length === 0 && <p className="hint">Click on a tooth: the model outlines it.</p>}
-      <ul className="objects" data-testid="object-list" data-region="objects">
+      <ul className="objects" data-testid="object-list">
         {objects.map((object) => {
           const parent = object.parent === null ? undefined : editor?.object(object.parent);
           return (

@@ -41,7 +41,7 @@ export const ObjectRow = memo(function ObjectRow(props: RowProps) {
       data-object={object.id}
       style={{ "--object": colour } as CSSProperties}
     >
-      <button type="button" className="object-name" onClick={() => flow.focus(object.id)} aria-label={`${name}, ${accepted ? "accepted" : "not accepted"}`}>
+      <button type="button" className="object-name" onClick={() => flow.focus(object.id)}>
         <span className="swatch" aria-hidden="true" />
         <span className="object-title">
           {name}
@@ -52,6 +52,7 @@ export const ObjectRow = memo(function ObjectRow(props: RowProps) {
             </strong>
           )}
           {parentName && <small> in {parentName}</small>}
+          <span className="unseen">, {accepted ? "accepted" : "not accepted"}, </span>
         </span>
         <span className="object-figures">
           {score !== null && <span title="What the model thinks of its mask">{Math.round(score * 100)} %</span>}
@@ -64,13 +65,13 @@ export const ObjectRow = memo(function ObjectRow(props: RowProps) {
           <Bin />
         </IconButton>
       )}
-      <IconButton label={hidden ? `Show ${name}` : `Hide ${name}`} pressed={hidden} onClick={() => flow.toggleHidden(object.id)} testid="object-hide">
+      <IconButton label={hidden ? `Show ${name}` : `Hide ${name}`} command="hide" pressed={hidden} onClick={() => flow.toggleHidden(object.id)} testid="object-hide">
         {hidden ? <EyeOff /> : <Eye />}
       </IconButton>
-      <IconButton label={locked ? `Unlock ${name}` : `Lock ${name}`} pressed={locked} onClick={() => flow.toggleLocked(object.id)} testid="object-lock">
+      <IconButton label={locked ? `Unlock ${name}` : `Lock ${name}`} command="lock" pressed={locked} onClick={() => flow.toggleLocked(object.id)} testid="object-lock">
         {locked ? <Lock /> : <Unlock />}
       </IconButton>
-      <IconButton label={accepted ? `Take back the acceptance of ${name}` : `Accept ${name}`} pressed={accepted} className="accept" onClick={() => flow.toggleAccepted(object.id)} testid="object-accept">
+      <IconButton label={accepted ? `Take back the acceptance of ${name}` : `Accept ${name}`} command="accept" pressed={accepted} className="accept" onClick={() => flow.toggleAccepted(object.id)} testid="object-accept">
         <Check />
       </IconButton>
     </li>

@@ -49,7 +49,7 @@ export function Odontogram() {
       </header>
       <div role="grid" aria-label="FDI numbers, patient's right on the left" className="teeth" data-testid="odontogram" data-region="odontogram" onKeyDown={move}>
         {rows.map((teeth, row) => (
-          <div role="row" className={row === 0 ? "jaw upper" : "jaw lower"} key={row}>
+          <div role="row" className={`jaw ${row === 0 ? "upper" : "lower"} ${deciduous ? "deciduous" : ""}`} key={row}>
             {teeth.map((tooth, column) => {
               const use = uses.get(tooth) ?? "missing";
               const label = bench.labels.get(tooth);
@@ -67,7 +67,7 @@ export function Odontogram() {
                   tabIndex={tooth === stop ? 0 : -1}
                   aria-selected={tooth === active}
                   aria-label={`${tooth} ${label?.title ?? "tooth"}, ${SAID[use]}`}
-                  title={`${tooth} ${label?.title ?? ""}: ${SAID[use]}`}
+                  title={`${tooth} ${label?.title ?? ""}: ${SAID[use]} (${tooth[0]} ${tooth[1]})`}
                   disabled={!label}
                   onFocus={() => setReached(tooth)}
                   onClick={() => choose(tooth)}

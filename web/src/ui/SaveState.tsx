@@ -33,7 +33,7 @@ export function SaveState() {
     <button
       type="button"
       className={`save-state ${state}`}
-      title={detail ?? MEANS[state]}
+      title={`${detail ?? MEANS[state]} (Ctrl+S sends what is unsent)`}
       onClick={() => void bench.sync.flush()}
       data-testid="save-state"
       data-state={state}

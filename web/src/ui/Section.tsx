@@ -17,7 +17,7 @@ export function Section({ name, title, note, action, children }: SectionProps) {
   const open = usePreferences((preferences) => preferences.sections[name]);
   const toggle = () => bench.preferences.set({ sections: { ...bench.preferences.get().sections, [name]: !open } });
   return (
-    <section className={`panel-part section-${name} ${open ? "open" : ""}`} aria-label={title}>
+    <section className={`panel-part section-${name} ${open ? "open" : ""}`} aria-label={title} data-region={name}>
       <header className="panel-head">
         <button type="button" className="section-title" aria-expanded={open} onClick={toggle} data-testid={`section-${name}`}>
           <span className="twist" aria-hidden="true" />

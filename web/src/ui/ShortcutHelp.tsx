@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "react";
 
 import { useBench, useDesk } from "./context";
+import { startTour } from "./Tour";
 import { SHORTCUTS, type ShortcutGroup } from "./shortcuts";
 
 const GROUPS: ShortcutGroup[] = ["Tools", "Masks", "Objects", "View", "Cases", "Canvas by keyboard"];
@@ -22,12 +23,15 @@ export function ShortcutHelp() {
   }, [open]);
   return (
     <dialog ref={dialog} className="help" aria-labelledby="help-title" onClose={() => bench.state.set({ help: false })} data-testid="help-dialog">
-      <header>
+      <div className="dialog-head">
         <h2 id="help-title">Keys</h2>
+        <button type="button" className="quiet" onClick={() => startTour(bench)} data-testid="help-tour">
+          Show the tour
+        </button>
         <button type="button" className="quiet" onClick={() => bench.state.set({ help: false })}>
           Close
         </button>
-      </header>
+      </div>
       <div className="help-groups">
         {GROUPS.map((group) => (
           <section key={group} aria-label={group}>

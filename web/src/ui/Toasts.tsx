@@ -11,6 +11,19 @@ export function Toasts() {
       {toasts.map((toast) => (
         <div key={toast.id} className={`toast ${toast.kind}`} data-testid="toast">
           <span>{toast.text}</span>
+          {toast.action && (
+            <button
+              type="button"
+              className="quiet"
+              onClick={() => {
+                bench.toasts.unsay(toast.id);
+                toast.action?.run();
+              }}
+              data-testid="toast-action"
+            >
+              {toast.action.label}
+            </button>
+          )}
           <IconButton label="Close the message" onClick={() => bench.toasts.unsay(toast.id)}>
             <Close />
           </IconButton>

@@ -8,8 +8,9 @@ import * as icons from "./icons";
 
 /** Everything the hand works with, in one narrow column. */
 export function Toolbar() {
+  const touring = useBench((state) => state.tour !== null);
   return (
-    <nav className="toolbar" aria-label="Tools" data-region="tools">
+    <nav className={`toolbar ${touring ? "named" : ""}`} aria-label="Tools" data-region="tools">
       <Tools />
       <hr />
       <BrushTools />
@@ -26,16 +27,17 @@ function Tools() {
   const choice = (
     name: typeof tool,
     label: string,
+    short: string,
     icon: ReactNode,
     command: Parameters<typeof IconButton>[0]["command"],
   ) => (
-    <IconButton label={label} command={command} pressed={tool === name} onClick={() => bench.setTool(name)} testid={`tool-${name}`}>
+    <IconButton label={label} name={short} command={command} pressed={tool === name} onClick={() => bench.setTool(name)} testid={`tool-${name}`}>
       {icon}
     </IconButton>
   );
   return (
     <div role="group" aria-label="Tool" className="tool-group">
-      <IconButton
+      <IconButton name="Click"
         label="Positive click: this belongs to the object"
         command="tool-click"
         pressed={tool === "click" && !negative}
@@ -44,7 +46,7 @@ function Tools() {
       >
         <icons.Positive />
       </IconButton>
-      <IconButton
+      <IconButton name="Negative"
         label="Negative click: this does not (also Shift or the right button)"
         command="swap"
         pressed={tool === "click" && negative}
@@ -53,22 +55,22 @@ function Tools() {
       >
         <icons.Negative />
       </IconButton>
-      {choice("box", "Box", <icons.Box />, "tool-box")}
-      {choice("brush", "Brush", <icons.Brush />, "tool-brush")}
-      {choice("eraser", "Eraser", <icons.Eraser />, "tool-eraser")}
-      {choice("lasso-add", "Lasso, add", <icons.LassoAdd />, "tool-lasso-add")}
-      {choice("lasso-subtract", "Lasso, subtract", <icons.LassoSubtract />, "tool-lasso-subtract")}
-      {choice("select", "Select an object", <icons.Select />, "tool-select")}
-      {choice("pan", "Move the picture", <icons.Pan />, "tool-pan")}
-      {choice("window", "Window and level by dragging", <icons.Window />, "tool-window")}
+      {choice("box", "Box", "Box", <icons.Box />, "tool-box")}
+      {choice("brush", "Brush", "Brush", <icons.Brush />, "tool-brush")}
+      {choice("eraser", "Eraser", "Eraser", <icons.Eraser />, "tool-eraser")}
+      {choice("lasso-add", "Lasso, add", "Lasso", <icons.LassoAdd />, "tool-lasso-add")}
+      {choice("lasso-subtract", "Lasso, subtract", "Lasso −", <icons.LassoSubtract />, "tool-lasso-subtract")}
+      {choice("select", "Select an object", "Select", <icons.Select />, "tool-select")}
+      {choice("pan", "Move the picture", "Move", <icons.Pan />, "tool-pan")}
+      {choice("window", "Window and level by dragging", "Window", <icons.Window />, "tool-window")}
     </div>
   );
 }
 
-const MODES: [OverlapMode, string, () => ReactNode][] = [
-  ["overlap", "Overlap: masks may share pixels", icons.Overlap],
-  ["protect", "Protect neighbours: paint stops at them", icons.Protect],
-  ["take", "Take from neighbours: paint cuts them back", icons.Take],
+const MODES: [OverlapMode, string, string, () => ReactNode][] = [
+  ["overlap", "Overlap: masks may share pixels", "Overlap", icons.Overlap],
+  ["protect", "Protect neighbours: paint stops at them", "Protect", icons.Protect],
+  ["take", "Take from neighbours: paint cuts them back", "Take", icons.Take],
 ];
 
 function BrushTools() {
@@ -76,7 +78,7 @@ function BrushTools() {
   const brush = usePreferences((preferences) => preferences.brush);
   return (
     <div role="group" aria-label="Brush" className="tool-group">
-      <IconButton
+      <IconButton name={brush.shape === "round" ? "Round" : "Square"}
         label={brush.shape === "round" ? "Round brush; press for square" : "Square brush; press for round"}
         onClick={() => setBrush(bench, { shape: brush.shape === "round" ? "square" : "round" })}
         testid="brush-shape"
@@ -95,7 +97,7 @@ function BrushTools() {
         data-testid="brush-size"
       />
       <div role="radiogroup" aria-label="Where masks meet" className="tool-group">
-        {MODES.map(([mode, label, Icon]) => (
+        {MODES.map(([mode, label, short, Icon]) => (
           <button
             type="button"
             role="radio"
@@ -108,10 +110,11 @@ function BrushTools() {
             data-testid={`mode-${mode}`}
           >
             <Icon />
+            <span className="tool-name">{short}</span>
           </button>
         ))}
       </div>
-      <IconButton
+      <IconButton name="Limited"
         label="Intensity-limited brush: paints only what is about as bright as where the stroke began"
         pressed={brush.limited}
         onClick={() => setBrush(bench, { limited: !brush.limited })}
@@ -142,15 +145,17 @@ function MaskTools() {
   const smoothing = usePreferences((preferences) => preferences.smoothing);
   const autoRefine = usePreferences((preferences) => preferences.autoRefine);
   const idle = !editor?.active;
+  // The case that was closed last can be opened again from the next one.
+  useBench((state) => state.closed);
   return (
     <div role="group" aria-label="Mask" className="tool-group">
-      <IconButton label="Fill holes" command="fill-holes" disabled={idle} onClick={() => flow.clean("fillHoles")} testid="fill-holes">
+      <IconButton name="Fill holes" label="Fill holes" command="fill-holes" disabled={idle} onClick={() => flow.clean("fillHoles")} testid="fill-holes">
         <icons.FillHoles />
       </IconButton>
-      <IconButton label="Drop islands" command="drop-islands" disabled={idle} onClick={() => flow.clean("dropIslands")} testid="drop-islands">
+      <IconButton name="Drop islands" label="Drop islands" command="drop-islands" disabled={idle} onClick={() => flow.clean("dropIslands")} testid="drop-islands">
         <icons.DropIslands />
       </IconButton>
-      <IconButton label="Smooth" command="smooth" disabled={idle} onClick={() => flow.clean("smooth")} testid="smooth">
+      <IconButton name="Smooth" label="Smooth" command="smooth" disabled={idle} onClick={() => flow.clean("smooth")} testid="smooth">
         <icons.Smooth />
       </IconButton>
       <input
@@ -164,11 +169,11 @@ function MaskTools() {
         onChange={(event) => event.currentTarget.value && setSmoothing(bench, event.currentTarget.valueAsNumber)}
         data-testid="smoothing"
       />
-      <IconButton label="Refine with the model" command="refine" disabled={idle} onClick={() => flow.refine()} testid="refine">
+      <IconButton name="Refine" label="Refine with the model" command="refine" disabled={idle} onClick={() => flow.refine()} testid="refine">
         <icons.Refine />
       </IconButton>
-      <IconButton
-        label="Refine after every stroke"
+      <IconButton name="Auto refine"
+        label="Auto refine after every stroke"
         command="auto-refine"
         pressed={autoRefine}
         onClick={() => bench.preferences.set({ autoRefine: !autoRefine })}
@@ -176,10 +181,10 @@ function MaskTools() {
       >
         <icons.AutoRefine />
       </IconButton>
-      <IconButton label="Undo" command="undo" disabled={!editor?.canUndo} onClick={() => bench.undo()} testid="undo">
+      <IconButton name="Undo" label="Undo" command="undo" disabled={!flow.finishing.canUndo} onClick={() => flow.finishing.undo()} testid="undo">
         <icons.Undo />
       </IconButton>
-      <IconButton label="Redo" command="redo" disabled={!editor?.canRedo} onClick={() => bench.redo()} testid="redo">
+      <IconButton name="Redo" label="Redo" command="redo" disabled={!editor?.canRedo} onClick={() => bench.redo()} testid="redo">
         <icons.Redo />
       </IconButton>
     </div>

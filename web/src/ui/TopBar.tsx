@@ -13,13 +13,13 @@ export const STATUS_NAMES: Record<CaseStatus, string> = {
 };
 
 export function TopBar() {
-  const { bench } = useDesk();
+  const { bench, flow } = useDesk();
   const { theme, worklist, panel } = usePreferences((preferences) => preferences);
   const caseId = useBench((state) => state.caseId);
   const open = useCases(({ cases }) => cases.find((one) => one.id === caseId));
   const other = theme === "dark" ? "light" : "dark";
   return (
-    <header className="top-bar">
+    <header className="top-bar" data-region="top">
       <IconButton label="Worklist" command="worklist" pressed={worklist} onClick={() => bench.preferences.set({ worklist: !worklist })} testid="worklist-toggle">
         <List />
       </IconButton>
@@ -42,7 +42,7 @@ export function TopBar() {
             <select
               value={open.status}
               data-status={open.status}
-              onChange={(event) => bench.setStatus(event.currentTarget.value as CaseStatus)}
+              onChange={(event) => flow.finishing.setStatus(event.currentTarget.value as CaseStatus)}
               data-testid="case-status"
             >
               {CASE_STATUSES.map((status) => (
@@ -52,6 +52,17 @@ export function TopBar() {
               ))}
             </select>
           </label>
+          {open.status !== "done" && open.status !== "approved" && (
+            <button
+              type="button"
+              className="quiet done"
+              title="Close the case and open the next one that is not finished (Enter, when all objects are accepted)"
+              onClick={() => flow.finishing.done(true)}
+              data-testid="done"
+            >
+              Done
+            </button>
+          )}
         </>
       )}
       <span className="spring" />

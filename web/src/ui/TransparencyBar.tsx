@@ -1,6 +1,9 @@
+import { useState } from "react";
+
 import { useBench, useDesk, usePreferences } from "./context";
-import { Slider, Switch } from "./controls";
+import { IconButton, Slider, Switch } from "./controls";
 import { OPACITY_STEP } from "./display";
+import { More } from "./icons";
 
 const percent = (share: number) => `${Math.round(share * 100)} %`;
 
@@ -11,6 +14,8 @@ export function TransparencyBar() {
   const outlineWidth = usePreferences((preferences) => preferences.outlineWidth);
   const dimOthers = usePreferences((preferences) => preferences.dimOthers);
   const peeking = useBench((state) => state.peeking);
+  // On a narrow page, which has no room for all of it in one row.
+  const [unfolded, setUnfolded] = useState(false);
   return (
     <div role="group" aria-label="Transparency" className="transparency">
       <Slider
@@ -23,35 +28,45 @@ export function TransparencyBar() {
         shown={percent(fill)}
         onChange={(value) => bench.preferences.set({ fill: value / 100 })}
         testid="opacity"
+        title="How strong the masks are (, and .)"
       />
       <span className="keys" title={`Steps of ${percent(OPACITY_STEP)}`}>
         <kbd>,</kbd>
         <kbd>.</kbd>
       </span>
-      <Slider
-        label="Outline"
-        min={0}
-        max={100}
-        step={1}
-        value={Math.round(outline * 100)}
-        shown={percent(outline)}
-        onChange={(value) => bench.preferences.set({ outline: value / 100 })}
-        testid="outline-opacity"
-      />
-      <Slider
-        label="Width"
-        className="narrow"
-        min={1}
-        max={3}
-        step={0.5}
-        value={outlineWidth}
-        shown={`${outlineWidth} px`}
-        onChange={(value) => bench.preferences.set({ outlineWidth: value })}
-        testid="outline-width"
-      />
-      <Switch label="Dim others" checked={dimOthers} onChange={(checked) => bench.preferences.set({ dimOthers: checked })} testid="dim-others" />
-      <span className={`peek-hint ${peeking ? "on" : ""}`} data-testid="peek">
+      <div className={`foldable ${unfolded ? "unfolded" : ""}`}>
+        <Slider
+          label="Outline"
+          min={0}
+          max={100}
+          step={1}
+          value={Math.round(outline * 100)}
+          shown={percent(outline)}
+          onChange={(value) => bench.preferences.set({ outline: value / 100 })}
+          testid="outline-opacity"
+          title="How strong the outlines are (< and >)"
+        />
+        <Slider
+          label="Width"
+          className="narrow"
+          min={1}
+          max={3}
+          step={0.5}
+          value={outlineWidth}
+          shown={`${outlineWidth} px`}
+          onChange={(value) => bench.preferences.set({ outlineWidth: value })}
+          testid="outline-width"
+          title="How wide the outlines are"
+        />
+        <Switch label="Dim others" checked={dimOthers} onChange={(checked) => bench.preferences.set({ dimOthers: checked })} testid="dim-others" title="Dim all objects but the active one (D)" />
+      </div>
+      <span className={`peek-hint ${peeking ? "on" : ""}`} title="Hold Space: the bare X-ray" data-testid="peek">
         <kbd>Space</kbd> peek
+      </span>
+      <span className="unfold">
+        <IconButton label="More of the outlines" pressed={unfolded} onClick={() => setUnfolded(!unfolded)} testid="unfold">
+          <More />
+        </IconButton>
       </span>
     </div>
   );

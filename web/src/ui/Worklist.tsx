@@ -1,4 +1,4 @@
-import { memo, useEffect, useMemo, useRef, type ReactNode } from "react";
+import { memo, useCallback, useEffect, useMemo, useRef, type ReactNode } from "react";
 
 import { thumbnailUrl } from "../api/client";
 import { CASE_STATUSES, type CaseStatus, type CaseSummary } from "../api/types";
@@ -8,6 +8,9 @@ import { STATUS_NAMES } from "./TopBar";
 import { fitted } from "./caseName";
 import { arranged } from "./caseOrder";
 
+/** As in page.css. */
+const OVER_PICTURE = "(max-width: 999px), (orientation: portrait)";
+
 export function Worklist() {
   const { bench } = useDesk();
   const cases = useCases((state) => state.cases);
@@ -16,6 +19,15 @@ export function Worklist() {
   const sort = usePreferences((preferences) => preferences.sort);
   const shown = useMemo(() => arranged(cases, { ...filter, sort }), [cases, filter, sort]);
   const done = cases.filter(({ status }) => status === "done" || status === "approved").length;
+  const review = cases.filter(({ status }) => status === "needs-review").length;
+  const choose = useCallback(
+    async (id: number) => {
+      // Where it lies over the picture it gives way to the case that was chosen.
+      if (matchMedia(OVER_PICTURE).matches) bench.preferences.set({ worklist: false });
+      await bench.openCase(id);
+    },
+    [bench],
+  );
   return (
     <aside className="worklist" aria-label="Worklist" data-testid="worklist" data-region="worklist">
       <div className="worklist-head">
@@ -50,17 +62,25 @@ export function Worklist() {
           <option value="uncertainty">Uncertain first</option>
         </select>
       </div>
+      <div className="worklist-progress" data-testid="worklist-progress">
+        <span>
+          <strong>{done}</strong> of {cases.length} finished
+          {review > 0 && ` · ${review} to review`}
+        </span>
+        <progress value={done} max={Math.max(1, cases.length)} aria-label={`${done} of ${cases.length} cases are finished`} />
+      </div>
       <Encoding />
+      {shown.length === 0 && (
+        <p className="hint no-case" role="status" data-testid="no-case">
+          {cases.length === 0 ? "The worklist is empty." : "No case matches the search and the status."}
+        </p>
+      )}
       <ol className="cases" aria-label="Cases">
         {shown.map((one) => (
-          <Entry key={one.id} one={one} open={one.id === caseId} choose={bench.openCase} />
+          <Entry key={one.id} one={one} open={one.id === caseId} choose={choose} />
         ))}
       </ol>
-      {shown.length === 0 && <p className="hint">No case matches.</p>}
       <AddImagesButton />
-      <p className="worklist-foot">
-        {done} of {cases.length} done
-      </p>
     </aside>
   );
 }
@@ -75,7 +95,9 @@ function Encoding() {
     <>
       {reading && (
         <label className="encoding" data-testid="encoding">
-          Model reads ahead: {encoded} of {total}
+          <span>
+            Model reads ahead: <strong>{encoded}</strong> of {total}
+          </span>
           <progress value={encoded} max={total} />
         </label>
       )}

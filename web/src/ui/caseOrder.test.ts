@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { CaseStatus, CaseSummary } from "../api/types";
-import { arranged, caseAfter } from "./caseOrder";
+import { arranged, caseAfter, casesLeft, leftText, nextUnfinished } from "./caseOrder";
 
 function one(id: number, name: string, status: CaseStatus = "new", uncertainty: number | null = null): CaseSummary {
   return {
@@ -30,5 +30,34 @@ describe("worklist", () => {
     expect(caseAfter(cases, view, cases[1], -1)?.id).toBe(3);
     expect(caseAfter(cases, all, cases[0], 1)).toBeNull();
     expect(caseAfter(cases, all, cases[0], -1)?.id).toBe(2);
+  });
+});
+
+describe("the next unfinished case", () => {
+  const five = [one(1, "a", "new"), one(2, "b", "done"), one(3, "c", "in-progress"), one(4, "d", "approved"), one(5, "e", "needs-review")];
+  const next = (open: number, view: Parameters<typeof nextUnfinished>[1] = all) => nextUnfinished(five, view, five[open - 1])?.id ?? null;
+
+  it("passes over what is finished or waits for a reviewer, and begins again at the top", () => {
+    expect(next(1)).toBe(3);
+    expect(next(3)).toBe(1);
+    expect(next(5)).toBe(1);
+  });
+
+  it("is never the open one", () => {
+    expect(nextUnfinished(five.slice(0, 2), all, five[0])).toBeNull();
+  });
+
+  it("is one that the worklist shows", () => {
+    expect(next(1, { ...all, status: "new" })).toBeNull();
+    expect(next(1, { ...all, text: "c" })).toBe(3);
+    expect(next(1, { ...all, status: "needs-review" })).toBe(5);
+  });
+
+  it("says how many are left, the closed one left out", () => {
+    expect(casesLeft(five, 1)).toEqual({ unfinished: 1, review: 1, total: 5 });
+    expect(leftText(casesLeft(five, 1), true)).toBe("1 case is left.");
+    expect(leftText(casesLeft(five, 2), false)).toBe("2 cases are left, but none among those that the worklist shows.");
+    expect(leftText({ unfinished: 0, review: 2, total: 9 }, false)).toBe("No case is left to label. 2 need review.");
+    expect(leftText({ unfinished: 0, review: 0, total: 9 }, false)).toBe("All 9 cases are finished.");
   });
 });

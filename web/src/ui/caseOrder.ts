@@ -31,3 +31,42 @@ export function caseAfter(cases: readonly CaseSummary[], view: WorklistView, ope
   const rest = step === 1 ? all.slice(place + 1) : all.slice(0, Math.max(0, place)).reverse();
   return rest.find((one) => ids.has(one.id)) ?? null;
 }
+
+/** Whether a case is still to be worked on; one that waits for a reviewer only in the list of those. */
+function isLeft({ status }: CaseSummary, view: WorklistView): boolean {
+  return status === "new" || status === "in-progress" || (status === "needs-review" && view.status === "needs-review");
+}
+
+/** The case to label after the open one in the order of the worklist, from its end on from its beginning; null where none is left. */
+export function nextUnfinished(cases: readonly CaseSummary[], view: WorklistView, open: CaseSummary): CaseSummary | null {
+  const all = arranged(cases, { ...view, status: "all", text: "" });
+  const place = all.findIndex((one) => one.id === open.id);
+  const shown = new Set(arranged(cases, view).map((one) => one.id));
+  const onward = [...all.slice(place + 1), ...all.slice(0, Math.max(0, place))];
+  return onward.find((one) => shown.has(one.id) && isLeft(one, view)) ?? null;
+}
+
+export interface Left {
+  /** Cases that are new or in progress. */
+  unfinished: number;
+  review: number;
+  total: number;
+}
+
+/** How many cases are left to label, the closed one left out. */
+export function casesLeft(cases: readonly CaseSummary[], closed: number): Left {
+  const others = cases.filter((one) => one.id !== closed);
+  return {
+    unfinished: others.filter(({ status }) => status === "new" || status === "in-progress").length,
+    review: others.filter(({ status }) => status === "needs-review").length,
+    total: cases.length,
+  };
+}
+
+/** What is said of the rest when a case is closed; `onward`: whether another one opens. */
+export function leftText({ unfinished, review, total }: Left, onward: boolean): string {
+  const waiting = review === 0 ? "" : ` ${review} ${review === 1 ? "needs" : "need"} review.`;
+  if (unfinished === 0) return review === 0 ? `All ${total} cases are finished.` : `No case is left to label.${waiting}`;
+  const left = `${unfinished} ${unfinished === 1 ? "case is" : "cases are"} left`;
+  return onward ? `${left}.` : `${left}, but none among those that the worklist shows.`;
+}

@@ -1,5 +1,6 @@
 import { stepBrush, stepOpacity } from "./display";
 import type { Flow } from "./flow";
+import { focusRegion } from "./regions";
 import type { Command } from "./shortcuts";
 import type { Workbench } from "./workbench";
 
@@ -26,7 +27,7 @@ export function commandsOf(bench: Workbench, flow: Flow): Record<Command, Press>
     swap: () => swap(bench),
     smaller: () => stepBrush(bench, -1),
     larger: () => stepBrush(bench, 1),
-    undo: () => bench.undo(),
+    undo: () => flow.finishing.undo(),
     redo: () => bench.redo(),
     refine: () => flow.refine(),
     "auto-refine": () => preferences.set({ autoRefine: !preferences.get().autoRefine }),
@@ -64,7 +65,8 @@ export function commandsOf(bench: Workbench, flow: Flow): Record<Command, Press>
     panel: () => preferences.set({ panel: !preferences.get().panel }),
     save: () => void bench.sync.flush(),
     help: () => bench.state.set({ help: !bench.state.get().help }),
-    "next-region": () => focusNextRegion(),
+    "next-region": () => focusRegion(1),
+    "previous-region": () => focusRegion(-1),
     left: move(-STEP, 0),
     right: move(STEP, 0),
     up: move(0, -STEP),
@@ -95,17 +97,4 @@ function swap(bench: Workbench): void {
   else if (tool === "lasso-add") bench.setTool("lasso-subtract");
   else if (tool === "lasso-subtract") bench.setTool("lasso-add");
   else bench.setTool("brush");
-}
-
-/** The regions in the order of the page: worklist, tools, picture, panel, bar. */
-function focusNextRegion(): void {
-  const regions = [...document.querySelectorAll<HTMLElement>("[data-region]")];
-  const at = regions.findIndex((region) => region.contains(document.activeElement));
-  // A region with nothing to focus, as a list without objects, is passed over.
-  for (let step = 1; step <= regions.length; step++) {
-    const region = regions[(at + step) % regions.length];
-    const inside = '[aria-current="true"], [tabindex="0"], button:not(:disabled), input, select';
-    const target = region.matches("[tabindex]") ? region : region.querySelector<HTMLElement>(inside);
-    if (target) return target.focus();
-  }
 }

@@ -4,6 +4,8 @@ import { keyOf, type Command } from "./shortcuts";
 
 interface ButtonProps {
   label: string;
+  /** One or two words that stand beside the icon while the tour is open. */
+  name?: string;
   command?: Command;
   onClick: () => void;
   children: ReactNode;
@@ -14,7 +16,7 @@ interface ButtonProps {
 }
 
 /** A button of one icon; the label is read aloud and shown with its key. */
-export function IconButton({ label, command, onClick, children, pressed, disabled, className, testid }: ButtonProps) {
+export function IconButton({ label, name, command, onClick, children, pressed, disabled, className, testid }: ButtonProps) {
   const key = command ? keyOf(command) : "";
   return (
     <button
@@ -29,6 +31,7 @@ export function IconButton({ label, command, onClick, children, pressed, disable
       data-testid={testid}
     >
       {children}
+      {name && <span className="tool-name">{name}</span>}
     </button>
   );
 }
@@ -43,11 +46,12 @@ interface SliderProps {
   shown?: string;
   testid?: string;
   className?: string;
+  title?: string;
 }
 
-export function Slider({ label, value, min, max, step, onChange, shown, testid, className }: SliderProps) {
+export function Slider({ label, value, min, max, step, onChange, shown, testid, className, title }: SliderProps) {
   return (
-    <label className={`slider ${className ?? ""}`}>
+    <label className={`slider ${className ?? ""}`} title={title}>
       <span className="slider-label">{label}</span>
       <input
         type="range"
@@ -69,11 +73,12 @@ interface SwitchProps {
   checked: boolean;
   onChange: (checked: boolean) => void;
   testid?: string;
+  title?: string;
 }
 
-export function Switch({ label, checked, onChange, testid }: SwitchProps) {
+export function Switch({ label, checked, onChange, testid, title }: SwitchProps) {
   return (
-    <label className="switch">
+    <label className="switch" title={title}>
       <input type="checkbox" role="switch" checked={checked} onChange={(event) => onChange(event.currentTarget.checked)} data-testid={testid} />
       <span>{label}</span>
     </label>

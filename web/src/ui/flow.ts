@@ -1,6 +1,7 @@
 import type { CaseEditor, CaseObject } from "../engine/editor";
 import type { BoxPrompt } from "../engine/types";
 import { isTooth, typeDigit } from "./fdi";
+import { Finishing } from "./finishing";
 import { inChartOrder } from "./objectOrder";
 import { toothOf } from "./parents";
 import { PromptUse } from "./promptUse";
@@ -14,8 +15,11 @@ export class Flow {
   private digitTimer: ReturnType<typeof setTimeout> | null = null;
   private readonly prompts: PromptUse;
 
+  readonly finishing: Finishing;
+
   constructor(private readonly bench: Workbench) {
     this.prompts = new PromptUse(bench);
+    this.finishing = new Finishing(bench);
   }
 
   get active(): CaseObject | null {
@@ -128,10 +132,10 @@ export class Flow {
     if (!stroking) editor?.setActive(null);
   }
 
-  /** Accepts the active object and goes to the next one that is not; when all are, the case is done and the next one opens. */
+  /** Accepts the active object and goes to the next one that is not; when all are, the case is closed. */
   accept(): void {
-    const { editor } = this.bench;
-    if (!editor) return;
+    const { editor, state } = this.bench;
+    if (!editor || state.get().openingId !== null) return;
     const { active } = editor;
     if (active && !active.accepted) {
       if (active.area === 0) return this.bench.say("The active object is empty: paint it or delete it.", "warning");
@@ -139,16 +143,13 @@ export class Flow {
       if (bringIntoSight(this.bench)) return;
       editor.accept(active.id, true);
       const next = this.nextUnaccepted(active.id);
-      if (next) return this.focus(next.id);
-      return this.bench.say("All objects are accepted. Enter: the case is done.");
+      if (!next) return this.finishing.acceptedAll();
+      this.finishing.acceptedOne();
+      return this.focus(next.id);
     }
     const next = this.nextUnaccepted(active?.id ?? null);
     if (next) return this.focus(next.id);
-    if (editor.objects.length === 0) {
-      return this.bench.say("No objects yet. If there is nothing to label, set the status to done.", "warning");
-    }
-    if (editor.status !== "done" && editor.status !== "approved") editor.setStatus("done");
-    void this.bench.step(1);
+    this.finishing.enter();
   }
 
   toggleAccepted(id: string): void {

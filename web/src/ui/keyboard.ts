@@ -14,6 +14,8 @@ export function listenToKeys(bench: Workbench, flow: Flow): () => void {
   const commands = commandsOf(bench, flow);
   const releases = releasesOf(bench);
   const held = new Map<string, Shortcut>();
+  // How often Tab went on from object to object without anything else in between.
+  let round = 0;
 
   const down = (event: KeyboardEvent) => {
     if (event.defaultPrevented || event.isComposing) return;
@@ -25,9 +27,14 @@ export function listenToKeys(bench: Workbench, flow: Flow): () => void {
     if (!shortcut || (shortcut.yields && wanted(event.target))) return;
     // A dialog takes all keys but the one that closes the help again.
     if (document.querySelector("dialog[open]") && shortcut.command !== "help") return;
-    // Without objects, Tab walks through the page as everywhere.
+    // Tab walks on through the page, as everywhere, without objects and after a round of all of them.
     const cycling = shortcut.command === "next-object" || shortcut.command === "previous-object";
-    if (cycling && !bench.editor?.objects.length) return;
+    round = cycling ? round + 1 : 0;
+    if (cycling && round > (bench.editor?.objects.length ?? 0)) {
+      round = 0;
+      if (document.activeElement === document.body) document.querySelector<HTMLElement>(".stage-host")?.focus({ preventScroll: true });
+      return;
+    }
     event.preventDefault();
     if (shortcut.held) held.set(event.code, shortcut);
     bench.act();
@@ -41,13 +48,18 @@ export function listenToKeys(bench: Workbench, flow: Flow): () => void {
   };
   const up = (event: KeyboardEvent) => release(event.code);
   const lost = () => [...held.keys()].forEach(release);
+  const pressed = () => {
+    round = 0;
+  };
 
   window.addEventListener("keydown", down);
   window.addEventListener("keyup", up);
   window.addEventListener("blur", lost);
+  window.addEventListener("pointerdown", pressed, true);
   return () => {
     window.removeEventListener("keydown", down);
     window.removeEventListener("keyup", up);
     window.removeEventListener("blur", lost);
+    window.removeEventListener("pointerdown", pressed, true);
   };
 }

@@ -22,6 +22,10 @@ export interface Preferences {
   /** Sections of the side panel that are open. */
   sections: { objects: boolean; display: boolean; comments: boolean };
   sort: "name" | "uncertainty";
+  /** Whether *Done* asks where a case has few objects. */
+  askFew: boolean;
+  /** Whether the annotator has seen the tour, or closed it. */
+  introduced: boolean;
 }
 
 export const DEFAULTS: Preferences = {
@@ -43,6 +47,8 @@ export const DEFAULTS: Preferences = {
   panel: true,
   sections: { objects: true, display: true, comments: false },
   sort: "name",
+  askFew: true,
+  introduced: false,
 };
 
 type Shelf = Pick<Storage, "getItem" | "setItem">;

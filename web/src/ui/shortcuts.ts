@@ -17,7 +17,7 @@ export type Command =
   | "undo" | "redo" | "refine" | "auto-refine" | "fill-holes" | "drop-islands" | "smooth"
   | "new" | "new-same-tool" | "accept" | "next-object" | "previous-object" | "remove" | "hide" | "show-all" | "lock" | "digit" | "cancel"
   | "fit" | "actual-size" | "zoom-in" | "zoom-out" | "invert" | "peek" | "less-fill" | "more-fill" | "less-outline" | "more-outline" | "dim" | "numbers" | "fit-window"
-  | "previous-case" | "next-case" | "worklist" | "panel" | "save" | "help" | "next-region"
+  | "previous-case" | "next-case" | "worklist" | "panel" | "save" | "help" | "next-region" | "previous-region"
   | "left" | "right" | "up" | "down" | "far-left" | "far-right" | "far-up" | "far-down" | "press" | "press-negative" | "close-lasso";
 
 const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"];
@@ -37,7 +37,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: "smaller", keys: ["["], title: "Smaller brush (also Shift+wheel, Alt+drag)", group: "Tools" },
   { command: "larger", keys: ["]"], title: "Larger brush", group: "Tools" },
 
-  { command: "undo", keys: ["Z", "Ctrl+Z"], title: "Undo", group: "Masks" },
+  { command: "undo", keys: ["Z", "Ctrl+Z"], title: "Undo, also the closing of a case", group: "Masks" },
   { command: "redo", keys: ["Ctrl+Y", "Ctrl+Shift+Z", "Shift+Z"], title: "Redo", group: "Masks" },
   { command: "refine", keys: ["R"], title: "Refine with the model from what was painted and erased", group: "Masks" },
   { command: "auto-refine", keys: ["Shift+R"], title: "Refine after every stroke, on or off", group: "Masks" },
@@ -48,8 +48,8 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: "new", keys: ["N"], title: "New object, with the click tool; beside a question: another object", group: "Objects" },
   { command: "new-same-tool", keys: ["Shift+N"], title: "New object, with the tool in hand", group: "Objects" },
   { command: "digit", keys: DIGITS, title: "Two digits: FDI number of the active object", group: "Objects" },
-  { command: "accept", keys: ["Enter"], title: "Accept and go to the next object; when all are accepted, to the next case; beside a question: part of the active object", group: "Objects", yields: true },
-  { command: "next-object", keys: ["Tab"], title: "Next object", group: "Objects", yields: true },
+  { command: "accept", keys: ["Enter"], title: "Accept and go to the next object; when all are accepted, close the case and open the next unfinished one; beside a question: part of the active object", group: "Objects", yields: true },
+  { command: "next-object", keys: ["Tab"], title: "Next object; after the last of a round, the next part of the page", group: "Objects", yields: true },
   { command: "previous-object", keys: ["Shift+Tab"], title: "Previous object", group: "Objects", yields: true },
   { command: "remove", keys: ["Delete", "Backspace"], title: "Delete the active object", group: "Objects" },
   { command: "hide", keys: ["H"], title: "Hide or show the active object", group: "Objects" },
@@ -77,7 +77,8 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: "panel", keys: ["Shift+Q"], title: "Side panel, show or hide", group: "Cases" },
   { command: "save", keys: ["Ctrl+S"], title: "Send what is unsent now", group: "Cases" },
   { command: "next-region", keys: ["F6"], title: "Focus the next part of the page", group: "Cases" },
-  { command: "help", keys: ["?"], title: "This list", group: "Cases" },
+  { command: "previous-region", keys: ["Shift+F6"], title: "Focus the previous part of the page", group: "Cases" },
+  { command: "help", keys: ["?"], title: "This list, and the tour", group: "Cases" },
 
   { command: "left", keys: ["ArrowLeft"], title: "Crosshair left", group: "Canvas by keyboard", yields: true },
   { command: "right", keys: ["ArrowRight"], title: "Crosshair right", group: "Canvas by keyboard", yields: true },

@@ -4,8 +4,16 @@ export interface Toast {
   id: number;
   kind: "note" | "warning" | "error";
   text: string;
+  /** What can be done about it, as a button. */
+  action?: ToastAction;
 }
 
+export interface ToastAction {
+  label: string;
+  run: () => void;
+}
+
+const ACTION_MS = 12_000;
 const SHOWN_MS = { note: 3000, warning: 6000, error: 10_000 };
 const MOST = 4;
 
@@ -17,11 +25,13 @@ export class ToastList extends Store<{ list: readonly Toast[] }> {
     super({ list: [] });
   }
 
-  say(text: string, kind: Toast["kind"] = "note"): void {
+  /** Shows a message, once: the same text that is shown already goes. Returns what `unsay` takes. */
+  say(text: string, kind: Toast["kind"] = "note", action?: ToastAction): number {
     const id = ++this.last;
     const others = this.get().list.filter((toast) => toast.text !== text);
-    this.set({ list: [...others, { id, kind, text }].slice(-MOST) });
-    setTimeout(() => this.unsay(id), SHOWN_MS[kind]);
+    this.set({ list: [...others, { id, kind, text, action }].slice(-MOST) });
+    setTimeout(() => this.unsay(id), action ? ACTION_MS : SHOWN_MS[kind]);
+    return id;
   }
 
   unsay(id: number): void {

@@ -1,7 +1,7 @@
 import * as client from "../api/client";
 import { openSync, type Sync } from "../api/sync";
 import { ActiveTime } from "../api/timing";
-import type { CaseComment, CaseStatus, CaseSummary, Label, Session } from "../api/types";
+import type { CaseComment, CaseSummary, Label, Session } from "../api/types";
 import { CaseEditor, type CaseObject } from "../engine/editor";
 import { colourAt } from "../engine/palette";
 import { Stage, type StageTool } from "../engine/stage";
@@ -10,6 +10,8 @@ import { Additions } from "./additions";
 import { CaseList } from "./caseList";
 import { caseAfter, type WorklistView } from "./caseOrder";
 import { CaseStock, type KeptCase } from "./caseStock";
+import type { Reason } from "./closing";
+import type { ClosedCase } from "./finishing";
 import { openPreferences, type Preferences } from "./preferences";
 import { Proposals } from "./proposals";
 import { ServerWatch } from "./serverWatch";
@@ -36,6 +38,12 @@ export interface WorkbenchState {
   question: Question | null;
   filter: Pick<WorklistView, "status" | "text">;
   help: boolean;
+  /** What speaks against closing the case, while the annotator is asked; `onward`: whether the next case opens after it. */
+  question: { reasons: readonly Reason[]; onward: boolean } | null;
+  /** The case closed last, as long as *Undo* opens it again. */
+  closed: ClosedCase | null;
+  /** The step of the tour that is shown. */
+  tour: number | null;
 }
 
 /** A click or box far from the active object. */
@@ -72,6 +80,9 @@ export class Workbench {
     question: null,
     filter: { status: "all", text: "" },
     help: false,
+    question: null,
+    closed: null,
+    tour: null,
   });
   readonly toasts = new ToastList();
   readonly labels: ReadonlyMap<string, Label>;
@@ -165,6 +176,12 @@ export class Workbench {
     }
   };
 
+  /** Gives up opening another case. */
+  stay(): void {
+    this.turn++;
+    this.state.set({ openingId: null });
+  }
+
   async step(direction: 1 | -1): Promise<void> {
     const { summary } = this;
     if (!summary) return;
@@ -188,10 +205,6 @@ export class Workbench {
     } catch (fault) {
       this.say(`The new picture cannot be shown: ${message(fault)}`, "error");
     }
-  }
-
-  setStatus(status: CaseStatus): void {
-    this.editor?.setStatus(status);
   }
 
   async comment(text: string): Promise<boolean> {
