@@ -16,6 +16,7 @@ from dentasam.data.phantom import generate
 from dentasam.labelling.annotators import Annotators
 from dentasam.labelling.workspace import Workspace
 
+from .axe import violations
 from .desk import PATIENCE, Watch
 from .serving import COMMAND
 
@@ -72,6 +73,7 @@ def test_signing_in_and_out(address: str, new_context: Any, watch: Watch) -> Non
     page.goto(address)
     expect(page).to_have_url(f"{address}login")
     expect(page.get_by_label("Name")).to_be_focused()
+    assert violations(page) == []
     form_colours = page.evaluate(COLOURS)
     assert page.context.request.get(f"{address}api/cases").status == 401
 
@@ -80,6 +82,7 @@ def test_signing_in_and_out(address: str, new_context: Any, watch: Watch) -> Non
     # Only the password has to be typed again.
     expect(page.get_by_label("Name")).to_have_value("anna")
     expect(page.get_by_label("Password")).to_be_focused()
+    assert violations(page) == []
     assert page.context.cookies() == []
 
     sign_in(page, "anna", f"{PASSWORD} anna")

@@ -57,7 +57,8 @@ export function ClosingDialog() {
   };
 
   return (
-    <dialog ref={dialog} className="closing" aria-labelledby="closing-title" onClose={leave} data-testid="closing-dialog">
+    <dialog ref={dialog} className="closing" aria-labelledby="closing-title" // It may be open again, with another question, by the time that the event of the last one comes.
+      onClose={() => !dialog.current?.open && leave()} data-testid="closing-dialog">
       {question && (
         <>
           <h2 id="closing-title">Is this case finished?</h2>

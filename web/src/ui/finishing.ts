@@ -14,6 +14,8 @@ export interface ClosedCase {
   before: CaseStatus;
   /** Steps of its history, the last of which closed it. */
   steps: number;
+  /** The message that offers to take it back. */
+  toast: number;
   /** The case that opened after it, as it was then. */
   next: { editor: CaseEditor; steps: number } | null;
 }
@@ -59,7 +61,7 @@ export class Finishing {
     const { openingId, asking } = bench.state.get();
     if (!editor || openingId !== null) return;
     if (editor.status === "done" || editor.status === "approved") {
-      if (onward && !early) this.goOn("");
+      if (onward && !early) this.goOn();
       return;
     }
     if (asking > 0) {
@@ -86,11 +88,14 @@ export class Finishing {
     if (!editor || !summary) return;
     const before = editor.status;
     editor.setStatus("done");
-    const closed: ClosedCase = { id: summary.id, name: summary.name, before, steps: editor.undoSteps, next: null };
-    bench.state.set({ closed });
     bench.toasts.unsay(this.hint);
-    if (onward) return this.goOn(`${summary.name} is done. `, closed);
-    bench.toasts.say(`${summary.name} is done.`, "note", { label: "Undo", run: () => void this.reopen(closed) });
+    const next = onward ? this.following() : null;
+    const left = onward ? ` ${leftText(casesLeft(bench.cases.get().cases, summary.id), next !== null)}` : "";
+    const undo = { label: "Undo", run: () => void this.reopen(closed) };
+    const toast = bench.toasts.say(`${summary.name} is done.${left}`, "note", undo);
+    const closed: ClosedCase = { id: summary.id, name: summary.name, before, steps: editor.undoSteps, toast, next: null };
+    bench.state.set({ closed });
+    if (next !== null) void this.openNext(next, closed);
   }
 
   /** Z and its button: the last step of the open case, or the closing of the one before, as long as nothing was done since. */
@@ -109,6 +114,7 @@ export class Finishing {
   async reopen(closed: ClosedCase): Promise<void> {
     const { bench } = this;
     bench.state.set({ closed: null, question: null });
+    bench.toasts.unsay(closed.toast);
     if (bench.state.get().caseId === closed.id) bench.stay();
     else await bench.openCase(closed.id);
     const { editor } = bench;
@@ -121,28 +127,28 @@ export class Finishing {
   private isLastStep(closed: ClosedCase): boolean {
     const { editor } = this.bench;
     const { caseId, openingId } = this.bench.state.get();
-    if (caseId === closed.id) return openingId !== null;
+    if (caseId === closed.id) return openingId !== null || (editor?.status === "done" && editor.undoSteps === closed.steps);
     return closed.next !== null && editor === closed.next.editor && editor.undoSteps === closed.next.steps && !editor.stroking;
   }
 
-  /** To the next case that is not finished; says how many are left. */
-  private goOn(said: string, closed?: ClosedCase): void {
-    const { bench } = this;
-    const { summary } = bench;
-    if (!summary) return;
-    const { cases } = bench.cases.get();
-    const next = nextUnfinished(cases, bench.view, summary);
-    const text = `${said}${leftText(casesLeft(cases, summary.id), next !== null)}`;
-    if (closed) bench.toasts.say(text, "note", { label: "Undo", run: () => void this.reopen(closed) });
-    else if (!next) bench.say(text);
-    if (next) void this.openNext(next.id, closed);
+  private following(): number | null {
+    const { cases, view, summary } = this.bench;
+    return summary ? (nextUnfinished(cases.get().cases, view, summary)?.id ?? null) : null;
   }
 
-  private async openNext(id: number, closed?: ClosedCase): Promise<void> {
+  /** From a finished case to the next that is not; without one it says what is left. */
+  private goOn(): void {
+    const { bench } = this;
+    const next = this.following();
+    if (next !== null) void bench.openCase(next);
+    else if (bench.summary) bench.say(leftText(casesLeft(bench.cases.get().cases, bench.summary.id), false));
+  }
+
+  private async openNext(id: number, closed: ClosedCase): Promise<void> {
     const { bench } = this;
     await bench.openCase(id);
     const { editor } = bench;
-    if (!closed || bench.state.get().closed !== closed || bench.state.get().caseId !== id || !editor) return;
+    if (bench.state.get().closed !== closed || bench.state.get().caseId !== id || !editor) return;
     bench.state.set({ closed: { ...closed, next: { editor, steps: editor.undoSteps } } });
   }
 }
