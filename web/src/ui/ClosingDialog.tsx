@@ -33,7 +33,7 @@ export function reasonText(kind: Reason["kind"], count: number, full: number): s
 /** Asks before a case is closed that something speaks against. The answer at hand leaves it open. */
 export function ClosingDialog() {
   const { bench, flow } = useDesk();
-  const question = useBench((state) => state.question);
+  const question = useBench((state) => state.closing);
   const asksFew = usePreferences((preferences) => preferences.askFew);
   const dialog = useRef<HTMLDialogElement>(null);
   const safe = useRef<HTMLButtonElement>(null);
@@ -48,7 +48,7 @@ export function ClosingDialog() {
     inChartOrder(objects.filter(({ id }) => reason.objects.includes(id)), bench.labels);
   const first = question?.reasons.map(listed).find((found) => found.length > 0)?.[0];
   const leave = () => {
-    bench.state.set({ question: null });
+    bench.state.set({ closing: null });
     document.querySelector<HTMLElement>(".stage-host")?.focus({ preventScroll: true });
   };
   const show = (object: CaseObject) => {
@@ -57,8 +57,14 @@ export function ClosingDialog() {
   };
 
   return (
-    <dialog ref={dialog} className="closing" aria-labelledby="closing-title" // It may be open again, with another question, by the time that the event of the last one comes.
-      onClose={() => !dialog.current?.open && leave()} data-testid="closing-dialog">
+    <dialog
+      ref={dialog}
+      className="closing"
+      aria-labelledby="closing-title"
+      // It may be open again, with another question, by the time that the event of the last one comes.
+      onClose={() => !dialog.current?.open && leave()}
+      data-testid="closing-dialog"
+    >
       {question && (
         <>
           <h2 id="closing-title">Is this case finished?</h2>

@@ -32,7 +32,7 @@ export class Finishing {
       if (caseId === shown) return;
       shown = caseId;
       this.pressed = performance.now();
-      bench.state.set({ question: null });
+      bench.state.set({ closing: null });
     });
   }
 
@@ -70,7 +70,7 @@ export class Finishing {
     }
     editor.endStroke();
     const reasons = reasonsAgainst(editor.objects, labels, bench.preferences.get().askFew);
-    if (reasons.length > 0) bench.state.set({ question: { reasons, onward } });
+    if (reasons.length > 0) bench.state.set({ closing: { reasons, onward } });
     else if (!early) this.close(onward);
   }
 
@@ -84,7 +84,7 @@ export class Finishing {
   close(onward: boolean): void {
     const { bench } = this;
     const { editor, summary } = bench;
-    bench.state.set({ question: null });
+    bench.state.set({ closing: null });
     if (!editor || !summary) return;
     const before = editor.status;
     editor.setStatus("done");
@@ -113,7 +113,7 @@ export class Finishing {
   /** Opens a closed case again. */
   async reopen(closed: ClosedCase): Promise<void> {
     const { bench } = this;
-    bench.state.set({ closed: null, question: null });
+    bench.state.set({ closed: null, closing: null });
     bench.toasts.unsay(closed.toast);
     if (bench.state.get().caseId === closed.id) bench.stay();
     else await bench.openCase(closed.id);

@@ -39,7 +39,7 @@ export interface WorkbenchState {
   filter: Pick<WorklistView, "status" | "text">;
   help: boolean;
   /** What speaks against closing the case, while the annotator is asked; `onward`: whether the next case opens after it. */
-  question: { reasons: readonly Reason[]; onward: boolean } | null;
+  closing: { reasons: readonly Reason[]; onward: boolean } | null;
   /** The case closed last, as long as *Undo* opens it again. */
   closed: ClosedCase | null;
   /** The step of the tour that is shown. */
@@ -80,7 +80,7 @@ export class Workbench {
     question: null,
     filter: { status: "all", text: "" },
     help: false,
-    question: null,
+    closing: null,
     closed: null,
     tour: null,
   });
