@@ -25,7 +25,7 @@ export function TouchPad() {
     peek(on);
   };
   return (
-    <div className="touch-pad" role="group" aria-label="By touch" data-testid="touch-pad">
+    <section className="touch-pad" aria-label="By touch" data-testid="touch-pad">
       {(tool === "brush" || tool === "eraser") && (
         <div className="pad-size">
           <IconButton label="Smaller brush" command="smaller" onClick={() => stepBrush(bench, -1)} testid="pad-smaller">
@@ -63,6 +63,6 @@ export function TouchPad() {
       >
         <Eye />
       </button>
-    </div>
+    </section>
   );
 }

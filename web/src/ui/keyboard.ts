@@ -16,6 +16,8 @@ export function listenToKeys(bench: Workbench, flow: Flow): () => void {
   const held = new Map<string, Shortcut>();
   // How often Tab went on from object to object without anything else in between.
   let round = 0;
+  // Whether Tab walks through the page, also where the browser has it at neither end.
+  let walking = false;
 
   const down = (event: KeyboardEvent) => {
     if (event.defaultPrevented || event.isComposing) return;
@@ -24,14 +26,17 @@ export function listenToKeys(bench: Workbench, flow: Flow): () => void {
       return;
     }
     const shortcut = shortcutFor(event);
-    if (!shortcut || (shortcut.yields && wanted(event.target))) return;
+    if (!shortcut) return;
+    const cycling = shortcut.command === "next-object" || shortcut.command === "previous-object";
+    if (cycling) walking = wanted(event.target) || (walking && event.target === document.body);
+    if ((shortcut.yields && wanted(event.target)) || (cycling && walking)) return;
     // A dialog takes all keys but the one that closes the help again.
     if (document.querySelector("dialog[open]") && shortcut.command !== "help") return;
     // Tab walks on through the page, as everywhere, without objects and after a round of all of them.
-    const cycling = shortcut.command === "next-object" || shortcut.command === "previous-object";
     round = cycling ? round + 1 : 0;
     if (cycling && round > (bench.editor?.objects.length ?? 0)) {
       round = 0;
+      walking = true;
       if (document.activeElement === document.body) document.querySelector<HTMLElement>(".stage-host")?.focus({ preventScroll: true });
       return;
     }
@@ -50,6 +55,7 @@ export function listenToKeys(bench: Workbench, flow: Flow): () => void {
   const lost = () => [...held.keys()].forEach(release);
   const pressed = () => {
     round = 0;
+    walking = false;
   };
 
   window.addEventListener("keydown", down);
