@@ -539,3 +539,44 @@ it("the object under a point is the smallest one that is shown", () => {
   expect(editor.objectAt([150, 100])).toBeNull();
   expect(sent).toHaveLength(2);
 });
+
+describe("what is out of sight", () => {
+  const block = (x: number) => new BoxMask(x, 10, 10, 10, new Uint8Array(100).fill(1));
+
+  it("is shown when its mask changes: by the model, by the hand, by a neighbour's brush, and by undo", () => {
+    const editor = new CaseEditor(80, 40);
+    const neighbour = editor.create({ mask: block(30) });
+    const id = editor.create({ mask: block(10) });
+    const hidden = () => [id, neighbour].map((one) => editor.object(one)!.hidden);
+    editor.hide(id, true);
+    editor.applyPrediction(id, { mask: block(12), tool: "click", prompts: { clicks: [[13, 13, 1]], box: null }, model: null });
+    expect(hidden()).toEqual([false, false]);
+    editor.hide(id, true);
+    editor.undo();
+    expect(hidden()).toEqual([false, false]);
+    editor.hide(neighbour, true);
+    editor.setBrush({ mode: "take", size: 6 });
+    editor.beginStroke("brush", [15, 15]);
+    editor.extendStroke([[35, 15]]);
+    editor.endStroke();
+    expect(hidden()).toEqual([false, false]);
+  });
+});
+
+describe("an object of which nothing came", () => {
+  it("goes without a step of the history, and one with a mask stays", () => {
+    const editor = new CaseEditor(80, 40);
+    const sent: Operation[] = [];
+    const kept = editor.create({ mask: new BoxMask(1, 1, 1, 1, new Uint8Array([1])) });
+    editor.onOperations = (operations) => sent.push(...operations);
+    const id = editor.create({ source: "model" });
+    editor.relabel(id, "36");
+    expect(editor.discard(id)).toBe(true);
+    expect(editor.objects.map((object) => object.id)).toEqual([kept]);
+    expect(editor.activeId).toBeNull();
+    expect([editor.undoSteps, editor.canRedo]).toEqual([1, false]);
+    expect(sent.map(({ kind }) => kind)).toEqual(["create", "relabel", "delete"]);
+    expect(editor.discard(kept)).toBe(false);
+    expect(editor.discard(id)).toBe(false);
+  });
+});
