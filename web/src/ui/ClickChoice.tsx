@@ -13,7 +13,8 @@ export function ClickChoice() {
   const { stage } = bench;
   if (question === null || !stage || editor?.activeId !== question.object) return null;
   const [x, y] = stage.view.toScreen(...question.at);
-  const name = nameOf(editor.active?.category ?? null, bench.labels);
+  const category = editor.active?.category ?? null;
+  const name = category === null ? "this object" : nameOf(category, bench.labels);
   const side = x > stage.view.width / 2 ? "left" : "right";
   return (
     <div className={`click-choice ${side}`} style={{ left: x, top: y }} role="group" aria-label="What is this for?" data-testid="click-choice">
@@ -26,7 +27,7 @@ export function ClickChoice() {
           Another object <kbd>N</kbd>
         </button>
         <button type="button" onClick={() => flow.answer("same")} data-testid="choice-same">
-          Part of {name === "No label" ? "this object" : name} <kbd>Enter</kbd>
+          Part of {name} <kbd>Enter</kbd>
         </button>
       </div>
     </div>

@@ -32,7 +32,7 @@ export function DisplayPanel() {
   };
 
   return (
-    <Section name="display" title="Display" note={`${bits} bit`}>
+    <Section name="display" title="Display" note={bench.summary ? `${bits} bit` : ""}>
       <div className="display" data-testid="display">
         <Slider
           label="Window"
@@ -40,7 +40,7 @@ export function DisplayPanel() {
           max={most}
           step={1}
           value={Math.round(shown.width)}
-          shown={`${Math.round(shown.width)}`}
+          shown={editor ? `${Math.round(shown.width)}` : ""}
           onChange={(width) => change(width, shown.centre)}
           testid="window"
         />
@@ -50,7 +50,7 @@ export function DisplayPanel() {
           max={most}
           step={1}
           value={Math.round(shown.centre)}
-          shown={`${Math.round(shown.centre)}`}
+          shown={editor ? `${Math.round(shown.centre)}` : ""}
           onChange={(centre) => change(shown.width, centre)}
           testid="level"
         />
