@@ -3,7 +3,7 @@
 import numpy as np
 from playwright.sync_api import expect
 
-from .desk import Desk
+from .desk import Desk, Watch
 from .worklist import WorkList, middle, overlap
 
 
@@ -116,9 +116,9 @@ def test_question_goes_when_the_annotator_does_something_else(desk: Desk, workli
     assert np.array_equal(desk.mask(), mask)
 
 
-def test_failed_click_leaves_no_empty_object(desk: Desk, worklist: WorkList) -> None:
+def test_failed_click_leaves_no_empty_object(desk: Desk, worklist: WorkList, watch: Watch) -> None:
+    watch.allow("503")
     desk.page.route("**/predict", lambda route: route.fulfill(status=503, json={"detail": "the model rests"}))
-    desk.page.on("console", lambda message: None)
     desk.click(*middle(worklist.tooth("36")))
     desk.toast("The model did not answer: the model rests")
     assert desk.objects() == {}

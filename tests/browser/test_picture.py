@@ -77,7 +77,7 @@ def test_the_active_object_has_a_white_rim(drawn_desk: Desk) -> None:
         row = desk.picture()[int(y - view["top"]), int(x - view["left"]) - 60 : int(x - view["left"]) + 60].astype(
             int
         )
-        return int((row.min(axis=1) > 200).sum())
+        return int((row.min(axis=1) > 130).sum())
 
     bare = desk.page.evaluate("() => dentasam.stage.setLevels({ low: 300, high: 900 })")  # a black picture
     assert bare is None

@@ -17,9 +17,9 @@ export function ClickChoice() {
   const name = category === null ? "this object" : nameOf(category, bench.labels);
   const side = x > stage.view.width / 2 ? "left" : "right";
   return (
-    <div className={`click-choice ${side}`} style={{ left: x, top: y }} role="group" aria-label="What is this for?" data-testid="click-choice">
+    <div className={`click-choice ${side}`} style={{ left: x, top: y }}>
       <span className="click-mark" aria-hidden="true" />
-      <div className="click-answers">
+      <div className="click-answers" role="group" aria-label="What is this click for?" data-testid="click-choice">
         <span className="unseen" role="status">
           Another tooth? N. Part of {name}? Enter.
         </span>
