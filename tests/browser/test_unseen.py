@@ -137,7 +137,7 @@ def test_a_hidden_object_is_shown_before_it_changes(desk: Desk) -> None:
     for tool in ("b", "e", "l"):
         before = desk.mask(id)
         desk.tool(tool)
-        desk.stroke([(330.0, 190.0), (370.0, 230.0), (400.0, 260.0)], lift=False)
+        desk.stroke([(330.0, 190.0), (470.0, 230.0), (380.0, 280.0)], lift=False)
         assert not desk.objects()[id]["hidden"], tool
         desk.page.mouse.up()
         shown(before)
