@@ -155,5 +155,7 @@ def test_a_worklist_of_a_coco_file_says_why_not(open_desk: Open, worklist: WorkL
         shutil.copyfile(tmp_path / "opg.png", extra)
         drop(desk.page, [extra])
         assert "COCO file" in outcomes(desk.page)["extra.png"][1]
+        # An open page would look for the server and report that it is gone.
+        desk.page.close()
     finally:
         server.stop()

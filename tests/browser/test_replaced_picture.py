@@ -28,8 +28,9 @@ def fragile(tmp_path: Path) -> Iterator[Server]:
     running.stop()
 
 
+# The server first, so that it ends last: an open page looks for it all the time.
 @pytest.fixture
-def desk(open_desk: Open, fragile: Server) -> Desk:
+def desk(fragile: Server, open_desk: Open) -> Desk:
     return open_desk(server=fragile, case=fragile.case("opg.png"))
 
 

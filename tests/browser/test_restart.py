@@ -28,7 +28,7 @@ def fragile(tmp_path: Path, worklist: WorkList) -> Iterator[Server]:
 
 
 @pytest.fixture
-def painter(open_desk: Open, fragile: Server, watch: Watch) -> Desk:
+def painter(fragile: Server, open_desk: Open, watch: Watch) -> Desk:
     """A page with one stroke that the server has; it is never loaded again."""
     watch.allow(REFUSED)
     desk = open_desk(server=fragile, case=fragile.case("opg.png"))
