@@ -45,7 +45,8 @@ export const DEFAULTS: Preferences = {
   // On a small screen the picture needs the width more.
   worklist: (globalThis.innerWidth ?? 1920) >= 1500,
   panel: true,
-  sections: { objects: true, display: true, comments: false },
+  // Where controls are as large as fingers, the objects need the room of the display.
+  sections: { objects: true, display: !globalThis.matchMedia?.("(pointer: coarse)").matches, comments: false },
   sort: "name",
   askFew: true,
   introduced: false,
