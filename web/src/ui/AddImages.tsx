@@ -48,7 +48,8 @@ export function AddImages() {
       if (!carriesFiles(event)) return;
       // Else the browser would leave the page to show the file.
       event.preventDefault();
-      event.dataTransfer!.dropEffect = additions.obstacle === null ? "copy" : "none";
+      // Where nothing can be added too: without an effect there is no drop, and so no line that says why.
+      event.dataTransfer!.dropEffect = "copy";
       additions.set({ dragging: true });
     };
     const left = (event: DragEvent) => event.relatedTarget === null && additions.set({ dragging: false });
