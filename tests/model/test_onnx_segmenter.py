@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 import dentasam
@@ -124,6 +125,19 @@ def test_a_damaged_export_names_the_file(exported: Path) -> None:
         load_onnx(exported)
     (exported / ENCODER).unlink()
     assert not is_export(exported)
+
+
+@pytest.mark.parametrize("graph", [ENCODER, DECODER])
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_one_weight_that_is_not_finite_is_refused(exported: Path, graph: str, value: float) -> None:
+    model = onnx.load(exported / graph)
+    weight = max(model.graph.initializer, key=lambda item: len(item.raw_data))
+    numbers = onnx.numpy_helper.to_array(weight).copy()
+    numbers.flat[-1] = value
+    weight.CopyFrom(onnx.numpy_helper.from_array(numbers, weight.name))
+    onnx.save(model, exported / graph)
+    with pytest.raises(CheckpointError, match=rf"{graph}: .* holds NaN or infinite numbers"):
+        load_onnx(exported)
 
 
 def test_the_card_says_what_was_exported(exported: Path) -> None:

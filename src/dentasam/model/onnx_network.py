@@ -26,12 +26,17 @@ class OnnxNetwork:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Raises CheckpointError where the folder holds no exported model, ExtraError without ONNX Runtime."""
-        require("onnxruntime")
+        """Raises CheckpointError where the folder holds no exported model or weights that are not finite.
+
+        ExtraError without the packages that read and run the graphs.
+        """
+        require("onnxruntime", "onnx")
         self.folder = Path(folder)
         self.card = ExportCard.read(self.folder)
         self._encoder = _session(self.folder / ENCODER)
         self._decoder = _session(self.folder / DECODER)
+        for name in (ENCODER, DECODER):
+            _check_finite(self.folder / name)
 
     @property
     def device(self) -> torch.device:
@@ -116,3 +121,17 @@ def _session(path: Path) -> Any:
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
         raise CheckpointError(f"{path}: cannot be opened by ONNX Runtime ({reason}); export it again") from error
+
+
+def _check_finite(path: Path) -> None:
+    """Raises CheckpointError where a weight of a graph holds a NaN or an infinity."""
+    import onnx
+    from onnx.numpy_helper import to_array
+
+    # Weights in files of their own are read one by one.
+    for weight in onnx.load(path, load_external_data=False).graph.initializer:
+        values = to_array(weight, str(path.parent))
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise CheckpointError(
+                f"{path}: {weight.name} holds NaN or infinite numbers; export another checkpoint of the run"
+            )
