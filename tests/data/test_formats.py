@@ -10,6 +10,7 @@ from PIL import Image
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats import FORMATS, export_dataset, import_dataset
+from dentasam.data.formats.options import ImportOptions
 from dentasam.errors import DatasetError, ImageError, OutputError
 
 from .coco_files import FILLING, HEIGHT, TOOTH, WIDTH, block, compressed, content, images, write
@@ -233,3 +234,29 @@ def test_accents_in_either_form_between_images_and_masks(tmp_path: Path, name: s
     assert by_name["images/Zähne.png"].tags == ("blurred",)
     assert [item.category for item in by_name["images/Zähne.png"].objects] == ["36", "36"]
     np.testing.assert_array_equal(by_name["images/Zähne.png"].masks(), before.images[0].masks())
+
+
+@pytest.mark.parametrize("name", ["png", "labels"])
+def test_what_looks_like_an_image_and_is_not_imported_is_named(tmp_path: Path, name: str) -> None:
+    source, lines = tmp_path / "out", []
+    export_dataset(name, Dataset.load(write(tmp_path / "source", disjoint())), source)
+    Image.new("L", (WIDTH, HEIGHT)).save(source / "images" / "other.bmp")
+    Image.new("L", (WIDTH, HEIGHT)).save(source / "images" / "other.dat", "PNG")
+    (source / "images" / "notes.txt").touch()
+    (source / "images" / "._a.png").touch()
+    path = import_dataset(name, source, tmp_path / "back", ImportOptions(tell=lines.append))
+    assert len(Dataset.load(path).images) == 2
+    assert lines == [
+        "other.bmp is left out: it is BMP, which is not read; convert it to PNG",
+        "other.dat is left out: it is PNG under another name; rename it to .png",
+    ]
+
+
+def test_images_without_suffix_are_imported(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks" / "scan").mkdir(parents=True)
+    Image.new("L", (WIDTH, HEIGHT), 90).save(tmp_path / "images" / "scan", "PNG")
+    Image.fromarray(TOOTH.astype(np.uint8) * 255).save(tmp_path / "masks" / "scan" / "36.png")
+    (image,) = Dataset.load(import_dataset("png", tmp_path, tmp_path / "back")).images
+    assert image.file_name == "images/scan"
+    np.testing.assert_array_equal(image.masks(), TOOTH[None])

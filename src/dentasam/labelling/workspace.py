@@ -13,9 +13,9 @@ from uuid import UUID, uuid4
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.image import read_header
+from dentasam.data.listing import WORKSPACE_SUFFIX, LeftOut, images_in
 from dentasam.data.orientation import wrong_size
 from dentasam.errors import ImageError, WorkspaceError
-from dentasam.labelling.listing import WORKSPACE_SUFFIX, LeftOut, images_in
 from dentasam.labelling.lock import Lock
 from dentasam.labelling.schema import LabelSchema
 
@@ -120,7 +120,7 @@ class Workspace:
 def listed(folder: Path, problems: list[str], root: Path | None = None) -> list[CaseImage]:
     """The images of a folder by name, with lines in `problems` on those that are left out; not those in `root`."""
     left_out = LeftOut()
-    found = ((name, path, None) for name, path in images_in(folder, root or folder, left_out))
+    found = ((name, path, None) for name, path in images_in(folder, left_out, root))
     images = sorted(_readable(found, left_out), key=lambda image: image.name)
     problems += left_out.lines()
     return images

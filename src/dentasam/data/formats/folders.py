@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from dentasam.data.dataset import Dataset
-from dentasam.data.image import IMAGE_SUFFIXES
+from dentasam.data.listing import LeftOut, images_in
 from dentasam.data.record import ImageRecord
 from dentasam.data.spelling import AmbiguousName, Spelling, canonical, portable
 from dentasam.errors import DatasetError, OutputError
@@ -64,20 +64,23 @@ def _without_suffix(name: str) -> str:
     return PurePosixPath(name).with_suffix("").as_posix()
 
 
-def find_images(source: Path) -> list[Path]:
-    """The images of a folder, those under `images/` where there is such a folder, sorted by path.
+def find_images(source: Path, tell: Callable[[str], None]) -> dict[str, Path]:
+    """The images under `images/` of a folder, sorted by path, by their names there.
 
-    Raises DatasetError where there is none.
+    tell: takes a line for what looks like an image and is left out. Raises DatasetError where there is no image.
     """
     if not source.is_dir():
         raise DatasetError(f"{source} is no folder; name the folder that holds 'images'")
     folder = source / "images"
     if not folder.is_dir():
         raise DatasetError(f"{source} has no folder 'images'; put the radiographs there")
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES)
+    left_out = LeftOut()
+    found = sorted(images_in(folder, left_out), key=lambda image: image[1])
+    for line in left_out.lines():
+        tell(line)
     if not found:
         raise DatasetError(f"{folder} holds no PNG, JPEG, TIFF or DICOM image; put the radiographs there")
-    return found
+    return dict(found)
 
 
 def first_of(spelling: Spelling, folder: Path, *names: str) -> Path | None:

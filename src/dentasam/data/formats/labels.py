@@ -49,7 +49,7 @@ def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
     names, tags = by_canonical_name(read_json_object(source / NAMES)), read_tags(source)
     images: list[ImageRecord] = []
     next_object = 1
-    paths = {path.relative_to(source / "images").as_posix(): path for path in find_images(source)}
+    paths = find_images(source, options.tell)
     short, spelling = short_names(paths), Spelling()
     for number, (name, path) in enumerate(paths.items(), start=1):
         height, width = image_size(path)

@@ -46,7 +46,7 @@ def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
     images: list[ImageRecord] = []
     claimed: set[Path] = set()
     next_object, soft = 1, 0
-    paths = {path.relative_to(source / "images").as_posix(): path for path in find_images(source)}
+    paths = find_images(source, options.tell)
     short, spelling = short_names(paths), Spelling()
     for number, (name, path) in enumerate(paths.items(), start=1):
         height, width = image_size(path)

@@ -1,4 +1,4 @@
-"""The images of a folder that is labelled, and a line for everything that looks like an image and is left out.
+"""The images of a folder, and a line for everything in it that looks like an image and is left out.
 
 Linked files are opened like others; linked and hidden folders are not entered. Files that are not images at all are
 passed over in silence, and so are this program's own folders.
@@ -51,14 +51,17 @@ def _lines(group: list[tuple[str, str]]) -> Iterator[str]:
     yield f"{shown} and {len(group) - NAMED} more are left out; the first: {group[0][1]}"
 
 
-def images_in(folder: Path, root: Path, left_out: LeftOut) -> Iterator[tuple[str, Path]]:
-    """Name and path of what should be an image, in this folder and those in it; the workspace `root` apart."""
+def images_in(folder: Path, left_out: LeftOut, apart: Path | None = None) -> Iterator[tuple[str, Path]]:
+    """Name and path of what should be an image, in this folder and those in it, except in the folder `apart`.
+
+    What is left out is in `left_out` at the end.
+    """
     for place, folders, files in os.walk(folder, onerror=lambda error: _unreadable(folder, error, left_out)):
         inner = Path(place)
         entered = []
         for name in sorted(folders):
             path = inner / name
-            if name.endswith(WORKSPACE_SUFFIX) or path == root:
+            if name.endswith(WORKSPACE_SUFFIX) or path == apart:
                 continue
             shown = path.relative_to(folder).as_posix()
             if path.is_symlink():
