@@ -24,15 +24,32 @@ HIDDEN = """() => [...document.querySelectorAll(".top-bar *, .toolbar *, .bottom
         return !(control.contains(there) || there?.contains(control));
     })
     .map((control) => control.outerHTML.slice(0, 160))"""
+# The same in the panel, which scrolls.
+COVERED = """() => [...document.querySelectorAll(".panel :is(button, select, input, textarea)")]
+    .filter((control) => control.checkVisibility())
+    .filter((control) => {
+        control.scrollIntoView({ block: "center" });
+        const panel = control.closest(".panel");
+        panel.scrollLeft = 0; // A hand cannot scroll it sideways.
+        const { left, top, right, bottom } = control.getBoundingClientRect();
+        const room = panel.getBoundingClientRect();
+        if (left < room.left || right > room.right) return true;
+        const there = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+        return !(control.contains(there) || there?.contains(control));
+    })
+    .map((control) => control.outerHTML.slice(0, 160))"""
 # Words that need more room than they have.
-CUT = """() => [...document.querySelectorAll(".tooth, .chip, .quiet, .section-title, .switch span, .slider-value")]
+CUT = """() => [...document.querySelectorAll(".tooth, .chip, .quiet, .section-title, .switch span, .slider-value, .object-title")]
     .filter((each) => each.checkVisibility() && each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 0)
     .map((each) => each.textContent)"""
 
 
 def opened(open_desk: Open, width: int, height: int, **options: Any) -> Desk:
     desk = open_desk(viewport={"width": width, "height": height}, **options)
-    desk.draw(("36", (100, 100, 60, 60), True), ("caries", (200, 100, 60, 60), False))
+    teeth = [f"{quadrant}{tooth}" for quadrant in (1, 2, 4) for tooth in range(1, 9)]
+    desk.draw(*((tooth, (30 * at, 200, 20, 50), False) for at, tooth in enumerate(teeth)))
+    desk.draw(("36", (100, 100, 60, 60), True), ("restoration", (110, 110, 30, 30), False))
+    desk.page.evaluate("() => dentasam.editor.setParent(dentasam.editor.activeId, dentasam.editor.objects.at(-2).id)")
     return desk
 
 
@@ -55,6 +72,7 @@ def test_everything_has_room(open_desk: Open, width: int, height: int, options: 
     assert page.evaluate(overflow) == [width, height]
     assert page.evaluate(HIDDEN) == []
     assert page.evaluate(CUT) == []
+    assert page.evaluate(COVERED) == []
     stage, panel = desk.stage.bounding_box(), page.get_by_role("complementary", name="Case").bounding_box()
     assert stage is not None
     assert panel is not None

@@ -67,7 +67,8 @@ function ParentChoice({ active, objects, name }: ParentProps) {
   const { bench } = useDesk();
   const kind = active.category === null ? undefined : bench.labels.get(active.category)?.kind;
   const teeth = objects.filter(({ id, category }) => id !== active.id && category !== null && bench.labels.get(category)?.kind === "tooth");
-  if (kind === "tooth" || (teeth.length === 0 && active.parent === null)) return null;
+  if (kind === "tooth") return null;
+  if (active.parent === null && (teeth.length === 0 || active.category === null)) return null;
   return (
     <label className="parent">
       <span>Tooth of {name(active)}</span>

@@ -56,7 +56,7 @@ export const ObjectRow = memo(function ObjectRow(props: RowProps) {
         </span>
         <span className="object-figures">
           {score !== null && <span title="What the model thinks of its mask">{Math.round(score * 100)} %</span>}
-          <span title="Area in image pixels">{count.format(area)} px</span>
+          <span className="object-area" title="Area in image pixels">{count.format(area)} px</span>
         </span>
       </button>
       {/* At the near end, so that it never comes to lie where another row has its tick. */}
