@@ -33,7 +33,7 @@ function overlapping(labels: readonly PlacedLabel[]): number {
 }
 
 describe("labels on the objects", () => {
-  it.each([0.4, 0.7, 1, 3, 12])("stand at zoom %d within their masks and not on each other, the active one first", (zoom) => {
+  it.each([0.23, 0.4, 0.7, 1, 3, 12])("stand at zoom %d within their masks and not on each other, the active one first", (zoom) => {
     const { editor, view, placed } = row(zoom);
     const labels = placed();
     expect(overlapping(labels)).toBe(0);

@@ -26,8 +26,12 @@ export interface PlacedLabel {
 }
 
 const [SMALLEST, LARGEST] = [12, 18];
+/** Of a tooth's number in a crowd, where there is no room for a larger one. */
+const CROWDED = 10;
+/** Where a label is tried, in its heights from the thickest part. */
+const STEPS = [0, 0.5, -0.5, 1, -1, 1.5, -1.5, 2, -2, 2.5, -2.5, 3, -3];
 const LEAST_RADIUS = 2;
-const PADDING = 3;
+const PADDING = 2;
 /** A click's mark, which a label should leave free. */
 const MARK = 9;
 const DARK = "rgb(0 0 0 / 0.85)";
@@ -53,7 +57,7 @@ export class Interiors {
 
 /**
  * The labels that find room, the active object's first, then those of large objects. One that would lie on another moves
- * up or down within its mask, or is left out.
+ * up or down within its mask; a tooth's number becomes smaller before it is left out.
  */
 export function placeLabels(
   editor: CaseEditor,
@@ -70,22 +74,21 @@ export function placeLabels(
     if (label === null || interior === null) continue;
     const active = object.id === editor.activeId;
     const radius = interior.radius * view.zoom;
-    const size = Math.round(Math.min(LARGEST, Math.max(SMALLEST, 0.9 * radius)));
-    const width = widthOf(label.text, size) + 2 * PADDING;
-    const height = size + 2 * PADDING;
+    const largest = Math.round(Math.min(LARGEST, Math.max(SMALLEST, 0.9 * radius)));
+    const boxOf = (size: number) => ({ width: widthOf(label.text, size) + 2 * PADDING, height: size + 2 * PADDING, size });
+    const { width, height } = boxOf(largest);
     const fits = label.short ? radius >= LEAST_RADIUS : 2.4 * radius >= height && 5 * radius >= width;
     if (!active && !fits) continue;
     const marks = active ? object.prompts.clicks.map(([x, y]) => view.toScreen(x + 0.5, y + 0.5)) : [];
     const [x, middle] = view.toScreen(...interior.at);
-    const free = [0, 1, -1, 2, -2, 3, -3]
-      .map((step) => middle + step * height)
-      .filter((y) => y === middle || inside(object, view.toImage(x, y)))
-      .find((y) => {
-        const box = { x, y, width, height };
-        return !placed.some((other) => touch(box, other)) && !marks.some(([mx, my]) => touch(box, { x: mx, y: my, width: 2 * MARK, height: 2 * MARK }));
-      });
-    if (free === undefined && !active) continue;
-    placed.push({ id: object.id, text: label.text, active, colour: editor.colourOf(object), x, y: free ?? middle, width, height, size });
+    const isFree = (box: Box) =>
+      !placed.some((other) => touch(box, other)) && !marks.some(([mx, my]) => touch(box, { x: mx, y: my, width: 2 * MARK, height: 2 * MARK }));
+    const sizes = label.short && !active ? [...new Set([largest, SMALLEST, CROWDED])] : [largest];
+    const place = sizes
+      .flatMap((size) => STEPS.map((step) => ({ ...boxOf(size), x, y: middle + step * boxOf(size).height })))
+      .find((box) => (box.y === middle || inside(object, view.toImage(x, box.y))) && isFree(box));
+    if (place === undefined && !active) continue;
+    placed.push({ id: object.id, text: label.text, active, colour: editor.colourOf(object), ...(place ?? { ...boxOf(largest), x, y: middle }) });
   }
   return placed;
 }
