@@ -28,6 +28,28 @@ def test_click_on_a_tooth_with_a_mask_goes_to_it_and_changes_nothing(desk: Desk,
     desk.agrees()
 
 
+def test_the_question_leaves_the_active_object_in_sight(desk: Desk, worklist: WorkList) -> None:
+    # The click on either side of it, and near the picture's edges.
+    for tooth, other in (("36", "34"), ("36", "38"), ("46", "44")):
+        desk.press("n")
+        desk.click(*middle(worklist.tooth(tooth)))
+        desk.until("dentasam.editor.active?.area > 0")
+        desk.click(*middle(worklist.tooth(other)))
+        choice = desk.page.get_by_test_id("click-choice")
+        expect(choice).to_be_visible()
+        box, stage = choice.bounding_box(), desk.stage.bounding_box()
+        assert box is not None
+        assert stage is not None
+        assert stage["x"] <= box["x"]
+        assert box["x"] + box["width"] <= stage["x"] + stage["width"]
+        rows, columns = np.nonzero(desk.mask())
+        left, top = desk.place(float(columns.min()), float(rows.min()))
+        right, bottom = desk.place(float(columns.max() + 1), float(rows.max() + 1))
+        beside = box["x"] + box["width"] <= left or box["x"] >= right
+        assert beside or box["y"] + box["height"] <= top or box["y"] >= bottom, (tooth, other)
+        desk.press("Escape", "Delete")
+
+
 def test_click_far_from_the_active_object_asks(desk: Desk, worklist: WorkList) -> None:
     tooth, other = worklist.tooth("36"), worklist.tooth("46")
     desk.predicted(*middle(tooth))

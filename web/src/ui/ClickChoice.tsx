@@ -1,5 +1,6 @@
-import { useEffect, useState } from "react";
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
 
+import { choiceSide } from "./choicePlace";
 import { useBench, useDesk, useEditor } from "./context";
 import { nameOf } from "./labels";
 
@@ -10,16 +11,25 @@ export function ClickChoice() {
   const question = useBench((state) => state.question);
   const [, moved] = useState(0);
   useEffect(() => bench.stage?.on("viewChanged", () => moved((count) => count + 1)), [bench, question]);
+  const answers = useRef<HTMLDivElement>(null);
+  const [size, setSize] = useState({ width: 200, height: 66 });
+  useLayoutEffect(() => {
+    const { offsetWidth: width, offsetHeight: height } = answers.current ?? { offsetWidth: 0, offsetHeight: 0 };
+    if (width > 0 && (width !== size.width || height !== size.height)) setSize({ width, height });
+  });
   const { stage } = bench;
   if (question === null || !stage || editor?.activeId !== question.object) return null;
   const [x, y] = stage.view.toScreen(...question.at);
   const category = editor.active?.category ?? null;
   const name = category === null ? "this object" : nameOf(category, bench.labels);
-  const side = x > stage.view.width / 2 ? "left" : "right";
+  const box = editor.active!.mask.box;
+  const [left, top] = stage.view.toScreen(box.x, box.y);
+  const { zoom } = stage.view;
+  const side = choiceSide([x, y], size, { x: left, y: top, width: zoom * box.width, height: zoom * box.height }, stage.view);
   return (
     <div className={`click-choice ${side}`} style={{ left: x, top: y }}>
       <span className="click-mark" aria-hidden="true" />
-      <div className="click-answers" role="group" aria-label="What is this click for?" data-testid="click-choice">
+      <div ref={answers} className="click-answers" role="group" aria-label="What is this click for?" data-testid="click-choice">
         <span className="unseen" role="status">
           Another tooth? N. Part of {name}? Enter.
         </span>
