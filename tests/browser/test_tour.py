@@ -20,12 +20,13 @@ def test_the_tour_shows_once_and_stands_in_nobodys_way(open_desk: Open, worklist
     expect(tour).to_be_visible()
 
     # Every step is about something on the page, and covers none of it.
-    titles = []
+    titles, rings = [], []
     for step in range(20):
         titles.append(tour.get_by_role("heading").text_content())
         ring, card = desk.page.locator(".tour-ring").bounding_box(), tour.bounding_box()
         assert ring is not None
         assert card is not None
+        rings.append(ring)
         if step > 0:
             beside = card["x"] >= ring["x"] + ring["width"] or card["x"] + card["width"] <= ring["x"]
             above = card["y"] >= ring["y"] + ring["height"] or card["y"] + card["height"] <= ring["y"]
@@ -34,6 +35,7 @@ def test_the_tour_shows_once_and_stands_in_nobodys_way(open_desk: Open, worklist
         if not tour.is_visible():
             break
     assert len(set(titles)) == len(titles) > 3
+    assert desk.page.get_by_test_id("done").bounding_box() in rings
     assert desk.page.evaluate(NAMES) == 0
     desk.saved()
     again = open_desk(context=desk.page.context)

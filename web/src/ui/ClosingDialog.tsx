@@ -93,7 +93,7 @@ export function ClosingDialog() {
                   )}
                   {reason.kind === "few" && (
                     <Switch
-                      label="Ask where objects are few"
+                      label="Ask when a case has only few objects"
                       checked={asksFew}
                       onChange={(askFew) => bench.preferences.set({ askFew })}
                       testid="ask-few"

@@ -85,17 +85,22 @@ function BrushTools() {
       >
         {brush.shape === "round" ? <icons.Round /> : <icons.Square />}
       </IconButton>
-      <input
-        className="brush-size"
-        type="number"
-        min={1}
-        max={400}
-        value={brush.size}
-        aria-label="Brush size in image pixels"
-        title="Brush size in image pixels ([ ])"
-        onChange={(event) => event.currentTarget.value && setBrush(bench, { size: event.currentTarget.valueAsNumber })}
-        data-testid="brush-size"
-      />
+      <span className="tool-number">
+        <span className="tool-name" aria-hidden="true">
+          Size
+        </span>
+        <input
+          className="brush-size"
+          type="number"
+          min={1}
+          max={400}
+          value={brush.size}
+          aria-label="Brush size in image pixels"
+          title="Brush size in image pixels ([ ])"
+          onChange={(event) => event.currentTarget.value && setBrush(bench, { size: event.currentTarget.valueAsNumber })}
+          data-testid="brush-size"
+        />
+      </span>
       <div role="radiogroup" aria-label="Where masks meet" className="tool-group">
         {MODES.map(([mode, label, short, Icon]) => (
           <button
@@ -123,17 +128,22 @@ function BrushTools() {
         <icons.Limited />
       </IconButton>
       {brush.limited && (
-        <input
-          className="brush-size"
-          type="number"
-          min={1}
-          max={100}
-          value={brush.tolerance}
-          aria-label="Tolerance in percent of the display window"
-          title="Tolerance in percent of the display window"
-          onChange={(event) => event.currentTarget.value && setBrush(bench, { tolerance: event.currentTarget.valueAsNumber })}
-          data-testid="brush-tolerance"
-        />
+        <span className="tool-number">
+          <span className="tool-name" aria-hidden="true">
+            Tolerance
+          </span>
+          <input
+            className="brush-size"
+            type="number"
+            min={1}
+            max={100}
+            value={brush.tolerance}
+            aria-label="Tolerance in percent of the display window"
+            title="Tolerance in percent of the display window"
+            onChange={(event) => event.currentTarget.value && setBrush(bench, { tolerance: event.currentTarget.valueAsNumber })}
+            data-testid="brush-tolerance"
+          />
+        </span>
       )}
     </div>
   );
@@ -149,26 +159,31 @@ function MaskTools() {
   useBench((state) => state.closed);
   return (
     <div role="group" aria-label="Mask" className="tool-group">
-      <IconButton name="Fill holes" label="Fill holes" command="fill-holes" disabled={idle} onClick={() => flow.clean("fillHoles")} testid="fill-holes">
+      <IconButton name="Holes" label="Fill holes" command="fill-holes" disabled={idle} onClick={() => flow.clean("fillHoles")} testid="fill-holes">
         <icons.FillHoles />
       </IconButton>
-      <IconButton name="Drop islands" label="Drop islands" command="drop-islands" disabled={idle} onClick={() => flow.clean("dropIslands")} testid="drop-islands">
+      <IconButton name="Islands" label="Drop islands" command="drop-islands" disabled={idle} onClick={() => flow.clean("dropIslands")} testid="drop-islands">
         <icons.DropIslands />
       </IconButton>
       <IconButton name="Smooth" label="Smooth" command="smooth" disabled={idle} onClick={() => flow.clean("smooth")} testid="smooth">
         <icons.Smooth />
       </IconButton>
-      <input
-        className="brush-size"
-        type="number"
-        min={1}
-        max={MOST_SMOOTHING}
-        value={smoothing}
-        aria-label={`Strength of smoothing, 1 to ${MOST_SMOOTHING}`}
-        title={`Strength of smoothing, 1 (fine) to ${MOST_SMOOTHING} (coarse)`}
-        onChange={(event) => event.currentTarget.value && setSmoothing(bench, event.currentTarget.valueAsNumber)}
-        data-testid="smoothing"
-      />
+      <span className="tool-number">
+        <span className="tool-name" aria-hidden="true">
+          Strength
+        </span>
+        <input
+          className="brush-size"
+          type="number"
+          min={1}
+          max={MOST_SMOOTHING}
+          value={smoothing}
+          aria-label={`Strength of smoothing, 1 to ${MOST_SMOOTHING}`}
+          title={`Strength of smoothing, 1 (fine) to ${MOST_SMOOTHING} (coarse)`}
+          onChange={(event) => event.currentTarget.value && setSmoothing(bench, event.currentTarget.valueAsNumber)}
+          data-testid="smoothing"
+        />
+      </span>
       <IconButton name="Refine" label="Refine with the model" command="refine" disabled={idle} onClick={() => flow.refine()} testid="refine">
         <icons.Refine />
       </IconButton>

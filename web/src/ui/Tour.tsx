@@ -25,8 +25,8 @@ export function Tour() {
   useLayoutEffect(() => {
     if (step === null) return;
     const measure = () => {
-      const target = document.querySelector<HTMLElement>(TOUR[step].target);
-      const box = target?.checkVisibility() ? target.getBoundingClientRect() : null;
+      const shown = TOUR[step].targets.flatMap((target) => document.querySelector(target) ?? []).find((target) => target.checkVisibility());
+      const box = shown?.getBoundingClientRect() ?? null;
       const { offsetWidth: width, offsetHeight: height } = card.current!;
       setRing((before) => (box && before && box.left === before.left && box.top === before.top && box.width === before.width && box.height === before.height ? before : box));
       setPlace(cardPlace(box, { width, height }, { width: innerWidth, height: innerHeight }));
