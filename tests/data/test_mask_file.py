@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from dentasam.data.formats.mask_file import read_labels, read_mask
+from dentasam.data.formats.samples import read_samples
 from dentasam.errors import DatasetError, ImageError
 
 from .coco_files import FILLING, HEIGHT, TOOTH, WIDTH, block
@@ -220,3 +221,14 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").rename(tmp_path / "a.png")
     with pytest.raises(ImageError, match=r"a\.png is not a PNG"):
         read_mask(tmp_path / "a.png")
+
+
+def test_sixteen_bit_colour_with_a_transparent_colour(tmp_path: Path) -> None:
+    ground, tooth = (300, 600, 301), (300, 600, 302)
+    values = np.where(TOOTH[..., None], np.uint16(tooth), np.uint16(ground))
+    rows = values.astype(">u2").reshape(HEIGHT, -1).view(np.uint8)
+    file = png(tmp_path / "36.png", 16, 2, rows, (b"tRNS", struct.pack(">HHH", *ground)))
+    samples = read_samples(file)
+    np.testing.assert_array_equal(samples.values, values)
+    assert samples.alpha is not None
+    np.testing.assert_array_equal(samples.alpha, TOOTH * np.uint16(65535))

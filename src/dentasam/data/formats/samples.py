@@ -7,16 +7,16 @@ well. For a picture that is right, for labels it makes another tooth of each.
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from dentasam.data.image import image_size
+from dentasam.data.raster.markers import png_chunks
+from dentasam.data.raster.pillow import wide_channels
 from dentasam.errors import ImageError
 
 # What Pillow multiplies the values of a grayscale PNG by, by its bits.
 SPREAD = {1: 255, 2: 85, 4: 17}
-BIT_DEPTH_AT = 24
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,7 @@ def read_samples(path: Path) -> Samples:
     image_size(path)  # names what is wrong with the file
     try:
         with Image.open(path, formats=("PNG",)) as image:
-            with path.open("rb") as file:
-                bits = file.read(BIT_DEPTH_AT + 1)[-1]
+            bits = png_chunks(path).depth
             image.load()
             if bits == 16 and image.mode in ("LA", "RGB", "RGBA"):
                 return _wide(path)
@@ -96,8 +95,8 @@ def _but(values: np.ndarray, transparent: object) -> np.ndarray | None:
 
 
 def _wide(path: Path) -> Samples:
-    """16-bit colour or alpha, which OpenCV keeps; it gives blue, green, red, and gray three times."""
-    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3:
-        raise ImageError(f"{path} cannot be decoded; save it as a grayscale PNG")
-    return Samples(pixels[..., 2::-1], 16, alpha=pixels[..., 3] if pixels.shape[2] == 4 else None)
+    """16-bit colour or alpha, which Pillow cuts to 8 bits; libpng makes alpha of a transparent colour."""
+    pixels = wide_channels(path)
+    colours = pixels.shape[2] - (pixels.shape[2] in (2, 4))
+    values = pixels[..., 0] if colours == 1 else pixels[..., :3]
+    return Samples(values, 16, alpha=pixels[..., -1] if pixels.shape[2] > colours else None)

@@ -93,12 +93,17 @@ def _gray(image: Image.Image) -> np.ndarray:
     return np.array(colour.convert("L"))
 
 
-def _wide_luminance(path: Path) -> np.ndarray:
-    """Of a PNG with several channels of 16 bits."""
+def wide_channels(path: Path) -> np.ndarray:
+    """The channels (H, W, 2 to 4) uint16 of a PNG that has several of 16 bits, as stored; raises what libpng does."""
     import imagecodecs
 
     pixels = imagecodecs.png_decode(path.read_bytes())
-    if pixels.ndim == 2 or pixels.shape[2] < 3:
-        return np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], -1)[..., 0])
+    return np.asarray(pixels.reshape(*pixels.shape[:2], -1))
+
+
+def _wide_luminance(path: Path) -> np.ndarray:
+    pixels = wide_channels(path)
+    if pixels.shape[2] < 3:
+        return np.ascontiguousarray(pixels[..., 0])
     red_first = np.moveaxis(pixels[..., :3], -1, 0)
     return np.rint(luminance(red_first.astype(np.float64))).astype(np.uint16)
