@@ -1,5 +1,6 @@
 import type { CaseEditor, CaseObject } from "../engine/editor";
 import type { Bitmask } from "../engine/mask";
+import { sharedPixels } from "../engine/overlap";
 import type { BoxPrompt, Point } from "../engine/types";
 
 /** What a positive click or a box is for. */
@@ -77,14 +78,5 @@ function isNear(mask: Bitmask, [x, y]: Point, reach: number): boolean {
 
 function liesIn(inner: CaseObject, outer: CaseObject): boolean {
   if (inner.area === 0) return false;
-  return overlap(inner.mask, outer.mask) >= WITHIN * inner.area;
-}
-
-/** Pixels that both masks have. */
-export function overlap(a: Bitmask, b: Bitmask): number {
-  let sum = 0;
-  a.snapshot().eachRun((y, x0, x1) => {
-    for (let x = x0; x < x1; x++) sum += b.get(x, y);
-  });
-  return sum;
+  return sharedPixels(inner.mask, outer.mask) >= WITHIN * inner.area;
 }

@@ -1,7 +1,7 @@
 import type { Label } from "../api/types";
 import type { CaseEditor, CaseObject } from "../engine/editor";
 import { Bitmask, BoxMask } from "../engine/mask";
-import { overlap } from "./intent";
+import { sharedPixels } from "../engine/overlap";
 
 /** A lesion at a root may lie beside the tooth: so far, as a share of the square root of its area, it is looked for. */
 const BESIDE = 0.5;
@@ -14,7 +14,7 @@ export function toothOf(editor: CaseEditor, object: CaseObject, labels: Readonly
 }
 
 function mostIn(mask: Bitmask, teeth: readonly CaseObject[]): string | null {
-  const shared = teeth.map((tooth) => overlap(mask, tooth.mask));
+  const shared = teeth.map((tooth) => sharedPixels(mask, tooth.mask));
   const most = Math.max(...shared);
   return most > 0 ? teeth[shared.indexOf(most)].id : null;
 }
