@@ -1,5 +1,6 @@
 """Images that are added while the server runs: what is taken, what is refused, and that nothing is overwritten."""
 
+import asyncio
 import errno
 import hashlib
 import io
@@ -22,7 +23,7 @@ from dentasam.labelling import additions as additions_module
 from dentasam.labelling import gate
 from dentasam.labelling.additions import FOLDER
 
-from .running import HEIGHT, WIDTH, Running, folder_of_images, running
+from .running import HEIGHT, PORT, TOKEN, WIDTH, Running, folder_of_images, running
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 
@@ -284,6 +285,39 @@ def test_a_link_that_leads_out_of_the_folder_is_not_written_through(server: Runn
     (server.workspace.folder / "c.png").symlink_to(outside)
     refused(server, "c.png", png(), 409)
     assert not outside.exists()
+
+
+def test_an_upload_that_breaks_off_adds_nothing_and_is_no_fault_of_the_server(
+    server: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    messages = [{"type": "http.request", "body": png()[:20], "more_body": True}, {"type": "http.disconnect"}]
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/api/images",
+        "raw_path": b"/api/images",
+        "query_string": b"name=c.png",
+        "headers": [
+            (b"host", f"127.0.0.1:{PORT}".encode()),
+            (b"authorization", f"Bearer {TOKEN}".encode()),
+            (b"content-type", b"application/octet-stream"),
+        ],
+    }
+    before = files(server)
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    async def send(message: dict[str, Any]) -> None: ...
+
+    asyncio.run(server.app(scope, receive, send))
+    assert not messages
+    assert files(server) == before
+    assert not list((server.workspace.root / FOLDER).rglob("*"))
+    assert not caplog.records
 
 
 def test_a_stranger_and_another_site_add_nothing(server: Running) -> None:

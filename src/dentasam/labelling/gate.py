@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dentasam.labelling import refusal_page
@@ -93,6 +94,9 @@ class AccessMiddleware:
             return
         try:
             await self._app(scope, _counted(receive, limit), guarded)
+        except ClientDisconnect:
+            # It went away before its body was there, and nobody waits for an answer.
+            return
         except Exception:
             if started:
                 raise

@@ -158,9 +158,9 @@ def _loading(model: str) -> Iterator[None]:
 def _inference(load: Callable[[], Segmenter], workspace: Workspace, store: Store) -> Inference:
     from dentasam.labelling.embeddings import EmbeddingStore
     from dentasam.labelling.inference import Inference
+    from dentasam.labelling.worklist import Worklist
 
-    by_name = {image.name: image for image in workspace.images}
-    images = {case.id: by_name[case.name] for case in store.cases() if case.name in by_name}
+    images = Worklist(store.cases(), workspace.images)
     return Inference(load, EmbeddingStore(workspace.embeddings), images, store.set_uncertainty)
 
 
