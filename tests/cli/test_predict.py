@@ -204,6 +204,8 @@ def test_other_formats(recorder: Recorder, image: Path, tmp_path: Path, format: 
         (["--boxes", "1,2,3"], "a box is [x0, y0, x1, y1]"),
         (["--boxes", "no-such-file.json"], "neither a file that exists nor x0,y0,x1,y1"),
         (["--boxes", "70,1,80,9"], "object 1: box 70,1,80,9 lies outside the image of 60x40"),
+        (["--boxes", "10,10,64,20"], "object 1: box 10,10,64,20 reaches far beyond the image of 60x40; make it at"),
+        (["--boxes", "-4,10,30,20"], "object 1: box -4,10,30,20 reaches far beyond the image of 60x40"),
         (["--prompts", "missing.yaml"], "missing.yaml does not exist"),
         (["--boxes", "1,1,9,9", "--format", "gif"], "Invalid value for '--format'"),
     ],

@@ -82,6 +82,20 @@ def test_warnings(tmp_path: Path) -> None:
     ]
 
 
+def test_the_box_around_an_outline_as_drawn_is_no_warning(tmp_path: Path) -> None:
+    """An outline over the edge, or with a sliver beside it, has a wider box than its mask."""
+    coco = content()
+    over = [[-9, -9, 20, -9, 20, 20, -9, 20], [20, 30, 20.1, 30, 20.1, 36]]
+    coco["annotations"] = [
+        {"id": 1, "image_id": 1, "category_id": 36, "segmentation": over},
+        {"id": 2, "image_id": 2, "category_id": 36, "segmentation": over, "bbox": [-9, -9, 29.1, 45]},
+    ]
+    assert find_problems(write(tmp_path, coco)) == []
+    coco["annotations"][1]["bbox"] = [0, 0, 10, 10]
+    (problem,) = find_problems(write(tmp_path, coco))
+    assert problem.what.startswith("its bbox [0, 0, 10, 10] is not the one around its mask")
+
+
 def test_nothing_to_train_on_is_a_warning(tmp_path: Path) -> None:
     coco = content() | {"annotations": []}
     assert of(find_problems(write(tmp_path, coco)), "warning") == [(None, None, "holds no object")]

@@ -232,3 +232,41 @@ def test_sixteen_bit_colour_with_a_transparent_colour(tmp_path: Path) -> None:
     np.testing.assert_array_equal(samples.values, values)
     assert samples.alpha is not None
     np.testing.assert_array_equal(samples.alpha, TOOTH * np.uint16(65535))
+
+
+OTHER = FILLING.astype(np.uint8) * 255
+
+
+@pytest.mark.parametrize(
+    "channels",
+    [
+        pytest.param([WHITE, 255 - MASK, 255 - MASK], id="red on white"),
+        pytest.param([255 - MASK, BLACK, MASK], id="blue on red"),
+        pytest.param([MASK * (OTHER == 0), OTHER, BLACK], id="a red and a green object on black"),
+    ],
+)
+@pytest.mark.parametrize("alpha", [False, True])
+def test_colours_that_do_not_tell_object_from_ground_are_refused(
+    tmp_path: Path, channels: list[np.ndarray], alpha: bool
+) -> None:
+    file = saved(tmp_path / "36.png", *channels, *[WHITE] * alpha, mode="RGBA" if alpha else "RGB")
+    with pytest.raises(DatasetError, match=r"36\.png has areas of different colours \(RGB .* and RGB .*\).*; save a"):
+        read_mask(file)
+
+
+def test_a_coloured_object_with_soft_edges_is_read(tmp_path: Path) -> None:
+    soft = cv2.GaussianBlur(MASK, (5, 5), 1)
+    mask, cut = read_mask(saved(tmp_path / "36.png", soft, soft // 2, BLACK, mode="RGB"))
+    np.testing.assert_array_equal(mask, soft > 127)
+    assert cut
+
+
+def test_labels_that_lie_in_alpha_alone_are_refused(tmp_path: Path) -> None:
+    labels = TOOTH.astype(np.uint8) * 36
+    for value in (BLACK, WHITE // 255):
+        with pytest.raises(
+            DatasetError, match=r"l\.png has (values in its alpha channel alone|labels that are transp)"
+        ):
+            read_labels(saved(tmp_path / "l.png", value, labels, mode="LA"))
+    # Nothing is there, and nothing is transparent.
+    assert not read_labels(saved(tmp_path / "l.png", BLACK, WHITE, mode="LA")).any()

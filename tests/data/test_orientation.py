@@ -9,10 +9,11 @@ from PIL import Image
 
 from dentasam.data.check import find_problems
 from dentasam.data.dataset import Dataset
+from dentasam.data.formats import export_dataset, import_dataset
 from dentasam.data.image import image_size, read_header, read_image
 from dentasam.errors import DatasetError
 
-from .coco_files import HEIGHT, WIDTH, content, write
+from .coco_files import HEIGHT, WIDTH, block, content, write
 
 PIXELS = np.random.default_rng(4).integers(0, 256, (HEIGHT, WIDTH), dtype=np.uint8)
 ORIENTATION = 274
@@ -93,3 +94,20 @@ def test_a_dataset_of_the_turned_size_is_not_advised_to_correct_it(tmp_path: Pat
         assert "save the image upright without the tag" in said
         assert "correct the size" not in said
     assert len(faults) == 1
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_imports_and_exports_report_the_tag(tmp_path: Path, suffix: str, caplog: pytest.LogCaptureFixture) -> None:
+    """They only copy the file; masks beside it may have been drawn on the picture as a viewer turns it."""
+    source = tmp_path / "source"
+    (source / "images").mkdir(parents=True)
+    (source / "masks" / "t").mkdir(parents=True)
+    turned(source / f"images/t.{suffix}", 3)
+    turned(source / f"images/u.{suffix}", 1)
+    Image.fromarray(block(3, 3, 20, 20).astype(np.uint8) * 255).save(source / "masks/t/36.png")
+    dataset = import_dataset("png", source, tmp_path / "in")
+    export_dataset("png", Dataset.load(dataset), tmp_path / "out")
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 2
+    assert lines[0].startswith(f"{source}/images/t.{suffix} has the orientation tag 3")
+    assert lines[1].startswith(f"{tmp_path}/in/images/t.{suffix} has the orientation tag 3")

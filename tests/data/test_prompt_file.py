@@ -259,6 +259,30 @@ def test_entries_that_no_image_used(tmp_path: Path) -> None:
     assert prompts.unused([Path("left/a.png"), Path("right/a.png"), Path("b.png")]) == []
 
 
+def test_a_whole_path_and_a_name_of_one_image_are_refused(tmp_path: Path) -> None:
+    path, image = tmp_path / "prompts.yaml", tmp_path / "a.png"
+    path.write_text(f"a.png: {CLICK}\n{image}: {CLICK}\n")
+    with pytest.raises(PromptError, match=rf"names {image} twice, 'a\.png' and '{image}'; put all its objects"):
+        read_prompts(path).unused([image])
+    # The name is another image's as well.
+    assert read_prompts(path).unused([image, Path("other/a.png")]) == []
+
+
+@pytest.mark.parametrize(("given", "name"), [("36", "36"), ("36.0", "36"), ('"036"', "036")])
+def test_a_category_is_a_name_or_a_whole_number(tmp_path: Path, given: str, name: str) -> None:
+    path = tmp_path / "prompts.json"
+    path.write_text(f'{{"a.png": [{{"category": {given}, "box": [1, 1, 5, 5]}}]}}')
+    assert read_prompts(path).of(Path("a.png"))[0].category == name
+
+
+@pytest.mark.parametrize("given", ["true", "1.5", '["36"]', '""'])
+def test_a_category_of_another_kind_is_refused(tmp_path: Path, given: str) -> None:
+    path = tmp_path / "prompts.json"
+    path.write_text(f'{{"a.png": [{{"category": {given}, "box": [1, 1, 5, 5]}}]}}')
+    with pytest.raises(PromptError, match=r"prompts\.json, a\.png, object 1: category must be a name"):
+        read_prompts(path)
+
+
 def picture(folder: Path, name: str = "opg.png") -> Path:
     Image.fromarray(np.zeros((256, 512), np.uint8)).save(folder / name)
     return folder / name
@@ -281,6 +305,15 @@ def test_boxes_for_another_size_are_refused(tmp_path: Path) -> None:
         path.write_text(json.dumps(coco_of("opg.png", *size)))
         with pytest.raises(PromptError, match=rf"of {size[0]}x{size[1]} pixels, .*opg\.png has 512x256; make them"):
             read_boxes(path).of(image)
+    as_text = coco_of("opg.png", 512, 256)
+    as_text["images"][0] |= {"width": "1024", "height": "512"}
+    path.write_text(json.dumps(as_text))
+    with pytest.raises(PromptError, match=r"of 1024x512 pixels, .*opg\.png has 512x256"):
+        read_boxes(path).of(image)
+    as_text["images"][0]["height"] = "high"
+    path.write_text(json.dumps(as_text))
+    with pytest.raises(PromptError, match=r"images\[0\] has a height that is not a whole number, 'high'"):
+        read_boxes(path)
     twice = coco_of("opg.png", 512, 256)
     twice["images"].append({"id": 8, "file_name": "./opg.png", "width": 1024, "height": 512})
     path.write_text(json.dumps(twice))

@@ -126,12 +126,18 @@ def test_dicom_of_every_name_is_taken(server: Running) -> None:
         assert (answer.status_code, answer.json()["bits"]) == (201, 16), answer.text
 
 
+def written(path: Path) -> tuple[int, int, bytes]:
+    """Which file it is, when it was last written, and what it holds; when it was read changes with every look."""
+    state = path.stat()
+    return state.st_ino, state.st_mtime_ns, path.read_bytes()
+
+
 def test_the_same_file_again_changes_nothing(server: Running) -> None:
     first = add(server, "c.png", png())
-    state = (server.workspace.folder / "c.png").stat()
+    before = written(server.workspace.folder / "c.png")
     again = add(server, "c.png", png())
     assert (again.status_code, again.json()) == (200, first.json())
-    assert (server.workspace.folder / "c.png").stat() == state
+    assert written(server.workspace.folder / "c.png") == before
     assert len(server.client.get("/api/cases").json()) == 3
 
 

@@ -69,6 +69,7 @@ def test_official_pth(tmp_path: Path, official: State, wrapping: str | None) -> 
         pytest.param(lambda key: f"model.{key}", id="Lightning"),
         pytest.param(lambda key: f"model._orig_mod.module.{key}", id="all of them"),
         pytest.param(lambda key: f"_orig_mod.model.model.{key}", id="model twice"),
+        pytest.param(lambda key: f"student._orig_mod.sam_model.{key}", id="names of a script's own"),
         pytest.param(
             lambda key: key.replace("image_encoder.", "image_encoder._orig_mod."), id="the encoder compiled"
         ),
@@ -86,6 +87,19 @@ def test_prefixes_of_wrappers_are_taken_off(
     else:
         save_file(state, path)
     assert equal(load_model(path)[0], official)
+
+
+def test_an_averaged_model_and_names_of_a_script_s_own_are_found(tmp_path: Path, official: State) -> None:
+    path = tmp_path / "own.pth"
+    averaged = torch.optim.swa_utils.AveragedModel(load_model("dentasam-tiny")[0]).state_dict()
+    torch.save({"epoch": 3, "optimizer": {"state": {}, "param_groups": []}, "ema_weights": averaged}, path)
+    assert load_model(path)[1].kind == "vit_tiny"
+    torch.save({"weights": official, "teacher": official}, path)
+    with pytest.raises(CheckpointError, match="holds no state dict"):
+        load_model(path)
+    torch.save({1: torch.ones(1)}, path)
+    with pytest.raises(CheckpointError, match="holds no state dict"):
+        load_model(path)
 
 
 def test_a_prefix_before_some_keys_alone_stays(tmp_path: Path, official: State) -> None:
@@ -111,6 +125,29 @@ def test_one_number_that_is_not_finite_is_refused(tmp_path: Path, official: Stat
         with pytest.raises(CheckpointError) as fault:
             read(path)
         assert str(fault.value).startswith(f"{path}: {name} holds NaN or infinite numbers; take")
+
+
+def test_a_number_beyond_float32_is_not_finite(tmp_path: Path, official: State) -> None:
+    path = tmp_path / "wide.safetensors"
+    name = "mask_decoder.iou_token.weight"
+    wide = official[name].double()
+    wide.view(-1)[0] = 1e300
+    save_file({**{key: tensor.contiguous() for key, tensor in official.items()}, name: wide}, path)
+    with pytest.raises(CheckpointError, match=f"{name} holds NaN or infinite numbers"):
+        load_model(path)
+
+
+def test_a_number_beyond_fp16_is_not_stored_as_infinity(tmp_path: Path, official: State) -> None:
+    model = load_model("dentasam-tiny")[0]
+    model.mask_decoder.iou_token.weight.data[0, 0] = 1e5
+    path = tmp_path / "large.safetensors"
+    with pytest.raises(
+        CheckpointError, match=r"iou_token\.weight would not be finite, nothing written; store it in fp32"
+    ):
+        save_checkpoint(model, path)
+    assert not path.exists()
+    save_checkpoint(model, path, half=False)
+    assert load_model(path)[0].mask_decoder.iou_token.weight[0, 0] == 1e5
 
 
 def test_large_numbers_whose_sum_overflows_are_finite() -> None:

@@ -87,8 +87,8 @@ def predict(
     with launched(cpu=device == "cpu" or not torch.cuda.is_available()) as processes:
         with all_or_none(processes):
             if processes.is_main_process:
-                claim_folder(out)
                 _warn_of_prompts(images, sources)
+                claim_folder(out)
         if device is None and runtime != options.Runtime.onnx and processes.num_processes > 1:
             device = str(processes.device)
         chosen = options.chosen_adapter(model, adapter)

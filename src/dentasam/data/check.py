@@ -16,6 +16,7 @@ from dentasam.data.notices import collected_notices
 from dentasam.data.orientation import FIX_OF_TAG, not_applied, wrong_size
 from dentasam.data.parse import Parsed, parse
 from dentasam.data.record import ImageRecord
+from dentasam.data.segmentation import polygon_box
 from dentasam.errors import DatasetError, ImageError
 from dentasam.model.gray_range import spread
 
@@ -112,6 +113,9 @@ def _object_problems(image: ImageRecord) -> Iterator[Problem]:
         if area < tiny:
             what = f"its mask ({record.category}) has {area} pixels"
             yield Problem(image.id, record.id, what, "delete it if it is a slip", "warning")
+        if isinstance(record.segmentation, list) and record.bbox == polygon_box(record.segmentation):
+            # Around the outline as drawn: as tools write it, and as it is here where the file has no box.
+            continue
         if max(abs(given - own) for given, own in zip(_corners(record.bbox), _corners(box), strict=True)) > BOX_SLACK:
             what = f"its bbox {_shown(record.bbox)} is not the one around its mask, {_shown(box)}"
             yield Problem(image.id, record.id, what, "correct or delete the bbox", "warning")

@@ -87,12 +87,21 @@ def _images(path: Path, items: list[Any]) -> tuple[dict[Any, str], dict[str, tup
                 f"{path}: not a COCO file of boxes (images[{position}] has no id of its own or no name)"
             )
         name = names[id] = image_name(given)
-        width, height = whole(item.get("width")), whole(item.get("height"))
+        width, height = (_length(path, position, item, side) for side in ("width", "height"))
         if width is None or height is None:
             continue
         if sizes.setdefault(name, (width, height)) != (width, height):
             raise PromptError(f"{path} names the image {name} twice with two sizes; take one of them out")
     return names, sizes
+
+
+def _length(path: Path, position: int, image: dict[str, Any], side: str) -> int | None:
+    """A side in pixels, also as text; None where the file does not say it."""
+    given = image.get(side)
+    length = int(given) if isinstance(given, str) and given.isdecimal() else whole(given)
+    if length is None and given is not None:
+        raise PromptError(f"{path}: images[{position}] has a {side} that is not a whole number, {given!r:.40}")
+    return length
 
 
 def _corners(where: str, box: Any) -> tuple[float, float, float, float]:

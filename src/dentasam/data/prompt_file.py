@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any
 
+from dentasam.data.coco.values import name_text
 from dentasam.data.image import image_size
 from dentasam.data.prompt_syntax import read_document
 from dentasam.data.spelling import canonical, portable
@@ -79,15 +80,27 @@ class PromptFile:
 
     def entry_of(self, image: Path) -> str | None:
         """The name under which the file has `image`, or None."""
+        return max(self._fitting(image), key=lambda name: len(PurePath(name).parts), default=None)
+
+    def _fitting(self, image: Path) -> list[str]:
         whole = PurePath(canonical(os.path.abspath(image)))
         ways = [whole, whole.with_suffix("")] if self.stems else [whole]
-        fitting = [name for way in ways for name in self._by_last_part.get(way.name, ()) if _ends_with(way, name)]
-        return max(fitting, key=lambda name: len(PurePath(name).parts), default=None)
+        return [name for way in ways for name in self._by_last_part.get(way.name, ()) if _ends_with(way, name)]
 
     def unused(self, images: Iterable[Path]) -> list[str]:
-        """The names that are those of none of the images: misspelt perhaps, or meant for another run."""
-        used = {self.entry_of(image) for image in images}
-        return [name for name in self.images if name not in used]
+        """The names whose prompts none of the images took: misspelt perhaps, or meant for another run.
+
+        Raises PromptError where an image has a whole path as its entry and another one, whose prompts would be lost.
+        """
+        taken = {self.entry_of(image): image for image in images}
+        unused = [name for name in self.images if name not in taken]
+        for name, image in taken.items():
+            other = next((each for each in self._fitting(image) if each in unused), None)
+            if name is not None and other is not None and os.path.isabs(name):
+                raise PromptError(
+                    f"{self.path} names {image} twice, {other!r} and {name!r}; put all its objects under one name"
+                )
+        return unused
 
 
 def read_prompts(path: Path, images_file: Path | None = None) -> PromptFile:
@@ -172,8 +185,16 @@ def _object(where: str, entry: Any) -> ObjectPrompt:
         raise PromptError(f"{where}: needs clicks or a box")
     if box is None and not any(label for _, _, label in clicks):
         raise PromptError(f"{where}: negative clicks alone do not say what is wanted; add a positive one or a box")
-    category = entry.get("category")
-    return ObjectPrompt(UNNAMED if category is None else str(category), clicks, box)
+    return ObjectPrompt(_category(where, entry.get("category")), clicks, box)
+
+
+def _category(where: str, given: Any) -> str:
+    if given is None:
+        return UNNAMED
+    name = name_text(given)
+    if name is None:
+        raise PromptError(f"{where}: category must be a name, not {given!r:.40}")
+    return name
 
 
 def _bare_box(where: str, entry: Any) -> ObjectPrompt:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Masks at the image's resolution are held for this many objects at once: 60 MB at 2900x1250.
 OBJECTS_PER_CALL = 16
+# Detectors put a box a little over the edge; one that reaches further, in shares of the image, is for another size.
+MOST_OVER = 0.05
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,12 @@ def _check_inside(wanted: PromptedImage, height: int, width: int) -> None:
                 raise PromptError(f"{wanted.path}, object {number}: click {x:g},{y:g} lies outside {size}")
         if given.box is not None:
             x0, y0, x1, y1 = given.box
+            box = f"{x0:g},{y0:g},{x1:g},{y1:g}"
             if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
-                box = f"{x0:g},{y0:g},{x1:g},{y1:g}"
                 raise PromptError(f"{wanted.path}, object {number}: box {box} lies outside {size}")
+            over = max(-x0 / width, -y0 / height, x1 / width - 1, y1 / height - 1)
+            if over > MOST_OVER:
+                raise PromptError(
+                    f"{wanted.path}, object {number}: box {box} reaches far beyond {size}; "
+                    "make it at the image's size"
+                )

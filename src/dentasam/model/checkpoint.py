@@ -26,6 +26,8 @@ from dentasam.model.registry import locate
 from dentasam.model.sam_hq import Kind, SamHQ, build_sam_hq
 
 _SHOWN_KEYS = 3
+# The others are summed as float32, which is what the model holds.
+_SUMMED = (torch.float32, torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True)
@@ -103,12 +105,13 @@ def load_state(model: SamHQ, state: Mapping[str, Tensor], source: str) -> None:
 
 
 def first_not_finite(state: Mapping[str, Tensor]) -> str | None:
-    """The name of the first tensor that holds a NaN or an infinity, or None.
+    """The name of the first tensor that holds a NaN or an infinity, or a number beyond float32, or None.
 
     A sum is ten times as fast as a look at each number. It may overflow where all are finite, so it only decides
     which tensors are looked at.
     """
-    for name, tensor in state.items():
+    for name, given in state.items():
+        tensor = given if given.dtype in _SUMMED else given.float()
         if not torch.isfinite(tensor.sum()) and not torch.isfinite(tensor).all():
             return name
     return None
@@ -122,7 +125,7 @@ def save_checkpoint(model: SamHQ, path: str | Path, half: bool = True) -> None:
 
     Raises:
         ValueError: the model still carries an adapter; merge it first.
-        CheckpointError: the file cannot be written.
+        CheckpointError: the file cannot be written, or a number is not finite as it is stored.
     """
     state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
     if any("lora_" in name or "modules_to_save" in name for name in state):
@@ -134,6 +137,10 @@ def save_checkpoint(model: SamHQ, path: str | Path, half: bool = True) -> None:
     if kind is None:
         raise ValueError("only models of an official size can be saved")
     path = Path(path)
+    broken = first_not_finite(state)
+    if broken is not None:
+        how = "store it in fp32 (--no-half)" if half else "train with a smaller rate"
+        raise CheckpointError(f"{path}: {broken} would not be finite, nothing written; {how}")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         # not save_file: it makes files that nobody but their owner may read
@@ -225,9 +232,21 @@ def _state_dict_of(content: Any, path: Path) -> dict[str, Tensor]:
         for wrapping in ("model", "state_dict", "model_state_dict", "module", "network", "net"):
             if isinstance(content.get(wrapping), Mapping):
                 return _state_dict_of(content[wrapping], path)
-        if content and all(isinstance(value, Tensor) for value in content.values()):
+        if _is_state_dict(content):
             return dict(content)
+        # Scripts have names of their own for it; beside an optimiser's state it is the only one of tensors alone.
+        inner = [value for value in content.values() if _is_state_dict(value)]
+        if len(inner) == 1:
+            return dict(inner[0])
     raise CheckpointError(f"{path}: holds no state dict; give a SAM-HQ .pth or .safetensors file")
+
+
+def _is_state_dict(content: Any) -> bool:
+    return (
+        isinstance(content, Mapping)
+        and len(content) > 0
+        and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items())
+    )
 
 
 def _seems(head: bytes) -> str:

@@ -58,13 +58,15 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 
 # In the official files, and used by nothing: TinyViT's ImageNet classifier, tables that the model computes
-# itself, and the pixel normalisation that belongs to the frame.
-_UNUSED = re.compile(r"^image_encoder\.(norm_head|head)\.|\.attention_bias_idxs$|\.attn\.ab$|^pixel_(mean|std)$")
+# itself, and the pixel normalisation that belongs to the frame. And the counter of torch's AveragedModel.
+_UNUSED = re.compile(
+    r"^image_encoder\.(norm_head|head)\.|\.attention_bias_idxs$|\.attn\.ab$|^pixel_(mean|std)$|^n_averaged$"
+)
 
 # What wraps a module leaves its own name in the keys: torch.compile, DataParallel, FSDP and activation
-# checkpointing around any part; Lightning, DeepSpeed and training scripts around the whole.
+# checkpointing around any part; Lightning, DeepSpeed and training scripts, under whatever name, around the whole.
 _WRAPPER = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|module|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-_OUTERMOST = ("model.", "_forward_module.", "net.", "network.", "sam.", "sam_hq.")
+_ROOT = re.compile(r"^((?:[^.]+\.)*?)(?:image_encoder|vision_encoder|prompt_encoder|mask_decoder)\.")
 
 _VIT_KINDS = {(768, 12): "vit_b", (1024, 24): "vit_l", (1280, 32): "vit_h"}
 
@@ -92,11 +94,13 @@ def to_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def without_wrappers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same tensors, without the prefixes that compiling, distributing or a training framework put in the keys.
 
-    `_orig_mod.` and its like go wherever they are, `model.` and its like only where they precede every key. Where two
-    keys would become one, all stay as they are.
+    `_orig_mod.` and its like go wherever they are, `model.` and any other name only where it precedes every key.
+    Where two keys would become one, all stay as they are.
     """
     names = {key: _WRAPPER.sub("", key) for key in state}
-    while prefix := next((p for p in _OUTERMOST if names and all(n.startswith(p) for n in names.values())), None):
+    prefixes = {match[1] for name in names.values() if (match := _ROOT.match(name))}
+    prefix = max(prefixes, key=len, default="")
+    if all(name.startswith(prefix) for name in names.values()):
         names = {key: name.removeprefix(prefix) for key, name in names.items()}
     if len(set(names.values())) < len(names):
         return dict(state)

@@ -5,7 +5,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,10 +14,12 @@ import cv2
 import numpy as np
 
 from dentasam.data.dataset import Dataset
+from dentasam.data.image import read_header
 from dentasam.data.listing import LeftOut, images_in
+from dentasam.data.orientation import report_orientation
 from dentasam.data.record import ImageRecord
 from dentasam.data.spelling import AmbiguousName, Spelling, canonical, portable
-from dentasam.errors import DatasetError, OutputError
+from dentasam.errors import DatasetError, ImageError, OutputError
 
 DATASET_NAME = "dataset.json"
 TAGS_NAME = "tags.json"
@@ -28,7 +30,7 @@ def with_images_under(
 ) -> Dataset:
     """Copies the images byte for byte to `out/images` and returns the dataset with its paths there.
 
-    progress: takes the number of images done and of all.
+    An orientation tag is reported. progress: takes the number of images done and of all.
     """
     placed: list[ImageRecord] = []
     taken: set[str] = set()
@@ -42,9 +44,16 @@ def with_images_under(
             target.parent.mkdir(parents=True, exist_ok=True)
             if not (target.exists() and target.samefile(image.path)):
                 shutil.copyfile(image.path, target)
+        _report(image.path)
         placed.append(replace(image, path=Path(os.path.abspath(target)), file_name=f"images/{inner}"))
         progress(len(placed), len(dataset.images))
     return replace(dataset, path=out / DATASET_NAME, images=tuple(placed), folder=None)
+
+
+def _report(path: Path) -> None:
+    """Reports the orientation tag of an image that is only copied: masks beside it may be for the turned picture."""
+    with suppress(ImageError):
+        report_orientation(path, read_header(path).orientation)
 
 
 def inner_name(image: ImageRecord) -> str:

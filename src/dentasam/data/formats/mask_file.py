@@ -56,17 +56,25 @@ def read_labels(path: Path) -> np.ndarray:
         if not (values == values[..., :1]).all():
             raise DatasetError(f"{path} is a colour image; save the labels as 8- or 16-bit grayscale")
         values = np.ascontiguousarray(values[..., 0])
-    if samples.palette is None and samples.alpha is not None and (values[samples.alpha == 0] > 0).any():
-        raise DatasetError(f"{path} has labels that are transparent; save the labels as grayscale without alpha")
+    if samples.palette is None and samples.alpha is not None:
+        if (values[samples.alpha == 0] > 0).any():
+            raise DatasetError(f"{path} has labels that are transparent; save the labels as grayscale without alpha")
+        if not _is_one(samples.alpha > 0) and np.ptp(values) == 0:
+            raise DatasetError(
+                f"{path} has values in its alpha channel alone; save the labels as grayscale without alpha"
+            )
     return values
 
 
 def _by_value(path: Path, samples: Samples) -> tuple[np.ndarray, bool]:
     if samples.palette is not None:
         return _by_index(path, samples.values, samples.palette), False
-    values = samples.values.max(axis=2) if samples.values.ndim == 3 else samples.values
-    found = np.unique(values)
     near = samples.full * NEAR // 255
+    values = samples.values
+    if values.ndim == 3:
+        _check_one_colour(path, values, near)
+        values = values.max(axis=2)
+    found = np.unique(values)
     ground, top = int(found[0]), int(found[-1])
     if ground > near and ground < top:
         raise DatasetError(f"{path} has no black pixel, so ground and object look alike; save it as white on black")
@@ -83,8 +91,26 @@ def _by_value(path: Path, samples: Samples) -> tuple[np.ndarray, bool]:
     return values > top // 2, True
 
 
+def _check_one_colour(path: Path, colours: np.ndarray, near: int) -> None:
+    """Raises DatasetError where areas (H, W, 3) have more than one colour beside black: two objects, or a ground."""
+    value = colours.max(axis=2)
+    if (colours == value[..., None]).all():
+        return
+    areas = colours[(value > near) & _is_flat(colours).all(axis=2)].astype(np.int64)
+    if len(areas) and (np.ptp(areas, axis=0) > 2 * near).any():
+        first, other = areas[0], areas[np.abs(areas - areas[0]).max(axis=1).argmax()]
+        raise DatasetError(
+            f"{path} has areas of different colours ({_shown(first)} and {_shown(other)}), which do not tell object "
+            "from ground; save a file per object, white on black"
+        )
+
+
+def _shown(colour: np.ndarray) -> str:
+    return f"RGB {' '.join(map(str, colour.tolist()))}"
+
+
 def _is_flat(values: np.ndarray) -> np.ndarray:
-    """Where all of a pixel's neighbours have its value: inside an area, not at an edge."""
+    """Where all of a pixel's neighbours have its value, in each channel: inside an area, not at an edge."""
     wide = values.astype(np.uint16)
     kernel = np.ones((3, 3), np.uint8)
     return np.asarray(cv2.erode(wide, kernel) == cv2.dilate(wide, kernel))
