@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from dentasam.data.check import find_problems
-from dentasam.data.parse import Problem
+from dentasam.data.coco.problem import Problem
 
 from .coco_files import HEIGHT, TOOTH, WIDTH, block, compressed, content, write
 

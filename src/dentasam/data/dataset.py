@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dentasam.data.coco.parse import parse
 from dentasam.data.coco.passed_over import PassedOver, lines
 from dentasam.data.coco.problem import Problem
-from dentasam.data.parse import parse
 from dentasam.data.record import Category, ImageRecord, ObjectRecord
 from dentasam.errors import DatasetError, OutputError
 

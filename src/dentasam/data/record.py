@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from dentasam.data import rle, segmentation
+from dentasam.data import rle
+from dentasam.data.coco import segmentation
 from dentasam.data.image import read_header, read_image
 from dentasam.data.orientation import wrong_size
 from dentasam.errors import DatasetError

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from dentasam.data import rle, segmentation
+from dentasam.data import rle
+from dentasam.data.coco import segmentation
 from dentasam.data.coco.annotations import read_mask
 from dentasam.data.coco.categories import read_categories
 from dentasam.data.coco.passed_over import Why

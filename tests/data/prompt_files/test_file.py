@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dentasam.data.prompt_file import ObjectPrompt, parse_box, read_boxes, read_prompts
+from dentasam.data.prompt_files.file import ObjectPrompt, parse_box, read_boxes, read_prompts
 from dentasam.errors import PromptError
 
 YAML = """

@@ -11,14 +11,12 @@ from typing import Any
 
 from dentasam.data.coco.annotations import read_annotations
 from dentasam.data.coco.categories import read_categories
-from dentasam.data.coco.image_files import ImageFile, ImageFiles, escapes
+from dentasam.data.coco.image_files import ImageFile, ImageFiles
 from dentasam.data.coco.passed_over import PassedOver
 from dentasam.data.coco.problem import Fault, Problem, Report
 from dentasam.data.coco.values import whole
 from dentasam.data.image import PIXEL_LIMIT
 from dentasam.data.record import Category, ImageRecord
-
-__all__ = ["Parsed", "Problem", "Report", "escapes", "parse"]
 
 
 @dataclass(frozen=True)

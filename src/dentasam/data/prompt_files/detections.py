@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dentasam.data.coco.values import is_box, name_text, whole
-from dentasam.data.prompt_file import UNNAMED, ObjectPrompt, PromptFile, checked_box, image_name
-from dentasam.data.prompt_syntax import read_document
+from dentasam.data.prompt_files.file import UNNAMED, ObjectPrompt, PromptFile, checked_box, image_name
+from dentasam.data.prompt_files.syntax import read_document
 from dentasam.errors import PromptError
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from dentasam.data.coco.values import name_text
 from dentasam.data.image import image_size
-from dentasam.data.prompt_syntax import read_document
+from dentasam.data.prompt_files.syntax import read_document
 from dentasam.data.spelling import canonical, portable
 from dentasam.errors import PromptError
 
@@ -131,7 +131,7 @@ def image_name(name: str) -> str:
 
 
 def _read(path: Path, images_file: Path | None, entry: Callable[[str, Any], ObjectPrompt]) -> PromptFile:
-    from dentasam.data import detections
+    from dentasam.data.prompt_files import detections
 
     content = read_document(path)
     if detections.is_result_list(content):
