@@ -12,11 +12,11 @@ from dentasam.data import rle
 from dentasam.data.coco.parse import Parsed, parse
 from dentasam.data.coco.passed_over import FIX, WHAT, Why, lines
 from dentasam.data.coco.problem import Problem
+from dentasam.data.coco.segmentation import polygon_box
 from dentasam.data.image import read_header, read_image
 from dentasam.data.notices import collected_notices
 from dentasam.data.orientation import FIX_OF_TAG, not_applied, wrong_size
 from dentasam.data.record import ImageRecord
-from dentasam.data.segmentation import polygon_box
 from dentasam.errors import DatasetError, ImageError
 from dentasam.model.gray_range import spread
 
