@@ -39,7 +39,9 @@ COVERED = """() => [...document.querySelectorAll(".panel :is(button, select, inp
     })
     .map((control) => control.outerHTML.slice(0, 160))"""
 # Words that need more room than they have.
-CUT = """() => [...document.querySelectorAll(".tooth, .chip, .quiet, .section-title, .switch span, .slider-value, .object-title")]
+CUT = """() => [...document.querySelectorAll(
+    ".tooth, .chip, .quiet, .section-title, .switch span, .slider-value, .object-title"
+)]
     .filter((each) => each.checkVisibility() && each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 0)
     .map((each) => each.textContent)"""
 
