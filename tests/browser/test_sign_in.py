@@ -29,9 +29,38 @@ COLOURS = """() => {
 }"""
 
 
-@pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
+class Guarded:
     """A server whose annotators are anna and ben, over one image."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._port = folder, 0
+        self.start()
+
+    def start(self) -> None:
+        """Starts it, again on the port that it had before."""
+        faults = self._folder.with_name("stderr.txt")
+        with faults.open("w") as stderr:
+            self._process = subprocess.Popen(
+                [*COMMAND, "label", str(self._folder), "--port", str(self._port)],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
+            )
+        assert self._process.stdout is not None
+        self.url = self._process.stdout.readline().strip()
+        # Without a token.
+        found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/", self.url)
+        assert found, faults.read_text()
+        self._port = int(found.group(1))
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> None:
+        self._process.send_signal(number)
+        self._process.communicate(timeout=60)
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Guarded]:
     folder = tmp_path / "images"
     folder.mkdir()
     Image.fromarray(generate(3).image).save(folder / "opg.png")
@@ -39,24 +68,14 @@ def address(tmp_path: Path) -> Iterator[str]:
         annotators = Annotators.of(workspace.root)
         for name in ("anna", "ben"):
             annotators.add(name, f"{PASSWORD} {name}")
-    faults = tmp_path / "stderr.txt"
-    with faults.open("w") as stderr:
-        process = subprocess.Popen(
-            [*COMMAND, "label", str(folder), "--port", "0"],
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
-    try:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
-        # Without a token.
-        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", url), faults.read_text()
-        yield url
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+    running = Guarded(folder)
+    yield running
+    running.end()
+
+
+@pytest.fixture
+def address(guarded: Guarded) -> str:
+    return guarded.url
 
 
 def sign_in(page: Page, name: str, password: str) -> None:
@@ -98,3 +117,25 @@ def test_signing_in_and_out(address: str, new_context: Any, watch: Watch) -> Non
     # Nor does the way back lead to the work.
     page.goto(address)
     expect(page).to_have_url(f"{address}login")
+
+
+def test_a_session_outlives_a_killed_server(guarded: Guarded, new_context: Any, watch: Watch) -> None:
+    watch.allow("Failed to load resource")
+    page = new_context(viewport=WIDE).new_page()
+    page.goto(guarded.url)
+    sign_in(page, "anna", f"{PASSWORD} anna")
+    saved = page.get_by_test_id("save-state")
+    expect(saved).to_have_attribute("data-state", "saved", timeout=PATIENCE)
+    page.evaluate("() => { window.sameAsBefore = true; }")
+    guarded.end(signal.SIGKILL)
+    page.get_by_test_id("tool-brush").click()
+    page.get_by_test_id("stage").click(position={"x": 300, "y": 300})
+    expect(page.get_by_test_id("link-notice")).to_have_attribute("data-link", "away", timeout=PATIENCE)
+    assert page.evaluate("() => dentasam.sync.status().pending") > 0
+    guarded.start()
+    # Nobody signs in again, and nothing is loaded again.
+    expect(page.get_by_test_id("link-notice")).to_have_count(0, timeout=PATIENCE)
+    expect(saved).to_have_attribute("data-state", "saved", timeout=PATIENCE)
+    assert page.evaluate("() => window.sameAsBefore")
+    (case,) = page.context.request.get(f"{guarded.url}api/cases").json()
+    assert case["objects"] == 1
