@@ -83,6 +83,39 @@ def test_a_click_on_the_old_picture_says_that_there_is_a_new_one(desk: Desk, fra
     desk.agrees()
 
 
+def thumbnail_shown(desk: Desk) -> np.ndarray:
+    """The picture of the case in the worklist, (12, 24) in 0 to 255."""
+    found = desk.page.evaluate(
+        """(id) => {
+            const image = document.querySelector(`[data-testid="case-${id}"] img`);
+            const context = new OffscreenCanvas(24, 12).getContext("2d");
+            context.drawImage(image, 0, 0, 24, 12);
+            return Array.from(context.getImageData(0, 0, 24, 12).data);
+        }""",
+        desk.case,
+    )
+    return np.array(found, float).reshape(12, 24, 4)[:, :, 0]
+
+
+def test_the_worklist_shows_the_picture_that_the_file_holds_now(desk: Desk, fragile: Server) -> None:
+    desk.choose("worklist-toggle")
+    path = fragile.folder / "opg.png"
+    whole = generate(3).image
+    half = whole.copy()
+    half[:, : half.shape[1] // 2] = 0
+    desk.until(f"document.querySelector('[data-testid=case-{desk.case}] img').complete")
+    assert thumbnail_shown(desk)[:, :11].mean() > 20
+    replace(path, half)
+    expect(desk.page.get_by_test_id("picture-notice")).to_be_visible(timeout=PATIENCE)
+    for _ in range(100):
+        shown = thumbnail_shown(desk)
+        if shown[:, :11].max() < 20:
+            break
+        desk.page.wait_for_timeout(100)
+    assert shown[:, :11].max() < 20
+    assert shown[:, 13:].mean() > 20
+
+
 def test_an_idle_page_learns_of_it_too(desk: Desk, fragile: Server) -> None:
     replace(fragile.folder / "opg.png", generate(4).image)
     notice = desk.page.get_by_test_id("picture-notice")

@@ -107,7 +107,8 @@ export const cases = (): Promise<CaseSummary[]> => json<CaseSummary[]>("/api/cas
 
 export const progress = (): Promise<Progress> => json<Progress>("/api/progress");
 
-export const thumbnailUrl = (id: number): string => `/api/cases/${id}/thumbnail`;
+/** `picture`: what the file holds, so that the browser asks again once that changes. */
+export const thumbnailUrl = (id: number, picture?: string): string => `/api/cases/${id}/thumbnail${picture ? `?picture=${encodeURIComponent(picture)}` : ""}`;
 
 export async function readCase(id: number): Promise<{ document: CaseDocument; revision: number }> {
   const response = await checked(`/api/cases/${id}`);

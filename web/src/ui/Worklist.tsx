@@ -14,6 +14,7 @@ const OVER_PICTURE = "(max-width: 999px), (orientation: portrait)";
 export function Worklist() {
   const { bench } = useDesk();
   const cases = useCases((state) => state.cases);
+  const pictures = useCases((state) => state.pictures);
   const filter = useBench((state) => state.filter);
   const caseId = useBench((state) => state.caseId);
   const sort = usePreferences((preferences) => preferences.sort);
@@ -77,7 +78,7 @@ export function Worklist() {
       )}
       <ol className="cases" aria-label="Cases">
         {shown.map((one) => (
-          <Entry key={one.id} one={one} open={one.id === caseId} choose={choose} />
+          <Entry key={one.id} one={one} picture={pictures.get(one.id)} open={one.id === caseId} choose={choose} />
         ))}
       </ol>
       <AddImagesButton />
@@ -124,11 +125,12 @@ function breakable(name: string): ReactNode[] {
 
 interface EntryProps {
   one: CaseSummary;
+  picture: string | undefined;
   open: boolean;
   choose: (id: number) => Promise<void>;
 }
 
-const Entry = memo(function Entry({ one, open, choose }: EntryProps) {
+const Entry = memo(function Entry({ one, picture, open, choose }: EntryProps) {
   const row = useRef<HTMLLIElement>(null);
   useEffect(() => {
     if (open) row.current?.scrollIntoView({ block: "nearest" });
@@ -136,7 +138,7 @@ const Entry = memo(function Entry({ one, open, choose }: EntryProps) {
   return (
     <li ref={row}>
       <button type="button" className="case" aria-current={open} onClick={() => void choose(one.id)} data-testid={`case-${one.id}`}>
-        <img src={thumbnailUrl(one.id)} alt="" width={92} height={46} loading="lazy" decoding="async" draggable={false} />
+        <img src={thumbnailUrl(one.id, picture)} alt="" width={92} height={46} loading="lazy" decoding="async" draggable={false} />
         <span className="case-text">
           <span className="case-title" title={one.name}>{breakable(fitted(one.name))}</span>
           <span className="case-facts">

@@ -6,12 +6,14 @@ interface Listed {
   cases: readonly CaseSummary[];
   /** How far the model has read ahead; null until the server said so. */
   progress: Progress | null;
+  /** The picture in the file of each case that was on the screen, as the server saw it last. */
+  pictures: ReadonlyMap<number, string>;
 }
 
 /** The cases of the workspace as the server told of them last, and as this page knows better. */
 export class CaseList extends Store<Listed> {
   constructor(cases: readonly CaseSummary[]) {
-    super({ cases, progress: null });
+    super({ cases, progress: null, pictures: new Map() });
   }
 
   find(id: number | null): CaseSummary | null {
@@ -28,6 +30,12 @@ export class CaseList extends Store<Listed> {
     const one = this.find(id);
     if (!one || Object.entries(change).every(([key, value]) => one[key as keyof CaseSummary] === value)) return;
     this.set({ cases: this.get().cases.map((summary) => (summary.id === id ? { ...summary, ...change } : summary)) });
+  }
+
+  /** The file of a case holds this picture now. */
+  holds(id: number, picture: string): void {
+    const { pictures } = this.get();
+    if (pictures.get(id) !== picture) this.set({ pictures: new Map(pictures).set(id, picture) });
   }
 
   /** One more case, or what is new of one. */

@@ -13,10 +13,11 @@ function setUp(sign_out = false) {
     shown: { id: 1, picture: "p" } as Shown | null,
     back: 0,
     seen: [] as Progress[],
+    held: [] as [number, string][],
   };
   const watch = new ServerWatch(
     { workspace: "w", annotator: "anna", sign_out },
-    { shown: () => page.shown, progressed: (progress) => page.seen.push(progress), back: () => page.back++ },
+    { shown: () => page.shown, progressed: (progress) => page.seen.push(progress), holds: (...held) => page.held.push(held), back: () => page.back++ },
     { progress: () => page.progress(), picture: (id) => page.picture(id) },
   );
   return { page, watch };
@@ -45,6 +46,19 @@ it("says what keeps the page from its server, and sends what waited once it is b
   expect(watch.get().link).toBe("open");
   expect(page.back).toBe(1);
   expect(page.seen).toHaveLength(2);
+});
+
+it("passes on what the file of the case on the screen holds", async () => {
+  const { page, watch } = setUp();
+  await watch.look();
+  page.picture = async () => ({ picture: "q", problem: null });
+  await watch.look();
+  page.picture = async () => ({ picture: null, problem: "gone" });
+  await watch.look();
+  expect(page.held).toEqual([
+    [1, "p"],
+    [1, "q"],
+  ]);
 });
 
 it("tells a session that ended from another annotator's", async () => {

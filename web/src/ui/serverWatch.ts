@@ -26,6 +26,8 @@ export interface WatchHooks {
   /** The picture on the screen. */
   shown(): Shown | null;
   progressed(progress: Progress): void;
+  /** What the file of a case holds now. */
+  holds(id: number, picture: string): void;
   /** The server answers again. */
   back(): void;
 }
@@ -105,6 +107,7 @@ export class ServerWatch extends Store<Watched> {
     const shown = this.hooks.shown();
     if (!shown?.picture) return this.set({ picture: null });
     const { picture, problem } = await this.server.picture(shown.id);
+    if (picture !== null) this.hooks.holds(shown.id, picture);
     const now = this.hooks.shown();
     if (now?.id !== shown.id || now.picture !== shown.picture) return;
     const same = picture === shown.picture && problem === null;

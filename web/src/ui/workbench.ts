@@ -107,6 +107,7 @@ export class Workbench {
     this.watch = new ServerWatch(session, {
       shown: () => this.open && { id: this.open.document.case.id, picture: this.open.image.picture },
       progressed: (progress) => void cases.take(progress, () => this.state.get().caseId).catch(() => undefined),
+      holds: (id, picture) => cases.holds(id, picture),
       back: () => void sync.flush(),
     });
     this.additions = new Additions(session, (one) => cases.put(one));
