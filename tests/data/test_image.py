@@ -1,6 +1,7 @@
 """Raster images against Pillow, OpenCV and plain arithmetic."""
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -164,6 +165,13 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
         read_image(tmp_path)
     with pytest.raises(ImageError):
         read_image("a\0b.png")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for read in (read_image, image_size):
+        with pytest.raises(ImageError, match=r"pipe\.png is a pipe or a device; name an image file"):
+            read(tmp_path / "pipe.png")
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")

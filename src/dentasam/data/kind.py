@@ -11,7 +11,7 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"}) | DICOM_S
 # Pictures that are not read: they are named where a folder holds them.
 FOREIGN_SUFFIXES = frozenset(
     {".bmp", ".dib", ".gif", ".webp", ".jp2", ".j2k", ".jpx", ".jpf", ".heic", ".heif", ".avif", ".jxl", ".jxr"}
-    | {".psd", ".pgm", ".ppm", ".pnm", ".jfif", ".jpe", ".btf", ".apng", ".ima", ".img", ".nii"}
+    | {".psd", ".pgm", ".ppm", ".pnm", ".jfif", ".jpe", ".btf", ".apng", ".ima", ".img", ".nii", ".mha", ".mhd", ".nrrd"}
 )
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -33,6 +33,9 @@ def kind_of(path: Path) -> str:
     """PNG, JPEG, TIFF or DICOM. Raises ImageError for other kinds, by name, and for files that cannot be read."""
     if path.is_dir():
         raise ImageError(f"{path} is a folder; name an image file")
+    if path.exists() and not path.is_file():
+        # Reading a pipe waits until somebody writes into it.
+        raise ImageError(f"{path} is a pipe or a device; name an image file")
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
