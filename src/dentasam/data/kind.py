@@ -11,7 +11,8 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"}) | DICOM_S
 # Pictures that are not read: they are named where a folder holds them.
 FOREIGN_SUFFIXES = frozenset(
     {".bmp", ".dib", ".gif", ".webp", ".jp2", ".j2k", ".jpx", ".jpf", ".heic", ".heif", ".avif", ".jxl", ".jxr"}
-    | {".psd", ".pgm", ".ppm", ".pnm", ".jfif", ".jpe", ".btf", ".apng", ".ima", ".img", ".nii", ".mha", ".mhd", ".nrrd"}
+    | {".psd", ".pgm", ".ppm", ".pnm", ".jfif", ".jpe", ".btf", ".apng", ".ima", ".img"}
+    | {".nii", ".mha", ".mhd", ".nrrd"}
 )
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
