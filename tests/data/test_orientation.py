@@ -1,5 +1,7 @@
 """The orientation tag is never applied, by any reader, and always reported."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +113,19 @@ def test_imports_and_exports_report_the_tag(tmp_path: Path, suffix: str, caplog:
     assert len(lines) == 2
     assert lines[0].startswith(f"{source}/images/t.{suffix} has the orientation tag 3")
     assert lines[1].startswith(f"{tmp_path}/in/images/t.{suffix} has the orientation tag 3")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_damaged_exif_is_passed_over_in_silence(tmp_path: Path, suffix: str) -> None:
+    """In a process of its own: pytest makes errors of warnings, which otherwise stand on stderr without a file's name."""
+    tags = (
+        exif(6)
+        .tobytes()
+        .replace(b"\x12\x01\x03\x00\x01\x00", b"\x12\x01\x03\x00\xff\xff")
+        .replace(b"\x01\x12\x00\x03\x00\x00\x00\x01", b"\x01\x12\x00\x03\x00\xff\x00\x01")
+    )
+    assert tags != exif(6).tobytes()
+    Image.fromarray(PIXELS).save(tmp_path / f"x.{suffix}", exif=tags)
+    script = f"from dentasam.data.image import read_header; print(read_header({str(tmp_path / f'x.{suffix}')!r}).orientation)"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (ended.stdout, ended.stderr) == ("1\n", "")

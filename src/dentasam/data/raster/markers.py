@@ -4,12 +4,16 @@ The orientation is that of EXIF alone; one that stands only in XMP is passed ove
 """
 
 import struct
+import warnings
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
+
+# Pillow warns of damaged EXIF, and names no file; the orientation is 1 then.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
 
 PNG_SIGNATURE, JPEG_SIGNATURE = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 PNG_GRAY = 0
