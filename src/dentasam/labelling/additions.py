@@ -175,9 +175,7 @@ def _checked(draft: Path) -> CaseImage:
     found = listed(draft.parent, problems)
     try:
         if not found:
-            shown = (
-                problems[0] if problems else f"{draft.name} is not a PNG, JPEG, TIFF or DICOM file; convert it to one"
-            )
+            shown = problems[0] if problems else f"{draft.name}{NO_IMAGE}"
             raise ImageRefused(_without(draft, shown).replace(" is left out: ", ": "), 422)
         # Header alone is looked at in a folder of thousands; of one image all.
         read_image(draft)
