@@ -117,7 +117,7 @@ def test_imports_and_exports_report_the_tag(tmp_path: Path, suffix: str, caplog:
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
 def test_damaged_exif_is_passed_over_in_silence(tmp_path: Path, suffix: str) -> None:
-    """In a process of its own: pytest makes errors of warnings, which otherwise stand on stderr without a file's name."""
+    """In a process of its own: pytest makes errors of warnings, which else stand on stderr without a file's name."""
     tags = (
         exif(6)
         .tobytes()
@@ -126,6 +126,8 @@ def test_damaged_exif_is_passed_over_in_silence(tmp_path: Path, suffix: str) -> 
     )
     assert tags != exif(6).tobytes()
     Image.fromarray(PIXELS).save(tmp_path / f"x.{suffix}", exif=tags)
-    script = f"from dentasam.data.image import read_header; print(read_header({str(tmp_path / f'x.{suffix}')!r}).orientation)"
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    script = "import sys; from dentasam.data.image import read_header; print(read_header(sys.argv[1]).orientation)"
+    ended = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / f"x.{suffix}")], capture_output=True, text=True, check=True
+    )
     assert (ended.stdout, ended.stderr) == ("1\n", "")
