@@ -99,7 +99,7 @@ def test_the_usual_start(folder: Path, served: list[tuple[Any, ...]]) -> None:
     assert leave(folder) == 0
     ((source, _, settings),) = served
     assert source == folder
-    assert settings == Settings(host="127.0.0.1", port=8765, idle_seconds=30.0, model="dentasam-tiny")
+    assert settings == Settings(host="127.0.0.1", port=None, idle_seconds=30.0, model="dentasam-tiny")
 
 
 def test_all_options_reach_the_server(
