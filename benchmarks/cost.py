@@ -20,7 +20,8 @@ from rich.console import Console
 
 from dentasam.data.phantom import generate
 from dentasam.model.registry import BUNDLED
-from dentasam.model.segmenter import Segmenter, load
+from dentasam.model.runtime import load
+from dentasam.model.segmenter import Segmenter
 from dentasam.prompts.clicks import correction_clicks, interior_centre
 
 from .options import Options

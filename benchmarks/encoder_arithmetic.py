@@ -23,7 +23,8 @@ from dentasam.model.onnx_export import ENCODER
 from dentasam.model.onnx_int8 import quantise_encoder
 from dentasam.model.onnx_segmenter import OnnxSegmenter, load_onnx
 from dentasam.model.precision import autocast_type
-from dentasam.model.segmenter import Segmenter, load
+from dentasam.model.runtime import load
+from dentasam.model.segmenter import Segmenter
 from dentasam.prompts.clicks import interior_centre
 
 CLICKS = 3

@@ -30,7 +30,8 @@ from dentasam.labelling.embeddings import EmbeddingStore
 from dentasam.labelling.inference import Inference, PredictRequest
 from dentasam.labelling.uncertainty import LEFT, RIGHT
 from dentasam.labelling.workspace import CaseImage
-from dentasam.model.segmenter import Segmenter, load
+from dentasam.model.runtime import load
+from dentasam.model.segmenter import Segmenter
 
 BESIDE = Path(__file__).parent.parent.parent / "shared" / "data" / "abdi"
 

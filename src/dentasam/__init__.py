@@ -2,25 +2,72 @@
 
 import dentasam
 segmenter = dentasam.load("dentasam-tiny", adapter="panoramic-teeth")
+
+The names in `__all__` are the public interface: within a major version they keep their names, arguments and results.
+Whatever lies deeper in the package may move with any version.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from dentasam.model.segmenter import load as load
+from dentasam.version import __version__ as __version__
 
-__version__ = "0.1.0"
-__all__ = ["__version__", "load"]
+if TYPE_CHECKING:
+    from dentasam.data.dataset import Dataset as Dataset
+    from dentasam.data.image import read_image as read_image
+    from dentasam.errors import AdapterError as AdapterError
+    from dentasam.errors import CheckpointError as CheckpointError
+    from dentasam.errors import DatasetError as DatasetError
+    from dentasam.errors import DentasamError as DentasamError
+    from dentasam.errors import ExtraError as ExtraError
+    from dentasam.errors import ImageError as ImageError
+    from dentasam.errors import OutputError as OutputError
+    from dentasam.errors import PromptError as PromptError
+    from dentasam.errors import RecipeError as RecipeError
+    from dentasam.errors import WorkspaceError as WorkspaceError
+    from dentasam.evaluation.curve import evaluate as evaluate
+    from dentasam.evaluation.metrics import overlap as overlap
+    from dentasam.model.embedding import ImageEmbedding as ImageEmbedding
+    from dentasam.model.runtime import load as load
+    from dentasam.model.segmenter import Prediction as Prediction
+    from dentasam.model.segmenter import Segmenter as Segmenter
+    from dentasam.prompts.clicks import correction_clicks as correction_clicks
+    from dentasam.prompts.clicks import interior_centre as interior_centre
+
+_ERRORS = (
+    "AdapterError",
+    "CheckpointError",
+    "DatasetError",
+    "DentasamError",
+    "ExtraError",
+    "ImageError",
+    "OutputError",
+    "PromptError",
+    "RecipeError",
+    "WorkspaceError",
+)
+_MODULES = {
+    "load": "dentasam.model.runtime",
+    "Segmenter": "dentasam.model.segmenter",
+    "Prediction": "dentasam.model.segmenter",
+    "ImageEmbedding": "dentasam.model.embedding",
+    "Dataset": "dentasam.data.dataset",
+    "read_image": "dentasam.data.image",
+    "interior_centre": "dentasam.prompts.clicks",
+    "correction_clicks": "dentasam.prompts.clicks",
+    "evaluate": "dentasam.evaluation.curve",
+    "overlap": "dentasam.evaluation.metrics",
+    **dict.fromkeys(_ERRORS, "dentasam.errors"),
+}
+__all__ = ["__version__", *sorted(_MODULES)]
 
 
 def __getattr__(name: str) -> Any:
-    # PEP 562: `import dentasam` stays free of torch, so that the command's help answers at once.
-    if name == "load":
-        from dentasam.model.segmenter import load
-
-        return load
+    # PEP 562: `import dentasam` loads neither torch nor numpy, so that the command's help appears at once.
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'dentasam' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), "load"])
+    return sorted({*globals(), *__all__})

@@ -19,7 +19,8 @@ from dentasam.labelling.serving import ServedModel
 from dentasam.labelling.workspace import CaseImage
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.frame import Frame
-from dentasam.model.segmenter import Segmenter, load
+from dentasam.model.runtime import load
+from dentasam.model.segmenter import Segmenter
 
 WAIT = 30.0
 

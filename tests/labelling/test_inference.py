@@ -17,7 +17,8 @@ from dentasam.labelling.masks import BoxMask
 from dentasam.labelling.refine import HAND_LOGIT, mask_logits
 from dentasam.labelling.serving import Decoded, ObjectPrompt, ServedModel
 from dentasam.model.embedding import ImageEmbedding
-from dentasam.model.segmenter import Segmenter, load
+from dentasam.model.runtime import load
+from dentasam.model.segmenter import Segmenter
 from dentasam.prompts.clicks import correction_clicks, interior_centre
 
 from .conftest import case_images

@@ -9,7 +9,8 @@ from dentasam.labelling.serving import ModelIdentity, ObjectPrompt, ServedModel,
 from dentasam.model.adapter import BUNDLED, WEIGHTS
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.lora import adapter_names
-from dentasam.model.segmenter import Segmenter, load
+from dentasam.model.runtime import load
+from dentasam.model.segmenter import Segmenter
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (64, 512), dtype=np.uint8)
 

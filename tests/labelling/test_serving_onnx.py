@@ -10,7 +10,7 @@ from dentasam.labelling.serving import ObjectPrompt, ServedModel
 from dentasam.labelling.uncertainty import uncertainty
 from dentasam.model.onnx_int8 import quantise_encoder
 from dentasam.model.onnx_segmenter import load_onnx
-from dentasam.model.segmenter import load
+from dentasam.model.runtime import load
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (64, 512), dtype=np.uint8)
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from dentasam.labelling.uncertainty import probe_clicks, uncertainty
-from dentasam.model.segmenter import Segmenter, load
+from dentasam.model.runtime import load
+from dentasam.model.segmenter import Segmenter
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from dentasam.errors import AdapterError, CheckpointError, ExtraError, PromptErr
 from dentasam.model import onnx_segmenter
 from dentasam.model.onnx_export import CARD, DECODER, ENCODER, ExportCard, is_export
 from dentasam.model.onnx_segmenter import OnnxSegmenter, load_onnx
-from dentasam.model.runtime import load_on, with_adapter
+from dentasam.model.runtime import load, with_adapter
 
 HEIGHT, WIDTH = 100, 240
 
@@ -37,7 +37,7 @@ def exported(exported_bundled: Path, tmp_path: Path) -> Path:
 def test_masks_and_scores_are_those_of_torch(exported: Path, image: np.ndarray) -> None:
     theirs = dentasam.load("dentasam-tiny", "panoramic-teeth", "cpu", "fp32").merged()
     theirs.windows = False
-    ours = load_on(None, exported)
+    ours = load(exported)
     assert isinstance(ours, OnnxSegmenter)
     assert (ours.name, ours.adapter, ours.info.sha256) == (theirs.name, theirs.adapter, theirs.info.sha256)
     clicks = np.array([[[30.0, 40.0], [60.0, 80.0]], [[120.0, 30.0], [200.0, 50.0]]])
@@ -58,7 +58,7 @@ def test_a_model_is_exported_once(onnx_cache: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(onnx_segmenter, "export_onnx", again)
     said: list[str] = []
-    ours = load_on("onnx", "dentasam-tiny", "panoramic-teeth", announce=said.append)
+    ours = load("dentasam-tiny", "panoramic-teeth", runtime="onnx", announce=said.append)
     assert (ours.name, ours.adapter, said) == ("dentasam-tiny", "panoramic-teeth", [])
     assert with_adapter(ours, "panoramic-teeth").info == ours.info
     assert [folder.name[:30] for folder in onnx_cache.iterdir()] == ["dentasam-tiny-panoramic-teeth-"]
@@ -85,12 +85,12 @@ def test_an_exported_model_has_its_one_adapter(exported: Path) -> None:
 
 def test_runtime_device_and_model_go_together(exported: Path) -> None:
     with pytest.raises(CheckpointError, match="leave --runtime out"):
-        load_on("torch", exported)
+        load(exported, runtime="torch")
     with pytest.raises(CheckpointError, match="on the CPU"):
-        load_on("onnx", "dentasam-tiny", device="cuda")
+        load("dentasam-tiny", device="cuda", runtime="onnx")
     with pytest.raises(CheckpointError, match="leave --precision out"):
-        load_on("onnx", "dentasam-tiny", precision="bf16")
-    assert not isinstance(load_on(None, "dentasam-tiny", device="cpu"), OnnxSegmenter)
+        load("dentasam-tiny", precision="bf16", runtime="onnx")
+    assert not isinstance(load("dentasam-tiny", device="cpu"), OnnxSegmenter)
 
 
 def test_what_the_graph_does_not_hold(exported: Path, image: np.ndarray) -> None:
@@ -108,7 +108,7 @@ def test_a_missing_package_names_the_extra(package: str, tmp_path: Path, monkeyp
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ExtraError, match=rf"{package}; pip install 'dentasam\[onnx\]'"):
-        load_on("onnx", "dentasam-tiny")
+        load("dentasam-tiny", runtime="onnx")
     assert not any(path.is_file() for path in tmp_path.rglob("*"))
 
 

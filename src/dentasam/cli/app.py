@@ -14,8 +14,8 @@ import typer
 import typer.core
 import typer.main
 
-from dentasam import __version__
 from dentasam.cli.console import TRACEBACK_VARIABLE, run
+from dentasam.version import __version__
 
 # Command → file in this folder and the function, or sub-app, that it holds; in the order of a user's work.
 COMMANDS = {

@@ -134,7 +134,7 @@ def _fewer(record: "ImageRecord") -> "ImageRecord":
 
 def _measure(model: str, adapter: Path | None, test: "Dataset", out: Path) -> "Result":
     from dentasam.evaluation.curve import Progress, evaluate
-    from dentasam.model.segmenter import load
+    from dentasam.model.segmenter import load_torch
 
     def show(progress: Progress) -> None:
         say(
@@ -142,7 +142,7 @@ def _measure(model: str, adapter: Path | None, test: "Dataset", out: Path) -> "R
             f"Dice@1 {progress.dice_first:.3f}, Dice@{CLICKS} {progress.dice_last:.3f} so far"
         )
 
-    return evaluate(load(model, adapter=adapter).merged(), test, CLICKS, out, show)
+    return evaluate(load_torch(model, adapter).merged(), test, CLICKS, out, show)
 
 
 def _train(model: str, train: "Dataset", out: Path, minutes: float) -> None:

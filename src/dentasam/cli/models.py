@@ -85,11 +85,11 @@ def export(
     """Write MODEL, with an adapter merged in, as encoder.onnx, decoder.onnx and dentasam.json."""
     from dentasam.data.output import claim_folder
     from dentasam.model.onnx_export import export_onnx, require
-    from dentasam.model.segmenter import load
+    from dentasam.model.segmenter import load_torch
 
     require("onnx", "onnxscript", *(["onnxruntime"] if int8 else []))
     claim_folder(out)
-    card = export_onnx(load(model, options.chosen_adapter(model, adapter), device="cpu"), out)
+    card = export_onnx(load_torch(model, options.chosen_adapter(model, adapter), device="cpu"), out)
     if int8:
         from dentasam.model.onnx_int8 import quantise_encoder
 

@@ -87,7 +87,7 @@ def load_segmenter(
 ) -> "Segmenter":
     """The segmenter that the options ask for; a line on stderr where it is exported first."""
     from dentasam.cli.console import complain
-    from dentasam.model.runtime import load_on
+    from dentasam.model.runtime import load
 
     asked = None if runtime is None else runtime.value
-    return load_on(asked, model, adapter, device, announce=complain, precision=precision)
+    return load(model, adapter, device, precision, runtime=asked, announce=complain)

@@ -14,7 +14,6 @@ from fastapi.responses import JSONResponse
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from dentasam import __version__
 from dentasam.errors import DatasetError, DentasamError, ImageError, PromptError
 from dentasam.labelling.access import Access
 from dentasam.labelling.additions import Additions, ImageRefused
@@ -42,6 +41,7 @@ from dentasam.labelling.routes.enveloped import ENVELOPED
 from dentasam.labelling.routes.page import assets_of
 from dentasam.labelling.store import IDLE_SECONDS, CaseNotFound, StorageFull
 from dentasam.labelling.worklist import Worklist
+from dentasam.version import __version__
 
 if TYPE_CHECKING:
     from dentasam.labelling.inference import Inference

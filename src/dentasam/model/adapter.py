@@ -27,7 +27,6 @@ from safetensors.torch import load_file
 from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
-import dentasam
 from dentasam.errors import AdapterError
 from dentasam.model.checkpoint import first_not_finite
 from dentasam.model.conv_transpose_lora import register_conv_lora
@@ -42,9 +41,10 @@ from dentasam.model.lora import (
     trains_whole,
     use_adapter,
 )
+from dentasam.version import __version__
 
 CARD, CONFIG, WEIGHTS = "dentasam.json", "adapter_config.json", "adapter_model.safetensors"
-BUNDLED = Path(dentasam.__file__).parent / "assets" / "adapters"
+BUNDLED = Path(__file__).parents[1] / "assets" / "adapters"
 # PEFT writes the keys of a wrapped model, so that `PeftModel.from_pretrained` finds them.
 _PREFIX = "base_model.model."
 _SETTINGS = {  # PEFT's names of LoraSettings' fields
@@ -70,7 +70,7 @@ class AdapterCard:
     data: str = ""
     scores: dict[str, Any] = field(default_factory=dict)
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
-    dentasam: str = dentasam.__version__
+    dentasam: str = __version__
 
     @classmethod
     def read(cls, directory: Path) -> AdapterCard:

@@ -24,7 +24,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import dentasam
 from dentasam.errors import CheckpointError, ExtraError
 from dentasam.model.adapter import CONFIG, WEIGHTS, find_adapter
 from dentasam.model.checkpoint import sha256_of
@@ -33,6 +32,7 @@ from dentasam.model.onnx_graphs import FIRST_CORNER, NO_BOX, SECOND_CORNER, Deco
 from dentasam.model.prompt_encoder import GRID
 from dentasam.model.sam_hq import SamHQ
 from dentasam.model.segmenter import Segmenter
+from dentasam.version import __version__
 
 ENCODER, DECODER, CARD = "encoder.onnx", "decoder.onnx", "dentasam.json"
 OPSET = 18
@@ -76,7 +76,7 @@ class ExportCard:
     int8: str | None = None
     opset: int = OPSET
     format: int = FORMAT
-    dentasam: str = dentasam.__version__
+    dentasam: str = __version__
 
     @classmethod
     def read(cls, folder: Path) -> ExportCard:

@@ -11,14 +11,13 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-import dentasam
 from dentasam.errors import AdapterError, CheckpointError
-from dentasam.model import segmenter as torch_segmenter
 from dentasam.model.checkpoint import ModelInfo, file_of, sha256_of
 from dentasam.model.onnx_export import FORMAT, OPSET, ExportCard, MergedAdapter, export_onnx, is_export, require
 from dentasam.model.onnx_network import OnnxNetwork
 from dentasam.model.registry import locate
-from dentasam.model.segmenter import Segmenter
+from dentasam.model.segmenter import Segmenter, load_torch
+from dentasam.version import __version__
 
 
 class OnnxSegmenter(Segmenter):
@@ -59,7 +58,7 @@ def load_onnx(
     """A segmenter on ONNX Runtime from an exported folder, or from a model's name or checkpoint and an adapter.
 
     A model is exported once into the cache, which is told through `announce`; the next time it is opened from there.
-    Raises AdapterError where an exported folder is given another adapter, and as `load`.
+    Raises AdapterError where an exported folder is given another adapter, and as `load_torch`.
     """
     if is_export(model):
         if adapter is not None:
@@ -73,7 +72,7 @@ def load_onnx(
     folder = cache_folder() / _key(name, sha256, merged)
     if not is_export(folder):
         announce(f"exporting {name} to ONNX, once, into {folder}")
-        _export_into(torch_segmenter.load(model, adapter=adapter, device="cpu"), folder)
+        _export_into(load_torch(model, adapter, device="cpu"), folder)
     segmenter = OnnxSegmenter(folder)
     # As given, and where it came from, so that another adapter can be put on the same base.
     segmenter.adapter = None if adapter is None else str(adapter)
@@ -89,7 +88,7 @@ def cache_folder() -> Path:
 
 def _key(name: str, sha256: str, adapter: MergedAdapter | None) -> str:
     """A folder's name that stands for base, adapter and the export's version."""
-    depends = [sha256, adapter and asdict(adapter), FORMAT, OPSET, dentasam.__version__]
+    depends = [sha256, adapter and asdict(adapter), FORMAT, OPSET, __version__]
     digest = hashlib.sha256(json.dumps(depends).encode()).hexdigest()
     return f"{name}-{adapter.name if adapter else 'base'}-{digest[:16]}"
 

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from dentasam.errors import CheckpointError
-from dentasam.model import segmenter as torch_segmenter
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.frame import Frame
 from dentasam.model.mask_decoder import Output
@@ -19,7 +18,7 @@ from dentasam.model.precision import Precision
 from dentasam.model.prompt import Prompts
 from dentasam.model.registry import NAMES
 from dentasam.model.sam_hq import MaskPrediction
-from dentasam.model.segmenter import Segmenter
+from dentasam.model.segmenter import Segmenter, load_torch
 
 RUNTIMES = ("torch", "onnx")
 
@@ -48,18 +47,29 @@ class Network(Protocol):
     ) -> MaskPrediction: ...
 
 
-def load_on(
-    runtime: str | None,
-    model: str | Path,
+def load(
+    model: str | Path = "dentasam-tiny",
     adapter: str | Path | None = None,
     device: str | torch.device | None = None,
-    announce: Callable[[str], None] = lambda line: None,
     precision: Precision = "auto",
+    *,
+    runtime: str | None = None,
+    announce: Callable[[str], None] = lambda line: None,
 ) -> Segmenter:
-    """A segmenter on a runtime, "torch" or "onnx"; None takes ONNX Runtime for an exported folder, else torch.
+    """Opens a model for prediction.
 
-    announce: takes a line where something takes its time. Raises CheckpointError where model, runtime, device and
-    precision do not go together, ExtraError where a package is missing, and as `dentasam.load`.
+    Args:
+        model: a model's name, the path of a checkpoint, or a folder that `dentasam models export` wrote.
+        adapter: the name or the folder of an adapter. An exported folder has its adapter merged in and takes none.
+        device: None takes a GPU where there is one. ONNX Runtime computes on the CPU.
+        precision: of the image encoder: "fp32", "bf16", or "auto" for bf16 where the device is fast at it.
+        runtime: "torch" or "onnx"; None takes ONNX Runtime for an exported folder and torch for everything else.
+        announce: is called with one line before something that takes long, such as the export for "onnx".
+
+    Raises:
+        CheckpointError: the model cannot be read, or does not go with the runtime, the device or the precision.
+        AdapterError: the adapter cannot be read, or was trained on another base model.
+        ExtraError: ONNX Runtime is not installed.
     """
     if runtime not in (None, *RUNTIMES):
         raise ValueError(f"runtime must be one of {', '.join(RUNTIMES)}, got {runtime!r}")
@@ -67,7 +77,7 @@ def load_on(
     if runtime == "torch" and exported:
         raise CheckpointError(f"{model}: an exported model; leave --runtime out, or give the checkpoint itself")
     if runtime == "torch" or not (runtime or exported):
-        return torch_segmenter.load(model, adapter=adapter, device=device, precision=precision)
+        return load_torch(model, adapter, device, precision)
     if device is not None and torch.device(device).type != "cpu":
         raise CheckpointError(f"{model}: ONNX Runtime computes on the CPU here; leave --device out, or take torch")
     if precision == "bf16":
@@ -88,4 +98,4 @@ def with_adapter(segmenter: Segmenter, adapter: str | Path | None) -> Segmenter:
             segmenter.use_adapter(adapter)  # it has but one
             return segmenter
         return load_onnx(base, adapter)
-    return torch_segmenter.load(base, adapter, segmenter.device, segmenter.precision)
+    return load_torch(base, adapter, segmenter.device, segmenter.precision)

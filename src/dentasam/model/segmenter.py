@@ -155,16 +155,16 @@ class Segmenter:
         return Prediction(masks, found, predicted.scores.float().cpu().numpy())
 
 
-def load(
-    model: str | Path = "dentasam-tiny",
+def load_torch(
+    model: str | Path,
     adapter: str | Path | None = None,
     device: torch.device | str | None = None,
     precision: Precision = "auto",
 ) -> Segmenter:
-    """A segmenter from a model's name or checkpoint path and an adapter's name or folder.
+    """A segmenter on torch, from a model's name or checkpoint path and an adapter's name or folder.
 
     `device` None takes a GPU where there is one; `precision` is as in `Segmenter`. Raises `CheckpointError` and
-    `AdapterError`.
+    `AdapterError`. See also `dentasam.load`, which opens exported models too.
     """
     network, info = load_model(model)
     segmenter = Segmenter(network, info, device, precision=precision)

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
-from dentasam import __version__
 from dentasam.labelling.inference import PredictRequest
 from dentasam.labelling.monai import InferParams, MonaiError, Output, answer, info, read_params
 from dentasam.labelling.routes.context import Context, Here, binary, problems
 from dentasam.labelling.routes.documents import MonaiInfo
+from dentasam.version import __version__
 
 router = APIRouter(tags=["MONAI Label"])
 ANY_MODEL_NAME = "dentasam"

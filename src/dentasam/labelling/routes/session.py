@@ -3,13 +3,13 @@
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import PlainTextResponse
 
-from dentasam import __version__
 from dentasam.data.image import PIXEL_LIMIT
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.gate import IMAGE_BODY_BYTES, MASK_BODY_BYTES
 from dentasam.labelling.routes.context import Annotator, Here, problems
 from dentasam.labelling.routes.documents import Limits, ModelIdentity, Session
 from dentasam.labelling.schema import LabelSchema
+from dentasam.version import __version__
 
 router = APIRouter(tags=["session"])
 
