@@ -126,3 +126,36 @@ def test_a_coding_that_is_not_read_is_named(tmp_path: Path, encode: Callable[[np
     for reader in (read_image, read_header):
         with pytest.raises(ImageError, match=rf"x\.jpg is a JPEG file of a kind that is not read \({says}\)"):
             reader(path)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("texture", ["noise", "ramp"])
+def test_a_cut_file_has_no_header_where_it_has_no_pixels(tmp_path: Path, kind: str, texture: str) -> None:
+    """Whatever is listed by its header can be opened, and what can be opened is listed."""
+    noise = np.random.default_rng(0).integers(0, 255, (60, 120), dtype=np.uint8)
+    ramp = (np.add.outer(np.arange(60), np.arange(120)) // 2).astype(np.uint8)
+    path = tmp_path / f"cut.{kind.lower()}"
+    Image.fromarray(noise if texture == "noise" else ramp).save(path)
+    content = path.read_bytes()
+    outcomes = set()
+    for cut in [*range(40), 100, len(content) // 2, len(content) - 60]:
+        path.write_bytes(content[: len(content) - cut])
+        readable = [_reads(reader, path) for reader in (read_header, read_image)]
+        assert readable[0] == readable[1], cut
+        outcomes.add(readable[0])
+    assert outcomes == {True, False}
+
+
+def test_data_after_the_end_of_a_jpeg_do_not_hide_it(tmp_path: Path) -> None:
+    path = tmp_path / "scan.jpg"
+    Image.fromarray(np.full((20, 30), 90, np.uint8)).save(path)
+    path.write_bytes(path.read_bytes() + b"device data" * 10_000)
+    assert (read_header(path).height, read_header(path).width) == (20, 30)
+
+
+def _reads(reader: Callable[[Path], object], path: Path) -> bool:
+    try:
+        reader(path)
+    except ImageError:
+        return False
+    return True

@@ -3,6 +3,7 @@
 The orientation is that of EXIF alone; one that stands only in XMP is passed over, as viewers do.
 """
 
+import os
 import struct
 import warnings
 import zlib
@@ -25,22 +26,28 @@ MOST_PROFILE_BYTES = 1 << 20
 JPEG_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 READ_JPEG_FRAMES = {0xC0, 0xC1, 0xC2}
 JPEG_LS = 0xF7
+JPEG_END, JPEG_TAIL = b"\xff\xd9", 1 << 16
 
 
 @dataclass(frozen=True)
 class PngChunks:
-    """Of an IHDR: bits of a sample and the colour type; frames of an animation; EXIF bytes, empty where none."""
+    """Of an IHDR: bits of a sample and the colour type; frames of an animation; EXIF bytes, empty where none.
+
+    whole: whether the file holds all of its pixel data.
+    """
 
     depth: int
     colour_type: int
     frames: int
     exif: bytes
+    whole: bool
 
 
 def png_chunks(path: Path) -> PngChunks:
     """What lies in a PNG file's chunks, those after the pixels too."""
-    depth, colour_type, frames, exif = 8, PNG_GRAY, 1, b""
+    depth, colour_type, frames, exif, pixels_end = 8, PNG_GRAY, 1, b"", 0
     with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
         file.seek(len(PNG_SIGNATURE))
         while len(start := file.read(8)) == 8:
             length, kind = struct.unpack(">I4s", start)
@@ -59,8 +66,9 @@ def png_chunks(path: Path) -> PngChunks:
                     exif = exif or _raw_profile(kind, body)
             else:
                 file.seek(length, 1)
+                pixels_end = file.tell() if kind == b"IDAT" else pixels_end
             file.seek(4, 1)
-    return PngChunks(depth, colour_type, frames, exif)
+    return PngChunks(depth, colour_type, frames, exif, 0 < pixels_end <= size)
 
 
 def _raw_profile(kind: bytes, body: bytes) -> bytes:
@@ -97,6 +105,17 @@ def jpeg_coding(path: Path) -> str | None:
                 return None
             file.seek(length - 2, 1)
     return None
+
+
+def jpeg_is_whole(path: Path) -> bool:
+    """Whether a JPEG file has the marker that ends an image; coded pixels never hold FF D9 (ITU T.81 B.1.1.2)."""
+    with path.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - JPEG_TAIL))
+        if JPEG_END in file.read():
+            return True
+        # Some devices append data of their own.
+        file.seek(0)
+        return JPEG_END in file.read()
 
 
 def orientation_of(exif: bytes) -> int:

@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from dentasam.data.header import ImageHeader
 from dentasam.data.image import PIXEL_LIMIT, check_size
 from dentasam.data.raster.luminance import luminance
-from dentasam.data.raster.markers import PNG_GRAY, PngChunks, jpeg_coding, orientation_of, png_chunks
+from dentasam.data.raster.markers import PNG_GRAY, PngChunks, jpeg_coding, jpeg_is_whole, orientation_of, png_chunks
 from dentasam.errors import ImageError
 
 # Pillow warns from 89 megapixels on; the limit here is stricter than its own, and raises.
@@ -32,9 +32,12 @@ def read_png(path: Path) -> tuple[np.ndarray, int]:
 
 
 def png_header(path: Path) -> ImageHeader:
-    """What `read_png` will return, from the chunks. Raises ImageError where `read_png` rejects them."""
+    """What `read_png` will return, from the chunks. Raises ImageError as `read_png`, for a cut file too."""
     with _opened(path, "PNG") as image:
         chunks = _checked_chunks(path)
+        if not chunks.whole:
+            # It may lack no more than a checksum: decoding decides.
+            image.load()
         bits = 16 if chunks.depth == 16 else 8
         return ImageHeader(image.height, image.width, bits, orientation=orientation_of(chunks.exif))
 
@@ -47,8 +50,10 @@ def read_jpeg(path: Path) -> tuple[np.ndarray, int]:
 
 
 def jpeg_header(path: Path) -> ImageHeader:
-    """What `read_jpeg` will return, from the markers. Raises ImageError where `read_jpeg` rejects them."""
+    """What `read_jpeg` will return, from the markers. Raises ImageError as `read_jpeg`, for a cut file too."""
     with _opened(path, "JPEG") as image:
+        if not jpeg_is_whole(path):
+            image.load()
         return ImageHeader(image.height, image.width, 8, orientation=orientation_of(image.info.get("exif", b"")))
 
 
