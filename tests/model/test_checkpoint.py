@@ -102,6 +102,12 @@ def test_an_averaged_model_and_names_of_a_script_s_own_are_found(tmp_path: Path,
         load_model(path)
 
 
+def test_numbers_and_names_beside_the_tensors_are_passed_over(tmp_path: Path, official: State) -> None:
+    path = tmp_path / "epoch.pth"
+    torch.save({**official, "epoch": 3, "best": 0.9, "note": "night run", "scheduler": None}, path)
+    assert equal(load_model(path)[0], official)
+
+
 def test_a_prefix_before_some_keys_alone_stays(tmp_path: Path, official: State) -> None:
     path = tmp_path / "two.safetensors"
     save_file({**{f"model.{name}": tensor for name, tensor in official.items()}, "ema.decay": torch.ones(1)}, path)

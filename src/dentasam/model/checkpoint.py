@@ -238,6 +238,10 @@ def _state_dict_of(content: Any, path: Path) -> dict[str, Tensor]:
         inner = [value for value in content.values() if _is_state_dict(value)]
         if len(inner) == 1:
             return dict(inner[0])
+        # Some put the epoch or the loss beside the tensors.
+        tensors = {name: value for name, value in content.items() if not isinstance(value, int | float | str | None)}
+        if _is_state_dict(tensors):
+            return tensors
     raise CheckpointError(f"{path}: holds no state dict; give a SAM-HQ .pth or .safetensors file")
 
 
