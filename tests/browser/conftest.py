@@ -1,6 +1,7 @@
 """One browser and one server for all tests of the page; each test gets a case of its own and an empty profile."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwr
 from .chromium import FLAGS, path_of_chromium
 from .desk import PATIENCE, Desk, Open, Watch
 from .serving import Server
-from .worklist import WorkList, write_worklist
+from .worklist import COPIES, WorkList, write_worklist
 
 VIEWPORT = {"width": 1280, "height": 800}
 # Where WebGL2 is drawn by software the page prefers a 2D canvas; so it does not learn of it.
@@ -46,8 +47,10 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def worklist(tmp_path_factory: pytest.TempPathFactory) -> WorkList:
-    return write_worklist(tmp_path_factory.mktemp("labelling") / "images")
+def worklist(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> WorkList:
+    # Each test takes a case of its own.
+    tests = sum(item.path.parent == Path(__file__).parent for item in request.session.items)
+    return write_worklist(tmp_path_factory.mktemp("labelling") / "images", max(COPIES, tests))
 
 
 @pytest.fixture(scope="package")

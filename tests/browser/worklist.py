@@ -33,11 +33,11 @@ class WorkList:
         return next(each.mask for each in self.truth if each.category == number)
 
 
-def write_worklist(folder: Path) -> WorkList:
+def write_worklist(folder: Path, copies: int = COPIES) -> WorkList:
     """The images, as files. All copies have the same bytes, so that the model encodes them once."""
     phantom = generate(3)
     folder.mkdir()
-    names = [f"copy-{index:02d}.png" for index in range(COPIES)]
+    names = [f"copy-{index:02d}.png" for index in range(copies)]
     Image.fromarray(phantom.image).save(folder / names[0])
     for name in names[1:]:
         shutil.copyfile(folder / names[0], folder / name)
