@@ -56,7 +56,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         calls.append({"model": model, "adapter": adapter, "device": device, "precision": precision})
         return WholeImage()
 
-    monkeypatch.setattr("dentasam.model.segmenter.load", load)
+    monkeypatch.setattr("dentasam.model.runtime.load_torch", load)
     return calls
 
 

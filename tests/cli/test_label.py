@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import dentasam.labelling.server
-import dentasam.model.segmenter
+import dentasam.model.runtime
 from dentasam.cli import app
 from dentasam.labelling.annotators import Annotators
 from dentasam.labelling.masks import BoxMask
@@ -48,7 +48,7 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(*_: Any, **__: Any) -> None:
         raise AssertionError("the model was loaded")
 
-    monkeypatch.setattr(dentasam.model.segmenter, "load", load)
+    monkeypatch.setattr(dentasam.model.runtime, "load_torch", load)
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_all_options_reach_the_server(
     def asked(model: str, adapter: str, device: str, precision: str) -> None:
         loaded.append((model, adapter, device, precision))
 
-    monkeypatch.setattr(dentasam.model.segmenter, "load", asked)
+    monkeypatch.setattr(dentasam.model.runtime, "load_torch", asked)
     load()
     assert loaded == [("sam-hq-vit-b", "mine", "cpu", "fp32")]
 
@@ -143,7 +143,7 @@ def test_the_bundled_adapter_comes_with_the_bundled_model(
 ) -> None:
     leave(folder, *options)
     loaded: list[str | None] = []
-    monkeypatch.setattr(dentasam.model.segmenter, "load", lambda _, adapter, **__: loaded.append(adapter))
+    monkeypatch.setattr(dentasam.model.runtime, "load_torch", lambda _, adapter, **__: loaded.append(adapter))
     served[0][1]()
     assert loaded == [adapter]
 

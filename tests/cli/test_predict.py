@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import dentasam.model.segmenter
+import dentasam.model.runtime
 from dentasam.cli import app
 from dentasam.cli.predict import unique_names
 from dentasam.data.dataset import Dataset
@@ -73,7 +73,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
         stand_in.loaded.append((model, adapter, device, precision))
         return stand_in
 
-    monkeypatch.setattr(dentasam.model.segmenter, "load", load)
+    monkeypatch.setattr(dentasam.model.runtime, "load_torch", load)
     return stand_in
 
 

@@ -77,7 +77,7 @@ def load(
     if runtime == "torch" and exported:
         raise CheckpointError(f"{model}: an exported model; leave --runtime out, or give the checkpoint itself")
     if runtime == "torch" or not (runtime or exported):
-        return load_torch(model, adapter, device, precision)
+        return load_torch(model, adapter=adapter, device=device, precision=precision)
     if device is not None and torch.device(device).type != "cpu":
         raise CheckpointError(f"{model}: ONNX Runtime computes on the CPU here; leave --device out, or take torch")
     if precision == "bf16":
