@@ -38,8 +38,8 @@ class Worker:
     def __init__(self, request: dict[str, Any]) -> None:
         import torch
 
-        from dentasam.model.memory import keep_freed_memory
-        from dentasam.model.precision import arithmetic, autocast_type
+        from dentasam.model.core.memory import keep_freed_memory
+        from dentasam.model.core.precision import arithmetic, autocast_type
 
         torch.set_num_threads(request["threads"])
         if request["keep_freed"]:

@@ -19,10 +19,10 @@ import numpy as np
 from rich.console import Console
 
 from dentasam.data.phantom import generate
-from dentasam.model.registry import BUNDLED
+from dentasam.model.checkpoints.registry import BUNDLED
 from dentasam.model.runtime import load
 from dentasam.model.segmenter import Segmenter
-from dentasam.prompts.clicks import correction_clicks, interior_centre
+from dentasam.prompts.correction_clicks import correction_clicks, interior_centre
 
 from .options import Options
 from .report import Report

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dentasam.model.core.frame import LOGIT_STRIDE
+from dentasam.model.core.prompt import Prompts
 from dentasam.model.embedding import EncoderOutput
-from dentasam.model.frame import LOGIT_STRIDE
-from dentasam.model.prompt import Prompts
 from dentasam.model.segmenter import DECODE_BYTES
 
 from . import scene, tricks

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from dentasam.model.precision import autocast_type
+from dentasam.model.core.precision import autocast_type
 
 from . import scene
 from .measuring import Measured, Side, Work

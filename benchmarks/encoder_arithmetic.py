@@ -19,13 +19,13 @@ import torch
 from dentasam.data.dataset import Dataset
 from dentasam.data.phantom import generate
 from dentasam.evaluation.curve import evaluate
-from dentasam.model.onnx_export import ENCODER
-from dentasam.model.onnx_int8 import quantise_encoder
-from dentasam.model.onnx_segmenter import OnnxSegmenter, load_onnx
-from dentasam.model.precision import autocast_type
+from dentasam.model.core.precision import autocast_type
+from dentasam.model.onnx.export import ENCODER
+from dentasam.model.onnx.int8 import quantise_encoder
+from dentasam.model.onnx.segmenter import OnnxSegmenter, load_onnx
 from dentasam.model.runtime import load
 from dentasam.model.segmenter import Segmenter
-from dentasam.prompts.clicks import interior_centre
+from dentasam.prompts.correction_clicks import interior_centre
 
 CLICKS = 3
 OBJECTS = 16

@@ -17,11 +17,11 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from dentasam.labelling.masks import BoxMask
-from dentasam.labelling.offline import opened
-from dentasam.labelling.operations import parse_operation
-from dentasam.labelling.store import Store
-from dentasam.labelling.uncertainty import LEFT, RIGHT
+from dentasam.labelling.exchange.offline import opened
+from dentasam.labelling.inference.uncertainty import LEFT, RIGHT
+from dentasam.labelling.log.operations import parse_operation
+from dentasam.labelling.log.store import Store
+from dentasam.labelling.wire.box_mask import BoxMask
 
 BESIDE = Path(__file__).parent.parent.parent / "shared" / "data" / "abdi"
 PHANTOM = (3100, 1300)

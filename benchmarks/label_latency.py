@@ -25,11 +25,11 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from dentasam.data.image import image_size, read_image
-from dentasam.labelling.embeddings import EmbeddingStore
-from dentasam.labelling.inference import Inference, PredictRequest
-from dentasam.labelling.uncertainty import LEFT, RIGHT
-from dentasam.labelling.workspace import CaseImage
+from dentasam.data.images.read import image_size, read_image
+from dentasam.labelling.inference.embedding_store import EmbeddingStore
+from dentasam.labelling.inference.predictor import Inference, PredictRequest
+from dentasam.labelling.inference.uncertainty import LEFT, RIGHT
+from dentasam.labelling.workspace.workspace import CaseImage
 from dentasam.model.runtime import load
 from dentasam.model.segmenter import Segmenter
 

@@ -36,8 +36,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
-from dentasam.data.image import read_image
-from dentasam.labelling.uncertainty import LEFT, RIGHT
+from dentasam.data.images.read import read_image
+from dentasam.labelling.inference.uncertainty import LEFT, RIGHT
 
 ROOT = Path(__file__).parent.parent
 PAINTED = "painted.png"

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from dentasam.model.precision import Precision, autocast_type
+from dentasam.model.core.precision import Precision, autocast_type
 
 from .watching import synchronise
 

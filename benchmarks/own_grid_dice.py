@@ -15,7 +15,7 @@ import numpy as np
 
 from dentasam.data.dataset import Dataset
 from dentasam.evaluation.curve import click_curve
-from dentasam.model.frame import LONGEST, PATCH, Frame
+from dentasam.model.core.frame import LONGEST, PATCH, Frame
 from dentasam.model.runtime import load
 
 

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from dentasam.data.phantom import Phantom, generate
-from dentasam.model.checkpoint import load_model
+from dentasam.model.checkpoints.checkpoint import load_model
+from dentasam.model.checkpoints.registry import BUNDLED
+from dentasam.model.core.frame import LOGIT_STRIDE, PATCH, Frame
+from dentasam.model.core.prompt import Prompts
 from dentasam.model.embedding import EncoderOutput
-from dentasam.model.frame import LOGIT_STRIDE, PATCH, Frame
-from dentasam.model.prompt import Prompts
-from dentasam.model.registry import BUNDLED
+from dentasam.model.encoder.vit import ImageEncoderViT
 from dentasam.model.sam_hq import Kind, SamHQ, build_sam_hq
-from dentasam.model.vit import ImageEncoderViT
-from dentasam.prompts.clicks import correction_clicks, interior_centre
+from dentasam.prompts.correction_clicks import correction_clicks, interior_centre
 
 from .peers import published_decoder
 

@@ -19,18 +19,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from dentasam.model.frame import Frame
-from dentasam.model.lora import LoraSettings, Scope, add_lora, freeze_statistics, trainable_parameters
+from dentasam.model.adapters.lora import LoraSettings, Scope, add_lora, freeze_statistics, trainable_parameters
+from dentasam.model.core.frame import Frame
 from dentasam.model.sam_hq import SamHQ
-from dentasam.prompts.schedule import ClickSchedule
-from dentasam.training import step as step_module
-from dentasam.training.cache import EmbeddingCache
-from dentasam.training.encoding import Encoding
-from dentasam.training.objective import Objective
-from dentasam.training.optimisation import build_optimiser
+from dentasam.prompts.click_schedule import ClickSchedule
 from dentasam.training.recipe import load_recipe
-from dentasam.training.samples import Sample
-from dentasam.training.step import StepReport, train_step
+from dentasam.training.run.optimisation import build_optimiser
+from dentasam.training.samples.embedding_cache import EmbeddingCache
+from dentasam.training.samples.encoding import Encoding
+from dentasam.training.samples.image_samples import Sample
+from dentasam.training.step.loss import Objective
+from dentasam.training.step.training_step import StepReport, train_step
+from dentasam.training.step.training_step import training_step as step_module
 
 from . import scene
 from .measuring import Side, Work

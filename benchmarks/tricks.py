@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from dentasam.model import mask_decoder
-from dentasam.model.cross_attention import Attention
+from dentasam.model.decoder import mask_decoder
+from dentasam.model.decoder.cross_attention import Attention
+from dentasam.model.decoder.transformer import TwoWayAttentionBlock
 from dentasam.model.sam_hq import SamHQ
-from dentasam.model.transformer import TwoWayAttentionBlock
 
 
 def _unfolded(_model: SamHQ) -> None:

@@ -44,7 +44,7 @@ def dentasam() -> Command:
 @pytest.fixture(scope="session")
 def exported_bundled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the bundled model with its adapter as ONNX, in a cache of its own (see `onnx_cache`)."""
-    from dentasam.model.onnx_segmenter import load_onnx
+    from dentasam.model.onnx.segmenter import load_onnx
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))

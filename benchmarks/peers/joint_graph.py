@@ -15,12 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dentasam.model.frame import LOGIT_STRIDE, Frame
-from dentasam.model.prompt import LOGIT_LIMIT, Prompts
+from dentasam.model.core.frame import LOGIT_STRIDE, Frame
+from dentasam.model.core.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.sam_hq import MaskPrediction, SamHQ
-from dentasam.prompts.clicks import correction_clicks, interior_centre
-from dentasam.prompts.schedule import ClickSchedule
-from dentasam.training.objective import Objective, at_least_single
+from dentasam.prompts.click_schedule import ClickSchedule
+from dentasam.prompts.correction_clicks import correction_clicks, interior_centre
+from dentasam.training.step.loss import Objective, at_least_single
 
 from .published_decoder import decode
 

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dentasam.model.core.frame import Frame
+from dentasam.model.core.layers import attention
+from dentasam.model.core.prompt import Prompts
 from dentasam.model.embedding import EncoderOutput
-from dentasam.model.frame import Frame
-from dentasam.model.layers import attention
-from dentasam.model.prompt import Prompts
 from dentasam.model.sam_hq import MaskPrediction, SamHQ
 
 MASK_TOKENS = 4

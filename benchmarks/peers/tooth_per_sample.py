@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from dentasam.model.frame import Frame
+from dentasam.model.core.frame import Frame
 from dentasam.model.sam_hq import SamHQ
-from dentasam.prompts.schedule import ClickSchedule
-from dentasam.training.objective import Objective
+from dentasam.prompts.click_schedule import ClickSchedule
+from dentasam.training.step.loss import Objective
 
 from .joint_graph import clicked_loss
 from .published_decoder import decode

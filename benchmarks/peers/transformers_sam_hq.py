@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dentasam.model.key_maps import to_official
+from dentasam.model.checkpoints.key_maps import to_official
 from dentasam.model.sam_hq import SamHQ
 
 from ..measuring import Missing

@@ -14,7 +14,7 @@ from dentasam.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset as Dataset
-    from dentasam.data.image import read_image as read_image
+    from dentasam.data.images.read import read_image as read_image
     from dentasam.errors import AdapterError as AdapterError
     from dentasam.errors import CheckpointError as CheckpointError
     from dentasam.errors import DatasetError as DatasetError
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from dentasam.model.runtime import load as load
     from dentasam.model.segmenter import Prediction as Prediction
     from dentasam.model.segmenter import Segmenter as Segmenter
-    from dentasam.prompts.clicks import correction_clicks as correction_clicks
-    from dentasam.prompts.clicks import interior_centre as interior_centre
+    from dentasam.prompts.correction_clicks import correction_clicks as correction_clicks
+    from dentasam.prompts.correction_clicks import interior_centre as interior_centre
 
 _ERRORS = (
     "AdapterError",
@@ -52,9 +52,9 @@ _MODULES = {
     "Prediction": "dentasam.model.segmenter",
     "ImageEmbedding": "dentasam.model.embedding",
     "Dataset": "dentasam.data.dataset",
-    "read_image": "dentasam.data.image",
-    "interior_centre": "dentasam.prompts.clicks",
-    "correction_clicks": "dentasam.prompts.clicks",
+    "read_image": "dentasam.data.images.read",
+    "interior_centre": "dentasam.prompts.correction_clicks",
+    "correction_clicks": "dentasam.prompts.correction_clicks",
     "evaluate": "dentasam.evaluation.curve",
     "overlap": "dentasam.evaluation.metrics",
     **dict.fromkeys(_ERRORS, "dentasam.errors"),

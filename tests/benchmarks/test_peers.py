@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from dentasam.cli.bench import benchmark
-from dentasam.model.frame import Frame
-from dentasam.model.lora import LoraSettings, add_lora
+from dentasam.model.adapters.lora import LoraSettings, add_lora
+from dentasam.model.core.frame import Frame
 from dentasam.model.sam_hq import SamHQ
-from dentasam.prompts.schedule import ClickSchedule
-from dentasam.training.objective import Objective
-from dentasam.training.step import train_step
+from dentasam.prompts.click_schedule import ClickSchedule
+from dentasam.training.step.loss import Objective
+from dentasam.training.step.training_step import train_step
 
 decode = benchmark("decode")
 joint_graph = benchmark("peers.joint_graph")
@@ -60,9 +60,9 @@ def test_transformers_gives_the_same_masks(objects: int, previous: bool) -> None
 
 @pytest.mark.parametrize("name", list(benchmark("tricks").TRICKS))
 def test_without_a_trick_the_masks_are_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dentasam.model import mask_decoder
-    from dentasam.model.cross_attention import Attention
-    from dentasam.model.transformer import TwoWayAttentionBlock
+    from dentasam.model.decoder import mask_decoder
+    from dentasam.model.decoder.cross_attention import Attention
+    from dentasam.model.decoder.transformer import TwoWayAttentionBlock
 
     places = ((mask_decoder, "effective"), (Attention, "_absorbed"), (TwoWayAttentionBlock, "projections"))
     with_it = decode.ours(CPU, scene.SMALL, 2, True)

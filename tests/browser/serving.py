@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import numpy as np
 
-from dentasam.labelling.envelope import MEDIA_TYPE, pack, unpack
-from dentasam.labelling.masks import BoxMask
+from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.labelling.wire.envelope import MEDIA_TYPE, pack, unpack
 
 COMMAND = [sys.executable, "-m", "dentasam"]
 

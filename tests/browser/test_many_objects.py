@@ -5,7 +5,7 @@ import uuid
 import numpy as np
 from playwright.sync_api import expect
 
-from dentasam.labelling.masks import BoxMask
+from dentasam.labelling.wire.box_mask import BoxMask
 
 from .desk import Open
 from .painting import swept

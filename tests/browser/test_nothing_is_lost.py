@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Error, Playwright, Route
 
-from dentasam.labelling.offline import opened
+from dentasam.labelling.exchange.offline import opened
 
 from .chromium import FLAGS, path_of_chromium
 from .desk import PATIENCE, Desk, Open, Watch, unreachable

@@ -13,8 +13,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from dentasam.data.phantom import generate
-from dentasam.labelling.annotators import Annotators
-from dentasam.labelling.workspace import Workspace
+from dentasam.labelling.auth.passwords import Annotators
+from dentasam.labelling.workspace.workspace import Workspace
 
 from .axe import violations
 from .desk import PATIENCE, Watch

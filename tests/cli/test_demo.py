@@ -9,7 +9,7 @@ import torch
 
 from dentasam.cli import app, demo
 from dentasam.data.dataset import Dataset
-from dentasam.model.checkpoint import save_checkpoint
+from dentasam.model.checkpoints.checkpoint import save_checkpoint
 from dentasam.model.sam_hq import build_sam_hq
 
 

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import dentasam.labelling.server
+import dentasam.labelling.server.run
 import dentasam.model.runtime
 from dentasam.cli import app
-from dentasam.labelling.annotators import Annotators
-from dentasam.labelling.masks import BoxMask
-from dentasam.labelling.offline import opened
-from dentasam.labelling.operations import parse_operations
-from dentasam.labelling.server import Settings
-from dentasam.labelling.workspace import Workspace
+from dentasam.labelling.auth.passwords import Annotators
+from dentasam.labelling.exchange.offline import opened
+from dentasam.labelling.log.operations import parse_operations
+from dentasam.labelling.server.run import Settings
+from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.labelling.workspace.workspace import Workspace
 
 Lines = pytest.CaptureFixture[str]
 
@@ -39,7 +39,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     built = tmp_path / "page"
     built.mkdir()
     (built / "index.html").write_text("page")
-    monkeypatch.setattr(dentasam.labelling.server.built_page, "__defaults__", (built,))
+    monkeypatch.setattr(dentasam.labelling.server.run.built_page, "__defaults__", (built,))
     return built
 
 
@@ -91,7 +91,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     def run(source: Path, load: Any, settings: Settings, *, announce: Any, complain: Any) -> None:
         given.append((source, load, settings))
 
-    monkeypatch.setattr(dentasam.labelling.server, "run", run)
+    monkeypatch.setattr(dentasam.labelling.server.run, "run", run)
     return given
 
 
@@ -159,7 +159,7 @@ def test_the_database_may_stand_in_the_environment(
 def test_without_a_built_page_it_says_what_to_install(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Lines
 ) -> None:
-    monkeypatch.setattr(dentasam.labelling.server.built_page, "__defaults__", (tmp_path / "no page",))
+    monkeypatch.setattr(dentasam.labelling.server.run.built_page, "__defaults__", (tmp_path / "no page",))
     assert leave(folder) == 2
     assert one_line(capsys) == (
         "the labelling page is not built in this installation; install Node.js 20 or newer, then dentasam again: "

@@ -10,11 +10,11 @@ import torch
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.phantom import write_phantoms
-from dentasam.labelling.masks import BoxMask
-from dentasam.labelling.offline import opened
-from dentasam.labelling.operations import parse_operations
-from dentasam.model.adapter import AdapterCard, load_adapter
-from dentasam.model.checkpoint import load_model, save_checkpoint
+from dentasam.labelling.exchange.offline import opened
+from dentasam.labelling.log.operations import parse_operations
+from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.model.adapters.adapter import AdapterCard, load_adapter
+from dentasam.model.checkpoints.checkpoint import load_model, save_checkpoint
 from dentasam.model.sam_hq import build_sam_hq
 
 TEETH = 3

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from dentasam.cli.app import main
-from dentasam.model.adapter import AdapterCard, save_adapter
-from dentasam.model.checkpoint import load_model, save_checkpoint
-from dentasam.model.lora import LoraSettings, add_lora, merge_adapter
+from dentasam.model.adapters.adapter import AdapterCard, save_adapter
+from dentasam.model.adapters.lora import LoraSettings, add_lora, merge_adapter
+from dentasam.model.checkpoints.checkpoint import load_model, save_checkpoint
 from dentasam.model.sam_hq import build_sam_hq
 
 

@@ -13,8 +13,8 @@ import pytest
 from dentasam.cli.app import main
 from dentasam.data.dataset import Dataset
 from dentasam.data.phantom import write_phantoms
-from dentasam.model import onnx_export
-from dentasam.model.onnx_export import CARD, DECODER, ENCODER
+from dentasam.model.onnx import export as onnx_export
+from dentasam.model.onnx.export import CARD, DECODER, ENCODER
 from dentasam.model.sam_hq import SamHQ
 
 Streams = pytest.CaptureFixture[str]

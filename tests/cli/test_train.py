@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from dentasam.data.phantom import write_phantoms
-from dentasam.model.adapter import AdapterCard, load_adapter
-from dentasam.model.checkpoint import load_model, save_checkpoint, sha256_of
+from dentasam.model.adapters.adapter import AdapterCard, load_adapter
+from dentasam.model.checkpoints.checkpoint import load_model, save_checkpoint, sha256_of
 from dentasam.model.sam_hq import build_sam_hq
 
 QUICK = (

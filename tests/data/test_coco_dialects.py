@@ -19,7 +19,7 @@ from dentasam.data.formats import export_dataset, import_dataset
 from dentasam.data.formats.options import ImportOptions
 from dentasam.data.split import split
 from dentasam.errors import DatasetError
-from dentasam.training.sources import DatasetSource
+from dentasam.training.samples.sources import DatasetSource
 
 from .coco_files import FILLING, HEIGHT, SQUARE, TOOTH, WIDTH, compressed, content, images, uncompressed, write
 

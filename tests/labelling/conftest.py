@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dentasam.labelling.database import open_database
-from dentasam.labelling.masks import BoxMask
-from dentasam.labelling.operations import Operation, parse_operation
-from dentasam.labelling.store import Store
-from dentasam.labelling.workspace import CaseImage
+from dentasam.labelling.log.database import open_database
+from dentasam.labelling.log.operations import Operation, parse_operation
+from dentasam.labelling.log.store import Store
+from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.labelling.workspace.workspace import CaseImage
 
 NO_POSTGRESQL = "no PostgreSQL binaries (initdb, pg_ctl) here; Debian: apt-get install postgresql"
 Make = Callable[..., Operation]

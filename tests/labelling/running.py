@@ -12,11 +12,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from dentasam.errors import ImageError, PromptError
-from dentasam.labelling.access import Access
-from dentasam.labelling.app import create_app
-from dentasam.labelling.envelope import MEDIA_TYPE, pack, unpack
-from dentasam.labelling.identity import open_for
-from dentasam.labelling.inference import (
+from dentasam.labelling.auth.access import Access
+from dentasam.labelling.inference.predictor import (
     PredictedObject,
     PredictReply,
     PredictRequest,
@@ -26,11 +23,14 @@ from dentasam.labelling.inference import (
     RefineRequest,
     Seconds,
 )
-from dentasam.labelling.masks import BoxMask
-from dentasam.labelling.pictures import Pictures
-from dentasam.labelling.serving import ModelIdentity
-from dentasam.labelling.store import Store
-from dentasam.labelling.workspace import CaseImage, Workspace
+from dentasam.labelling.inference.served_model import ModelIdentity
+from dentasam.labelling.log.store import Store
+from dentasam.labelling.log.workspace_id import open_for
+from dentasam.labelling.server.app import create_app
+from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.labelling.wire.envelope import MEDIA_TYPE, pack, unpack
+from dentasam.labelling.workspace.file_hashes import Pictures
+from dentasam.labelling.workspace.workspace import CaseImage, Workspace
 
 TOKEN = "a-token-of-the-tests"
 PORT = 8765

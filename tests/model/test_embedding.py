@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from dentasam.errors import CheckpointError
+from dentasam.model.core.frame import Frame
 from dentasam.model.embedding import ImageEmbedding
-from dentasam.model.frame import Frame
 
 
 def embedding() -> ImageEmbedding:

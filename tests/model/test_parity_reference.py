@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from dentasam.model.checkpoint import load_state
+from dentasam.model.checkpoints.checkpoint import load_state
+from dentasam.model.checkpoints.key_maps import to_official
+from dentasam.model.core.frame import Frame
+from dentasam.model.core.prompt import Prompts
+from dentasam.model.decoder.mask_decoder import Output
 from dentasam.model.embedding import ImageEmbedding
-from dentasam.model.frame import Frame
-from dentasam.model.key_maps import to_official
-from dentasam.model.mask_decoder import Output
-from dentasam.model.prompt import Prompts
+from dentasam.model.encoder.vit import ImageEncoderViT
 from dentasam.model.sam_hq import SamHQ, build_sam_hq
-from dentasam.model.vit import ImageEncoderViT
 
 from .oracles import DEPTH, GLOBAL_BLOCKS, HEADS, WIDTH, reference_package, reference_tiny, reference_vit
 

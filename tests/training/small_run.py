@@ -13,11 +13,11 @@ import torch
 from rich.console import Console
 
 from dentasam.cli.processes import launched
+from dentasam.model.encoder.vit import ImageEncoderViT
 from dentasam.model.sam_hq import SamHQ
-from dentasam.model.vit import ImageEncoderViT
-from dentasam.training.loop import Base, TrainingResult, train
 from dentasam.training.recipe import Recipe, load_recipe
-from dentasam.training.sources import Case, make_case
+from dentasam.training.run.loop import Base, TrainingResult, train
+from dentasam.training.samples.sources import Case, make_case
 
 BASE = Base("small", "0" * 64, "ellipses")
 SETTINGS = (

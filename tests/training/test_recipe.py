@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 from dentasam.errors import RecipeError
-from dentasam.model.lora import LoraSettings
-from dentasam.prompts.schedule import ClickSchedule
-from dentasam.training.objective import Objective
+from dentasam.model.adapters.lora import LoraSettings
+from dentasam.prompts.click_schedule import ClickSchedule
 from dentasam.training.recipe import Recipe, known_keys, load_recipe, recipe_names, write_recipe
+from dentasam.training.step.loss import Objective
 
 
 @pytest.mark.parametrize("name", recipe_names())

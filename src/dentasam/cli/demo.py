@@ -51,7 +51,7 @@ def demo(
 
     from dentasam.data.output import claim_folder
     from dentasam.evaluation.compare import compare
-    from dentasam.training.state import ADAPTER
+    from dentasam.training.run.run_state import ADAPTER
 
     started = monotonic()
     claim_folder(out)
@@ -146,11 +146,11 @@ def _measure(model: str, adapter: Path | None, test: "Dataset", out: Path) -> "R
 
 
 def _train(model: str, train: "Dataset", out: Path, minutes: float) -> None:
-    from dentasam.model.checkpoint import load_model
-    from dentasam.training.loop import Base
-    from dentasam.training.loop import train as run_training
+    from dentasam.model.checkpoints.checkpoint import load_model
     from dentasam.training.recipe import load_recipe
-    from dentasam.training.sources import DatasetSource
+    from dentasam.training.run.loop import Base
+    from dentasam.training.run.loop import train as run_training
+    from dentasam.training.samples.sources import DatasetSource
 
     recipe = load_recipe("encoder+decoder", [*SETTINGS, f"base={model}", f"budget.minutes={minutes:.3f}"])
     network, info = load_model(model)

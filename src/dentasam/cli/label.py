@@ -107,13 +107,13 @@ def label(
     if add_annotator is not None:
         _add_annotator(source, workspace, images, add_annotator)
     elif export is not None or timing is not None:
-        from dentasam.labelling.offline import write_export
+        from dentasam.labelling.exchange.offline import write_export
 
         kind, target = ("timing", timing) if timing is not None else (str(export), out)
         assert target is not None
         say(write_export(source, kind, target, finished=finished, folder=workspace, database=database, images=images))
     else:
-        from dentasam.labelling.server import Settings, run
+        from dentasam.labelling.server.run import Settings, run
 
         settings = Settings(
             host=host,
@@ -149,8 +149,8 @@ def _check_one_task(
 
 
 def _add_annotator(source: Path, folder: Path | None, images: Path | None, name: str) -> None:
-    from dentasam.labelling.annotators import Annotators, check_name
-    from dentasam.labelling.workspace import Workspace
+    from dentasam.labelling.auth.passwords import Annotators, check_name
+    from dentasam.labelling.workspace.workspace import Workspace
 
     check_name(name)
     with Workspace.open(source, folder, images) as opened:

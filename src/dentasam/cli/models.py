@@ -16,7 +16,7 @@ Model = Annotated[str, typer.Argument(metavar="MODEL", help="A model's name or a
 @app.command("list")
 def list_() -> None:
     """List the models that have a name, and where each is."""
-    from dentasam.model.registry import BUNDLED, entries
+    from dentasam.model.checkpoints.registry import BUNDLED, entries
 
     for entry in entries():
         mend = "install dentasam again" if entry.name == BUNDLED else f"dentasam models fetch {entry.name}"
@@ -29,7 +29,7 @@ def fetch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `dentasam models list`.")],
 ) -> None:
     """Download an official SAM-HQ checkpoint, checked for integrity, into the Hugging Face cache."""
-    from dentasam.model.registry import fetch as fetch_model
+    from dentasam.model.checkpoints.registry import fetch as fetch_model
 
     say(str(fetch_model(name)))
 
@@ -37,7 +37,7 @@ def fetch(
 @app.command()
 def inspect(model: Model) -> None:
     """Show a checkpoint's kind, size, number type and hash; a file that is no SAM-HQ model is told apart."""
-    from dentasam.model.checkpoint import inspect_checkpoint
+    from dentasam.model.checkpoints.checkpoint import inspect_checkpoint
 
     found = inspect_checkpoint(model)
     say(f"name        {found.info.name}")
@@ -58,9 +58,9 @@ def merge(
 ) -> None:
     """Write a plain checkpoint that computes what MODEL with ADAPTER computes."""
     from dentasam.errors import OutputError
-    from dentasam.model.adapter import load_adapter
-    from dentasam.model.checkpoint import load_model, save_checkpoint
-    from dentasam.model.lora import merge_adapter
+    from dentasam.model.adapters.adapter import load_adapter
+    from dentasam.model.adapters.lora import merge_adapter
+    from dentasam.model.checkpoints.checkpoint import load_model, save_checkpoint
 
     if out.suffix != ".safetensors":
         raise OutputError(f"{out}: a checkpoint is written as safetensors; end --out in .safetensors")
@@ -84,14 +84,14 @@ def export(
 ) -> None:
     """Write MODEL, with an adapter merged in, as encoder.onnx, decoder.onnx and dentasam.json."""
     from dentasam.data.output import claim_folder
-    from dentasam.model.onnx_export import export_onnx, require
+    from dentasam.model.onnx.export import export_onnx, require
     from dentasam.model.segmenter import load_torch
 
     require("onnx", "onnxscript", *(["onnxruntime"] if int8 else []))
     claim_folder(out)
     card = export_onnx(load_torch(model, options.chosen_adapter(model, adapter), device="cpu"), out)
     if int8:
-        from dentasam.model.onnx_int8 import quantise_encoder
+        from dentasam.model.onnx.int8 import quantise_encoder
 
         card = quantise_encoder(out)
     merged = f" with {card.adapter.name}" if card.adapter else ""

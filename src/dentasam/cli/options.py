@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dentasam.model.precision import Precision
+from dentasam.model.core.precision import Precision
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset

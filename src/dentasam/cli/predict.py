@@ -76,7 +76,7 @@ def predict(
     from dentasam.evaluation.overlays import displayable, whole_image
     from dentasam.evaluation.prediction import PredictedImage, PromptedImage, predict_images
     from dentasam.progress import shown
-    from dentasam.training.distributed import all_or_none
+    from dentasam.training.run.distributed import all_or_none
 
     # What can be wrong with the user's words comes before the seconds that a model takes to load.
     images = list(dict.fromkeys(images))

@@ -32,11 +32,11 @@ def pretrain(
 
     from dentasam.cli.console import say
     from dentasam.cli.processes import launched
-    from dentasam.model.checkpoint import load_model
+    from dentasam.model.checkpoints.checkpoint import load_model
     from dentasam.model.sam_hq import Kind, build_sam_hq
-    from dentasam.training import state
-    from dentasam.training.loop import Base, train
-    from dentasam.training.sources import PhantomSource
+    from dentasam.training.run import run_state
+    from dentasam.training.run.loop import Base, train
+    from dentasam.training.samples.sources import PhantomSource
 
     if resolved.base in get_args(Kind):
         torch.manual_seed(resolved.seed)
@@ -59,4 +59,4 @@ def pretrain(
         )
         if accelerator.is_main_process:
             dice = " ".join(f"{value:.3f}" for value in result.dice_at_clicks)
-            say(f"{out / state.MODEL}: step {result.best_step} of {result.steps}, validation Dice@1…k {dice}")
+            say(f"{out / run_state.MODEL}: step {result.best_step} of {result.steps}, validation Dice@1…k {dice}")

@@ -40,11 +40,11 @@ def train(
 
     from dentasam.cli.console import say
     from dentasam.cli.processes import launched
-    from dentasam.model.checkpoint import load_model
-    from dentasam.training import state
-    from dentasam.training.loop import Base
-    from dentasam.training.loop import train as run_training
-    from dentasam.training.sources import DatasetSource
+    from dentasam.model.checkpoints.checkpoint import load_model
+    from dentasam.training.run import run_state
+    from dentasam.training.run.loop import Base
+    from dentasam.training.run.loop import train as run_training
+    from dentasam.training.samples.sources import DatasetSource
 
     keep_mb = resolved.cache.decoded_mb
     given = (training, images), (validation, validation_images)
@@ -64,4 +64,4 @@ def train(
         )
         if accelerator.is_main_process:
             dice = " ".join(f"{value:.3f}" for value in result.dice_at_clicks)
-            say(f"{out / state.ADAPTER}: step {result.best_step} of {result.steps}, validation Dice@1…k {dice}")
+            say(f"{out / run_state.ADAPTER}: step {result.best_step} of {result.steps}, validation Dice@1…k {dice}")

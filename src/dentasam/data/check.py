@@ -13,12 +13,12 @@ from dentasam.data.coco.parse import Parsed, parse
 from dentasam.data.coco.passed_over import FIX, WHAT, Why, lines
 from dentasam.data.coco.problem import Problem
 from dentasam.data.coco.segmentation import polygon_box
-from dentasam.data.image import read_header, read_image
+from dentasam.data.images.orientation import FIX_OF_TAG, not_applied, wrong_size
+from dentasam.data.images.read import read_header, read_image
 from dentasam.data.notices import collected_notices
-from dentasam.data.orientation import FIX_OF_TAG, not_applied, wrong_size
 from dentasam.data.record import ImageRecord
 from dentasam.errors import DatasetError, ImageError
-from dentasam.model.gray_range import spread
+from dentasam.model.core.gray_range import spread
 
 # A smaller object is more likely a slip of the mouse: a molar covers about 0.6 % of a panoramic.
 TINY_PIXELS, TINY_SHARE = 16, 5e-5

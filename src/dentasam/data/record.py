@@ -8,8 +8,8 @@ import numpy as np
 
 from dentasam.data import rle
 from dentasam.data.coco import segmentation
-from dentasam.data.image import read_header, read_image
-from dentasam.data.orientation import wrong_size
+from dentasam.data.images.orientation import wrong_size
+from dentasam.data.images.read import read_header, read_image
 from dentasam.errors import DatasetError
 
 

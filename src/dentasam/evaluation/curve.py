@@ -14,7 +14,7 @@ from dentasam.errors import DatasetError
 from dentasam.evaluation.metrics import overlap, surface_fit
 from dentasam.evaluation.result import ObjectResult, Result, Rle
 from dentasam.evaluation.run_folder import RUN_FILES, claim_folder
-from dentasam.prompts.clicks import correction_clicks, interior_centre
+from dentasam.prompts.correction_clicks import correction_clicks, interior_centre
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset, ImageRecord

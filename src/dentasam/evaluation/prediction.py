@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentasam.data.image import read_image
+from dentasam.data.images.read import read_image
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.errors import PromptError
 

@@ -12,8 +12,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from dentasam.errors import CheckpointError
-from dentasam.model.frame import Frame
-from dentasam.model.transformer import SharedProjections
+from dentasam.model.core.frame import Frame
+from dentasam.model.decoder.transformer import SharedProjections
 
 
 @dataclass(frozen=True)

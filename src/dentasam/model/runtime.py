@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from dentasam.errors import CheckpointError
+from dentasam.model.checkpoints.registry import NAMES
+from dentasam.model.core.frame import Frame
+from dentasam.model.core.precision import Precision
+from dentasam.model.core.prompt import Prompts
+from dentasam.model.decoder.mask_decoder import Output
 from dentasam.model.embedding import ImageEmbedding
-from dentasam.model.frame import Frame
-from dentasam.model.mask_decoder import Output
-from dentasam.model.onnx_export import is_export
-from dentasam.model.precision import Precision
-from dentasam.model.prompt import Prompts
-from dentasam.model.registry import NAMES
+from dentasam.model.onnx.export import is_export
 from dentasam.model.sam_hq import MaskPrediction
 from dentasam.model.segmenter import Segmenter, load_torch
 
@@ -82,14 +82,14 @@ def load(
         raise CheckpointError(f"{model}: ONNX Runtime computes on the CPU here; leave --device out, or take torch")
     if precision == "bf16":
         raise CheckpointError(f"{model}: ONNX Runtime computes in fp32; leave --precision out, or take torch")
-    from dentasam.model.onnx_segmenter import load_onnx
+    from dentasam.model.onnx.segmenter import load_onnx
 
     return load_onnx(model, adapter, announce)
 
 
 def with_adapter(segmenter: Segmenter, adapter: str | Path | None) -> Segmenter:
     """A new segmenter with another adapter on the same base, in the same runtime. Raises AdapterError."""
-    from dentasam.model.onnx_segmenter import OnnxSegmenter, load_onnx
+    from dentasam.model.onnx.segmenter import OnnxSegmenter, load_onnx
 
     info = segmenter.info
     base = info.name if info.name in NAMES else info.path

@@ -8,14 +8,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from dentasam.model.core.frame import Frame
+from dentasam.model.core.prompt import Prompts
+from dentasam.model.decoder.mask_decoder import Attended, MaskDecoderHQ, Output
+from dentasam.model.decoder.prompt_encoder import PromptEncoder
+from dentasam.model.decoder.sparse_upscaling import can_window, windowed_masks
 from dentasam.model.embedding import EncoderOutput, EncoderPrefix, ImageEmbedding
-from dentasam.model.frame import Frame
-from dentasam.model.mask_decoder import Attended, MaskDecoderHQ, Output
-from dentasam.model.prompt import Prompts
-from dentasam.model.prompt_encoder import PromptEncoder
-from dentasam.model.tiny_vit import INTERMEDIATE_WIDTH, TinyViT
-from dentasam.model.vit import ImageEncoderViT
-from dentasam.model.windowed_masks import can_window, windowed_masks
+from dentasam.model.encoder.tiny_vit import INTERMEDIATE_WIDTH, TinyViT
+from dentasam.model.encoder.vit import ImageEncoderViT
 
 Kind = Literal["vit_tiny", "vit_b", "vit_l", "vit_h"]
 

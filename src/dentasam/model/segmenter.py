@@ -9,16 +9,16 @@ import numpy as np
 import torch
 
 from dentasam.errors import ImageError, PromptError
-from dentasam.model.adapter import load_adapter
-from dentasam.model.checkpoint import ModelInfo, load_model
+from dentasam.model.adapters.adapter import load_adapter
+from dentasam.model.adapters.lora import active_adapter, adapter_names, merge_adapter, use_adapter
+from dentasam.model.checkpoints.checkpoint import ModelInfo, load_model
+from dentasam.model.core.frame import Frame
+from dentasam.model.core.full_resolution import full_masks
+from dentasam.model.core.memory import keep_freed_memory
+from dentasam.model.core.precision import Precision, arithmetic, autocast_type
+from dentasam.model.core.prompt import LOGIT_LIMIT, Prompts
+from dentasam.model.decoder.mask_decoder import Output
 from dentasam.model.embedding import ImageEmbedding
-from dentasam.model.frame import Frame
-from dentasam.model.full_resolution import full_masks
-from dentasam.model.lora import active_adapter, adapter_names, merge_adapter, use_adapter
-from dentasam.model.mask_decoder import Output
-from dentasam.model.memory import keep_freed_memory
-from dentasam.model.precision import Precision, arithmetic, autocast_type
-from dentasam.model.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.sam_hq import SamHQ
 
 # Memory for the objects that are decoded at a time on a CPU: 16 of a panoramic. With all 32 it is no faster.

@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dentasam.errors import RecipeError
-from dentasam.model.precision import Precision
+from dentasam.model.core.precision import Precision
 
 Scope = Literal["encoder+decoder", "encoder", "decoder", "hq", "full"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 
 from dentasam.data.dataset import Dataset
-from dentasam.data.image import read_header
-from dentasam.data.listing import LeftOut, images_in
-from dentasam.data.orientation import report_orientation
+from dentasam.data.images.listing import LeftOut, images_in
+from dentasam.data.images.orientation import report_orientation
+from dentasam.data.images.read import read_header
 from dentasam.data.record import ImageRecord
 from dentasam.data.spelling import AmbiguousName, Spelling, canonical, portable
 from dentasam.errors import DatasetError, ImageError, OutputError

@@ -31,7 +31,7 @@ from dentasam.data.formats.folders import (
 )
 from dentasam.data.formats.mask_file import read_labels
 from dentasam.data.formats.options import ImportOptions
-from dentasam.data.image import image_size
+from dentasam.data.images.read import image_size
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.spelling import Spelling, canonical
 from dentasam.errors import DatasetError

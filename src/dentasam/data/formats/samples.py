@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dentasam.data.image import image_size
-from dentasam.data.raster.markers import png_chunks
-from dentasam.data.raster.pillow import wide_channels
+from dentasam.data.images.raster.markers import png_chunks
+from dentasam.data.images.raster.pillow import wide_channels
+from dentasam.data.images.read import image_size
 from dentasam.errors import ImageError
 
 # What Pillow multiplies the values of a grayscale PNG by, by its bits.

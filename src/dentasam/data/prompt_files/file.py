@@ -19,7 +19,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from dentasam.data.coco.values import name_text
-from dentasam.data.image import image_size
+from dentasam.data.images.read import image_size
 from dentasam.data.prompt_files.syntax import read_document
 from dentasam.data.spelling import canonical, portable
 from dentasam.errors import PromptError

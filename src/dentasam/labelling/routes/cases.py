@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query, Response
 
-from dentasam.labelling.operations import parse_operations
+from dentasam.labelling.log.operations import parse_operations
+from dentasam.labelling.log.store import Case, RevisionConflict
 from dentasam.labelling.routes.context import (
     LARGEST_ID,
     Annotator,
@@ -22,7 +23,6 @@ from dentasam.labelling.routes.context import (
 )
 from dentasam.labelling.routes.documents import CaseSummary, Stored
 from dentasam.labelling.routes.enveloped import CaseDocument, ConflictDocument, LogDocument, OperationsDocument
-from dentasam.labelling.store import Case, RevisionConflict
 
 router = APIRouter(prefix="/api/cases", tags=["cases"])
 REVISION = re.compile(r'"([0-9]{1,10})"')

@@ -9,18 +9,18 @@ from fastapi import Depends, HTTPException, Request, Response
 from fastapi import Path as PathParameter
 from pydantic import BaseModel, ValidationError
 
-from dentasam.labelling.access import Access
-from dentasam.labelling.additions import Additions
-from dentasam.labelling.envelope import MEDIA_TYPE, EnvelopeError, pack, unpack
-from dentasam.labelling.masks import BoxMask
+from dentasam.labelling.auth.access import Access
+from dentasam.labelling.exchange.added_images import Additions
+from dentasam.labelling.log.worklist import Worklist
 from dentasam.labelling.routes.documents import Problem
-from dentasam.labelling.schema import first_fault
-from dentasam.labelling.worklist import Worklist
-from dentasam.labelling.workspace import CaseImage, Workspace
+from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.labelling.wire.envelope import MEDIA_TYPE, EnvelopeError, pack, unpack
+from dentasam.labelling.wire.fields import first_error
+from dentasam.labelling.workspace.workspace import CaseImage, Workspace
 
 if TYPE_CHECKING:
-    from dentasam.labelling.inference import Inference
-    from dentasam.labelling.store import Store
+    from dentasam.labelling.inference.predictor import Inference
+    from dentasam.labelling.log.store import Store
 
 Document = TypeVar("Document", bound=BaseModel)
 Schema = dict[str, Any]
@@ -112,7 +112,7 @@ def read_document(body: bytes, kind: type[Document], image: CaseImage) -> Docume
     try:
         parsed = kind.model_validate(document)
     except ValidationError as fault:
-        raise EnvelopeError(first_fault(fault)) from None
+        raise EnvelopeError(first_error(fault)) from None
     for mask in _masks_in(document):
         if not mask.fits(image.height, image.width):
             raise EnvelopeError(f"a mask does not fit the image of {image.width}x{image.height}")

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from dentasam.labelling.operations import Status
-from dentasam.labelling.schema import LabelSchema
+from dentasam.labelling.log.operations import Status
+from dentasam.labelling.workspace.label_schema import LabelSchema
 
 LONGEST_COMMENT = 5000
 MOST_INTERVALS = 5000

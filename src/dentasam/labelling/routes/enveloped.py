@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from dentasam.labelling.operations import (
-    MOST_CLICKS,
+from dentasam.labelling.log.operations import (
     MOST_OPERATIONS,
     Accept,
     ChangeMask,
@@ -18,23 +17,22 @@ from dentasam.labelling.operations import (
     Lock,
     Mask,
     ModelScore,
-    Name,
     Operation,
     Parent,
-    Pixel,
     Prompts,
     Relabel,
     SetStatus,
     Source,
 )
 from dentasam.labelling.routes.documents import CaseSummary, Comment, Given, ModelIdentity
+from dentasam.labelling.wire.fields import MAX_CLICKS, Name, Pixel
 
 MOST_OBJECTS = 256
 
 Key = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.:-]+$")]
 Clicks = Annotated[
     list[tuple[Pixel, Pixel, Literal[0, 1]]],
-    Field(max_length=MOST_CLICKS, description="x, y in image pixels, and 1 positive or 0 negative."),
+    Field(max_length=MAX_CLICKS, description="x, y in image pixels, and 1 positive or 0 negative."),
 ]
 Box = Annotated[tuple[Pixel, Pixel, Pixel, Pixel], Field(description="x0, y0, x1, y1 in image pixels.")]
 

@@ -7,11 +7,11 @@ from typing import Annotated, BinaryIO
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from dentasam.labelling.additions import Additions, full_disk
+from dentasam.labelling.exchange.added_images import Additions, full_disk
+from dentasam.labelling.log.store import Case
 from dentasam.labelling.routes.cases import summary
 from dentasam.labelling.routes.context import Here, problems
 from dentasam.labelling.routes.documents import CaseSummary
-from dentasam.labelling.store import Case
 
 router = APIRouter(prefix="/api/images", tags=["images"])
 TYPES = ("application/octet-stream", "application/dicom", "image/")

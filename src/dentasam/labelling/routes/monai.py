@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
-from dentasam.labelling.inference import PredictRequest
-from dentasam.labelling.monai import InferParams, MonaiError, Output, answer, info, read_params
+from dentasam.labelling.exchange.monai import InferParams, MonaiError, Output, answer, info, read_params
+from dentasam.labelling.inference.predictor import PredictRequest
 from dentasam.labelling.routes.context import Context, Here, binary, problems
 from dentasam.labelling.routes.documents import MonaiInfo
 from dentasam.version import __version__

@@ -6,13 +6,13 @@ from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Header, HTTPException, Response
 
-from dentasam.data.image import image_size
+from dentasam.data.images.read import image_size
 from dentasam.errors import ImageError
-from dentasam.labelling.images import read_pixels, thumbnail_png
-from dentasam.labelling.pictures import check_size
 from dentasam.labelling.routes.context import CaseId, Context, Here, binary, problems
 from dentasam.labelling.routes.documents import Picture
-from dentasam.labelling.workspace import CaseImage
+from dentasam.labelling.workspace.display import read_pixels, thumbnail_png
+from dentasam.labelling.workspace.file_hashes import check_size
+from dentasam.labelling.workspace.workspace import CaseImage
 
 router = APIRouter(prefix="/api/cases/{case_id}", tags=["images"])
 IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=1000)]

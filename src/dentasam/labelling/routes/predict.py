@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from dentasam.labelling.inference import PredictReply, PredictRequest, RefineReply, RefineRequest
+from dentasam.labelling.inference.predictor import PredictReply, PredictRequest, RefineReply, RefineRequest
 from dentasam.labelling.routes.context import (
     CaseId,
     Envelope,

@@ -3,12 +3,12 @@
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import PlainTextResponse
 
-from dentasam.data.image import PIXEL_LIMIT
+from dentasam.data.images.read import PIXEL_LIMIT
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.gate import IMAGE_BODY_BYTES, MASK_BODY_BYTES
+from dentasam.labelling.auth.middleware import IMAGE_BODY_BYTES, MASK_BODY_BYTES
 from dentasam.labelling.routes.context import Annotator, Here, problems
 from dentasam.labelling.routes.documents import Limits, ModelIdentity, Session
-from dentasam.labelling.schema import LabelSchema
+from dentasam.labelling.workspace.label_schema import LabelSchema
 from dentasam.version import __version__
 
 router = APIRouter(tags=["session"])

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from dentasam.labelling.access import TooManyAttempts
+from dentasam.labelling.auth.access import TooManyAttempts
 from dentasam.labelling.routes.context import Here
 
 # Not in the OpenAPI: these are for people, and absent where the token opens the page.

@@ -1,0 +1,1 @@
+"""Reading image files: PNG, JPEG, TIFF and DICOM."""

@@ -1,0 +1,106 @@
+"""Reading a single-frame DICOM radiograph as a device wrote it.
+
+The order is the standard's (PS3.3 C.11): stored values → modality (rescale or LUT) → VOI (LUT or window) → display,
+where MONOCHROME1 is inverted. Colour becomes luminance. Slips of the header that viewers pass over are passed over
+and reported (`dentasam.data.notices`).
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from dentasam.data.images.dicom.colour import luminance, palette_bits, palette_luminance, palette_of
+from dentasam.data.images.dicom.decoders import missing_decoder
+from dentasam.data.images.dicom.elements import Elements, UnreadableError
+from dentasam.data.images.dicom.file import DicomFile, open_dicom
+from dentasam.data.images.dicom.layout import PALETTE, Layout, layout_of
+from dentasam.data.images.dicom.pixels import check_pixels, read_pixels
+from dentasam.data.images.dicom.windowing import gray_levels, voi_table, window_of
+from dentasam.data.images.header import ImageHeader
+from dentasam.data.notices import notice
+from dentasam.errors import ImageError
+
+# More distinct values than this are sorted out, fewer are counted.
+COUNTED_SPAN = 1 << 20
+
+
+def read_dicom(path: Path) -> np.ndarray:
+    """A single-frame DICOM file as (H, W): uint8 for 8 stored bits or fewer, otherwise uint16.
+
+    12-bit data come scaled to the full 16 bits, over the VOI LUT or window where there is one and over the image's
+    own range where there is none. Raises ImageError for several frames, missing or truncated pixel data, and a
+    compression that is not read.
+    """
+    with _errors_named(path):
+        # The header first: it refuses what is too large before that is in memory.
+        _opened(path, pixels=False)
+        file, elements, layout = _opened(path, pixels=True)
+        stored, photometric = read_pixels(path, file, elements, layout)
+        if not np.isfinite(stored).all():
+            raise ImageError(f"{path} holds NaN or infinite pixels; replace them and export it again")
+        if layout.samples == 3:
+            return luminance(stored, photometric, layout.stored)
+        levels, places = _distinct(stored)
+        if photometric == PALETTE:
+            return palette_luminance(levels, elements)[places]
+        gray = gray_levels(levels, elements, layout)
+        white = np.iinfo(gray.dtype).max
+        return (white - gray if photometric == "MONOCHROME1" else gray)[places]
+
+
+def dicom_header(path: Path) -> ImageHeader:
+    """Size, bits and whether there is a window, from the header. Raises ImageError where `read_dicom` rejects it."""
+    with _errors_named(path):
+        _, elements, layout = _opened(path, pixels=False)
+        bits = palette_bits(palette_of(elements)) if layout.photometric == PALETTE else layout.stored
+        windowed = not layout.is_colour and (voi_table(elements) is not None or window_of(elements) is not None)
+        return ImageHeader(layout.rows, layout.columns, 8 if bits <= 8 else 16, windowed)
+
+
+def dicom_size(path: Path) -> tuple[int, int]:
+    """Height and width in pixels, from the header. Raises ImageError for a header `read_dicom` rejects."""
+    header = dicom_header(path)
+    return header.height, header.width
+
+
+def _opened(path: Path, pixels: bool) -> tuple[DicomFile, Elements, Layout]:
+    file = open_dicom(path, pixels)
+    elements = Elements(file.dataset, partial(notice, path))
+    layout = layout_of(path, elements)
+    if file.is_compressed and (missing := missing_decoder(file.syntax)):
+        raise ImageError(f"{path} {missing}")
+    if not pixels:
+        check_pixels(path, file, layout)
+    return file, elements, layout
+
+
+@contextmanager
+def _errors_named(path: Path) -> Iterator[None]:
+    try:
+        # pydicom warns of every odd value of a header; what matters here is reported or raised.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except ImageError:
+        raise
+    except UnreadableError as error:
+        raise ImageError(f"{path} {error}; export it again") from None
+    except Exception as error:
+        # A crafted or cut file makes pydicom and its decoders raise almost any exception.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"{path} is damaged or truncated DICOM ({reason}); export it again") from None
+
+
+def _distinct(stored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct values (n,) of an image, in order, and the place (H, W) of each pixel's value among them."""
+    low, high = stored.min(), stored.max()
+    if stored.dtype.kind == "f" or high - low >= COUNTED_SPAN:
+        levels, places = np.unique(stored, return_inverse=True)
+        return levels, places.reshape(stored.shape)
+    there = np.zeros(high - low + 1, bool)
+    there[stored - low] = True
+    return np.flatnonzero(there) + low, (np.cumsum(there) - 1)[stored - low]

@@ -1,0 +1,70 @@
+"""Telling what kind of image a file is by its first bytes; a suffix decides only where they say nothing."""
+
+from pathlib import Path
+
+from dentasam.data.images.dicom.detect import HEAD_BYTES, encoding_of
+from dentasam.errors import ImageError
+
+READ_KINDS = ("PNG", "JPEG", "TIFF", "DICOM")
+DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"}) | DICOM_SUFFIXES
+# Pictures that are not read: they are named where a folder holds them.
+FOREIGN_SUFFIXES = frozenset(
+    {".bmp", ".dib", ".gif", ".webp", ".jp2", ".j2k", ".jpx", ".jpf", ".heic", ".heif", ".avif", ".jxl", ".jxr"}
+    | {".psd", ".pgm", ".ppm", ".pnm", ".jfif", ".jpe", ".btf", ".apng", ".ima", ".img"}
+    | {".nii", ".mha", ".mhd", ".nrrd"}
+)
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    *((mark, "TIFF") for mark in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    (b"BM", "BMP"),
+    (b"GIF8", "GIF"),
+    (b"\0\0\0\x0cjP  \r\n", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (b"8BPS", "Photoshop"),
+    *((b"P%d" % number, "portable anymap") for number in range(1, 7)),
+)
+_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC", b"avif": "AVIF", b"avis": "AVIF"}
+
+
+def kind_of(path: Path) -> str:
+    """PNG, JPEG, TIFF or DICOM. Raises ImageError for other kinds, by name, and for files that cannot be read."""
+    if path.is_dir():
+        raise ImageError(f"{path} is a folder; name an image file")
+    if path.exists() and not path.is_file():
+        # Reading a pipe waits until somebody writes into it.
+        raise ImageError(f"{path} is a pipe or a device; name an image file")
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except FileNotFoundError:
+        raise ImageError(f"{path} does not exist; check the path") from None
+    except (OSError, ValueError) as fault:
+        raise ImageError(f"{path} cannot be opened ({fault}); check the path and its permissions") from None
+    if not head:
+        raise ImageError(f"{path} is empty; copy it again from its source")
+    kind = kind_of_bytes(head)
+    if kind in READ_KINDS:
+        return kind
+    # Its own reader says what is wrong with a file that is called DICOM.
+    if path.suffix.lower() in DICOM_SUFFIXES:
+        return "DICOM"
+    found = f" (it is {kind})" if kind else ""
+    raise ImageError(f"{path} is not a PNG, JPEG, TIFF or DICOM image{found}; convert it to one")
+
+
+def kind_of_bytes(head: bytes) -> str:
+    """The kind of picture that starts with these bytes, read here or not; empty where they are of none."""
+    if head[128:132] == b"DICM":
+        return "DICOM"
+    for mark, kind in _SIGNATURES:
+        if head.startswith(mark):
+            return kind
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WebP"
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "")
+    return "DICOM" if encoding_of(head) is not None else ""

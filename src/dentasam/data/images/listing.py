@@ -1,0 +1,135 @@
+"""The images of a folder, and a line for everything in it that looks like an image and is left out.
+
+Linked files are opened like others; linked and hidden folders are not entered. Files that are not images at all are
+passed over in silence, and so are this program's own folders.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dentasam.data.images.dicom.detect import HEAD_BYTES
+from dentasam.data.images.kind import FOREIGN_SUFFIXES, IMAGE_SUFFIXES, READ_KINDS, kind_of_bytes
+
+WORKSPACE_SUFFIX = ".dentasam"
+# AppleDouble files lie beside each file on disks that macOS wrote, and carry its name.
+APPLE_DOUBLE = "._"
+# A suffix of digits is the end of a DICOM UID, which archives use as a file's name.
+NO_SUFFIX = re.compile(r"(\.\d*)?")
+# A hidden folder may be a repository of any size; it is named where an image shows up among its first files.
+LOOKED_AT = 1000
+NAMED, GROUPED_FROM = 3, 5
+
+
+@dataclass
+class LeftOut:
+    """What is left out and why, in few lines however many files there are."""
+
+    _entries: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, name: str, reason: str) -> None:
+        """reason: "its …", to stand after the name and "is left out:"."""
+        self._entries.append((name, reason))
+
+    def lines(self) -> list[str]:
+        """A line for each, or one line for five or more of the same reason; numbers and what is in brackets apart."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for name, reason in self._entries:
+            bare = reason.replace(name, "")
+            groups.setdefault(re.sub(r"\(.*?\)|\d+|'.*?'", "", bare), []).append((name, reason))
+        return [line for group in groups.values() for line in _lines(group)]
+
+
+def _lines(group: list[tuple[str, str]]) -> Iterator[str]:
+    if len(group) < GROUPED_FROM:
+        for name, reason in group:
+            yield f"{name} is left out: {reason}"
+        return
+    shown = ", ".join(name for name, _ in group[:NAMED])
+    yield f"{shown} and {len(group) - NAMED} more are left out; the first: {group[0][1]}"
+
+
+def images_in(folder: Path, left_out: LeftOut, apart: Path | None = None) -> Iterator[tuple[str, Path]]:
+    """Name and path of what should be an image, in this folder and those in it, except in the folder `apart`.
+
+    What is left out is in `left_out` at the end.
+    """
+    for place, folders, files in os.walk(folder, onerror=lambda error: _unreadable(folder, error, left_out)):
+        inner = Path(place)
+        entered = []
+        for name in sorted(folders):
+            path = inner / name
+            if name.endswith(WORKSPACE_SUFFIX) or path == apart:
+                continue
+            shown = path.relative_to(folder).as_posix()
+            if path.is_symlink():
+                left_out.add(
+                    f"{shown}/", "it is a linked folder; put the images themselves here, or label its target"
+                )
+            elif name.startswith("."):
+                if _holds_image(path):
+                    left_out.add(f"{shown}/", "it is a hidden folder; rename it without the leading dot")
+            else:
+                entered.append(name)
+        folders[:] = entered
+        for name in sorted(files):
+            path = inner / name
+            reason = _refusal(path)
+            if reason is None:
+                yield path.relative_to(folder).as_posix(), path
+            elif reason:
+                left_out.add(path.relative_to(folder).as_posix(), reason)
+
+
+def _refusal(path: Path) -> str | None:
+    """Why a file is left out; None where it should be an image, empty where it is none and nobody would think so."""
+    suffix = path.suffix.lower()
+    if path.name.startswith(APPLE_DOUBLE):
+        return ""
+    if path.name.startswith("."):
+        return "it is a hidden file; rename it without the leading dot" if suffix in IMAGE_SUFFIXES else ""
+    if suffix in IMAGE_SUFFIXES:
+        return None
+    kind = _kind(path)
+    if kind in READ_KINDS:
+        return (
+            None if NO_SUFFIX.fullmatch(suffix) else f"it is {kind} under another name; rename it to .{_suffix(kind)}"
+        )
+    if kind:
+        return f"it is {kind}, which is not read; convert it to PNG"
+    return f"{suffix} files are not read; convert it to PNG" if suffix in FOREIGN_SUFFIXES else ""
+
+
+def _kind(path: Path) -> str:
+    """Of its first bytes; empty for a file that cannot be read, a pipe or a device."""
+    if not path.is_file():
+        return ""
+    try:
+        with path.open("rb") as file:
+            return kind_of_bytes(file.read(HEAD_BYTES))
+    except OSError:
+        return ""
+
+
+def _suffix(kind: str) -> str:
+    return {"PNG": "png", "JPEG": "jpg", "TIFF": "tif"}.get(kind, "dcm")
+
+
+def _holds_image(folder: Path) -> bool:
+    seen = 0
+    for _, _, files in os.walk(folder):
+        for name in files:
+            if Path(name).suffix.lower() in IMAGE_SUFFIXES | FOREIGN_SUFFIXES:
+                return True
+            seen += 1
+            if seen >= LOOKED_AT:
+                return False
+    return False
+
+
+def _unreadable(folder: Path, error: OSError, left_out: LeftOut) -> None:
+    name = Path(error.filename or folder)
+    shown = name.relative_to(folder).as_posix() if name.is_relative_to(folder) else str(name)
+    left_out.add(f"{shown}/", f"the folder cannot be read ({error.strerror}); change its permissions")

@@ -1,0 +1,121 @@
+"""Reading a TIFF file of one radiograph: its page is found and checked here, what its values mean is in `samples`.
+
+tifffile finds pages and decodes strips and tiles. It fills what a damaged file lacks with zeros or with whatever
+lies in memory, so sizes and segments are checked before, and the result starts out as zeros.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from tifffile import TiffFile, TiffPage
+
+from dentasam.data.images.header import ImageHeader
+from dentasam.data.images.raster.samples import Samples
+from dentasam.data.images.read import check_size
+from dentasam.errors import ImageError
+
+# What tifffile logs of odd files is either raised here or does not matter.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+REDUCED_IMAGE, MASK = 1, 4
+SUB_IFDS, ORIENTATION = 330, 274
+# A chain of pages may be crafted to be endless, or to lead back to its start.
+MOST_PAGES = 64
+
+
+def read_tiff(path: Path) -> tuple[np.ndarray, int]:
+    """The full-size page (H, W) and its orientation: uint8 for up to 8 bits of an unsigned integer, otherwise uint16.
+
+    Raises ImageError for several full-size pages, kinds of samples that are not read, and damaged files.
+    """
+    with _opened(path) as file:
+        page = _full_page(path, file)
+        samples = Samples.of(path, page)
+        _check_segments(path, page)
+        values = np.zeros(page.shaped, page.dtype)
+        # A view with rows and columns first: planes lie one after another, or samples side by side.
+        values = page.asarray(out=values, squeeze=False, maxworkers=1).reshape(page.shaped)[:, 0]
+        planes = values[..., 0] if len(values) > 1 else np.moveaxis(values[0], -1, 0)
+        return samples.gray(path, planes), _orientation(page)
+
+
+def tiff_header(path: Path) -> ImageHeader:
+    """What `read_tiff` will return, from the tags. Raises ImageError where `read_tiff` rejects them."""
+    with _opened(path) as file:
+        page = _full_page(path, file)
+        bits = Samples.of(path, page).bits
+        _check_segments(path, page)
+        return ImageHeader(page.imagelength, page.imagewidth, bits, orientation=_orientation(page))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TiffFile]:
+    try:
+        with TiffFile(path, is_ome=False, is_lsm=False, is_ndpi=False) as file:
+            yield file
+    except ImageError:
+        raise
+    except MemoryError:
+        raise ImageError(f"{path} needs more memory than there is; shrink it") from None
+    except Exception as fault:
+        # A damaged or crafted file makes tifffile and its codecs raise almost any exception.
+        reason = " ".join(str(fault).split())[:200] or type(fault).__name__
+        raise ImageError(f"{path} is damaged or truncated ({reason}); copy it again") from None
+
+
+def _orientation(page: TiffPage) -> int:
+    value = page.tags.valueof(ORIENTATION, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _full_page(path: Path, file: TiffFile) -> TiffPage:
+    """The one page of full size; thumbnails and masks are marked as such, in the chain of pages or below one."""
+    pages = _chain(path, file)
+    full = [page for page in pages if not _is_reduced(page)]
+    if not full:
+        # Raw converters put the thumbnail first and the picture below it.
+        below = [inner for page in pages for inner in _below(page)]
+        full = [page for page in below if not _is_reduced(page)] or pages
+    if len(full) > 1:
+        raise ImageError(f"{path} holds {len(full)} pages; save the radiograph as a file of one page")
+    page = full[0]
+    check_size(path, page.imagelength, page.imagewidth)
+    if page.imagedepth > 1:
+        raise ImageError(f"{path} is a volume of {page.imagedepth} slices; save the radiograph as a plain image")
+    return page
+
+
+def _chain(path: Path, file: TiffFile) -> list[TiffPage]:
+    pages: list[TiffPage] = []
+    for page in file.pages:
+        if len(pages) == MOST_PAGES:
+            raise ImageError(f"{path} holds more than {MOST_PAGES} pages; save the radiograph as a file of one page")
+        pages.append(page.aspage())
+    if not pages:
+        raise ImageError(f"{path} holds no page; export it again")
+    return pages
+
+
+def _below(page: TiffPage) -> list[TiffPage]:
+    if SUB_IFDS not in page.tags:
+        return []
+    return [inner.aspage() for inner in list(page.pages or ())[:MOST_PAGES]]
+
+
+def _is_reduced(page: TiffPage) -> bool:
+    return bool(page.subfiletype & (REDUCED_IMAGE | MASK))
+
+
+def _check_segments(path: Path, page: TiffPage) -> None:
+    """Raises ImageError unless every strip or tile is there and lies inside the file."""
+    size = path.stat().st_size
+    wanted = int(np.prod(page.chunked))
+    offsets, lengths = page.dataoffsets, page.databytecounts
+    inside = all(
+        start > 0 and length > 0 and start + length <= size for start, length in zip(offsets, lengths, strict=False)
+    )
+    if min(len(offsets), len(lengths)) < wanted or not inside:
+        raise ImageError(f"{path} is damaged or truncated (strips or tiles are missing); copy it again")

@@ -1,0 +1,184 @@
+"""Who may speak to the server, and under which names.
+
+Two things keep strangers out of a server on the user's own machine, beside the Origin of writes (see `gate`). A
+random token that only the printed URL holds, or a session where annotators sign in. And the Host header, which must
+name this server: a foreign name that is made to resolve to 127.0.0.1 (DNS rebinding) still carries itself there.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import secrets
+import socket
+import threading
+from collections.abc import Iterable
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.types import Scope
+
+from dentasam.labelling.auth.passwords import Annotators, Throttle
+from dentasam.labelling.auth.sessions import Sessions
+
+GUESSES_AT_ONCE: Final = 4
+
+
+class TooManyAttempts(Exception):
+    """Sign-ins have failed too often; `seconds` from now one may try again."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+class Access:
+    """The token or the annotators, and the names under which the server may be spoken to.
+
+    With `annotators` everybody signs in by name and password and the token opens nothing; without them the token
+    does, and everything is recorded under the name `annotator`.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        annotators: Annotators | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        names: Iterable[str] = (),
+        annotator: str = "annotator",
+        sessions: Sessions | None = None,
+    ) -> None:
+        """`port` is the one that is bound. `names` are further host names, as a proxy before the server has them.
+
+        sessions: who is signed in already; nobody if left out.
+        """
+        self._token = token.encode()
+        self.annotators = annotators
+        self.annotator = annotator
+        self.sessions = Sessions() if sessions is None else sessions
+        self.throttle = Throttle()
+        self._guesses = threading.BoundedSemaphore(GUESSES_AT_ONCE)
+        self.host, self.port = host, port
+        self._hosts = _hosts(host, port, names)
+        self._anywhere = host in ("", "0.0.0.0", "::")
+
+    @property
+    def cookie(self) -> str:
+        """The cookie's name: browsers keep cookies by host without the port, and two servers may run on one."""
+        return f"dentasam-{self.port}"
+
+    @property
+    def url(self) -> str:
+        """What the terminal prints, with the token where the token opens the page."""
+        return self.address if self.annotators is not None else f"{self.address}?token={self._token.decode()}"
+
+    @property
+    def address(self) -> str:
+        """Where the server is, which is no secret."""
+        host = "127.0.0.1" if self._anywhere else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+
+    def knows_host(self, host: str, scope: Scope) -> bool:
+        """Whether a Host header names this server.
+
+        A server on all addresses is also named by the address on which a request came in, which no foreign name
+        can be made to look like.
+        """
+        host = host.lower()
+        if host in self._hosts:
+            return True
+        if not self._anywhere:
+            return False
+        # A socket for both kinds of addresses gives those of IPv4 in IPv6's clothes.
+        local = (scope.get("server") or ("", None))[0].removeprefix("::ffff:")
+        return host in _with_port(local, self.port)
+
+    def knows_token(self, token: str) -> bool:
+        """Compares in constant time."""
+        return hmac.compare_digest(token.encode("utf-8", "surrogatepass"), self._token)
+
+    def whose(self, headers: Headers) -> str | None:
+        """The annotator whose cookie or `Authorization: Bearer` a request carries, or None."""
+        for token in self.tokens(headers):
+            if self.annotators is not None:
+                name = self.sessions.annotator(token)
+                if name is not None:
+                    return name
+            elif self.knows_token(token):
+                return self.annotator
+        return None
+
+    def tokens(self, headers: Headers) -> list[str]:
+        """The tokens a request carries, good or not."""
+        found = []
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            found.append(given.strip())
+        # Browsers send a host's cookies to all its ports, odd ones of other programs among them.
+        cookie = cookie_parser(headers.get("cookie", "")).get(self.cookie)
+        return found if cookie is None else [*found, cookie]
+
+    def sign_in(self, name: str, password: str, address: str) -> str | None:
+        """The token of a new session, None for a wrong name or password. Raises TooManyAttempts."""
+        assert self.annotators is not None
+        wait = self.throttle.wait(address, name)
+        if wait > 0:
+            raise TooManyAttempts(wait)
+        # Guesses sent all at once would otherwise pass the count together, and hold all threads of the server.
+        if not self._guesses.acquire(blocking=False):
+            raise TooManyAttempts(1.0)
+        try:
+            if not self.annotators.verify(name, password):
+                self.throttle.failed(address, name)
+                return None
+        finally:
+            self._guesses.release()
+        self.throttle.succeeded(address, name)
+        return self.sessions.begin(name)
+
+    def sign_out(self, headers: Headers) -> None:
+        """Ends the sessions whose tokens a request carries."""
+        for token in self.tokens(headers):
+            self.sessions.end(token)
+
+    def cookie_header(self, token: str) -> str:
+        """A Set-Cookie value; an empty token takes the cookie away."""
+        gone = "" if token else "; Max-Age=0"
+        return f"{self.cookie}={token}; HttpOnly; SameSite=Strict; Path=/{gone}"
+
+
+def new_token() -> str:
+    """256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host to listen on can be reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _hosts(host: str, port: int, names: Iterable[str]) -> frozenset[str]:
+    known: set[str] = set()
+    own = ["127.0.0.1", "localhost", "::1", *([host] if host else [])]
+    if not is_loopback(host):
+        own += [socket.gethostname(), socket.getfqdn()]
+    for name in own:
+        known |= _with_port(name, port)
+    for name in names:
+        # Behind a proxy the page is at the proxy's port.
+        known |= {name.lower(), *_with_port(name, port)}
+    return frozenset(known)
+
+
+def _with_port(name: str, port: int) -> set[str]:
+    bare = f"[{name}]" if ":" in name else name
+    # A browser leaves out port 80.
+    return {f"{bare}:{port}".lower()} | ({bare.lower()} if port == 80 else set())

@@ -1,0 +1,224 @@
+"""The layer before every route: it checks each request, limits its body, and puts security headers on the answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from fastapi import HTTPException
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dentasam.labelling.auth import refusal_page
+from dentasam.labelling.auth.access import Access
+
+# The one that uvicorn prints.
+logger = logging.getLogger("uvicorn.error")
+
+MASK_BODY_BYTES: Final = 64 * 1024 * 1024
+TEXT_BODY_BYTES: Final = 1024 * 1024
+LOGIN_BODY_BYTES: Final = 4096
+# An image of the most pixels that are read, 16 bits each, and its header.
+IMAGE_BODY_BYTES: Final = 256 * 1024 * 1024
+IMAGE_ROUTE: Final = "/api/images"
+# Routes whose bodies carry masks.
+MASK_ROUTES: Final = ("/operations", "/predict", "/refine", "/import/coco")
+OPEN_ROUTES: Final = ("/healthz",)
+LOGIN_ROUTES: Final = ("/login", "/login.css")
+READING: Final = ("GET", "HEAD", "OPTIONS")
+
+CONTENT_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob:",
+        "connect-src 'self'",
+        "font-src 'self'",
+        "worker-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    # Under no-referrer a browser sends the sign-in form with `Origin: null`.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class AccessMiddleware:
+    """Checks each request before any route sees it, limits its body, and puts the security headers on the answer."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app, self._access = app, access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        started = False
+
+        async def guarded(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    # A page of the gate itself has a stricter content policy of its own.
+                    headers.setdefault(name, value)
+                if "cache-control" not in headers:
+                    headers["Cache-Control"] = "no-store"
+            await send(message)
+
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await (refusal.as_page() if _is_navigation(scope) else refusal)(guarded)
+            return
+        path = scope["path"]
+        limit = body_limit(path)
+        declared = Headers(scope=scope).get("content-length", "0")
+        if not (declared.isascii() and declared.isdigit()) or len(declared) > 15 or int(declared) > limit:
+            await _Answer(413, _too_large(limit))(guarded)
+            return
+        try:
+            await self._app(scope, _counted(receive, limit), guarded)
+        except ClientDisconnect:
+            # It went away before its body was there, and nobody waits for an answer.
+            return
+        except Exception:
+            if started:
+                raise
+            # The terminal gets the whole of it, the page a line.
+            logger.exception("%s %s failed", scope["method"], path)
+            await _Answer(500, "a fault of the server; its terminal shows more")(guarded)
+
+    def _refusal(self, scope: Scope) -> _Answer | None:
+        """The answer to a request that may not pass; it also tells the routes whose request it is."""
+        access, path, headers = self._access, scope["path"], Headers(scope=scope)
+        if path in OPEN_ROUTES:
+            return None
+        hosts = headers.getlist("host")
+        if len(hosts) != 1:
+            return _Answer(400, "a request names one Host")
+        if not access.knows_host(hosts[0], scope):
+            return _Answer(
+                421,
+                "this server does not answer under that name; open the address that it printed when it was started",
+            )
+        writes = scope["method"] not in READING
+        if writes and not _same_origin(headers, hosts[0]):
+            return _Answer(403, "a page of another site may not write here")
+        if access.annotators is None:
+            token = _token_in_query(scope)
+            if token is not None and path == "/" and scope["method"] == "GET" and access.knows_token(token):
+                # The token leaves the address bar, and with it the browser's history.
+                return _Answer(303, "", {"Location": "/", "Set-Cookie": access.cookie_header(token)})
+        elif path in LOGIN_ROUTES:
+            return None
+        annotator = access.whose(headers)
+        if annotator is not None:
+            scope.setdefault("state", {})["annotator"] = annotator
+            return None
+        if access.annotators is None:
+            return _Answer(
+                401,
+                "this address is not complete; open the whole one that `dentasam label` printed when it was started",
+                page=refusal_page.WITHOUT_TOKEN,
+            )
+        if not writes and (path == "/" or _is_navigation(scope)):
+            return _Answer(303, "", {"Location": "/login"})
+        return _Answer(401, "you are not signed in any more; load the page again and sign in")
+
+
+class _Answer:
+    """A short answer from before the routes. page: what a person reads in place of `detail`, as HTML."""
+
+    def __init__(
+        self, status: int, detail: str, headers: dict[str, str] | None = None, *, page: str | None = None
+    ) -> None:
+        self._status, self._detail, self._headers, self._page = status, detail, headers or {}, page
+        self._body = json.dumps({"detail": detail}).encode() if detail else b""
+        self._type = {"Content-Type": "application/json"} if detail else {}
+
+    def as_page(self) -> _Answer:
+        """The same for a person at a browser."""
+        if self._body:
+            title = "The labelling tool cannot be opened like this"
+            self._body = refusal_page.refusal_page(title, self._page or refusal_page.paragraph(self._detail))
+            self._type = {
+                "Content-Type": "text/html; charset=utf-8",
+                "Content-Security-Policy": refusal_page.CONTENT_POLICY,
+            }
+        return self
+
+    async def __call__(self, send: Send) -> None:
+        given = {"Content-Length": str(len(self._body)), **self._type, **self._headers}
+        if self._status == 401:
+            given["WWW-Authenticate"] = "Bearer"
+        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in given.items()]
+        await send({"type": "http.response.start", "status": self._status, "headers": raw})
+        await send({"type": "http.response.body", "body": self._body})
+
+
+def body_limit(path: str) -> int:
+    """The most bytes that a request's body may have."""
+    if path.endswith(MASK_ROUTES):
+        return MASK_BODY_BYTES
+    if path == IMAGE_ROUTE:
+        return IMAGE_BODY_BYTES
+    return LOGIN_BODY_BYTES if path in LOGIN_ROUTES else TEXT_BODY_BYTES
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    """`receive` that stops a body without a declared length as soon as it has grown past the limit."""
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        if message["type"] == "http.request":
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise HTTPException(413, _too_large(limit))
+        return message
+
+    return counted
+
+
+def _too_large(limit: int) -> str:
+    return f"the body is too large; at most {limit} bytes are taken here"
+
+
+def _same_origin(headers: Headers, host: str) -> bool:
+    """Whether a write comes from this server's own page, or from no page at all."""
+    origin = headers.get("origin")
+    if origin is None:
+        return headers.get("sec-fetch-site", "none") in ("none", "same-origin")
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    # https where a proxy before the server speaks it.
+    return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+
+
+def _is_navigation(scope: Scope) -> bool:
+    """Whether a person looks at the answer: a browser that opens an address asks for HTML, a script does not."""
+    return scope["method"] in ("GET", "HEAD") and "text/html" in Headers(scope=scope).get("accept", "")
+
+
+def _token_in_query(scope: Scope) -> str | None:
+    given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token")
+    return given[0] if given else None

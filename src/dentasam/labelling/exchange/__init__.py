@@ -1,0 +1,1 @@
+"""What comes into a workspace and what leaves it."""

@@ -1,0 +1,209 @@
+"""Images that are added to a folder of images while its server runs.
+
+What arrives is kept aside in the workspace until it has passed the checks that the folder's files passed at the
+start. Then it is linked into the folder under its name in one step, which never replaces a file that is there.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import threading
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Final
+
+from dentasam.data.images.read import IMAGE_SUFFIXES, read_image
+from dentasam.errors import DentasamError, ImageError
+from dentasam.labelling.log.store import Case, Store
+from dentasam.labelling.log.worklist import Worklist
+from dentasam.labelling.workspace.file_hashes import Pictures
+from dentasam.labelling.workspace.workspace import CaseImage, Workspace, listed
+
+if TYPE_CHECKING:
+    from dentasam.labelling.inference.predictor import Inference
+
+FOLDER = "arriving"
+NO_IMAGE: Final = " is not a PNG, JPEG, TIFF or DICOM file; convert it to one"
+LONGEST_NAME: Final = 200  # bytes; file systems take 255, and names of exported masks get a few more
+
+
+class ImageRefused(DentasamError):
+    """An image that is not added; `status` is the answer's to the page."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Additions:
+    """Adds images to one open workspace. Threads may share it; one image is checked at a time."""
+
+    def __init__(self, workspace: Workspace, store: Store, worklist: Worklist, inference: Inference) -> None:
+        self._workspace, self._store, self._worklist, self._inference = workspace, store, worklist, inference
+        self._arriving = workspace.root / FOLDER
+        self._one_at_a_time = threading.Lock()
+        # What a server that was killed left. One server at a time has the workspace.
+        shutil.rmtree(self._arriving, ignore_errors=True)
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why no image can be added here, None where one can."""
+        if self._workspace.dataset is not None:
+            return "these images come from a COCO file: add the image to that file and start dentasam label again"
+        if not os.access(self._workspace.folder, os.W_OK | os.X_OK):
+            return "the image folder is read-only for the server: put the image there and start dentasam label again"
+        return None
+
+    def check(self, name: str) -> None:
+        """Before anything is taken. Raises ImageRefused where no image can be added, or none of this name."""
+        obstacle = self.obstacle
+        if obstacle is not None:
+            raise ImageRefused(obstacle, 409)
+        if not _is_plain(name):
+            raise ImageRefused(f"{name!r} is not a file name of plain text; rename the file", 422)
+        if len(name.encode()) > LONGEST_NAME:
+            raise ImageRefused(f"the file name has more than {LONGEST_NAME} bytes; rename the file", 422)
+        suffix = PurePosixPath(name).suffix.lower()
+        # DICOM files often end in a number of their UID; what is in them decides.
+        if suffix and suffix not in IMAGE_SUFFIXES and not suffix[1:].isdigit():
+            raise ImageRefused(f"{name}{NO_IMAGE}", 415)
+
+    @contextmanager
+    def draft(self, name: str) -> Iterator[Path]:
+        """A path for what arrives, under its own name in a folder of its own; gone at the end. Raises OSError."""
+        place = self._arriving / secrets.token_hex(8)
+        place.mkdir(mode=0o700, parents=True)
+        try:
+            yield place / name
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def take(self, draft: Path) -> tuple[Case, bool]:
+        """The case of an image that arrived in full, and whether it is new. Raises ImageRefused."""
+        with self._one_at_a_time:
+            self.check(draft.name)
+            image = _checked(draft)
+            known = self._same_name(draft.name)
+            target = known or self._workspace.folder / draft.name
+            placed = known is None and self._placed(draft, target)
+            if not placed and not _same_content(draft, target):
+                raise ImageRefused(
+                    f"another image is there under the name {target.name}; rename the file and add it again", 409
+                )
+            listed_image = CaseImage(target.name, target, image.width, image.height, image.bits)
+            return self._listed(listed_image, placed), placed
+
+    def _listed(self, image: CaseImage, placed: bool) -> Case:
+        workspace = self._workspace
+        if image.name not in {known.name for known in workspace.images}:
+            images = sorted([*workspace.images, image], key=lambda known: known.name)
+            problems = [
+                line for line in self._store.sync_cases(images) if line.startswith(f"{image.name} is left out")
+            ]
+            if problems:
+                if placed:
+                    image.path.unlink(missing_ok=True)
+                raise ImageRefused(problems[0].replace("is left out", "is not added"), 409)
+            workspace.images = images
+        cases = self._store.cases()
+        case = next(case for case in cases if case.name == image.name)
+        if case.id not in self._worklist:
+            self._inference.add(case.id, image)
+            self._worklist.renew(cases, workspace.images)
+        return case
+
+    def _same_name(self, name: str) -> Path | None:
+        """The file of the folder that has this name to the eye: other case, or other composition of accents."""
+        wanted = _folded(name)
+        with os.scandir(self._workspace.folder) as entries:
+            return next((Path(entry.path) for entry in entries if _folded(entry.name) == wanted), None)
+
+    def _placed(self, draft: Path, target: Path) -> bool:
+        """Moves a file into the folder in one step; False where the name was taken meanwhile."""
+        aside = target.with_name(f".{secrets.token_hex(8)}.part")
+        try:
+            try:
+                os.link(draft, target)
+            except FileExistsError:
+                return False
+            except OSError:
+                # The workspace lies on another disk, or this one knows no links.
+                shutil.copyfile(draft, aside)
+                return _moved(aside, target)
+            return True
+        except OSError as fault:
+            raise _not_written(fault) from None
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+def full_disk(fault: OSError) -> bool:
+    """Whether there is no room left for what arrives."""
+    return fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _moved(aside: Path, target: Path) -> bool:
+    """Moves a file within a folder without replacing one; False where there is one."""
+    try:
+        os.link(aside, target)
+    except FileExistsError:
+        return False
+    except OSError:
+        # Without links an empty file takes the name first: it fails where the name is taken.
+        try:
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        except FileExistsError:
+            return False
+        os.replace(aside, target)
+    return True
+
+
+def _not_written(fault: OSError) -> ImageRefused:
+    if full_disk(fault):
+        return ImageRefused("the disk is full; nothing was added, make room", 507)
+    return ImageRefused(f"the image folder cannot be written ({fault.strerror}); check its permissions", 409)
+
+
+def _checked(draft: Path) -> CaseImage:
+    """The image as the worklist would have it. Raises ImageRefused."""
+    problems: list[str] = []
+    found = listed(draft.parent, problems)
+    try:
+        if not found:
+            shown = problems[0] if problems else f"{draft.name}{NO_IMAGE}"
+            raise ImageRefused(_without(draft, shown).replace(" is left out: ", ": "), 422)
+        # Header alone is looked at in a folder of thousands; of one image all.
+        read_image(draft)
+    except ImageError as fault:
+        raise ImageRefused(_without(draft, str(fault)), 422) from None
+    return found[0]
+
+
+def _without(draft: Path, message: str) -> str:
+    message = message.replace(str(draft), draft.name)
+    return message.replace(f"{draft.name}: {draft.name} ", f"{draft.name} ")
+
+
+def _same_content(draft: Path, target: Path) -> bool:
+    try:
+        return target.is_file() and Pictures().of(draft) == Pictures().of(target)
+    except OSError:
+        return False
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name is that of a file in a folder, on every system, and can be read by people."""
+    if not name or name[0] == "." or name[-1] in ". " or name != name.strip():
+        return False
+    if PurePosixPath(name).name != name or PureWindowsPath(name).name != name or ":" in name:
+        return False
+    return all(unicodedata.category(letter)[0] != "C" for letter in name)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

@@ -1,0 +1,234 @@
+"""COCO objects brought into the worklist as pre-annotations, to be corrected rather than drawn.
+
+The operations have ids made from what they hold, so that the same file brought in twice changes nothing, and an
+object that was deleted meanwhile stays deleted.
+"""
+
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from dentasam.data import rle
+from dentasam.data.coco import segmentation
+from dentasam.data.coco.annotations import read_mask
+from dentasam.data.coco.categories import read_categories
+from dentasam.data.coco.passed_over import Why
+from dentasam.data.coco.problem import Problem
+from dentasam.data.coco.values import whole
+from dentasam.data.record import ObjectRecord
+from dentasam.data.spelling import canonical
+from dentasam.errors import DatasetError
+from dentasam.labelling.exchange.exports import UNLABELLED
+from dentasam.labelling.exchange.import_report import PassedOver
+from dentasam.labelling.log.operations import Operation, parse_operation
+from dentasam.labelling.log.store import Case, Store
+from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.labelling.workspace.workspace import Workspace, name_of
+
+ANNOTATOR = "import"
+LONGEST_CATEGORY = 200
+NAMESPACE = uuid.UUID("6f1c2a54-59c5-4b8e-9d0b-5f7f0c6c0d1e")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many objects are new, and in how many cases.
+
+    passed_over: images that are not in the worklist, and annotations that are no objects or not whole.
+    """
+
+    objects: int
+    cases: int
+    passed_over: PassedOver = field(default_factory=PassedOver)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An object of a COCO file: its annotation's id, its RLE runs on the whole image, its parent's annotation."""
+
+    annotation: int
+    category: str | None
+    runs: np.ndarray
+    parent: int | None = None
+
+
+def import_source(store: Store, workspace: Workspace) -> Imported:
+    """Brings the objects of the workspace's own COCO file into the cases that nobody has touched yet.
+
+    Raises DatasetError where a mask cannot be decoded.
+    """
+    if workspace.dataset is None:
+        return Imported(0, 0)
+    untouched = {case.name: case for case in store.cases() if case.revision == 0}
+    counts: list[int] = []
+    for image in workspace.dataset.images:
+        case = untouched.get(name_of(image.file_name))
+        if case is not None and image.objects:
+            found = [_of_record(record, case) for record in image.objects]
+            counts.append(_stored(store, case, found, ANNOTATOR))
+    return Imported(sum(counts), sum(count > 0 for count in counts))
+
+
+def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> Imported:
+    """Brings the objects of a COCO document into the cases of the same name and size.
+
+    A name is the path relative to the image folder, or the file's name alone where only one case has it. Passed over
+    are images that are not in the worklist and what is no object (see `data.coco`). Raises DatasetError, before
+    anything is stored, for the first fault and where no annotation has a mask.
+    """
+    images, annotations, names = _lists(document)
+    cases = store.cases()
+    passed = PassedOver()
+    by_image = _matched(images, cases, passed)
+    found: defaultdict[int, list[_Found]] = defaultdict(list)
+    seen: set[int] = set()
+    masks = 0
+    for position, item in enumerate(annotations):
+        id = whole(item.get("id")) if isinstance(item, Mapping) else None
+        if id is None or id in seen:
+            raise DatasetError(f"annotations[{position}] has no whole-number id of its own; give it one")
+        seen.add(id)
+        image = whole(item.get("image_id"))
+        if image is None or image not in by_image:
+            raise DatasetError(f"annotation {id}: no image has its image_id; add the image or delete the annotation")
+        case = by_image[image]
+        if case is None:
+            passed.object_of_image()
+            continue
+        category = names.get(whole(item.get("category_id")))
+        if category is None:
+            raise DatasetError(f"annotation {id}: no category has its category_id; correct it")
+        reading = read_mask(dict(item), case.height, case.width)
+        if reading.fault is not None:
+            raise DatasetError(f"annotation {id}: {reading.fault[0]}; {reading.fault[1]}")
+        if reading.why is not None:
+            passed.annotation(case.name, id, reading.why)
+        masks += reading.segmentation is not None
+        if reading.segmentation is not None and reading.why is not Why.crowd:
+            runs = segmentation.runs_of(reading.segmentation, case.height, case.width)
+            found[case.id].append(_Found(id, _label(category), runs, whole(item.get("parent"))))
+    if passed.objects > passed.objects_of_images and not masks:
+        raise DatasetError("no annotation has a mask; export masks (polygons or RLE), not boxes alone")
+    known = {case.id: case for case in cases}
+    counts = [_stored(store, known[id], objects, annotator) for id, objects in found.items()]
+    return Imported(sum(counts), sum(count > 0 for count in counts), passed)
+
+
+def _stored(store: Store, case: Case, found: list[_Found], annotator: str) -> int:
+    return store.import_objects(case.id, list(_operations(case, found)), annotator)
+
+
+def _operations(case: Case, found: list[_Found]) -> Iterator[Operation]:
+    now = int(time.time() * 1000)
+    keys = {item.annotation: _key(case, item) for item in found}
+    for item in _parents_first(found):
+        key = keys[item.annotation]
+        yield parse_operation(
+            {
+                "id": str(uuid.uuid5(key, "create")),
+                "kind": "create",
+                "object": str(key),
+                "time": now,
+                "data": {
+                    "category": item.category,
+                    "parent": str(keys[item.parent]) if item.parent in keys else None,
+                    "source": "import",
+                },
+                "mask": _box_mask(item.runs, case.height, case.width),
+            }
+        )
+
+
+def _key(case: Case, item: _Found) -> uuid.UUID:
+    """The object's id: the same for the same annotation with the same mask and label."""
+    counts = rle.to_string(item.runs, case.height, case.width)
+    return uuid.uuid5(NAMESPACE, f"{case.name}\n{item.annotation}\n{item.category}\n{counts}")
+
+
+def _parents_first(found: list[_Found]) -> list[_Found]:
+    """Objects after their parents; links that go round in a circle, or to nothing, are dropped."""
+    waiting = {item.annotation: item for item in found}
+    ordered: list[_Found] = []
+    placed: set[int] = set()
+    while waiting:
+        ready = [item for item in waiting.values() if item.parent in placed or item.parent not in waiting]
+        if not ready:
+            ready = [_Found(item.annotation, item.category, item.runs) for item in waiting.values()]
+        for item in ready:
+            ordered.append(item)
+            placed.add(item.annotation)
+            del waiting[item.annotation]
+    return ordered
+
+
+def _of_record(record: ObjectRecord, case: Case) -> _Found:
+    try:
+        return _Found(record.id, _label(record.category), record.runs(case.height, case.width))
+    except DatasetError as fault:
+        raise DatasetError(f"image {case.name}, {fault}") from None
+
+
+def _label(category: str) -> str | None:
+    shown = "".join(letter for letter in category if letter.isprintable())[:LONGEST_CATEGORY]
+    return shown if shown and shown != UNLABELLED else None
+
+
+def _box_mask(runs: np.ndarray, height: int, width: int) -> BoxMask:
+    """The mask of COCO's runs; only the object's own columns are drawn."""
+    left, _, across, _ = (int(value) for value in rle.box_of(runs, height))
+    inside = np.diff(np.clip(np.concatenate([[0], np.cumsum(runs)]), left * height, (left + across) * height))
+    columns = np.zeros((height, across), bool)
+    rle.decode_into(columns, inside)
+    tight = BoxMask.of(columns)
+    return BoxMask(tight.x + left, tight.y, tight.bits)
+
+
+def _lists(document: Any) -> tuple[list[Any], list[Any], dict[int | None, str]]:
+    if not isinstance(document, Mapping):
+        raise DatasetError("the document is no COCO dataset (no JSON object); export it as COCO instances")
+    lists = [document.get(key) for key in ("images", "annotations", "categories")]
+    images, annotations, categories = lists
+    if not isinstance(images, list) or not isinstance(annotations, list) or not isinstance(categories, list):
+        raise DatasetError("it lacks a list of images, annotations or categories; export it as COCO instances")
+    used = {whole(item.get("category_id")) for item in annotations if isinstance(item, Mapping)}
+    return images, annotations, {kind.id: kind.name for kind in read_categories(categories, used, _refuse)}
+
+
+def _refuse(problem: Problem) -> None:
+    raise DatasetError(f"{problem.what}; {problem.mend}")
+
+
+def _matched(images: list[Any], cases: Iterable[Case], passed: PassedOver) -> dict[int, Case | None]:
+    """The case of each image by the image's id; None where it is passed over."""
+    by_name: defaultdict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        for name in {case.name, canonical(case.name), canonical(PurePosixPath(case.name).name)}:
+            by_name[name].append(case)
+    exact = {case.name: case for case in cases}
+    found: dict[int, Case | None] = {}
+    for position, item in enumerate(images):
+        id, given = (whole(item.get("id")), item.get("file_name")) if isinstance(item, Mapping) else (None, None)
+        if id is None or not isinstance(given, str):
+            raise DatasetError(f"images[{position}] has no whole-number id or no file_name; give it both")
+        name = name_of(given)
+        ways = (canonical(name), canonical(PurePosixPath(name).name))
+        same = [exact[name]] if name in exact else next((by_name[way] for way in ways if way in by_name), [])
+        if len(same) != 1:
+            passed.image(given, "several images here have its name" if same else "it is not in the worklist")
+            found[id] = None
+            continue
+        (case,) = same
+        size = whole(item.get("width")), whole(item.get("height"))
+        if size != (case.width, case.height):
+            raise DatasetError(
+                f"image {id} ({case.name}) is {case.width}x{case.height} pixels here, the document says "
+                f"{size[0]}x{size[1]}; export the masks at the image's size"
+            )
+        found[id] = case
+    return found

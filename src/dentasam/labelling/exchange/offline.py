@@ -1,0 +1,98 @@
+"""What `dentasam label` does with a workspace without a server: open it, and write its labels to files."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from dentasam.errors import OutputError, WorkspaceError
+from dentasam.labelling.exchange.exports import FINISHED, log_lines, timing_csv, write_coco, write_png_zip
+from dentasam.labelling.exchange.imports import import_source
+from dentasam.labelling.log.store import Store
+from dentasam.labelling.log.workspace_id import open_for
+from dentasam.labelling.workspace.file_lock import WorkspaceInUse
+from dentasam.labelling.workspace.workspace import Workspace
+
+
+@contextmanager
+def opened(
+    source: Path, folder: Path | None = None, database: str | None = None, images: Path | None = None
+) -> Iterator[tuple[Workspace, Store, list[str]]]:
+    """The workspace, its store with a case for each image, and a line for each image that is left out.
+
+    A COCO file's own objects are there as pre-annotations. Raises WorkspaceError and DatasetError.
+    """
+    with Workspace.open(source, folder, images) as workspace:
+        engine = open_for(workspace, database)
+        try:
+            store = Store(engine)
+            problems = [*workspace.problems, *store.sync_cases(workspace.images)]
+            import_source(store, workspace)
+            yield workspace, store, problems
+        finally:
+            engine.dispose()
+
+
+def write_export(
+    source: Path,
+    kind: str,
+    target: Path,
+    *,
+    finished: bool = False,
+    folder: Path | None = None,
+    database: str | None = None,
+    images: Path | None = None,
+) -> str:
+    """Writes `coco`, `png`, `log` or `timing` of a workspace to a file; returns a line about it.
+
+    finished: only cases that are done or approved; the time table holds all. Raises OutputError where
+    the file cannot be written, and as `opened`.
+    """
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder; name a file in it")
+    statuses = FINISHED if finished else None
+    with _beside_a_server(kind, finished), opened(source, folder, database, images) as (workspace, store, _):
+        if kind == "coco":
+            write_coco(store, workspace, target, statuses)
+        else:
+            with _replacing(target) as file:
+                if kind == "png":
+                    write_png_zip(store, workspace, file, statuses)
+                elif kind == "log":
+                    file.writelines(line.encode() for line in log_lines(store, workspace, statuses))
+                else:
+                    file.write(timing_csv(store).encode())
+        chosen = [case for case in store.cases() if statuses is None or case.status in statuses]
+        labelled = [case.objects for case in chosen if case.objects]
+    kept = " of finished cases" if finished else ""
+    return f"{sum(labelled)} objects in {len(labelled)} images{kept} → {target}"
+
+
+@contextmanager
+def _beside_a_server(kind: str, finished: bool) -> Iterator[None]:
+    """Says, where a server has the workspace, under which address that one gives the same file."""
+    try:
+        yield
+    except WorkspaceInUse as fault:
+        if fault.address is None:
+            raise
+        query = "?finished=true" if finished else ""
+        raise WorkspaceError(
+            f"{fault.root} is in use by the dentasam label at {fault.address}; stop that one, or open "
+            f"{fault.address}api/export/{kind}{query} in the browser that shows its page"
+        ) from None
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[BinaryIO]:
+    """A file that takes the target's place once it is whole."""
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with draft.open("wb") as file:
+            yield file
+        draft.replace(target)
+    except OSError as fault:
+        raise OutputError(f"{target} cannot be written ({fault.strerror}); choose another --out") from None
+    finally:
+        draft.unlink(missing_ok=True)

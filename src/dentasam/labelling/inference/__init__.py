@@ -1,0 +1,1 @@
+"""The model inside the labelling server: embeddings, masks for clicks and strokes."""

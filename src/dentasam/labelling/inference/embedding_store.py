@@ -1,0 +1,157 @@
+"""Embeddings of the worklist's images on disk, so that a case opens without an encode.
+
+A file is named by everything its content depends on: the image's bytes (hashed by `Pictures`), the preprocessing, the
+base's weights and the adapter's. Its name ends in the checksum of its bytes. It is written aside and moved into
+place, so that a killed writer leaves nothing under a good name; a damaged file does not fit its name and counts as
+absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import zlib
+from pathlib import Path
+
+from dentasam.errors import CheckpointError, WorkspaceError
+from dentasam.model.core.frame import PREPROCESSING
+from dentasam.model.embedding import ImageEmbedding
+
+# 2.7 MB for a panoramic: some 1,500 of them.
+DISK_LIMIT = 4 * 2**30
+
+
+def model_key(base_sha256: str, adapter_sha256: str | None) -> str:
+    """What an embedding depends on besides its image."""
+    return f"{PREPROCESSING}|{base_sha256}|{adapter_sha256 or ''}"
+
+
+class EmbeddingStore:
+    """A folder of embeddings in half precision, the least recently used removed beyond `limit` bytes.
+
+    Threads may share it. Of two processes on one folder, one may remove what the other has; it is encoded again.
+    """
+
+    def __init__(self, folder: Path, limit: int = DISK_LIMIT) -> None:
+        """Raises WorkspaceError where the folder cannot be made."""
+        self.folder = Path(folder)
+        self.limit = limit
+        self._lock = threading.Lock()
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._sweep()
+        except OSError as fault:
+            raise WorkspaceError(f"{folder}: cannot be used ({fault.strerror}); free it or choose another") from None
+
+    def holds(self, picture: str, model: str) -> bool:
+        """Whether there is a file for the picture, damaged or not."""
+        return self._find(_stem(picture, model)) is not None
+
+    def get(self, picture: str, model: str) -> ImageEmbedding | None:
+        """The embedding of a picture in float32, or None. picture: from `Pictures.of`; model: from `model_key`."""
+        path = self._find(_stem(picture, model))
+        if path is None:
+            return None
+        try:
+            if f"{zlib.crc32(path.read_bytes()):08x}" == path.name.split(".")[1]:
+                os.utime(path)
+                return _single(ImageEmbedding.load(path))
+        except (OSError, CheckpointError):
+            pass
+        path.unlink(missing_ok=True)
+        return None
+
+    def put(self, picture: str, model: str, embedding: ImageEmbedding) -> ImageEmbedding:
+        """Keep an embedding; returns it as `get` will, so that the first use equals later ones.
+
+        Raises OSError where it cannot be written; the disk then holds what it held.
+        """
+        half = embedding.to("cpu").half()
+        stem = _stem(picture, model)
+        unfinished = self.folder / f".{stem}.{os.getpid()}.{threading.get_ident()}.part"
+        folder = self.folder / stem[:2]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            half.save(unfinished)
+            # What an image looks like can be made out from it.
+            unfinished.chmod(0o600)
+            path = folder / f"{stem}.{zlib.crc32(unfinished.read_bytes()):08x}.safetensors"
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        for other in folder.glob(f"{stem}.*.safetensors"):
+            if other != path:
+                other.unlink(missing_ok=True)
+        self._make_room(path)
+        return _single(half)
+
+    def uncertainty(self, picture: str, model: str) -> float | None:
+        """What `note_uncertainty` kept, or None."""
+        try:
+            value = float(self._note(picture, model).read_text())
+        except (OSError, ValueError):
+            return None
+        return value if 0 <= value <= 1 else None
+
+    def note_uncertainty(self, picture: str, model: str, value: float) -> None:
+        """Keep the case's uncertainty beside its embedding. Raises OSError where it cannot be written."""
+        path = self._note(picture, model)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.touch(0o600)
+            unfinished.write_text(repr(value))
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def bytes_held(self) -> int:
+        """Bytes of all embeddings together."""
+        return sum(size for _, size, _ in self._files())
+
+    def _find(self, stem: str) -> Path | None:
+        return next((self.folder / stem[:2]).glob(f"{stem}.*.safetensors"), None)
+
+    def _note(self, picture: str, model: str) -> Path:
+        stem = _stem(picture, model)
+        return self.folder / stem[:2] / f"{stem}.uncertainty"
+
+    def _files(self) -> list[tuple[float, int, Path]]:
+        """Last use, bytes and path of every embedding."""
+        found = []
+        for path in self.folder.glob("??/*.safetensors"):
+            try:
+                state = path.stat()
+            except FileNotFoundError:
+                continue
+            found.append((state.st_mtime, state.st_size, path))
+        return found
+
+    def _make_room(self, newest: Path) -> None:
+        with self._lock:
+            files = sorted(self._files())
+            held = sum(size for _, size, _ in files)
+            for _, size, path in files:
+                if held <= self.limit:
+                    return
+                if path != newest:
+                    path.unlink(missing_ok=True)
+                    path.with_name(f"{path.name.split('.')[0]}.uncertainty").unlink(missing_ok=True)
+                    held -= size
+
+    def _sweep(self) -> None:
+        """Remove what killed writers left. One server at a time has the workspace, so no writer lives here now."""
+        for pattern in (".*.part", ".*.tmp", "??/.*.part"):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
+
+
+def _stem(picture: str, model: str) -> str:
+    return hashlib.sha256(f"{model}|{picture}".encode()).hexdigest()
+
+
+def _single(embedding: ImageEmbedding) -> ImageEmbedding:
+    import torch
+
+    return embedding.to(dtype=torch.float32)

@@ -1,0 +1,118 @@
+"""What the hand has said outright: its strokes as clicks for the model, its pixels as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.model.core.frame import LOGIT_STRIDE, Frame
+from dentasam.prompts.stroke_clicks import StrokeClicks, stroke_clicks
+
+Click = tuple[float, float, int]
+
+# Logits of a mask that the model did not make itself. On phantoms, over constants from 2 to 32, a correction click
+# after them gave masks as good as after the model's own logits; the bundled base was best with small ones.
+MASK_LOGIT = 4.0
+# What the hand set or cleared stands in the logits before the click. On phantoms, after two sloppy strokes, this
+# raised the Dice of the refined masks from 0.887 to 0.895 (bundled base) and from 0.891 to 0.895 (with its adapter).
+HAND_LOGIT = 8.0
+HAND_COVERAGE = 0.25
+
+
+def with_hand(mask: BoxMask, painted: BoxMask | None, erased: BoxMask | None) -> BoxMask:
+    """The model's mask with every painted pixel set and every erased pixel clear."""
+    x0, y0, x1, y1 = _around(mask, painted)
+    bits = window(mask, x0, y0, x1, y1)
+    if painted is not None:
+        bits |= window(painted, x0, y0, x1, y1)
+    if erased is not None:
+        bits &= ~window(erased, x0, y0, x1, y1)
+    return BoxMask(x0, y0, bits).tight()
+
+
+def window(mask: BoxMask, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+    """The mask's pixels in a window of the image, (y1 - y0, x1 - x0) bool; a new array."""
+    found = np.zeros((y1 - y0, x1 - x0), bool)
+    left, right = max(x0, mask.x), min(x1, mask.x + mask.width)
+    top, bottom = max(y0, mask.y), min(y1, mask.y + mask.height)
+    if left < right and top < bottom:
+        inside = mask.bits[top - mask.y : bottom - mask.y, left - mask.x : right - mask.x]
+        found[top - y0 : bottom - y0, left - x0 : right - x0] = inside
+    return found
+
+
+def mask_logits(mask: BoxMask, frame: Frame) -> np.ndarray:
+    """Logits (h, w) that stand for a mask: its coverage at their resolution, from -MASK_LOGIT to MASK_LOGIT."""
+    return (2 * _coverage(mask, frame) - 1) * MASK_LOGIT
+
+
+def told_by_hand(logits: np.ndarray, painted: BoxMask | None, erased: BoxMask | None, frame: Frame) -> np.ndarray:
+    """Logits (h, w) that are sure of what the hand painted and erased, and as given everywhere else."""
+    if painted is not None and painted.bits.any():
+        logits = np.where(_coverage(painted, frame) > HAND_COVERAGE, np.maximum(logits, HAND_LOGIT), logits)
+    if erased is not None and erased.bits.any():
+        logits = np.where(_coverage(erased, frame) > HAND_COVERAGE, np.minimum(logits, -HAND_LOGIT), logits)
+    return logits
+
+
+def clicks_of_stroke(before: BoxMask, after: BoxMask, frame: Frame) -> list[Click]:
+    """One to three clicks for what a stroke changed; none where it changed nothing.
+
+    A region must be three quarters of a logit deep: less is below what the model can tell apart.
+    """
+    x0, y0, x1, y1 = _around(before, after)
+    found: StrokeClicks = stroke_clicks(
+        window(before, x0, y0, x1, y1), window(after, x0, y0, x1, y1), max(1.0, 0.75 * LOGIT_STRIDE / frame.scale)
+    )
+    return [
+        (float(x + x0), float(y + y0), int(label)) for (x, y), label in zip(found.points, found.labels, strict=True)
+    ]
+
+
+def uncontradicted(clicks: Sequence[Click], after: BoxMask, changed: Sequence[BoxMask | None]) -> list[Click]:
+    """The clicks that agree with the hand: one on a pixel that the hand changed must say what `after` says there.
+
+    changed: masks of pixels that the hand has set or cleared.
+    """
+    return [
+        (x, y, label)
+        for x, y, label in clicks
+        if not any(mask is not None and _at(mask, x, y) for mask in changed) or _at(after, x, y) == (label == 1)
+    ]
+
+
+def difference(one: BoxMask, other: BoxMask) -> BoxMask:
+    """The pixels set in `one` and not in `other`."""
+    x0, y0, x1, y1 = _around(one, None)
+    return BoxMask(x0, y0, window(one, x0, y0, x1, y1) & ~window(other, x0, y0, x1, y1)).tight()
+
+
+def _coverage(mask: BoxMask, frame: Frame) -> np.ndarray:
+    return frame.masks_to_logits(mask.on(frame.height, frame.width)[None]).numpy()[0]
+
+
+def union(one: BoxMask | None, other: BoxMask) -> BoxMask:
+    """The pixels set in either."""
+    if one is None:
+        return other
+    x0, y0, x1, y1 = _around(one, other)
+    return BoxMask(x0, y0, window(one, x0, y0, x1, y1) | window(other, x0, y0, x1, y1)).tight()
+
+
+def _around(one: BoxMask, other: BoxMask | None) -> tuple[int, int, int, int]:
+    boxes = [mask for mask in (one, other) if mask is not None and mask.bits.size]
+    if not boxes:
+        return 0, 0, 0, 0
+    return (
+        min(mask.x for mask in boxes),
+        min(mask.y for mask in boxes),
+        max(mask.x + mask.width for mask in boxes),
+        max(mask.y + mask.height for mask in boxes),
+    )
+
+
+def _at(mask: BoxMask, x: float, y: float) -> bool:
+    column, row = int(x) - mask.x, int(y) - mask.y
+    return 0 <= column < mask.width and 0 <= row < mask.height and bool(mask.bits[row, column])

@@ -1,0 +1,84 @@
+"""Small islands and holes go from the model's masks; what the annotator painted, erased or clicked on stays.
+
+A click's mask often has a few stray pixels beside the object or small gaps within it. The label schema says how small
+a part must be to go by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from dentasam.labelling.inference.hand_edits import Click, window
+from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.labelling.workspace.tidy_sizes import DEFAULT, Tidy
+
+
+def tidied(
+    mask: BoxMask,
+    sizes: Tidy = DEFAULT,
+    *,
+    clicks: Sequence[Click] = (),
+    painted: BoxMask | None = None,
+    erased: BoxMask | None = None,
+    filled: BoxMask | None = None,
+) -> BoxMask:
+    """The mask without its small islands and holes.
+
+    An island is an 8-connected part other than the largest, a hole a 4-connected part of the ground that the mask
+    encloses. A part stays where the hand painted (erased) in it, or where a positive (negative) click lies.
+
+    filled: a mask whose pixels are no hole: a hole that lies mostly in it goes whatever its size.
+    """
+    mask = mask.tight()
+    if mask.bits.size == 0:
+        return mask
+    sizes = sizes.over(DEFAULT)
+    # A border of ground, so that every gap at the edge of the box is joined to the outside.
+    x0, y0 = mask.x - 1, mask.y - 1
+    box = (x0, y0, mask.x + mask.width + 1, mask.y + mask.height + 1)
+    bits = np.pad(mask.bits, 1)
+
+    count, parts, areas = _parts(bits, 8)
+    largest = 1 + int(areas[1:].argmax())
+    if count > 2:
+        goes = areas < _pixels(sizes.islands, int(areas[largest]))
+        goes[[0, largest]] = False
+        goes[_meant(parts, clicks, 1, painted, box)] = False
+        bits &= ~goes[parts]
+
+    count, parts, areas = _parts(~bits, 4)
+    goes = areas < _pixels(sizes.holes, int(np.count_nonzero(bits)))
+    if filled is not None:
+        known = np.bincount(parts[window(filled, *box)], minlength=count)
+        goes |= 2 * known > areas
+    goes[[0, parts[0, 0]]] = False
+    goes[_meant(parts, clicks, 0, erased, box)] = False
+    bits |= goes[parts]
+    return BoxMask(x0 + 1, y0 + 1, bits[1:-1, 1:-1]).tight()
+
+
+def _parts(bits: np.ndarray, connectivity: int) -> tuple[int, np.ndarray, np.ndarray]:
+    """Connected parts: how many with what is not set, each pixel's part (0: not set), and their areas."""
+    count, parts, figures, _ = cv2.connectedComponentsWithStats(bits.astype(np.uint8), connectivity=connectivity)
+    return count, parts, figures[:, cv2.CC_STAT_AREA]
+
+
+def _pixels(size: float | None, area: int) -> float:
+    size = size or 0.0
+    return size * area if size < 1 else size
+
+
+def _meant(
+    parts: np.ndarray, clicks: Sequence[Click], label: int, hand: BoxMask | None, box: tuple[int, int, int, int]
+) -> np.ndarray:
+    """The numbers of the parts that the annotator meant: by a click of this label, or by hand."""
+    x0, y0, x1, y1 = box
+    # A click is a pixel index: its pixel's centre is a whole number.
+    places = [(round(x) - x0, round(y) - y0) for x, y, given in clicks if given == label]
+    meant = [int(parts[row, column]) for column, row in places if 0 <= column < x1 - x0 and 0 <= row < y1 - y0]
+    if hand is not None:
+        meant += np.unique(parts[window(hand, *box)]).tolist()
+    return np.array(meant, int)

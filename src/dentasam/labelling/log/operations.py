@@ -1,0 +1,248 @@
+"""The operations a case is made of: what the page sends, what the log keeps.
+
+Undo and redo are new operations of the same kinds, with `undoes` set to the operation they take back. Unknown keys
+are errors, and every list and text has a limit: what is stored is what was meant.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, StringConstraints, TypeAdapter, ValidationError
+from pydantic.json_schema import WithJsonSchema
+
+from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.labelling.wire.fields import MAX_CLICKS, Name, Pixel
+
+Status = Literal["new", "in-progress", "done", "needs-review", "approved"]
+Source = Literal["manual", "model", "import"]
+Tool = Literal[
+    "click", "box", "brush", "eraser", "lasso", "fill-holes", "drop-islands", "smooth", "refine", "neighbour"
+]
+
+MOST_OPERATIONS = 2000
+MOST_STROKE_POINTS = 100_000
+# Far beyond any date that a clock may show, and within a 64-bit integer (and a JavaScript number).
+LATEST_TIME = 1 << 53
+
+Id = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", to_lower=True),
+    Field(description="A UUID, made by the client."),
+]
+
+Mask = Annotated[
+    InstanceOf[BoxMask],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "title": "MaskRef",
+            "description": "A mask's box in pixels of the image, and where its runs lie among the envelope's blobs.",
+            "properties": {
+                key: {"type": "integer", "minimum": 0} for key in ("x", "y", "width", "height", "offset", "length")
+            },
+            "required": ["x", "y", "width", "height", "offset", "length"],
+            "additionalProperties": False,
+        }
+    ),
+]
+
+
+class OperationError(ValueError):
+    """An operation is malformed or makes no sense on its case. The message is one line."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelScore(_Strict):
+    """Which model proposed a mask, and the IoU it expected."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    name: Annotated[str, StringConstraints(max_length=500)]
+    sha256: Annotated[str, StringConstraints(max_length=128)] | None = None
+    adapter: Annotated[str, StringConstraints(max_length=500)] | None = None
+    adapter_sha256: Annotated[str, StringConstraints(max_length=128)] | None = None
+    score: Annotated[float, Field(allow_inf_nan=False)] | None = None
+
+
+class Prompts(_Strict):
+    """All clicks (x, y, 1 positive or 0 negative) and the box (x0, y0, x1, y1) an object has, in image pixels."""
+
+    clicks: Annotated[list[tuple[Pixel, Pixel, Literal[0, 1]]], Field(max_length=MAX_CLICKS)] = []
+    box: tuple[Pixel, Pixel, Pixel, Pixel] | None = None
+
+
+class Stroke(_Strict):
+    """The path of one stroke of brush, eraser or lasso; size is the diameter or side in image pixels."""
+
+    shape: Literal["round", "square"]
+    size: Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
+    points: Annotated[list[tuple[Pixel, Pixel]], Field(max_length=MOST_STROKE_POINTS)]
+    limited: bool = False
+
+
+class CreateData(_Strict):
+    category: Name | None = None
+    parent: Id | None = None
+    source: Source
+
+
+class MaskData(_Strict):
+    tool: Tool
+    prompts: Prompts | None = None
+    stroke: Stroke | None = None
+    model: ModelScore | None = None
+
+
+class RelabelData(_Strict):
+    category: Name | None
+
+
+class ParentData(_Strict):
+    parent: Id | None
+
+
+class LockData(_Strict):
+    locked: bool
+
+
+class AcceptData(_Strict):
+    accepted: bool
+
+
+class DeleteData(_Strict):
+    deleted: bool
+
+
+class StatusData(_Strict):
+    status: Status
+
+
+class _Operation(_Strict):
+    id: Id
+    time: Annotated[int, Field(ge=0, le=LATEST_TIME, description="The client's clock, milliseconds since 1970.")]
+    undoes: Id | None = None
+
+
+class _OnObject(_Operation):
+    object: Id
+
+
+class Create(_OnObject):
+    kind: Literal["create"]
+    data: CreateData
+    mask: Mask | None = None
+
+
+class ChangeMask(_OnObject):
+    """`mask` is the object's whole mask after it; `painted` and `erased` what the hand has set and cleared so far.
+
+    Where `painted`, `erased`, `data.prompts` or `data.model` is absent, the object keeps what it had; null in
+    `data.prompts` or `data.model` takes it away.
+    """
+
+    kind: Literal["mask"]
+    data: MaskData
+    mask: Mask
+    painted: Mask | None = None
+    erased: Mask | None = None
+
+
+class Relabel(_OnObject):
+    kind: Literal["relabel"]
+    data: RelabelData
+
+
+class Parent(_OnObject):
+    kind: Literal["parent"]
+    data: ParentData
+
+
+class Lock(_OnObject):
+    kind: Literal["lock"]
+    data: LockData
+
+
+class Accept(_OnObject):
+    kind: Literal["accept"]
+    data: AcceptData
+
+
+class Delete(_OnObject):
+    """An object that is deleted stays in the log and in the state; `deleted: false` brings it back."""
+
+    kind: Literal["delete"]
+    data: DeleteData
+
+
+class SetStatus(_Operation):
+    kind: Literal["status"]
+    object: None = None
+    data: StatusData
+
+
+Operation = Annotated[
+    Create | ChangeMask | Relabel | Parent | Lock | Accept | Delete | SetStatus, Field(discriminator="kind")
+]
+_adapter: TypeAdapter[Operation] = TypeAdapter(Operation)
+_MASKS = ("mask", "painted", "erased")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOperation:
+    """An operation as the log keeps it. `received` is the server's clock, ISO 8601 in UTC."""
+
+    operation: Operation
+    revision: int
+    annotator: str
+    received: str
+
+    def document(self) -> dict[str, Any]:
+        """What the API sends: the operation with the server's stamps; masks are BoxMasks, ready to be packed."""
+        stamps = {"revision": self.revision, "annotator": self.annotator, "received": self.received}
+        return document_of(self.operation) | stamps
+
+
+def parse_operations(documents: Any) -> list[Operation]:
+    """Operations from what an envelope held. Raises OperationError that names the first fault."""
+    if not isinstance(documents, list):
+        raise OperationError("'operations' is no list")
+    if len(documents) > MOST_OPERATIONS:
+        raise OperationError(f"more than {MOST_OPERATIONS} operations at once; send them in parts")
+    return [parse_operation(document, f"operations[{index}]") for index, document in enumerate(documents)]
+
+
+def parse_operation(document: Any, where: str = "operation") -> Operation:
+    """One operation from a document with BoxMasks in it. Raises OperationError."""
+    try:
+        return _adapter.validate_python(document)
+    except ValidationError as fault:
+        first = fault.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in (where, *first["loc"]))
+        raise OperationError(f"{place}: {' '.join(first['msg'].split())}") from None
+
+
+def document_of(operation: Operation) -> dict[str, Any]:
+    """The operation as the page sent it: keys it left out stay out; masks stay BoxMasks."""
+    fields = operation.model_dump(exclude_unset=True, exclude=set(_MASKS))
+    return fields | {"object": operation.object} | masks_of(operation)
+
+
+def masks_of(operation: Operation) -> dict[str, BoxMask]:
+    """The masks an operation carries, by key."""
+    found = {key: getattr(operation, key, None) for key in _MASKS}
+    return {key: mask for key, mask in found.items() if mask is not None}
+
+
+def check_masks(operations: Sequence[Operation], height: int, width: int) -> None:
+    """Raises OperationError where a mask does not fit the image."""
+    for operation in operations:
+        for key, mask in masks_of(operation).items():
+            if not mask.fits(height, width):
+                box = f"{mask.x}, {mask.y}, {mask.width} x {mask.height}"
+                raise OperationError(
+                    f"operation {operation.id}: {key} in the box {box} does not fit the image of {width} x {height}"
+                )

@@ -1,0 +1,81 @@
+"""Operations and object states as rows of the database, and back."""
+
+import re
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from dentasam.labelling.log.fold import ObjectState
+from dentasam.labelling.log.operations import (
+    StoredOperation,
+    document_of,
+    masks_of,
+    parse_operation,
+)
+from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.labelling.wire.envelope import pack, unpack
+
+_PLAIN = (
+    "id",
+    "category",
+    "parent",
+    "locked",
+    "accepted",
+    "deleted",
+    "source",
+    "prompts",
+    "model",
+    "area",
+    "created",
+    "revision",
+    "annotator",
+)
+
+
+def operation_row(case_id: int, stored: StoredOperation) -> dict[str, Any]:
+    """Values of the table `operations`."""
+    operation = stored.operation
+    masks = masks_of(operation)
+    return {
+        "case_id": case_id,
+        "revision": stored.revision,
+        "id": operation.id,
+        "kind": operation.kind,
+        "object_id": operation.object,
+        "undoes": operation.undoes,
+        "time": operation.time,
+        "data": document_of(operation)["data"],
+        "masks": pack(masks) if masks else None,
+        "annotator": stored.annotator,
+        "received": stored.received,
+    }
+
+
+def stored_operation(row: RowMapping) -> StoredOperation:
+    """The operation of a row; where the row comes without its masks, `has_masks` says whether to put an empty one."""
+    document = {"id": row["id"], "kind": row["kind"], "object": row["object_id"], "time": row["time"]}
+    document["data"] = row["data"]
+    if row["undoes"] is not None:
+        document["undoes"] = row["undoes"]
+    if "masks" not in row:
+        document |= {"mask": BoxMask.empty()} if row["has_masks"] else {}
+    elif row["masks"] is not None:
+        document |= unpack(row["masks"])
+    return StoredOperation(parse_operation(document), row["revision"], row["annotator"], row["received"])
+
+
+def object_row(case_id: int, state: ObjectState) -> dict[str, Any]:
+    """Values of the table `objects`."""
+    masks = {"mask": state.mask, "painted": state.painted, "erased": state.erased}
+    return {"case_id": case_id, "masks": pack(masks)} | {key: getattr(state, key) for key in _PLAIN}
+
+
+def object_state(row: RowMapping) -> ObjectState:
+    """The state of a row."""
+    return ObjectState(**{key: row[key] for key in _PLAIN}, **unpack(row["masks"]))
+
+
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """A key that sorts `2.png` before `10.png`."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name.lower())
+    return [(0, int(part), "") if part.isascii() and part.isdigit() else (1, 0, part) for part in [*parts, name]]

@@ -1,0 +1,30 @@
+"""The images of a running server by case id: what has no id here cannot be asked for."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from dentasam.labelling.log.store import Case
+from dentasam.labelling.workspace.workspace import CaseImage
+
+
+class Worklist(Mapping[int, CaseImage]):
+    """In the order of the worklist. Images may come while the server runs; threads may read meanwhile."""
+
+    def __init__(self, cases: Sequence[Case] = (), images: Sequence[CaseImage] = ()) -> None:
+        self._images: dict[int, CaseImage] = {}
+        self.changes = -1
+        self.renew(cases, images)
+
+    def renew(self, cases: Sequence[Case], images: Sequence[CaseImage]) -> None:
+        """Takes other cases; `changes` counts how often, for pages that look whether there is news."""
+        by_name = {image.name: image for image in images}
+        self._images = {case.id: by_name[case.name] for case in cases if case.name in by_name}
+        self.changes += 1
+
+    def __getitem__(self, case_id: int) -> CaseImage:
+        return self._images[case_id]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._images)
+
+    def __len__(self) -> int:
+        return len(self._images)

@@ -1,0 +1,183 @@
+"""The HTTP API as one application: its routes, its errors in one line each, and its OpenAPI description."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from dentasam.errors import DatasetError, DentasamError, ImageError, PromptError
+from dentasam.labelling.auth.access import Access
+from dentasam.labelling.auth.middleware import AccessMiddleware
+from dentasam.labelling.exchange.added_images import Additions, ImageRefused
+from dentasam.labelling.exchange.monai import InferParams
+from dentasam.labelling.log.operations import OperationError
+from dentasam.labelling.log.store import IDLE_SECONDS, CaseNotFound, StorageFull
+from dentasam.labelling.log.worklist import Worklist
+from dentasam.labelling.routes import (
+    cases,
+    encoding,
+    exports,
+    images,
+    monai,
+    notes,
+    page,
+    pixels,
+    predict,
+    session,
+    sign_in,
+)
+from dentasam.labelling.routes.context import Context, one_line, problems
+from dentasam.labelling.routes.documents import Problem
+from dentasam.labelling.routes.enveloped import ENVELOPED
+from dentasam.labelling.routes.page import assets_of
+from dentasam.labelling.wire.box_mask import MaskError
+from dentasam.labelling.wire.envelope import EnvelopeError
+from dentasam.version import __version__
+
+if TYPE_CHECKING:
+    from dentasam.labelling.inference.predictor import Inference
+    from dentasam.labelling.log.store import Store
+    from dentasam.labelling.workspace.workspace import Workspace
+
+REFERENCE = "#/components/schemas/{model}"
+# Of faults in what a client sends, its own words for them; the status says the rest.
+MALFORMED = (EnvelopeError, MaskError, OperationError, PromptError, DatasetError)
+DESCRIPTION = """\
+Every route but `/healthz` needs the token: as the cookie that `GET /?token=…` sets, or as `Authorization: Bearer …`.
+
+Bodies of the type `application/vnd.dentasam.masks` are envelopes: the bytes `DSM1`, a little-endian uint32 N, N bytes
+of JSON (the document that the schema describes), then blobs. Where the document holds a mask it has a `MaskRef`: its
+box in image pixels, and where its blob lies behind the document. A blob holds the run lengths of the box, row by row,
+as unsigned LEB128 numbers; the first run is of zeros and may be 0, and the runs add up to width × height.
+"""
+
+
+def create_app(
+    workspace: Workspace,
+    store: Store,
+    inference: Inference,
+    access: Access,
+    *,
+    page: Path | None = None,
+    idle_seconds: float = IDLE_SECONDS,
+) -> FastAPI:
+    """The application for one open workspace, whose cases the store has been told of.
+
+    page: the built page's folder. Handlers are plain functions and run in threads, since they wait for the database
+    and for the model.
+    """
+    worklist = Worklist(store.cases(), workspace.images)
+    additions = Additions(workspace, store, worklist, inference)
+    app = application()
+    app.state.context = Context(
+        workspace, store, inference, access, worklist, additions, idle_seconds, page, assets_of(page)
+    )
+    app.add_middleware(AccessMiddleware, access=access)
+    return app
+
+
+def application() -> FastAPI:
+    """The routes without a workspace behind them, for their description."""
+    app = FastAPI(
+        title="dentasam label",
+        version=__version__,
+        description=DESCRIPTION,
+        # Their scripts come from elsewhere, which the content policy forbids.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=problems(400, 401, 403, 413, 421, 422),
+        generate_unique_id_function=lambda route: route.name,
+    )
+    for room in (session, cases, images, pixels, predict, encoding, notes, exports, monai, sign_in, page):
+        app.include_router(room.router)
+    _answer_faults(app)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    return app
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with the documents inside envelopes among its schemas."""
+    if app.openapi_schema is None:
+        content = get_openapi(
+            title=app.title, version="1", description=app.description, routes=app.routes, openapi_version="3.1.0"
+        )
+        schemas = content.setdefault("components", {}).setdefault("schemas", {})
+        _, more = models_json_schema(
+            [*((kind, "validation") for kind in ENVELOPED), (InferParams, "validation"), (Problem, "serialization")],
+            ref_template=REFERENCE,
+        )
+        schemas |= more["$defs"]
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        health = content["paths"]["/healthz"]["get"]
+        health["responses"] = {"200": health["responses"]["200"]}
+        app.openapi_schema = _with_mask_references(content)
+    return app.openapi_schema
+
+
+def openapi_text() -> str:
+    """The OpenAPI document as it lies in `web/openapi.json`: the same text for the same routes."""
+    return json.dumps(application().openapi(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _with_mask_references(content: dict[str, Any]) -> dict[str, Any]:
+    """Every mask's schema, which is the same everywhere, by its name."""
+    found: dict[str, Any] = {}
+
+    def named(value: Any) -> Any:
+        if isinstance(value, list):
+            return [named(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if value.get("title") == "MaskRef" and "properties" in value:
+            found["MaskRef"] = value
+            return {"$ref": REFERENCE.format(model="MaskRef")}
+        return {key: named(item) for key, item in value.items()}
+
+    content = named(content)
+    content["components"]["schemas"] |= found
+    return content
+
+
+def _answer_faults(app: FastAPI) -> None:
+    """Each kind of fault with its status and one line, `{"detail": …}`, that names no path of this machine."""
+
+    def answers(
+        kind: type[Exception], status: int | Callable[[Any], int], text: Callable[[Request, Any], str]
+    ) -> None:
+        def handler(request: Request, fault: Exception) -> JSONResponse:
+            code = status if isinstance(status, int) else status(fault)
+            headers = getattr(fault, "headers", None)
+            return JSONResponse({"detail": one_line(text(request, fault))}, code, headers)
+
+        app.add_exception_handler(kind, handler)
+
+    def shown(request: Request, fault: Exception) -> str:
+        context: Context = request.app.state.context
+        return context.shown(str(fault))
+
+    answers(StarletteHTTPException, lambda fault: fault.status_code, lambda _, fault: str(fault.detail))
+    answers(RequestValidationError, 422, lambda _, fault: _first(fault))
+    answers(CaseNotFound, 404, shown)
+    answers(StorageFull, 507, shown)
+    answers(ImageRefused, lambda fault: fault.status, shown)
+    answers(ImageError, 410, shown)
+    for kind in MALFORMED:
+        answers(kind, 422, shown)
+    answers(DentasamError, 503, shown)
+
+
+def _first(fault: RequestValidationError) -> str:
+    first = fault.errors()[0]
+    place = ".".join(str(part) for part in first["loc"] if part != "body")
+    return f"{place}: {first['msg']}" if place else str(first["msg"])

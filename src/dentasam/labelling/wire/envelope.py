@@ -1,0 +1,108 @@
+"""How masks travel and are stored: a JSON document with the masks' bits behind it, never base64 in JSON.
+
+Bytes 0-3 `DSM1`; 4-7 the document's length N, little-endian; N bytes of UTF-8 JSON; then the blobs, back to back.
+Where the document holds a mask it has a MaskRef `{"x","y","width","height","offset","length"}`: the box in pixels
+of the image, and where its runs (see `masks`) lie among the blobs.
+"""
+
+import json
+import struct
+from typing import Any, NoReturn
+
+from dentasam.data.images.read import PIXEL_LIMIT
+from dentasam.labelling.wire.box_mask import BoxMask, MaskError
+
+MEDIA_TYPE = "application/vnd.dentasam.masks"
+MAGIC = b"DSM1"
+REFERENCE = frozenset({"x", "y", "width", "height", "offset", "length"})
+# A few bytes may claim a box of any size, so what all masks of one body unpack to is bounded too.
+TOTAL_PIXEL_LIMIT = 4 * PIXEL_LIMIT
+
+
+class EnvelopeError(ValueError):
+    """A body is no envelope, or a mask in it is malformed."""
+
+
+def pack(document: Any) -> bytes:
+    """A document of JSON values and BoxMasks, anywhere inside it, as bytes."""
+    blobs: list[bytes] = []
+    offset = 0
+
+    def referenced(value: Any) -> Any:
+        nonlocal offset
+        if isinstance(value, BoxMask):
+            blob = value.runs()
+            # A box without pixels in one direction has none in the other.
+            width, height = (value.width, value.height) if blob else (0, 0)
+            reference = {"x": value.x, "y": value.y, "width": width, "height": height}
+            reference |= {"offset": offset, "length": len(blob)}
+            blobs.append(blob)
+            offset += len(blob)
+            return reference
+        if isinstance(value, dict):
+            return {key: referenced(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [referenced(item) for item in value]
+        return value
+
+    text = json.dumps(referenced(document), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    encoded = text.encode("utf-8")
+    return b"".join([MAGIC, struct.pack("<I", len(encoded)), encoded, *blobs])
+
+
+def unpack(body: bytes, limit: int = TOTAL_PIXEL_LIMIT) -> Any:
+    """The document, with a BoxMask for every MaskRef.
+
+    `limit` is how many pixels the boxes of all masks may have together. Raises EnvelopeError for anything that
+    `pack` would not have written.
+    """
+    if len(body) < 8 or body[:4] != MAGIC:
+        raise EnvelopeError(f"the body does not start with {MAGIC.decode()} and a length")
+    (length,) = struct.unpack("<I", body[4:8])
+    if 8 + length > len(body):
+        raise EnvelopeError("the body is cut inside its document")
+    blobs = memoryview(body)[8 + length :]
+    reader = _Reader(blobs, limit)
+    try:
+        document = json.loads(str(memoryview(body)[8 : 8 + length], "utf-8"), parse_constant=_refused)
+        return reader.resolved(document)
+    except EnvelopeError:
+        raise
+    except MaskError as fault:
+        raise EnvelopeError(f"a mask is malformed: {fault}") from None
+    except (ValueError, RecursionError):
+        raise EnvelopeError("the document is not JSON in UTF-8") from None
+
+
+def _refused(constant: str) -> NoReturn:
+    raise EnvelopeError(f"the document holds {constant}, which is no JSON number")
+
+
+class _Reader:
+    def __init__(self, blobs: memoryview, limit: int) -> None:
+        self.blobs = blobs
+        self.pixels_left = limit
+        # Many references to one large blob would cost its length each time.
+        self.bytes_left = len(blobs)
+
+    def resolved(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            if value.keys() == REFERENCE:
+                return self.mask(value)
+            return {key: self.resolved(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.resolved(item) for item in value]
+        return value
+
+    def mask(self, reference: dict[str, Any]) -> BoxMask:
+        if not all(type(number) is int and 0 <= number < 1 << 32 for number in reference.values()):
+            raise EnvelopeError("a mask's box, offset and length are not whole numbers from 0")
+        offset, length = reference["offset"], reference["length"]
+        self.pixels_left -= reference["width"] * reference["height"]
+        self.bytes_left -= length
+        if offset + length > len(self.blobs) or self.bytes_left < 0:
+            raise EnvelopeError("a mask's bits lie outside the body")
+        if self.pixels_left < 0:
+            raise EnvelopeError("its masks have more pixels than one body may hold; send it in parts")
+        blob = bytes(self.blobs[offset : offset + length])
+        return BoxMask.from_runs(reference["x"], reference["y"], reference["width"], reference["height"], blob)

@@ -1,0 +1,23 @@
+"""Types and limits that several of the documents between page and server share."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from dentasam.data.images.read import PIXEL_LIMIT
+
+# The clicks of one object.
+MAX_CLICKS = 2000
+
+# Of a label, a case or a person: one line without control characters.
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# A coordinate in pixels of the image, which may lie outside of it.
+Pixel = Annotated[float, Field(ge=-PIXEL_LIMIT, le=PIXEL_LIMIT, allow_inf_nan=False)]
+
+
+def first_error(error: ValidationError) -> str:
+    """The first error that pydantic found, in one line that begins with its place in the document."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = " ".join(first["msg"].removeprefix("Value error, ").split())
+    return f"{place}: {message}" if place else message

@@ -1,0 +1,40 @@
+"""How small an island or a hole of the model's masks must be to be removed by itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _size(value: float) -> float:
+    if value >= 1 and value != int(value):
+        raise ValueError(f"{value:g} is neither a share below 1 nor a whole number of pixels")
+    return value
+
+
+# Below 1 a share of the object's largest part, from 1 on pixels of the image; 0 keeps everything.
+Size = Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False), AfterValidator(_size)]
+
+# After one click on each of 225 teeth of eight X-rays, 38 of 40 islands and all eight holes of the model's masks were
+# smaller. The true masks had no island, and the gaps between their roots were larger.
+ISLANDS, HOLES = 0.1, 0.02
+
+
+class Tidy(BaseModel):
+    """What is small: islands and holes below these sizes go. None: as the workspace says, or the default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    islands: Size | None = None
+    holes: Size | None = None
+
+    def over(self, other: Tidy) -> Tidy:
+        """These sizes, and those of `other` where there is none here."""
+        return Tidy(
+            islands=other.islands if self.islands is None else self.islands,
+            holes=other.holes if self.holes is None else self.holes,
+        )
+
+
+DEFAULT = Tidy(islands=ISLANDS, holes=HOLES)

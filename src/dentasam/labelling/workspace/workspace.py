@@ -1,0 +1,187 @@
+"""A workspace: the images to label, and the folder that keeps their masks, schema and embeddings.
+
+For a folder of images it is `.dentasam/` inside it, for a COCO file `NAME.dentasam/` beside it. One server at a
+time uses it, which a locked file ensures.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from uuid import UUID, uuid4
+
+from dentasam.data.dataset import Dataset
+from dentasam.data.images.listing import WORKSPACE_SUFFIX, LeftOut, images_in
+from dentasam.data.images.orientation import wrong_size
+from dentasam.data.images.read import read_header
+from dentasam.errors import ImageError, WorkspaceError
+from dentasam.labelling.workspace.file_lock import Lock
+from dentasam.labelling.workspace.label_schema import LabelSchema
+
+ID_FILE = "id"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseImage:
+    """An image of the worklist. `name` is its path relative to the image folder, with `/`; `bits` 8 or 16."""
+
+    name: str
+    path: Path
+    width: int
+    height: int
+    bits: int
+
+
+@dataclass
+class Workspace:
+    """An open workspace; `close` (or leaving the `with` block) frees its lock.
+
+    folder: where image names are relative to. dataset: what the COCO file holds, None for a folder of images.
+    problems: lines on the images that were left out, alike ones together, and for annotations of the COCO file that
+    are no objects. id: made once, and kept when its database is opened first.
+    """
+
+    id: str
+    root: Path
+    folder: Path
+    images: list[CaseImage]
+    schema: LabelSchema
+    dataset: Dataset | None = None
+    problems: list[str] = field(default_factory=list)
+    _lock: Lock | None = None
+
+    @staticmethod
+    def open(source: str | Path, folder: str | Path | None = None, images: str | Path | None = None) -> "Workspace":
+        """Opens the workspace of a folder of images or of a COCO file, and makes it where there is none.
+
+        folder: where the workspace lies, if not at its usual place. images: the folder of a COCO file's images, where
+        it is not one of the usual places. Raises WorkspaceError where there are no images, where it cannot be
+        written, and where another server uses it; DatasetError for a faulty COCO file.
+        """
+        source = Path(os.path.abspath(source))
+        if not source.exists():
+            raise WorkspaceError(f"{source} does not exist; name a folder of images or a COCO JSON")
+        root = Path(os.path.abspath(folder)) if folder is not None else _usual_root(source)
+        # Before anything is made: a mistyped folder is not to be littered.
+        if images is not None and source.is_dir():
+            raise WorkspaceError(f"{source} is a folder of images itself; --images is for the images of a COCO JSON")
+        dataset = None if source.is_dir() else Dataset.load(source, images)
+        images_in = source if dataset is None else dataset.image_folder
+        problems: list[str] = []
+        cases = listed(source, problems, root) if dataset is None else _in_dataset(dataset, problems)
+        if not cases:
+            reason = f": {problems[0]}" if problems else ""
+            raise WorkspaceError(f"{source} holds no readable PNG, JPEG, TIFF or DICOM image{reason}")
+        if dataset is not None:
+            problems += [f"{source}: {note}" for note in dataset.notes]
+        lock = Lock(root)
+        try:
+            return Workspace(_id(root), root, images_in, cases, _schema(root), dataset, problems, lock)
+        except BaseException:
+            lock.free()
+            raise
+
+    @property
+    def embeddings(self) -> Path:
+        """The folder of the images' embeddings."""
+        return self.root / "embeddings"
+
+    @property
+    def database_url(self) -> str:
+        """The database where none is named: an SQLite file in the workspace."""
+        return f"sqlite:///{self.root / 'labels.sqlite3'}"
+
+    def set_schema(self, schema: LabelSchema) -> None:
+        """Keeps another schema. Raises WorkspaceError where it cannot be written."""
+        schema.save(self.root / "schema.yaml")
+        self.schema = schema
+
+    def serve_at(self, address: str) -> None:
+        """Tells whoever else wants to open the workspace where its server is."""
+        assert self._lock is not None
+        self._lock.tell(address)
+
+    def close(self) -> None:
+        """Lets another server open the workspace."""
+        if self._lock is not None:
+            self._lock.free()
+            self._lock = None
+
+    def __enter__(self) -> "Workspace":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def listed(folder: Path, problems: list[str], root: Path | None = None) -> list[CaseImage]:
+    """The images of a folder by name, with lines in `problems` on those that are left out; not those in `root`."""
+    left_out = LeftOut()
+    found = ((name, path, None) for name, path in images_in(folder, left_out, root))
+    images = sorted(_readable(found, left_out), key=lambda image: image.name)
+    problems += left_out.lines()
+    return images
+
+
+def _usual_root(source: Path) -> Path:
+    return source / WORKSPACE_SUFFIX if source.is_dir() else source.with_name(source.stem + WORKSPACE_SUFFIX)
+
+
+def _in_dataset(dataset: Dataset, problems: list[str]) -> list[CaseImage]:
+    left_out = LeftOut()
+    found = ((name_of(image.file_name), image.path, (image.height, image.width)) for image in dataset.images)
+    images = sorted(_readable(found, left_out), key=lambda image: image.name)
+    problems += left_out.lines()
+    return images
+
+
+def name_of(file_name: str) -> str:
+    """The name of a case, from an image's `file_name` in a COCO file."""
+    return os.path.normpath(file_name.replace("\\", "/")).replace(os.sep, "/")
+
+
+def _readable(found: Iterator[tuple[str, Path, tuple[int, int] | None]], left_out: LeftOut) -> Iterator[CaseImage]:
+    seen: set[str] = set()
+    for name, path, expected in found:
+        shown = name.encode("utf-8", "backslashreplace").decode()
+        if shown != name or any(ord(character) < 32 for character in name):
+            left_out.add(repr(shown), "its name is not plain text; rename it")
+            continue
+        if name in seen:
+            left_out.add(name, "the dataset names it twice; give each file one image entry")
+            continue
+        seen.add(name)
+        try:
+            header = read_header(path)
+        except ImageError as fault:
+            left_out.add(name, str(fault))
+            continue
+        stored = header.height, header.width
+        if expected is not None and expected != stored:
+            what, fix = wrong_size("it", stored, expected, header.orientation)
+            left_out.add(name, f"{what}; {fix}")
+            continue
+        yield CaseImage(name, path, header.width, header.height, header.bits)
+
+
+def _schema(root: Path) -> LabelSchema:
+    path = root / "schema.yaml"
+    if path.exists():
+        return LabelSchema.load(path)
+    schema = LabelSchema.default()
+    schema.save(path)
+    return schema
+
+
+def _id(root: Path) -> str:
+    """The workspace's id, a new one where it has none yet. Raises WorkspaceError for a file that holds none."""
+    path = root / ID_FILE
+    try:
+        return str(UUID(path.read_text(encoding="ascii").strip()))
+    except FileNotFoundError:
+        return str(uuid4())
+    except (OSError, ValueError):
+        raise WorkspaceError(f"{path} holds no id of a workspace; delete it and start again") from None

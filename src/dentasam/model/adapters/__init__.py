@@ -1,0 +1,1 @@
+"""LoRA: which layers, how it is saved, loaded and merged."""

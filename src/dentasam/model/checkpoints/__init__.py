@@ -1,0 +1,1 @@
+"""Weights in files: the official ones, transformers' and our own."""

@@ -1,0 +1,1 @@
+"""What encoders, decoder and everything around them share: the frame, layers, prompts, precision."""

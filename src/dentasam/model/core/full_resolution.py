@@ -1,0 +1,92 @@
+"""One object's mask at the image's resolution, computed only around the object.
+
+SAM upscales a mask in two bilinear steps, to the frame and from there to the image. A panoramic has 4 million
+pixels and a tooth covers 50,000 of them, so both steps are done inside the box of the positive logits: a mean of
+logits none of which is positive is not positive.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from dentasam.model.core.frame import LOGIT_STRIDE, Frame
+
+# Closer to zero than this, the order of additions may decide about a pixel; the whole image is then upscaled.
+DOUBTFUL = 2e-5
+
+
+@torch.inference_mode()
+def full_mask(logits: np.ndarray, frame: Frame) -> tuple[int, int, np.ndarray]:
+    """The mask of one object's logits (h, w), to the bit as `Frame.logits_to_image` gives it.
+
+    Returns x, y of its upper left pixel in the image, and the pixels (height, width) bool around the object.
+    """
+    positive = logits > 0
+    if not positive.any():
+        return 0, 0, np.zeros((0, 0), bool)
+    rows, columns = _span(positive, 1), _span(positive, 0)
+    height, width = frame.size
+    top, upscaled_rows = _kept(rows, logits.shape[0], height)
+    left, upscaled_columns = _kept(columns, logits.shape[1], width)
+    crop = torch.from_numpy(np.ascontiguousarray(logits[rows[0] : rows[1], columns[0] : columns[1]]))
+    upscaled = F.interpolate(crop[None, None], scale_factor=LOGIT_STRIDE, mode="bilinear", align_corners=False)[0, 0]
+    values = upscaled.numpy()[upscaled_rows, upscaled_columns]
+    if (height, width) != (frame.height, frame.width):
+        y, first_row, share_down = _places(top, values.shape[0], height, frame.height)
+        x, first_column, share_across = _places(left, values.shape[1], width, frame.width)
+        second_row = np.minimum(first_row + 1, values.shape[0] - 1)
+        second_column = np.minimum(first_column + 1, values.shape[1] - 1)
+        across = values[:, first_column] * (1 - share_across) + values[:, second_column] * share_across
+        values = across[first_row] * (1 - share_down)[:, None] + across[second_row] * share_down[:, None]
+        if (np.abs(values) < DOUBTFUL).any():
+            return _whole(logits, frame)
+        top, left = y, x
+    return left, top, values > 0
+
+
+def full_masks(logits: np.ndarray, frame: Frame) -> np.ndarray:
+    """The masks (P, height, width) bool of P objects' logits (P, h, w), each computed around its object alone."""
+    masks = np.zeros((len(logits), frame.height, frame.width), bool)
+    for mask, one in zip(masks, logits, strict=True):
+        x, y, inside = full_mask(one, frame)
+        mask[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
+    return masks
+
+
+def _whole(logits: np.ndarray, frame: Frame) -> tuple[int, int, np.ndarray]:
+    return 0, 0, (frame.logits_to_image(torch.from_numpy(logits)[None])[0] > 0).numpy()
+
+
+def _span(positive: np.ndarray, across: int) -> tuple[int, int]:
+    """The rows (`across` 1) or columns (0) that hold something, with two logits around them.
+
+    One is what the bilinear steps reach, the other is lost at the crop's edge.
+    """
+    indices = np.flatnonzero(positive.any(axis=across))
+    return max(0, int(indices[0]) - 2), min(positive.shape[1 - across], int(indices[-1]) + 3)
+
+
+def _kept(span: tuple[int, int], logits: int, length: int) -> tuple[int, slice]:
+    """Where the crop's frame pixels begin, and which of them are those of the whole map.
+
+    At an edge of the crop that is none of the map's, pixels miss their outer neighbour and are left out.
+    """
+    start, stop = span
+    first = 0 if start == 0 else LOGIT_STRIDE
+    last = (stop - start) * LOGIT_STRIDE - (0 if stop == logits else LOGIT_STRIDE)
+    begin = start * LOGIT_STRIDE + first
+    return begin, slice(first, min(last, length - start * LOGIT_STRIDE))
+
+
+def _places(begin: int, count: int, length: int, full: int) -> tuple[int, np.ndarray, np.ndarray]:
+    """For the image pixels whose both neighbours are among `count` frame pixels from `begin` on: the first of them,
+    the index of each one's lower neighbour, and the upper neighbour's share, float32 as torch computes it."""
+    scale = np.float32(length) / np.float32(full)
+    at = np.maximum((np.arange(full, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5), np.float32(0))
+    lower = at.astype(np.int64)
+    upper = np.minimum(lower + 1, length - 1)
+    inside = np.flatnonzero((lower >= begin) & (upper < begin + count))
+    first, last = int(inside[0]), int(inside[-1]) + 1
+    return first, lower[first:last] - begin, (at - lower.astype(np.float32))[first:last]

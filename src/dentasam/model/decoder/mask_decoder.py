@@ -1,0 +1,216 @@
+"""The mask decoder with the HQ token, after `mask_decoder_hq.py` of sam-hq (Ke et al., NeurIPS 2023).
+
+    tokens:  iou | 4 mask tokens | HQ token | prompts        image: features + dense prompt
+                          two-way transformer
+    SAM mask  =  mask token's vector . upscaled image                                      (32 channels, 4 per token)
+    HQ mask   =  HQ token's vector . (two convolutions of the upscaled image + HQ features of the image)
+
+The HQ features depend on the image alone and are computed once (`hq_features`). The last HQ convolution is linear
+and is followed by a dot product with one vector per object, so the two are folded into one convolution with a
+single output channel per object: the same numbers without the 32 channels in between.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dentasam.model.core.effective_weights import effective
+from dentasam.model.core.layers import LayerNorm2d
+from dentasam.model.decoder.prompt_encoder import DensePrompt
+from dentasam.model.decoder.token_windows import TokenWindows
+from dentasam.model.decoder.transformer import SharedProjections, TwoWayAttentionBlock, TwoWayTransformer
+
+Output = Literal["sam+hq", "hq", "sam"]
+MASK_TOKENS = 4
+
+
+@dataclass(frozen=True)
+class Attended:
+    """What the transformer gives for P objects.
+
+    source: (P, 256, rows, cols), the image as each object's prompts changed it. sam_vector, hq_vector: (P, 32).
+    score: (P,) predicted IoU. image: (P,), which image each object is of, or None.
+    """
+
+    source: Tensor
+    sam_vector: Tensor
+    hq_vector: Tensor
+    score: Tensor
+    image: Tensor | None
+
+
+class MLP(nn.Module):
+    """Linear layers with ReLU between them."""
+
+    def __init__(self, width: int, hidden: int, out: int, depth: int) -> None:
+        super().__init__()
+        widths = [width, *[hidden] * (depth - 1), out]
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers[:-1]:
+            x = F.relu(layer(x))
+        return self.layers[-1](x)
+
+
+class MaskDecoderHQ(nn.Module):
+    """Masks of P objects from the features of their images and their prompts.
+
+    `vit_dim` is the width of the encoder's intermediate output that feeds the HQ features.
+    """
+
+    def __init__(self, vit_dim: int, width: int = 256, transformer: TwoWayTransformer | None = None) -> None:
+        super().__init__()
+        self.transformer = transformer or TwoWayTransformer(width=width)
+        self.iou_token = nn.Embedding(1, width)
+        self.mask_tokens = nn.Embedding(MASK_TOKENS, width)
+        self.output_upscaling = nn.Sequential(
+            nn.ConvTranspose2d(width, width // 4, kernel_size=2, stride=2),
+            LayerNorm2d(width // 4),
+            nn.GELU(),
+            nn.ConvTranspose2d(width // 4, width // 8, kernel_size=2, stride=2),
+            nn.GELU(),
+        )
+        self.output_hypernetworks_mlps = nn.ModuleList(MLP(width, width, width // 8, 3) for _ in range(MASK_TOKENS))
+        self.iou_prediction_head = MLP(width, 256, MASK_TOKENS, 3)
+
+        self.hf_token = nn.Embedding(1, width)
+        self.hf_mlp = MLP(width, width, width // 8, 3)
+        self.compress_vit_feat = nn.Sequential(
+            nn.ConvTranspose2d(vit_dim, width, kernel_size=2, stride=2),
+            LayerNorm2d(width),
+            nn.GELU(),
+            nn.ConvTranspose2d(width, width // 8, kernel_size=2, stride=2),
+        )
+        self.embedding_encoder = nn.Sequential(
+            nn.ConvTranspose2d(width, width // 4, kernel_size=2, stride=2),
+            LayerNorm2d(width // 4),
+            nn.GELU(),
+            nn.ConvTranspose2d(width // 4, width // 8, kernel_size=2, stride=2),
+        )
+        self.embedding_maskfeature = nn.Sequential(
+            nn.Conv2d(width // 8, width // 4, kernel_size=3, padding=1),
+            LayerNorm2d(width // 4),
+            nn.GELU(),
+            nn.Conv2d(width // 4, width // 8, kernel_size=3, padding=1),
+        )
+
+    def hq_features(self, features: Tensor, intermediate: Tensor) -> Tensor:
+        """The image's share of the HQ mask, (B, 32, 4 rows, 4 cols), the same for every object and click."""
+        return self.embedding_encoder(features) + self.compress_vit_feat(intermediate)
+
+    @property
+    def _first_block(self) -> TwoWayAttentionBlock:
+        block = self.transformer.layers[0]
+        assert isinstance(block, TwoWayAttentionBlock)
+        return block
+
+    def projections(self, features: Tensor, positions: Tensor) -> SharedProjections | None:
+        """What the first block makes of an image (1, 256, rows, cols) alone; None where adapters do not allow it."""
+        return self._first_block.projections(features.flatten(2).transpose(1, 2), positions)
+
+    def forward(
+        self,
+        features: Tensor,
+        positions: Tensor,
+        sparse: Tensor,
+        dense: DensePrompt,
+        image: Tensor | None = None,
+        multimask: bool = False,
+        shared: SharedProjections | None = None,
+    ) -> Attended:
+        """The two-way transformer on P objects.
+
+        features (B, 256, rows, cols) and positions (1, rows cols, 256) belong to the images; sparse (P, n, 256) and
+        dense to the objects; image (P,) says which image each object is of, None that all are of the first.
+        shared: from `projections` where all objects are of one image, which spares making them again.
+        `multimask` takes the best scored of SAM's three masks for an ambiguous prompt in place of its single mask.
+        """
+        objects = len(sparse)
+        rows, cols = features.shape[-2:]
+        own = torch.cat([self.iou_token.weight, self.mask_tokens.weight, self.hf_token.weight])
+        tokens = torch.cat([own.expand(objects, -1, -1), sparse.to(own.dtype)], dim=1)
+        image_tokens = (features + dense.shared[:, None, None]).flatten(2).transpose(1, 2)  # (B, rows cols, 256)
+        previous = dense.own
+        if image is not None:
+            image_tokens = image_tokens[image] if previous is None else previous.added_to(image_tokens[image])
+            previous = shared = None
+        if shared is not None:
+            shared = self._first_block.shifted(shared, dense.shared)
+        tokens, source = self.transformer(image_tokens, positions, tokens, previous, shared)
+        scores = self.iou_prediction_head(tokens[:, 0])
+        choices = range(1, MASK_TOKENS) if multimask else range(1)
+        score, best = scores[:, choices.start : choices.stop].max(dim=1)
+        vectors = torch.stack(
+            [self.output_hypernetworks_mlps[index](tokens[:, 1 + index]) for index in choices], dim=1
+        )
+        return Attended(
+            source.transpose(1, 2).unflatten(2, (rows, cols)),
+            vectors[torch.arange(objects, device=best.device), best],
+            self.hf_mlp(tokens[:, 1 + MASK_TOKENS]),
+            score,
+            image,
+        )
+
+    def masks(
+        self, attended: Attended, hq: Tensor, windows: TokenWindows | None = None, output: Output = "sam+hq"
+    ) -> Tensor:
+        """Mask logits (P, 4 rows, 4 cols), or of each object's window alone (P, 4 window rows, 4 window cols).
+
+        hq: (B, 32, 4 rows, 4 cols) from `hq_features`. Inside a window, one token off its edge or at the image's
+        border, the logits are those of the whole map: upscaling does not look beyond a token, and the two HQ
+        convolutions look two logits, half a token, far.
+        """
+        source = attended.source if windows is None else windows.cut(attended.source)
+        upscaled = self.output_upscaling(source)
+        mask = torch.zeros((), device=source.device)
+        if output != "hq":
+            mask = mask + _dot(attended.sam_vector, upscaled)
+        if output != "sam":
+            vector = attended.hq_vector
+            if windows is None:
+                share = _image_share(vector, hq, attended.image)
+            else:
+                share = _dot(vector, windows.cut_shared(hq, attended.image, scale=4))
+            mask = mask + self._hq_mask(vector, upscaled) + share
+        return mask
+
+    def _hq_mask(self, vector: Tensor, upscaled: Tensor) -> Tensor:
+        """The HQ token's vectors (P, 32) against the HQ convolutions of the upscaled image, (P, h, w)."""
+        first, norm, activation, last = self.embedding_maskfeature
+        hidden = activation(norm(first(upscaled)))
+        affine = effective(last)
+        if affine is None:
+            return _dot(vector, last(hidden))
+        weight, bias = affine
+        # (P, 32) x (32, 64 * 9) -> one 3 x 3 kernel per object over 64 channels, flipped because fold scatters
+        kernel = (vector @ weight.flip(2, 3).flatten(1).to(vector.dtype)).unflatten(1, (-1, 9))
+        taps = torch.bmm(kernel.transpose(1, 2).to(hidden.dtype), hidden.flatten(2))  # (P, 9, h w)
+        folded = F.fold(taps, hidden.shape[-2:], kernel_size=3, padding=1)[:, 0]
+        return folded + (vector @ bias.to(vector.dtype))[:, None, None]
+
+
+def _image_share(vector: Tensor, hq: Tensor, image: Tensor | None) -> Tensor:
+    """(P, 32) against the HQ features of each object's image: (P, 4 rows, 4 cols)."""
+    flat = hq.flatten(2).to(vector.dtype)
+    if image is None:
+        share = vector @ flat[0]
+    elif hq.device.type != "cpu":
+        share = torch.bmm(vector[:, None], flat[image])[:, 0]  # copies, where finding each image's would be a wait
+    else:
+        # every object against every image would cost B times the product; a gather would copy 32 maps an object
+        parts = [vector[image == index] @ flat[index] for index in range(len(flat))]
+        order = torch.cat([torch.nonzero(image == index)[:, 0] for index in range(len(flat))]).argsort()
+        share = torch.cat(parts)[order]
+    return share.unflatten(1, hq.shape[-2:])
+
+
+def _dot(vector: Tensor, maps: Tensor) -> Tensor:
+    """(P, C) against (P, C, h, w): (P, h, w)."""
+    return torch.bmm(vector[:, None].to(maps.dtype), maps.flatten(2))[:, 0].unflatten(1, maps.shape[-2:])

@@ -1,0 +1,1 @@
+"""The network as ONNX graphs: export, int8, and running them."""

@@ -1,0 +1,214 @@
+"""A model as two ONNX files and a card, to run without torch's network and on other runtimes.
+
+    encoder.onnx   pixels (1, 3, 16 rows, 16 cols) -> features, hq
+    decoder.onnx   features, hq, points, labels, previous, has_previous -> logits, scores
+    dentasam.json  which base, which adapter is merged in, and how the encoder computes
+
+One file serves every image shape and any number of objects and clicks: rows, cols, objects and prompts are free
+dimensions. What the inputs mean stands in `onnx_graphs.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dentasam.errors import CheckpointError, ExtraError
+from dentasam.model.adapters.adapter import CONFIG, WEIGHTS, find_adapter
+from dentasam.model.checkpoints.checkpoint import sha256_of
+from dentasam.model.core.frame import LOGIT_STRIDE, PATCH
+from dentasam.model.decoder.prompt_encoder import GRID
+from dentasam.model.onnx.graphs import FIRST_CORNER, NO_BOX, SECOND_CORNER, DecoderGraph, EncoderGraph
+from dentasam.model.sam_hq import SamHQ
+from dentasam.model.segmenter import Segmenter
+from dentasam.version import __version__
+
+ENCODER, DECODER, CARD = "encoder.onnx", "decoder.onnx", "dentasam.json"
+OPSET = 18
+# Raise this when the graphs' inputs or outputs change, or what they compute.
+FORMAT = 1
+PIXELS = "pixels"
+EMBEDDING = ("features", "hq")
+PROMPTS = ("points", "labels", "previous", "has_previous")
+ANSWER = ("logits", "scores")
+# Sizes that are no multiples of each other, so that the tracer takes no two free dimensions for one.
+_ROWS, _COLS, _OBJECTS = 9, 20, 3
+
+
+@dataclass(frozen=True)
+class MergedAdapter:
+    """Which adapter is merged in: its name, and the hashes of its weights and of its configuration."""
+
+    name: str
+    weights_sha256: str
+    settings_sha256: str
+
+    @classmethod
+    def of(cls, source: str | Path) -> MergedAdapter:
+        """By its folder or bundled name. Raises AdapterError."""
+        folder = find_adapter(source)
+        return cls(folder.name, sha256_of(folder / WEIGHTS), sha256_of(folder / CONFIG))
+
+
+@dataclass(frozen=True)
+class ExportCard:
+    """What an exported model is.
+
+    base_model, base_sha256: of the checkpoint. adapter: what was merged into it. kind: of the encoder, vit_tiny to
+    vit_h. int8: how the encoder was quantised, "dynamic" or "static", or None.
+    """
+
+    base_model: str
+    base_sha256: str
+    kind: str
+    adapter: MergedAdapter | None = None
+    int8: str | None = None
+    opset: int = OPSET
+    format: int = FORMAT
+    dentasam: str = __version__
+
+    @classmethod
+    def read(cls, folder: Path) -> ExportCard:
+        """Read the card of an exported model's folder. Raises CheckpointError."""
+        path = folder / CARD
+        try:
+            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            card = cls(**{field.name: content[field.name] for field in fields(cls)})
+            if card.adapter is not None:
+                card = replace(card, adapter=MergedAdapter(**content["adapter"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{path}: not the card of an exported model ({error}); export it again") from error
+        if card.format != FORMAT:
+            raise CheckpointError(f"{path}: of another version's format ({card.format}); export the model again")
+        return card
+
+    def write(self, folder: Path) -> None:
+        """Write the card beside the graphs, complete or not at all."""
+        temporary = folder / f".{CARD}.{os.getpid()}.tmp"
+        temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        os.replace(temporary, folder / CARD)
+
+
+def is_export(path: str | Path) -> bool:
+    """Whether this is the folder of an exported model."""
+    return all((Path(path) / name).is_file() for name in (ENCODER, DECODER, CARD))
+
+
+def export_onnx(segmenter: Segmenter, folder: Path) -> ExportCard:
+    """Write a segmenter's model, with the adapter in use merged in, into `folder`, which is made where it is missing.
+
+    Takes some 30 seconds of processor time for the smallest encoder. Raises AdapterError where the adapter cannot
+    be merged, CheckpointError where the folder cannot be written, ExtraError without the packages that export.
+    """
+    require("onnx", "onnxscript")
+    info = segmenter.info
+    adapter = None if segmenter.adapter is None else MergedAdapter.of(segmenter.adapter)
+    card = ExportCard(info.name, info.sha256, info.kind, adapter)
+    model = segmenter.merged().model
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".exporting-", dir=folder) as made:
+            export_graphs(model, Path(made))
+            # A graph above 2 GB has its weights in files of their own beside it.
+            for file in Path(made).iterdir():
+                os.replace(file, folder / file.name)
+        card.write(folder)  # last: what has a card is complete
+    except OSError as error:
+        raise CheckpointError(
+            f"{folder}: cannot be written ({error.strerror}); check the folder and the free space"
+        ) from error
+    return card
+
+
+def export_graphs(model: SamHQ, folder: Path) -> None:
+    """Write the two graphs of a network without adapters."""
+    _export_encoder(model, folder / ENCODER)
+    _export_decoder(model, folder / DECODER)
+
+
+def require(*packages: str) -> None:
+    """Raises ExtraError where a package of the extra `onnx` is not installed."""
+    for package in packages:
+        try:
+            __import__(package)
+        except ImportError:
+            raise ExtraError(f"ONNX needs the package {package}; pip install 'dentasam[onnx]'") from None
+
+
+def _export_encoder(model: SamHQ, path: Path) -> None:
+    rows, cols = (torch.export.Dim(name, min=1, max=GRID) for name in ("rows", "cols"))
+    pixels = torch.zeros(1, 3, PATCH * _ROWS, PATCH * _COLS, device=model.device)
+    _export(EncoderGraph(model), (pixels,), (PIXELS,), EMBEDDING, ({2: PATCH * rows, 3: PATCH * cols},), path)
+
+
+def _export_decoder(model: SamHQ, path: Path) -> None:
+    rows, cols = (torch.export.Dim(name, min=1, max=GRID) for name in ("rows", "cols"))
+    objects, prompts = (torch.export.Dim(name, min=1) for name in ("objects", "prompts"))
+    high, wide = LOGIT_STRIDE * _ROWS, LOGIT_STRIDE * _COLS
+    labels = torch.tensor([[1, FIRST_CORNER, SECOND_CORNER, 0], [1, 1, 0, NO_BOX], [0, 0, 1, NO_BOX]])
+    inputs = (
+        torch.zeros(1, 256, _ROWS, _COLS),
+        torch.zeros(1, 32, high, wide),
+        torch.zeros(*labels.shape, 2),
+        labels,
+        torch.zeros(_OBJECTS, high, wide),
+        torch.tensor([True, False, True]),
+    )
+    free = (
+        {2: rows, 3: cols},
+        {2: LOGIT_STRIDE * rows, 3: LOGIT_STRIDE * cols},
+        {0: objects, 1: prompts},
+        {0: objects, 1: prompts},
+        {0: objects, 1: LOGIT_STRIDE * rows, 2: LOGIT_STRIDE * cols},
+        {0: objects},
+    )
+    on_device = tuple(tensor.to(model.device) for tensor in inputs)
+    _export(DecoderGraph(model), on_device, (*EMBEDDING, *PROMPTS), ANSWER, free, path)
+
+
+def _export(
+    graph: nn.Module,
+    inputs: tuple[Tensor, ...],
+    names: tuple[str, ...],
+    outputs: tuple[str, ...],
+    free: tuple[dict[int, Any], ...],
+    path: Path,
+) -> None:
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            graph.eval(),
+            inputs,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=names,
+            output_names=outputs,
+            dynamic_shapes=free,
+            verbose=False,
+        )
+        assert program is not None
+        program.save(path)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's lines about torchvision, which is not used, and about its own names for dimensions."""
+    exporter = logging.getLogger("torch.onnx")
+    level = exporter.level
+    exporter.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        exporter.setLevel(level)

@@ -1,0 +1,113 @@
+"""The two graphs that are exported to ONNX: all that depends on the image, and all that depends on prompts.
+
+    encoder    pixels -> features, HQ features              once per image
+    decoder    features, HQ features, prompts -> logits, predicted IoU
+
+The decoder's two-way transformer stands here once more, as it was published: the one that training and the torch
+runtime share takes decisions by what its tensors hold (which objects have a previous mask, what they share), and
+a graph for any number of objects can hold none. A test holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+from dentasam.model.core.frame import LONGEST
+from dentasam.model.decoder.cross_attention import Attention
+from dentasam.model.decoder.mask_decoder import MASK_TOKENS, Attended
+from dentasam.model.decoder.transformer import TwoWayAttentionBlock
+from dentasam.model.sam_hq import SamHQ
+
+# A prompt's label in the decoder's graph: those of clicks, and as in Segment Anything's own export 2 and 3 for a
+# box's two corners and -1 for the one point that stands in place of a box that is not there.
+FIRST_CORNER, SECOND_CORNER, NO_BOX = 2, 3, -1
+
+
+class EncoderGraph(nn.Module):
+    """pixels (1, 3, 16 rows, 16 cols) to features (1, 256, rows, cols) and HQ features (1, 32, 4 rows, 4 cols).
+
+    The image stands at the first row and column of the 64 x 64 grid, as whole images do.
+    """
+
+    def __init__(self, model: SamHQ) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        features, intermediate = self.model.image_encoder(pixels)
+        return features, self.model.mask_decoder.hq_features(features, intermediate)
+
+
+class DecoderGraph(nn.Module):
+    """Mask logits (P, 4 rows, 4 cols) and predicted IoU (P,) of P objects of one image.
+
+    points: (P, n, 2) x, y in frame pixels; labels: (P, n), see above: each object's clicks, then its box's two
+    corners or one point with the label -1.
+    previous: (P, 4 rows, 4 cols) logits; has_previous: (P,) bool, False where `previous` is not to be looked at.
+    """
+
+    def __init__(self, model: SamHQ) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, features: Tensor, hq: Tensor, points: Tensor, labels: Tensor, previous: Tensor, has_previous: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        prompt_encoder, decoder = self.model.prompt_encoder, self.model.mask_decoder
+        rows, cols = features.shape[2:]
+        positions = prompt_encoder.pe_layer.grid(rows, cols).flatten(1).T[None]  # (1, rows cols, 256)
+        none = prompt_encoder.no_mask_embed.weight[..., None, None]
+        downscaled = prompt_encoder.mask_downscaling(previous[:, None])
+        dense = torch.where(has_previous[:, None, None, None], downscaled, none)
+        image = (features + dense).flatten(2).transpose(1, 2)  # (P, rows cols, 256)
+
+        own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight, decoder.hf_token.weight])
+        prompts = torch.cat([own.expand(points.shape[0], -1, -1), self._sparse(points, labels)], dim=1)
+        tokens = prompts
+        transformer = decoder.transformer
+        for layer in cast(list[TwoWayAttentionBlock], transformer.layers):
+            if layer.skip_first_positions:
+                tokens = _attend(layer.self_attn, tokens, tokens, tokens)
+            else:
+                query = tokens + prompts
+                tokens = tokens + _attend(layer.self_attn, query, query, tokens)
+            tokens = layer.norm1(tokens)
+            placed = image + positions
+            read = _attend(layer.cross_attn_token_to_image, tokens + prompts, placed, image)
+            tokens = layer.norm2(tokens + read)
+            tokens = layer.norm3(tokens + layer.mlp(tokens))
+            image = layer.norm4(image + _attend(layer.cross_attn_image_to_token, placed, tokens + prompts, tokens))
+        last = transformer.final_attn_token_to_image
+        tokens = transformer.norm_final_attn(tokens + _attend(last, tokens + prompts, image + positions, image))
+
+        attended = Attended(
+            image.transpose(1, 2).unflatten(2, (rows, cols)),
+            decoder.output_hypernetworks_mlps[0](tokens[:, 1]),
+            decoder.hf_mlp(tokens[:, 1 + MASK_TOKENS]),
+            decoder.iou_prediction_head(tokens[:, 0])[:, 0],
+            None,
+        )
+        return decoder.masks(attended, hq), attended.score
+
+    def _sparse(self, points: Tensor, labels: Tensor) -> Tensor:
+        """(P, n, 256): the role's vector, plus the position where the point stands for a place."""
+        encoder = self.model.prompt_encoder
+        of_points = [role.weight for role in cast(list[nn.Embedding], encoder.point_embeddings)]
+        roles = torch.cat([encoder.not_a_point_embed.weight, *of_points])
+        placed = encoder.pe_layer.encode((points + 0.5) / LONGEST) * (labels != NO_BOX)[..., None]
+        return roles[labels + 1] + placed
+
+
+def _attend(attention: Attention, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Multi-head attention with the layer's weights, (P, n, width) on (P, m, width)."""
+    heads = attention.num_heads
+    q, k, v = (
+        project(side).unflatten(2, (heads, -1)).transpose(1, 2)
+        for project, side in ((attention.q_proj, q), (attention.k_proj, k), (attention.v_proj, v))
+    )
+    attended = scaled_dot_product_attention(q, k, v)
+    return attention.out_proj(attended.transpose(1, 2).flatten(2))

@@ -1,0 +1,137 @@
+"""An exported model as a network: the same `encode` and `decode` as `SamHQ`, computed by ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dentasam.errors import CheckpointError, PromptError
+from dentasam.model.core.frame import Frame
+from dentasam.model.core.prompt import Prompts
+from dentasam.model.decoder.mask_decoder import Output
+from dentasam.model.embedding import ImageEmbedding
+from dentasam.model.onnx.export import ANSWER, DECODER, EMBEDDING, ENCODER, PIXELS, ExportCard, require
+from dentasam.model.onnx.graphs import FIRST_CORNER, NO_BOX, SECOND_CORNER
+from dentasam.model.sam_hq import MaskPrediction
+
+
+class OnnxNetwork:
+    """The two graphs of an exported model, on the CPU. Threads may encode and decode at once.
+
+    Each graph takes as many threads as torch had when it was opened.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Raises CheckpointError where the folder holds no exported model or weights that are not finite.
+
+        ExtraError without the packages that read and run the graphs.
+        """
+        require("onnxruntime", "onnx")
+        self.folder = Path(folder)
+        self.card = ExportCard.read(self.folder)
+        self._encoder = _session(self.folder / ENCODER)
+        self._decoder = _session(self.folder / DECODER)
+        for name in (ENCODER, DECODER):
+            _check_finite(self.folder / name)
+
+    @property
+    def device(self) -> torch.device:
+        """Where embeddings and prompts are taken and given."""
+        return torch.device("cpu")
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of embeddings."""
+        return torch.float32
+
+    def encode(self, pixels: Tensor, frame: Frame) -> ImageEmbedding:
+        """pixels (1, 3, 16 rows, 16 cols) of a whole image."""
+        if frame.top or frame.left or len(pixels) != 1:
+            raise ValueError("an exported model encodes one whole image at a time")
+        features, hq = self._encoder.run(EMBEDDING, {PIXELS: pixels.numpy()})
+        return ImageEmbedding(torch.from_numpy(features), torch.from_numpy(hq), frame)
+
+    def with_projections(self, embedding: ImageEmbedding) -> ImageEmbedding:
+        """The embedding as it is: the decoder's graph takes nothing that is made ahead."""
+        return embedding
+
+    def decode(
+        self,
+        embedding: ImageEmbedding,
+        prompts: Prompts,
+        multimask: bool = False,
+        output: Output = "sam+hq",
+        windows: bool = False,
+        budget: int | None = None,
+    ) -> MaskPrediction:
+        """As `SamHQ.decode`, for one image.
+
+        `windows` and `budget` say how torch spends time and memory and change nothing here. Raises PromptError for
+        `multimask` and for another `output`, which the graph does not hold.
+        """
+        if multimask or output != "sam+hq":
+            raise PromptError("an exported model gives one mask by SAM and HQ together; use torch for the others")
+        logits = np.empty((len(prompts), *embedding.frame.logits), np.float32)
+        scores = np.empty(len(prompts), np.float32)
+        features, hq = embedding.features.float().numpy(), embedding.hq.float().numpy()
+        for rows in prompts.groups() if len(prompts) else []:
+            feed = {"features": features, "hq": hq, **_feed(prompts[rows], embedding.frame)}
+            logits[rows.numpy()], scores[rows.numpy()] = self._decoder.run(ANSWER, feed)
+        return MaskPrediction(torch.from_numpy(logits), torch.from_numpy(scores))
+
+
+def _feed(prompts: Prompts, frame: Frame) -> dict[str, np.ndarray]:
+    """The decoder's inputs for objects whose prompts have one form."""
+    objects = len(prompts)
+    present = prompts.labels >= 0
+    points = prompts.points[present].view(objects, -1, 2).numpy()
+    labels = prompts.labels[present].view(objects, -1).numpy()
+    if prompts.boxes is None or bool(prompts.boxes.isnan().any()):
+        last, roles = np.zeros((objects, 1, 2), np.float32), [NO_BOX]
+    else:
+        last, roles = prompts.boxes.view(objects, 2, 2).numpy(), [FIRST_CORNER, SECOND_CORNER]
+    if prompts.logits is None:
+        previous, has_previous = np.zeros((objects, *frame.logits), np.float32), np.zeros(objects, bool)
+    else:
+        has_previous = ~prompts.logits.isnan().flatten(1).any(dim=1).numpy()
+        previous = prompts.logits.float().nan_to_num().numpy()
+    return {
+        "points": np.concatenate([points, last], axis=1).astype(np.float32),
+        "labels": np.concatenate([labels, np.tile(roles, (objects, 1))], axis=1).astype(np.int64),
+        "previous": previous,
+        "has_previous": has_previous,
+    }
+
+
+def _session(path: Path) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    # Threads that spin between calls take the cores from the other graph, which the labelling tool runs beside it.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    # The runtime's own errors have no common base but Exception.
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0]
+        raise CheckpointError(f"{path}: cannot be opened by ONNX Runtime ({reason}); export it again") from error
+
+
+def _check_finite(path: Path) -> None:
+    """Raises CheckpointError where a weight of a graph holds a NaN or an infinity."""
+    import onnx
+    from onnx.numpy_helper import to_array
+
+    # Weights in files of their own are read one by one.
+    for weight in onnx.load(path, load_external_data=False).graph.initializer:
+        values = to_array(weight, str(path.parent))
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise CheckpointError(
+                f"{path}: {weight.name} holds NaN or infinite numbers; export another checkpoint of the run"
+            )

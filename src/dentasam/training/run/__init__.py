@@ -1,0 +1,1 @@
+"""The training run: loop, optimiser, validation, checkpoints, several processes."""

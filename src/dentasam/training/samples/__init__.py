@@ -1,0 +1,1 @@
+"""From a dataset to the images, masks and embeddings of a training step."""

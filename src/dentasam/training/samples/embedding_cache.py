@@ -1,0 +1,117 @@
+"""What a frozen encoder gives for each image, kept on disk so that it is computed once and not every epoch.
+
+Where an adapter changes only the encoder's last blocks, that is what goes into the first of them.
+
+A file is named by everything its content depends on: the image's bytes, the preprocessing, the base's weights,
+the precision, the first block that is adapted, and whether the image is mirrored. It is written aside and moved into
+place, so a killed writer leaves no half file under a good name; a damaged one (its checksum is inside) counts as
+absent and is written anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import zlib
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from dentasam.errors import OutputError
+from dentasam.model.core.frame import PREPROCESSING
+from dentasam.model.embedding import EncoderOutput, EncoderPrefix
+
+_STALE_SECONDS = 3600.0
+Encoded = EncoderOutput | EncoderPrefix
+
+
+class EmbeddingCache:
+    """A folder of encoder outputs in half precision. Many processes may read and write it at once."""
+
+    def __init__(self, folder: Path, base_sha256: str, precision: str = "fp32", stop: int | None = None) -> None:
+        """Outputs of the whole encoder, or of what comes before its block or stage `stop`.
+
+        Raises OutputError where the folder cannot be made.
+        """
+        self.folder = Path(folder)
+        self.stop = stop
+        self._identity = f"{PREPROCESSING}|{base_sha256}|{precision}"
+        if stop is not None:
+            self._identity += f"|before {stop}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise OutputError(f"{folder}: cannot be made ({fault.strerror}); choose another cache.dir") from None
+        self._sweep()
+
+    def key(self, image_sha256: str, flipped: bool = False) -> str:
+        """File stem of one image's output."""
+        return hashlib.sha256(f"{self._identity}|{image_sha256}|{int(flipped)}".encode()).hexdigest()
+
+    def load(self, key: str) -> Encoded | None:
+        """The stored output in float16, or None where there is none or it is damaged."""
+        path = self._path(key)
+        try:
+            with safe_open(path, framework="pt") as file:
+                expected = (file.metadata() or {}).get("crc32")
+                tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+            output = self._encoded(tensors)
+        except (OSError, SafetensorError, json.JSONDecodeError, KeyError):
+            return None
+        if expected != str(_checksum(tensors)):
+            return None
+        return output
+
+    def store(self, key: str, output: Encoded) -> Encoded:
+        """Write an output (1, ...) and return it as `load` will, so that the first use equals later ones."""
+        tensors = {name: _stored(part) for name, part in vars(output).items() if isinstance(part, Tensor)}
+        content = save(tensors, {"crc32": str(_checksum(tensors))})
+        path = self._path(key)
+        temporary = path.with_name(f".{key}.{os.getpid()}.tmp")
+        try:
+            path.parent.mkdir(exist_ok=True)
+            temporary.write_bytes(content)
+            os.replace(temporary, path)
+        except OSError as fault:
+            raise OutputError(f"{path}: cannot be written ({fault.strerror}); free space or set cache.dir") from None
+        finally:
+            temporary.unlink(missing_ok=True)
+        return self._encoded(tensors)
+
+    def size(self) -> tuple[int, int]:
+        """Number of stored outputs and their bytes together."""
+        sizes = [path.stat().st_size for path in self.folder.glob("*/*.safetensors")]
+        return len(sizes), sum(sizes)
+
+    def _encoded(self, tensors: dict[str, Tensor]) -> Encoded:
+        if self.stop is None:
+            return EncoderOutput(tensors["features"], tensors["intermediate"])
+        return EncoderPrefix(tensors["tokens"], tensors.get("intermediate"), self.stop)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.safetensors"
+
+    def _sweep(self) -> None:
+        """Remove what killed writers left; younger files may belong to a living one."""
+        for path in self.folder.glob("*/.*.tmp"):
+            try:
+                if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                    path.unlink()
+            except FileNotFoundError:
+                continue
+
+
+def _stored(tensor: Tensor) -> Tensor:
+    return tensor.detach().to("cpu", torch.float16).contiguous()
+
+
+def _checksum(tensors: dict[str, Tensor]) -> int:
+    value = 0
+    for _, tensor in sorted(tensors.items()):
+        value = zlib.crc32(tensor.contiguous().view(torch.uint8).numpy().data, value)
+    return value

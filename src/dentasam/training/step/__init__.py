@@ -1,0 +1,1 @@
+"""One training step: all objects of an image, all clicks, one encoder backward."""

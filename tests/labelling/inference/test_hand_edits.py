@@ -1,0 +1,130 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dentasam.labelling.inference.hand_edits import (
+    HAND_LOGIT,
+    MASK_LOGIT,
+    clicks_of_stroke,
+    difference,
+    mask_logits,
+    told_by_hand,
+    uncontradicted,
+    window,
+    with_hand,
+)
+from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.model.core.frame import Frame
+
+HEIGHT, WIDTH = 60, 90
+
+
+def rectangle(x: int, y: int, width: int, height: int) -> BoxMask:
+    return BoxMask(x, y, np.ones((height, width), bool))
+
+
+seeds = st.integers(0, 2**31)
+
+
+def speckles(seed: int) -> BoxMask:
+    """A mask in a box anywhere, perhaps without a pixel."""
+    rng = np.random.default_rng(seed)
+    width, height = rng.integers(0, 40, 2)
+    bits = rng.random((height, width)) < rng.random()
+    return BoxMask(int(rng.integers(0, WIDTH - width)), int(rng.integers(0, HEIGHT - height)), bits)
+
+
+@settings(max_examples=100, deadline=None)
+@given(seeds, seeds, seeds)
+def test_hand_pixels_stay_as_the_hand_left_them(one: int, two: int, three: int) -> None:
+    mask, painted, erased = speckles(one), speckles(two), speckles(three)
+    whole = [each.on(HEIGHT, WIDTH) for each in (mask, painted, erased)]
+    found = with_hand(mask, painted, erased).on(HEIGHT, WIDTH)
+    assert np.array_equal(found, (whole[0] | whole[1]) & ~whole[2])
+    assert np.array_equal(with_hand(mask, None, None).on(HEIGHT, WIDTH), whole[0])
+    assert np.array_equal(difference(mask, painted).on(HEIGHT, WIDTH), whole[0] & ~whole[1])
+
+
+@settings(max_examples=100, deadline=None)
+@given(seeds, st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1), st.integers(1, 60), st.integers(1, 40))
+def test_a_window_is_cut_from_the_whole_image(seed: int, x: int, y: int, width: int, height: int) -> None:
+    mask = speckles(seed)
+    x1, y1 = min(WIDTH, x + width), min(HEIGHT, y + height)
+    assert np.array_equal(window(mask, x, y, x1, y1), mask.on(HEIGHT, WIDTH)[y:y1, x:x1])
+
+
+def test_a_window_is_no_view_of_the_mask() -> None:
+    mask = rectangle(5, 5, 10, 10)
+    window(mask, 5, 5, 15, 15)[:] = False
+    assert mask.area == 100
+
+
+def test_logits_of_a_mask_are_its_sign_inside_and_outside() -> None:
+    frame = Frame.of(512, 1024)
+    mask = rectangle(400, 100, 80, 120)
+    logits = mask_logits(mask, frame)
+    assert logits.shape == frame.logits
+    assert logits.dtype == np.float32
+    # The mask's edges lie on whole logits: four frame pixels each.
+    assert (logits[25:55, 100:120] == MASK_LOGIT).all()
+    assert (logits == MASK_LOGIT).sum() == 30 * 20
+    assert (logits == -MASK_LOGIT).sum() == logits.size - 30 * 20
+    upscaled = frame.logits_to_image(torch.from_numpy(logits)[None])[0].numpy() > 0
+    assert np.count_nonzero(upscaled != mask.on(512, 1024)) < 0.02 * mask.area
+
+
+def test_the_hand_overrides_the_logits_only_where_it_was() -> None:
+    frame = Frame.of(512, 1024)
+    logits = np.random.default_rng(0).normal(size=frame.logits).astype(np.float32) * 5
+    painted, erased = rectangle(400, 100, 40, 40), rectangle(600, 200, 40, 40)
+    told = told_by_hand(logits, painted, erased, frame)
+    assert (told[25:35, 100:110] >= HAND_LOGIT).all()
+    assert (told[50:60, 150:160] <= -HAND_LOGIT).all()
+    untouched = np.ones(frame.logits, bool)
+    untouched[25:35, 100:110] = untouched[50:60, 150:160] = False
+    assert np.array_equal(told[untouched], logits[untouched])
+    assert np.array_equal(told_by_hand(logits, None, BoxMask.empty(), frame), logits)
+
+
+def test_clicks_of_a_stroke_are_in_image_pixels() -> None:
+    frame = Frame.of(1024, 2048)
+    before, after = rectangle(800, 300, 101, 101), rectangle(800, 300, 202, 101)
+    painted = clicks_of_stroke(before, after, frame)
+    assert 1 <= len(painted) <= 3
+    assert all(901 <= x <= 1001 and 300 <= y <= 400 and label == 1 for x, y, label in painted)
+    # Fifty pixels from each of its edges.
+    assert painted[0] == (951.0, 350.0, 1)
+    assert clicks_of_stroke(after, before, frame)[0][2] == 0
+    assert clicks_of_stroke(before, before, frame) == []
+    assert clicks_of_stroke(BoxMask.empty(), BoxMask.empty(), frame) == []
+
+
+def test_specks_beside_a_stroke_give_no_click() -> None:
+    frame = Frame.of(1024, 2048)
+    before = BoxMask.empty()
+    stroke = np.zeros((200, 300), bool)
+    stroke[20:60, 20:60] = True
+    stroke[150:154, 200:204] = True
+    clicks = clicks_of_stroke(before, BoxMask(500, 400, stroke), frame)
+    assert clicks
+    assert all(520 <= x < 560 and 420 <= y < 460 for x, y, _ in clicks)
+
+
+@pytest.mark.parametrize(
+    ("click", "kept"),
+    [
+        ((15.0, 15.0, 1), True),  # on the object, where the hand did nothing
+        ((45.0, 15.0, 1), False),  # positive on what was erased
+        ((45.0, 15.0, 0), True),
+        ((65.5, 15.9, 0), False),  # negative on what was painted
+        ((65.5, 15.9, 1), True),
+        ((80.0, 50.0, 0), True),  # away from all
+    ],
+)
+def test_clicks_that_contradict_the_hand_are_dropped(click: tuple[float, float, int], kept: bool) -> None:
+    before, after = rectangle(10, 10, 50, 20), rectangle(10, 10, 30, 20)
+    after = with_hand(after, rectangle(62, 10, 10, 10), None)
+    changed = (difference(after, before), difference(before, after), None)
+    assert uncontradicted([click], after, changed) == ([click] if kept else [])

@@ -1,0 +1,363 @@
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from dentasam.data.phantom import PhantomObject, generate
+from dentasam.errors import AdapterError, PromptError
+from dentasam.labelling.inference.embedding_store import EmbeddingStore
+from dentasam.labelling.inference.hand_edits import HAND_LOGIT, mask_logits
+from dentasam.labelling.inference.predictor import HELD_LOGITS, Inference, PredictReply, PredictRequest, RefineRequest
+from dentasam.labelling.inference.served_model import Decoded, ObjectPrompt, ServedModel
+from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.model.embedding import ImageEmbedding
+from dentasam.model.runtime import load
+from dentasam.model.segmenter import Segmenter
+from dentasam.prompts.correction_clicks import correction_clicks, interior_centre
+
+from ..conftest import case_images
+
+HEIGHT, WIDTH = 384, 1024
+CASE = 7
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An inference whose one case is a phantom, the plain segmenter beside it, and the phantom's teeth."""
+
+    inference: Inference
+    segmenter: Segmenter
+    embedding: ImageEmbedding
+    teeth: list[np.ndarray]
+
+    def click(self, tooth: int) -> tuple[float, float, int]:
+        x, y = interior_centre(self.teeth[tooth][None])[0]
+        return float(x), float(y), 1
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    folder = tmp_path_factory.mktemp("inference")
+    phantom = generate(905, width=WIDTH, height=HEIGHT)
+    Image.fromarray(phantom.image).save(folder / "phantom.png")
+    segmenter = load("dentasam-tiny", device="cpu")
+    store = EmbeddingStore(folder / "embeddings")
+    inference = Inference(lambda: segmenter, store, case_images({CASE: folder / "phantom.png"}))
+    inference.start()
+    embedding = inference._encoder.embedding(CASE).embedding
+    yield Bench(inference, segmenter, embedding, [one.mask for one in _teeth(phantom.objects)])
+    inference.stop()
+
+
+def _teeth(objects: Sequence[PhantomObject]) -> list[PhantomObject]:
+    return [one for one in objects if one.category.isdigit()][:12]
+
+
+Asked = list[ObjectPrompt]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """What the model was asked, in order."""
+    seen: Asked = []
+    decode = ServedModel.decode
+
+    def spy(self: ServedModel, embedding: ImageEmbedding, wanted: Sequence[ObjectPrompt]) -> list[Decoded]:
+        seen.extend(wanted)
+        return decode(self, embedding, wanted)
+
+    monkeypatch.setattr(ServedModel, "decode", spy)
+    return seen
+
+
+def dice(one: np.ndarray, other: np.ndarray) -> float:
+    return float(2 * np.count_nonzero(one & other) / max(1, np.count_nonzero(one) + np.count_nonzero(other)))
+
+
+def test_a_click_gives_the_segmenters_mask_and_score(bench: Bench) -> None:
+    clicks = [bench.click(index) for index in range(3)]
+    reply = bench.inference.predict(CASE, [PredictRequest(str(i), [click]) for i, click in enumerate(clicks)])
+    points = np.array([[click[:2]] for click in clicks], np.float32)
+    expected = bench.segmenter.predict(bench.embedding, points, np.ones((3, 1), np.int64))
+    assert [found.id for found in reply.objects] == ["0", "1", "2"]
+    for found, mask, score in zip(reply.objects, expected.masks, expected.scores, strict=True):
+        assert np.array_equal(found.mask.on(HEIGHT, WIDTH), mask)
+        assert found.score == pytest.approx(float(score), abs=1e-5)
+    assert dice(expected.masks[0], bench.teeth[0]) > 0.5
+    assert reply.model == bench.inference.model
+    assert reply.seconds.encode == 0
+    assert reply.seconds.decode > 0
+
+
+def test_boxes_alone_are_enough(bench: Bench) -> None:
+    requests = []
+    for index, tooth in enumerate(bench.teeth):
+        rows, columns = np.nonzero(tooth)
+        box = (float(columns.min() - 3), float(rows.min() - 3), float(columns.max() + 4), float(rows.max() + 4))
+        requests.append(PredictRequest(f"box {index}", box=box))
+    found = bench.inference.predict(CASE, requests).objects
+    scores = [dice(one.mask.on(HEIGHT, WIDTH), tooth) for one, tooth in zip(found, bench.teeth, strict=True)]
+    assert np.mean(scores) > 0.7
+    assert min(scores) > 0.3
+
+
+def test_logits_are_fed_back_where_the_mask_is_the_one_given_last(bench: Bench, asked: Asked) -> None:
+    click = bench.click(2)
+    (first,) = bench.inference.predict(CASE, [PredictRequest("fed", [click])]).objects
+    assert asked[-1].logits is None
+    wide = BoxMask(0, 0, first.mask.on(HEIGHT, WIDTH))  # the same pixels in another box
+    more = [click, (click[0] + 3, click[1], 0)]
+    (second,) = bench.inference.predict(CASE, [PredictRequest("fed", more, previous=wide)]).objects
+    fed = asked[-1].logits
+    assert fed is not None
+    points = np.array([[click[:2]]], np.float32)
+    expected = bench.segmenter.predict(bench.embedding, points, np.ones((1, 1), np.int64)).logits[0]
+    np.testing.assert_allclose(fed, expected, atol=1e-4)
+    again = bench.segmenter.predict(
+        bench.embedding, np.array([more])[..., :2], np.array([[1, 0]]), logits=expected[None]
+    )
+    np.testing.assert_array_equal(second.mask.on(HEIGHT, WIDTH), again.masks[0])
+
+
+def test_another_mask_or_another_object_gets_logits_of_the_mask(bench: Bench, asked: Asked) -> None:
+    click = bench.click(3)
+    (first,) = bench.inference.predict(CASE, [PredictRequest("one", [click])]).objects
+    changed = first.mask.on(HEIGHT, WIDTH)
+    changed[:40, :40] = True
+    for name, previous in (("one", BoxMask.of(changed)), ("other", first.mask)):
+        bench.inference.predict(CASE, [PredictRequest(name, [click], previous=previous)])
+        assert np.array_equal(asked[-1].logits, mask_logits(previous, bench.embedding.frame))
+
+
+def test_remembered_logits_are_bounded(bench: Bench) -> None:
+    click = bench.click(0)
+    for start in range(0, HELD_LOGITS + 10, 90):
+        requests = [PredictRequest(f"many {start + index}", box=(10, 10, 60, 60)) for index in range(1)]
+        bench.inference.predict(CASE, [*requests, PredictRequest("kept", [click])])
+    bench.inference._logits.update(
+        {(CASE, f"old {index}"): bench.inference._logits[CASE, "kept"] for index in range(HELD_LOGITS)}
+    )
+    bench.inference.predict(CASE, [PredictRequest("newest", [click])])
+    assert len(bench.inference._logits) == HELD_LOGITS
+    assert (CASE, "newest") in bench.inference._logits
+
+
+def test_painted_and_erased_pixels_stay(bench: Bench, asked: Asked) -> None:
+    click = bench.click(4)
+    (plain,) = bench.inference.predict(CASE, [PredictRequest("hand", [click])]).objects
+    painted, erased = (
+        BoxMask(5, 5, np.ones((9, 30), bool)),
+        BoxMask(int(click[0]) - 4, int(click[1]) - 4, np.ones((8, 8), bool)),
+    )
+    request = PredictRequest("hand", [click], None, plain.mask, painted, erased)
+    (found,) = bench.inference.predict(CASE, [request]).objects
+    mask = found.mask.on(HEIGHT, WIDTH)
+    assert mask[painted.on(HEIGHT, WIDTH)].all()
+    assert not mask[erased.on(HEIGHT, WIDTH)].any()
+    fed = asked[-1].logits
+    assert fed is not None
+    x, y = (int(value * bench.embedding.frame.scale / 4) for value in click[:2])
+    assert fed[y, x] == -HAND_LOGIT
+    # The mask with the hand in it is what the page has now, and what the next click follows.
+    bench.inference.predict(CASE, [PredictRequest("hand", [click], None, found.mask)])
+    assert asked[-1].logits is not None
+    assert not np.array_equal(asked[-1].logits, mask_logits(found.mask, bench.embedding.frame))
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (PredictRequest("a"), "neither a click nor a box"),
+        (PredictRequest("a", [(-1.0, 5.0, 1)]), "lies off the image"),
+        (PredictRequest("a", [(5.0, HEIGHT, 1)]), "lies off the image"),
+        (PredictRequest("a", [(float("nan"), 5.0, 1)]), "lies off the image"),
+        (PredictRequest("a", [(5.0, 5.0, 2)]), "positive"),
+        (PredictRequest("a", box=(10, 10, 10, 20)), "misses the image"),
+        (PredictRequest("a", box=(WIDTH, 0, WIDTH + 9, 20)), "misses the image"),
+        (PredictRequest("a", box=(0, 0, float("inf"), 20)), "misses the image"),
+    ],
+)
+def test_prompts_off_the_image_are_told(bench: Bench, request_: PredictRequest, message: str) -> None:
+    with pytest.raises(PromptError, match=message):
+        bench.inference.predict(CASE, [request_])
+
+
+def test_an_unknown_case_is_refused(bench: Bench) -> None:
+    with pytest.raises(KeyError):
+        bench.inference.predict(99, [PredictRequest("a", [(1.0, 1.0, 1)])])
+
+
+def stroked(mask: np.ndarray, truth: np.ndarray, seed: int) -> np.ndarray:
+    """Two sloppy strokes of a round brush where the mask is most wrong, two pixels over the truth's edge at times."""
+    rng, after = np.random.default_rng(seed), mask.copy()
+    near, inner = (operation(truth.astype(np.uint8), np.ones((5, 5))) > 0 for operation in (cv2.dilate, cv2.erode))
+    for _ in range(2):
+        wrong = correction_clicks(after[None], truth[None])
+        if not wrong.found[0]:
+            break
+        brush = np.zeros(truth.shape, np.uint8)
+        for _ in range(3):
+            x, y = (wrong.points[0] + rng.normal(0, 4, 2)).astype(int)
+            cv2.circle(brush, (int(x), int(y)), 6, 1, -1)
+        touched = brush > 0
+        after = after | (touched & near) if wrong.labels[0] else after & ~(touched & ~inner)
+    return after
+
+
+def test_refined_masks_are_better_than_before_the_strokes_and_keep_the_hands_pixels(bench: Bench) -> None:
+    clicks = [bench.click(index) for index in range(len(bench.teeth))]
+    given = bench.inference.predict(CASE, [PredictRequest(f"r{i}", [click]) for i, click in enumerate(clicks)])
+    before = [found.mask.on(HEIGHT, WIDTH) for found in given.objects]
+    after = [stroked(mask, truth, i) for i, (mask, truth) in enumerate(zip(before, bench.teeth, strict=True))]
+    reply = bench.inference.refine(
+        CASE,
+        [
+            RefineRequest(
+                f"r{i}",
+                BoxMask.of(before[i]),
+                BoxMask.of(after[i]),
+                BoxMask.of(after[i] & ~before[i]),
+                BoxMask.of(before[i] & ~after[i]),
+                [click],
+            )
+            for i, click in enumerate(clicks)
+        ],
+    )
+    refined = [found.mask.on(HEIGHT, WIDTH) for found in reply.objects]
+    for i, found in enumerate(reply.objects):
+        changed = before[i] != after[i]
+        assert np.array_equal(refined[i][changed], after[i][changed])
+        new = [click for click in found.clicks if click != clicks[i]]
+        assert len(new) <= 3
+        assert all(changed[int(y), int(x)] and after[i][int(y), int(x)] == label for x, y, label in new)
+    scores = [
+        np.mean([dice(a, b) for a, b in zip(masks, bench.teeth, strict=True)]) for masks in (before, after, refined)
+    ]
+    # What a sloppy brush leaves right is hard to better; it must never be spoilt.
+    assert scores[0] + 0.02 < scores[2], scores
+    assert scores[1] - 0.01 < scores[2], scores
+
+
+def test_a_stroke_alone_makes_an_object_without_clicks(bench: Bench) -> None:
+    truth = bench.teeth[5]
+    x, y, _ = bench.click(5)
+    stroke = np.zeros_like(truth, np.uint8)
+    cv2.circle(stroke, (int(x), int(y)), 8, 1, -1)
+    painted = BoxMask.of((stroke > 0) & truth)
+    (found,) = bench.inference.refine(CASE, [RefineRequest("new", BoxMask.empty(), painted)]).objects
+    assert [label for _, _, label in found.clicks] == [1]
+    mask = found.mask.on(HEIGHT, WIDTH)
+    assert mask[painted.on(HEIGHT, WIDTH)].all()
+    assert dice(mask, truth) > dice(painted.on(HEIGHT, WIDTH), truth)
+
+
+def test_a_click_that_the_stroke_contradicts_is_dropped(bench: Bench) -> None:
+    x, y, _ = bench.click(6)
+    (given,) = bench.inference.predict(CASE, [PredictRequest("drop", [(x, y, 1)])]).objects
+    hole = np.zeros((HEIGHT, WIDTH), np.uint8)
+    cv2.circle(hole, (int(x), int(y)), 5, 1, -1)
+    after = given.mask.on(HEIGHT, WIDTH) & ~(hole > 0)
+    far = (5.0, 5.0, 0)
+    (found,) = bench.inference.refine(
+        CASE, [RefineRequest("drop", given.mask, BoxMask.of(after), clicks=[(x, y, 1), far])]
+    ).objects
+    assert found.clicks[0] == far
+    assert (x, y, 1) not in found.clicks
+    assert all(label == 0 for _, _, label in found.clicks)
+    assert not found.mask.on(HEIGHT, WIDTH)[hole > 0].any()
+
+
+def test_nothing_changed_and_no_click_leaves_the_mask(bench: Bench, asked: Asked) -> None:
+    mask = BoxMask(20, 30, np.ones((40, 50), bool))
+    reply = bench.inference.refine(CASE, [RefineRequest("same", mask, mask)])
+    assert [(found.mask, found.clicks) for found in reply.objects] == [(mask, ())]
+    assert asked == []
+
+
+def test_one_request_of_many_objects_is_one_decode_a_form(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    decode = bench.inference._encoder._served.model.decode  # type: ignore[union-attr]
+
+    def counted(*given: object, **more: object) -> object:
+        sizes.append(len(given[1]))  # type: ignore[arg-type]
+        return decode(*given, **more)
+
+    monkeypatch.setattr(bench.inference._encoder._served.model, "decode", counted)  # type: ignore[union-attr]
+    bench.inference.predict(CASE, [PredictRequest(str(i), [bench.click(i)]) for i in range(12)])
+    assert sizes == [12]
+
+
+def test_another_adapter_is_another_model_with_other_embeddings(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(3).integers(0, 255, (32, 512), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    store = EmbeddingStore(tmp_path / "embeddings")
+    loader: Callable[[], Segmenter] = lambda: load("dentasam-tiny", device="cpu")  # noqa: E731
+    inference = Inference(loader, store, case_images({1: tmp_path / "a.png"}))
+    inference.start()
+    try:
+        request = PredictRequest("a", [(100.0, 16.0, 1)])
+        base = inference.predict(1, [request])
+        with pytest.raises(AdapterError):
+            inference.use_adapter(tmp_path / "missing")
+        assert inference.model == base.model
+        identity = inference.use_adapter("panoramic-teeth")
+        adapted = inference.predict(1, [request])
+        assert (adapted.model, adapted.model.sha256) == (identity, base.model.sha256)
+        assert adapted.model.adapter == "panoramic-teeth"
+        assert adapted.objects[0].score != base.objects[0].score
+        assert len(list(store.folder.glob("*/*.safetensors"))) == 2
+        assert inference.use_adapter(None) == base.model
+        back = inference.predict(1, [request])
+        assert back.objects[0].score == pytest.approx(base.objects[0].score, abs=1e-6)
+        assert back.objects[0].mask == base.objects[0].mask
+    finally:
+        inference.stop()
+
+
+def test_a_picture_that_was_replaced_is_answered_from_the_new_one(tmp_path: Path) -> None:
+    path, kept = tmp_path / "a.bmp.png", tmp_path / "kept"
+    pixels = [np.random.default_rng(seed).integers(0, 255, (32, 512), dtype=np.uint8) for seed in (3, 4)]
+    files = []
+    for each in pixels:
+        # Without compression all files have one size.
+        Image.fromarray(each).save(path, compress_level=0)
+        files.append(path.read_bytes())
+    assert len(files[0]) == len(files[1])
+    path.write_bytes(files[0])
+    before = path.stat()
+    loader: Callable[[], Segmenter] = lambda: load("dentasam-tiny", device="cpu")  # noqa: E731
+    first, later = [(100.0, 16.0, 1)], [(100.0, 16.0, 1), (108.0, 20.0, 1)]
+
+    def ask(inference: Inference, previous: BoxMask | None) -> PredictReply:
+        clicks = first if previous is None else later
+        return inference.predict(1, [PredictRequest("a", clicks, previous=previous)])
+
+    inference = Inference(loader, EmbeddingStore(tmp_path / "embeddings"), case_images({1: path}))
+    inference.start()
+    fresh = Inference(loader, EmbeddingStore(kept), case_images({1: path}))
+    try:
+        old = ask(inference, None)
+        with path.open("r+b") as file:
+            file.write(files[1])
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        state = path.stat()
+        assert (state.st_mtime_ns, state.st_size) == (before.st_mtime_ns, before.st_size)
+        # The mask is the one that the model gave for the old picture: its logits are of no use for the new one.
+        corrected = ask(inference, old.objects[0].mask)
+        again = ask(inference, None)
+        fresh.start()
+        assert ask(fresh, old.objects[0].mask).objects[0] == corrected.objects[0]
+        expected = ask(fresh, None)
+        assert expected.objects[0].score == pytest.approx(again.objects[0].score, abs=1e-6)
+        assert expected.objects[0].mask == again.objects[0].mask
+        assert again.objects[0].score != old.objects[0].score
+        assert (old.picture, again.picture) == tuple(hashlib.sha256(each).hexdigest() for each in files)
+    finally:
+        inference.stop()
+        fresh.stop()

@@ -1,0 +1,145 @@
+import hashlib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from dentasam.labelling.inference.served_model import ModelIdentity, ObjectPrompt, ServedModel, without_box
+from dentasam.model.adapters.adapter import BUNDLED, WEIGHTS
+from dentasam.model.adapters.lora import adapter_names
+from dentasam.model.embedding import ImageEmbedding
+from dentasam.model.runtime import load
+from dentasam.model.segmenter import Segmenter
+
+IMAGE = np.random.default_rng(0).integers(0, 255, (64, 512), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def adapted() -> Segmenter:
+    return load("dentasam-tiny", "panoramic-teeth", "cpu", "fp32")
+
+
+@pytest.fixture(scope="module")
+def served(adapted: Segmenter) -> ServedModel:
+    return ServedModel(adapted)
+
+
+@pytest.fixture(scope="module")
+def embedding(served: ServedModel) -> ImageEmbedding:
+    return served.encode(IMAGE)
+
+
+def test_the_adapter_is_merged_and_the_hashes_are_those_of_base_and_adapter(
+    adapted: Segmenter, served: ServedModel
+) -> None:
+    assert adapter_names(adapted.model) == ["panoramic-teeth"]
+    assert not any("lora_" in name for name, _ in served.model.named_parameters())
+    weights = (BUNDLED / "panoramic-teeth" / WEIGHTS).read_bytes()
+    assert served.identity == ModelIdentity(
+        "dentasam-tiny", adapted.info.sha256, "panoramic-teeth", hashlib.sha256(weights).hexdigest()
+    )
+
+
+def test_the_base_alone_has_another_key(adapted: Segmenter, served: ServedModel) -> None:
+    base = ServedModel(load("dentasam-tiny", device="cpu"))
+    assert base.identity == ModelIdentity("dentasam-tiny", adapted.info.sha256, None, None)
+    assert base.key != served.key
+    assert ServedModel(adapted).key == served.key
+
+
+def test_merged_answers_are_those_of_the_adapted_segmenter(
+    adapted: Segmenter, served: ServedModel, embedding: ImageEmbedding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for segmenter in (served.segmenter, adapted):  # logits outside a window are estimates
+        monkeypatch.setattr(segmenter, "windows", False)
+    theirs = adapted.encode(IMAGE)
+    torch.testing.assert_close(embedding.features, theirs.features, atol=1e-3, rtol=1e-3)
+    clicks = np.array([[[100, 30]], [[300, 40]]], np.float32)
+    first = adapted.predict(theirs, clicks, np.ones((2, 1), np.int64))
+    found = served.decode(theirs, [ObjectPrompt(np.array([[x, y, 1]])) for x, y in clicks[:, 0]])
+    for one, logits, score in zip(found, first.logits, first.scores, strict=True):
+        np.testing.assert_allclose(one.logits, logits, atol=2e-3)
+        assert one.score == pytest.approx(float(score), abs=1e-4)
+
+
+def test_many_objects_of_many_forms_answer_as_each_alone(
+    served: ServedModel, embedding: ImageEmbedding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(1)
+
+    def clicks(count: int) -> np.ndarray:
+        return np.column_stack([rng.uniform(0, 500, count), rng.uniform(0, 60, count), rng.integers(0, 2, count)])
+
+    monkeypatch.setattr(served, "_knows_boxes", True)
+    box = (50.0, 10.0, 90.0, 60.0)
+    logits = rng.normal(size=embedding.frame.logits).astype(np.float32) * 4
+    wanted = [
+        ObjectPrompt(clicks(1)),
+        ObjectPrompt(clicks(2), logits=logits),
+        ObjectPrompt(clicks(0), box),
+        ObjectPrompt(clicks(1), box),
+        ObjectPrompt(clicks(2)),
+        ObjectPrompt(clicks(1)),
+        *(ObjectPrompt(clicks(1)) for _ in range(18)),
+    ]
+    together = served.decode(embedding, wanted)
+    for index in (0, 1, 2, 3, 4, 5, 22, 23):
+        (alone,) = served.decode(embedding, [wanted[index]])
+        np.testing.assert_allclose(together[index].logits, alone.logits, atol=1e-3)
+        assert together[index].score == pytest.approx(alone.score, abs=1e-4)
+
+
+def test_clicks_without_a_mask_are_given_one_by_one(
+    adapted: Segmenter, served: ServedModel, embedding: ImageEmbedding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for segmenter in (served.segmenter, adapted):  # logits outside a window are estimates
+        monkeypatch.setattr(segmenter, "windows", False)
+    clicks, labels = np.array([[[100, 30], [120, 50]]], np.float32), np.array([[1, 0]])
+    first = adapted.predict(embedding, clicks[:, :1], labels[:, :1])
+    second = adapted.predict(embedding, clicks, labels, logits=first.logits)
+    (found,) = served.decode(embedding, [ObjectPrompt(np.array([[100, 30, 1], [120, 50, 0]]))])
+    np.testing.assert_allclose(found.logits, second.logits[0], atol=3e-3)
+    (at_once,) = served.decode(
+        embedding, [ObjectPrompt(np.array([[100, 30, 1], [120, 50, 0]]), None, first.logits[0])]
+    )
+    np.testing.assert_allclose(at_once.logits, found.logits, atol=3e-3)
+
+
+def test_each_answer_owns_its_logits(served: ServedModel, embedding: ImageEmbedding) -> None:
+    found = served.decode(embedding, [ObjectPrompt(np.array([[x, 30, 1]])) for x in (10, 200)])
+    assert all(one.logits.base is None and one.logits.shape == embedding.frame.logits for one in found)
+
+
+def test_a_model_that_knows_boxes_is_given_them_and_one_that_answers_nothing_is_found_out(
+    served: ServedModel, embedding: ImageEmbedding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert served.knows_boxes(embedding)
+    box = (50.0, 10.0, 90.0, 60.0)
+    (found,) = served.decode(embedding, [ObjectPrompt(np.zeros((0, 3)), box)])
+    expected = served.segmenter.predict(embedding, np.zeros((1, 0, 2)), np.zeros((1, 0), int), np.array([box]))
+    np.testing.assert_allclose(found.logits, expected.logits[0], atol=1e-4)
+    monkeypatch.setattr(served, "_knows_boxes", None)
+    empty = SimpleNamespace(logits=-torch.ones(5, *embedding.frame.logits))
+    monkeypatch.setattr(served.model, "decode", lambda *given: empty)
+    assert not served.knows_boxes(embedding)
+
+
+def test_a_box_becomes_a_click_and_an_ellipse(embedding: ImageEmbedding) -> None:
+    frame = embedding.frame
+    instead = without_box(ObjectPrompt(np.zeros((0, 3)), (100, 10, 164, 50)), frame)
+    assert instead.box is None
+    assert instead.clicks.tolist() == [[132, 30, 1]]
+    assert instead.logits is not None
+    inside = instead.logits > 0
+    # 32 x 20 logits, an ellipse of nine tenths of that.
+    assert inside.sum() == pytest.approx(np.pi / 4 * 32 * 20 * 0.81, rel=0.05)
+    assert inside[15, 66]
+    assert not inside[5, 50]
+    clicks = np.array([[110, 20, 1], [120, 20, 0]])
+    assert np.array_equal(without_box(ObjectPrompt(clicks, (100, 10, 164, 50)), frame).clicks, clicks)
+    logits = np.zeros(frame.logits, np.float32)
+    assert without_box(ObjectPrompt(clicks, (100, 10, 164, 50), logits), frame).logits is logits
+    tiny = without_box(ObjectPrompt(np.zeros((0, 3)), (511.2, 63.5, 511.3, 63.6)), frame)
+    assert tiny.logits is not None
+    assert (tiny.logits > 0).sum() >= 1

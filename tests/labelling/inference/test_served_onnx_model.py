@@ -1,0 +1,41 @@
+"""The labelling tool on ONNX Runtime: the same identity, the same stored embeddings, the same answers."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dentasam.labelling.inference.served_model import ObjectPrompt, ServedModel
+from dentasam.labelling.inference.uncertainty import uncertainty
+from dentasam.model.onnx.int8 import quantise_encoder
+from dentasam.model.onnx.segmenter import load_onnx
+from dentasam.model.runtime import load
+
+IMAGE = np.random.default_rng(0).integers(0, 255, (64, 512), dtype=np.uint8)
+
+
+def test_it_is_served_as_torch_is(exported_bundled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = ServedModel(load("dentasam-tiny", "panoramic-teeth", "cpu", "fp32"))
+    monkeypatch.setattr(theirs.segmenter, "windows", False)
+    ours = ServedModel(load_onnx(exported_bundled))
+    assert ours.identity == theirs.identity
+    assert ours.key == theirs.key  # embeddings on disk serve both
+    embedding = theirs.encode(IMAGE)
+    logits = np.random.default_rng(1).normal(size=embedding.frame.logits).astype(np.float32)
+    wanted = [
+        ObjectPrompt(np.array([[100, 30, 1], [120, 50, 0]])),
+        ObjectPrompt(np.array([[300, 40, 1]]), None, logits),
+        ObjectPrompt(np.zeros((0, 3)), (50.0, 10.0, 90.0, 60.0)),
+    ]
+    pairs = zip(ours.decode(ours.encode(IMAGE), wanted), theirs.decode(embedding, wanted), strict=True)
+    for found, expected in pairs:
+        np.testing.assert_allclose(found.logits, expected.logits, atol=2e-3)
+        assert found.score == pytest.approx(expected.score, abs=1e-4)
+    assert uncertainty(ours.model, embedding) == pytest.approx(uncertainty(theirs.model, embedding), abs=1e-4)
+
+
+def test_embeddings_in_int8_are_kept_apart(exported_bundled: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(exported_bundled, tmp_path / "int8"))
+    quantise_encoder(folder)
+    assert ServedModel(load_onnx(folder)).key != ServedModel(load_onnx(exported_bundled)).key

@@ -1,0 +1,101 @@
+import json
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.labelling.wire.envelope import EnvelopeError, pack, unpack
+
+KEYS = st.text(max_size=5)
+PLAIN = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+BOXED = st.builds(
+    lambda x, y, bits: BoxMask(x, y, np.array(bits, bool).reshape(2, 3)),
+    st.integers(0, 50),
+    st.integers(0, 50),
+    st.lists(st.booleans(), min_size=6, max_size=6),
+)
+DOCUMENTS = st.recursive(
+    PLAIN | st.text(max_size=8) | BOXED,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def raw(document: Any, blobs: bytes = b"") -> bytes:
+    text = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return b"DSM1" + struct.pack("<I", len(text)) + text + blobs
+
+
+def reference(**change: Any) -> dict[str, Any]:
+    return {"x": 0, "y": 0, "width": 2, "height": 2, "offset": 0, "length": 1} | change
+
+
+@given(DOCUMENTS)
+def test_a_document_survives(document: Any) -> None:
+    assert unpack(pack(document)) == document
+
+
+def test_the_bytes_are_laid_out_as_documented() -> None:
+    body = pack({"mask": BoxMask(4, 5, np.array([[1, 0]], bool)), "é": [BoxMask(0, 0, np.ones((2, 2), bool))]})
+    (length,) = struct.unpack("<I", body[4:8])
+    assert body[:4] == b"DSM1"
+    assert json.loads(body[8 : 8 + length]) == {
+        "mask": {"x": 4, "y": 5, "width": 2, "height": 1, "offset": 0, "length": 3},
+        "é": [{"x": 0, "y": 0, "width": 2, "height": 2, "offset": 3, "length": 2}],
+    }
+    assert body[8 + length :] == bytes([0, 1, 1, 0, 4])
+
+
+def test_an_empty_mask_has_no_bytes() -> None:
+    body = pack([BoxMask.empty()])
+    assert json.loads(body[8:]) == [{"x": 0, "y": 0, "width": 0, "height": 0, "offset": 0, "length": 0}]
+    assert unpack(body)[0].area == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"DSM1",
+        b"DSM2\0\0\0\0",
+        b"DSM1\xff\xff\xff\xff{}",
+        raw(b"{"),
+        raw(b"\xff\xfe"),
+        raw(b"[NaN]"),
+        raw(b"[Infinity]"),
+        raw(b"[" * 100_000),
+        raw(b"1" * 5000),
+        raw([reference()]),  # its bits lie behind the end
+        raw([reference(offset=1)], b"\x04"),
+        raw([reference(length=-1)], b"\x04"),
+        raw([reference(x=0.5)], b"\x04"),
+        raw([reference(x=True)], b"\x04"),
+        raw([reference(width="2")], b"\x04"),
+        raw([reference(width=3)], b"\x04"),  # the runs cover another box
+        raw([reference(), reference()], b"\x04"),  # one blob for two masks
+    ],
+)
+def test_malformed_bodies_are_refused(body: bytes) -> None:
+    with pytest.raises(EnvelopeError):
+        unpack(body)
+
+
+def test_the_masks_of_a_body_are_bounded_together() -> None:
+    body = pack([BoxMask(0, 0, np.ones((10, 10), bool))] * 3)
+    assert len(unpack(body, limit=300)) == 3
+    with pytest.raises(EnvelopeError, match="more pixels than one body may hold"):
+        unpack(body, limit=299)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_document_or_an_envelope_error(tail: bytes) -> None:
+    for body in (tail, b"DSM1" + tail, raw([reference()], tail)):
+        try:
+            document = unpack(body)
+        except EnvelopeError:
+            continue
+        assert unpack(pack(document)) == document

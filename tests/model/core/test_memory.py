@@ -1,0 +1,18 @@
+import platform
+import sys
+
+import pytest
+
+from dentasam.model.core.memory import keep_freed_memory
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's"
+)
+def test_glibc_takes_the_settings() -> None:
+    assert keep_freed_memory()
+
+
+def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not keep_freed_memory()

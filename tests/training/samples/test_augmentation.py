@@ -1,0 +1,119 @@
+"""Augmentation: image and masks move together, FDI numbers follow the mirror, and the same seed draws the same."""
+
+import numpy as np
+import pytest
+import torch
+
+from dentasam.training.recipe import Augmentation
+from dentasam.training.samples.augmentation import Variation, draw, mirrored, vary_category, vary_image, vary_masks
+
+SIZE = (96, 160)
+
+
+def disc(y: float, x: float, radius: float) -> torch.Tensor:
+    rows, cols = torch.meshgrid(torch.arange(SIZE[0]), torch.arange(SIZE[1]), indexing="ij")
+    return (((rows - y) ** 2 + (cols - x) ** 2) < radius**2).float()
+
+
+def centre(plane: torch.Tensor) -> tuple[float, float]:
+    """y and x of the mean position."""
+    rows, cols = torch.meshgrid(*(torch.arange(length).float() for length in plane.shape), indexing="ij")
+    return float((plane * rows).sum() / plane.sum()), float((plane * cols).sum() / plane.sum())
+
+
+@pytest.mark.parametrize(
+    ("number", "other"),
+    [("11", "21"), ("28", "18"), ("36", "46"), ("44", "34"), ("51", "61"), ("65", "55"), ("75", "85")],
+)
+def test_mirrored_tooth(number: str, other: str) -> None:
+    assert mirrored(number) == other
+    assert mirrored(other) == number
+    assert vary_category(number, Variation()) == number
+
+
+@pytest.mark.parametrize("category", ["caries", "1", "111", "91", "19", "10", "", "1a"])
+def test_what_is_no_fdi_number_stays(category: str) -> None:
+    assert mirrored(category) == category
+
+
+def test_unchanged_is_exact() -> None:
+    gray, masks = torch.rand(SIZE) * 255, torch.rand(2, *SIZE)
+    torch.testing.assert_close(vary_image(gray, Variation()), gray)
+    assert torch.equal(vary_masks(masks, Variation(), SIZE), masks)
+
+
+@pytest.mark.parametrize(
+    "variation",
+    [
+        Variation(flip=True),
+        Variation(angle=12),
+        Variation(scale=1.2),
+        Variation(flip=True, angle=-20, scale=0.8),
+    ],
+)
+def test_masks_move_as_the_image_does(variation: Variation) -> None:
+    gray = disc(40, 50, 14)
+    moved = vary_image(gray * 255, variation) / 255
+    half = torch.nn.functional.avg_pool2d(gray[None], 2)
+    mask = vary_masks(half, variation, SIZE)[0]
+    expected = torch.nn.functional.avg_pool2d(moved[None], 2)[0]
+    overlap = 2 * torch.minimum(mask, expected).sum() / (mask.sum() + expected.sum())
+    assert overlap > 0.97
+    y, x = centre(moved)
+    half_y, half_x = centre(mask)
+    assert (2 * half_y + 0.5, 2 * half_x + 0.5) == (pytest.approx(y, abs=0.15), pytest.approx(x, abs=0.15))
+
+
+def test_geometry_has_the_stated_size_and_sense() -> None:
+    y, x = centre(vary_image(disc(47.5, 79.5 + 40, 8), Variation(angle=30)))
+    # counter-clockwise about the centre, y pointing down
+    assert y == pytest.approx(47.5 - 40 * np.sin(np.pi / 6), abs=0.3)
+    assert x == pytest.approx(79.5 + 40 * np.cos(np.pi / 6), abs=0.3)
+    y, x = centre(vary_image(disc(47.5, 79.5 + 40, 8), Variation(scale=1.25)))
+    assert x == pytest.approx(79.5 + 50, abs=0.3)
+    area = vary_masks(disc(47.5, 79.5, 16)[None], Variation(scale=1.25), SIZE).sum()
+    assert float(area / disc(47.5, 79.5, 16).sum()) == pytest.approx(1.25**2, rel=0.02)
+    y, x = centre(vary_image(disc(40, 50, 9), Variation(flip=True)))
+    assert (y, x) == (pytest.approx(40), pytest.approx(SIZE[1] - 1 - 50))
+
+
+def test_exposure_changes_gray_values_as_stated() -> None:
+    gray = torch.full(SIZE, 64.0)
+    gray[:, 80:] = 192.0
+    dark = vary_image(gray, Variation(gamma=2.0))
+    torch.testing.assert_close(dark, (gray / 255) ** 2 * 255)
+    flat = vary_image(gray, Variation(contrast=0.5))
+    assert (float(flat[0, 0]), float(flat[0, -1])) == (pytest.approx(96), pytest.approx(160))
+    noisy = vary_image(torch.full(SIZE, 128.0), Variation(noise=0.05, noise_seed=3))
+    assert float(noisy.std()) == pytest.approx(0.05 * 255, rel=0.05)
+    soft = vary_image(gray, Variation(blur=2.0))
+    assert float(soft.mean()) == pytest.approx(float(gray.mean()), rel=0.01)
+    assert float(soft.diff(dim=1).abs().max()) < 0.3 * 128
+    bright = vary_image(torch.rand(SIZE) * 255, Variation(contrast=3.0, noise=0.5))
+    assert float(bright.min()) >= 0
+    assert float(bright.max()) <= 255
+
+
+def test_draws_stay_in_range_and_follow_the_seed() -> None:
+    settings = Augmentation(flip=0.5, rotation_deg=7, scale=0.2, gamma=0.3, contrast=0.4, noise=0.05, blur=1.5)
+    draws = [draw(settings, np.random.default_rng([1, index])) for index in range(400)]
+    assert draws == [draw(settings, np.random.default_rng([1, index])) for index in range(400)]
+    assert 0.4 < np.mean([d.flip for d in draws]) < 0.6
+    for name, low, high in [
+        ("angle", -7, 7),
+        ("scale", 1 / 1.2, 1.2),
+        ("gamma", 1 / 1.3, 1.3),
+        ("contrast", 1 / 1.4, 1.4),
+        ("noise", 0, 0.05),
+        ("blur", 0, 1.5),
+    ]:
+        values = np.array([getattr(d, name) for d in draws])
+        assert values.min() >= low
+        assert values.max() <= high
+        assert np.ptp(values) > 0.9 * (high - low), name
+
+
+def test_all_off_draws_nothing() -> None:
+    off = Augmentation(flip=0, rotation_deg=0, scale=0, gamma=0, contrast=0, noise=0, blur=0)
+    drawn = draw(off, np.random.default_rng(0))
+    assert drawn == Variation(noise_seed=drawn.noise_seed)

@@ -1,0 +1,69 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from dentasam.training.recipe import Recipe, Stage
+from dentasam.training.samples.phantom_samples import PhantomWindows
+
+RECIPE = Recipe(
+    scope="full",
+    stages=(
+        Stage(steps=3, window=192, batch_images=2, objects_per_image=4, corrections=1, shapes_share=0.5),
+        Stage(steps=2, window=None, batch_images=1, objects_per_image=6, corrections=2, batch_norm="frozen"),
+    ),
+    seed=3,
+)
+
+
+@pytest.fixture(scope="module")
+def windows() -> PhantomWindows:
+    return PhantomWindows(RECIPE)
+
+
+def test_stages_follow_each_other(windows: PhantomWindows) -> None:
+    assert len(windows) == 5
+    assert [windows.on_windows(step) for step in range(5)] == [True] * 3 + [False] * 2
+    assert [len(windows[step]) for step in (0, 4)] == [2, 1]
+
+
+def test_samples_of_a_step_share_one_frame_at_a_place_of_the_grid(windows: PhantomWindows) -> None:
+    places = set()
+    for step in range(3):
+        first, second = windows[step]
+        assert first.frame == second.frame
+        assert (first.frame.rows, first.frame.cols) == (12, 12)
+        assert first.frame.left + 12 <= 64
+        places.add((first.frame.top, first.frame.left))
+    assert len(places) > 1
+
+
+def test_same_step_gives_the_same_bits_and_shares_out_over_processes(windows: PhantomWindows) -> None:
+    whole = windows[1]
+    shared = [PhantomWindows(RECIPE, rank, 2)[1] for rank in range(2)]
+    for sample, (other,) in zip(whole, shared, strict=True):
+        assert torch.equal(sample.pixels, other.pixels)
+        assert torch.equal(sample.masks, other.masks)
+
+
+def test_masks_lie_where_the_image_shows_them(windows: PhantomWindows) -> None:
+    (sample,) = windows[4]
+    assert 1 <= len(sample.masks) <= 6
+    assert sample.masks.shape[1:] == sample.frame.logits
+    assert sample.masks.amax() <= 1
+    gray = torch.nn.functional.avg_pool2d(sample.pixels, 4)[0, 0].numpy()
+    brighter = []
+    for mask in sample.masks.numpy():
+        ring = np.maximum(mask, _grown(mask)) > 0.5
+        brighter.append(gray[mask > 0.5].mean() - gray[ring & ~(mask > 0.5)].mean())
+    # teeth are brighter than what is around them
+    assert np.median(brighter) > 0
+
+
+def _grown(mask: np.ndarray) -> np.ndarray:
+    return cv2.dilate(mask, np.ones((7, 7), np.uint8))
+
+
+def test_stages_are_for_full_training_only() -> None:
+    with pytest.raises(ValueError, match="pretraining"):
+        Recipe(scope="decoder", stages=RECIPE.stages)

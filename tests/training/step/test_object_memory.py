@@ -1,0 +1,93 @@
+"""The estimate of an object's memory against what a click's backward is counted to hold."""
+
+import weakref
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from dentasam.model.adapters.lora import LoraSettings, add_lora
+from dentasam.model.core.frame import Frame
+from dentasam.model.core.prompt import Prompts
+from dentasam.model.embedding import ImageEmbedding
+from dentasam.model.sam_hq import MaskPrediction, SamHQ, build_sam_hq
+from dentasam.training.step.loss import Objective, at_least_single
+from dentasam.training.step.object_crops import ObjectWindows, masks_on_windows
+from dentasam.training.step.object_memory import trained_object_bytes
+
+FRAME = Frame(192, 256, 1.0, 12, 16)
+
+
+class Living(TorchDispatchMode):
+    """Counts the bytes of all storages that operators make and that are still alive; `peak` is the most at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: dict[int, int] = {}
+        self.peak = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        result = function(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor):
+                storage = tensor.untyped_storage()
+                if storage._cdata not in self.sizes:
+                    self.sizes[storage._cdata] = storage.nbytes()
+                    weakref.finalize(storage, self.sizes.pop, storage._cdata, None)
+        self.peak = max(self.peak, sum(self.sizes.values()))
+        return result
+
+
+def coverage(objects: int) -> torch.Tensor:
+    masks = torch.zeros(objects, *FRAME.logits)
+    masks[:, 20:26, 30:33] = 1
+    return masks
+
+
+def peak(model: SamHQ, objects: int, clicks: int, windows: bool, dtype: torch.dtype) -> int:
+    """Of one click, forward and backward, with a fed-back mask."""
+    leaf = ImageEmbedding(torch.randn(1, 256, 12, 16), torch.randn(1, 32, 48, 64), FRAME).leaf()
+    masks = coverage(objects)
+    prompts = Prompts(
+        torch.rand(objects, clicks, 2) * 100,
+        torch.ones(objects, clicks, dtype=torch.long),
+        logits=torch.randn(objects, *FRAME.logits),
+    )
+    placed = ObjectWindows.around(masks, FRAME) if windows else None
+    with Living() as living, torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+        attended = model.attend(leaf, prompts)
+        if placed is None:
+            each = Objective()(MaskPrediction(model.mask_decoder.masks(attended, leaf.hq), attended.score), masks)
+        else:
+            whole = at_least_single(masks_on_windows(model, leaf, attended, prompts.logits))
+            draws = torch.full((2, objects), 0.3, dtype=torch.float64)
+            each = placed.losses(model, leaf, attended, whole, Objective(), draws)
+        each.sum().backward()
+    model.zero_grad()
+    return living.peak
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    return add_lora(build_sam_hq("vit_tiny").train(), LoraSettings("decoder"))
+
+
+@pytest.mark.parametrize(
+    ("clicks", "windows", "dtype"),
+    [
+        (1, False, torch.float32),
+        (9, False, torch.float32),
+        (9, True, torch.float32),
+        (9, False, torch.bfloat16),
+        (9, True, torch.bfloat16),
+    ],
+)
+def test_estimate_is_near_what_is_counted(model: SamHQ, clicks: int, windows: bool, dtype: torch.dtype) -> None:
+    counted = (peak(model, 6, clicks, windows, dtype) - peak(model, 3, clicks, windows, dtype)) / 3
+    placed = ObjectWindows.around(coverage(1), FRAME) if windows else None
+    estimate = trained_object_bytes(FRAME, placed, clicks, dtype)
+    assert 0.95 * counted < estimate < 1.3 * counted
