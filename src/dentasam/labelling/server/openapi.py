@@ -1,4 +1,4 @@
-"""Writes the description of the API: `python -m dentasam.labelling.server.openapi FILE`. It gives the page its types."""
+"""Writes the API's description: `python -m dentasam.labelling.server.openapi FILE`. The page's types come from it."""
 
 import sys
 from pathlib import Path
