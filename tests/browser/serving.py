@@ -2,10 +2,13 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +123,18 @@ class Server:
             headers={"Content-Type": MEDIA_TYPE, "If-Match": f'"{self.document(case)["case"]["revision"]}"'},
         )
         answer.raise_for_status()
+
+
+@contextmanager
+def serving_one_image(folder: Path, image: Path) -> Iterator[Server]:
+    """A server over a new folder with one image, opg.png, which is a copy of a file; it is stopped at the end."""
+    folder.mkdir()
+    shutil.copyfile(image, folder / "opg.png")
+    running = Server(folder).start()
+    try:
+        yield running
+    finally:
+        running.stop()
 
 
 def _drawn(mask: BoxMask | None, height: int, width: int) -> np.ndarray:

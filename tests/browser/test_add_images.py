@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from dentasam.data.phantom import generate
 
 from .desk import PATIENCE, Desk, Open, Watch
-from .serving import Server
+from .serving import Server, serving_one_image
 from .worklist import WorkList, write_dicom
 
 WIDE = {"width": 1600, "height": 900}
@@ -21,12 +21,8 @@ WIDE = {"width": 1600, "height": 900}
 
 @pytest.fixture(scope="module")
 def growing(tmp_path_factory: pytest.TempPathFactory, worklist: WorkList) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("growing") / "images"
-    folder.mkdir()
-    shutil.copyfile(worklist.folder / "copy-00.png", folder / "opg.png")
-    running = Server(folder).start()
-    yield running
-    running.stop()
+    with serving_one_image(tmp_path_factory.mktemp("growing") / "images", worklist.folder / "copy-00.png") as running:
+        yield running
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from .desk import PATIENCE, Desk, Open, Watch
-from .serving import Server
+from .serving import Server, serving_one_image
 from .worklist import WorkList
 
 REFUSED = "Failed to load resource"
@@ -19,12 +19,8 @@ REFUSED = "Failed to load resource"
 @pytest.fixture
 def fragile(tmp_path: Path, worklist: WorkList) -> Iterator[Server]:
     """A server to be ended, over one image."""
-    folder = tmp_path / "images"
-    folder.mkdir()
-    shutil.copyfile(worklist.folder / "copy-00.png", folder / "opg.png")
-    running = Server(folder).start()
-    yield running
-    running.stop()
+    with serving_one_image(tmp_path / "images", worklist.folder / "copy-00.png") as running:
+        yield running
 
 
 @pytest.fixture
