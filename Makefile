@@ -1,22 +1,32 @@
 # make demo   install, then a tour on synthetic X-rays: click curve, a short training, click curve again, a report
 # make test   install with the test extra, then linters, types, import arrows, the page's checks and all tests
-# Both make their own .venv on the first call and again when pyproject.toml changes.
+# Both make their own .venv on the first call and again when pyproject.toml changes. `make -j2 test` checks the page while
+# the packages arrive, and the types beside the rest.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    ?= runs/demo
+TESTS  ?= tests
 # Compiling every module of torch and transformers takes longer than fetching them; Python compiles what it imports.
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
-.PHONY: demo test lint types arrows page system format install clean
+# A process to each core, at most four: each holds 2 GB at its worst. Files go to them whole, with what their tests share, and
+# in the order of tests/conftest.py.
+PYTEST  = $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+.PHONY: demo test lint types arrows page system pytest format install clean
 
 demo: $(VENV)/.installed
 	@[ '$(OUT)' != runs/demo ] || rm -rf runs/demo
 	$(BIN)/dentasam demo --out $(OUT)
 
 test: lint types arrows page system
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+# The tests alone, or some of them: make pytest TESTS=tests/model
+pytest: $(VENV)/.test-installed
+	$(PYTEST) $(TESTS)
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check src tests benchmarks hatch_build.py
@@ -45,7 +55,9 @@ format: $(VENV)/.test-installed
 	$(BIN)/ruff check --fix src tests benchmarks hatch_build.py
 	$(BIN)/ruff format src tests benchmarks hatch_build.py
 
-install: $(VENV)/.test-installed
+# With the page, which the installation itself leaves to npm here.
+install: $(VENV)/.test-installed web/node_modules/.package-lock.json
+	cd web && npm run --silent build
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -57,9 +69,10 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	$(PIP) -e .
 	@touch $@
 
-# The reference implementation declares torchvision, which would replace torch; the parity tests stub what it imports.
+# `make page` builds the page, so that npm is not called twice. The reference implementation declares torchvision, which
+# would replace torch; the parity tests stub what it imports.
 $(VENV)/.test-installed: pyproject.toml | $(BIN)/python
-	$(PIP) -e '.[test]'
+	DENTASAM_SKIP_PAGE=1 $(PIP) -e '.[test]'
 	$(PIP) --no-deps segment-anything-hq==0.3
 	@touch $@ $(VENV)/.installed
 

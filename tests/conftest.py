@@ -15,6 +15,19 @@ BUNDLED = ("dentasam-tiny", "panoramic-teeth")
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
+# Folders whose files take longest. Where processes share the tests, these start first, so that none is left alone
+# with a long file at the end.
+LONGEST = ("browser", "cli", "training", "benchmarks")
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        folder = item.path.relative_to(TESTS).parts[0]
+        return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+
+    items.sort(key=rank)
+
 
 @pytest.fixture(autouse=True)
 def quiet_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
