@@ -17,7 +17,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from dentasam.labelling.exchange.offline import opened
+from dentasam.labelling.exchange.offline import open_workspace
 from dentasam.labelling.inference.uncertainty import LEFT, RIGHT
 from dentasam.labelling.log.operations import parse_operation
 from dentasam.labelling.log.store import Store
@@ -43,7 +43,7 @@ def full_size_image(folder: Path | None, scratch: Path) -> Path:
 
 def annotate(folder: Path, count: int) -> None:
     """Puts `count` objects into every case of a folder of images, as an annotator would have."""
-    with opened(folder) as (workspace, store, _):
+    with open_workspace(folder) as (workspace, store, _):
         sizes = {image.name: (image.height, image.width) for image in workspace.images}
         masks = {size: _teeth(*size, count) for size in set(sizes.values())}
         for case in store.cases():
@@ -59,7 +59,7 @@ def _teeth(height: int, width: int, count: int) -> list[BoxMask]:
         across = width * (LEFT + (RIGHT - LEFT) * (column + 0.5) / ((count + 1) // 2))
         down = height * (0.42 + 0.2 * row)
         reach = width * (RIGHT - LEFT) / count * 1.1, height * 0.1
-        masks.append(BoxMask.of(((x - across) / reach[0]) ** 2 + ((y - down) / reach[1]) ** 2 <= 1))
+        masks.append(BoxMask.from_mask(((x - across) / reach[0]) ** 2 + ((y - down) / reach[1]) ** 2 <= 1))
     return masks
 
 

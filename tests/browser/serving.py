@@ -138,4 +138,4 @@ def serving_one_image(folder: Path, image: Path) -> Iterator[Server]:
 
 
 def _drawn(mask: BoxMask | None, height: int, width: int) -> np.ndarray:
-    return np.zeros((height, width), bool) if mask is None else mask.on(height, width)
+    return np.zeros((height, width), bool) if mask is None else mask.on_image(height, width)

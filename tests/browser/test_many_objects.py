@@ -34,7 +34,7 @@ def test_list_draw_select_and_paint(open_desk: Open, server: Server) -> None:
             "object": id,
             "time": 1_700_000_000_000,
             "data": {"category": None, "parent": None, "source": "import"},
-            "mask": BoxMask.of(mask),
+            "mask": BoxMask.from_mask(mask),
         }
         for id, mask in masks.items()
     ]

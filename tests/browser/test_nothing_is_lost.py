@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Error, Playwright, Route
 
-from dentasam.labelling.exchange.offline import opened
+from dentasam.labelling.exchange.offline import open_workspace
 
 from .chromium import FLAGS, path_of_chromium
 from .desk import PATIENCE, Desk, Open, Watch, unreachable
@@ -142,10 +142,10 @@ def test_page_reloaded_after_a_server_was_away(open_desk: Open, fragile: Server,
     desk.saved()
     acknowledged = everything(desk)
     fragile.kill()
-    with opened(fragile.folder) as (_, store, _):
+    with open_workspace(fragile.folder) as (_, store, _):
         (kept,) = store.state(case).objects.values()
         assert kept.mask is not None
-        assert np.array_equal(kept.mask.on(*desk.shape), acknowledged)
+        assert np.array_equal(kept.mask.on_image(*desk.shape), acknowledged)
     done = strokes(desk, 3, row=250.0)
     desk.state("offline")
     context = desk.page.context

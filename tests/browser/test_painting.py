@@ -33,7 +33,7 @@ def test_round_stroke_eraser_and_single_dab(desk: Desk) -> None:
     log = desk.server.operations(desk.case)
     assert [operation["data"].get("tool") for operation in log] == [None, "brush", "eraser", "brush"]
     assert log[1]["data"]["stroke"] | {"points": []} == {"shape": "round", "size": 24, "points": []}
-    assert log[1]["mask"].on(*desk.shape).sum() == painted.sum()
+    assert log[1]["mask"].on_image(*desk.shape).sum() == painted.sum()
 
 
 def test_square_brush_and_straight_line_with_shift(desk: Desk) -> None:

@@ -17,7 +17,7 @@ import dentasam.labelling.server.run
 import dentasam.model.runtime
 from dentasam.cli import app
 from dentasam.labelling.auth.passwords import Annotators
-from dentasam.labelling.exchange.offline import opened
+from dentasam.labelling.exchange.offline import open_workspace
 from dentasam.labelling.log.operations import parse_operations
 from dentasam.labelling.server.run import Settings
 from dentasam.labelling.wire.box_mask import BoxMask
@@ -58,7 +58,7 @@ def labelled(folder: Path) -> Path:
     create = {"kind": "create", "object": object, "time": 1, "data": {"source": "manual", "category": "36"}}
     change = {"kind": "mask", "object": object, "time": 2, "data": {"tool": "brush"}, "mask": mask}
     operations = [{**create, "id": str(UUID(int=2))}, {**change, "id": str(UUID(int=3))}]
-    with opened(folder) as (_, store, problems):
+    with open_workspace(folder) as (_, store, problems):
         assert problems == []
         store.append(1, parse_operations(operations), 0, "anna")
         store.add_time(1, "anna", [Worked()])
@@ -298,7 +298,7 @@ def test_exports_of_finished_cases_alone(labelled: Path, tmp_path: Path, capsys:
         {**create, "id": str(UUID(int=5)), "mask": BoxMask(0, 0, np.ones((3, 3), bool))},
         {**status, "id": str(UUID(int=6))},
     ]
-    with opened(labelled) as (_, store, _):
+    with open_workspace(labelled) as (_, store, _):
         store.append(2, parse_operations(operations), 0, "anna")
 
     assert leave(labelled, "--export", "coco", "--out", labels, "--finished") == 0

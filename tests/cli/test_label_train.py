@@ -10,7 +10,7 @@ import torch
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.phantom import write_phantoms
-from dentasam.labelling.exchange.offline import opened
+from dentasam.labelling.exchange.offline import open_workspace
 from dentasam.labelling.log.operations import parse_operations
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.model.adapters.adapter import AdapterCard, load_adapter
@@ -32,7 +32,7 @@ def images(tmp_path: Path) -> Path:
     drawn = Dataset.load(write_phantoms(tmp_path / "phantoms", count=3, seed=1, width=512, height=64))
     first, bare, unfinished = drawn.images
     folder = first.path.parent
-    with opened(folder) as (_, store, _):
+    with open_workspace(folder) as (_, store, _):
         ids = {case.name: case.id for case in store.cases()}
         for image, teeth, status in ((first, TEETH, "done"), (bare, 0, "done"), (unfinished, 1, "needs-review")):
             operations = [
@@ -42,7 +42,7 @@ def images(tmp_path: Path) -> Path:
                     "object": str(uuid4()),
                     "time": 1,
                     "data": {"source": "manual", "category": known.category},
-                    "mask": BoxMask.of(known.mask(image.height, image.width)),
+                    "mask": BoxMask.from_mask(known.mask(image.height, image.width)),
                 }
                 for known in image.objects[:teeth]
             ]

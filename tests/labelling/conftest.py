@@ -156,7 +156,9 @@ def make() -> Make:
     clock = iter(range(1_700_000_000_000, 1_800_000_000_000, 1000))
 
     def made(kind: str, object: str | None, data: dict[str, Any], **more: Any) -> Operation:
-        masks = {key: BoxMask.of(value) if isinstance(value, np.ndarray) else value for key, value in more.items()}
+        masks = {
+            key: BoxMask.from_mask(value) if isinstance(value, np.ndarray) else value for key, value in more.items()
+        }
         document = {"id": str(uuid.uuid4()), "kind": kind, "object": object, "time": next(clock), "data": data}
         return parse_operation(document | masks)
 

@@ -25,11 +25,11 @@ from dentasam.labelling.inference.predictor import (
 )
 from dentasam.labelling.inference.served_model import ModelIdentity
 from dentasam.labelling.log.store import Store
-from dentasam.labelling.log.workspace_id import open_for
+from dentasam.labelling.log.workspace_id import open_workspace_database
 from dentasam.labelling.server.app import create_app
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.envelope import MEDIA_TYPE, pack, unpack
-from dentasam.labelling.workspace.file_hashes import Pictures
+from dentasam.labelling.workspace.file_hashes import FileHashes
 from dentasam.labelling.workspace.workspace import CaseImage, Workspace
 
 TOKEN = "a-token-of-the-tests"
@@ -47,7 +47,7 @@ class StandIn:
     """Its mask for an object is a square around the last click, or the box; it keeps what it was asked."""
 
     paths: dict[int, Path]
-    files: Pictures = field(default_factory=Pictures)
+    files: FileHashes = field(default_factory=FileHashes)
     model: ModelIdentity = IDENTITY
     asked: list[Any] = field(default_factory=list)
     opened: list[tuple[int, list[int]]] = field(default_factory=list)
@@ -96,7 +96,7 @@ def _square(wanted: PredictRequest) -> BoxMask:
         x, y = (int(value) for value in wanted.clicks[-1][:2])
         x0, y0, x1, y1 = max(0, x - 2), max(0, y - 2), x + 3, y + 3
     mask[y0:y1, x0:x1] = True
-    return BoxMask.of(mask)
+    return BoxMask.from_mask(mask)
 
 
 @dataclass
@@ -133,7 +133,7 @@ def folder_of_images(folder: Path) -> Path:
 def running(folder: Path, access: Access | None = None, page: Path | None = None) -> Iterator[Running]:
     access = access or Access(TOKEN, port=PORT, annotator="me")
     with Workspace.open(folder) as workspace:
-        engine = open_for(workspace)
+        engine = open_workspace_database(workspace)
         store = Store(engine)
         store.sync_cases(workspace.images)
         paths = {image.name: image.path for image in workspace.images}

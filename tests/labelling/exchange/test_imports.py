@@ -12,8 +12,8 @@ from pycocotools import mask as coco_mask
 
 from dentasam.errors import DatasetError
 from dentasam.labelling.exchange.exports import coco
-from dentasam.labelling.exchange.import_report import MOST_NAMED, Entry, PassedOver
-from dentasam.labelling.exchange.imports import Imported, import_coco, import_source
+from dentasam.labelling.exchange.import_report import MAX_NAMED, SkippedItem, SkippedItems
+from dentasam.labelling.exchange.imports import ImportReport, import_coco, import_source
 from dentasam.labelling.log.database import open_database
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.wire.box_mask import BoxMask
@@ -63,17 +63,17 @@ def workspace(radiographs: Path) -> Iterator[Workspace]:
 
 
 def test_objects_become_pre_annotations(store: Store) -> None:
-    assert import_coco(store, document(*SOUND), "ann") == Imported(objects=3, cases=2)
+    assert import_coco(store, document(*SOUND), "ann") == ImportReport(objects=3, cases=2)
     a, b = store.cases()
     assert (a.status, a.objects, a.revision, b.objects) == ("new", 2, 2, 1)
     state = {known.category: known for known in store.state(a.id).present}
-    assert np.array_equal(state["36"].mask.on(40, 60), TOOTH)
-    assert np.array_equal(state["restoration"].mask.on(40, 60), FILLING)
+    assert np.array_equal(state["36"].mask.on_image(40, 60), TOOTH)
+    assert np.array_equal(state["restoration"].mask.on_image(40, 60), FILLING)
     assert state["restoration"].parent == state["36"].id
     assert {(known.source, known.annotator, known.accepted) for known in state.values()} == {("import", "ann", False)}
     (square,) = store.state(b.id).present
     oracle = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(SQUARE, 40, 60))).astype(bool)
-    assert np.array_equal(square.mask.on(40, 60), oracle)
+    assert np.array_equal(square.mask.on_image(40, 60), oracle)
 
 
 def test_the_same_file_twice_changes_nothing_and_brings_nothing_back(store: Store, make: Make) -> None:
@@ -81,10 +81,10 @@ def test_the_same_file_twice_changes_nothing_and_brings_nothing_back(store: Stor
     a = store.cases()[0].id
     thrown_away = next(iter(store.state(a).objects))
     store.append(a, [make("delete", thrown_away, {"deleted": True})], 2, "ann")
-    assert import_coco(store, document(*SOUND)) == Imported(0, 0)
+    assert import_coco(store, document(*SOUND)) == ImportReport(0, 0)
     assert store.state(a).objects[thrown_away].deleted
     # A new annotation of the same file comes, also into a case that has been worked on.
-    assert import_coco(store, document(*SOUND, annotation(10, SQUARE))) == Imported(1, 1)
+    assert import_coco(store, document(*SOUND, annotation(10, SQUARE))) == ImportReport(1, 1)
     assert store.case(a).revision == 4
 
 
@@ -94,7 +94,7 @@ def test_masks_up_to_the_border_are_whole(store: Store) -> None:
     masks = [everything, column, last, block(0, 0, 1, 1), everything & ~block(10, 10, 20, 20)]
     import_coco(store, document(*(annotation(n, compressed(mask)) for n, mask in enumerate(masks, 1))))
     found = [known.mask for known in store.state(store.cases()[0].id).present]
-    assert found == [BoxMask.of(mask) for mask in masks]
+    assert found == [BoxMask.from_mask(mask) for mask in masks]
 
 
 def test_links_to_nothing_and_in_circles_are_dropped(store: Store) -> None:
@@ -110,8 +110,8 @@ def test_an_image_is_found_by_its_file_name_where_that_is_clear(workspace: Works
     given = document(annotation(1, SQUARE, image=2), annotation(2, SQUARE, image=1))
     given["images"][1]["file_name"] = "somewhere/else/b.png"
     given["images"][0]["file_name"] = "not here.png"
-    assert import_coco(sqlite_store, given) == Imported(
-        1, 1, PassedOver(1, 1, 1, [Entry("not here.png", None, "it is not in the worklist")])
+    assert import_coco(sqlite_store, given) == ImportReport(
+        1, 1, SkippedItems(1, 1, 1, [SkippedItem("not here.png", None, "it is not in the worklist")])
     )
     assert {case.name: case.objects for case in sqlite_store.cases()} == {"a.png": 0, "deep/b.png": 1}
 
@@ -168,16 +168,16 @@ def test_what_is_no_object_is_passed_over_and_named(store: Store) -> None:
     reasons = [entry.reason for entry in passed.entries]
     for reason, words in zip(reasons, ("not in the worklist", "no mask", "three", "ring", "iscrowd"), strict=True):
         assert words in reason
-    masks = [known.mask.on(40, 60) for known in store.state(store.cases()[0].id).present]
+    masks = [known.mask.on_image(40, 60) for known in store.state(store.cases()[0].id).present]
     oracle = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(SQUARE, 40, 60))).astype(bool)
     assert all(np.array_equal(mask, oracle) for mask in masks)
     assert {known.category for known in store.state(store.cases()[0].id).present} == {"36"}
 
 
 def test_what_is_named_is_bounded_and_counted_in_full(sqlite_store: Store) -> None:
-    boxes = [annotation(id, []) for id in range(1, MOST_NAMED + 50)]
+    boxes = [annotation(id, []) for id in range(1, MAX_NAMED + 50)]
     passed = import_coco(sqlite_store, document(*boxes, annotation(1000, SQUARE))).passed_over
-    assert (passed.objects, len(passed.entries)) == (MOST_NAMED + 49, MOST_NAMED)
+    assert (passed.objects, len(passed.entries)) == (MAX_NAMED + 49, MAX_NAMED)
 
 
 def test_a_document_without_masks_is_refused(sqlite_store: Store) -> None:
@@ -214,8 +214,8 @@ def test_a_coco_source_is_imported_at_first_opening_only(workspace: Workspace, m
     engine = open_database(workspace.database_url)
     store = Store(engine)
     store.sync_cases(workspace.images)
-    assert import_source(store, workspace) == Imported(3, 2)
-    assert import_source(store, workspace) == Imported(0, 0)
+    assert import_source(store, workspace) == ImportReport(3, 2)
+    assert import_source(store, workspace) == ImportReport(0, 0)
     a, b = store.cases()
     assert [(case.name, case.status, case.objects) for case in (a, b)] == [
         ("a.png", "new", 2),
@@ -244,12 +244,12 @@ def test_what_is_exported_comes_in_again_as_it_was(radiographs: Path, make: Make
         exported = json.loads(json.dumps(coco(store, workspace)))
         other = Store(open_database(f"sqlite:///{tmp_path / 'other.sqlite3'}"))
         other.sync_cases(workspace.images)
-        assert import_coco(other, exported) == Imported(2, 1)
+        assert import_coco(other, exported) == ImportReport(2, 1)
         state = other.state(other.cases()[0].id)
         found = {known.category: known for known in state.present}
         assert found.keys() == {"36", None}
-        assert np.array_equal(found["36"].mask.on(40, 60), TOOTH)
-        assert np.array_equal(found[None].mask.on(40, 60), FILLING)
+        assert np.array_equal(found["36"].mask.on_image(40, 60), TOOTH)
+        assert np.array_equal(found[None].mask.on_image(40, 60), FILLING)
         assert found[None].parent == found["36"].id
         engine.dispose()
         other.engine.dispose()

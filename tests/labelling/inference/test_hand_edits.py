@@ -40,11 +40,11 @@ def speckles(seed: int) -> BoxMask:
 @given(seeds, seeds, seeds)
 def test_hand_pixels_stay_as_the_hand_left_them(one: int, two: int, three: int) -> None:
     mask, painted, erased = speckles(one), speckles(two), speckles(three)
-    whole = [each.on(HEIGHT, WIDTH) for each in (mask, painted, erased)]
-    found = with_hand(mask, painted, erased).on(HEIGHT, WIDTH)
+    whole = [each.on_image(HEIGHT, WIDTH) for each in (mask, painted, erased)]
+    found = with_hand(mask, painted, erased).on_image(HEIGHT, WIDTH)
     assert np.array_equal(found, (whole[0] | whole[1]) & ~whole[2])
-    assert np.array_equal(with_hand(mask, None, None).on(HEIGHT, WIDTH), whole[0])
-    assert np.array_equal(difference(mask, painted).on(HEIGHT, WIDTH), whole[0] & ~whole[1])
+    assert np.array_equal(with_hand(mask, None, None).on_image(HEIGHT, WIDTH), whole[0])
+    assert np.array_equal(difference(mask, painted).on_image(HEIGHT, WIDTH), whole[0] & ~whole[1])
 
 
 @settings(max_examples=100, deadline=None)
@@ -52,7 +52,7 @@ def test_hand_pixels_stay_as_the_hand_left_them(one: int, two: int, three: int) 
 def test_a_window_is_cut_from_the_whole_image(seed: int, x: int, y: int, width: int, height: int) -> None:
     mask = speckles(seed)
     x1, y1 = min(WIDTH, x + width), min(HEIGHT, y + height)
-    assert np.array_equal(window(mask, x, y, x1, y1), mask.on(HEIGHT, WIDTH)[y:y1, x:x1])
+    assert np.array_equal(window(mask, x, y, x1, y1), mask.on_image(HEIGHT, WIDTH)[y:y1, x:x1])
 
 
 def test_a_window_is_no_view_of_the_mask() -> None:
@@ -72,7 +72,7 @@ def test_logits_of_a_mask_are_its_sign_inside_and_outside() -> None:
     assert (logits == MASK_LOGIT).sum() == 30 * 20
     assert (logits == -MASK_LOGIT).sum() == logits.size - 30 * 20
     upscaled = frame.logits_to_image(torch.from_numpy(logits)[None])[0].numpy() > 0
-    assert np.count_nonzero(upscaled != mask.on(512, 1024)) < 0.02 * mask.area
+    assert np.count_nonzero(upscaled != mask.on_image(512, 1024)) < 0.02 * mask.area
 
 
 def test_the_hand_overrides_the_logits_only_where_it_was() -> None:

@@ -87,7 +87,7 @@ def test_a_click_gives_the_segmenters_mask_and_score(bench: Bench) -> None:
     expected = bench.segmenter.predict(bench.embedding, points, np.ones((3, 1), np.int64))
     assert [found.id for found in reply.objects] == ["0", "1", "2"]
     for found, mask, score in zip(reply.objects, expected.masks, expected.scores, strict=True):
-        assert np.array_equal(found.mask.on(HEIGHT, WIDTH), mask)
+        assert np.array_equal(found.mask.on_image(HEIGHT, WIDTH), mask)
         assert found.score == pytest.approx(float(score), abs=1e-5)
     assert dice(expected.masks[0], bench.teeth[0]) > 0.5
     assert reply.model == bench.inference.model
@@ -102,7 +102,7 @@ def test_boxes_alone_are_enough(bench: Bench) -> None:
         box = (float(columns.min() - 3), float(rows.min() - 3), float(columns.max() + 4), float(rows.max() + 4))
         requests.append(PredictRequest(f"box {index}", box=box))
     found = bench.inference.predict(CASE, requests).objects
-    scores = [dice(one.mask.on(HEIGHT, WIDTH), tooth) for one, tooth in zip(found, bench.teeth, strict=True)]
+    scores = [dice(one.mask.on_image(HEIGHT, WIDTH), tooth) for one, tooth in zip(found, bench.teeth, strict=True)]
     assert np.mean(scores) > 0.7
     assert min(scores) > 0.3
 
@@ -111,7 +111,7 @@ def test_logits_are_fed_back_where_the_mask_is_the_one_given_last(bench: Bench, 
     click = bench.click(2)
     (first,) = bench.inference.predict(CASE, [PredictRequest("fed", [click])]).objects
     assert asked[-1].logits is None
-    wide = BoxMask(0, 0, first.mask.on(HEIGHT, WIDTH))  # the same pixels in another box
+    wide = BoxMask(0, 0, first.mask.on_image(HEIGHT, WIDTH))  # the same pixels in another box
     more = [click, (click[0] + 3, click[1], 0)]
     (second,) = bench.inference.predict(CASE, [PredictRequest("fed", more, previous=wide)]).objects
     fed = asked[-1].logits
@@ -122,15 +122,15 @@ def test_logits_are_fed_back_where_the_mask_is_the_one_given_last(bench: Bench, 
     again = bench.segmenter.predict(
         bench.embedding, np.array([more])[..., :2], np.array([[1, 0]]), logits=expected[None]
     )
-    np.testing.assert_array_equal(second.mask.on(HEIGHT, WIDTH), again.masks[0])
+    np.testing.assert_array_equal(second.mask.on_image(HEIGHT, WIDTH), again.masks[0])
 
 
 def test_another_mask_or_another_object_gets_logits_of_the_mask(bench: Bench, asked: Asked) -> None:
     click = bench.click(3)
     (first,) = bench.inference.predict(CASE, [PredictRequest("one", [click])]).objects
-    changed = first.mask.on(HEIGHT, WIDTH)
+    changed = first.mask.on_image(HEIGHT, WIDTH)
     changed[:40, :40] = True
-    for name, previous in (("one", BoxMask.of(changed)), ("other", first.mask)):
+    for name, previous in (("one", BoxMask.from_mask(changed)), ("other", first.mask)):
         bench.inference.predict(CASE, [PredictRequest(name, [click], previous=previous)])
         assert np.array_equal(asked[-1].logits, mask_logits(previous, bench.embedding.frame))
 
@@ -157,9 +157,9 @@ def test_painted_and_erased_pixels_stay(bench: Bench, asked: Asked) -> None:
     )
     request = PredictRequest("hand", [click], None, plain.mask, painted, erased)
     (found,) = bench.inference.predict(CASE, [request]).objects
-    mask = found.mask.on(HEIGHT, WIDTH)
-    assert mask[painted.on(HEIGHT, WIDTH)].all()
-    assert not mask[erased.on(HEIGHT, WIDTH)].any()
+    mask = found.mask.on_image(HEIGHT, WIDTH)
+    assert mask[painted.on_image(HEIGHT, WIDTH)].all()
+    assert not mask[erased.on_image(HEIGHT, WIDTH)].any()
     fed = asked[-1].logits
     assert fed is not None
     x, y = (int(value * bench.embedding.frame.scale / 4) for value in click[:2])
@@ -213,23 +213,23 @@ def stroked(mask: np.ndarray, truth: np.ndarray, seed: int) -> np.ndarray:
 def test_refined_masks_are_better_than_before_the_strokes_and_keep_the_hands_pixels(bench: Bench) -> None:
     clicks = [bench.click(index) for index in range(len(bench.teeth))]
     given = bench.inference.predict(CASE, [PredictRequest(f"r{i}", [click]) for i, click in enumerate(clicks)])
-    before = [found.mask.on(HEIGHT, WIDTH) for found in given.objects]
+    before = [found.mask.on_image(HEIGHT, WIDTH) for found in given.objects]
     after = [stroked(mask, truth, i) for i, (mask, truth) in enumerate(zip(before, bench.teeth, strict=True))]
     reply = bench.inference.refine(
         CASE,
         [
             RefineRequest(
                 f"r{i}",
-                BoxMask.of(before[i]),
-                BoxMask.of(after[i]),
-                BoxMask.of(after[i] & ~before[i]),
-                BoxMask.of(before[i] & ~after[i]),
+                BoxMask.from_mask(before[i]),
+                BoxMask.from_mask(after[i]),
+                BoxMask.from_mask(after[i] & ~before[i]),
+                BoxMask.from_mask(before[i] & ~after[i]),
                 [click],
             )
             for i, click in enumerate(clicks)
         ],
     )
-    refined = [found.mask.on(HEIGHT, WIDTH) for found in reply.objects]
+    refined = [found.mask.on_image(HEIGHT, WIDTH) for found in reply.objects]
     for i, found in enumerate(reply.objects):
         changed = before[i] != after[i]
         assert np.array_equal(refined[i][changed], after[i][changed])
@@ -249,12 +249,12 @@ def test_a_stroke_alone_makes_an_object_without_clicks(bench: Bench) -> None:
     x, y, _ = bench.click(5)
     stroke = np.zeros_like(truth, np.uint8)
     cv2.circle(stroke, (int(x), int(y)), 8, 1, -1)
-    painted = BoxMask.of((stroke > 0) & truth)
+    painted = BoxMask.from_mask((stroke > 0) & truth)
     (found,) = bench.inference.refine(CASE, [RefineRequest("new", BoxMask.empty(), painted)]).objects
     assert [label for _, _, label in found.clicks] == [1]
-    mask = found.mask.on(HEIGHT, WIDTH)
-    assert mask[painted.on(HEIGHT, WIDTH)].all()
-    assert dice(mask, truth) > dice(painted.on(HEIGHT, WIDTH), truth)
+    mask = found.mask.on_image(HEIGHT, WIDTH)
+    assert mask[painted.on_image(HEIGHT, WIDTH)].all()
+    assert dice(mask, truth) > dice(painted.on_image(HEIGHT, WIDTH), truth)
 
 
 def test_a_click_that_the_stroke_contradicts_is_dropped(bench: Bench) -> None:
@@ -262,15 +262,15 @@ def test_a_click_that_the_stroke_contradicts_is_dropped(bench: Bench) -> None:
     (given,) = bench.inference.predict(CASE, [PredictRequest("drop", [(x, y, 1)])]).objects
     hole = np.zeros((HEIGHT, WIDTH), np.uint8)
     cv2.circle(hole, (int(x), int(y)), 5, 1, -1)
-    after = given.mask.on(HEIGHT, WIDTH) & ~(hole > 0)
+    after = given.mask.on_image(HEIGHT, WIDTH) & ~(hole > 0)
     far = (5.0, 5.0, 0)
     (found,) = bench.inference.refine(
-        CASE, [RefineRequest("drop", given.mask, BoxMask.of(after), clicks=[(x, y, 1), far])]
+        CASE, [RefineRequest("drop", given.mask, BoxMask.from_mask(after), clicks=[(x, y, 1), far])]
     ).objects
     assert found.clicks[0] == far
     assert (x, y, 1) not in found.clicks
     assert all(label == 0 for _, _, label in found.clicks)
-    assert not found.mask.on(HEIGHT, WIDTH)[hole > 0].any()
+    assert not found.mask.on_image(HEIGHT, WIDTH)[hole > 0].any()
 
 
 def test_nothing_changed_and_no_click_leaves_the_mask(bench: Bench, asked: Asked) -> None:

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from dentasam.labelling.inference.tidying import tidied
 from dentasam.labelling.wire.box_mask import BoxMask
-from dentasam.labelling.workspace.tidy_sizes import DEFAULT, Tidy
+from dentasam.labelling.workspace.tidy_sizes import DEFAULT_TIDY, Tidy
 
 EIGHT = np.ones((3, 3), bool)
 KEEP = Tidy(islands=0, holes=0)
@@ -23,14 +23,14 @@ def drawn() -> np.ndarray:
     return bits
 
 
-def cleaned(bits: np.ndarray, sizes: Tidy = DEFAULT, **meant: object) -> np.ndarray:
-    return tidied(BoxMask.of(bits), sizes, **meant).on(*bits.shape)  # type: ignore[arg-type]
+def cleaned(bits: np.ndarray, sizes: Tidy = DEFAULT_TIDY, **meant: object) -> np.ndarray:
+    return tidied(BoxMask.from_mask(bits), sizes, **meant).on_image(*bits.shape)  # type: ignore[arg-type]
 
 
 def pixel(row: int, column: int) -> BoxMask:
     bits = np.zeros(SHAPE, bool)
     bits[row, column] = True
-    return BoxMask.of(bits)
+    return BoxMask.from_mask(bits)
 
 
 def test_islands_and_holes_below_the_size_go_and_others_stay() -> None:
@@ -84,9 +84,9 @@ def test_a_hole_that_was_filled_before_goes_whatever_its_size() -> None:
     before[10:50, 10:50] = True
     ring = before.copy()
     ring[15:45, 15:45] = False
-    assert np.array_equal(cleaned(ring, KEEP, filled=BoxMask.of(before)), before)
-    assert np.array_equal(cleaned(ring, KEEP, filled=BoxMask.of(ring)), ring)
-    assert np.array_equal(cleaned(ring, KEEP, filled=BoxMask.of(before), clicks=[(30.0, 30.0, 0)]), ring)
+    assert np.array_equal(cleaned(ring, KEEP, filled=BoxMask.from_mask(before)), before)
+    assert np.array_equal(cleaned(ring, KEEP, filled=BoxMask.from_mask(ring)), ring)
+    assert np.array_equal(cleaned(ring, KEEP, filled=BoxMask.from_mask(before), clicks=[(30.0, 30.0, 0)]), ring)
 
 
 def test_nothing_and_a_single_part_stay_as_they_are() -> None:

@@ -46,7 +46,7 @@ def random_operations(seed: int) -> list[Operation]:
                 continue
             id, object, before = last_stroke
             document |= {"kind": "mask", "object": object, "data": {"tool": "brush"}, "undoes": id}
-            document["mask"] = BoxMask.of(before)
+            document["mask"] = BoxMask.from_mask(before)
             drawn[object] = before
             last_stroke = None
         elif kind == "mask":
@@ -56,7 +56,7 @@ def random_operations(seed: int) -> list[Operation]:
             after[y : y + draw.randrange(1, 12), x : x + draw.randrange(1, 12)] = draw.random() < 0.7
             last_stroke = document["id"], document["object"], before
             drawn[document["object"]] = after
-            document |= {"data": {"tool": "brush"}, "mask": BoxMask.of(after)}
+            document |= {"data": {"tool": "brush"}, "mask": BoxMask.from_mask(after)}
         else:
             values = {"relabel": {"category": draw.choice(["36", None])}, "lock": {"locked": draw.random() < 0.5}}
             document["data"] = values.get(kind, {"deleted": draw.random() < 0.5})
@@ -71,7 +71,7 @@ def canvases(operations: list[Operation]) -> dict[str, bytes]:
         if isinstance(operation, Create):
             found[operation.object] = np.zeros((HEIGHT, WIDTH), bool).tobytes()
         elif isinstance(operation, ChangeMask):
-            found[operation.object] = operation.mask.on(HEIGHT, WIDTH).tobytes()
+            found[operation.object] = operation.mask.on_image(HEIGHT, WIDTH).tobytes()
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from dentasam.labelling.log.fold import CaseState, fold, undone
+from dentasam.labelling.log.fold import CaseState, fold, undone_ids
 from dentasam.labelling.log.operations import Operation, OperationError, StoredOperation
 from dentasam.labelling.wire.box_mask import BoxMask
 
@@ -44,7 +44,7 @@ def test_a_case_adds_up(make: Make) -> None:
     assert (tooth.score, tooth.area, tooth.created, tooth.revision, tooth.annotator) == (0.75, 225, 1, 6, "ann0")
     assert tooth.prompts == prompts
     assert tooth.model == model
-    assert np.array_equal(tooth.mask.on(40, 60), block(5, 5, 20, 20))
+    assert np.array_equal(tooth.mask.on_image(40, 60), block(5, 5, 20, 20))
     assert (filling.parent, filling.area, filling.revision) == (TOOTH, 0, 3)
 
 
@@ -58,8 +58,8 @@ def test_a_stroke_keeps_prompts_and_score_and_what_it_does_not_name(make: Make) 
     tooth = folded(first).objects[TOOTH]
     assert tooth.prompts == {"clicks": [[1.0, 1.0, 1]], "box": None}
     assert tooth.score == 0.5
-    assert tooth.painted == BoxMask.of(block(0, 0, 1, 1))
-    assert tooth.erased == BoxMask.of(block(4, 4, 5, 5))
+    assert tooth.painted == BoxMask.from_mask(block(0, 0, 1, 1))
+    assert tooth.erased == BoxMask.from_mask(block(4, 4, 5, 5))
     taken_away = make(
         "mask",
         TOOTH,
@@ -113,14 +113,14 @@ def test_undo_and_redo_take_back_each_other(make: Make) -> None:
     redo = make("mask", TOOTH, {"tool": "brush"}, mask=block(0, 0, 5, 5), undoes=undo.id)
     again = make("mask", TOOTH, {"tool": "brush"}, mask=BoxMask.empty(), undoes=redo.id)
     log = log_of([created, stroke, undo, redo, again])
-    assert undone(log[:2]) == set()
-    assert undone(log[:3]) == {stroke.id}
-    assert undone(log[:4]) == {undo.id}
-    assert undone(log) == {stroke.id, redo.id}
+    assert undone_ids(log[:2]) == set()
+    assert undone_ids(log[:3]) == {stroke.id}
+    assert undone_ids(log[:4]) == {undo.id}
+    assert undone_ids(log) == {stroke.id, redo.id}
 
 
 def test_an_undo_of_an_unknown_operation_takes_nothing_back(make: Make) -> None:
-    assert undone(log_of([make("lock", TOOTH, {"locked": True}, undoes=str(uuid.uuid4()))])) == set()
+    assert undone_ids(log_of([make("lock", TOOTH, {"locked": True}, undoes=str(uuid.uuid4()))])) == set()
 
 
 def test_the_page_gets_every_key_of_an_object(make: Make) -> None:

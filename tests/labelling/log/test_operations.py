@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dentasam.labelling.log.operations import (
-    MOST_OPERATIONS,
+    MAX_OPERATIONS,
     ChangeMask,
     OperationError,
     StoredOperation,
@@ -100,7 +100,7 @@ def test_a_fault_is_named_in_one_line(given: Any, named: str) -> None:
 
 def test_a_request_has_a_limit() -> None:
     with pytest.raises(OperationError, match="in parts"):
-        parse_operations([SOUND[0]] * (MOST_OPERATIONS + 1))
+        parse_operations([SOUND[0]] * (MAX_OPERATIONS + 1))
     with pytest.raises(OperationError, match="no list"):
         parse_operations({})
 

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import event, text
 
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.log.database import is_full, open_database
+from dentasam.labelling.log.database import is_disk_full, open_database
 from dentasam.labelling.log.fold import CaseState, fold
 from dentasam.labelling.log.operations import OperationError
 from dentasam.labelling.log.store import CaseNotFound, RevisionConflict, StorageFull, Store
@@ -167,7 +167,7 @@ def test_an_unknown_case_is_said_to_be_unknown(store: Store, make: Make) -> None
         lambda: store.state(99),
         lambda: store.operations(99),
         lambda: store.comments(99),
-        lambda: store.comment(99, "ann", "text"),
+        lambda: store.add_comment(99, "ann", "text"),
         lambda: store.add_time(99, "ann", [Reported("brush", None, 0, 1)]),
         lambda: store.set_uncertainty(99, 0.5),
         lambda: store.append(99, [make("status", None, {"status": "done"})], 0, "ann"),
@@ -218,15 +218,15 @@ def test_readers_are_not_kept_waiting_by_a_writer(store: Store, make: Make) -> N
 
 def test_comments_are_kept_in_order(store: Store) -> None:
     a, b = (case.id for case in store.cases())
-    first = store.comment(a, "ann", " The apex of 36? <b>\0 ")
-    second = store.comment(a, "bob", "Yes.")
+    first = store.add_comment(a, "ann", " The apex of 36? <b>\0 ")
+    second = store.add_comment(a, "bob", "Yes.")
     assert first.text == "The apex of 36? <b>"
     assert store.comments(a) == [first, second]
     assert store.comments(b) == []
     assert [case.comments for case in store.cases()] == [2, 0]
     for wrong in ("", " \n", "x" * 10_001):
         with pytest.raises(ValueError, match="a comment has"):
-            store.comment(a, "ann", wrong)
+            store.add_comment(a, "ann", wrong)
 
 
 def test_time_of_two_tabs_counts_once(store: Store) -> None:
@@ -337,8 +337,8 @@ def test_a_full_sqlite_disk_is_said_in_one_line_and_loses_nothing(tmp_path: Path
 def test_a_full_postgresql_disk_is_told_by_its_code(database_url: str, make: Make) -> None:
     if not database_url.startswith("postgresql"):
         # SQLite's own way of running full is the test above.
-        assert is_full(OSError(28, "No space left on device"))
-        assert not is_full(OSError(13, "Permission denied"))
+        assert is_disk_full(OSError(28, "No space left on device"))
+        assert not is_disk_full(OSError(13, "Permission denied"))
         return
     engine = open_database(database_url)
     store = Store(engine)
@@ -424,8 +424,8 @@ def test_a_killed_server_loses_nothing_that_it_acknowledged(database_url: str, s
     state = store.state(a)
     assert state == refolded(store, a)
     expected = canvases(wanted[: len(stored)])
-    assert {id: known.mask.on(40, 60).tobytes() for id, known in state.objects.items()} == expected
+    assert {id: known.mask.on_image(40, 60).tobytes() for id, known in state.objects.items()} == expected
     # It goes on where it was.
     assert store.append(a, wanted[len(stored) :], len(stored), "ann").revision == len(wanted)
-    assert {id: m.mask.on(40, 60).tobytes() for id, m in store.state(a).objects.items()} == canvases(wanted)
+    assert {id: m.mask.on_image(40, 60).tobytes() for id, m in store.state(a).objects.items()} == canvases(wanted)
     engine.dispose()

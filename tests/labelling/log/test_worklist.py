@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from dentasam.data.images.read import read_image
-from dentasam.labelling.workspace.workspace import Workspace, listed
+from dentasam.labelling.workspace.workspace import Workspace, list_images
 
 
 def png(path: Path) -> Path:
@@ -20,7 +20,7 @@ def png(path: Path) -> Path:
 
 def lines(folder: Path) -> tuple[list[str], list[str]]:
     problems: list[str] = []
-    images = listed(folder, problems)
+    images = list_images(folder, problems)
     for image in images:
         pixels = read_image(image.path)
         assert (pixels.shape, 8 * pixels.itemsize) == ((image.height, image.width), image.bits)

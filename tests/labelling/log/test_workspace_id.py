@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.exchange.offline import opened
+from dentasam.labelling.exchange.offline import open_workspace
 from dentasam.labelling.log.database import open_database
-from dentasam.labelling.log.workspace_id import open_for
+from dentasam.labelling.log.workspace_id import open_workspace_database
 from dentasam.labelling.workspace.workspace import Workspace
 
 from ..conftest import PostgreSQL
@@ -25,7 +25,7 @@ def kept_in(url: str) -> list[str]:
 
 def open_and_close(folder: Path, root: Path, url: str | None = None) -> str:
     with Workspace.open(folder, root) as workspace:
-        open_for(workspace, url).dispose()
+        open_workspace_database(workspace, url).dispose()
         return workspace.id
 
 
@@ -45,21 +45,21 @@ def test_a_new_workspace_and_its_database_have_one_id_from_then_on(
 def test_another_workspaces_database_is_refused_untouched(
     radiographs: Path, tmp_path: Path, database_url: str
 ) -> None:
-    with opened(radiographs, tmp_path / "first", database_url) as (first, store, _):
+    with open_workspace(radiographs, tmp_path / "first", database_url) as (first, store, _):
         before = store.cases()
     (tmp_path / "others").mkdir()
     shutil.copy(radiographs / "a.png", tmp_path / "others" / "z.png")
     for _ in range(2):
         with (
             pytest.raises(WorkspaceError) as caught,
-            opened(tmp_path / "others", tmp_path / "second", database_url),
+            open_workspace(tmp_path / "others", tmp_path / "second", database_url),
         ):
             pass
         (line,) = str(caught.value).splitlines()
         assert database_url.rsplit("/", 1)[-1] in line
         assert f"holds the labels of another workspace than {tmp_path / 'second'}; name another --database" in line
         assert f"write {first.id} into {tmp_path / 'second' / 'id'}" in line
-    with opened(radiographs, tmp_path / "first", database_url) as (_, store, _):
+    with open_workspace(radiographs, tmp_path / "first", database_url) as (_, store, _):
         assert store.cases() == before
     # The mend that the line names.
     (tmp_path / "second" / "id").write_text(first.id)
@@ -115,5 +115,5 @@ def test_an_id_that_cannot_be_kept_leaves_the_database_as_it_is(
     with Workspace.open(radiographs, tmp_path / "work") as workspace:
         shutil.rmtree(tmp_path / "work")
         with pytest.raises(WorkspaceError, match=r"id cannot be written"):
-            open_for(workspace, database_url)
+            open_workspace_database(workspace, database_url)
     assert kept_in(database_url) == []

@@ -44,7 +44,7 @@ def operation(name: str) -> dict[str, Any]:
         # Beyond the image's edge too, which is for the server to refuse.
         drawn = np.zeros((y + height, x + width), bool)
         drawn[y:, x:] = True
-        sent["mask"] = BoxMask.of(drawn)
+        sent["mask"] = BoxMask.from_mask(drawn)
     return sent
 
 

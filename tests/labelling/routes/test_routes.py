@@ -20,7 +20,7 @@ from dentasam.data.dataset import Dataset
 from dentasam.labelling.auth.middleware import IMAGE_BODY_BYTES, MASK_BODY_BYTES
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.envelope import MEDIA_TYPE, pack
-from dentasam.labelling.workspace.tidy_sizes import HOLES
+from dentasam.labelling.workspace.tidy_sizes import DEFAULT_HOLES
 from dentasam.labelling.workspace.workspace import Workspace
 
 from ..running import HEIGHT, WIDTH, Running, folder_of_images, opened, running
@@ -395,14 +395,14 @@ def test_exports_hold_what_was_labelled(server: Running, tmp_path: Path) -> None
     written.write_text(coco.text)
     first, second = Dataset.load(written).images
     assert [(each.category, each.area) for each in first.objects] == [("36", 25)]
-    np.testing.assert_array_equal(first.objects[0].mask(HEIGHT, WIDTH), square(3, 4, 5).on(HEIGHT, WIDTH))
+    np.testing.assert_array_equal(first.objects[0].mask(HEIGHT, WIDTH), square(3, 4, 5).on_image(HEIGHT, WIDTH))
     assert second.objects == ()
 
     archive = zipfile.ZipFile(io.BytesIO(server.client.get("/api/export/png").content))
     (name,) = archive.namelist()
     assert name.endswith("/00001_36.png")
     picture = np.asarray(Image.open(archive.open(name)))
-    np.testing.assert_array_equal(picture > 0, square(3, 4, 5).on(HEIGHT, WIDTH))
+    np.testing.assert_array_equal(picture > 0, square(3, 4, 5).on_image(HEIGHT, WIDTH))
 
     lines = server.client.get("/api/export/log").text.splitlines()
     assert [json.loads(line)["object"] for line in lines] == [tooth]
@@ -507,4 +507,4 @@ def test_the_label_of_an_object_says_what_is_tidied_in_its_mask(server: Running)
     assert server.post("/api/cases/1/predict", {"objects": asked}).status_code == 200
     (_, (first, second)) = server.model.asked[-1]
     assert (first.tidy.islands, first.tidy.holes) == (30, 0)
-    assert (second.tidy.islands, second.tidy.holes) == (30, HOLES)
+    assert (second.tidy.islands, second.tidy.holes) == (30, DEFAULT_HOLES)

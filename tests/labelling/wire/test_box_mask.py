@@ -32,9 +32,9 @@ def reference_runs(mask: BoxMask) -> bytes:
 
 @given(MASKS)
 def test_a_mask_survives_its_runs(mask: np.ndarray) -> None:
-    boxed = BoxMask.of(mask)
+    boxed = BoxMask.from_mask(mask)
     again = BoxMask.from_runs(boxed.x, boxed.y, boxed.width, boxed.height, boxed.runs())
-    assert np.array_equal(again.on(*mask.shape), mask)
+    assert np.array_equal(again.on_image(*mask.shape), mask)
     assert boxed.area == mask.sum()
 
 
@@ -61,7 +61,7 @@ def test_long_runs_take_the_bytes_that_leb128_says(size: int) -> None:
 def test_the_box_is_tight() -> None:
     mask = np.zeros((40, 60), bool)
     mask[5:9, 7:20] = True
-    boxed = BoxMask.of(mask)
+    boxed = BoxMask.from_mask(mask)
     assert (boxed.x, boxed.y, boxed.width, boxed.height) == (7, 5, 13, 4)
 
 
@@ -71,22 +71,22 @@ def test_coco_runs_are_those_of_the_whole_image(mask: np.ndarray) -> None:
     boxed = BoxMask(3, 2, mask)
     runs = boxed.coco_runs(height, width)
     coded = {"size": [height, width], "counts": rle.to_string(runs, height, width)}
-    assert np.array_equal(coco_mask.decode(coded).astype(bool), boxed.on(height, width))
-    assert np.array_equal(runs, rle.encode(boxed.on(height, width)))
+    assert np.array_equal(coco_mask.decode(coded).astype(bool), boxed.on_image(height, width))
+    assert np.array_equal(runs, rle.encode(boxed.on_image(height, width)))
 
 
 def test_masks_are_equal_by_their_pixels() -> None:
     mask = np.zeros((10, 10), bool)
     mask[2:4, 3:6] = True
-    assert BoxMask.of(mask) == BoxMask(0, 0, mask)
-    assert BoxMask.of(mask) != BoxMask(1, 0, mask)
+    assert BoxMask.from_mask(mask) == BoxMask(0, 0, mask)
+    assert BoxMask.from_mask(mask) != BoxMask(1, 0, mask)
     assert BoxMask(0, 0, np.zeros((5, 5), bool)) == BoxMask.empty()
 
 
 def test_a_box_that_leaves_the_image_does_not_fit() -> None:
     boxed = BoxMask(8, 0, np.ones((2, 3), bool))
     with pytest.raises(MaskError, match="does not fit an image of 10 x 10"):
-        boxed.on(10, 10)
+        boxed.on_image(10, 10)
     assert boxed.fits(2, 11)
     assert not boxed.fits(2, 10)
     assert not boxed.fits(1, 11)

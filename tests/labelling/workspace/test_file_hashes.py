@@ -10,7 +10,7 @@ import pytest
 
 from dentasam.errors import ImageError
 from dentasam.labelling.workspace import file_hashes
-from dentasam.labelling.workspace.file_hashes import Pictures, check_size
+from dentasam.labelling.workspace.file_hashes import FileHashes, check_same_size
 
 from ..conftest import case_image
 
@@ -47,19 +47,19 @@ def later(monkeypatch: pytest.MonkeyPatch, seconds: float = 3600) -> None:
 
 def test_a_file_that_rests_is_read_once(path: Path, hashed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     later(monkeypatch)
-    files = Pictures()
+    files = FileHashes()
     assert [files.of(path) for _ in range(3)] == [sha256(b"before")] * 3
     assert hashed == ["a.png"]
 
 
 def test_a_file_that_just_changed_is_read_again_since_clocks_tick_slowly(path: Path, hashed: list[str]) -> None:
-    files = Pictures()
+    files = FileHashes()
     assert files.of(path) == files.of(path) == sha256(b"before")
     assert hashed == ["a.png", "a.png"]
 
 
 def test_neither_date_nor_size_hide_a_change(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files, before = Pictures(), path.stat()
+    files, before = FileHashes(), path.stat()
     later(monkeypatch)
     assert files.of(path) == sha256(b"before")
     # Beyond a tick of the file system's clock.
@@ -76,7 +76,7 @@ def test_a_link_is_the_file_it_leads_to(path: Path, monkeypatch: pytest.MonkeyPa
     other.write_bytes(b"after!")
     os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
     link.symlink_to(path)
-    files = Pictures()
+    files = FileHashes()
     assert files.of(link) == sha256(b"before")
     link.unlink()
     link.symlink_to(other)
@@ -84,14 +84,14 @@ def test_a_link_is_the_file_it_leads_to(path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_touched_file_is_the_same_picture(path: Path) -> None:
-    files = Pictures()
+    files = FileHashes()
     before = files.of(path)
     os.utime(path, ns=(1, 1))
     assert files.of(path) == before
 
 
 def test_a_file_that_is_gone(path: Path) -> None:
-    files = Pictures()
+    files = FileHashes()
     files.of(path)
     path.unlink()
     with pytest.raises(FileNotFoundError):
@@ -100,6 +100,6 @@ def test_a_file_that_is_gone(path: Path) -> None:
 
 def test_the_size_of_a_case_is_kept() -> None:
     image = case_image("deep/a.png", 60, 40)
-    check_size(image, 40, 60)
+    check_same_size(image, 40, 60)
     with pytest.raises(ImageError, match=r"deep/a\.png is now another picture of 40x60 pixels.*60x40; put the old"):
-        check_size(image, 60, 40)
+        check_same_size(image, 60, 40)

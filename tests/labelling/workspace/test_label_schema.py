@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.workspace.label_schema import Label, LabelSchema
-from dentasam.labelling.workspace.tidy_sizes import HOLES, ISLANDS, Tidy
+from dentasam.labelling.workspace.tidy_sizes import DEFAULT_HOLES, DEFAULT_ISLANDS, Tidy
 
 TEETH = [f"{quadrant}{place}" for quadrant in range(1, 5) for place in range(1, 9)]
 DECIDUOUS = [f"{quadrant}{place}" for quadrant in range(5, 9) for place in range(1, 6)]
@@ -94,17 +94,6 @@ def test_a_faulty_file_is_named_with_the_place(tmp_path: Path, text: str, named:
     assert "\n" not in str(caught.value)
 
 
-def test_restorations_and_lesions_belong_to_teeth() -> None:
-    schema = LabelSchema.default()
-    assert schema.links("restoration", "36")
-    assert schema.links("periapical lesion", "36")
-    assert not schema.links("36", "restoration")
-    assert not schema.links("36", "37")
-    assert not schema.links("caries", "restoration")
-    assert not schema.links(None, "36")
-    assert not schema.links("unknown", "36")
-
-
 CVD = {  # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB
     "none": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     "protan": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
@@ -138,8 +127,8 @@ def test_restorations_and_lesions_have_colours_apart_from_those_of_teeth(seen_by
 def test_a_label_may_tidy_otherwise_than_the_workspace(tmp_path: Path) -> None:
     own = Label(**label(name="root filling", kind="restoration", tidy={"islands": 0}))
     schema = LabelSchema(labels=(Label(**label()), own), tidy=Tidy(islands=40))
-    assert schema.tidy_of("36") == schema.tidy_of(None) == Tidy(islands=40, holes=HOLES)
-    assert schema.tidy_of("root filling") == Tidy(islands=0, holes=HOLES)
+    assert schema.tidy_of("36") == schema.tidy_of(None) == Tidy(islands=40, holes=DEFAULT_HOLES)
+    assert schema.tidy_of("root filling") == Tidy(islands=0, holes=DEFAULT_HOLES)
     schema.save(tmp_path / "schema.yaml")
     assert LabelSchema.load(tmp_path / "schema.yaml") == schema
 
@@ -147,7 +136,7 @@ def test_a_label_may_tidy_otherwise_than_the_workspace(tmp_path: Path) -> None:
 def test_a_schema_from_before_there_was_tidying_gets_the_default(tmp_path: Path) -> None:
     path = tmp_path / "schema.yaml"
     path.write_text("labels:\n- {name: '36', title: Molar, kind: tooth, colour: '#e69f00'}\n", encoding="utf-8")
-    assert LabelSchema.load(path).tidy_of("36") == Tidy(islands=ISLANDS, holes=HOLES)
+    assert LabelSchema.load(path).tidy_of("36") == Tidy(islands=DEFAULT_ISLANDS, holes=DEFAULT_HOLES)
 
 
 def test_a_wrong_size_names_its_place(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 from dentasam.data.images.read import read_image
 from dentasam.errors import DatasetError, WorkspaceError
 from dentasam.labelling.auth.passwords import Annotators
-from dentasam.labelling.exchange.offline import opened
+from dentasam.labelling.exchange.offline import open_workspace
 from dentasam.labelling.inference.embedding_store import EmbeddingStore
 from dentasam.labelling.log.database import open_database
-from dentasam.labelling.workspace.file_hashes import Pictures
+from dentasam.labelling.workspace.file_hashes import FileHashes
 from dentasam.labelling.workspace.label_schema import Label, LabelSchema
 from dentasam.labelling.workspace.workspace import Workspace
 from dentasam.model.core.frame import Frame
@@ -120,13 +120,13 @@ def test_the_workspace_lies_in_its_folder_for_its_owner_alone(radiographs: Path)
 def test_every_file_of_the_workspace_is_for_its_owner_alone(radiographs: Path) -> None:
     before = os.umask(0o022)
     try:
-        with opened(radiographs) as (workspace, store, _):
-            image, features = Pictures().of(workspace.images[0].path), torch.zeros(1, 8, 2, 4)
+        with open_workspace(radiographs) as (workspace, store, _):
+            image, features = FileHashes().of(workspace.images[0].path), torch.zeros(1, 8, 2, 4)
             embeddings = EmbeddingStore(workspace.embeddings)
             embeddings.put(image, "model", ImageEmbedding(features, features, Frame.of(40, 60)))
             embeddings.note_uncertainty(image, "model", 0.5)
             Annotators.of(workspace.root).add("anna", "crown and bridge")
-            store.comment(1, "anna", "written, so that SQLite keeps its other files")
+            store.add_comment(1, "anna", "written, so that SQLite keeps its other files")
             modes = {
                 path.name.split(".", 1)[-1]: stat.S_IMODE(path.stat().st_mode)
                 for path in workspace.root.rglob("*")

@@ -11,9 +11,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from dentasam.atomic_write import write_atomically
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.auth.access import new_token
-from dentasam.labelling.workspace.private_file import read_private, write_private
+from dentasam.labelling.workspace.private_file import read_private
 
 FILE_NAME = "entrance.json"
 TOKEN = re.compile(r"[\w-]{43,200}", re.ASCII)
@@ -43,7 +44,8 @@ class Entrance:
         """Writes the token with the port that is bound now. Raises WorkspaceError."""
         path = root / FILE_NAME
         try:
-            write_private(path, json.dumps({"token": self.token, "port": port}) + "\n")
+            with write_atomically(path, durable=True, private=True) as draft:
+                draft.write_text(json.dumps({"token": self.token, "port": port}) + "\n", encoding="utf-8")
         except OSError as fault:
             raise WorkspaceError(
                 f"{path} cannot be written ({fault.strerror}); make room or check its folder"

@@ -15,8 +15,8 @@ import yaml
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from dentasam.atomic_write import write_atomically
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.workspace.private_file import write_private
 
 FILE_NAME = "annotators.yaml"
 NAME = re.compile(r"\w[\w .@-]{0,62}\w|\w")
@@ -80,7 +80,8 @@ class Annotators:
         content = {"annotators": [{"name": name, "password": self._hashes[name]} for name in self.names]}
         try:
             # Hashes are guessed at offline by whoever reads them.
-            write_private(self.path, yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
+            with write_atomically(self.path, durable=True, private=True) as draft:
+                draft.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
         except OSError as fault:
             raise WorkspaceError(f"{self.path} cannot be written ({fault.strerror}); check its folder") from None
 

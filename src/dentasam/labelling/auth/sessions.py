@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dentasam.labelling.workspace.private_file import read_private, write_private
+from dentasam.atomic_write import write_atomically
+from dentasam.labelling.workspace.private_file import read_private
 
 FILE_NAME = "sessions.json"
 SESSION_SECONDS = 12 * 3600.0
@@ -90,7 +91,8 @@ class Sessions:
             for digest, (name, until) in self._open.items()
         ]
         try:
-            write_private(self._path, json.dumps(rows, ensure_ascii=False) + "\n")
+            with write_atomically(self._path, durable=True, private=True) as draft:
+                draft.write_text(json.dumps(rows, ensure_ascii=False) + "\n", encoding="utf-8")
         except OSError as fault:
             log.warning("%s cannot be written (%s); a restart signs everybody out", self._path, fault.strerror)
 

@@ -6,7 +6,6 @@ start. Then it is linked into the folder under its name in one step, which never
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import shutil
@@ -19,10 +18,11 @@ from typing import TYPE_CHECKING, Final
 
 from dentasam.data.images.read import IMAGE_SUFFIXES, read_image
 from dentasam.errors import DentasamError, ImageError
+from dentasam.labelling.log.database import is_disk_full
 from dentasam.labelling.log.store import Case, Store
 from dentasam.labelling.log.worklist import Worklist
-from dentasam.labelling.workspace.file_hashes import Pictures
-from dentasam.labelling.workspace.workspace import CaseImage, Workspace, listed
+from dentasam.labelling.workspace.file_hashes import FileHashes
+from dentasam.labelling.workspace.workspace import CaseImage, Workspace, list_images
 
 if TYPE_CHECKING:
     from dentasam.labelling.inference.predictor import Inference
@@ -40,7 +40,7 @@ class ImageRefused(DentasamError):
         self.status = status
 
 
-class Additions:
+class ImageAdder:
     """Adds images to one open workspace. Threads may share it; one image is checked at a time."""
 
     def __init__(self, workspace: Workspace, store: Store, worklist: Worklist, inference: Inference) -> None:
@@ -74,7 +74,7 @@ class Additions:
             raise ImageRefused(f"{name}{NO_IMAGE}", 415)
 
     @contextmanager
-    def draft(self, name: str) -> Iterator[Path]:
+    def upload_path(self, name: str) -> Iterator[Path]:
         """A path for what arrives, under its own name in a folder of its own; gone at the end. Raises OSError."""
         place = self._arriving / secrets.token_hex(8)
         place.mkdir(mode=0o700, parents=True)
@@ -83,7 +83,7 @@ class Additions:
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
-    def take(self, draft: Path) -> tuple[Case, bool]:
+    def add(self, draft: Path) -> tuple[Case, bool]:
         """The case of an image that arrived in full, and whether it is new. Raises ImageRefused."""
         with self._one_at_a_time:
             self.check(draft.name)
@@ -114,7 +114,7 @@ class Additions:
         case = next(case for case in cases if case.name == image.name)
         if case.id not in self._worklist:
             self._inference.add(case.id, image)
-            self._worklist.renew(cases, workspace.images)
+            self._worklist.replace(cases, workspace.images)
         return case
 
     def _same_name(self, name: str) -> Path | None:
@@ -142,11 +142,6 @@ class Additions:
             aside.unlink(missing_ok=True)
 
 
-def full_disk(fault: OSError) -> bool:
-    """Whether there is no room left for what arrives."""
-    return fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
 def _moved(aside: Path, target: Path) -> bool:
     """Moves a file within a folder without replacing one; False where there is one."""
     try:
@@ -164,7 +159,7 @@ def _moved(aside: Path, target: Path) -> bool:
 
 
 def _not_written(fault: OSError) -> ImageRefused:
-    if full_disk(fault):
+    if is_disk_full(fault):
         return ImageRefused("the disk is full; nothing was added, make room", 507)
     return ImageRefused(f"the image folder cannot be written ({fault.strerror}); check its permissions", 409)
 
@@ -172,7 +167,7 @@ def _not_written(fault: OSError) -> ImageRefused:
 def _checked(draft: Path) -> CaseImage:
     """The image as the worklist would have it. Raises ImageRefused."""
     problems: list[str] = []
-    found = listed(draft.parent, problems)
+    found = list_images(draft.parent, problems)
     try:
         if not found:
             shown = problems[0] if problems else f"{draft.name}{NO_IMAGE}"
@@ -191,7 +186,7 @@ def _without(draft: Path, message: str) -> str:
 
 def _same_content(draft: Path, target: Path) -> bool:
     try:
-        return target.is_file() and Pictures().of(draft) == Pictures().of(target)
+        return target.is_file() and FileHashes().of(draft) == FileHashes().of(target)
     except OSError:
         return False
 

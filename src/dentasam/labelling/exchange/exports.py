@@ -14,12 +14,13 @@ from urllib.parse import quote
 import cv2
 import numpy as np
 
+from dentasam.atomic_write import write_atomically
 from dentasam.data import rle
 from dentasam.data.dataset import Category, Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats.folders import inner_name, short_names
 from dentasam.errors import OutputError
 from dentasam.labelling.log.active_time import timing_csv
-from dentasam.labelling.log.fold import CaseState, ObjectState, undone
+from dentasam.labelling.log.fold import CaseState, ObjectState, undone_ids
 from dentasam.labelling.log.operations import ChangeMask, Create, Status, StoredOperation, document_of
 from dentasam.labelling.log.store import Case, Store
 from dentasam.labelling.wire.box_mask import BoxMask
@@ -98,15 +99,10 @@ def write_coco(store: Store, workspace: Workspace, path: Path, statuses: Collect
     inner = PurePosixPath(images_in.relative_to(here).as_posix())
     for image in content["images"]:
         image["file_name"] = (inner / image["file_name"]).as_posix()
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with draft.open("w", encoding="utf-8") as file:
+        with write_atomically(path, durable=True) as draft, draft.open("w", encoding="utf-8") as file:
             json.dump(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
     except OSError as fault:
-        draft.unlink(missing_ok=True)
         raise OutputError(f"{path} cannot be written ({fault.strerror}); choose another place") from None
     return path
 
@@ -144,7 +140,7 @@ def log_lines(store: Store, workspace: Workspace, statuses: Collection[Status] |
             continue
         # Of the log one mask per object is wanted; it is read when its turn comes.
         log = store.operations(case.id, masks=False)
-        taken_back = undone(log)
+        taken_back = undone_ids(log)
         by_object: dict[str, list[StoredOperation]] = {id: [] for id in state.objects}
         for stored in log:
             if stored.operation.object is not None:

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 from dentasam.data.coco.passed_over import WHAT, Why
 
-MOST_NAMED = 200
+MAX_NAMED = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SkippedItem:
     """An image, or an annotation of one, and why it was passed over."""
 
     image: str
@@ -17,21 +17,21 @@ class Entry:
 
 
 @dataclass(slots=True)
-class PassedOver:
+class SkippedItems:
     """images, objects: how many of each did not come in; `objects_of_images` of the objects lie on those images.
 
-    entries: the first `MOST_NAMED`, each with its reason. An object that lost a part of its outline is among them,
+    entries: the first `MAX_NAMED`, each with its reason. An object that lost a part of its outline is among them,
     and not counted.
     """
 
     images: int = 0
     objects: int = 0
     objects_of_images: int = 0
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[SkippedItem] = field(default_factory=list)
 
     def image(self, name: str, reason: str) -> None:
         self.images += 1
-        self._add(Entry(name, None, reason))
+        self._add(SkippedItem(name, None, reason))
 
     def object_of_image(self) -> None:
         """An annotation on an image that is passed over, which is named once for all of them."""
@@ -40,8 +40,8 @@ class PassedOver:
 
     def annotation(self, image: str, id: int, why: Why) -> None:
         self.objects += why is not Why.ring
-        self._add(Entry(image, id, f"it {WHAT[why]}"))
+        self._add(SkippedItem(image, id, f"it {WHAT[why]}"))
 
-    def _add(self, entry: Entry) -> None:
-        if len(self.entries) < MOST_NAMED:
+    def _add(self, entry: SkippedItem) -> None:
+        if len(self.entries) < MAX_NAMED:
             self.entries.append(entry)

@@ -25,11 +25,11 @@ from dentasam.data.record import ObjectRecord
 from dentasam.data.spelling import canonical
 from dentasam.errors import DatasetError
 from dentasam.labelling.exchange.exports import UNLABELLED
-from dentasam.labelling.exchange.import_report import PassedOver
+from dentasam.labelling.exchange.import_report import SkippedItems
 from dentasam.labelling.log.operations import Operation, parse_operation
 from dentasam.labelling.log.store import Case, Store
 from dentasam.labelling.wire.box_mask import BoxMask
-from dentasam.labelling.workspace.workspace import Workspace, name_of
+from dentasam.labelling.workspace.workspace import Workspace, case_name
 
 ANNOTATOR = "import"
 LONGEST_CATEGORY = 200
@@ -37,7 +37,7 @@ NAMESPACE = uuid.UUID("6f1c2a54-59c5-4b8e-9d0b-5f7f0c6c0d1e")
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportReport:
     """How many objects are new, and in how many cases.
 
     passed_over: images that are not in the worklist, and annotations that are no objects or not whole.
@@ -45,7 +45,7 @@ class Imported:
 
     objects: int
     cases: int
-    passed_over: PassedOver = field(default_factory=PassedOver)
+    passed_over: SkippedItems = field(default_factory=SkippedItems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +58,24 @@ class _Found:
     parent: int | None = None
 
 
-def import_source(store: Store, workspace: Workspace) -> Imported:
+def import_source(store: Store, workspace: Workspace) -> ImportReport:
     """Brings the objects of the workspace's own COCO file into the cases that nobody has touched yet.
 
     Raises DatasetError where a mask cannot be decoded.
     """
     if workspace.dataset is None:
-        return Imported(0, 0)
+        return ImportReport(0, 0)
     untouched = {case.name: case for case in store.cases() if case.revision == 0}
     counts: list[int] = []
     for image in workspace.dataset.images:
-        case = untouched.get(name_of(image.file_name))
+        case = untouched.get(case_name(image.file_name))
         if case is not None and image.objects:
             found = [_of_record(record, case) for record in image.objects]
             counts.append(_stored(store, case, found, ANNOTATOR))
-    return Imported(sum(counts), sum(count > 0 for count in counts))
+    return ImportReport(sum(counts), sum(count > 0 for count in counts))
 
 
-def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> Imported:
+def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> ImportReport:
     """Brings the objects of a COCO document into the cases of the same name and size.
 
     A name is the path relative to the image folder, or the file's name alone where only one case has it. Passed over
@@ -84,7 +84,7 @@ def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> Impo
     """
     images, annotations, names = _lists(document)
     cases = store.cases()
-    passed = PassedOver()
+    passed = SkippedItems()
     by_image = _matched(images, cases, passed)
     found: defaultdict[int, list[_Found]] = defaultdict(list)
     seen: set[int] = set()
@@ -117,7 +117,7 @@ def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> Impo
         raise DatasetError("no annotation has a mask; export masks (polygons or RLE), not boxes alone")
     known = {case.id: case for case in cases}
     counts = [_stored(store, known[id], objects, annotator) for id, objects in found.items()]
-    return Imported(sum(counts), sum(count > 0 for count in counts), passed)
+    return ImportReport(sum(counts), sum(count > 0 for count in counts), passed)
 
 
 def _stored(store: Store, case: Case, found: list[_Found], annotator: str) -> int:
@@ -185,7 +185,7 @@ def _box_mask(runs: np.ndarray, height: int, width: int) -> BoxMask:
     inside = np.diff(np.clip(np.concatenate([[0], np.cumsum(runs)]), left * height, (left + across) * height))
     columns = np.zeros((height, across), bool)
     rle.decode_into(columns, inside)
-    tight = BoxMask.of(columns)
+    tight = BoxMask.from_mask(columns)
     return BoxMask(tight.x + left, tight.y, tight.bits)
 
 
@@ -204,7 +204,7 @@ def _refuse(problem: Problem) -> None:
     raise DatasetError(f"{problem.what}; {problem.mend}")
 
 
-def _matched(images: list[Any], cases: Iterable[Case], passed: PassedOver) -> dict[int, Case | None]:
+def _matched(images: list[Any], cases: Iterable[Case], passed: SkippedItems) -> dict[int, Case | None]:
     """The case of each image by the image's id; None where it is passed over."""
     by_name: defaultdict[str, list[Case]] = defaultdict(list)
     for case in cases:
@@ -216,7 +216,7 @@ def _matched(images: list[Any], cases: Iterable[Case], passed: PassedOver) -> di
         id, given = (whole(item.get("id")), item.get("file_name")) if isinstance(item, Mapping) else (None, None)
         if id is None or not isinstance(given, str):
             raise DatasetError(f"images[{position}] has no whole-number id or no file_name; give it both")
-        name = name_of(given)
+        name = case_name(given)
         ways = (canonical(name), canonical(PurePosixPath(name).name))
         same = [exact[name]] if name in exact else next((by_name[way] for way in ways if way in by_name), [])
         if len(same) != 1:

@@ -1,22 +1,22 @@
 """What `dentasam label` does with a workspace without a server: open it, and write its labels to files."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from dentasam.atomic_write import write_atomically
 from dentasam.errors import OutputError, WorkspaceError
 from dentasam.labelling.exchange.exports import FINISHED, log_lines, timing_csv, write_coco, write_png_zip
 from dentasam.labelling.exchange.imports import import_source
 from dentasam.labelling.log.store import Store
-from dentasam.labelling.log.workspace_id import open_for
+from dentasam.labelling.log.workspace_id import open_workspace_database
 from dentasam.labelling.workspace.file_lock import WorkspaceInUse
 from dentasam.labelling.workspace.workspace import Workspace
 
 
 @contextmanager
-def opened(
+def open_workspace(
     source: Path, folder: Path | None = None, database: str | None = None, images: Path | None = None
 ) -> Iterator[tuple[Workspace, Store, list[str]]]:
     """The workspace, its store with a case for each image, and a line for each image that is left out.
@@ -24,7 +24,7 @@ def opened(
     A COCO file's own objects are there as pre-annotations. Raises WorkspaceError and DatasetError.
     """
     with Workspace.open(source, folder, images) as workspace:
-        engine = open_for(workspace, database)
+        engine = open_workspace_database(workspace, database)
         try:
             store = Store(engine)
             problems = [*workspace.problems, *store.sync_cases(workspace.images)]
@@ -52,7 +52,7 @@ def write_export(
     if target.is_dir():
         raise OutputError(f"{target} is a folder; name a file in it")
     statuses = FINISHED if finished else None
-    with _beside_a_server(kind, finished), opened(source, folder, database, images) as (workspace, store, _):
+    with _beside_a_server(kind, finished), open_workspace(source, folder, database, images) as (workspace, store, _):
         if kind == "coco":
             write_coco(store, workspace, target, statuses)
         else:
@@ -87,12 +87,8 @@ def _beside_a_server(kind: str, finished: bool) -> Iterator[None]:
 @contextmanager
 def _replacing(target: Path) -> Iterator[BinaryIO]:
     """A file that takes the target's place once it is whole."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with draft.open("wb") as file:
+        with write_atomically(target) as draft, draft.open("wb") as file:
             yield file
-        draft.replace(target)
     except OSError as fault:
         raise OutputError(f"{target} cannot be written ({fault.strerror}); choose another --out") from None
-    finally:
-        draft.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """Embeddings of the worklist's images on disk, so that a case opens without an encode.
 
-A file is named by everything its content depends on: the image's bytes (hashed by `Pictures`), the preprocessing, the
+A file is named by everything its content depends on: the image's bytes (by `FileHashes`), the preprocessing, the
 base's weights and the adapter's. Its name ends in the checksum of its bytes. It is written aside and moved into
 place, so that a killed writer leaves nothing under a good name; a damaged file does not fit its name and counts as
 absent.
@@ -49,7 +49,7 @@ class EmbeddingStore:
         return self._find(_stem(picture, model)) is not None
 
     def get(self, picture: str, model: str) -> ImageEmbedding | None:
-        """The embedding of a picture in float32, or None. picture: from `Pictures.of`; model: from `model_key`."""
+        """The embedding of a picture in float32, or None. picture: from `FileHashes.of`; model: from `model_key`."""
         path = self._find(_stem(picture, model))
         if path is None:
             return None

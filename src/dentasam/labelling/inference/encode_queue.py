@@ -25,7 +25,7 @@ from dentasam.errors import CheckpointError, DentasamError, ImageError
 from dentasam.labelling.inference.embedding_store import EmbeddingStore
 from dentasam.labelling.inference.served_model import ModelIdentity, ServedModel
 from dentasam.labelling.inference.uncertainty import uncertainty
-from dentasam.labelling.workspace.file_hashes import Pictures, check_size
+from dentasam.labelling.workspace.file_hashes import FileHashes, check_same_size
 from dentasam.labelling.workspace.workspace import CaseImage
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.runtime import with_adapter
@@ -76,7 +76,7 @@ class Encoder:
         self._store = store
         self._images = dict(images)
         self._on_encoded = on_encoded
-        self._files = Pictures()
+        self._files = FileHashes()
         self.threads = torch.get_num_threads()
         # Guards all below it; told at every change that somebody may wait for.
         self._changed = threading.Condition()
@@ -221,7 +221,7 @@ class Encoder:
                 self._changed.wait()
 
     def _ready(self, image: CaseImage, ready: Ready) -> Ready:
-        check_size(image, ready.embedding.frame.height, ready.embedding.frame.width)
+        check_same_size(image, ready.embedding.frame.height, ready.embedding.frame.width)
         return ready
 
     def _model_at_hand(self) -> ServedModel:
@@ -355,12 +355,12 @@ class Encoder:
             picture = self.picture(case_id)
             embedding = self._stored(served, picture)
             if embedding is not None:
-                check_size(image, embedding.frame.height, embedding.frame.width)
+                check_same_size(image, embedding.frame.height, embedding.frame.width)
                 return picture, embedding
             pixels = read_image(image.path)
             # The embedding of one picture must not be kept under the hash of the next.
             if self.picture(case_id) == picture:
-                check_size(image, *pixels.shape)
+                check_same_size(image, *pixels.shape)
                 return picture, self._keep(served, image, picture, served.encode(pixels))
         raise ImageError(f"{image.name} is being written to; open it again when that is done")
 

@@ -90,7 +90,7 @@ def difference(one: BoxMask, other: BoxMask) -> BoxMask:
 
 
 def _coverage(mask: BoxMask, frame: Frame) -> np.ndarray:
-    return frame.masks_to_logits(mask.on(frame.height, frame.width)[None]).numpy()[0]
+    return frame.masks_to_logits(mask.on_image(frame.height, frame.width)[None]).numpy()[0]
 
 
 def union(one: BoxMask | None, other: BoxMask) -> BoxMask:

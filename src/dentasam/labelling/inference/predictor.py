@@ -32,7 +32,7 @@ from dentasam.labelling.inference.hand_edits import (
 from dentasam.labelling.inference.served_model import Decoded, ModelIdentity, ObjectPrompt, ServedModel
 from dentasam.labelling.inference.tidying import tidied
 from dentasam.labelling.wire.box_mask import BoxMask
-from dentasam.labelling.workspace.tidy_sizes import DEFAULT, Tidy
+from dentasam.labelling.workspace.tidy_sizes import DEFAULT_TIDY, Tidy
 from dentasam.labelling.workspace.workspace import CaseImage
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.full_resolution import full_mask
@@ -56,7 +56,7 @@ class PredictRequest:
     previous: BoxMask | None = None
     painted: BoxMask | None = None
     erased: BoxMask | None = None
-    tidy: Tidy = DEFAULT
+    tidy: Tidy = DEFAULT_TIDY
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class RefineRequest:
     painted: BoxMask | None = None
     erased: BoxMask | None = None
     clicks: Sequence[Click] = ()
-    tidy: Tidy = DEFAULT
+    tidy: Tidy = DEFAULT_TIDY
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ import numpy as np
 
 from dentasam.labelling.inference.hand_edits import Click, window
 from dentasam.labelling.wire.box_mask import BoxMask
-from dentasam.labelling.workspace.tidy_sizes import DEFAULT, Tidy
+from dentasam.labelling.workspace.tidy_sizes import DEFAULT_TIDY, Tidy
 
 
 def tidied(
     mask: BoxMask,
-    sizes: Tidy = DEFAULT,
+    sizes: Tidy = DEFAULT_TIDY,
     *,
     clicks: Sequence[Click] = (),
     painted: BoxMask | None = None,
@@ -35,7 +35,7 @@ def tidied(
     mask = mask.tight()
     if mask.bits.size == 0:
         return mask
-    sizes = sizes.over(DEFAULT)
+    sizes = sizes.with_defaults(DEFAULT_TIDY)
     # A border of ground, so that every gap at the edge of the box is joined to the outside.
     x0, y0 = mask.x - 1, mask.y - 1
     box = (x0, y0, mask.x + mask.width + 1, mask.y + mask.height + 1)

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
 from dentasam.data.table import csv_text
-from dentasam.labelling.log.fold import CaseState, undone
+from dentasam.labelling.log.fold import CaseState, undone_ids
 from dentasam.labelling.log.operations import ChangeMask, Create, StoredOperation
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Acts:
 def acts(log: Sequence[StoredOperation]) -> dict[Key, Acts]:
     """Acts by annotator, object and tool, from a case's whole log."""
     found: dict[Key, Acts] = {}
-    taken_back = undone(log)
+    taken_back = undone_ids(log)
     proposed: set[str] = set()
     for stored in log:
         operation = stored.operation

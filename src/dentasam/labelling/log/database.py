@@ -145,7 +145,7 @@ def open_database(url: str) -> Engine:
         raise WorkspaceError(f"{shown}: {fault}") from None
     except (SQLAlchemyError, OSError) as fault:
         engine.dispose()
-        if is_full(fault):
+        if is_disk_full(fault):
             raise WorkspaceError(f"{shown}: the disk is full; make room and start again") from None
         cause = getattr(fault, "orig", None) or fault
         reason = " ".join(str(cause).split())[:300]
@@ -172,7 +172,7 @@ def migrate(connection: Connection) -> None:
         raise
 
 
-def is_full(fault: BaseException) -> bool:
+def is_disk_full(fault: BaseException) -> bool:
     """Whether a fault means that no room is left: SQLite's, PostgreSQL's or the system's own."""
     import sqlite3
 
@@ -182,7 +182,7 @@ def is_full(fault: BaseException) -> bool:
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         return code == sqlite3.SQLITE_FULL or "disk is full" in str(cause)
     if isinstance(cause, OSError):
-        return cause.errno in (errno.ENOSPC, errno.EDQUOT)
+        return cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return getattr(cause, "sqlstate", None) == "53100"
 
 

@@ -103,7 +103,7 @@ def fold(state: CaseState, stored: StoredOperation) -> CaseState:
     return CaseState(stored.revision, status, state.objects | {changed.id: changed})
 
 
-def undone(log: Sequence[StoredOperation]) -> set[str]:
+def undone_ids(log: Sequence[StoredOperation]) -> set[str]:
     """The operations of a whole log that are taken back at its end; a redo undoes an undo."""
     takes_back = {stored.operation.id: stored.operation.undoes for stored in log}
     holds = dict.fromkeys(takes_back, True)

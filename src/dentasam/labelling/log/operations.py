@@ -20,10 +20,10 @@ Tool = Literal[
     "click", "box", "brush", "eraser", "lasso", "fill-holes", "drop-islands", "smooth", "refine", "neighbour"
 ]
 
-MOST_OPERATIONS = 2000
-MOST_STROKE_POINTS = 100_000
+MAX_OPERATIONS = 2000
+MAX_STROKE_POINTS = 100_000
 # Far beyond any date that a clock may show, and within a 64-bit integer (and a JavaScript number).
-LATEST_TIME = 1 << 53
+MAX_TIME = 1 << 53
 
 Id = Annotated[
     str,
@@ -80,7 +80,7 @@ class Stroke(_Strict):
 
     shape: Literal["round", "square"]
     size: Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
-    points: Annotated[list[tuple[Pixel, Pixel]], Field(max_length=MOST_STROKE_POINTS)]
+    points: Annotated[list[tuple[Pixel, Pixel]], Field(max_length=MAX_STROKE_POINTS)]
     limited: bool = False
 
 
@@ -123,7 +123,7 @@ class StatusData(_Strict):
 
 class _Operation(_Strict):
     id: Id
-    time: Annotated[int, Field(ge=0, le=LATEST_TIME, description="The client's clock, milliseconds since 1970.")]
+    time: Annotated[int, Field(ge=0, le=MAX_TIME, description="The client's clock, milliseconds since 1970.")]
     undoes: Id | None = None
 
 
@@ -210,8 +210,8 @@ def parse_operations(documents: Any) -> list[Operation]:
     """Operations from what an envelope held. Raises OperationError that names the first fault."""
     if not isinstance(documents, list):
         raise OperationError("'operations' is no list")
-    if len(documents) > MOST_OPERATIONS:
-        raise OperationError(f"more than {MOST_OPERATIONS} operations at once; send them in parts")
+    if len(documents) > MAX_OPERATIONS:
+        raise OperationError(f"more than {MAX_OPERATIONS} operations at once; send them in parts")
     return [parse_operation(document, f"operations[{index}]") for index, document in enumerate(documents)]
 
 

@@ -17,13 +17,22 @@ from sqlalchemy.exc import SQLAlchemyError
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.log import rows
 from dentasam.labelling.log.active_time import Interval, Span, counted, fresh_parts
-from dentasam.labelling.log.database import cases, comments, intervals, is_full, objects, operations, reading, writing
+from dentasam.labelling.log.database import (
+    cases,
+    comments,
+    intervals,
+    is_disk_full,
+    objects,
+    operations,
+    reading,
+    writing,
+)
 from dentasam.labelling.log.fold import CaseState, ObjectState, fold
 from dentasam.labelling.log.operations import Operation, Status, StoredOperation, check_masks
+from dentasam.labelling.wire.fields import MAX_COMMENT_LENGTH
 from dentasam.labelling.workspace.workspace import CaseImage
 
 IDLE_SECONDS = 30.0
-LONGEST_COMMENT = 10_000
 # Ids of one request are looked up in parts, since databases bound the parameters of a statement.
 IDS_AT_ONCE = 500
 
@@ -190,12 +199,12 @@ class Store:
             found = connection.execute(query)
             return [Comment(row.id, row.annotator, row.text, row.time) for row in found]
 
-    def comment(self, case_id: int, annotator: str, text: str) -> Comment:
+    def add_comment(self, case_id: int, annotator: str, text: str) -> Comment:
         """Adds a comment. Raises ValueError for one that is empty or too long."""
         # PostgreSQL cannot store NUL, and nobody writes it.
         text = text.replace("\0", "").strip()
-        if not text or len(text) > LONGEST_COMMENT:
-            raise ValueError(f"a comment has 1 to {LONGEST_COMMENT} characters")
+        if not text or len(text) > MAX_COMMENT_LENGTH:
+            raise ValueError(f"a comment has 1 to {MAX_COMMENT_LENGTH} characters")
         now = _now()
         values = {"case_id": case_id, "annotator": annotator, "text": text, "time": now}
         with self._writing() as connection:
@@ -256,7 +265,7 @@ class Store:
             with writing(self.engine) as connection:
                 yield connection
         except (SQLAlchemyError, OSError) as fault:
-            if not is_full(fault):
+            if not is_disk_full(fault):
                 raise
             raise StorageFull("the disk of the labelling database is full; nothing was stored, make room") from None
 

@@ -12,9 +12,9 @@ class Worklist(Mapping[int, CaseImage]):
     def __init__(self, cases: Sequence[Case] = (), images: Sequence[CaseImage] = ()) -> None:
         self._images: dict[int, CaseImage] = {}
         self.changes = -1
-        self.renew(cases, images)
+        self.replace(cases, images)
 
-    def renew(self, cases: Sequence[Case], images: Sequence[CaseImage]) -> None:
+    def replace(self, cases: Sequence[Case], images: Sequence[CaseImage]) -> None:
         """Takes other cases; `changes` counts how often, for pages that look whether there is news."""
         by_name = {image.name: image for image in images}
         self._images = {case.id: by_name[case.name] for case in cases if case.name in by_name}

@@ -8,13 +8,13 @@ from uuid import UUID
 
 from sqlalchemy import Engine, insert, select
 
+from dentasam.atomic_write import write_atomically
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.log.database import open_database, workspace, writing
-from dentasam.labelling.workspace.private_file import write_private
 from dentasam.labelling.workspace.workspace import ID_FILE, Workspace
 
 
-def open_for(opened: Workspace, url: str | None = None) -> Engine:
+def open_workspace_database(opened: Workspace, url: str | None = None) -> Engine:
     """The database at `url`, the workspace's own one if left out, once it is sure that it is this workspace's.
 
     A database without an id takes the workspace's. A workspace without one, as after its folder was restored from a
@@ -56,6 +56,7 @@ def _settle(opened: Workspace, engine: Engine, own: bool) -> None:
 
 def _write(file: Path, id: str) -> None:
     try:
-        write_private(file, f"{id}\n")
+        with write_atomically(file, durable=True, private=True) as draft:
+            draft.write_text(f"{id}\n", encoding="utf-8")
     except OSError as fault:
         raise WorkspaceError(f"{file} cannot be written ({fault.strerror}); make room or check its folder") from None

@@ -10,7 +10,7 @@ from fastapi import Path as PathParameter
 from pydantic import BaseModel, ValidationError
 
 from dentasam.labelling.auth.access import Access
-from dentasam.labelling.exchange.added_images import Additions
+from dentasam.labelling.exchange.added_images import ImageAdder
 from dentasam.labelling.log.worklist import Worklist
 from dentasam.labelling.routes.documents import Problem
 from dentasam.labelling.wire.box_mask import BoxMask
@@ -38,7 +38,7 @@ class Context:
     inference: "Inference"
     access: Access
     images: Worklist
-    additions: Additions
+    image_adder: ImageAdder
     idle_seconds: float = 30.0
     page: Path | None = None
     assets: Mapping[str, Path] = field(default_factory=dict)

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dentasam.labelling.log.operations import Status
+from dentasam.labelling.wire.fields import MAX_COMMENT_LENGTH
 from dentasam.labelling.workspace.label_schema import LabelSchema
 
-LONGEST_COMMENT = 5000
 MOST_INTERVALS = 5000
 
 
@@ -20,7 +20,7 @@ def _plain(text: str) -> str:
     return text
 
 
-Text = Annotated[str, Field(min_length=1, max_length=LONGEST_COMMENT), AfterValidator(_plain)]
+Text = Annotated[str, Field(min_length=1, max_length=MAX_COMMENT_LENGTH), AfterValidator(_plain)]
 
 
 class Given(BaseModel):

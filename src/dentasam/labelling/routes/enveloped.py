@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from dentasam.labelling.log.operations import (
-    MOST_OPERATIONS,
+    MAX_OPERATIONS,
     Accept,
     ChangeMask,
     Create,
@@ -65,7 +65,7 @@ class CaseDocument(BaseModel):
 
 
 class OperationsDocument(Given):
-    operations: Annotated[list[Operation], Field(max_length=MOST_OPERATIONS)]
+    operations: Annotated[list[Operation], Field(max_length=MAX_OPERATIONS)]
 
 
 class Stamps(BaseModel):

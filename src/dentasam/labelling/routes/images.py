@@ -7,7 +7,8 @@ from typing import Annotated, BinaryIO
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from dentasam.labelling.exchange.added_images import Additions, full_disk
+from dentasam.labelling.exchange.added_images import ImageAdder
+from dentasam.labelling.log.database import is_disk_full
 from dentasam.labelling.log.store import Case
 from dentasam.labelling.routes.cases import summary
 from dentasam.labelling.routes.context import Here, problems
@@ -41,23 +42,23 @@ async def add_image(
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not kind.startswith(TYPES):
         raise HTTPException(415, "the body is the image file itself, of the type application/octet-stream")
-    additions = here.additions
-    await run_in_threadpool(additions.check, name)
-    case, new = await _received(request, additions, name)
+    image_adder = here.image_adder
+    await run_in_threadpool(image_adder.check, name)
+    case, new = await _received(request, image_adder, name)
     response.status_code = 201 if new else 200
     return await run_in_threadpool(summary, here, case)
 
 
-async def _received(request: Request, additions: Additions, name: str) -> tuple[Case, bool]:
+async def _received(request: Request, image_adder: ImageAdder, name: str) -> tuple[Case, bool]:
     try:
-        with additions.draft(name) as draft:
+        with image_adder.upload_path(name) as draft:
             with await run_in_threadpool(_created, draft) as file:
                 async for block in request.stream():
                     await run_in_threadpool(file.write, block)
                 await run_in_threadpool(_synced, file)
-            return await run_in_threadpool(additions.take, draft)
+            return await run_in_threadpool(image_adder.add, draft)
     except OSError as fault:
-        if not full_disk(fault):
+        if not is_disk_full(fault):
             raise
         raise HTTPException(507, "the disk of the workspace is full; nothing was added, make room") from None
 

@@ -91,7 +91,7 @@ def infer(
         "latencies": {"pre": seconds.encode, "infer": seconds.decode, "total": seconds.encode + seconds.decode},
     }
     stem = PurePosixPath(shape.name).stem
-    reply_bytes = answer(found.mask.on(shape.height, shape.width), text, output, stem)
+    reply_bytes = answer(found.mask.on_image(shape.height, shape.width), text, output, stem)
     return Response(reply_bytes.content, headers={"Content-Type": reply_bytes.media_type})
 
 

@@ -19,7 +19,7 @@ def comments(case_id: CaseId, here: Here) -> list[Comment]:
 def comment(case_id: CaseId, given: NewComment, here: Here, annotator: Annotator) -> Comment:
     """Adds a comment: plain text, shown as it was typed."""
     here.image(case_id)
-    return Comment.model_validate(here.store.comment(case_id, annotator, given.text), from_attributes=True)
+    return Comment.model_validate(here.store.add_comment(case_id, annotator, given.text), from_attributes=True)
 
 
 @router.post("/time", status_code=204, responses=problems(404, 507))

@@ -11,7 +11,7 @@ from dentasam.errors import ImageError
 from dentasam.labelling.routes.context import CaseId, Context, Here, binary, problems
 from dentasam.labelling.routes.documents import Picture
 from dentasam.labelling.workspace.display import read_pixels, thumbnail_png
-from dentasam.labelling.workspace.file_hashes import check_size
+from dentasam.labelling.workspace.file_hashes import check_same_size
 from dentasam.labelling.workspace.workspace import CaseImage
 
 router = APIRouter(prefix="/api/cases/{case_id}", tags=["images"])
@@ -50,7 +50,7 @@ def pixels(case_id: CaseId, here: Here, if_none_match: IfNoneMatch = None) -> Re
         return _unchanged(tag)
     picture, read = _made(here, case_id, read_pixels)
     height, width = read.pixels.shape
-    check_size(image, height, width)
+    check_same_size(image, height, width)
     tag = _tag(picture, "p")
     headers = {
         "X-Image-Width": str(width),
@@ -92,7 +92,7 @@ def picture(case_id: CaseId, here: Here) -> Picture:
     except ImageError:
         return Picture(picture=None, problem=_gone(image).detail)
     try:
-        check_size(image, *image_size(image.path))
+        check_same_size(image, *image_size(image.path))
     except ImageError as fault:
         return Picture(picture=found, problem=here.shown(str(fault)))
     return Picture(picture=found, problem=None)

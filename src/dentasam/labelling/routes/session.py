@@ -31,7 +31,7 @@ def session(here: Here, annotator: Annotator) -> Session:
         labels=here.workspace.schema,
         idle_seconds=here.idle_seconds,
         limits=Limits(pixels=PIXEL_LIMIT, body_bytes=MASK_BODY_BYTES, image_bytes=IMAGE_BODY_BYTES),
-        no_images=here.additions.obstacle,
+        no_images=here.image_adder.obstacle,
         sign_out=here.access.annotators is not None,
         version=__version__,
     )

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from dentasam.errors import DatasetError, DentasamError, ImageError, PromptError
 from dentasam.labelling.auth.access import Access
 from dentasam.labelling.auth.middleware import AccessMiddleware
-from dentasam.labelling.exchange.added_images import Additions, ImageRefused
+from dentasam.labelling.exchange.added_images import ImageAdder, ImageRefused
 from dentasam.labelling.exchange.monai import InferParams
 from dentasam.labelling.log.operations import OperationError
 from dentasam.labelling.log.store import IDLE_SECONDS, CaseNotFound, StorageFull
@@ -76,10 +76,10 @@ def create_app(
     and for the model.
     """
     worklist = Worklist(store.cases(), workspace.images)
-    additions = Additions(workspace, store, worklist, inference)
+    image_adder = ImageAdder(workspace, store, worklist, inference)
     app = application()
     app.state.context = Context(
-        workspace, store, inference, access, worklist, additions, idle_seconds, page, assets_of(page)
+        workspace, store, inference, access, worklist, image_adder, idle_seconds, page, assets_of(page)
     )
     app.add_middleware(AccessMiddleware, access=access)
     return app

@@ -24,7 +24,7 @@ from dentasam.labelling.auth import sessions
 from dentasam.labelling.auth.access import Access, is_loopback
 from dentasam.labelling.auth.kept_address import Entrance
 from dentasam.labelling.auth.passwords import NAME, Annotators, check_name
-from dentasam.labelling.exchange.offline import opened
+from dentasam.labelling.exchange.offline import open_workspace
 from dentasam.progress import shown
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def run(
     announce, complain: what takes a line for the user, and one about images that are left out. Raises DentasamError.
     """
     page = built_page()
-    with opened(source, settings.folder, settings.database, settings.images) as (workspace, store, problems):
+    with open_workspace(source, settings.folder, settings.database, settings.images) as (workspace, store, problems):
         annotators = Annotators.of(workspace.root)
         check_reach(settings.host, annotators.names)
         annotator = settings.annotator or _login()

@@ -32,7 +32,7 @@ class BoxMask:
     bits: np.ndarray
 
     @staticmethod
-    def of(mask: np.ndarray) -> BoxMask:
+    def from_mask(mask: np.ndarray) -> BoxMask:
         """The tight box of a mask (H, W) bool."""
         return BoxMask(0, 0, np.asarray(mask, bool)).tight()
 
@@ -84,7 +84,7 @@ class BoxMask:
         start = [0, 0] if pixels[0] else [0]
         return _packed(np.diff(np.concatenate([start, changes, [pixels.size]]).astype(np.int64)))
 
-    def on(self, height: int, width: int) -> np.ndarray:
+    def on_image(self, height: int, width: int) -> np.ndarray:
         """The mask (height, width) bool of the whole image. Raises MaskError where the box does not fit in it."""
         if not self.fits(height, width):
             raise MaskError(f"a mask in {self._shown()} does not fit an image of {width} x {height}")

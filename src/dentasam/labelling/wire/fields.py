@@ -8,6 +8,8 @@ from dentasam.data.images.read import PIXEL_LIMIT
 
 # The clicks of one object.
 MAX_CLICKS = 2000
+# Of a comment, in characters.
+MAX_COMMENT_LENGTH = 5000
 
 # Of a label, a case or a person: one line without control characters.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]

@@ -24,7 +24,7 @@ TRIES: Final = 3
 State = tuple[int, int, int, int, int]
 
 
-class Pictures:
+class FileHashes:
     """Hashes of files, by path. Threads may share it."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Pictures:
         return found
 
 
-def check_size(image: CaseImage, height: int, width: int) -> None:
+def check_same_size(image: CaseImage, height: int, width: int) -> None:
     """Raises ImageError where a picture of this size must not stand under the masks of the case."""
     if (height, width) != (image.height, image.width):
         raise ImageError(

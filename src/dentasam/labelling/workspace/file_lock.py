@@ -26,7 +26,7 @@ class WorkspaceInUse(WorkspaceError):
         self.root, self.address = root, address
 
 
-class Lock:
+class WorkspaceLock:
     """The open, locked file `lock` in a workspace; the system frees it when its process ends, however it ends."""
 
     def __init__(self, root: Path) -> None:
@@ -43,19 +43,19 @@ class Lock:
             ) from None
         if not _taken(self._file):
             address = _address(self._file)
-            self.free()
+            self.release()
             raise WorkspaceInUse(root, address)
         # A server that was killed has left its address.
         os.ftruncate(self._file, 0)
 
-    def tell(self, address: str) -> None:
+    def write_address(self, address: str) -> None:
         """Writes the address of this process's server, for whoever finds the workspace in use."""
         assert self._file is not None
         os.ftruncate(self._file, 0)
         os.lseek(self._file, 0, os.SEEK_SET)
         os.write(self._file, f"{address}\n".encode())
 
-    def free(self) -> None:
+    def release(self) -> None:
         if self._file is not None:
             os.close(self._file)
             self._file = None

@@ -1,6 +1,5 @@
 """The labels of a workspace: `schema.yaml` there, for a dentist to edit; `schema.yaml` here is the default."""
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,10 +7,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from dentasam.atomic_write import write_atomically
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.wire.fields import Name, first_error
-from dentasam.labelling.workspace.tidy_sizes import DEFAULT as TIDY
-from dentasam.labelling.workspace.tidy_sizes import Tidy
+from dentasam.labelling.workspace.tidy_sizes import DEFAULT_TIDY, Tidy
 
 DEFAULT = Path(__file__).with_name("schema.yaml")
 Kind = Literal["tooth", "restoration", "lesion", "other"]
@@ -51,7 +50,7 @@ class LabelSchema(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     labels: Annotated[tuple[Label, ...], Field(min_length=1, max_length=MOST_LABELS)]
-    tidy: Tidy = TIDY
+    tidy: Tidy = DEFAULT_TIDY
 
     @field_validator("labels")
     @classmethod
@@ -85,27 +84,16 @@ class LabelSchema(BaseModel):
         lines = [yaml.safe_dump([_plain(label)], **_YAML) for label in self.labels]
         tidy = yaml.safe_dump({"tidy": self.tidy.model_dump(exclude_none=True)}, **_YAML)
         text = f"{_ABOUT_TIDY}{tidy}{_ABOUT_LABELS}"
-        draft = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            draft.touch(0o600)
-            draft.write_text(text + "labels:\n" + "".join(lines), encoding="utf-8")
-            draft.replace(path)
+            with write_atomically(path, durable=True, private=True) as draft:
+                draft.write_text(text + "labels:\n" + "".join(lines), encoding="utf-8")
         except OSError as fault:
-            draft.unlink(missing_ok=True)
             raise WorkspaceError(f"{path} cannot be written ({fault.strerror}); make room or mend access") from None
-
-    def kind_of(self, name: str | None) -> Kind:
-        """The kind of a label; "other" for one that is not in the schema (any more)."""
-        return next((label.kind for label in self.labels if label.name == name), "other")
 
     def tidy_of(self, name: str | None) -> Tidy:
         """Which islands and holes go from the model's masks of a label; the workspace's for one that has none."""
         own = next((label.tidy for label in self.labels if label.name == name), None)
-        return (own or Tidy()).over(self.tidy).over(TIDY)
-
-    def links(self, child: str | None, parent: str | None) -> bool:
-        """Whether an object labelled `child` may have one labelled `parent` as parent: the tooth it is in or at."""
-        return self.kind_of(child) in ("restoration", "lesion") and self.kind_of(parent) == "tooth"
+        return (own or Tidy()).with_defaults(self.tidy).with_defaults(DEFAULT_TIDY)
 
 
 _YAML: dict[str, Any] = {"default_flow_style": None, "sort_keys": False, "allow_unicode": True, "width": 200}

@@ -18,7 +18,7 @@ Size = Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False), Afte
 
 # After one click on each of 225 teeth of eight X-rays, 38 of 40 islands and all eight holes of the model's masks were
 # smaller. The true masks had no island, and the gaps between their roots were larger.
-ISLANDS, HOLES = 0.1, 0.02
+DEFAULT_ISLANDS, DEFAULT_HOLES = 0.1, 0.02
 
 
 class Tidy(BaseModel):
@@ -29,7 +29,7 @@ class Tidy(BaseModel):
     islands: Size | None = None
     holes: Size | None = None
 
-    def over(self, other: Tidy) -> Tidy:
+    def with_defaults(self, other: Tidy) -> Tidy:
         """These sizes, and those of `other` where there is none here."""
         return Tidy(
             islands=other.islands if self.islands is None else self.islands,
@@ -37,4 +37,4 @@ class Tidy(BaseModel):
         )
 
 
-DEFAULT = Tidy(islands=ISLANDS, holes=HOLES)
+DEFAULT_TIDY = Tidy(islands=DEFAULT_ISLANDS, holes=DEFAULT_HOLES)

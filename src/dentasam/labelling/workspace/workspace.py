@@ -16,7 +16,7 @@ from dentasam.data.images.listing import WORKSPACE_SUFFIX, LeftOut, images_in
 from dentasam.data.images.orientation import wrong_size
 from dentasam.data.images.read import read_header
 from dentasam.errors import ImageError, WorkspaceError
-from dentasam.labelling.workspace.file_lock import Lock
+from dentasam.labelling.workspace.file_lock import WorkspaceLock
 from dentasam.labelling.workspace.label_schema import LabelSchema
 
 ID_FILE = "id"
@@ -49,7 +49,7 @@ class Workspace:
     schema: LabelSchema
     dataset: Dataset | None = None
     problems: list[str] = field(default_factory=list)
-    _lock: Lock | None = None
+    _lock: WorkspaceLock | None = None
 
     @staticmethod
     def open(source: str | Path, folder: str | Path | None = None, images: str | Path | None = None) -> "Workspace":
@@ -69,17 +69,17 @@ class Workspace:
         dataset = None if source.is_dir() else Dataset.load(source, images)
         images_in = source if dataset is None else dataset.image_folder
         problems: list[str] = []
-        cases = listed(source, problems, root) if dataset is None else _in_dataset(dataset, problems)
+        cases = list_images(source, problems, root) if dataset is None else _in_dataset(dataset, problems)
         if not cases:
             reason = f": {problems[0]}" if problems else ""
             raise WorkspaceError(f"{source} holds no readable PNG, JPEG, TIFF or DICOM image{reason}")
         if dataset is not None:
             problems += [f"{source}: {note}" for note in dataset.notes]
-        lock = Lock(root)
+        lock = WorkspaceLock(root)
         try:
             return Workspace(_id(root), root, images_in, cases, _schema(root), dataset, problems, lock)
         except BaseException:
-            lock.free()
+            lock.release()
             raise
 
     @property
@@ -100,12 +100,12 @@ class Workspace:
     def serve_at(self, address: str) -> None:
         """Tells whoever else wants to open the workspace where its server is."""
         assert self._lock is not None
-        self._lock.tell(address)
+        self._lock.write_address(address)
 
     def close(self) -> None:
         """Lets another server open the workspace."""
         if self._lock is not None:
-            self._lock.free()
+            self._lock.release()
             self._lock = None
 
     def __enter__(self) -> "Workspace":
@@ -117,7 +117,7 @@ class Workspace:
         self.close()
 
 
-def listed(folder: Path, problems: list[str], root: Path | None = None) -> list[CaseImage]:
+def list_images(folder: Path, problems: list[str], root: Path | None = None) -> list[CaseImage]:
     """The images of a folder by name, with lines in `problems` on those that are left out; not those in `root`."""
     left_out = LeftOut()
     found = ((name, path, None) for name, path in images_in(folder, left_out, root))
@@ -132,13 +132,13 @@ def _usual_root(source: Path) -> Path:
 
 def _in_dataset(dataset: Dataset, problems: list[str]) -> list[CaseImage]:
     left_out = LeftOut()
-    found = ((name_of(image.file_name), image.path, (image.height, image.width)) for image in dataset.images)
+    found = ((case_name(image.file_name), image.path, (image.height, image.width)) for image in dataset.images)
     images = sorted(_readable(found, left_out), key=lambda image: image.name)
     problems += left_out.lines()
     return images
 
 
-def name_of(file_name: str) -> str:
+def case_name(file_name: str) -> str:
     """The name of a case, from an image's `file_name` in a COCO file."""
     return os.path.normpath(file_name.replace("\\", "/")).replace(os.sep, "/")
 
