@@ -35,7 +35,7 @@ def ours(
     objects: int,
     previous: bool,
     square: bool = False,
-    windows: bool = True,
+    sparse_upscaling: bool = True,
     chunks: bool = True,
     one_by_one: bool = False,
     features_again: bool = False,
@@ -58,7 +58,9 @@ def ours(
     @torch.inference_mode()
     def run() -> None:
         image = replace(network.prepare(output, frame), shared=embedding.shared) if features_again else embedding
-        found[:] = [network.decode(image, call, windows=windows, budget=budget).logits for call in calls]
+        found[:] = [
+            network.decode(image, call, sparse_upscaling=sparse_upscaling, budget=budget).logits for call in calls
+        ]
 
     return work(network, output, prompts, found, run)
 
@@ -151,7 +153,7 @@ def alone(options: Options, report: Report, arguments: dict[str, Any]) -> None:
         name: (f"without {trick.label}", {"without": name}) for name, trick in tricks.TRICKS.items()
     }
     fewer |= {
-        "windows": ("without windows: masks on the whole grid", {"windows": False}),
+        "sparse_upscaling": ("without sparse upscaling: masks on the whole grid", {"sparse_upscaling": False}),
         "chunks": ("without chunks: all objects at a time", {"chunks": False}),
         "one_call": ("without one call for all: one for each object", {"one_by_one": True}),
         "projections_once": ("without the first block's projections made once", {"projections_again": True}),
@@ -170,7 +172,10 @@ def alone(options: Options, report: Report, arguments: dict[str, Any]) -> None:
         report.ratio(f"decode_gain_of_{name}", own, other)
     own, published_ = pairs["all"].values()
     report.masks_agree("ours and the published decoder", own, published_)
-    _, whole = pairs["windows"].values()
+    _, whole = pairs["sparse_upscaling"].values()
     report.agreement(
-        "logits without windows and of the published decoder, largest difference", whole, published_, "logits"
+        "logits without sparse upscaling and of the published decoder, largest difference",
+        whole,
+        published_,
+        "logits",
     )

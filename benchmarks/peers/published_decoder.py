@@ -23,7 +23,7 @@ MASK_TOKENS = 4
 def decode(
     model: SamHQ, output: EncoderOutput, frame: Frame, prompts: Prompts, hq: Tensor | None = None
 ) -> MaskPrediction:
-    """Masks of P objects of one image, prompts of one form; `hq` holds the HQ features where they are made once."""
+    """Masks of P objects of one image, prompts of one layout; `hq` holds the HQ features where they are made once."""
     decoder: Any = model.mask_decoder
     encoder: Any = model.prompt_encoder
     sparse = encoder.sparse(prompts)

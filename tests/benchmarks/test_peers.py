@@ -48,14 +48,14 @@ def test_published_decoder_gives_the_same_masks(objects: int, previous: bool, sq
 def test_transformers_gives_the_same_masks(objects: int, previous: bool) -> None:
     pytest.importorskip("transformers")
     theirs = decode.theirs(CPU, scene.SMALL, objects, previous)
-    exact = decode.ours(CPU, scene.SMALL, objects, previous, square=True, windows=False)
-    windowed = decode.ours(CPU, scene.SMALL, objects, previous, square=True)
-    for side in (theirs, exact, windowed):
+    exact = decode.ours(CPU, scene.SMALL, objects, previous, square=True, sparse_upscaling=False)
+    sparse = decode.ours(CPU, scene.SMALL, objects, previous, square=True)
+    for side in (theirs, exact, sparse):
         side.run()
     expected = theirs.answer()["logits"]
     assert expected.std() > 1
     np.testing.assert_allclose(exact.answer()["logits"], expected, rtol=1e-5, atol=2e-4)
-    assert ((windowed.answer()["logits"] > 0) != (expected > 0)).mean() < 1e-5
+    assert ((sparse.answer()["logits"] > 0) != (expected > 0)).mean() < 1e-5
 
 
 @pytest.mark.parametrize("name", list(benchmark("tricks").TRICKS))
@@ -64,7 +64,7 @@ def test_without_a_trick_the_masks_are_the_same(name: str, monkeypatch: pytest.M
     from dentasam.model.decoder.cross_attention import Attention
     from dentasam.model.decoder.transformer import TwoWayAttentionBlock
 
-    places = ((mask_decoder, "effective"), (Attention, "_absorbed"), (TwoWayAttentionBlock, "projections"))
+    places = ((mask_decoder, "effective_weights"), (Attention, "_absorbed"), (TwoWayAttentionBlock, "projections"))
     with_it = decode.ours(CPU, scene.SMALL, 2, True)
     with_it.run()
     # taken out for the rest of a process; here put back

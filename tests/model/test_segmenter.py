@@ -101,8 +101,8 @@ def test_merged_gives_the_same_masks_without_the_adapters_layers(segmenter: Segm
     assert segmenter.merged() is segmenter
     adapted = dentasam.load("dentasam-tiny", adapter="panoramic-teeth", device="cpu", precision="fp32")
     merged = adapted.merged()
-    assert merged.windows
-    adapted.windows = merged.windows = False  # logits outside a window are estimates
+    assert merged.sparse_upscaling
+    adapted.sparse_upscaling = merged.sparse_upscaling = False  # away from the object the logits are estimates
     clicks, labels = np.array([[[10.0, 20.0]], [[60.0, 30.0]]]), np.ones((2, 1), dtype=np.int64)
     expected = adapted.predict(adapted.encode(image), clicks, labels)
     found = merged.predict(merged.encode(image), clicks, labels)

@@ -42,7 +42,7 @@ class Network(Protocol):
         prompts: Prompts,
         multimask: bool = False,
         output: Output = "sam+hq",
-        windows: bool = False,
+        sparse_upscaling: bool = False,
         budget: int | None = None,
     ) -> MaskPrediction: ...
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.prompt import Prompts
-from dentasam.model.decoder.mask_decoder import Attended, MaskDecoderHQ, Output
+from dentasam.model.decoder.mask_decoder import DecoderState, MaskDecoderHQ, Output
 from dentasam.model.decoder.prompt_encoder import PromptEncoder
-from dentasam.model.decoder.sparse_upscaling import can_window, windowed_masks
+from dentasam.model.decoder.sparse_upscaling import can_upscale_sparsely, upscale_sparsely
 from dentasam.model.embedding import EncoderOutput, EncoderPrefix, ImageEmbedding
 from dentasam.model.encoder.tiny_vit import INTERMEDIATE_WIDTH, TinyViT
 from dentasam.model.encoder.vit import ImageEncoderViT
@@ -89,35 +89,39 @@ class SamHQ(nn.Module):
         prompts: Prompts,
         multimask: bool = False,
         output: Output = "sam+hq",
-        windows: bool = False,
+        sparse_upscaling: bool = False,
         budget: int | None = None,
     ) -> MaskPrediction:
         """Masks of all objects, each with its own clicks, box and previous logits.
 
-        P objects in one call equal P calls: objects of another form of prompt are decoded in a group of their own,
-        and no more at a time than the memory `budget`, in bytes, holds (None: all at once). `windows` computes each
-        mask only where it can be and an estimate elsewhere (see `windowed_masks.py`); it takes no gradient, and is
-        without effect for the HQ mask alone and while adapters lie around the decoder's convolutions.
+        P objects in one call give the masks of P calls: objects with different prompt layouts are decoded in groups.
+
+        multimask: choose the best scored of SAM's three masks for an ambiguous prompt.
+        sparse_upscaling: compute the logits around each object and estimate them elsewhere (`upscale_sparsely`).
+            Without effect for the HQ mask alone, where gradients are recorded, and while adapters on the decoder's
+            convolutions are more than a weight.
+        budget: memory in bytes for the objects that are decoded at a time; None for all at once.
         """
         if len(prompts) == 0:
             empty = embedding.features.new_zeros(0, *embedding.frame.logits)
             return MaskPrediction(empty, empty.new_zeros(0))
         most = len(prompts) if budget is None else max(1, budget // object_bytes(embedding))
         groups = [part for rows in prompts.groups() for part in rows.tensor_split(-(-len(rows) // most))]
-        windows = windows and output != "hq" and not torch.is_grad_enabled() and can_window(self.mask_decoder)
+        sparse = sparse_upscaling and output != "hq" and not torch.is_grad_enabled()
+        sparse = sparse and can_upscale_sparsely(self.mask_decoder)
         if len(groups) == 1:
-            return self._decode_group(embedding, prompts, multimask, output, windows)
+            return self._decode_group(embedding, prompts, multimask, output, sparse)
         if not torch.is_grad_enabled() and prompts.image is None:
             embedding = self.with_projections(embedding)
-        parts = [self._decode_group(embedding, prompts[rows], multimask, output, windows) for rows in groups]
+        parts = [self._decode_group(embedding, prompts[rows], multimask, output, sparse) for rows in groups]
         order = torch.cat(groups).argsort()
         return MaskPrediction(
             torch.cat([part.logits for part in parts])[order],
             torch.cat([part.scores for part in parts])[order],
         )
 
-    def attend(self, embedding: ImageEmbedding, prompts: Prompts, multimask: bool = False) -> Attended:
-        """The first half of `decode`, for objects whose prompts have one form; `mask_decoder.masks` is the other."""
+    def attend(self, embedding: ImageEmbedding, prompts: Prompts, multimask: bool = False) -> DecoderState:
+        """The first half of `decode`, for objects with one prompt layout; `mask_decoder.masks` is the other half."""
         shared = embedding.shared
         return self.mask_decoder(
             embedding.features,
@@ -135,14 +139,14 @@ class SamHQ(nn.Module):
         return grid.flatten(1).T.contiguous()[None]
 
     def _decode_group(
-        self, embedding: ImageEmbedding, prompts: Prompts, multimask: bool, output: Output, windows: bool
+        self, embedding: ImageEmbedding, prompts: Prompts, multimask: bool, output: Output, sparse: bool
     ) -> MaskPrediction:
-        attended = self.attend(embedding, prompts, multimask)
-        if windows:
-            masks = windowed_masks(self.mask_decoder, attended, embedding.hq, prompts.logits, output)
+        state = self.attend(embedding, prompts, multimask)
+        if sparse:
+            masks = upscale_sparsely(self.mask_decoder, state, embedding.hq, prompts.logits, output)
         else:
-            masks = self.mask_decoder.masks(attended, embedding.hq, output=output)
-        return MaskPrediction(masks, attended.score)
+            masks = self.mask_decoder.masks(state, embedding.hq, output=output)
+        return MaskPrediction(masks, state.score)
 
 
 def object_bytes(embedding: ImageEmbedding) -> int:

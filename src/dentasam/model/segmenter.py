@@ -46,14 +46,14 @@ class Segmenter:
         model: SamHQ,
         info: ModelInfo,
         device: torch.device | str | None = None,
-        windows: bool = True,
+        sparse_upscaling: bool = True,
         precision: Precision = "auto",
     ) -> None:
         keep_freed_memory()
         self.device = torch.device(device) if device is not None else best_device()
         self.model = model.to(self.device).eval()
         self.info = info
-        self.windows = windows
+        self.sparse_upscaling = sparse_upscaling
         self.autocast = autocast_type(precision, self.device)
         self.adapter: str | None = None
 
@@ -88,7 +88,9 @@ class Segmenter:
         active = active_adapter(self.model)
         if active is None:
             return self
-        merged = Segmenter(merge_adapter(self.model, active), self.info, self.device, self.windows, self.precision)
+        merged = Segmenter(
+            merge_adapter(self.model, active), self.info, self.device, self.sparse_upscaling, self.precision
+        )
         merged.adapter = self.adapter
         return merged
 
@@ -146,7 +148,9 @@ class Segmenter:
         ).to(self.device)
         embedding = embedding.to(self.device, self.model.dtype)
         budget = DECODE_BYTES if self.device.type == "cpu" else None
-        predicted = self.model.decode(embedding, prompts, multimask, output, windows=self.windows, budget=budget)
+        predicted = self.model.decode(
+            embedding, prompts, multimask, output, sparse_upscaling=self.sparse_upscaling, budget=budget
+        )
         found = predicted.logits.float().cpu().numpy()
         if self.device.type == "cpu":
             masks = full_masks(found, frame)

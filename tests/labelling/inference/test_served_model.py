@@ -52,7 +52,7 @@ def test_merged_answers_are_those_of_the_adapted_segmenter(
     adapted: Segmenter, served: ServedModel, embedding: ImageEmbedding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for segmenter in (served.segmenter, adapted):  # logits outside a window are estimates
-        monkeypatch.setattr(segmenter, "windows", False)
+        monkeypatch.setattr(segmenter, "sparse_upscaling", False)
     theirs = adapted.encode(IMAGE)
     torch.testing.assert_close(embedding.features, theirs.features, atol=1e-3, rtol=1e-3)
     clicks = np.array([[[100, 30]], [[300, 40]]], np.float32)
@@ -94,7 +94,7 @@ def test_clicks_without_a_mask_are_given_one_by_one(
     adapted: Segmenter, served: ServedModel, embedding: ImageEmbedding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for segmenter in (served.segmenter, adapted):  # logits outside a window are estimates
-        monkeypatch.setattr(segmenter, "windows", False)
+        monkeypatch.setattr(segmenter, "sparse_upscaling", False)
     clicks, labels = np.array([[[100, 30], [120, 50]]], np.float32), np.array([[1, 0]])
     first = adapted.predict(embedding, clicks[:, :1], labels[:, :1])
     second = adapted.predict(embedding, clicks, labels, logits=first.logits)

@@ -17,7 +17,7 @@ IMAGE = np.random.default_rng(0).integers(0, 255, (64, 512), dtype=np.uint8)
 
 def test_it_is_served_as_torch_is(exported_bundled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = ServedModel(load("dentasam-tiny", "panoramic-teeth", "cpu", "fp32"))
-    monkeypatch.setattr(theirs.segmenter, "windows", False)
+    monkeypatch.setattr(theirs.segmenter, "sparse_upscaling", False)
     ours = ServedModel(load_onnx(exported_bundled))
     assert ours.identity == theirs.identity
     assert ours.key == theirs.key  # embeddings on disk serve both

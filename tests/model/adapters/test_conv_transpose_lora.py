@@ -6,7 +6,7 @@ from peft import LoraConfig
 from torch import Tensor, nn
 
 from dentasam.model.adapters.conv_transpose_lora import Conv2dLora, ConvTranspose2dLora, register_conv_lora
-from dentasam.model.core.effective_weights import effective
+from dentasam.model.core.effective_weights import effective_weights
 
 
 def adapted(layer: nn.ConvTranspose2d, config: LoraConfig, names: tuple[str, ...] = ("a",)) -> ConvTranspose2dLora:
@@ -100,6 +100,6 @@ def test_a_convolution_without_bias_is_given_none() -> None:
     assert without.lora_B["a"].bias is None
     with_bias = Conv2dLora(nn.Conv2d(6, 4, 3), "a", config, r=2, lora_alpha=6)
     nn.init.ones_(with_bias.lora_B["a"].bias)
-    working = effective(with_bias)
+    working = effective_weights(with_bias)
     assert working is not None
     torch.testing.assert_close(working.bias, with_bias.get_base_layer().bias + 3)

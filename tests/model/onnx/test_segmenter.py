@@ -36,7 +36,7 @@ def exported(exported_bundled: Path, tmp_path: Path) -> Path:
 
 def test_masks_and_scores_are_those_of_torch(exported: Path, image: np.ndarray) -> None:
     theirs = dentasam.load("dentasam-tiny", "panoramic-teeth", "cpu", "fp32").merged()
-    theirs.windows = False
+    theirs.sparse_upscaling = False
     ours = load(exported)
     assert isinstance(ours, OnnxSegmenter)
     assert (ours.name, ours.adapter, ours.info.sha256) == (theirs.name, theirs.adapter, theirs.info.sha256)

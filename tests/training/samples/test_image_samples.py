@@ -252,7 +252,7 @@ def test_dataset_source_decodes_once_and_keeps_within_its_limit(tmp_path: Path) 
     source = DatasetSource(Dataset.load(path), keep_mb=64)
     first = source.case(0)
     record = source.records[0]
-    assert len(first.windows) == len(record.objects)
+    assert len(first.coverages) == len(record.objects)
     assert first.categories == tuple(item.category for item in record.objects)
     assert source.case(0) is first
     # coverage is 8 times finer than the image here, so its area is 16 times the object's

@@ -23,7 +23,7 @@ def windows() -> PhantomWindows:
 
 def test_stages_follow_each_other(windows: PhantomWindows) -> None:
     assert len(windows) == 5
-    assert [windows.on_windows(step) for step in range(5)] == [True] * 3 + [False] * 2
+    assert [windows.on_crops(step) for step in range(5)] == [True] * 3 + [False] * 2
     assert [len(windows[step]) for step in (0, 4)] == [2, 1]
 
 

@@ -100,7 +100,7 @@ class Named(Ellipses):
 
     def case(self, index: int, epoch: int = 0) -> Any:
         case = super().case(index, epoch)
-        return type(case)(case.frame, case.gray, case.windows, case.categories, f"{index} of {self.ellipses}")
+        return type(case)(case.frame, case.gray, case.coverages, case.categories, f"{index} of {self.ellipses}")
 
 
 def gradient(run: TrainingRun) -> tuple[float, torch.Tensor]:

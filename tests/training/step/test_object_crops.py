@@ -6,7 +6,7 @@ from dentasam.model.sam_hq import MaskPrediction, SamHQ, build_sam_hq
 from dentasam.prompts.click_schedule import ClickSchedule
 from dentasam.training.step.first_prompts import first_prompts
 from dentasam.training.step.loss import Objective
-from dentasam.training.step.object_crops import ObjectWindows
+from dentasam.training.step.object_crops import ObjectCrops
 from dentasam.training.step.training_step import train_step
 
 FRAME = Frame(192, 256, 1.0, 12, 16, top=9, left=31)
@@ -30,21 +30,21 @@ def small_model() -> SamHQ:
 def test_window_logits_are_those_of_the_whole_map() -> None:
     model = small_model()
     embedding = model.encode(torch.randn(1, 3, *FRAME.padded, dtype=torch.float64), FRAME)
-    placed = ObjectWindows.around(coverage(), FRAME)
+    placed = ObjectCrops.around(coverage(), FRAME)
     prompts = first_prompts(coverage(), None, FRAME, ClickSchedule(), np.random.default_rng(0))
-    attended = model.attend(embedding, prompts)
-    whole = model.mask_decoder.masks(attended, embedding.hq)
-    for windows in (placed.windows, placed.elsewhere(whole.detach(), DRAWS)):
-        inside = model.mask_decoder.masks(attended, embedding.hq, windows)
-        core = placed.core(windows)
+    state = model.attend(embedding, prompts)
+    whole = model.mask_decoder.masks(state, embedding.hq)
+    for crops in (placed.crops, placed.elsewhere(whole.detach(), DRAWS)):
+        inside = model.mask_decoder.masks(state, embedding.hq, crops)
+        core = placed.core(crops)
         assert core.any(dim=(1, 2)).all()
-        assert torch.allclose(inside[core], placed._cut(whole, windows)[core], rtol=0, atol=1e-12)
+        assert torch.allclose(inside[core], placed._cut(whole, crops)[core], rtol=0, atol=1e-12)
 
 
 def test_windows_hold_every_neighbourhood_off_their_halo() -> None:
-    placed = ObjectWindows.around(coverage(), FRAME)
-    core = placed.core(placed.windows)
-    near = placed._cut(placed.near, placed.windows)
+    placed = ObjectCrops.around(coverage(), FRAME)
+    core = placed.core(placed.crops)
+    near = placed._cut(placed.near, placed.crops)
     assert torch.equal(near.sum(dim=(1, 2)), placed.near.sum(dim=(1, 2)))
     assert not (near & ~core).any()
 
@@ -53,12 +53,12 @@ def test_loss_value_is_the_exact_one_but_for_the_window_elsewhere() -> None:
     model = small_model()
     embedding = model.encode(torch.randn(1, 3, *FRAME.padded, dtype=torch.float64), FRAME)
     prompts = first_prompts(coverage(), None, FRAME, ClickSchedule(), np.random.default_rng(0))
-    attended = model.attend(embedding, prompts)
-    whole = model.mask_decoder.masks(attended, embedding.hq).detach()
-    placed = ObjectWindows.around(coverage(), FRAME)
+    state = model.attend(embedding, prompts)
+    whole = model.mask_decoder.masks(state, embedding.hq).detach()
+    placed = ObjectCrops.around(coverage(), FRAME)
     objective = Objective(bce=0.0)
-    found = placed.losses(model, embedding, attended, whole, objective, DRAWS)
-    assert torch.allclose(found, objective(MaskPrediction(whole, attended.score), coverage()), atol=1e-12)
+    found = placed.losses(model, embedding, state, whole, objective, DRAWS)
+    assert torch.allclose(found, objective(MaskPrediction(whole, state.score), coverage()), atol=1e-12)
 
 
 def test_gradient_points_where_the_exact_one_does() -> None:

@@ -145,7 +145,7 @@ def test_a_box_comes_first_in_its_share_of_the_steps() -> None:
 
 
 def test_after_a_box_every_object_gets_a_click() -> None:
-    """An object that needs no correction would otherwise stay without a click, and be of another form."""
+    """An object that needs no correction would otherwise stay without a click, and have another layout."""
     coverage = torch.zeros(2, *FRAME.logits)
     coverage[:, 4:9, 3:8] = 1
     prompts = first_prompts(coverage, None, FRAME, ClickSchedule(box_first=1), np.random.default_rng(0))
@@ -321,7 +321,12 @@ def test_done_objects_count_with_what_they_had(leave: bool) -> None:
         assert done.counted(torch.tensor([3.0, 5.0, 7.0])).tolist() == [0.0, 5.0, 0.0]
 
 
-DEVICE_ASKED = ("prompts.tensor_clicks", "training.step", "training.step_objects", "training.windows")
+DEVICE_ASKED = (
+    "prompts.tensor_correction_clicks",
+    "training.step.training_step",
+    "training.step.step_objects",
+    "training.step.object_crops",
+)
 
 
 def as_on_a_gpu(patch: pytest.MonkeyPatch) -> None:
@@ -337,7 +342,7 @@ def test_a_step_on_a_gpu_takes_the_same_clicks(
 ) -> None:
     """And has the same gradient, with windows that are gathered, and objects that are done staying in the batch."""
     monkeypatch.setattr("dentasam.training.step.step_objects._WORTH", 9.0)
-    monkeypatch.setattr("dentasam.training.step.object_crops.can_window", lambda decoder: False)
+    monkeypatch.setattr("dentasam.training.step.object_crops.can_upscale_sparsely", lambda decoder: False)
     schedule = replace(SCHEDULE, random_clicks=random_clicks, box_first=0.5, done_dice=0.9)
     coverage = torch.cat(batch()[1])
 

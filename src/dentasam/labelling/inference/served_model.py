@@ -113,7 +113,7 @@ class ServedModel:
                 logits = prompts.logits
                 for shown in range(first, clicks + 1):
                     given = Prompts(prompts.points[:, :shown], prompts.labels[:, :shown], prompts.boxes, logits)
-                    predicted = self.model.decode(embedding, given, windows=self.segmenter.windows)
+                    predicted = self.model.decode(embedding, given, sparse_upscaling=self.segmenter.sparse_upscaling)
                     logits = predicted.logits.float().clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
                 scores = predicted.scores.float().cpu()
                 for row, index in enumerate(part):

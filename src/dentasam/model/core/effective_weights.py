@@ -1,4 +1,4 @@
-"""The weights that a layer works with, its active adapters included, for code that rearranges the arithmetic."""
+"""Weight and bias of a layer together with its active LoRA adapters, for code that rearranges the arithmetic."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ class Affine(NamedTuple):
     bias: Tensor
 
 
-def effective(layer: nn.Module) -> Affine | None:
-    """Weight and bias of a linear layer or convolution with its active LoRA adapters, or None where they are no sum.
+def effective_weights(layer: nn.Module) -> Affine | None:
+    """Weight and bias of a linear layer or convolution with its active LoRA adapters added, or None.
 
-    Dropout and DoRA make the adapted layer more than one weight; it then has to be called as it is.
+    With dropout or DoRA the adapted layer is more than one weight and bias and has to be called as a layer; see
+    `is_affine`. Raises TypeError for a layer without a bias.
     """
     if not is_affine(layer):
         return None
@@ -38,7 +39,7 @@ def effective(layer: nn.Module) -> Affine | None:
 
 
 def is_affine(layer: nn.Module) -> bool:
-    """Whether the layer with its active adapters is one weight and bias, see `effective`."""
+    """Whether a layer with its active adapters is one weight and one bias, so that `effective_weights` gives them."""
     if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
         return True
     adapted: Any = layer

@@ -1,15 +1,15 @@
 """Attention between the few tokens of an object and the many of the image.
 
-An object has some ten tokens and a panoramic two thousand, so projecting the image's side is nearly all the work of
-a cross attention. The image's projections are therefore absorbed into the tokens, as multi-head latent attention
-does with its cache (DeepSeek-AI, DeepSeek-V2, 2024):
+An object has about ten tokens and a panoramic two thousand, so projecting the image is nearly all the work of a cross
+attention. The image's projections are therefore absorbed into the tokens, as multi-head latent attention does with
+its cache (DeepSeek-AI, DeepSeek-V2, 2024):
 
     tokens read the image     q . (Wk x)  =  (Wk^T q) . x         sum a (Wv x)  =  Wv (sum a x)
     the image reads tokens    (Wq x) . k  =  x . (Wq^T k)         Wo (sum a v)  =  sum a (Wo v)
 
-which is exact, and less work while heads x tokens stays below the attention's width. Before the first block the image
-is the same for all objects but for what their previous masks add, which has 16 channels (`OwnTokens`): there the
-shared part is projected once for all objects, and only the 16 channels are each object's own.
+This is exact, and less work while heads x tokens stays below the attention's width. Before the first block the image
+embedding is the same for all objects, except for the dense prompt embeddings of their previous masks, which come from
+16 channels (`OwnTokens`). There the shared part is projected once for all objects, and only the 16 channels for each.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dentasam.model.core.effective_weights import Affine, effective
+from dentasam.model.core.effective_weights import Affine, effective_weights
 from dentasam.model.core.layers import attention
 
-# The image side is absorbed up to this many heads x tokens for each channel of the attention. At 1 there is as much
-# to multiply, but in larger matrices and with less to write; measured on two CPU cores with 4 objects.
-MOST = 1.25
+# The image's projections are absorbed up to this ratio of heads x tokens to the attention's width. At 1 both ways
+# take as many multiplications, but absorbed ones are larger matrices and write less; measured on two CPU cores with 4
+# objects.
+MAX_ABSORBED_RATIO = 1.25
 
 
 @dataclass(frozen=True)
 class OwnTokens:
-    """What each of P objects adds to an image they share: channels (P, m, r) times basis (width, r)."""
+    """What each of P objects adds to the tokens of a shared image: channels (P, m, r) times basis (width, r)."""
 
     channels: Tensor
     basis: Tensor
 
     def added_to(self, image: Tensor) -> Tensor:
-        """The objects' image tokens (P, m, width) from the shared ones (1, m, width)."""
+        """The objects' own image tokens (P, m, width) from the shared ones (1, m, width)."""
         return image + self.channels @ self.basis.T.to(self.channels.dtype)
 
 
@@ -59,7 +60,7 @@ class Attention(nn.Module):
         return self._joined(attention(q, k, v))
 
     def read(self, tokens: Tensor, keys: Tensor, image: Tensor) -> Tensor:
-        """`forward` of tokens (P, n, width) on each one's own image (P, m, width)."""
+        """`forward` of tokens (P, n, width) on each object's own image, keys and values (P, m, width) each."""
         key, value = self._absorbed(tokens, self.k_proj, self.v_proj)
         if key is None or value is None:
             return self(tokens, keys, image)
@@ -71,9 +72,9 @@ class Attention(nn.Module):
         return self._joined(answer + self._by_head(value.bias)[:, None])
 
     def write(self, image: Tensor, queries: Tensor, keys: Tensor, tokens: Tensor) -> Tensor:
-        """Each one's image (P, m, width), plus `forward` of its queries (P, m, width) on tokens (P, n, width).
+        """Each object's image (P, m, width), plus `forward` of its queries (P, m, width) on tokens (P, n, width).
 
-        Without gradients the sum takes the image's place.
+        Where no gradients are recorded, the image is overwritten with the sum.
         """
         query, out = self._absorbed(tokens, self.q_proj, self.out_proj)
         if query is None or out is None:
@@ -89,9 +90,9 @@ class Attention(nn.Module):
         return image.baddbmm_(shares.transpose(1, 2), answers)
 
     def read_shared(self, tokens: Tensor, keys: Tensor, values: Tensor, own: OwnTokens | None) -> Tensor:
-        """`forward` of tokens (P, n, width) on one image that `own` is still to be added to.
+        """`forward` of tokens (P, n, width) on an image that all objects share, plus `own` of each object.
 
-        keys, values: (1, m, inner), the shared image's, projected. The layers must be affine (`is_affine`).
+        keys, values: (1, m, inner), the projections of the shared image. The layers must be affine (`is_affine`).
         """
         q = self._split(self.q_proj(tokens)) * self._scale  # (P, heads, n, c)
         k, v = self._split(keys)[0], self._split(values)[0]  # (heads, m, c)
@@ -111,11 +112,11 @@ class Attention(nn.Module):
     def write_shared(
         self, image: Tensor, queries: Tensor, keys: Tensor, tokens: Tensor, own: OwnTokens | None
     ) -> Tensor:
-        """Each one's image (P, m, width), made of the shared one (1, m, width), `own`, and what it reads of tokens.
+        """Each object's image (P, m, width): the shared one (1, m, width) plus `own` plus what it reads of tokens.
 
-        queries: (1, m, inner), the shared image's, projected. The layers must be affine (`is_affine`).
+        queries: (1, m, inner), the projections of the shared image. The layers must be affine (`is_affine`).
         """
-        out = effective(self.out_proj)
+        out = effective_weights(self.out_proj)
         assert out is not None
         k = self._split(self.k_proj(keys)) * self._scale  # (P, heads, n, c)
         scores, answers = _on_shared(k, self._split(queries)[0]), self._answers(tokens, out)
@@ -126,33 +127,33 @@ class Attention(nn.Module):
         reach = torch.einsum("phnc,hcr->phnr", k, self._own_by_head(self.q_proj, own)).flatten(1, 2)
         channels = own.channels.transpose(1, 2)  # (P, r, m)
         scores = torch.bmm(reach, channels).unflatten(1, k.shape[1:3]) + scores
-        # what the object adds and what its tokens answer, in one product
+        # the object's own addition and what the image reads of its tokens, in one product
         added = own.basis.T.to(answers.dtype).expand(objects, -1, -1)
         shares = torch.cat([scores.softmax(dim=2).flatten(1, 2), channels], dim=1)
         return torch.baddbmm(image, shares.transpose(1, 2), torch.cat([answers, added], dim=1))
 
     def _answers(self, tokens: Tensor, out: Affine) -> Tensor:
-        """What the tokens answer an image that asks: (P, heads n, width), the bias in equal parts of all heads."""
+        """The tokens' values after the output projection, (P, heads n, width), its bias split over the heads."""
         answers = torch.einsum("phnc,hcw->phnw", self._split(self.v_proj(tokens)), self._by_head(out.weight.T))
         return (answers + (out.bias / self.num_heads).to(answers.dtype)).flatten(1, 2)
 
     def _own_by_head(self, layer: nn.Module, own: OwnTokens) -> Tensor:
-        """A projection of what objects add, by head: (heads, c, r)."""
-        projection = effective(layer)
+        """The projection of the objects' own basis, by head: (heads, c, r)."""
+        projection = effective_weights(layer)
         assert projection is not None
         return self._by_head(projection.weight.to(own.channels.dtype) @ own.basis.to(own.channels.dtype))
 
     def _absorbed(self, tokens: Tensor, *layers: nn.Module) -> tuple[Affine | None, ...]:
-        """The image side's layers as weights, or Nones where absorbing them is no gain.
+        """Weights and biases of the image's projections to absorb; None for each where that would not be faster.
 
-        It is none for many tokens, and in a graph that is traced, where their number is not known.
+        That is with many tokens, and in a traced graph, where their number is not known.
         """
-        if torch.compiler.is_compiling() or self.num_heads * tokens.shape[1] > self.inner * MOST:
+        if torch.compiler.is_compiling() or self.num_heads * tokens.shape[1] > self.inner * MAX_ABSORBED_RATIO:
             return (None,) * len(layers)
-        return tuple(effective(layer) for layer in layers)
+        return tuple(effective_weights(layer) for layer in layers)
 
     def _by_head(self, weight: Tensor) -> Tensor:
-        """(inner, …) to (heads, inner / heads, …)."""
+        """A weight (inner, …) as (heads, inner / heads, …)."""
         return weight.unflatten(0, (self.num_heads, -1))
 
     @property

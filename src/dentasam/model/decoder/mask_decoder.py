@@ -7,7 +7,7 @@
 
 The HQ features depend on the image alone and are computed once (`hq_features`). The last HQ convolution is linear
 and is followed by a dot product with one vector per object, so the two are folded into one convolution with a
-single output channel per object: the same numbers without the 32 channels in between.
+single output channel per object: the same result without the 32 channels in between.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dentasam.model.core.effective_weights import effective
+from dentasam.model.core.effective_weights import effective_weights
 from dentasam.model.core.layers import LayerNorm2d
 from dentasam.model.decoder.prompt_encoder import DensePrompt
-from dentasam.model.decoder.token_windows import TokenWindows
+from dentasam.model.decoder.token_crops import TokenCrops
 from dentasam.model.decoder.transformer import SharedProjections, TwoWayAttentionBlock, TwoWayTransformer
 
 Output = Literal["sam+hq", "hq", "sam"]
@@ -31,11 +31,13 @@ MASK_TOKENS = 4
 
 
 @dataclass(frozen=True)
-class Attended:
-    """What the transformer gives for P objects.
+class DecoderState:
+    """The hidden state of P objects after the two-way transformer, from which the masks are upscaled.
 
-    source: (P, 256, rows, cols), the image as each object's prompts changed it. sam_vector, hq_vector: (P, 32).
-    score: (P,) predicted IoU. image: (P,), which image each object is of, or None.
+    source: (P, 256, rows, cols), each object's image embedding after the transformer.
+    sam_vector, hq_vector: (P, 32), what the hypernetworks make of the mask token and the HQ token.
+    score: (P,) predicted IoU.
+    image: (P,), which image each object belongs to; None where all belong to the first.
     """
 
     source: Tensor
@@ -60,9 +62,9 @@ class MLP(nn.Module):
 
 
 class MaskDecoderHQ(nn.Module):
-    """Masks of P objects from the features of their images and their prompts.
+    """Masks of P objects from the embeddings of their images and of their prompts.
 
-    `vit_dim` is the width of the encoder's intermediate output that feeds the HQ features.
+    vit_dim: channels of the encoder's intermediate map, from which the HQ features are made.
     """
 
     def __init__(self, vit_dim: int, width: int = 256, transformer: TwoWayTransformer | None = None) -> None:
@@ -102,7 +104,10 @@ class MaskDecoderHQ(nn.Module):
         )
 
     def hq_features(self, features: Tensor, intermediate: Tensor) -> Tensor:
-        """The image's share of the HQ mask, (B, 32, 4 rows, 4 cols), the same for every object and click."""
+        """The HQ features (B, 32, 4 rows, 4 cols) of images, the same for every object and click.
+
+        features: (B, 256, rows, cols). intermediate: (B, vit_dim, rows, cols).
+        """
         return self.embedding_encoder(features) + self.compress_vit_feat(intermediate)
 
     @property
@@ -112,7 +117,7 @@ class MaskDecoderHQ(nn.Module):
         return block
 
     def projections(self, features: Tensor, positions: Tensor) -> SharedProjections | None:
-        """What the first block makes of an image (1, 256, rows, cols) alone; None where adapters do not allow it."""
+        """The first block's projections of an image (1, 256, rows, cols); None where adapters do not allow them."""
         return self._first_block.projections(features.flatten(2).transpose(1, 2), positions)
 
     def forward(
@@ -124,13 +129,14 @@ class MaskDecoderHQ(nn.Module):
         image: Tensor | None = None,
         multimask: bool = False,
         shared: SharedProjections | None = None,
-    ) -> Attended:
+    ) -> DecoderState:
         """The two-way transformer on P objects.
 
-        features (B, 256, rows, cols) and positions (1, rows cols, 256) belong to the images; sparse (P, n, 256) and
-        dense to the objects; image (P,) says which image each object is of, None that all are of the first.
-        shared: from `projections` where all objects are of one image, which spares making them again.
-        `multimask` takes the best scored of SAM's three masks for an ambiguous prompt in place of its single mask.
+        features: (B, 256, rows, cols), the image embeddings. positions: (1, rows cols, 256), of their tokens.
+        sparse: (P, n, 256), the sparse prompt embeddings. dense: the dense ones.
+        image: (P,), which image each object belongs to; None where all belong to the first.
+        multimask: choose the best scored of SAM's three masks for an ambiguous prompt instead of its single mask.
+        shared: what `projections` gave, where all objects belong to one image; computed here if None.
         """
         objects = len(sparse)
         rows, cols = features.shape[-2:]
@@ -150,7 +156,7 @@ class MaskDecoderHQ(nn.Module):
         vectors = torch.stack(
             [self.output_hypernetworks_mlps[index](tokens[:, 1 + index]) for index in choices], dim=1
         )
-        return Attended(
+        return DecoderState(
             source.transpose(1, 2).unflatten(2, (rows, cols)),
             vectors[torch.arange(objects, device=best.device), best],
             self.hf_mlp(tokens[:, 1 + MASK_TOKENS]),
@@ -159,25 +165,25 @@ class MaskDecoderHQ(nn.Module):
         )
 
     def masks(
-        self, attended: Attended, hq: Tensor, windows: TokenWindows | None = None, output: Output = "sam+hq"
+        self, state: DecoderState, hq: Tensor, crops: TokenCrops | None = None, output: Output = "sam+hq"
     ) -> Tensor:
-        """Mask logits (P, 4 rows, 4 cols), or of each object's window alone (P, 4 window rows, 4 window cols).
+        """Mask logits (P, 4 rows, 4 cols), or those of each object's crop, (P, 4 crop rows, 4 crop cols).
 
-        hq: (B, 32, 4 rows, 4 cols) from `hq_features`. Inside a window, one token off its edge or at the image's
-        border, the logits are those of the whole map: upscaling does not look beyond a token, and the two HQ
-        convolutions look two logits, half a token, far.
+        hq: (B, 32, 4 rows, 4 cols) from `hq_features`. In a crop, the logits at least one token from its edge, or at
+        the image's border, equal those of the whole map: upscaling stays within a token, and the two HQ convolutions
+        reach two logits, which is half a token.
         """
-        source = attended.source if windows is None else windows.cut(attended.source)
+        source = state.source if crops is None else crops.cut(state.source)
         upscaled = self.output_upscaling(source)
         mask = torch.zeros((), device=source.device)
         if output != "hq":
-            mask = mask + _dot(attended.sam_vector, upscaled)
+            mask = mask + _dot(state.sam_vector, upscaled)
         if output != "sam":
-            vector = attended.hq_vector
-            if windows is None:
-                share = _image_share(vector, hq, attended.image)
+            vector = state.hq_vector
+            if crops is None:
+                share = _image_share(vector, hq, state.image)
             else:
-                share = _dot(vector, windows.cut_shared(hq, attended.image, scale=4))
+                share = _dot(vector, crops.cut_shared(hq, state.image, scale=4))
             mask = mask + self._hq_mask(vector, upscaled) + share
         return mask
 
@@ -185,7 +191,7 @@ class MaskDecoderHQ(nn.Module):
         """The HQ token's vectors (P, 32) against the HQ convolutions of the upscaled image, (P, h, w)."""
         first, norm, activation, last = self.embedding_maskfeature
         hidden = activation(norm(first(upscaled)))
-        affine = effective(last)
+        affine = effective_weights(last)
         if affine is None:
             return _dot(vector, last(hidden))
         weight, bias = affine
@@ -202,9 +208,9 @@ def _image_share(vector: Tensor, hq: Tensor, image: Tensor | None) -> Tensor:
     if image is None:
         share = vector @ flat[0]
     elif hq.device.type != "cpu":
-        share = torch.bmm(vector[:, None], flat[image])[:, 0]  # copies, where finding each image's would be a wait
+        share = torch.bmm(vector[:, None], flat[image])[:, 0]  # copies, but without a device synchronisation
     else:
-        # every object against every image would cost B times the product; a gather would copy 32 maps an object
+        # all objects against all images would cost B times the product, a gather a copy of 32 maps per object
         parts = [vector[image == index] @ flat[index] for index in range(len(flat))]
         order = torch.cat([torch.nonzero(image == index)[:, 0] for index in range(len(flat))]).argsort()
         share = torch.cat(parts)[order]

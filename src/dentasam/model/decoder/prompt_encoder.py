@@ -1,4 +1,4 @@
-"""Prompts as tokens and as a dense map, after Segment Anything's `prompt_encoder.py` (Kirillov et al., 2023)."""
+"""Sparse and dense prompt embeddings, after Segment Anything's `prompt_encoder.py` (Kirillov et al., 2023)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from dentasam.model.core.effective_weights import Affine, effective
+from dentasam.model.core.effective_weights import Affine, effective_weights
 from dentasam.model.core.frame import LONGEST, PATCH
 from dentasam.model.core.layers import LayerNorm2d
 from dentasam.model.core.prompt import Prompts
@@ -20,7 +20,7 @@ ROLES = ("negative click", "positive click", "box's first corner", "box's second
 
 
 class PositionEmbeddingRandom(nn.Module):
-    """Positions by random spatial frequencies."""
+    """Positional encoding by random spatial frequencies."""
 
     positional_encoding_gaussian_matrix: Tensor
 
@@ -29,13 +29,13 @@ class PositionEmbeddingRandom(nn.Module):
         self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(2, features))
 
     def encode(self, unit: Tensor) -> Tensor:
-        """Positions (..., 2) in 0..1 as (..., 2 * features)."""
+        """Encodings (..., 2 * features) of positions (..., 2) x, y in 0..1."""
         matrix = self.positional_encoding_gaussian_matrix.float()
         angles = 2 * math.pi * ((2 * unit.float() - 1) @ matrix)
         return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
     def grid(self, rows: int, cols: int, top: int = 0, left: int = 0) -> Tensor:
-        """The positions of a window of the 64 x 64 token grid, (256, rows, cols)."""
+        """Encodings (256, rows, cols) of the tokens from (top, left) on in the 64 x 64 grid."""
         device = self.positional_encoding_gaussian_matrix.device
         y = (torch.arange(top, top + rows, device=device) + 0.5) / GRID
         x = (torch.arange(left, left + cols, device=device) + 0.5) / GRID
@@ -45,14 +45,17 @@ class PositionEmbeddingRandom(nn.Module):
 
 @dataclass(frozen=True)
 class DensePrompt:
-    """What is added to the image for P objects: shared (256,) everywhere, `own` for their previous masks."""
+    """Dense prompt embeddings of P objects, which are added to the image embedding.
+
+    shared: (256,), added to every token for all objects. own: what each object's previous mask adds, or None.
+    """
 
     shared: Tensor
     own: OwnTokens | None = None
 
 
 class PromptEncoder(nn.Module):
-    """Clicks, boxes and previous masks of P objects as sparse tokens (P, n, 256) and a dense map."""
+    """Sparse embeddings of clicks and boxes, and dense embeddings of previous masks, of P objects."""
 
     def __init__(self, width: int = 256, mask_channels: int = 16) -> None:
         super().__init__()
@@ -71,16 +74,16 @@ class PromptEncoder(nn.Module):
         self.no_mask_embed = nn.Embedding(1, width)
 
     def sparse(self, prompts: Prompts) -> Tensor:
-        """Tokens (P, n, 256) of prompts of one form; n = clicks + 2 with a box, clicks + 1 without."""
-        objects, form, boxes = len(prompts), prompts.form, prompts.boxes
-        if form is None:
+        """Sparse prompt embeddings (P, n, 256) of objects with one layout; n = clicks + 2 with a box, + 1 without."""
+        objects, layout, boxes = len(prompts), prompts.layout, prompts.boxes
+        if layout is None:
             present = prompts.labels >= 0
             clicks = int(present[0].sum()) if objects else 0
             points = prompts.points[present].view(objects, clicks, 2)
             labels = prompts.labels[present].view(objects, clicks)
             boxed = boxes is not None and not bool(boxes.isnan().any())
         else:
-            points, labels, boxed = prompts.points[:, form.absent :], prompts.labels[:, form.absent :], form.box
+            points, labels, boxed = prompts.points[:, layout.absent :], prompts.labels[:, layout.absent :], layout.box
         negative, positive, *corners = self._roles()
         tokens = [self._positions(points) + torch.where(labels[..., None] == 1, positive, negative)]
         if boxes is None or not boxed:
@@ -90,7 +93,7 @@ class PromptEncoder(nn.Module):
         return torch.cat(tokens, dim=1)
 
     def dense(self, prompts: Prompts) -> DensePrompt:
-        """What the previous masks add to the image, and what stands there for objects without one."""
+        """Dense prompt embeddings of the objects' previous masks; `no_mask_embed` for objects without one."""
         none = self.no_mask_embed.weight[0]
         if prompts.logits is None:
             return DensePrompt(none)
@@ -98,13 +101,13 @@ class PromptEncoder(nn.Module):
         own = prompts.logits[:, None].nan_to_num()
         for layer in downscaling:
             own = layer(own)
-        weight, shared = cast(Affine, effective(last))
+        weight, shared = cast(Affine, effective_weights(last))
         basis = weight.flatten(1)
         absent = None
-        if prompts.form is None:
+        if prompts.layout is None:
             absent = prompts.logits.isnan().flatten(1).any(dim=1)[:, None, None, None]
         if absent is not None and bool(absent.any()):
-            # one more channel, which is 1 where there is no mask and takes the place of all that a mask adds
+            # one more channel, 1 for objects without a mask, whose basis turns the shared part into `no_mask_embed`
             own = torch.cat([own.masked_fill(absent, 0.0), absent.to(own.dtype).expand(-1, 1, *own.shape[2:])], dim=1)
             basis = torch.cat([basis, (none - shared)[:, None]], dim=1)
         return DensePrompt(shared, OwnTokens(own.flatten(2).transpose(1, 2), basis))

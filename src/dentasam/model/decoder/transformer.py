@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dentasam.model.core.effective_weights import effective, is_affine
+from dentasam.model.core.effective_weights import effective_weights, is_affine
 from dentasam.model.core.layers import MLPBlock
 from dentasam.model.decoder.cross_attention import Attention, OwnTokens
 
 
 @dataclass(frozen=True)
 class SharedProjections:
-    """An image's projections (1, m, inner) in the first block, before any object has changed it.
+    """The first block's projections (1, m, inner) of an image embedding that all objects share.
 
-    keys, values: of the tokens' attention to the image. queries: of the image's attention to the tokens.
-    positions: (1, m, width), what is added to the image for its tokens' places.
+    keys, values: for the cross attention from tokens to the image. queries: for the one from the image to tokens.
+    positions: (1, m, width), the positional encoding of the image's tokens.
     """
 
     keys: Tensor
@@ -26,7 +26,7 @@ class SharedProjections:
     positions: Tensor
 
     def to(self, device: torch.device | str | None, dtype: torch.dtype | None) -> SharedProjections:
-        """The same on another device or in another type."""
+        """The same projections on another device or in another type."""
         return SharedProjections(
             self.keys.to(device, dtype),
             self.values.to(device, dtype),
@@ -59,10 +59,11 @@ class TwoWayAttentionBlock(nn.Module):
         own: OwnTokens | None = None,
         shared: SharedProjections | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """tokens (P, n, width), image (P or 1, rows * cols, width), and what is added for their positions.
+        """The tokens (P, n, width) and the image (P, m, width) after this block.
 
-        `own` is what each object adds to an image that all share, `shared` that image's projections; without them
-        they are made here. Without gradients the image may be overwritten.
+        image: (P or 1, m, width), m = rows * cols; overwritten where no gradients are recorded.
+        token_positions, image_positions: the positional encodings of both.
+        own: what each object adds to an image that all share. shared: that image's projections; None computes them.
         """
         if self.skip_first_positions:
             tokens = self.self_attn(tokens, tokens, tokens)
@@ -91,7 +92,7 @@ class TwoWayAttentionBlock(nn.Module):
         return answered
 
     def projections(self, image: Tensor, image_positions: Tensor) -> SharedProjections | None:
-        """Those of an image (1, m, width) that objects share; None where adapters make them more than a weight."""
+        """The projections of a shared image (1, m, width); None where adapters on them are more than a weight."""
         reads, writes = self.cross_attn_token_to_image, self.cross_attn_image_to_token
         layers = (reads.k_proj, reads.v_proj, writes.q_proj, writes.out_proj)
         if not all(is_affine(layer) for layer in layers):
@@ -104,7 +105,7 @@ class TwoWayAttentionBlock(nn.Module):
         reads, writes = self.cross_attn_token_to_image, self.cross_attn_image_to_token
 
         def moved(side: Tensor, layer: nn.Module) -> Tensor:
-            projection = effective(layer)
+            projection = effective_weights(layer)
             assert projection is not None
             return side + projection.weight @ by
 
@@ -135,14 +136,15 @@ class TwoWayTransformer(nn.Module):
         own: OwnTokens | None = None,
         shared: SharedProjections | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """image (P or 1, rows * cols, width), positions (1, rows * cols, width), prompts (P, n, width).
+        """The tokens (P, n, width) and the image (P, m, width) after all blocks, m = rows * cols.
 
-        `own` is what each object adds to an image that all share, `shared` that image's projections in the first
-        block. Returns the tokens (P, n, width) and the updated image (P, rows * cols, width).
+        image: (P or 1, m, width). image_positions: (1, m, width). prompts: (P, n, width), the output tokens followed
+        by the sparse prompt embeddings.
+        own: what each object adds to an image that all share. shared: that image's projections in the first block.
         """
         tokens = prompts
         for layer in self.layers:
             tokens, image = layer(tokens, image, prompts, image_positions, own, shared)
             own = shared = None
-        attended = self.final_attn_token_to_image.read(tokens + prompts, image + image_positions, image)
-        return self.norm_final_attn(tokens + attended), image
+        read = self.final_attn_token_to_image.read(tokens + prompts, image + image_positions, image)
+        return self.norm_final_attn(tokens + read), image

@@ -18,7 +18,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from dentasam.model.core.frame import LONGEST
 from dentasam.model.decoder.cross_attention import Attention
-from dentasam.model.decoder.mask_decoder import MASK_TOKENS, Attended
+from dentasam.model.decoder.mask_decoder import MASK_TOKENS, DecoderState
 from dentasam.model.decoder.transformer import TwoWayAttentionBlock
 from dentasam.model.sam_hq import SamHQ
 
@@ -84,14 +84,14 @@ class DecoderGraph(nn.Module):
         last = transformer.final_attn_token_to_image
         tokens = transformer.norm_final_attn(tokens + _attend(last, tokens + prompts, image + positions, image))
 
-        attended = Attended(
+        state = DecoderState(
             image.transpose(1, 2).unflatten(2, (rows, cols)),
             decoder.output_hypernetworks_mlps[0](tokens[:, 1]),
             decoder.hf_mlp(tokens[:, 1 + MASK_TOKENS]),
             decoder.iou_prediction_head(tokens[:, 0])[:, 0],
             None,
         )
-        return decoder.masks(attended, hq), attended.score
+        return decoder.masks(state, hq), state.score
 
     def _sparse(self, points: Tensor, labels: Tensor) -> Tensor:
         """(P, n, 256): the role's vector, plus the position where the point stands for a place."""

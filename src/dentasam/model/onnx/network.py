@@ -65,13 +65,13 @@ class OnnxNetwork:
         prompts: Prompts,
         multimask: bool = False,
         output: Output = "sam+hq",
-        windows: bool = False,
+        sparse_upscaling: bool = False,
         budget: int | None = None,
     ) -> MaskPrediction:
         """As `SamHQ.decode`, for one image.
 
-        `windows` and `budget` say how torch spends time and memory and change nothing here. Raises PromptError for
-        `multimask` and for another `output`, which the graph does not hold.
+        `sparse_upscaling` and `budget` are about torch's time and memory and have no effect here. Raises PromptError
+        for `multimask` and for another `output`, which the graph does not compute.
         """
         if multimask or output != "sam+hq":
             raise PromptError("an exported model gives one mask by SAM and HQ together; use torch for the others")
@@ -85,7 +85,7 @@ class OnnxNetwork:
 
 
 def _feed(prompts: Prompts, frame: Frame) -> dict[str, np.ndarray]:
-    """The decoder's inputs for objects whose prompts have one form."""
+    """The decoder's inputs for objects whose prompts have one layout."""
     objects = len(prompts)
     present = prompts.labels >= 0
     points = prompts.points[present].view(objects, -1, 2).numpy()

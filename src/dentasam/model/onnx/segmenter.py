@@ -31,7 +31,7 @@ class OnnxSegmenter(Segmenter):
         self.model = OnnxNetwork(Path(folder))
         self.card = self.model.card
         self.device = self.model.device
-        self.windows = False
+        self.sparse_upscaling = False
         self.autocast = None
         self.info = ModelInfo(self.card.base_model, self.card.kind, self.card.base_sha256, self.model.folder)
         self.adapter = None if self.card.adapter is None else self.card.adapter.name

@@ -289,7 +289,7 @@ class TrainingRun:
             self.done.without_gain = 0
             if self.main:
                 self._save_best()
-        elif not self.samples.on_windows(self.done.step):
+        elif not self.samples.on_crops(self.done.step):
             self.done.without_gain += 1
         dice = " ".join(f"{value:.3f}" for value in curve.dice_at_clicks)
         shown.say(

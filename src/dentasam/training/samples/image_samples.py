@@ -86,8 +86,8 @@ class TrainingSamples(Dataset[list[Sample]]):
         positions = np.array_split(np.arange(self.recipe.batch_images), self.processes)[self.rank]
         return [self.sample(step, int(position)) for position in positions]
 
-    def on_windows(self, step: int) -> bool:
-        """Whether a step is one of those on windows, before those on whole images."""
+    def on_crops(self, step: int) -> bool:
+        """Whether a step is one of those on crops, before those on whole images."""
         return step < round(self.recipe.crop.share * self.total_steps)
 
     def sample(self, step: int, position: int) -> Sample:
@@ -98,7 +98,7 @@ class TrainingSamples(Dataset[list[Sample]]):
         case = self.source.case(index, epoch)
         variation = draw(recipe.augmentation, np.random.default_rng([_VARIATION, recipe.seed, epoch, index]))
         rng = np.random.default_rng([_OBJECTS, recipe.seed, epoch, index])
-        if not self.on_windows(step):
+        if not self.on_crops(step):
             return whole_sample(case, variation, recipe.objects_per_image, rng, position, self.cache)
         # Shared by the step's images, so that most of them get the same window and can be encoded together.
         places = np.random.default_rng([_WINDOW, recipe.seed, step]).random((_WINDOWS_TRIED, 2))
@@ -200,8 +200,8 @@ class StepSamples(Protocol):
 
     def __getitem__(self, step: int) -> list[Sample]: ...
 
-    def on_windows(self, step: int) -> bool:
-        """Whether a step is one of those on windows, before those on whole images."""
+    def on_crops(self, step: int) -> bool:
+        """Whether a step is one of those on crops, before those on whole images."""
 
 
 def step_loader(samples: StepSamples, first_step: int, pinned: bool = False) -> DataLoader[list[Sample]]:
@@ -253,7 +253,7 @@ def _visible(coverage: Tensor, case: Case, variation: Variation) -> Tensor:
 
 def _half_visible(area: Tensor, case: Case, variation: Variation) -> Tensor:
     """Which objects show at least half of themselves, given their visible area on the mask grid, (P,)."""
-    whole = torch.tensor([float(window.coverage.sum(dtype=np.int64)) / 255.0 for window in case.windows])
+    whole = torch.tensor([float(boxed.coverage.sum(dtype=np.int64)) / 255.0 for boxed in case.coverages])
     return area >= 0.5 * whole * variation.scale**2
 
 

@@ -62,7 +62,7 @@ class PhantomWindows(Dataset[list[Sample]]):
         positions = np.array_split(np.arange(stage.batch_images), self.processes)[self.rank]
         return [self._sample(stage, frame, step, int(position)) for position in positions]
 
-    def on_windows(self, step: int) -> bool:
+    def on_crops(self, step: int) -> bool:
         """Whether a step is one of those on windows, before those on whole images."""
         stage = self.recipe.stage_at(step)
         return stage is not None and stage.window is not None

@@ -1,6 +1,6 @@
 """Where training images come from: a dataset on disk, or phantoms drawn while training runs.
 
-Either gives a `Case`: the image already at frame size and its masks as small windows of coverage, so that a
+Either gives a `Case`: the image already at frame size and its masks as the coverage in its bounding box, so that a
 case is about 1 MB, whatever the radiograph's own size, and can be kept in memory.
 """
 
@@ -26,7 +26,7 @@ MASK_STRIDE = 2
 
 
 @dataclass(frozen=True)
-class MaskWindow:
+class BoxedCoverage:
     """Coverage 0..255 of one object within its bounding box on the mask grid."""
 
     top: int
@@ -40,7 +40,7 @@ class Case:
 
     frame: Frame
     gray: np.ndarray  # (h, w) uint16 at frame size, 257 times the gray value of 0..255
-    windows: tuple[MaskWindow, ...]
+    coverages: tuple[BoxedCoverage, ...]
     categories: tuple[str, ...]
     sha256: str = ""  # of the image file; empty where there is none
 
@@ -52,7 +52,7 @@ class Case:
 
     @property
     def bytes(self) -> int:
-        return self.gray.nbytes + sum(window.coverage.nbytes for window in self.windows)
+        return self.gray.nbytes + sum(boxed.coverage.nbytes for boxed in self.coverages)
 
     def image(self) -> Tensor:
         """Gray values (h, w) float32 in 0..255 at frame size."""
@@ -60,10 +60,10 @@ class Case:
 
     def coverage(self) -> Tensor:
         """Coverage of all objects on the mask grid, (P, h / 2, w / 2) float32 in 0..1."""
-        planes = np.zeros((len(self.windows), *self.mask_grid), dtype=np.uint8)
-        for plane, window in zip(planes, self.windows, strict=True):
-            height, width = window.coverage.shape
-            plane[window.top : window.top + height, window.left : window.left + width] = window.coverage
+        planes = np.zeros((len(self.coverages), *self.mask_grid), dtype=np.uint8)
+        for plane, boxed in zip(planes, self.coverages, strict=True):
+            height, width = boxed.coverage.shape
+            plane[boxed.top : boxed.top + height, boxed.left : boxed.left + width] = boxed.coverage
         return torch.from_numpy(planes).float() / 255.0
 
 
@@ -140,20 +140,20 @@ def make_case(image: np.ndarray, masks: np.ndarray, categories: tuple[str, ...],
     height, width = frame.size
     gray = frame.pixels(image)[0, 0, :height, :width] * PIXEL_STD[0] + PIXEL_MEAN[0]
     finer = Frame(frame.height, frame.width, frame.scale * 2, frame.rows * 2, frame.cols * 2)
-    windows = [_window(plane) for plane in (finer.masks_to_logits(masks).numpy() * 255.0).round().astype(np.uint8)]
-    seen = [place for place, window in enumerate(windows) if window is not None]
+    coverages = [_boxed(plane) for plane in (finer.masks_to_logits(masks).numpy() * 255.0).round().astype(np.uint8)]
+    seen = [place for place, boxed in enumerate(coverages) if boxed is not None]
     return Case(
         frame,
         (gray.clamp(0, 255) * 257.0).round().numpy().astype(np.uint16),
-        tuple(window for window in windows if window is not None),
+        tuple(boxed for boxed in coverages if boxed is not None),
         tuple(categories[place] for place in seen),
         sha256,
     )
 
 
-def _window(plane: np.ndarray) -> MaskWindow | None:
+def _boxed(plane: np.ndarray) -> BoxedCoverage | None:
     rows, cols = np.flatnonzero(plane.any(axis=1)), np.flatnonzero(plane.any(axis=0))
     if not len(rows):
         return None
     top, left = int(rows[0]), int(cols[0])
-    return MaskWindow(top, left, plane[top : rows[-1] + 1, left : cols[-1] + 1].copy())
+    return BoxedCoverage(top, left, plane[top : rows[-1] + 1, left : cols[-1] + 1].copy())

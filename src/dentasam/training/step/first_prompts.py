@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from dentasam.model.core.frame import LOGIT_STRIDE, Frame
-from dentasam.model.core.prompt import Form, Prompts
+from dentasam.model.core.prompt import PromptLayout, Prompts
 from dentasam.prompts.click_schedule import ClickSchedule
 from dentasam.prompts.tensor_correction_clicks import correction_clicks, interior_centre
 
@@ -32,9 +32,14 @@ def first_prompts(
     labels = torch.ones(len(points), 1, dtype=torch.long, device=coverage.device)
     if schedule.box_first and rng.random() < schedule.box_first:
         return Prompts(
-            placed, labels - 2, in_frame(loose_boxes(truth, rng), frame).flatten(1), None, image, Form(1, box=True)
+            placed,
+            labels - 2,
+            in_frame(loose_boxes(truth, rng), frame).flatten(1),
+            None,
+            image,
+            PromptLayout(1, box=True),
         )
-    return Prompts(placed, labels, image=image, form=Form())
+    return Prompts(placed, labels, image=image, layout=PromptLayout())
 
 
 def clickable(coverage: Tensor) -> Tensor:

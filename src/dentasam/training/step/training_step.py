@@ -33,7 +33,7 @@ from dentasam.prompts.tensor_correction_clicks import TensorClicks, correction_c
 from dentasam.training.step.finished_objects import Done
 from dentasam.training.step.first_prompts import in_frame
 from dentasam.training.step.loss import Objective, at_least_single, hard_dice
-from dentasam.training.step.object_crops import masks_on_windows
+from dentasam.training.step.object_crops import masks_without_graph
 from dentasam.training.step.object_memory import trained_object_bytes
 from dentasam.training.step.step_objects import StepObjects
 
@@ -65,7 +65,7 @@ def train_step(
     frame: the frame all B images share.
     masks: for each image the coverage 0..1 of its objects at logit resolution, (P_b, 4 rows, 4 cols).
     autocast: the type of reduced-precision arithmetic, or None.
-    windows: take the objective on windows around and away from each object (see `windows.py`) where that is less
+    windows: take the objective on crops around and away from each object (see `object_crops.py`) where that is less
         work; without it the gradient is exact.
     budget: memory in bytes for the objects that are clicked together; None for all at once.
     """
@@ -90,7 +90,7 @@ def train_step(
         dtype, share = embedding.hq.dtype, 1.0 / (count * len(steps))
         most = count
         if budget is not None:
-            most = max(1, budget // trained_object_bytes(frame, objects.windows, 1 + schedule.corrections, dtype))
+            most = max(1, budget // trained_object_bytes(frame, objects.crops, 1 + schedule.corrections, dtype))
         sums = torch.stack(
             [
                 _click_through(model, leaf, dtype, part, steps, schedule, objective, share)
@@ -132,17 +132,17 @@ def _click_through(
                 prompts = corrected(
                     objects.prompts, correction_clicks(logits > 0, objects.truth, draws), logits, leaf.frame
                 )
-            objects = objects.told(prompts)
+            objects = objects.with_prompts(prompts)
         # the decoder works in the encoder's precision, the leaf adds up in its own
         embedding = replace(leaf, features=leaf.features.to(dtype), hq=leaf.hq.to(dtype))
-        attended = model.attend(embedding, objects.prompts)
-        if objects.windows is None:
-            masks = model.mask_decoder.masks(attended, embedding.hq)
-            each = objective(MaskPrediction(masks, attended.score), objects.coverage)
+        state = model.attend(embedding, objects.prompts)
+        if objects.crops is None:
+            masks = model.mask_decoder.masks(state, embedding.hq)
+            each = objective(MaskPrediction(masks, state.score), objects.coverage)
         else:
-            masks = masks_on_windows(model, embedding, attended, objects.prompts.logits)
-            each = objects.windows.losses(
-                model, embedding, attended, at_least_single(masks), objective, objects.elsewhere[index]
+            masks = masks_without_graph(model, embedding, state, objects.prompts.logits)
+            each = objects.crops.losses(
+                model, embedding, state, at_least_single(masks), objective, objects.elsewhere[index]
             )
         logits = at_least_single(masks.detach()).clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
         (done.counted(each).sum() * share).backward()

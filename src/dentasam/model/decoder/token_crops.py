@@ -1,4 +1,4 @@
-"""Windows of tokens: where an object's mask is worth computing."""
+"""Crops of feature maps, in tokens: the part of the grid in which an object's mask is computed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class TokenWindows:
-    """A window of `rows` x `cols` tokens for each of P objects, its first token at (top[p], left[p]).
+class TokenCrops:
+    """A crop of `rows` x `cols` tokens for each of P objects, whose first token is at (top[p], left[p]).
 
-    Places that only a device knows, as tensors (P,) there, are never asked for: such windows are gathered.
-    objects: which of the maps each window lies on, None where there is one for each map, in their order.
+    top, left: lists, or tensors (P,) on a device; with tensors the crops are gathered on the device, without a
+    device synchronisation.
+    objects: which map each crop is cut from; None where there is one map per crop, in the same order.
     """
 
     top: list[int] | Tensor
@@ -22,16 +23,16 @@ class TokenWindows:
     cols: int
     objects: list[int] | None = None
 
-    def finer(self, scale: int) -> TokenWindows:
-        """The same windows in units of a `scale`th of a token."""
+    def finer(self, scale: int) -> TokenCrops:
+        """The same crops in units of 1 / `scale` token."""
         top, left = (
             scale * starts if isinstance(starts, Tensor) else [scale * start for start in starts]
             for starts in (self.top, self.left)
         )
-        return TokenWindows(top, left, scale * self.rows, scale * self.cols, self.objects)
+        return TokenCrops(top, left, scale * self.rows, scale * self.cols, self.objects)
 
     def cut(self, maps: Tensor) -> Tensor:
-        """(P, C, h, w) to (P, C, rows, cols)."""
+        """Crops (P, C, rows, cols) of the objects' maps (P, C, h, w)."""
         if isinstance(self.top, Tensor) or isinstance(self.left, Tensor):
             return self._gathered(maps)
         views = maps.unbind()
@@ -44,7 +45,10 @@ class TokenWindows:
         )
 
     def cut_shared(self, maps: Tensor, image: Tensor | None, scale: int) -> Tensor:
-        """(B, C, scale h, scale w) of the images to (P, C, scale rows, scale cols) of the objects."""
+        """Crops (P, C, scale rows, scale cols) of the images' maps (B, C, scale h, scale w).
+
+        image: (P,), which image each object belongs to; None where all belong to the first.
+        """
         unknown = image is not None and image.device.type != "cpu"
         if isinstance(self.top, Tensor) or isinstance(self.left, Tensor) or unknown:
             shared = maps[:1].expand(len(self.top), -1, -1, -1) if image is None else maps[image]
