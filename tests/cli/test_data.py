@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from dentasam.cli.data import Format, app
+from dentasam.cli.data import app
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
-from dentasam.data.formats import FORMATS
+from dentasam.data.formats.registry import SUMMARIES, Format
 from dentasam.errors import DatasetError, OutputError
 
 TAGS = [("blurred",), (), ("overlap",), (), ()]
@@ -46,11 +46,13 @@ def lines(*arguments: object) -> list[str]:
     return result.stdout.splitlines()
 
 
-def test_the_formats_on_offer_are_those_there_are() -> None:
-    assert tuple(Format) == FORMATS
+def test_formats_lists_each_format() -> None:
+    listed = lines("formats")
+    assert [line.split()[0] for line in listed] == list(Format)
+    assert [line.split(maxsplit=1)[1] for line in listed] == [SUMMARIES[name] for name in Format]
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", Format)
 def test_export_and_import(dataset: Path, tmp_path: Path, name: str) -> None:
     exported, back = tmp_path / "exported", tmp_path / "back"
     said = lines("export", dataset, "--format", name, "--out", exported)

@@ -15,8 +15,8 @@ from pycocotools.coco import COCO
 from dentasam.data.check import find_problems
 from dentasam.data.coco.passed_over import PassedOver, Why
 from dentasam.data.dataset import Dataset
-from dentasam.data.formats import export_dataset, import_dataset
 from dentasam.data.formats.options import ImportOptions
+from dentasam.data.formats.registry import export_dataset, import_dataset
 from dentasam.data.split import split
 from dentasam.errors import DatasetError
 from dentasam.training.samples.sources import DatasetSource
@@ -142,7 +142,7 @@ def test_a_crowd_is_kept_and_is_no_object(tmp_path: Path, segmentation: Any) -> 
     assert "--crowd-as-objects" in line
 
     told: list[str] = []
-    path = import_dataset("coco", source, tmp_path / "out", ImportOptions(tell=told.append))
+    path = import_dataset("coco", source, tmp_path / "out", ImportOptions(report=told.append))
     assert told == [line]
     written = json.loads(path.read_text())["annotations"]
     assert {item["id"]: item["iscrowd"] for item in written} == {1: 0, 2: 0, 5: 1}
@@ -181,7 +181,7 @@ def test_masks_of_cvat_become_objects_where_the_user_says_so(tmp_path: Path) -> 
     np.testing.assert_array_equal(dataset.images[0].masks(), [TOOTH, FILLING, drawn(SQUARE)])
     assert dataset.notes == []
     assert {item["iscrowd"] for item in json.loads(path.read_text())["annotations"]} == {0}
-    with pytest.raises(DatasetError, match="images elsewhere and crowds are for a COCO file"):
+    with pytest.raises(DatasetError, match="crowds as objects can be given only for the format coco"):
         import_dataset("png", source, tmp_path / "png", ImportOptions(crowd_as_objects=True))
 
 

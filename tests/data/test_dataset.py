@@ -134,10 +134,10 @@ def test_write_is_all_or_nothing(tmp_path: Path, monkeypatch: Any) -> None:
     path = write(tmp_path)
     before = path.read_bytes()
 
-    def fails(self: Path, target: Path) -> Path:
+    def fails(draft: Path, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", fails)
+    monkeypatch.setattr(os, "replace", fails)
     with pytest.raises(OutputError, match=r"set\.json cannot be written \(No space left on device\)"):
         Dataset.load(path).write(path)
     assert path.read_bytes() == before

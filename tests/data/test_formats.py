@@ -2,15 +2,17 @@
 
 import json
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from dentasam.data.dataset import Dataset
-from dentasam.data.formats import FORMATS, export_dataset, import_dataset
+from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats.options import ImportOptions
+from dentasam.data.formats.registry import Format, export_dataset, import_dataset, write_annotations
 from dentasam.errors import DatasetError, ImageError, OutputError
 
 from .coco_files import FILLING, HEIGHT, TOOTH, WIDTH, block, compressed, content, images, write
@@ -31,7 +33,7 @@ def source_of(name: str, exported: Path) -> Path:
     return exported / "dataset.json" if name == "coco" else exported
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", Format)
 def test_out_and_in_again(tmp_path: Path, name: str) -> None:
     before = Dataset.load(write(tmp_path / "source", disjoint() if name == "labels" else content()))
     notes = export_dataset(name, before, tmp_path / "out")
@@ -48,7 +50,7 @@ def test_out_and_in_again(tmp_path: Path, name: str) -> None:
         np.testing.assert_array_equal(new.masks(), old.masks())
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", Format)
 def test_a_folder_in_use_is_left_alone(tmp_path: Path, name: str) -> None:
     dataset = Dataset.load(write(tmp_path / "source"))
     (tmp_path / "out").mkdir()
@@ -60,7 +62,7 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path, name: str) -> None:
 
 
 def test_an_unknown_format(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="dicomdir is no known format; choose one of coco, png, labels"):
+    with pytest.raises(DatasetError, match="dicomdir is not a known format; choose one of coco, png, labels"):
         import_dataset("dicomdir", tmp_path, tmp_path / "out")
 
 
@@ -244,7 +246,7 @@ def test_what_looks_like_an_image_and_is_not_imported_is_named(tmp_path: Path, n
     Image.new("L", (WIDTH, HEIGHT)).save(source / "images" / "other.dat", "PNG")
     (source / "images" / "notes.txt").touch()
     (source / "images" / "._a.png").touch()
-    path = import_dataset(name, source, tmp_path / "back", ImportOptions(tell=lines.append))
+    path = import_dataset(name, source, tmp_path / "back", ImportOptions(report=lines.append))
     assert len(Dataset.load(path).images) == 2
     assert lines == [
         "other.bmp is left out: it is BMP, which is not read; convert it to PNG",
@@ -260,3 +262,23 @@ def test_images_without_suffix_are_imported(tmp_path: Path) -> None:
     (image,) = Dataset.load(import_dataset("png", tmp_path, tmp_path / "back")).images
     assert image.file_name == "images/scan"
     np.testing.assert_array_equal(image.masks(), TOOTH[None])
+
+
+def test_annotations_go_where_the_caller_writes_them(tmp_path: Path) -> None:
+    tooth = np.zeros((20, 30), bool)
+    tooth[2:9, 3:7] = True
+    record = replace(ObjectRecord.from_mask(4, "36", tooth), extra={"annotator": "ann"})
+    missing = ImageRecord(1, tmp_path / "nowhere" / "a.png", "sub/a.png", 30, 20, ("blurred",), (record,))
+    in_memory = Dataset(tmp_path / "nowhere", (missing,))
+    found: dict[str, dict[str, bytes]] = {name: {} for name in Format}
+    for name, files in found.items():
+        assert write_annotations(name, in_memory, files.__setitem__) == ()
+    assert list(found["png"]) == ["masks/sub/a/00004_36.png", "tags.json"]
+    assert list(found["labels"]) == ["labels/sub/a.png", "labels.json", "tags.json"]
+    mask = cv2.imdecode(np.frombuffer(found["png"]["masks/sub/a/00004_36.png"], np.uint8), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(mask, tooth * 255)
+    assert json.loads(found["png"]["tags.json"]) == {"sub/a.png": ["blurred"]}
+    coco = json.loads(found["coco"]["dataset.json"])
+    assert coco["images"][0]["file_name"] == "images/sub/a.png"
+    assert coco["annotations"][0]["annotator"] == "ann"
+    assert coco["annotations"][0]["bbox"] == [3, 2, 4, 7]

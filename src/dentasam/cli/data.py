@@ -1,6 +1,5 @@
-"""`dentasam data`: bring data in and out, check it, split it, make phantoms."""
+"""`dentasam data`: import, export, check and split datasets, and make phantoms."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -8,16 +7,9 @@ import typer
 
 from dentasam.cli import options
 from dentasam.cli.console import say, warn
+from dentasam.data.formats.registry import SUMMARIES, Format
 
 app = typer.Typer(no_args_is_help=True, help="Import, export, check and split datasets; make phantoms.")
-
-
-class Format(StrEnum):
-    """Stands here as well as in dentasam.data.formats, which the command's start-up must not import."""
-
-    coco = "coco"
-    png = "png"
-    labels = "labels"
 
 
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to; new or empty.")]
@@ -36,12 +28,12 @@ def import_(
 ) -> None:
     """Write a COCO dataset and its images under --out, from SOURCE."""
     from dentasam.data.dataset import Dataset
-    from dentasam.data.formats import import_dataset
     from dentasam.data.formats.options import ImportOptions
+    from dentasam.data.formats.registry import import_dataset
     from dentasam.progress import shown
 
     with shown("import", "images", transient=True) as update:
-        told = ImportOptions(images, crowd_as_objects, tell=lambda line: warn(f"{source}: {line}"), progress=update)
+        told = ImportOptions(images, crowd_as_objects, report=lambda line: warn(f"{source}: {line}"), progress=update)
         path = import_dataset(format.value, source, out, told)
     _say_size(path, Dataset.load(path))
 
@@ -54,13 +46,20 @@ def export(
     images: options.Images = None,
 ) -> None:
     """Write a dataset and its images under --out in another format."""
-    from dentasam.data.formats import export_dataset
+    from dentasam.data.formats.registry import export_dataset
 
     loaded = options.load_dataset(dataset, images)
     notes = export_dataset(format.value, loaded, out)
     _say_size(out, loaded)
     for note in notes:
         say(f"note: {note}")
+
+
+@app.command()
+def formats() -> None:
+    """List the formats that `import` reads and `export` writes."""
+    for name in Format:
+        say(f"{name.value:<8} {SUMMARIES[name]}")
 
 
 @app.command()

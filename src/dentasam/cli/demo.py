@@ -49,8 +49,8 @@ def demo(
     from shutil import copyfile
     from time import monotonic
 
-    from dentasam.data.output import claim_folder
     from dentasam.evaluation.compare import compare
+    from dentasam.output_folder import claim_folder
     from dentasam.training.run.run_state import ADAPTER
 
     started = monotonic()

@@ -83,9 +83,9 @@ def export(
     int8: Annotated[bool, typer.Option("--int8", help="The encoder's linear layers in 8-bit integers.")] = False,
 ) -> None:
     """Write MODEL, with an adapter merged in, as encoder.onnx, decoder.onnx and dentasam.json."""
-    from dentasam.data.output import claim_folder
     from dentasam.model.onnx.export import export_onnx, require
     from dentasam.model.segmenter import load_torch
+    from dentasam.output_folder import claim_folder
 
     require("onnx", "onnxscript", *(["onnxruntime"] if int8 else []))
     claim_folder(out)

@@ -1,6 +1,5 @@
 """`dentasam predict`: masks for images from clicks or boxes in a file."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,20 +7,13 @@ import typer
 
 from dentasam.cli import options
 from dentasam.cli.console import complain, say, warn
+from dentasam.data.formats.registry import Format
 from dentasam.errors import PromptError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dentasam.data.prompt_files.file import ObjectPrompt, PromptFile
-
-
-class MaskFormat(StrEnum):
-    """Those of dentasam.data.formats, which the command's start-up must not import."""
-
-    coco = "coco"
-    png = "png"
-    labels = "labels"
 
 
 def predict(
@@ -51,9 +43,9 @@ def predict(
     model: options.Model = options.BUNDLED_MODEL,
     adapter: options.Adapter = None,
     format: Annotated[
-        MaskFormat,
+        Format,
         typer.Option("--format", help="A COCO dataset, a PNG per object, or a label image per image."),
-    ] = MaskFormat.coco,
+    ] = Format.coco,
     device: options.Device = None,
     runtime: options.OnRuntime = None,
     precision: options.OfEncoder = "auto",
@@ -68,13 +60,13 @@ def predict(
 
     from dentasam.cli.processes import launched
     from dentasam.data.dataset import Dataset
-    from dentasam.data.formats import export_dataset
     from dentasam.data.formats.folders import write_png, writing
-    from dentasam.data.output import claim_folder
+    from dentasam.data.formats.registry import export_dataset
     from dentasam.data.record import ImageRecord
     from dentasam.data.table import csv_text
     from dentasam.evaluation.overlays import displayable, whole_image
     from dentasam.evaluation.prediction import PredictedImage, PromptedImage, predict_images
+    from dentasam.output_folder import claim_folder
     from dentasam.progress import shown
     from dentasam.training.run.distributed import all_or_none
 

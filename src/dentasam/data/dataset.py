@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dentasam.atomic_write import write_atomically
+from dentasam.data.coco.document import coco_document
 from dentasam.data.coco.parse import parse
 from dentasam.data.coco.passed_over import PassedOver, lines
 from dentasam.data.coco.problem import Problem
@@ -73,6 +75,13 @@ class Dataset:
             raise DatasetError(f"{self.path}: no image has the id {min(unknown)}; name ids of this dataset")
         return replace(self, images=images)
 
+    def document(self) -> dict[str, Any]:
+        """The dataset as a COCO document with RLE masks, its images named by their `file_name`.
+
+        Raises DatasetError for an id that repeats and a mask that cannot be decoded.
+        """
+        return coco_document(self.path, self.images, self.categories, self.info)
+
     def write(self, path: str | Path) -> Path:
         """Writes COCO with RLE masks, all or nothing, and returns the path.
 
@@ -80,75 +89,15 @@ class Dataset:
         DatasetError where they do not or where ids repeat, OutputError where the file cannot be written.
         """
         path = Path(path)
-        _check_unique(path, "image", [image.id for image in self.images])
-        both = [(image, record, crowd) for image in self.images for record, crowd in _annotated(image)]
-        _check_unique(path, "annotation", [record.id for _, record, _ in both])
-        categories = self._all_categories()
-        ids = {category.name: category.id for category in categories}
         folder = Path(os.path.abspath(path)).parent
-        content = {
-            "info": self.info,
-            "licenses": [],
-            "images": [
-                {
-                    "id": image.id,
-                    "file_name": _relative(image, folder, path),
-                    "width": image.width,
-                    "height": image.height,
-                    "tags": list(image.tags),
-                }
-                for image in self.images
-            ],
-            "annotations": [_annotation(image, record, ids[record.category], crowd) for image, record, crowd in both],
-            "categories": [
-                {"id": category.id, "name": category.name, "supercategory": category.supercategory}
-                for category in categories
-            ],
-        }
-        _replace_file(path, json.dumps(content))
+        images = tuple(replace(image, file_name=_relative(image, folder, path)) for image in self.images)
+        document = replace(self, path=path, images=images).document()
+        try:
+            with write_atomically(path, durable=True) as draft:
+                draft.write_text(json.dumps(document), encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written ({error.strerror}); choose another place") from None
         return path
-
-    def _all_categories(self) -> list[Category]:
-        """The categories, and after them those that objects name beyond; a tooth's id is its FDI number."""
-        categories = list(self.categories)
-        names = {category.name for category in categories}
-        ids = {category.id for category in categories}
-        used = {record.category for image in self.images for record, _ in _annotated(image)} - names
-        numbered = sorted((name for name in used if name.isascii() and name.isdigit()), key=int)
-        for name in [*numbered, *sorted(used - set(numbered))]:
-            id = int(name) if name in numbered and int(name) not in ids else max([100, *ids]) + 1
-            categories.append(Category(id, name, "tooth" if name in numbered else ""))
-            ids.add(id)
-        return categories
-
-
-def _annotated(image: ImageRecord) -> list[tuple[ObjectRecord, bool]]:
-    """Objects and crowds, each with whether it is a crowd."""
-    return [(record, False) for record in image.objects] + [(record, True) for record in image.crowds]
-
-
-def _annotation(image: ImageRecord, record: ObjectRecord, category_id: int, crowd: bool) -> dict[str, Any]:
-    shape = record.segmentation
-    if isinstance(shape, list) or not isinstance(shape["counts"], str):
-        runs = record.runs(image.height, image.width)
-        record = ObjectRecord.from_runs(record.id, record.category, runs, image.height, image.width)
-    return {
-        "id": record.id,
-        "image_id": image.id,
-        "category_id": category_id,
-        "segmentation": record.segmentation,
-        "area": round(record.area),
-        "bbox": list(record.bbox),
-        "iscrowd": int(crowd),
-    }
-
-
-def _check_unique(path: Path, kind: str, ids: list[int]) -> None:
-    seen: set[int] = set()
-    for id in ids:
-        if id in seen:
-            raise DatasetError(f"{path}: {kind} id {id} is there twice; give every {kind} its own id")
-        seen.add(id)
 
 
 def _relative(image: ImageRecord, folder: Path, path: Path) -> str:
@@ -159,17 +108,3 @@ def _relative(image: ImageRecord, folder: Path, path: Path) -> str:
             "write the dataset beside its images, or export it with them"
         )
     return Path(name).as_posix()
-
-
-def _replace_file(path: Path, text: str) -> None:
-    """Writes beside the target, then renames: a killed writer leaves the old file whole."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as fault:
-        draft.unlink(missing_ok=True)
-        raise OutputError(f"{path} cannot be written ({fault.strerror}); choose another place") from None

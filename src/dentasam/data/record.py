@@ -1,6 +1,7 @@
 """One image of a dataset and its annotated objects; pixels are read and masks decoded when asked for."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ class Category:
 class ObjectRecord:
     """One annotated structure. `segmentation` as in COCO: polygons, or RLE with string or list counts.
 
-    `bbox` is x, y, width, height and `area` the number of pixels, both in image pixels.
+    `bbox` is x, y, width, height and `area` the number of pixels, both in image pixels. extra: further keys of the
+    annotation, which are written to COCO, and not read from it.
     """
 
     id: int
@@ -34,6 +36,7 @@ class ObjectRecord:
     segmentation: dict[str, Any] | list[list[float]]
     bbox: tuple[float, float, float, float]
     area: float
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @staticmethod
     def from_mask(id: int, category: str, mask: np.ndarray) -> "ObjectRecord":
@@ -95,15 +98,28 @@ class ImageRecord:
             raise DatasetError(f"{self.path}: {what}; {fix}")
         return image
 
-    def masks(self) -> np.ndarray:
-        """The objects' masks (P, height, width) bool, in the order of `objects`; they may overlap.
+    def each_mask(self) -> Iterator[np.ndarray]:
+        """The objects' masks (height, width) bool, one at a time, in the order of `objects`.
 
         Raises DatasetError naming the image and the annotation that cannot be decoded.
         """
+        for record in self.objects:
+            mask = np.zeros((self.height, self.width), bool)
+            self._decode_into(mask, record)
+            yield mask
+
+    def masks(self) -> np.ndarray:
+        """The objects' masks (P, height, width) bool, in the order of `objects`; they may overlap.
+
+        Raises DatasetError as `each_mask`.
+        """
         masks = np.zeros((len(self.objects), self.height, self.width), bool)
         for mask, record in zip(masks, self.objects, strict=True):
-            try:
-                rle.decode_into(mask, record.runs(self.height, self.width))
-            except DatasetError as fault:
-                raise DatasetError(f"image {self.id} ({self.path}), {fault}") from None
+            self._decode_into(mask, record)
         return masks
+
+    def _decode_into(self, mask: np.ndarray, record: ObjectRecord) -> None:
+        try:
+            rle.decode_into(mask, record.runs(self.height, self.width))
+        except DatasetError as error:
+            raise DatasetError(f"image {self.id} ({self.path}), {error}") from None

@@ -13,8 +13,8 @@ import numpy as np
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.folders import with_images_under
-from dentasam.data.output import claim_folder
 from dentasam.errors import DatasetError, OutputError
+from dentasam.output_folder import claim_folder
 
 # Images without a tag are dealt out by this one, so that they too are spread evenly.
 UNTAGGED = ""

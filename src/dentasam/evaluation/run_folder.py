@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dentasam.data import rle
-from dentasam.data.output import made_folder
 from dentasam.data.table import as_written, csv_text
 from dentasam.errors import DentasamError, OutputError
 from dentasam.evaluation.result import ObjectResult, Result
+from dentasam.output_folder import made_folder
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset

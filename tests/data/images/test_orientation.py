@@ -11,7 +11,7 @@ from PIL import Image
 
 from dentasam.data.check import find_problems
 from dentasam.data.dataset import Dataset
-from dentasam.data.formats import export_dataset, import_dataset
+from dentasam.data.formats.registry import export_dataset, import_dataset
 from dentasam.data.images.read import image_size, read_header, read_image
 from dentasam.errors import DatasetError
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from dentasam.data import formats
 from dentasam.data.dataset import Dataset
+from dentasam.data.formats import registry as formats
 from dentasam.errors import OutputError
 from dentasam.labelling.exchange import exports
 from dentasam.labelling.exchange.exports import FINISHED, coco, log_lines, write_coco, write_png_zip

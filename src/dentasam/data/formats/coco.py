@@ -1,21 +1,23 @@
 """COCO instances with its images, in one folder that can be moved or sent as it is."""
 
+import json
 from pathlib import Path
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.folders import DATASET_NAME, with_images_under
 from dentasam.data.formats.options import ImportOptions
+from dentasam.data.formats.registry import WriteFile
 
 
 def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
     """Copies a COCO JSON and its images; polygons and uncompressed masks become compressed RLE."""
     dataset = Dataset.load(source, options.images, options.crowd_as_objects)
     for note in dataset.notes:
-        options.tell(note)
+        options.report(note)
     return with_images_under(dataset, out, options.progress).write(out / DATASET_NAME)
 
 
-def export_dataset(dataset: Dataset, out: Path) -> tuple[str, ...]:
-    """Writes `dataset.json` and `images/`."""
-    with_images_under(dataset, out).write(out / DATASET_NAME)
+def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
+    """Writes `dataset.json`, which names the images as the dataset does."""
+    write(DATASET_NAME, json.dumps(dataset.document()).encode())
     return ()

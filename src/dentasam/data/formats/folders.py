@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from dentasam.data.dataset import Dataset
+from dentasam.data.formats.registry import WriteFile
 from dentasam.data.images.listing import LeftOut, images_in
 from dentasam.data.images.orientation import report_orientation
 from dentasam.data.images.read import read_header
@@ -33,21 +34,29 @@ def with_images_under(
     An orientation tag is reported. progress: takes the number of images done and of all.
     """
     placed: list[ImageRecord] = []
+    for image, named in zip(dataset.images, named_under_images(dataset).images, strict=True):
+        target = out / named.file_name
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not (target.exists() and target.samefile(image.path)):
+                shutil.copyfile(image.path, target)
+        _report(image.path)
+        placed.append(replace(named, path=Path(os.path.abspath(target))))
+        progress(len(placed), len(dataset.images))
+    return replace(dataset, path=out / DATASET_NAME, images=tuple(placed), folder=None)
+
+
+def named_under_images(dataset: Dataset) -> Dataset:
+    """The dataset with each image named `images/…`; where two names are equal, the id leads the second."""
+    named: list[ImageRecord] = []
     taken: set[str] = set()
     for image in dataset.images:
         inner = inner_name(image)
         if inner in taken:
             inner = f"{image.id}-{Path(inner).name}"
         taken.add(inner)
-        target = out / "images" / inner
-        with writing(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if not (target.exists() and target.samefile(image.path)):
-                shutil.copyfile(image.path, target)
-        _report(image.path)
-        placed.append(replace(image, path=Path(os.path.abspath(target)), file_name=f"images/{inner}"))
-        progress(len(placed), len(dataset.images))
-    return replace(dataset, path=out / DATASET_NAME, images=tuple(placed), folder=None)
+        named.append(replace(image, file_name=f"images/{inner}"))
+    return replace(dataset, images=tuple(named))
 
 
 def _report(path: Path) -> None:
@@ -100,9 +109,8 @@ def first_of(spelling: Spelling, folder: Path, *names: str) -> Path | None:
         raise DatasetError(f"{folder / names[0]} may be either of {fault}; rename one of them") from None
 
 
-def write_json(path: Path, content: Any) -> None:
-    with writing(path):
-        path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+def json_bytes(content: Any) -> bytes:
+    return json.dumps(content, indent=1).encode()
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
@@ -123,11 +131,11 @@ def by_canonical_name(content: dict[str, Any]) -> dict[str, Any]:
     return {canonical(portable(name)): value for name, value in content.items()}
 
 
-def write_tags(dataset: Dataset, out: Path) -> None:
-    """Tags have no place in a folder of images, so they lie beside it."""
+def write_tags(dataset: Dataset, write: WriteFile) -> None:
+    """Writes the images' tags, for which a folder of images has no place, to a file of their own."""
     tags = {inner_name(image): list(image.tags) for image in dataset.images if image.tags}
     if tags:
-        write_json(out / TAGS_NAME, tags)
+        write(TAGS_NAME, json_bytes(tags))
 
 
 def read_tags(source: Path) -> dict[str, tuple[str, ...]]:
@@ -140,14 +148,29 @@ def read_tags(source: Path) -> dict[str, tuple[str, ...]]:
     return {name: tuple(tags) for name, tags in found.items()}
 
 
+def folder_writer(out: Path) -> WriteFile:
+    """Writes each file of an export under the folder `out`. Raises OutputError where it cannot be written."""
+
+    def write(name: str, content: bytes) -> None:
+        path = out / name
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+    return write
+
+
 def write_png(path: Path, pixels: np.ndarray) -> None:
-    """Writes (H, W) uint8 or uint16."""
+    """Writes (H, W) or BGR (H, W, 3), uint8 or uint16. Raises OutputError where the file cannot be written."""
+    folder_writer(path.parent)(path.name, png_bytes(pixels))
+
+
+def png_bytes(pixels: np.ndarray) -> bytes:
+    """A PNG file of (H, W) or BGR (H, W, 3), uint8 or uint16."""
     done, coded = cv2.imencode(".png", pixels)
     if not done:
-        raise OutputError(f"{path} cannot be encoded as PNG; choose another format")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(coded.tobytes())
+        raise ValueError(f"an array of {pixels.dtype} {pixels.shape} cannot be encoded as PNG")
+    return coded.tobytes()
 
 
 @contextmanager

@@ -21,23 +21,25 @@ from dentasam.data.formats.folders import (
     find_images,
     first_of,
     inner_name,
+    json_bytes,
+    png_bytes,
     read_json_object,
     read_tags,
     short_names,
     with_images_under,
-    write_json,
-    write_png,
     write_tags,
 )
 from dentasam.data.formats.mask_file import read_labels
 from dentasam.data.formats.options import ImportOptions
+from dentasam.data.formats.registry import WriteFile
 from dentasam.data.images.read import image_size
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.spelling import Spelling, canonical
 from dentasam.errors import DatasetError
 
 NAMES = "labels.json"
-MOST_OBJECTS = 65535
+# A 16-bit label image has no more values beside 0.
+MAX_OBJECTS = 65535
 
 
 def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
@@ -49,7 +51,7 @@ def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
     names, tags = by_canonical_name(read_json_object(source / NAMES)), read_tags(source)
     images: list[ImageRecord] = []
     next_object = 1
-    paths = find_images(source, options.tell)
+    paths = find_images(source, options.report)
     short, spelling = short_names(paths), Spelling()
     for number, (name, path) in enumerate(paths.items(), start=1):
         height, width = image_size(path)
@@ -69,33 +71,38 @@ def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
     return with_images_under(Dataset(source, tuple(images)), out).write(out / DATASET_NAME)
 
 
-def export_dataset(dataset: Dataset, out: Path) -> tuple[str, ...]:
-    """Writes `images/`, `labels/`, `labels.json` and `tags.json`; tells how many objects lost pixels."""
-    placed = with_images_under(dataset, out)
+def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
+    """Writes `labels/`, `labels.json` and `tags.json`; says how many objects lost pixels to others."""
     names: dict[str, dict[str, str]] = {}
-    short = short_names(inner_name(image) for image in placed.images)
+    short = short_names(inner_name(image) for image in dataset.images)
     clipped = vanished = 0
-    for image in placed.images:
-        if len(image.objects) > MOST_OBJECTS:
-            raise DatasetError(f"{image.path}: more than {MOST_OBJECTS} objects; export as png")
-        masks = image.masks()
-        areas = masks.sum(axis=(1, 2))
-        labels = np.zeros((image.height, image.width), np.uint16)
-        for index in np.argsort(-areas, kind="stable"):
-            labels[masks[index]] = index + 1
-        kept = np.bincount(labels.reshape(-1), minlength=len(masks) + 1)[1:]
+    for image in dataset.images:
+        labels, kept, areas = _label_image(image)
         vanished += int((kept == 0).sum())
         clipped += int(((kept < areas) & (kept > 0)).sum())
         name = inner_name(image)
         names[name] = {str(index): record.category for index, record in enumerate(image.objects, start=1)}
-        write_png(out / "labels" / f"{short[name]}.png", labels)
-    write_json(out / NAMES, names)
-    write_tags(placed, out)
-    notes = crowd_notes(placed)
+        write(f"labels/{short[name]}.png", png_bytes(labels))
+    write(NAMES, json_bytes(names))
+    write_tags(dataset, write)
+    notes = crowd_notes(dataset)
     if not clipped and not vanished:
         return notes
     lost = f"{clipped} lost pixels to overlap and {vanished} vanished"
-    return (f"of {placed.objects} objects {lost}; the format png keeps them", *notes)
+    return (f"of {dataset.objects} objects {lost}; the format png keeps them", *notes)
+
+
+def _label_image(image: ImageRecord) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The label image (H, W) uint16, and for each object (P,) the pixels that it kept and those of its mask."""
+    if len(image.objects) > MAX_OBJECTS:
+        raise DatasetError(f"{image.path}: more than {MAX_OBJECTS} objects; export as png")
+    masks = image.masks()
+    areas = masks.sum(axis=(1, 2))
+    labels = np.zeros((image.height, image.width), np.uint16)
+    for index in np.argsort(-areas, kind="stable"):
+        labels[masks[index]] = index + 1
+    kept = np.bincount(labels.reshape(-1), minlength=len(masks) + 1)[1:]
+    return labels, kept, areas
 
 
 def _labels(spelling: Spelling, folder: Path, names: list[str], height: int, width: int) -> np.ndarray:

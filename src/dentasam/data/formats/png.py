@@ -20,14 +20,15 @@ from dentasam.data.formats.folders import (
     find_images,
     first_of,
     inner_name,
+    png_bytes,
     read_tags,
     short_names,
     with_images_under,
-    write_png,
     write_tags,
 )
 from dentasam.data.formats.mask_file import read_mask
 from dentasam.data.formats.options import ImportOptions
+from dentasam.data.formats.registry import WriteFile
 from dentasam.data.images.read import image_size
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.spelling import Spelling, canonical
@@ -46,7 +47,7 @@ def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
     images: list[ImageRecord] = []
     claimed: set[Path] = set()
     next_object, soft = 1, 0
-    paths = find_images(source, options.tell)
+    paths = find_images(source, options.report)
     short, spelling = short_names(paths), Spelling()
     for number, (name, path) in enumerate(paths.items(), start=1):
         height, width = image_size(path)
@@ -62,22 +63,21 @@ def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
         images.append(ImageRecord(number, path.absolute(), name, width, height, image_tags, tuple(objects)))
         options.progress(number, len(paths))
     if soft:
-        options.tell(f"{soft} masks have greys between black and white; they were cut at half")
+        options.report(f"{soft} masks have greys between black and white; they were cut at half")
     _check_all_claimed(source / "masks", claimed)
     dataset = Dataset(source, tuple(images))
     return with_images_under(dataset, out).write(out / DATASET_NAME)
 
 
-def export_dataset(dataset: Dataset, out: Path) -> tuple[str, ...]:
-    """Writes `images/`, `masks/` and `tags.json`; an object's number is its annotation id."""
-    placed = with_images_under(dataset, out)
-    short = short_names(inner_name(image) for image in placed.images)
-    for image in placed.images:
-        for record, mask in zip(image.objects, image.masks(), strict=True):
+def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
+    """Writes `masks/` and `tags.json`; an object's number is its annotation id."""
+    short = short_names(inner_name(image) for image in dataset.images)
+    for image in dataset.images:
+        for record, mask in zip(image.objects, image.each_mask(), strict=True):
             name = f"{record.id:05d}_{quote(record.category, safe=' ')}.png"
-            write_png(out / "masks" / short[inner_name(image)] / name, mask.astype(np.uint8) * 255)
-    write_tags(placed, out)
-    return crowd_notes(placed)
+            write(f"masks/{short[inner_name(image)]}/{name}", png_bytes(mask.astype(np.uint8) * 255))
+    write_tags(dataset, write)
+    return crowd_notes(dataset)
 
 
 def _object(id: int, file: Path, height: int, width: int) -> tuple[ObjectRecord, bool]:

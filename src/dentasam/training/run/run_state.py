@@ -21,8 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dentasam.data.output import made_folder
 from dentasam.errors import OutputError, RecipeError
+from dentasam.output_folder import made_folder
 from dentasam.training.recipe import Recipe, load_recipe, write_recipe
 
 STATE, METRICS, RECIPE, ADAPTER, MODEL = (

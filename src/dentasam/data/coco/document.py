@@ -1,0 +1,89 @@
+"""Writing COCO: a document of images, annotations with compressed RLE masks, and categories."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from dentasam.data.record import Category, ImageRecord, ObjectRecord
+from dentasam.errors import DatasetError
+
+# FDI numbers, which are the ids of teeth, end at 85.
+LAST_TOOTH_ID = 100
+
+
+def coco_document(
+    path: Path, images: Sequence[ImageRecord], categories: Sequence[Category] = (), info: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The COCO document of images with their objects; `ImageRecord.file_name` is each image's name in it.
+
+    path: the file that errors name. categories: those that objects name beyond them are added. Raises DatasetError
+    for an id that repeats and a mask that cannot be decoded.
+    """
+    _check_unique(path, "image", [image.id for image in images])
+    both = [(image, record, crowd) for image in images for record, crowd in _annotated(image)]
+    _check_unique(path, "annotation", [record.id for _, record, _ in both])
+    categories = _with_missing(categories, {record.category for _, record, _ in both})
+    ids = {category.name: category.id for category in categories}
+    return {
+        "info": info or {},
+        "licenses": [],
+        "images": [
+            {
+                "id": image.id,
+                "file_name": image.file_name,
+                "width": image.width,
+                "height": image.height,
+                "tags": list(image.tags),
+            }
+            for image in images
+        ],
+        "annotations": [_annotation(image, record, ids[record.category], crowd) for image, record, crowd in both],
+        "categories": [
+            {"id": category.id, "name": category.name, "supercategory": category.supercategory}
+            for category in categories
+        ],
+    }
+
+
+def _with_missing(given: Sequence[Category], used: Iterable[str]) -> list[Category]:
+    """The categories, and after them those that only objects name; a tooth's id is its FDI number."""
+    categories = list(given)
+    ids = {category.id for category in categories}
+    missing = set(used) - {category.name for category in categories}
+    numbered = sorted((name for name in missing if name.isascii() and name.isdigit()), key=int)
+    for name in [*numbered, *sorted(missing - set(numbered))]:
+        id = int(name) if name in numbered and int(name) not in ids else max([LAST_TOOTH_ID, *ids]) + 1
+        categories.append(Category(id, name, "tooth" if name in numbered else ""))
+        ids.add(id)
+    return categories
+
+
+def _annotated(image: ImageRecord) -> list[tuple[ObjectRecord, bool]]:
+    """Objects and crowds, each with whether it is a crowd."""
+    return [(record, False) for record in image.objects] + [(record, True) for record in image.crowds]
+
+
+def _annotation(image: ImageRecord, record: ObjectRecord, category_id: int, crowd: bool) -> dict[str, Any]:
+    shape = record.segmentation
+    coded = record
+    if isinstance(shape, list) or not isinstance(shape["counts"], str):
+        runs = record.runs(image.height, image.width)
+        coded = ObjectRecord.from_runs(record.id, record.category, runs, image.height, image.width)
+    return {
+        "id": record.id,
+        "image_id": image.id,
+        "category_id": category_id,
+        "segmentation": coded.segmentation,
+        "area": round(coded.area),
+        "bbox": list(coded.bbox),
+        "iscrowd": int(crowd),
+        **record.extra,
+    }
+
+
+def _check_unique(path: Path, kind: str, ids: list[int]) -> None:
+    seen: set[int] = set()
+    for id in ids:
+        if id in seen:
+            raise DatasetError(f"{path}: {kind} id {id} is there twice; give every {kind} its own id")
+        seen.add(id)
