@@ -12,8 +12,8 @@ from pycocotools import mask as coco_mask
 
 from dentasam.errors import DatasetError
 from dentasam.labelling.exchange.exports import coco
-from dentasam.labelling.exchange.import_report import MAX_NAMED, SkippedItem, SkippedItems
-from dentasam.labelling.exchange.imports import ImportReport, import_coco, import_source
+from dentasam.labelling.exchange.import_report import MAX_NAMED, ImportReport, SkippedItem, SkippedItems
+from dentasam.labelling.exchange.imports import import_coco, import_source
 from dentasam.labelling.log.database import open_database
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.wire.box_mask import BoxMask
@@ -160,7 +160,7 @@ def test_what_is_no_object_is_passed_over_and_named(store: Store) -> None:
     given["categories"] = [{"id": 1, "name": "36"}, {"id": 36, "name": 36, "supercategory": "36"}]
     found = import_coco(store, given)
     assert (found.objects, found.cases) == (3, 1)
-    passed = found.passed_over
+    passed = found.skipped
     assert (passed.images, passed.objects) == (1, 5)
     assert [(entry.image, entry.annotation) for entry in passed.entries] == [
         ("far/c.png", None), ("a.png", 1), ("a.png", 2), ("a.png", 3), ("a.png", 4),
@@ -176,7 +176,7 @@ def test_what_is_no_object_is_passed_over_and_named(store: Store) -> None:
 
 def test_what_is_named_is_bounded_and_counted_in_full(sqlite_store: Store) -> None:
     boxes = [annotation(id, []) for id in range(1, MAX_NAMED + 50)]
-    passed = import_coco(sqlite_store, document(*boxes, annotation(1000, SQUARE))).passed_over
+    passed = import_coco(sqlite_store, document(*boxes, annotation(1000, SQUARE))).skipped
     assert (passed.objects, len(passed.entries)) == (MAX_NAMED + 49, MAX_NAMED)
 
 
@@ -185,7 +185,7 @@ def test_a_document_without_masks_is_refused(sqlite_store: Store) -> None:
         import_coco(sqlite_store, document(annotation(1, []), annotation(2, [], image=2)))
     # Crowds alone bring nothing in, and are named.
     crowds = import_coco(sqlite_store, document(annotation(1, compressed(TOOTH), iscrowd=1)))
-    assert (crowds.objects, crowds.passed_over.objects) == (0, 1)
+    assert (crowds.objects, crowds.skipped.objects) == (0, 1)
 
 
 @pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
@@ -201,7 +201,7 @@ def test_accented_names_are_matched_in_either_form(tmp_path: Path, forms: tuple[
             given["images"][0]["file_name"] = name
             found = import_coco(store, given)
             # The same object comes in once, and is found again under each name.
-            assert (found.objects, found.passed_over.images) == (expected, 1)
+            assert (found.objects, found.skipped.images) == (expected, 1)
 
 
 @pytest.mark.parametrize("given", [None, [], "text", 3, {"images": {}, "annotations": [], "categories": []}])

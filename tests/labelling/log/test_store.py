@@ -19,6 +19,7 @@ from dentasam.labelling.log.fold import CaseState, fold
 from dentasam.labelling.log.operations import OperationError
 from dentasam.labelling.log.store import CaseNotFound, RevisionConflict, StorageFull, Store
 from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.labelling.wire.fields import MAX_COMMENT_LENGTH
 
 from ..conftest import Make, block, case_image
 from .random_log import canvases, random_operations
@@ -224,7 +225,7 @@ def test_comments_are_kept_in_order(store: Store) -> None:
     assert store.comments(a) == [first, second]
     assert store.comments(b) == []
     assert [case.comments for case in store.cases()] == [2, 0]
-    for wrong in ("", " \n", "x" * 10_001):
+    for wrong in ("", " \n", "x" * (MAX_COMMENT_LENGTH + 1)):
         with pytest.raises(ValueError, match="a comment has"):
             store.add_comment(a, "ann", wrong)
 

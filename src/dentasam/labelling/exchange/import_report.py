@@ -1,4 +1,4 @@
-"""What an import into the worklist passed over: counted in full, named up to a bound."""
+"""What an import into the worklist brought in, and what it skipped: counted in full, named up to a limit."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ MAX_NAMED = 200
 
 @dataclass(frozen=True, slots=True)
 class SkippedItem:
-    """An image, or an annotation of one, and why it was passed over."""
+    """An image, or an annotation of one, and why it was skipped. `annotation` is None for an image as a whole."""
 
     image: str
     annotation: int | None
@@ -18,10 +18,10 @@ class SkippedItem:
 
 @dataclass(slots=True)
 class SkippedItems:
-    """images, objects: how many of each did not come in; `objects_of_images` of the objects lie on those images.
+    """How many images and objects were not imported; `objects_of_images` of the objects lie on those images.
 
-    entries: the first `MAX_NAMED`, each with its reason. An object that lost a part of its outline is among them,
-    and not counted.
+    entries: the first `MAX_NAMED`, each with its reason. An object that lost a part of its outline is among them
+    but is not counted, since the rest of it was imported.
     """
 
     images: int = 0
@@ -29,19 +29,28 @@ class SkippedItems:
     objects_of_images: int = 0
     entries: list[SkippedItem] = field(default_factory=list)
 
-    def image(self, name: str, reason: str) -> None:
+    def add_image(self, name: str, reason: str) -> None:
         self.images += 1
         self._add(SkippedItem(name, None, reason))
 
-    def object_of_image(self) -> None:
-        """An annotation on an image that is passed over, which is named once for all of them."""
+    def add_object_of_image(self) -> None:
+        """Counts an annotation on a skipped image; the image's own entry stands for all of them."""
         self.objects += 1
         self.objects_of_images += 1
 
-    def annotation(self, image: str, id: int, why: Why) -> None:
+    def add_annotation(self, image: str, id: int, why: Why) -> None:
         self.objects += why is not Why.ring
         self._add(SkippedItem(image, id, f"it {WHAT[why]}"))
 
     def _add(self, entry: SkippedItem) -> None:
         if len(self.entries) < MAX_NAMED:
             self.entries.append(entry)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """How many objects are new, in how many cases, and what was skipped."""
+
+    objects: int
+    cases: int
+    skipped: SkippedItems = field(default_factory=SkippedItems)

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -25,7 +25,7 @@ from dentasam.data.record import ObjectRecord
 from dentasam.data.spelling import canonical
 from dentasam.errors import DatasetError
 from dentasam.labelling.exchange.exports import UNLABELLED
-from dentasam.labelling.exchange.import_report import SkippedItems
+from dentasam.labelling.exchange.import_report import ImportReport, SkippedItems
 from dentasam.labelling.log.operations import Operation, parse_operation
 from dentasam.labelling.log.store import Case, Store
 from dentasam.labelling.wire.box_mask import BoxMask
@@ -34,18 +34,6 @@ from dentasam.labelling.workspace.workspace import Workspace, case_name
 ANNOTATOR = "import"
 LONGEST_CATEGORY = 200
 NAMESPACE = uuid.UUID("6f1c2a54-59c5-4b8e-9d0b-5f7f0c6c0d1e")
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """How many objects are new, and in how many cases.
-
-    passed_over: images that are not in the worklist, and annotations that are no objects or not whole.
-    """
-
-    objects: int
-    cases: int
-    passed_over: SkippedItems = field(default_factory=SkippedItems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +72,8 @@ def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> Impo
     """
     images, annotations, names = _lists(document)
     cases = store.cases()
-    passed = SkippedItems()
-    by_image = _matched(images, cases, passed)
+    skipped = SkippedItems()
+    by_image = _matched(images, cases, skipped)
     found: defaultdict[int, list[_Found]] = defaultdict(list)
     seen: set[int] = set()
     masks = 0
@@ -99,7 +87,7 @@ def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> Impo
             raise DatasetError(f"annotation {id}: no image has its image_id; add the image or delete the annotation")
         case = by_image[image]
         if case is None:
-            passed.object_of_image()
+            skipped.add_object_of_image()
             continue
         category = names.get(whole(item.get("category_id")))
         if category is None:
@@ -108,16 +96,16 @@ def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> Impo
         if reading.fault is not None:
             raise DatasetError(f"annotation {id}: {reading.fault[0]}; {reading.fault[1]}")
         if reading.why is not None:
-            passed.annotation(case.name, id, reading.why)
+            skipped.add_annotation(case.name, id, reading.why)
         masks += reading.segmentation is not None
         if reading.segmentation is not None and reading.why is not Why.crowd:
             runs = segmentation.runs_of(reading.segmentation, case.height, case.width)
             found[case.id].append(_Found(id, _label(category), runs, whole(item.get("parent"))))
-    if passed.objects > passed.objects_of_images and not masks:
+    if skipped.objects > skipped.objects_of_images and not masks:
         raise DatasetError("no annotation has a mask; export masks (polygons or RLE), not boxes alone")
     known = {case.id: case for case in cases}
     counts = [_stored(store, known[id], objects, annotator) for id, objects in found.items()]
-    return ImportReport(sum(counts), sum(count > 0 for count in counts), passed)
+    return ImportReport(sum(counts), sum(count > 0 for count in counts), skipped)
 
 
 def _stored(store: Store, case: Case, found: list[_Found], annotator: str) -> int:
@@ -204,7 +192,7 @@ def _refuse(problem: Problem) -> None:
     raise DatasetError(f"{problem.what}; {problem.mend}")
 
 
-def _matched(images: list[Any], cases: Iterable[Case], passed: SkippedItems) -> dict[int, Case | None]:
+def _matched(images: list[Any], cases: Iterable[Case], skipped: SkippedItems) -> dict[int, Case | None]:
     """The case of each image by the image's id; None where it is passed over."""
     by_name: defaultdict[str, list[Case]] = defaultdict(list)
     for case in cases:
@@ -220,7 +208,7 @@ def _matched(images: list[Any], cases: Iterable[Case], passed: SkippedItems) -> 
         ways = (canonical(name), canonical(PurePosixPath(name).name))
         same = [exact[name]] if name in exact else next((by_name[way] for way in ways if way in by_name), [])
         if len(same) != 1:
-            passed.image(given, "several images here have its name" if same else "it is not in the worklist")
+            skipped.add_image(given, "several images here have its name" if same else "it is not in the worklist")
             found[id] = None
             continue
         (case,) = same

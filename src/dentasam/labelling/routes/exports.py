@@ -72,7 +72,7 @@ def import_annotations(document: CocoDocument, here: Here, annotator: Annotator)
     Answers what was passed over and why: images that are not here, boxes alone, crowds (`iscrowd` 1).
     """
     found = import_coco(here.store, document.model_dump(), annotator)
-    left = found.passed_over
+    left = found.skipped
     entries = [
         PassedOverEntry(image=one_line(entry.image), annotation=entry.annotation, reason=entry.reason)
         for entry in left.entries
