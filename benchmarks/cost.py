@@ -100,9 +100,9 @@ def run(options: Options, adapter: str | None = None) -> Report:
                 "seconds_until_click": np.cumsum(middle)[1:].tolist(),
             }
         )
-    times = {(row["width"], row["objects"]): row["seconds"] for row in report.rows}
+    seconds = {(row["width"], row["objects"]): row["seconds"] for row in report.rows}
     for width in widths:
-        most, one = times[width, objects[-1]], times[width, 1]
+        most, one = seconds[width, objects[-1]], seconds[width, 1]
         report.ratios[f"{objects[-1]}_images_of_1_vs_1_of_{objects[-1]}_at_{width}"] = objects[-1] * one / most
     return report
 

@@ -32,7 +32,7 @@ import httpx
 import numpy as np
 from label_cases import annotate, full_size_image, serving
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
@@ -42,7 +42,7 @@ from dentasam.labelling.inference.uncertainty import LEFT, RIGHT
 ROOT = Path(__file__).parent.parent
 PAINTED = "painted.png"
 SIZE = (3000, 1500)
-VIEWPORT = {"width": 1920, "height": 1080}
+VIEWPORT: ViewportSize = {"width": 1920, "height": 1080}
 BRUSH = 60
 NAIVE_EVENTS = 12
 PATIENCE = 600_000

@@ -16,6 +16,9 @@ from dentasam.model.core.precision import Precision, autocast_type
 
 from .watching import synchronise
 
+# Within Machine the name `torch` is the version.
+Device = torch.device
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -33,7 +36,7 @@ class Machine:
     precision: Precision = "fp32"
 
     @classmethod
-    def here(cls, device: torch.device, quick: bool = False, precision: Precision = "fp32") -> Machine:
+    def here(cls, device: Device, quick: bool = False, precision: Precision = "fp32") -> Machine:
         """This machine, with its ceilings measured now."""
         size = 512 if quick else 8192 if device.type == "cuda" else 2048
         return cls(

@@ -9,6 +9,7 @@ import torch
 from rich.console import Console
 from rich.status import Status
 
+from dentasam.model.core.precision import Precision
 from dentasam.model.segmenter import best_device
 
 from .machine import Machine
@@ -27,7 +28,7 @@ class Options:
     model: str | None = None
     device: str | None = None
     quick: bool = False
-    precision: str = "fp32"
+    precision: Precision = "fp32"
 
     def on(self) -> torch.device:
         return torch.device(self.device) if self.device is not None else best_device()

@@ -152,7 +152,7 @@ def lent(model: str, device: torch.device, frame: Frame) -> tuple[SamHQ, Encoder
         encoder = network(BUNDLED, device)
         lend_decoder(encoder, network_)
     output = encoder.encoder_output(xray(frame, device), frame)
-    wider = network_.mask_decoder.compress_vit_feat[0].weight.shape[0] - output.intermediate.shape[1]
+    wider = network_.mask_decoder.compress_vit_feat[0].get_parameter("weight").shape[0] - output.intermediate.shape[1]
     return network_, EncoderOutput(output.features, nn.functional.pad(output.intermediate, (0, 0, 0, 0, 0, wider)))
 
 

@@ -23,14 +23,15 @@ from dentasam.model.adapters.lora import LoraSettings, Scope, add_lora, freeze_s
 from dentasam.model.core.frame import Frame
 from dentasam.model.sam_hq import SamHQ
 from dentasam.prompts.click_schedule import ClickSchedule
+from dentasam.prompts.tensor_correction_clicks import correction_clicks
 from dentasam.training.recipe import load_recipe
 from dentasam.training.run.optimisation import build_optimiser
 from dentasam.training.samples.embedding_cache import EmbeddingCache
 from dentasam.training.samples.encoding import Encoding
 from dentasam.training.samples.image_samples import Sample
+from dentasam.training.step import training_step as step_module
 from dentasam.training.step.loss import Objective
 from dentasam.training.step.training_step import StepReport, train_step
-from dentasam.training.step.training_step import training_step as step_module
 
 from . import scene
 from .measuring import Side, Work
@@ -78,7 +79,7 @@ def ours(
     network, image, truth, frame = scene.training(device, model, objects, scene.QUARTER if quarter else scene.OWN)
     network = adapted(network, device, "encoder+decoder")
     clicks = Stopwatch()
-    step_module.correction_clicks = clicks.around(step_module.correction_clicks)
+    step_module.correction_clicks = clicks.around(correction_clicks)  # type: ignore[attr-defined]
     taken = Stopwatch()
 
     def run() -> None:
@@ -260,4 +261,5 @@ def cached_epochs(options: Options, report: Report, model: str, objects: int, it
     name = "cached_epoch_vs_uncached"
     if name in report.ratios:
         name = f"cached_epoch_vs_uncached_{objects}x{iterations}"
-    report.ratio(name, *measured.values())
+    ours, other = measured.values()
+    report.ratio(name, ours, other)

@@ -17,7 +17,7 @@ from dentasam.model.sam_hq import SamHQ
 
 
 def _unfolded(_model: SamHQ) -> None:
-    mask_decoder.effective_weights = lambda _layer: None  # type: ignore[assignment]
+    mask_decoder.effective_weights = lambda _layer: None  # type: ignore[assignment, attr-defined]
 
 
 def _projected(_model: SamHQ) -> None:

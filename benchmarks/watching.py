@@ -63,9 +63,9 @@ def peak_bytes(device: torch.device) -> int:
     """The most that was allocated on the GPU, or that was resident on the CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    if sys.platform.startswith("linux"):
-        return _bytes(STATUS, "VmHWM")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in bytes on macOS, from the start of the process
+    if not sys.platform.startswith("linux"):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in bytes on macOS, from the start of the process
+    return _bytes(STATUS, "VmHWM")
 
 
 def give_back_if_short(device: torch.device) -> None:

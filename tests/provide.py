@@ -51,9 +51,9 @@ def _apt(packages: list[str]) -> None:
     root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     if root and shutil.which("sudo") is None:
         return
-    quiet = {"env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL, "check": False}
-    subprocess.run([*root, apt, "update", "-qq"], **quiet)
-    subprocess.run([*root, apt, "install", "-qq", "-y", "--no-install-recommends", *packages], **quiet)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update", "-qq"], ["install", "-qq", "-y", "--no-install-recommends", *packages]):
+        subprocess.run([*root, apt, *command], env=environment, stdout=subprocess.DEVNULL, check=False)
 
 
 def _playwrights_own() -> str | None:

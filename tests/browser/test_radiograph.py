@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Response, expect
+from playwright.sync_api import Request, expect
 
 from .desk import Desk, Open
 from .serving import Server
@@ -65,12 +65,13 @@ def test_sixteen_bits_arrive_and_the_window_shows_them(open_desk: Open, server: 
 def test_the_patient_stays_out_of_everything(open_desk: Open, server: Server, worklist: WorkList) -> None:
     bodies: list[bytes] = []
 
-    def keep(answer: Response) -> None:
-        if answer.ok and answer.request.resource_type != "document":
+    def keep(request: Request) -> None:
+        answer = request.response()
+        if answer is not None and answer.ok and answer.request.resource_type != "document":
             bodies.append(answer.body() + repr(answer.headers).encode())
 
     desk = open_desk(case=server.case(RADIOGRAPH))
-    desk.page.on("requestfinished", lambda request: keep(request.response()))  # type: ignore[arg-type]
+    desk.page.on("requestfinished", keep)
     desk.page.reload(wait_until="networkidle")
     desk.shown()
     desk.tool("b", size=30)

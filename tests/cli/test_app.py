@@ -1,10 +1,9 @@
 """The way out of the command: codes, one line on stderr, and a traceback only where it is asked for."""
 
 import re
-import subprocess
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -13,7 +12,7 @@ import dentasam as package
 from dentasam.cli import app, console
 from dentasam.errors import DatasetError
 
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
+from ..conftest import Command
 
 
 def leave(monkeypatch: pytest.MonkeyPatch, fault: BaseException | None, *arguments: str) -> int:
@@ -109,7 +108,7 @@ def test_the_command_alone_shows_its_help(capfd: pytest.CaptureFixture[str]) -> 
 
 
 def test_every_command_has_a_summary() -> None:
-    group = typer.main.get_command(app.app)
+    group: Any = typer.main.get_command(app.app)
     for name in app.COMMANDS:
         command = group.get_command(None, name)
         assert command.name == name

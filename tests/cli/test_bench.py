@@ -1,16 +1,15 @@
 """`dentasam bench`: finds its benchmarks, prints what it found and writes it."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 
 from dentasam.cli import bench
 from dentasam.errors import DentasamError
 
-Command = Callable[..., "CompletedProcess[str]"]
+from ..conftest import Command
+
 NAMES = {
     "encode": ["encode_vs_padded", "encode_vs_transformers"],
     "decode": ["decode1_vs_transformers", "decode32_vs_transformers", "decode32_memory_vs_transformers"],

@@ -17,6 +17,8 @@ from dentasam.model.adapters.adapter import AdapterCard, load_adapter
 from dentasam.model.checkpoints.checkpoint import load_model, save_checkpoint
 from dentasam.model.sam_hq import build_sam_hq
 
+from ..conftest import Command
+
 TEETH = 3
 ONE_STEP = (
     *("--set", "schedule.iterations=2", "--set", "schedule.corrections=1", "--set", "schedule.mask_only=0"),
@@ -51,7 +53,7 @@ def images(tmp_path: Path) -> Path:
     return folder
 
 
-def test_an_adapter_is_trained_on_what_was_labelled(dentasam, images: Path, tmp_path: Path) -> None:
+def test_an_adapter_is_trained_on_what_was_labelled(dentasam: Command, images: Path, tmp_path: Path) -> None:
     labels, base, out = images / "labels.json", tmp_path / "base.safetensors", tmp_path / "run"
     torch.manual_seed(0)
     save_checkpoint(build_sam_hq("vit_tiny"), base)

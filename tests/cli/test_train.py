@@ -11,6 +11,8 @@ from dentasam.model.adapters.adapter import AdapterCard, load_adapter
 from dentasam.model.checkpoints.checkpoint import load_model, save_checkpoint, sha256_of
 from dentasam.model.sam_hq import build_sam_hq
 
+from ..conftest import Command
+
 QUICK = (
     *("--set", "schedule.iterations=2", "--set", "schedule.corrections=1", "--set", "schedule.mask_only=0"),
     *("--set", "crop.size=64", "--set", "crop.share=1", "--set", "objects_per_image=1", "--set", "workers=0"),
@@ -32,7 +34,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_train_makes_an_adapter_for_its_base(dentasam, data: Path, base: Path, tmp_path: Path) -> None:
+def test_train_makes_an_adapter_for_its_base(dentasam: Command, data: Path, base: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     command = ("train", data, "--val", data, "--recipe", "encoder+decoder", "--model", base, *QUICK, "--cpu")
     done = dentasam(*command, "--out", out, OMP_NUM_THREADS="1")
@@ -52,7 +54,7 @@ def test_train_makes_an_adapter_for_its_base(dentasam, data: Path, base: Path, t
     assert len(again.stderr.splitlines()) == 1
 
 
-def test_pretrain_makes_a_model(dentasam, tmp_path: Path) -> None:
+def test_pretrain_makes_a_model(dentasam: Command, tmp_path: Path) -> None:
     out = tmp_path / "run"
     stage = "{steps: 2, window: 64, batch_images: 2, objects_per_image: 1, corrections: 1}"
     done = dentasam(
@@ -69,7 +71,7 @@ def test_pretrain_makes_a_model(dentasam, tmp_path: Path) -> None:
     assert all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters())
 
 
-def test_pretrain_goes_on_from_a_model(dentasam, base: Path, tmp_path: Path) -> None:
+def test_pretrain_goes_on_from_a_model(dentasam: Command, base: Path, tmp_path: Path) -> None:
     stage = "{steps: 1, window: 64, batch_images: 1, objects_per_image: 1, corrections: 0}"
     done = dentasam(
         *("pretrain", "--recipe", "dentasam-tiny", "--cpu", "--out", tmp_path / "run", "--set", f"stages=[{stage}]"),
@@ -93,7 +95,7 @@ def test_pretrain_goes_on_from_a_model(dentasam, base: Path, tmp_path: Path) -> 
     ],
 )
 def test_wrong_use_of_train(
-    dentasam, data: Path, base: Path, tmp_path: Path, change: tuple[str, str], words: str
+    dentasam: Command, data: Path, base: Path, tmp_path: Path, change: tuple[str, str], words: str
 ) -> None:
     options = {"--val": data, "--recipe": "decoder", "--model": base, "--out": tmp_path / "run"}
     options |= {change[0]: change[1]}
@@ -104,7 +106,7 @@ def test_wrong_use_of_train(
     assert not (tmp_path / "run").exists()
 
 
-def test_wrong_use_of_pretrain(dentasam, tmp_path: Path) -> None:
+def test_wrong_use_of_pretrain(dentasam: Command, tmp_path: Path) -> None:
     done = dentasam("pretrain", "--recipe", "decoder", "--out", tmp_path / "run")
     assert done.returncode == 2
     assert "pretraining needs scope full" in done.stderr

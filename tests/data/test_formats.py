@@ -240,7 +240,8 @@ def test_accents_in_either_form_between_images_and_masks(tmp_path: Path, name: s
 
 @pytest.mark.parametrize("name", ["png", "labels"])
 def test_what_looks_like_an_image_and_is_not_imported_is_named(tmp_path: Path, name: str) -> None:
-    source, lines = tmp_path / "out", []
+    source = tmp_path / "out"
+    lines: list[str] = []
     export_dataset(name, Dataset.load(write(tmp_path / "source", disjoint())), source)
     Image.new("L", (WIDTH, HEIGHT)).save(source / "images" / "other.bmp")
     Image.new("L", (WIDTH, HEIGHT)).save(source / "images" / "other.dat", "PNG")

@@ -225,7 +225,7 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
 
 def test_sixteen_bit_colour_with_a_transparent_colour(tmp_path: Path) -> None:
     ground, tooth = (300, 600, 301), (300, 600, 302)
-    values = np.where(TOOTH[..., None], np.uint16(tooth), np.uint16(ground))
+    values = np.where(TOOTH[..., None], np.array(tooth, np.uint16), np.array(ground, np.uint16))
     rows = values.astype(">u2").reshape(HEIGHT, -1).view(np.uint8)
     file = png(tmp_path / "36.png", 16, 2, rows, (b"tRNS", struct.pack(">HHH", *ground)))
     samples = read_samples(file)

@@ -144,7 +144,9 @@ def test_written_set_reads_back_to_the_same_masks(tmp_path: Path) -> None:
     for index, image in enumerate(document["images"]):
         conditions = [t for t in image["tags"] if t in CONDITIONS]
         phantom = generate(7 * 1_000_003 + index, WIDTH, HEIGHT, conditions)
-        assert np.array_equal(cv2.imread(str(tmp_path / image["file_name"]), cv2.IMREAD_UNCHANGED), phantom.image)
+        written = cv2.imread(str(tmp_path / image["file_name"]), cv2.IMREAD_UNCHANGED)
+        assert written is not None
+        assert np.array_equal(written, phantom.image)
         rows = [a for a in document["annotations"] if a["image_id"] == image["id"]]
         assert len(rows) == len(phantom.objects)
         for row, item in zip(rows, phantom.objects, strict=True):

@@ -57,6 +57,7 @@ def test_long_runs() -> None:
     mask = np.zeros((1500, 3000), bool)
     mask[700:702, 2990] = True
     (runs,) = rle.runs_of([coco_string(mask)])
+    assert runs is not None
     np.testing.assert_array_equal(runs, [2990 * 1500 + 700, 2, 1500 * 10 - 702])
     np.testing.assert_array_equal(decoded(runs, 1500, 3000), mask)
 

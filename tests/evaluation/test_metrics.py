@@ -46,7 +46,8 @@ def test_overlap_is_that_of_torchmetrics(name: str) -> None:
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_surface_fit_is_that_of_monai(name: str) -> None:
-    from monai.metrics import compute_hausdorff_distance, compute_surface_dice
+    from monai.metrics.hausdorff_distance import compute_hausdorff_distance
+    from monai.metrics.surface_dice import compute_surface_dice
 
     prediction, truth = PAIRS[name]
     p, t = torch.tensor(prediction)[None, None], torch.tensor(truth)[None, None]
@@ -87,7 +88,7 @@ def test_clicks_needed_counted_by_hand() -> None:
 
 
 def test_empty_pairs_agree_with_monai_where_monai_has_a_number() -> None:
-    from monai.metrics import compute_surface_dice
+    from monai.metrics.surface_dice import compute_surface_dice
 
     empty, full = torch.zeros(1, 1, 30, 40), torch.ones(1, 1, 30, 40)
     with warnings.catch_warnings():

@@ -13,11 +13,11 @@ from starlette.testclient import TestClient
 
 from dentasam.errors import ImageError, PromptError
 from dentasam.labelling.auth.access import Access
+from dentasam.labelling.inference.encode_queue import Progress
 from dentasam.labelling.inference.predictor import (
     PredictedObject,
     PredictReply,
     PredictRequest,
-    Progress,
     RefinedObject,
     RefineReply,
     RefineRequest,
@@ -139,7 +139,7 @@ def running(folder: Path, access: Access | None = None, page: Path | None = None
         paths = {image.name: image.path for image in workspace.images}
         model = StandIn({case.id: paths[case.name] for case in store.cases()})
         app: Any = create_app(workspace, store, model, access, page=page)  # type: ignore[arg-type]
-        options = {"base_url": BASE, "raise_server_exceptions": False, "follow_redirects": False}
+        options: dict[str, Any] = {"base_url": BASE, "raise_server_exceptions": False, "follow_redirects": False}
         with (
             TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"}, **options) as client,
             TestClient(app, **options) as stranger,

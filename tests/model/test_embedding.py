@@ -35,4 +35,5 @@ def test_leaf_collects_its_own_gradient() -> None:
     leaf = embedding().leaf()
     (leaf.features.sum() + 2 * leaf.hq.sum()).backward()
     assert leaf.features.grad is not None
-    assert (leaf.hq.grad == 2).all()
+    assert leaf.hq.grad is not None
+    assert leaf.hq.grad.eq(2).all()

@@ -31,7 +31,7 @@ def drawn_masks(rng: np.random.Generator, count: int, height: int, width: int) -
     """Blobs, blocks on a coarse grid (full of ties) and noise; among them an empty and a full mask."""
     masks = []
     for index in range(count):
-        field = rng.standard_normal((height, width)).astype(np.float32)
+        field: np.ndarray = rng.standard_normal((height, width)).astype(np.float32)
         if index % 3 == 0:
             field = cv2.GaussianBlur(field, (0, 0), float(rng.uniform(1, 4)))
         elif index % 3 == 1:
@@ -113,7 +113,7 @@ def test_ties_fall_to_the_first_in_reading_order() -> None:
         arrays = (
             (prediction, truth) if ours is clicks.correction_clicks else map(torch.from_numpy, (prediction, truth))
         )
-        found = ours(*arrays)  # type: ignore[operator]
+        found = ours(*arrays)
         assert found.points.tolist() == [[6, 4], [6, 4]]
         assert found.labels.tolist() == [1, 1]
 

@@ -119,4 +119,4 @@ def test_every_documented_key_of_the_full_recipe_is_in_a_bundled_file() -> None:
 def test_total_steps_is_the_first_limit() -> None:
     assert load_recipe("encoder", ["budget.epochs=3", "budget.steps=null"]).budget.total_steps(10, 4) == 8
     assert load_recipe("encoder", ["budget.epochs=3", "budget.steps=5"]).budget.total_steps(10, 4) == 5
-    assert Recipe(budget={"epochs": 0.01}).budget.total_steps(10, 4) == 1  # type: ignore[arg-type]
+    assert Recipe(budget={"epochs": 0.01}).budget.total_steps(10, 4) == 1

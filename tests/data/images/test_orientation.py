@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,9 +33,8 @@ def turned(path: Path, orientation: int, compression: str | None = None) -> Path
         extra = [(ORIENTATION, 3, 1, orientation, True)]
         tifffile.imwrite(path, PIXELS.astype(np.uint16) * 257, extratags=extra, compression=compression)
     else:
-        Image.fromarray(PIXELS).save(
-            path, exif=exif(orientation), **({"quality": 100} if path.suffix == ".jpg" else {})
-        )
+        quality: dict[str, Any] = {"quality": 100} if path.suffix == ".jpg" else {}
+        Image.fromarray(PIXELS).save(path, exif=exif(orientation), **quality)
     return path
 
 

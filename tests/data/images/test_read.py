@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from dentasam.data.images.read import PIXEL_LIMIT, image_size, read_image
 from dentasam.errors import ImageError
@@ -101,7 +102,8 @@ def test_16_bit_gray_in_all_channels_is_exact(tmp_path: Path, gray16: np.ndarray
 def test_tiff_with_white_as_zero_is_turned(tmp_path: Path, gray16: np.ndarray) -> None:
     path = tmp_path / "x.tif"
     Image.fromarray(gray16).save(path, tiffinfo={262: 0})
-    assert Image.open(path).tag_v2[262] == 0
+    with TiffImageFile(path) as written:
+        assert written.tag_v2[262] == 0
     np.testing.assert_array_equal(read_image(path), 65535 - gray16)
 
 

@@ -3,7 +3,7 @@
 import json
 import unicodedata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -245,7 +245,7 @@ def test_an_image_is_found_from_inside_its_folder(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
-def test_accents_in_either_form(tmp_path: Path, forms: tuple[str, str]) -> None:
+def test_accents_in_either_form(tmp_path: Path, forms: tuple[Literal["NFC", "NFD"], Literal["NFC", "NFD"]]) -> None:
     path = tmp_path / "prompts.yaml"
     path.write_text(f"{unicodedata.normalize(forms[0], 'Zähne.png')}: {CLICK}\n", encoding="utf-8")
     assert read_prompts(path).of(Path(unicodedata.normalize(forms[1], "Zähne.png")))

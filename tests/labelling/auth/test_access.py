@@ -91,7 +91,7 @@ def test_the_token_as_bearer_or_cookie(client: TestClient) -> None:
     ],
 )
 def test_wrong_tokens(client: TestClient, headers: dict[str, str]) -> None:
-    raw = {name: value.encode("latin-1") for name, value in headers.items()}
+    raw = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
     assert client.get("/api/cases", headers=raw).status_code == 401
 
 
@@ -252,7 +252,7 @@ def test_a_declared_length_over_the_limit_is_refused_unread(client: TestClient) 
     fits = client.post("/api/cases", headers=BEARER, content=b"x" * limit)
     assert fits.status_code == 200
     for length in (str(limit + 1), "9" * 30, "-1", "x", "²"):
-        raw = {**BEARER, "Content-Length": length.encode("latin-1")}
+        raw = {name.encode(): value.encode("latin-1") for name, value in {**BEARER, "Content-Length": length}.items()}
         answer = client.post("/api/cases", headers=raw, content=b"")
         assert answer.status_code == 413, length
     assert "at most 1048576 bytes" in answer.json()["detail"]

@@ -7,7 +7,7 @@ import io
 import os
 import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,8 +17,9 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
+from dentasam.data.images.read import read_image
 from dentasam.labelling.auth import middleware as gate
 from dentasam.labelling.exchange import added_images as additions_module
 from dentasam.labelling.exchange.added_images import FOLDER
@@ -44,7 +45,7 @@ def dicom() -> bytes:
     header = pydicom.Dataset()
     header.file_meta = pydicom.dataset.FileMetaDataset()
     header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    header.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
+    header.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.1.1")
     header.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     header.SOPClassUID = header.file_meta.MediaStorageSOPClassUID
     header.SOPInstanceUID = header.file_meta.MediaStorageSOPInstanceUID
@@ -296,7 +297,10 @@ def test_a_link_that_leads_out_of_the_folder_is_not_written_through(server: Runn
 def test_an_upload_that_breaks_off_adds_nothing_and_is_no_fault_of_the_server(
     server: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
-    messages = [{"type": "http.request", "body": png()[:20], "more_body": True}, {"type": "http.disconnect"}]
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": png()[:20], "more_body": True},
+        {"type": "http.disconnect"},
+    ]
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -317,7 +321,7 @@ def test_an_upload_that_breaks_off_adds_nothing_and_is_no_fault_of_the_server(
     async def receive() -> dict[str, Any]:
         return messages.pop(0)
 
-    async def send(message: dict[str, Any]) -> None: ...
+    async def send(message: MutableMapping[str, Any]) -> None: ...
 
     asyncio.run(server.app(scope, receive, send))
     assert not messages
@@ -333,7 +337,7 @@ def test_a_stranger_and_another_site_add_nothing(server: Running) -> None:
 
 def test_what_arrives_is_for_the_owner_alone(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     modes = []
-    read = additions_module.read_image
+    read = read_image
 
     def spy(path: Path) -> np.ndarray:
         modes.append(stat.S_IMODE(path.parent.stat().st_mode))

@@ -3,7 +3,7 @@ import unicodedata
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -189,7 +189,9 @@ def test_a_document_without_masks_is_refused(sqlite_store: Store) -> None:
 
 
 @pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
-def test_accented_names_are_matched_in_either_form(tmp_path: Path, forms: tuple[str, str]) -> None:
+def test_accented_names_are_matched_in_either_form(
+    tmp_path: Path, forms: tuple[Literal["NFC", "NFD"], Literal["NFC", "NFD"]]
+) -> None:
     stored, written = (unicodedata.normalize(form, "Zähne.png") for form in forms)
     (tmp_path / "deep").mkdir()
     Image.fromarray(np.zeros((40, 60), np.uint8)).save(tmp_path / "deep" / stored)

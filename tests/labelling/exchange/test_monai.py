@@ -39,7 +39,7 @@ def form(**fields: str) -> dict[str, Any]:
 def parts_of(answer: Any) -> dict[str, Any]:
     head = f"Content-Type: {answer.headers['content-type']}\r\n\r\n".encode()
     message = BytesParser(policy=HTTP).parsebytes(head + answer.content)
-    return {part.get_param("name", header="content-disposition"): part for part in message.iter_parts()}
+    return {str(part.get_param("name", header="content-disposition")): part for part in message.iter_parts()}
 
 
 def test_info(server: Running) -> None:

@@ -60,7 +60,7 @@ def test_the_key_is_content_and_model_not_the_name(tmp_path: Path) -> None:
     assert store.get(picture(image(tmp_path, "copy.png", b"one")), BASE) is not None
     assert store.get(picture(image(tmp_path, "b.png", b"two")), BASE) is None
     for other in (model_key("other", None), model_key("base", "adapter")):
-        assert store.get(tmp_path / "a.png", other) is None
+        assert store.get(picture(tmp_path / "a.png"), other) is None
 
 
 def test_an_image_that_was_replaced_is_a_miss(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_damaged_file_is_a_miss_and_goes(tmp_path: Path, damage: str) -> None:
     content = bytearray(file.read_bytes())
     if damage == "flipped":
         content[-100] ^= 1  # inside a tensor: the file still reads
-    file.write_bytes({"cut": content[:-10], "flipped": content, "empty": b""}[damage])
+    file.write_bytes(bytes({"cut": content[:-10], "flipped": content, "empty": b""}[damage]))
     assert store.get(picture(path), BASE) is None
     assert files(store) == []
     store.put(picture(path), BASE, embedding())

@@ -3,6 +3,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -77,7 +78,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:
-    return float(2 * np.count_nonzero(one & other) / max(1, np.count_nonzero(one) + np.count_nonzero(other)))
+    return float(2 * (one & other).sum() / max(1, one.sum() + other.sum()))
 
 
 def test_a_click_gives_the_segmenters_mask_and_score(bench: Bench) -> None:
@@ -132,7 +133,9 @@ def test_another_mask_or_another_object_gets_logits_of_the_mask(bench: Bench, as
     changed[:40, :40] = True
     for name, previous in (("one", BoxMask.from_mask(changed)), ("other", first.mask)):
         bench.inference.predict(CASE, [PredictRequest(name, [click], previous=previous)])
-        assert np.array_equal(asked[-1].logits, mask_logits(previous, bench.embedding.frame))
+        fed = asked[-1].logits
+        assert fed is not None
+        assert np.array_equal(fed, mask_logits(previous, bench.embedding.frame))
 
 
 def test_remembered_logits_are_bounded(bench: Bench) -> None:
@@ -284,8 +287,8 @@ def test_one_request_of_many_objects_is_one_decode_a_form(bench: Bench, monkeypa
     sizes = []
     decode = bench.inference._encoder._served.model.decode  # type: ignore[union-attr]
 
-    def counted(*given: object, **more: object) -> object:
-        sizes.append(len(given[1]))  # type: ignore[arg-type]
+    def counted(*given: Any, **more: Any) -> Any:
+        sizes.append(len(given[1]))
         return decode(*given, **more)
 
     monkeypatch.setattr(bench.inference._encoder._served.model, "decode", counted)  # type: ignore[union-attr]

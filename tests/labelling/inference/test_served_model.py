@@ -10,6 +10,7 @@ from dentasam.model.adapters.adapter import BUNDLED, WEIGHTS
 from dentasam.model.adapters.lora import adapter_names
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.runtime import load
+from dentasam.model.sam_hq import SamHQ
 from dentasam.model.segmenter import Segmenter
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (64, 512), dtype=np.uint8)
@@ -34,7 +35,9 @@ def test_the_adapter_is_merged_and_the_hashes_are_those_of_base_and_adapter(
     adapted: Segmenter, served: ServedModel
 ) -> None:
     assert adapter_names(adapted.model) == ["panoramic-teeth"]
-    assert not any("lora_" in name for name, _ in served.model.named_parameters())
+    merged = served.model
+    assert isinstance(merged, SamHQ)
+    assert not any("lora_" in name for name, _ in merged.named_parameters())
     weights = (BUNDLED / "panoramic-teeth" / WEIGHTS).read_bytes()
     assert served.identity == ModelIdentity(
         "dentasam-tiny", adapted.info.sha256, "panoramic-teeth", hashlib.sha256(weights).hexdigest()

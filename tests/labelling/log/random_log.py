@@ -7,6 +7,7 @@ import random
 import sys
 import uuid
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def random_operations(seed: int) -> list[Operation]:
     last_stroke: tuple[str, str, np.ndarray] | None = None
     while len(found) < COUNT:
         kind = draw.choice(["create", "mask", "mask", "mask", "mask", "relabel", "lock", "delete", "undo"])
-        document = {"id": fresh_id(), "kind": kind, "time": 1_700_000_000_000 + len(found)}
+        document: dict[str, Any] = {"id": fresh_id(), "kind": kind, "time": 1_700_000_000_000 + len(found)}
         if kind == "create" or not objects:
             objects.append(fresh_id())
             drawn[objects[-1]] = np.zeros((HEIGHT, WIDTH), bool)

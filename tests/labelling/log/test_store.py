@@ -180,7 +180,8 @@ def test_an_unknown_case_is_said_to_be_unknown(store: Store, make: Make) -> None
 def test_of_writers_at_once_with_one_revision_one_wins(store: Store, make: Make) -> None:
     a = first_case(store)
     writers = 6
-    ready, outcomes = threading.Barrier(writers), []
+    ready = threading.Barrier(writers)
+    outcomes: list[tuple[int, str | None, int]] = []
     rounds = 5
 
     def write(name: str, operations: list) -> None:

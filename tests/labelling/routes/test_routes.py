@@ -131,11 +131,10 @@ def test_pixels_picture_and_answers_name_the_same_hash_of_the_file(server: Runni
         expected = hashlib.sha256(path.read_bytes()).hexdigest()
         assert server.client.get("/api/cases/1/pixels").headers["x-image-picture"] == expected
         assert server.client.get("/api/cases/1/picture").json() == {"picture": expected, "problem": None}
-        asked = {"objects": [{"id": "a", "clicks": [[10, 10, 1]]}]}
-        assert opened(server.post("/api/cases/1/predict", asked))["picture"] == expected
-        empty = BoxMask.empty()
-        asked = {"objects": [{"id": "a", "before": empty, "after": square(1, 1, 4)}]}
-        assert opened(server.post("/api/cases/1/refine", asked))["picture"] == expected
+        predict = {"objects": [{"id": "a", "clicks": [[10, 10, 1]]}]}
+        assert opened(server.post("/api/cases/1/predict", predict))["picture"] == expected
+        refine = {"objects": [{"id": "a", "before": BoxMask.empty(), "after": square(1, 1, 4)}]}
+        assert opened(server.post("/api/cases/1/refine", refine))["picture"] == expected
 
 
 def test_what_is_wrong_with_a_replaced_picture_is_said(server: Running) -> None:
@@ -359,7 +358,7 @@ def test_comments_are_plain_text(server: Running) -> None:
 
 
 def test_time_is_added_up(server: Running) -> None:
-    intervals = [
+    intervals: list[dict[str, Any]] = [
         {"tool": "brush", "object": None, "start": 1_700_000_000_000, "seconds": 4.5},
         {"tool": "click", "object": str(uuid4()), "start": 1_700_000_010_000, "seconds": 2},
     ]
@@ -370,7 +369,10 @@ def test_time_is_added_up(server: Running) -> None:
     assert table.headers["content-type"].startswith("text/csv")
     rows = list(csv.DictReader(io.StringIO(table.text)))
     assert sum(float(row["seconds"]) for row in rows if row["scope"] == "case") == pytest.approx(6.5)
-    for wrong in ({"seconds": -1}, {"seconds": 1e9}, {"start": -1}, {"tool": "<b>"}, {"tool": ""}, {"object": "a b"}):
+    changes: tuple[dict[str, Any], ...] = (
+        {"seconds": -1}, {"seconds": 1e9}, {"start": -1}, {"tool": "<b>"}, {"tool": ""}, {"object": "a b"}
+    )  # fmt: skip
+    for wrong in changes:
         given = {"intervals": [{**intervals[0], **wrong}]}
         assert server.client.post("/api/cases/1/time", json=given).status_code == 422, wrong
 
@@ -382,7 +384,9 @@ def test_the_schema_can_be_replaced(server: Running) -> None:
     assert answer.json()["labels"][0]["colour"] == "#d55e00"
     assert server.client.get("/api/session").json()["schema"] == answer.json()
     assert "bone" in (server.workspace.root / "schema.yaml").read_text(encoding="utf-8")
-    for wrong in ({}, {"labels": []}, {"labels": [{**schema["labels"][0], "colour": "#808080"}]}):
+    grey = {"labels": [{**schema["labels"][0], "colour": "#808080"}]}
+    refused: tuple[dict[str, Any], ...] = ({}, {"labels": []}, grey)
+    for wrong in refused:
         assert server.client.put("/api/schema", json=wrong).status_code == 422, wrong
 
 

@@ -19,7 +19,7 @@ import pytest
 from dentasam.errors import CheckpointError, DentasamError
 from dentasam.labelling.auth.access import Access
 from dentasam.labelling.auth.kept_address import Entrance
-from dentasam.labelling.inference.predictor import Progress
+from dentasam.labelling.inference.encode_queue import Progress
 from dentasam.labelling.server.run import Settings, bind, built_page, check_reach, run, serve
 from dentasam.labelling.workspace.workspace import Workspace
 

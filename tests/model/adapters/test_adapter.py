@@ -55,6 +55,8 @@ def base() -> SamHQ:
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
+                assert module.running_mean is not None
+                assert module.running_var is not None
                 # the range of variances in a trained network is wider than fp16
                 module.running_var.uniform_(0.5, 2)
                 module.running_mean.normal_(std=0.1)
@@ -73,7 +75,7 @@ def adapted(base: SamHQ, settings: LoraSettings, seed: int) -> SamHQ:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in trainable_parameters(model):
-            parameter += 0.02 * torch.randn(parameter.shape, generator=generator)
+            parameter.add_(0.02 * torch.randn(parameter.shape, generator=generator))
     return model
 
 
@@ -171,15 +173,16 @@ def test_peft_reads_the_folder(base: SamHQ, saved: tuple[Path, Tensor]) -> None:
     folder, expected = saved
     config = register_conv_lora(PeftConfig.from_pretrained(str(folder)))
     wrapped = PeftModel.from_pretrained(copy.deepcopy(base), str(folder), config=config)
-    assert torch.equal(output(wrapped.get_base_model()), expected)
+    adapted: Any = wrapped.get_base_model()
+    assert torch.equal(output(adapted), expected)
 
     config = register_conv_lora(PeftConfig.from_pretrained(str(folder)))
-    model = inject_adapter_in_model(config, copy.deepcopy(base))
+    model: Any = inject_adapter_in_model(config, copy.deepcopy(base))
     weights = {
         key.removeprefix("base_model.model."): value
         for key, value in load_peft_weights(str(folder), device="cpu").items()
     }
-    result = set_peft_model_state_dict(model, weights)
+    result: Any = set_peft_model_state_dict(model, weights)
     assert not result.unexpected_keys
     assert torch.equal(output(model), expected)
 

@@ -15,9 +15,9 @@ def adapted(layer: nn.ConvTranspose2d, config: LoraConfig, names: tuple[str, ...
         lora.update_layer(name, config.r, lora_alpha=config.lora_alpha, config=config)
     with torch.no_grad():
         for name in names:
-            nn.init.normal_(lora.lora_B[name].weight)
+            nn.init.normal_(lora.lora_B[name].get_parameter("weight"))
             if config.lora_bias:
-                nn.init.normal_(lora.lora_B[name].bias)
+                nn.init.normal_(lora.lora_B[name].get_parameter("bias"))
     return lora
 
 
@@ -28,19 +28,20 @@ def x() -> Tensor:
 
 @pytest.mark.parametrize("geometry", [(2, 2, 0, 0), (3, 2, 1, 1), (4, 1, 2, 0)])
 @pytest.mark.parametrize("rslora", [False, True])
-def test_the_adapted_layer_is_one_dense_layer(x: Tensor, geometry: tuple[int, ...], rslora: bool) -> None:
+def test_the_adapted_layer_is_one_dense_layer(x: Tensor, geometry: tuple[int, int, int, int], rslora: bool) -> None:
     torch.manual_seed(1)
-    base = nn.ConvTranspose2d(6, 4, *geometry)
+    kernel, stride, padding, output_padding = geometry
+    base = nn.ConvTranspose2d(6, 4, kernel, stride, padding, output_padding)
+    assert base.bias is not None
     config = LoraConfig(r=3, lora_alpha=5, use_rslora=rslora, lora_bias=True)
     lora = adapted(base, config)
     scaling = 5 / 3**0.5 if rslora else 5 / 3
-    a, b = lora.lora_A["a"].weight, lora.lora_B["a"].weight
+    a, b = lora.lora_A["a"].get_parameter("weight"), lora.lora_B["a"].get_parameter("weight")
     weight = base.weight.clone()
     for i in range(6):
         for o in range(4):
             weight[i, o] += scaling * sum(a[r, i, 0, 0] * b[r, o] for r in range(3))
-    kernel, stride, padding, output_padding = geometry
-    bias = base.bias + scaling * lora.lora_B["a"].bias
+    bias = base.bias + scaling * lora.lora_B["a"].get_parameter("bias")
     expected = nn.functional.conv_transpose2d(x, weight, bias, stride, padding, output_padding)
     torch.testing.assert_close(lora(x), expected, atol=1e-5, rtol=1e-5)
     assert b.shape == (3, 4, kernel, kernel)
@@ -84,7 +85,7 @@ def test_adapters_are_chosen_by_name(x: Tensor) -> None:
 
 def test_a_merge_that_is_not_finite_is_refused() -> None:
     lora = adapted(nn.ConvTranspose2d(6, 4, 2, 2), LoraConfig(r=2))
-    lora.lora_B["a"].weight.data.fill_(float("nan"))
+    lora.lora_B["a"].get_parameter("weight").data.fill_(float("nan"))
     with pytest.raises(ValueError, match="NaN"):
         lora.merge(safe_merge=True)
 

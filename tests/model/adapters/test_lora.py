@@ -44,6 +44,8 @@ def base() -> SamHQ:
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
+                assert module.running_mean is not None
+                assert module.running_var is not None
                 module.running_mean.normal_(std=0.1)
                 module.running_var.uniform_(0.5, 2)
     return model.eval()
@@ -67,7 +69,7 @@ def perturb(model: SamHQ, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in trainable_parameters(model):
-            parameter += 0.02 * torch.randn(parameter.shape, generator=generator)
+            parameter.add_(0.02 * torch.randn(parameter.shape, generator=generator))
 
 
 def adapted(base: SamHQ, settings: LoraSettings, seed: int = 2) -> SamHQ:

@@ -15,8 +15,8 @@ FULL = 65535
 @pytest.fixture(scope="module")
 def radiograph() -> np.ndarray:
     """A phantom that fills 16 bits, with smooth values between those of 8 bits."""
-    image = generate(3, width=512, height=256).image
-    image = image if image.dtype == np.uint16 else image.astype(np.uint16) * 257
+    drawn = generate(3, width=512, height=256).image
+    image: np.ndarray = drawn if drawn.dtype == np.uint16 else drawn.astype(np.uint16) * 257
     smooth = cv2.GaussianBlur(image.astype(np.float32), (0, 0), 0.6)
     low, high = smooth.min(), smooth.max()
     return np.rint((smooth - low) * (FULL / (high - low))).astype(np.uint16)
@@ -28,7 +28,7 @@ def in_bits(radiograph: np.ndarray, bits: int) -> np.ndarray:
 
 def marked(gray: np.ndarray, value: int, share: float, soft: bool = False) -> np.ndarray:
     """With bars of 4 pixels like those of letters, over a share of the image, in its upper left corner."""
-    bars = np.zeros(gray.shape, np.float32)
+    bars: np.ndarray = np.zeros(gray.shape, np.float32)
     side = int((2 * share * gray.size) ** 0.5)
     for left in range(0, side, 8):
         bars[4 : 4 + side, 4 + left : 8 + left] = 1

@@ -14,7 +14,7 @@ from dentasam.model.onnx.export import ENCODER, ExportCard
 from dentasam.model.onnx.int8 import Method, quantise_encoder
 from dentasam.model.onnx.segmenter import load_onnx
 
-SMALL = {"width": 256, "height": 128}
+WIDTH, HEIGHT = 256, 128
 
 
 @pytest.fixture
@@ -27,10 +27,10 @@ def test_features_stay_near(
     method: Method, share: float, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    image = generate(3, **SMALL).image
+    image = generate(3, WIDTH, HEIGHT).image
     expected = load_onnx(folder).encode(image)
     before = (folder / ENCODER).stat().st_size
-    card = quantise_encoder(folder, method, (generate(seed, **SMALL).image for seed in (1, 2)))
+    card = quantise_encoder(folder, method, (generate(seed, WIDTH, HEIGHT).image for seed in (1, 2)))
     assert (folder / ENCODER).stat().st_size < share * before
     assert ExportCard.read(folder) == card
     assert card.int8 == method

@@ -127,7 +127,7 @@ def test_a_step_without_objects_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_frozen_encoder_is_run_once_an_image_and_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = ("crop.share=0", "budget.steps=9", "validation.every_steps=9", "checkpoint_every=9")
+    settings: tuple[str, ...] = ("crop.share=0", "budget.steps=9", "validation.every_steps=9", "checkpoint_every=9")
     settings += ("schedule.corrections=0", "schedule.mask_only=0", "schedule.iterations=1")
     calls: list[int] = []
     model = small_model()

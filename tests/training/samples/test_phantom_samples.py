@@ -42,6 +42,8 @@ def test_same_step_gives_the_same_bits_and_shares_out_over_processes(windows: Ph
     whole = windows[1]
     shared = [PhantomWindows(RECIPE, rank, 2)[1] for rank in range(2)]
     for sample, (other,) in zip(whole, shared, strict=True):
+        assert sample.pixels is not None
+        assert other.pixels is not None
         assert torch.equal(sample.pixels, other.pixels)
         assert torch.equal(sample.masks, other.masks)
 
@@ -51,6 +53,7 @@ def test_masks_lie_where_the_image_shows_them(windows: PhantomWindows) -> None:
     assert 1 <= len(sample.masks) <= 6
     assert sample.masks.shape[1:] == sample.frame.logits
     assert sample.masks.amax() <= 1
+    assert sample.pixels is not None
     gray = torch.nn.functional.avg_pool2d(sample.pixels, 4)[0, 0].numpy()
     brighter = []
     for mask in sample.masks.numpy():

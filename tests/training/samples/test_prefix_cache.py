@@ -77,7 +77,7 @@ def test_only_the_last_blocks_are_adapted(build: Any, last: int, first: int, par
     assert not before.tokens.requires_grad
     with torch.no_grad():
         for parameter in trainable_parameters(model):
-            parameter += 0.1
+            parameter.add_(0.1)
     assert torch.equal(model.encoder_prefix(pixels, FRAME, first).tokens, before.tokens)
     assert model.encoder_output(pixels, FRAME).features.requires_grad
 
@@ -90,7 +90,7 @@ def run_of(out: Path, last: int, cached: bool) -> TrainingRun:
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for parameter in run.parameters:  # a fresh adapter changes nothing and gives A no gradient
-            parameter += 0.02 * torch.randn(parameter.shape, generator=generator)
+            parameter.add_(0.02 * torch.randn(parameter.shape, generator=generator))
     run.optimiser.step = lambda: None  # type: ignore[assignment, method-assign]
     return run
 

@@ -96,7 +96,9 @@ def test_encoder_output_gives_the_decoder_the_same_gradient(model: SamHQ) -> Non
     train_step(model, output, FRAME, masks, SCHEDULE, Objective(), np.random.default_rng(5))
     assert all(p.grad is None for p in model.image_encoder.parameters())
     for name, grad in expected.items():
-        assert torch.allclose(dict(model.mask_decoder.named_parameters())[name].grad, grad, rtol=1e-9, atol=1e-15)
+        found = dict(model.mask_decoder.named_parameters())[name].grad
+        assert found is not None
+        assert torch.allclose(found, grad, rtol=1e-9, atol=1e-15)
 
 
 def test_a_batch_without_objects_changes_nothing(model: SamHQ) -> None:
@@ -137,6 +139,7 @@ def test_a_box_comes_first_in_its_share_of_the_steps() -> None:
     boxed = [prompts for prompts in drawn if prompts.boxes is not None]
     assert 30 < len(boxed) < 70
     for prompts in boxed:
+        assert prompts.boxes is not None
         assert prompts.labels.tolist() == [[-1], [-1]]
         assert len(prompts.groups()) == 1
         inside = (prompts.points[:, 0] > prompts.boxes[:, :2]) & (prompts.points[:, 0] < prompts.boxes[:, 2:])
@@ -163,7 +166,7 @@ def test_boxes_train_the_tokens_of_their_corners(model: SamHQ) -> None:
     model.zero_grad()
     schedule = ClickSchedule(corrections=1, mask_only=0, box_first=1)
     train_step(model, pixels, FRAME, masks, schedule, Objective(), np.random.default_rng(0))
-    corners = [role.weight.grad for role in model.prompt_encoder.point_embeddings[2:]]
+    corners = [role.get_parameter("weight").grad for role in model.prompt_encoder.point_embeddings[2:]]
     assert all(grad is not None and grad.abs().sum() > 0 for grad in corners)
 
 

@@ -9,7 +9,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.tag import Tag
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 Write = Callable[..., Path]
 
@@ -20,7 +20,7 @@ def write_dicom(path: Path, pixels: np.ndarray, bits: int = 12, **elements: Any)
     syntax: transfer syntax; frame: the compressed image that stands for the pixels.
     """
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
+    meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.1.1")
     meta.MediaStorageSOPInstanceUID = generate_uid()
     meta.TransferSyntaxUID = elements.pop("syntax", ExplicitVRLittleEndian)
     frame = elements.pop("frame", None)

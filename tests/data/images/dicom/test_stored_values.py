@@ -3,7 +3,7 @@
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from dentasam.data.images.dicom.read import dicom_header, read_dicom
 from dentasam.data.notices import collected_notices
@@ -114,7 +114,7 @@ def test_big_endian_without_a_stated_transfer_syntax(write: Write) -> None:
 def test_the_private_syntax_of_ge_swaps_only_the_pixels(write: Write) -> None:
     path = write(ramp(), syntax=ImplicitVRLittleEndian, PixelData=("OW", ramp().astype(">u2").tobytes()))
     header = pydicom.dcmread(path)
-    header.file_meta.TransferSyntaxUID = "1.2.840.113619.5.2"
+    header.file_meta.TransferSyntaxUID = UID("1.2.840.113619.5.2")
     pydicom.dcmwrite(path, header, implicit_vr=True, little_endian=True)
     np.testing.assert_array_equal(read_dicom(path), to_16_bits(ramp(), 0, 4095))
 
