@@ -46,7 +46,7 @@ SUMMARIES = {
 class WriteFile(Protocol):
     """Takes one file of an export: its path inside the export, with `/` between folders, and its content."""
 
-    def __call__(self, name: str, content: bytes) -> None: ...
+    def __call__(self, name: str, content: bytes, /) -> None: ...
 
 
 class FormatModule(Protocol):
