@@ -19,7 +19,7 @@ from dentasam.cli import app
 from dentasam.cli.predict import unique_names
 from dentasam.data.dataset import Dataset
 from dentasam.data.phantom import generate
-from dentasam.data.prompt_files.file import ObjectPrompt
+from dentasam.data.prompt_files.prompts import ObjectPrompt
 from dentasam.evaluation.prediction import OBJECTS_PER_CALL, predict_objects
 
 

@@ -28,7 +28,7 @@ def import_(
 ) -> None:
     """Write a COCO dataset and its images under --out, from SOURCE."""
     from dentasam.data.dataset import Dataset
-    from dentasam.data.formats.options import ImportOptions
+    from dentasam.data.formats.interface import ImportOptions
     from dentasam.data.formats.registry import import_dataset
     from dentasam.progress import shown
 

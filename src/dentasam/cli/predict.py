@@ -13,7 +13,7 @@ from dentasam.errors import PromptError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dentasam.data.prompt_files.file import ObjectPrompt, PromptFile
+    from dentasam.data.prompt_files.prompts import ObjectPrompt, PromptFile
 
 
 def predict(
@@ -139,7 +139,8 @@ def unique_names(images: "Sequence[Path]") -> dict[Path, str]:
 
 def _sources(prompts: Path | None, boxes: list[str], images_file: Path | None) -> "list[PromptFile | ObjectPrompt]":
     """What each option gives: a file of prompts, or an object for every image."""
-    from dentasam.data.prompt_files.file import ObjectPrompt, parse_box, read_boxes, read_prompts
+    from dentasam.data.prompt_files.file import read_boxes, read_prompts
+    from dentasam.data.prompt_files.prompts import ObjectPrompt, parse_box
 
     sources: list[PromptFile | ObjectPrompt] = []
     if prompts is not None:
@@ -151,7 +152,7 @@ def _sources(prompts: Path | None, boxes: list[str], images_file: Path | None) -
 
 
 def _objects(image: Path, sources: "list[PromptFile | ObjectPrompt]") -> "tuple[ObjectPrompt, ...]":
-    from dentasam.data.prompt_files.file import ObjectPrompt
+    from dentasam.data.prompt_files.prompts import ObjectPrompt
 
     if not sources:
         raise PromptError(f"{image}: nothing to segment; give --prompts FILE or --boxes FILE|x0,y0,x1,y1")
@@ -160,7 +161,7 @@ def _objects(image: Path, sources: "list[PromptFile | ObjectPrompt]") -> "tuple[
 
 def _warn_of_prompts(images: list[Path], sources: "list[PromptFile | ObjectPrompt]") -> None:
     """A line for entries of a prompt file that serve no image: a prompt is not to be lost without a word."""
-    from dentasam.data.prompt_files.file import PromptFile
+    from dentasam.data.prompt_files.prompts import PromptFile
 
     for source in sources:
         if not isinstance(source, PromptFile):

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from dentasam.data import rle
 from dentasam.data.coco.parse import Parsed, parse
 from dentasam.data.coco.passed_over import FIX, WHAT, Why, lines
 from dentasam.data.coco.problem import Problem
-from dentasam.data.coco.segmentation import polygon_box
 from dentasam.data.images.orientation import FIX_OF_TAG, not_applied, wrong_size
 from dentasam.data.images.read import read_header, read_image
+from dentasam.data.masks import rle
+from dentasam.data.masks.segmentation import polygon_box
 from dentasam.data.notices import collected_notices
 from dentasam.data.record import ImageRecord
 from dentasam.errors import DatasetError, ImageError

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from dentasam.data import rle
-from dentasam.data.coco import segmentation
 from dentasam.data.images.orientation import wrong_size
 from dentasam.data.images.read import read_header, read_image
+from dentasam.data.masks import rle, segmentation
 from dentasam.errors import DatasetError
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dentasam.data import rle
+from dentasam.data.masks import rle
 from dentasam.errors import DatasetError
 from dentasam.evaluation.metrics import overlap, surface_fit
 from dentasam.evaluation.result import ObjectResult, Result, Rle

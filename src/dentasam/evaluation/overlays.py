@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dentasam.data import rle
+from dentasam.data.masks import rle
 from dentasam.evaluation.result import ObjectResult, Rle
 
 Image = NDArray[np.uint8]

@@ -18,7 +18,7 @@ from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.errors import PromptError
 
 if TYPE_CHECKING:
-    from dentasam.data.prompt_files.file import ObjectPrompt
+    from dentasam.data.prompt_files.prompts import ObjectPrompt
     from dentasam.model.embedding import ImageEmbedding
     from dentasam.model.segmenter import Segmenter
 

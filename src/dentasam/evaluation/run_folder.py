@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dentasam.data import rle
+from dentasam.data.masks import rle
 from dentasam.data.table import as_written, csv_text
 from dentasam.errors import DentasamError, OutputError
 from dentasam.evaluation.result import ObjectResult, Result

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from dentasam.data.images.read import PIXEL_LIMIT, image_size, read_image
+from dentasam.data.images.read import image_size, read_image
+from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.errors import ImageError
 
 

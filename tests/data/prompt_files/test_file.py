@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dentasam.data.prompt_files.file import ObjectPrompt, parse_box, read_boxes, read_prompts
+from dentasam.data.prompt_files.file import read_boxes, read_prompts
+from dentasam.data.prompt_files.prompts import ObjectPrompt, parse_box
 from dentasam.errors import PromptError
 
 YAML = """

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco_mask
 
-from dentasam.data import rle
+from dentasam.data.masks import rle
 from dentasam.labelling.wire.box_mask import BoxMask, MaskError
 
 MASKS = arrays(bool, st.tuples(st.integers(1, 24), st.integers(1, 24)))

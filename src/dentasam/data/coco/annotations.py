@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from dentasam.data import rle
-from dentasam.data.coco import segmentation
 from dentasam.data.coco.passed_over import PassedOver, Why
 from dentasam.data.coco.problem import Fault, Problem, Report
 from dentasam.data.coco.values import is_box, whole
+from dentasam.data.masks import rle, segmentation
 from dentasam.data.record import ImageRecord, ObjectRecord
 
 

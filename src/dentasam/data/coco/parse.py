@@ -15,7 +15,7 @@ from dentasam.data.coco.image_files import ImageFile, ImageFiles
 from dentasam.data.coco.passed_over import PassedOver
 from dentasam.data.coco.problem import Fault, Problem, Report
 from dentasam.data.coco.values import whole
-from dentasam.data.images.read import PIXEL_LIMIT
+from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.data.record import Category, ImageRecord
 
 

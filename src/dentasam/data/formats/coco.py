@@ -5,8 +5,7 @@ from pathlib import Path
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.folders import DATASET_NAME, with_images_under
-from dentasam.data.formats.options import ImportOptions
-from dentasam.data.formats.registry import WriteFile
+from dentasam.data.formats.interface import ImportOptions, WriteFile
 
 
 def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:

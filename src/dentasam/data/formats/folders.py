@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from dentasam.data.dataset import Dataset
-from dentasam.data.formats.registry import WriteFile
+from dentasam.data.formats.interface import WriteFile
 from dentasam.data.images.listing import LeftOut, images_in
 from dentasam.data.images.orientation import report_orientation
 from dentasam.data.images.read import read_header

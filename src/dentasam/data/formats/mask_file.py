@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dentasam.data.formats.samples import Samples, read_samples
+from dentasam.data.formats.png_samples import PngSamples, read_samples
 from dentasam.errors import DatasetError
 
 # JPEG and resampling leave values this near to black and white, of 255.
@@ -66,7 +66,7 @@ def read_labels(path: Path) -> np.ndarray:
     return values
 
 
-def _by_value(path: Path, samples: Samples) -> tuple[np.ndarray, bool]:
+def _by_value(path: Path, samples: PngSamples) -> tuple[np.ndarray, bool]:
     if samples.palette is not None:
         return _by_index(path, samples.values, samples.palette), False
     near = samples.full * NEAR // 255

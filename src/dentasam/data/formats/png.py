@@ -26,9 +26,8 @@ from dentasam.data.formats.folders import (
     with_images_under,
     write_tags,
 )
+from dentasam.data.formats.interface import ImportOptions, WriteFile
 from dentasam.data.formats.mask_file import read_mask
-from dentasam.data.formats.options import ImportOptions
-from dentasam.data.formats.registry import WriteFile
 from dentasam.data.images.read import image_size
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.spelling import Spelling, canonical

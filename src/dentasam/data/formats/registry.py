@@ -2,8 +2,8 @@
 
 To add a format:
 
-1. Write `formats/NAME.py` (`-` in the name becomes `_`) with the two functions of `FormatModule`. What formats share
-   (copied images, tags, names of mask files) is in `folders.py`.
+1. Write `formats/NAME.py` (`-` in the name becomes `_`) with the two functions of `interface.FormatModule`. What
+   formats share (copied images, tags, names of mask files) is in `folders.py`.
 2. Add the name to `Format` and one sentence about it to `SUMMARIES`. `dentasam data import`, `data export`,
    `data formats` and `predict --format` offer it from then on.
 3. Test it in `tests/data/formats/`, and describe it in `docs/data.md`.
@@ -16,9 +16,9 @@ from __future__ import annotations
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
-from dentasam.data.formats.options import ImportOptions
+from dentasam.data.formats.interface import FormatModule, ImportOptions, WriteFile
 from dentasam.errors import DatasetError
 from dentasam.output_folder import claim_folder
 
@@ -41,29 +41,6 @@ SUMMARIES = {
     Format.png: "a folder with images/ and, for each object, a black and white PNG under masks/",
     Format.labels: "a folder with images/ and, for each image, a label image under labels/",
 }
-
-
-class WriteFile(Protocol):
-    """Takes one file of an export: its path inside the export, with `/` between folders, and its content."""
-
-    def __call__(self, name: str, content: bytes, /) -> None: ...
-
-
-class FormatModule(Protocol):
-    """What the file of a format offers."""
-
-    def import_dataset(self, source: Path, out: Path, options: ImportOptions) -> Path:
-        """Writes `out/dataset.json` with its images under `out/images`, and returns the path of the JSON.
-
-        out: an existing folder, empty. Raises DatasetError or ImageError for an error in the source.
-        """
-
-    def write_annotations(self, dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
-        """Passes everything but the images to `write`; returns a line for each kind of content that was lost.
-
-        The names of the dataset's images, `images/…`, are relative to the folder that these files are for. Masks are
-        decoded for one image at a time. Raises DatasetError for a mask that cannot be decoded.
-        """
 
 
 def import_dataset(name: str, source: str | Path, out: str | Path, options: ImportOptions = DEFAULT) -> Path:

@@ -9,14 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from dentasam.data.images.header import ImageHeader
-from dentasam.data.images.kind import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from dentasam.data.images.kind import kind_of
 from dentasam.data.images.orientation import report_orientation
-from dentasam.errors import ImageError
 from dentasam.model.core.gray_range import spread
-
-# A small file may claim a huge size and fill the memory when unpacked; panoramics have 1 to 10 megapixels.
-PIXEL_LIMIT = 100_000_000
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -58,25 +53,6 @@ def image_size(path: str | Path) -> tuple[int, int]:
     """Height and width of a radiograph in pixels, from its header. Raises ImageError as `read_image`."""
     header = read_header(path)
     return header.height, header.width
-
-
-def check_size(path: Path, height: int, width: int) -> None:
-    """Raises ImageError where an image has no pixels or more than PIXEL_LIMIT."""
-    if height < 1 or width < 1:
-        raise ImageError(f"{path} has no pixels ({width} x {height}); export it again")
-    if height * width > PIXEL_LIMIT:
-        raise ImageError(
-            f"{path} has {width} x {height} pixels, over {PIXEL_LIMIT // 1_000_000} megapixels; shrink it"
-        )
-
-
-def stretched(values: np.ndarray, low: float, high: float, full: int) -> np.ndarray:
-    """Maps low…high onto 0…full and clips; uint8 for full 255, otherwise uint16. low = high gives 0."""
-    dtype = np.uint8 if full == 255 else np.uint16
-    if low == high:
-        return np.zeros(values.shape, dtype)
-    shares = (values.astype(np.float64) - low) / (high - low)
-    return np.rint(np.clip(shares, 0.0, 1.0) * full).astype(dtype)
 
 
 def _read_raster(path: Path, kind: str) -> np.ndarray:

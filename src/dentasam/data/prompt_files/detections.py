@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dentasam.data.coco.values import is_box, name_text, whole
-from dentasam.data.prompt_files.file import UNNAMED, ObjectPrompt, PromptFile, checked_box, image_name
+from dentasam.data.prompt_files.prompts import UNNAMED, ObjectPrompt, PromptFile, checked_box, image_name
 from dentasam.data.prompt_files.syntax import read_document
 from dentasam.errors import PromptError
 

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Final
 
-from dentasam.data.images.read import IMAGE_SUFFIXES, read_image
+from dentasam.data.images.kind import IMAGE_SUFFIXES
+from dentasam.data.images.read import read_image
 from dentasam.errors import DentasamError, ImageError
 from dentasam.labelling.log.database import is_disk_full
 from dentasam.labelling.log.store import Case, Store

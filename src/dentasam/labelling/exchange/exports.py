@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 
 from dentasam.atomic_write import write_atomically
-from dentasam.data import rle
 from dentasam.data.dataset import Category, Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats.folders import inner_name, short_names
+from dentasam.data.masks import rle
 from dentasam.errors import OutputError
 from dentasam.labelling.log.active_time import timing_csv
 from dentasam.labelling.log.fold import CaseState, ObjectState, undone_ids

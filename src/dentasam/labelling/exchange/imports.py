@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from dentasam.data import rle
-from dentasam.data.coco import segmentation
 from dentasam.data.coco.annotations import read_mask
 from dentasam.data.coco.categories import read_categories
 from dentasam.data.coco.passed_over import Why
 from dentasam.data.coco.problem import Problem
 from dentasam.data.coco.values import whole
+from dentasam.data.masks import rle, segmentation
 from dentasam.data.record import ObjectRecord
 from dentasam.data.spelling import canonical
 from dentasam.errors import DatasetError

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import PlainTextResponse
 
-from dentasam.data.images.read import PIXEL_LIMIT
+from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.auth.middleware import IMAGE_BODY_BYTES, MASK_BODY_BYTES
 from dentasam.labelling.routes.context import Annotator, Here, problems

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dentasam.data import rle
-from dentasam.data.images.read import PIXEL_LIMIT
+from dentasam.data.images.size_limit import PIXEL_LIMIT
+from dentasam.data.masks import rle
 
 LONGEST_RUN = 4  # bytes of seven bits; PIXEL_LIMIT needs 27 bits
 

@@ -9,7 +9,7 @@ import json
 import struct
 from typing import Any, NoReturn
 
-from dentasam.data.images.read import PIXEL_LIMIT
+from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.labelling.wire.box_mask import BoxMask, MaskError
 
 MEDIA_TYPE = "application/vnd.dentasam.masks"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from dentasam.data.images.read import PIXEL_LIMIT
+from dentasam.data.images.size_limit import PIXEL_LIMIT
 
 # The clicks of one object.
 MAX_CLICKS = 2000

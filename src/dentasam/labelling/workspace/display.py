@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from dentasam.data.images.read import read_header, read_image, stretched
+from dentasam.data.images.grayscale import stretched
+from dentasam.data.images.read import read_header, read_image
 from dentasam.model.core.gray_range import spread
 
 THUMBNAIL = 240

@@ -10,7 +10,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from dentasam.data.images.read import PIXEL_LIMIT, read_header, read_image
+from dentasam.data.images.read import read_header, read_image
+from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.errors import ImageError
 
 from .tiff_files import write_tiff

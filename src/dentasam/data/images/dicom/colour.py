@@ -8,9 +8,8 @@ from pydicom.pixels.processing import apply_color_lut
 from dentasam.data.images.dicom.elements import Elements, UnreadableError
 from dentasam.data.images.dicom.layout import YBR
 from dentasam.data.images.dicom.lut import LookupTable, table_of
-from dentasam.data.images.read import stretched
+from dentasam.data.images.grayscale import LUMINANCE_WEIGHTS, stretched
 
-LUMINANCE = np.array([0.299, 0.587, 0.114])
 CHANNELS = ("Red", "Green", "Blue")
 
 
@@ -19,7 +18,7 @@ def luminance(samples: np.ndarray, photometric: str, bits: int) -> np.ndarray:
 
     In YBR the first sample is the luminance itself (PS3.3 C.7.6.3.1.2).
     """
-    gray = samples[..., 0] if photometric in YBR else samples @ LUMINANCE
+    gray = samples[..., 0] if photometric in YBR else samples @ LUMINANCE_WEIGHTS
     return stretched(gray, 0, (1 << bits) - 1, 255 if bits <= 8 else 65535)
 
 
@@ -28,7 +27,7 @@ def palette_luminance(stored: np.ndarray, elements: Elements) -> np.ndarray:
     tables = palette_of(elements)
     bits = palette_bits(tables)
     colours = np.stack([table(stored) for table in tables], axis=-1)  # (n, 3)
-    return stretched(colours @ LUMINANCE, 0, (1 << bits) - 1, 255 if bits == 8 else 65535)
+    return stretched(colours @ LUMINANCE_WEIGHTS, 0, (1 << bits) - 1, 255 if bits == 8 else 65535)
 
 
 def palette_of(elements: Elements) -> list[LookupTable]:

@@ -16,7 +16,7 @@ from pydicom.uid import (
 
 from dentasam.data.images.dicom.detect import looks_like_dicom
 from dentasam.data.images.dicom.pixel_element import PixelElement, pixel_element
-from dentasam.data.images.read import PIXEL_LIMIT
+from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.errors import ImageError
 
 # A header that unpacks to more is a bomb: four bytes for each pixel that is allowed.

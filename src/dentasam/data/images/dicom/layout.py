@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dentasam.data.images.dicom.elements import Elements
-from dentasam.data.images.read import check_size
+from dentasam.data.images.size_limit import check_size
 from dentasam.errors import ImageError
 
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")

@@ -61,12 +61,6 @@ def dicom_header(path: Path) -> ImageHeader:
         return ImageHeader(layout.rows, layout.columns, 8 if bits <= 8 else 16, windowed)
 
 
-def dicom_size(path: Path) -> tuple[int, int]:
-    """Height and width in pixels, from the header. Raises ImageError for a header `read_dicom` rejects."""
-    header = dicom_header(path)
-    return header.height, header.width
-
-
 def _opened(path: Path, pixels: bool) -> tuple[DicomFile, Elements, Layout]:
     file = open_dicom(path, pixels)
     elements = Elements(file.dataset, partial(notice, path))

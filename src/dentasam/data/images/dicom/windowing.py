@@ -14,7 +14,7 @@ import numpy as np
 from dentasam.data.images.dicom.elements import Elements, UnreadableError
 from dentasam.data.images.dicom.layout import Layout
 from dentasam.data.images.dicom.lut import LookupTable, table_of
-from dentasam.data.images.read import stretched
+from dentasam.data.images.grayscale import stretched
 
 MODALITY_LUT = "ModalityLUTSequence"
 FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")

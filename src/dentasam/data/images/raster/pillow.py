@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from dentasam.data.images.grayscale import luminance
 from dentasam.data.images.header import ImageHeader
-from dentasam.data.images.raster.luminance import luminance
 from dentasam.data.images.raster.markers import (
     PNG_GRAY,
     PngChunks,
@@ -18,7 +18,7 @@ from dentasam.data.images.raster.markers import (
     orientation_of,
     png_chunks,
 )
-from dentasam.data.images.read import PIXEL_LIMIT, check_size
+from dentasam.data.images.size_limit import PIXEL_LIMIT, check_size
 from dentasam.errors import ImageError
 
 # Pillow warns from 89 megapixels on; the limit here is stricter than its own, and raises.

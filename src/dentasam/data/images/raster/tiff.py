@@ -13,8 +13,8 @@ import numpy as np
 from tifffile import TiffFile, TiffPage
 
 from dentasam.data.images.header import ImageHeader
-from dentasam.data.images.raster.samples import Samples
-from dentasam.data.images.read import check_size
+from dentasam.data.images.raster.tiff_samples import TiffSamples
+from dentasam.data.images.size_limit import check_size
 from dentasam.errors import ImageError
 
 # What tifffile logs of odd files is either raised here or does not matter.
@@ -33,7 +33,7 @@ def read_tiff(path: Path) -> tuple[np.ndarray, int]:
     """
     with _opened(path) as file:
         page = _full_page(path, file)
-        samples = Samples.of(path, page)
+        samples = TiffSamples.of(path, page)
         _check_segments(path, page)
         values = np.zeros(page.shaped, page.dtype)
         # A view with rows and columns first: planes lie one after another, or samples side by side.
@@ -46,7 +46,7 @@ def tiff_header(path: Path) -> ImageHeader:
     """What `read_tiff` will return, from the tags. Raises ImageError where `read_tiff` rejects them."""
     with _opened(path) as file:
         page = _full_page(path, file)
-        bits = Samples.of(path, page).bits
+        bits = TiffSamples.of(path, page).bits
         _check_segments(path, page)
         return ImageHeader(page.imagelength, page.imagewidth, bits, orientation=_orientation(page))
 

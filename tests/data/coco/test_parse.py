@@ -14,7 +14,7 @@ from dentasam.data.coco.image_files import escapes
 from dentasam.data.dataset import Dataset
 from dentasam.errors import DatasetError
 
-from .coco_files import HEIGHT, TOOTH, WIDTH, compressed, content, uncompressed, write
+from ..coco_files import HEIGHT, TOOTH, WIDTH, compressed, content, uncompressed, write
 
 
 @pytest.mark.parametrize("name", ["images\\a.png", "./images/a.png", "images/deep/../a.png"])

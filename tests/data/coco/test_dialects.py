@@ -15,13 +15,13 @@ from pycocotools.coco import COCO
 from dentasam.data.check import find_problems
 from dentasam.data.coco.passed_over import PassedOver, Why
 from dentasam.data.dataset import Dataset
-from dentasam.data.formats.options import ImportOptions
+from dentasam.data.formats.interface import ImportOptions
 from dentasam.data.formats.registry import export_dataset, import_dataset
 from dentasam.data.split import split
 from dentasam.errors import DatasetError
 from dentasam.training.samples.sources import DatasetSource
 
-from .coco_files import FILLING, HEIGHT, SQUARE, TOOTH, WIDTH, compressed, content, images, uncompressed, write
+from ..coco_files import FILLING, HEIGHT, SQUARE, TOOTH, WIDTH, compressed, content, images, uncompressed, write
 
 
 def changed(position: int = 2, **values: Any) -> dict[str, Any]:

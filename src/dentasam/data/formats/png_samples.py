@@ -20,7 +20,7 @@ SPREAD = {1: 255, 2: 85, 4: 17}
 
 
 @dataclass(frozen=True)
-class Samples:
+class PngSamples:
     """A PNG taken apart.
 
     values: (H, W) for grayscale and palette, (H, W, 3) for colour, as stored. bits: of a sample. palette: (N, 3), the
@@ -39,7 +39,7 @@ class Samples:
         return (1 << self.bits) - 1
 
 
-def read_samples(path: Path) -> Samples:
+def read_samples(path: Path) -> PngSamples:
     """Reads a PNG. Raises ImageError for a file that is missing, empty, damaged, too large or no PNG."""
     image_size(path)  # names what is wrong with the file
     try:
@@ -57,7 +57,7 @@ def read_samples(path: Path) -> Samples:
         raise ImageError(f"{path} is not a PNG that can be read ({reason}); export it again") from None
 
 
-def _narrow(image: Image.Image, bits: int) -> Samples:
+def _narrow(image: Image.Image, bits: int) -> PngSamples:
     transparent = image.info.get("transparency")
     pixels = np.asarray(image)
     if image.mode == "P":
@@ -70,10 +70,10 @@ def _narrow(image: Image.Image, bits: int) -> Samples:
             else:
                 of_index[transparent] = 0
             alpha = of_index[pixels]
-        return Samples(pixels, bits, colours, alpha)
+        return PngSamples(pixels, bits, colours, alpha)
     if image.mode in ("LA", "RGBA"):
         colour = pixels[..., :-1]
-        return Samples(colour[..., 0] if image.mode == "LA" else colour, bits, alpha=pixels[..., -1])
+        return PngSamples(colour[..., 0] if image.mode == "LA" else colour, bits, alpha=pixels[..., -1])
     if image.mode == "1":
         values = pixels.astype(np.uint8)
     elif image.mode == "L":
@@ -82,7 +82,7 @@ def _narrow(image: Image.Image, bits: int) -> Samples:
         values = pixels.astype(np.uint16) if image.mode.startswith("I") else pixels
     # The transparent value is stored at the file's own depth; Pillow spreads that of a 1-bit file.
     known = transparent if bits > 1 or transparent is None else int(bool(transparent))
-    return Samples(values, bits, alpha=_but(values, known))
+    return PngSamples(values, bits, alpha=_but(values, known))
 
 
 def _but(values: np.ndarray, transparent: object) -> np.ndarray | None:
@@ -94,9 +94,9 @@ def _but(values: np.ndarray, transparent: object) -> np.ndarray | None:
     return np.where(hit, 0, 255).astype(np.uint8)
 
 
-def _wide(path: Path) -> Samples:
+def _wide(path: Path) -> PngSamples:
     """16-bit colour or alpha, which Pillow cuts to 8 bits; libpng makes alpha of a transparent colour."""
     pixels = wide_channels(path)
     colours = pixels.shape[2] - (pixels.shape[2] in (2, 4))
     values = pixels[..., 0] if colours == 1 else pixels[..., :3]
-    return Samples(values, 16, alpha=pixels[..., -1] if pixels.shape[2] > colours else None)
+    return PngSamples(values, 16, alpha=pixels[..., -1] if pixels.shape[2] > colours else None)

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from tifffile import COMPRESSION, PHOTOMETRIC, SAMPLEFORMAT, TiffPage
 
-from dentasam.data.images.raster.luminance import luminance
-from dentasam.data.images.read import stretched
+from dentasam.data.images.grayscale import luminance, stretched
 from dentasam.data.notices import notice
 from dentasam.errors import ImageError
 
@@ -43,7 +42,7 @@ MOST_CHANNELS = 6
 
 
 @dataclass(frozen=True)
-class Samples:
+class TiffSamples:
     """How to read a page's planes.
 
     depth: bits of a sample. unsigned: whether samples are unsigned integers of up to 16 bits. rgb: whether the first
@@ -57,7 +56,7 @@ class Samples:
     colours: np.ndarray | None = None  # (n, 3) of a palette, 0…65535
 
     @staticmethod
-    def of(path: Path, page: TiffPage) -> Samples:
+    def of(path: Path, page: TiffPage) -> TiffSamples:
         """Raises ImageError for kinds of samples that are not read."""
         photometric = _photometric(path, page)
         # tifffile gives tuples where the channels differ.
@@ -90,7 +89,7 @@ class Samples:
         # JPEG inside TIFF is decoded to RGB; other YCbCr is not, and there the first sample is the luminance.
         decoded = page.compression == COMPRESSION.JPEG and page.planarconfig == 1 and not page.extrasamples
         rgb = photometric == PHOTOMETRIC.RGB or (photometric == PHOTOMETRIC.YCBCR and decoded)
-        return Samples(photometric, depth, unsigned, rgb, colours)
+        return TiffSamples(photometric, depth, unsigned, rgb, colours)
 
     @property
     def bits(self) -> int:

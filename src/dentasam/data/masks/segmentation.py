@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from dentasam.data import rle
+from dentasam.data.masks import rle
 
 DRAW_AGAIN = "delete the annotation or draw it again"
 WRITE_RINGS = "write the segmentation as a list of such lists"

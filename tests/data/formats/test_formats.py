@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
-from dentasam.data.formats.options import ImportOptions
+from dentasam.data.formats.interface import ImportOptions
 from dentasam.data.formats.registry import Format, export_dataset, import_dataset, write_annotations
 from dentasam.errors import DatasetError, ImageError, OutputError
 
-from .coco_files import FILLING, HEIGHT, TOOTH, WIDTH, block, compressed, content, images, write
+from ..coco_files import FILLING, HEIGHT, TOOTH, WIDTH, block, compressed, content, images, write
 
 
 def disjoint() -> dict[str, object]:

@@ -1,0 +1,1 @@
+"""Masks of objects: run-length codes, and the polygons and codes that COCO allows."""
