@@ -21,6 +21,8 @@ from dentasam.labelling.log.store import Store
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.workspace.workspace import CaseImage
 
+# The data of an operation that creates an object by hand.
+MANUAL = {"category": None, "parent": None, "source": "manual"}
 NO_POSTGRESQL = "no PostgreSQL binaries (initdb, pg_ctl) here; Debian: apt-get install postgresql"
 Make = Callable[..., Operation]
 
@@ -142,6 +144,21 @@ def sqlite_store(tmp_path: Path) -> Iterator[Store]:
     store.sync_cases([case_image("a.png"), case_image("b.png")])
     yield store
     engine.dispose()
+
+
+def first_case(store: Store) -> int:
+    """The id of the first case of the worklist."""
+    return store.cases()[0].id
+
+
+@dataclass(frozen=True)
+class Reported:
+    """An interval of active time as the page reports it."""
+
+    start: int
+    seconds: float
+    tool: str = "brush"
+    object: str | None = None
 
 
 def block(top: int, left: int, bottom: int, right: int, height: int = 40, width: int = 60) -> np.ndarray:

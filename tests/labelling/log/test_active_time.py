@@ -1,7 +1,4 @@
-import csv
-import io
-import uuid
-from dataclasses import dataclass
+import threading
 from itertools import pairwise
 
 import numpy as np
@@ -9,24 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentasam.labelling.log.active_time import Acts, Span, acts, counted, fresh_parts, timing_csv, uncovered
-from dentasam.labelling.log.operations import StoredOperation
+from dentasam.labelling.log.active_time import Span, counted_span, new_spans, uncovered
 from dentasam.labelling.log.store import Store
 
-from ..conftest import Make, block
-
-TOOTH, CARIES = str(uuid.uuid4()), str(uuid.uuid4())
-MANUAL = {"category": "36", "parent": None, "source": "manual"}
-MODEL = {"name": "dentasam-tiny", "score": 0.5}
-
-
-@dataclass(frozen=True)
-class Reported:
-    start: int
-    seconds: float
-    tool: str = "brush"
-    object: str | None = None
-
+from ..conftest import Reported, first_case
 
 SECONDS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 25)), max_size=12)
 
@@ -38,7 +21,7 @@ def test_a_second_counts_once_and_none_is_lost(first: list[tuple[int, int]], sec
         clock[start : start + length] = True
     taken: list[Span] = []
     for report in (first, second, first):
-        parts = fresh_parts([Reported(start * 1000, length) for start, length in report], taken, 30.0)
+        parts = new_spans([Reported(start * 1000, length) for start, length in report], taken, 30.0)
         taken += [part for _, part in parts]
     assert sum(part.stop - part.start for part in taken) == pytest.approx(clock.sum())
     ordered = sorted(taken)
@@ -54,79 +37,49 @@ def test_what_is_taken_cuts_a_span_into_parts() -> None:
 
 
 def test_an_interval_longer_than_the_idle_limit_ends_there() -> None:
-    assert counted(Reported(1000, 100.0), 45.0) == Span(1.0, 46.0)
-    assert counted(Reported(1000, 40.0), 45.0) == Span(1.0, 41.0)
+    assert counted_span(Reported(1000, 100.0), 45.0) == Span(1.0, 46.0)
+    assert counted_span(Reported(1000, 40.0), 45.0) == Span(1.0, 41.0)
     # The page sends pieces of 15 s, whatever shorter pause it leaves out.
-    assert counted(Reported(1000, 15.0), 5.0) == Span(1.0, 16.0)
+    assert counted_span(Reported(1000, 15.0), 5.0) == Span(1.0, 16.0)
 
 
-def session(make: Make) -> list[StoredOperation]:
-    """A tooth by a click, a second click, two strokes of which one is taken back, and caries drawn by hand."""
-    undone = make("mask", TOOTH, {"tool": "eraser"}, mask=block(0, 0, 3, 3))
-    operations = [
-        make("create", TOOTH, MANUAL),
-        make("mask", TOOTH, {"tool": "click", "model": MODEL}, mask=block(0, 0, 5, 5)),
-        make("mask", TOOTH, {"tool": "click", "model": MODEL | {"score": 0.75}}, mask=block(0, 0, 6, 5)),
-        make("mask", TOOTH, {"tool": "brush"}, mask=block(0, 0, 7, 5)),
-        make("mask", TOOTH, {"tool": "refine", "model": MODEL | {"score": 0.875}}, mask=block(0, 0, 7, 6)),
-        undone,
-        make("mask", TOOTH, {"tool": "eraser"}, mask=block(0, 0, 7, 6), undoes=undone.id),
-        make("create", CARIES, MANUAL | {"category": "caries"}),
-        make("mask", CARIES, {"tool": "lasso"}, mask=block(0, 0, 2, 2)),
-        make("mask", CARIES, {"tool": "smooth"}, mask=block(0, 0, 2, 2)),
+def test_time_of_two_tabs_counts_once(store: Store) -> None:
+    a, b = (case.id for case in store.cases())
+    store.add_time(a, "ann", [Reported(100_000, 10.0, "brush", "x"), Reported(105_000, 10.0, "click")])
+    assert store.case(a).active_seconds == pytest.approx(15.0)
+    # The other tab, on the other case: only what the first does not cover. And a report sent twice.
+    for _ in range(2):
+        store.add_time(b, "ann", [Reported(98_000, 20.0)])
+    assert store.case(b).active_seconds == pytest.approx(5.0)
+    store.add_time(a, "bob", [Reported(100_000, 10.0)])
+    assert store.case(a).active_seconds == pytest.approx(25.0)
+    assert [(t.annotator, t.tool, t.object, t.start, t.stop) for t in store.active_times(a)] == [
+        ("ann", "brush", "x", 100.0, 110.0),
+        ("bob", "brush", None, 100.0, 110.0),
+        ("ann", "click", None, 110.0, 115.0),
     ]
-    return [StoredOperation(op, n, "ann", "2026-01-01T00:00:00+00:00") for n, op in enumerate(operations, 1)]
 
 
-def test_acts_are_counted_and_what_was_undone_is_not(make: Make) -> None:
-    assert acts(session(make)) == {
-        ("ann", TOOTH, "click"): Acts(prompts=2, corrections=1),
-        ("ann", TOOTH, "brush"): Acts(strokes=1, corrections=1),
-        ("ann", TOOTH, "refine"): Acts(),
-        ("ann", CARIES, "lasso"): Acts(strokes=1),
-        ("ann", CARIES, "smooth"): Acts(),
-    }
+def test_reports_at_once_count_once(store: Store) -> None:
+    a = first_case(store)
+    ready = threading.Barrier(4)
+
+    def report() -> None:
+        ready.wait()
+        for second in range(5):
+            store.add_time(a, "ann", [Reported(100_000 + 1000 * second, 1.0)])
+
+    threads = [threading.Thread(target=report) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert store.case(a).active_seconds == pytest.approx(5.0)
 
 
-def test_a_stroke_on_what_was_imported_is_a_correction(sqlite_store: Store, make: Make) -> None:
-    imported = make("create", TOOTH, MANUAL | {"source": "import"}, mask=block(0, 0, 5, 5))
-    stroke = make("mask", TOOTH, {"tool": "brush"}, mask=block(0, 0, 6, 6))
-    a = sqlite_store.cases()[0].id
-    sqlite_store.append(a, [imported, stroke], 0, "ann")
-    assert acts(sqlite_store.operations(a, masks=False)) == {("ann", TOOTH, "brush"): Acts(strokes=1, corrections=1)}
-
-
-def test_the_table_adds_up_in_each_scope(store: Store, make: Make) -> None:
-    a = store.cases()[0].id
-    store.append(a, [stored.operation for stored in session(make)], 0, "ann")
-    store.append(a, [make("mask", TOOTH, {"tool": "brush"}, mask=block(0, 0, 8, 8))], 10, "=bob")
-    store.add_time(a, "ann", [Reported(0, 20.0, "click", TOOTH), Reported(20_000, 10.5, "brush", TOOTH)])
-    store.add_time(a, "ann", [Reported(40_000, 5.0, "lasso", CARIES), Reported(50_000, 2.0, "view")])
-    store.add_time(a, "=bob", [Reported(0, 3.0, "brush", TOOTH)])
-    rows = list(csv.DictReader(io.StringIO(timing_csv(store))))
-    assert {row["case"] for row in rows} == {"a.png"}
-    assert {row["status"] for row in rows} == {"in-progress"}
-    for scope in ("case", "tool", "object"):
-        mine = [row for row in rows if row["scope"] == scope and row["annotator"] == "ann"]
-        assert sum(float(row["seconds"]) for row in mine) == pytest.approx(37.5)
-        assert [sum(int(row[key]) for row in mine) for key in ("prompts", "strokes", "corrections")] == [2, 2, 2]
-    # No name is a formula to a table program.
-    assert {row["annotator"]: row["seconds"] for row in rows if row["scope"] == "case"} == {
-        "ann": "37.500",
-        "'=bob": "3.000",
-    }
-    tools = {row["tool"]: row["seconds"] for row in rows if row["scope"] == "tool" and row["annotator"] == "ann"}
-    assert tools == {"brush": "10.500", "click": "20.000", "lasso": "5.000", "refine": "0.000", "smooth": "0.000",
-                     "view": "2.000"}  # fmt: skip
-    objects = {row["object"]: row for row in rows if row["scope"] == "object" and row["annotator"] == "ann"}
-    assert (objects[TOOTH]["seconds"], objects[TOOTH]["category"], objects[TOOTH]["model_score"]) == (
-        "30.500", "36", "0.875",
-    )  # fmt: skip
-    assert (objects[CARIES]["seconds"], objects[CARIES]["model_score"]) == ("5.000", "")
-    assert objects[""]["seconds"] == "2.000"
-
-
-def test_a_worklist_without_work_has_a_table_without_rows(store: Store) -> None:
-    assert timing_csv(store) == (
-        "scope,case,status,annotator,tool,object,category,seconds,prompts,strokes,corrections,model_score\n"
-    )
+def test_an_interval_ends_at_the_idle_cut_off(store: Store) -> None:
+    a = first_case(store)
+    store.add_time(a, "ann", [Reported(0, 3600.0)], idle_seconds=60.0)
+    assert store.case(a).active_seconds == pytest.approx(60.0)
+    store.add_time(a, "ann", [Reported(100_000, 0.0), Reported(100_000, -5.0)])
+    assert store.case(a).active_seconds == pytest.approx(60.0)

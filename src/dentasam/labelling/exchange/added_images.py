@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Final
 from dentasam.data.images.kind import IMAGE_SUFFIXES
 from dentasam.data.images.read import read_image
 from dentasam.errors import DentasamError, ImageError
+from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.database import is_disk_full
-from dentasam.labelling.log.store import Case, Store
+from dentasam.labelling.log.store import Store
 from dentasam.labelling.log.worklist import Worklist
 from dentasam.labelling.workspace.file_hashes import FileHashes
 from dentasam.labelling.workspace.workspace import CaseImage, Workspace, list_images

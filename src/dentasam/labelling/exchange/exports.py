@@ -19,15 +19,13 @@ from dentasam.data.dataset import Category, Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats.folders import inner_name, short_names
 from dentasam.data.masks import rle
 from dentasam.errors import OutputError
-from dentasam.labelling.log.active_time import timing_csv
+from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.fold import CaseState, ObjectState, undone_ids
 from dentasam.labelling.log.operations import ChangeMask, Create, Status, StoredOperation, document_of
-from dentasam.labelling.log.store import Case, Store
+from dentasam.labelling.log.store import Store
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.workspace.label_schema import LabelSchema
 from dentasam.labelling.workspace.workspace import Workspace
-
-__all__ = ["coco", "dataset", "log_lines", "timing_csv", "write_coco", "write_png_zip"]
 
 # An object that nobody has labelled yet is work all the same, and a dataset wants a category.
 UNLABELLED = "unlabelled"

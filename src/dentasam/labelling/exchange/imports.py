@@ -25,8 +25,9 @@ from dentasam.data.spelling import canonical
 from dentasam.errors import DatasetError
 from dentasam.labelling.exchange.exports import UNLABELLED
 from dentasam.labelling.exchange.import_report import ImportReport, SkippedItems
+from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.operations import Operation, parse_operation
-from dentasam.labelling.log.store import Case, Store
+from dentasam.labelling.log.store import Store
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.workspace.workspace import Workspace, case_name
 

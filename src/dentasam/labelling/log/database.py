@@ -6,7 +6,7 @@ opens without its log being read. `intervals` never overlap for one annotator.
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,10 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from dentasam.errors import WorkspaceError
 
-BUSY_SECONDS = 30
+BUSY_TIMEOUT_SECONDS = 30
 MIGRATION_LOCK = 0x64656E74  # any number that all servers share
+# Databases limit the parameters of a statement.
+MAX_IDS_PER_STATEMENT = 500
 
 metadata = MetaData(
     naming_convention={
@@ -204,6 +206,11 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def batches(ids: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Ids in parts that fit one statement."""
+    return (ids[at : at + MAX_IDS_PER_STATEMENT] for at in range(0, len(ids), MAX_IDS_PER_STATEMENT))
+
+
 def _sqlite(url: str) -> Engine:
     path = url.removeprefix("sqlite:///")
     if path == url or not path:
@@ -214,7 +221,7 @@ def _sqlite(url: str) -> Engine:
         # For its owner alone, as SQLite's other files are then too. What stands in the way, SQLite says itself.
         with suppress(OSError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    engine = create_engine(parts, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(parts, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
 
     @event.listens_for(engine, "connect")
     def configured(connection: Any, record: object) -> None:

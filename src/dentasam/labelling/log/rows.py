@@ -1,6 +1,6 @@
 """Operations and object states as rows of the database, and back."""
 
-import re
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -15,7 +15,7 @@ from dentasam.labelling.log.operations import (
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.envelope import pack, unpack
 
-_PLAIN = (
+_PLAIN_COLUMNS = (
     "id",
     "category",
     "parent",
@@ -52,7 +52,10 @@ def operation_row(case_id: int, stored: StoredOperation) -> dict[str, Any]:
 
 
 def stored_operation(row: RowMapping) -> StoredOperation:
-    """The operation of a row; where the row comes without its masks, `has_masks` says whether to put an empty one."""
+    """The operation of a row. Where the row was read without its masks, an empty one stands for each.
+
+    Such a row has the column `has_masks` in place of `masks`.
+    """
     document = {"id": row["id"], "kind": row["kind"], "object": row["object_id"], "time": row["time"]}
     document["data"] = row["data"]
     if row["undoes"] is not None:
@@ -67,15 +70,14 @@ def stored_operation(row: RowMapping) -> StoredOperation:
 def object_row(case_id: int, state: ObjectState) -> dict[str, Any]:
     """Values of the table `objects`."""
     masks = {"mask": state.mask, "painted": state.painted, "erased": state.erased}
-    return {"case_id": case_id, "masks": pack(masks)} | {key: getattr(state, key) for key in _PLAIN}
+    return {"case_id": case_id, "masks": pack(masks)} | {key: getattr(state, key) for key in _PLAIN_COLUMNS}
 
 
 def object_state(row: RowMapping) -> ObjectState:
-    """The state of a row."""
-    return ObjectState(**{key: row[key] for key in _PLAIN}, **unpack(row["masks"]))
+    """The object of a row of the table `objects`."""
+    return ObjectState(**{key: row[key] for key in _PLAIN_COLUMNS}, **unpack(row["masks"]))
 
 
-def natural(name: str) -> list[tuple[int, int, str]]:
-    """A key that sorts `2.png` before `10.png`."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", name.lower())
-    return [(0, int(part), "") if part.isascii() and part.isdigit() else (1, 0, part) for part in [*parts, name]]
+def utc_now() -> str:
+    """The server's clock as it is stored: ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from dentasam.labelling.log.store import Case
+from dentasam.labelling.log.cases import Case
 from dentasam.labelling.workspace.workspace import CaseImage
 
 

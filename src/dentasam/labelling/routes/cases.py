@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query, Response
 
+from dentasam.labelling.log.append import RevisionConflict
+from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.operations import parse_operations
-from dentasam.labelling.log.store import Case, RevisionConflict
 from dentasam.labelling.routes.context import (
     LARGEST_ID,
     Annotator,

@@ -7,8 +7,9 @@ from typing import IO, Annotated
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from dentasam.labelling.exchange.exports import FINISHED, coco, log_lines, timing_csv, write_png_zip
+from dentasam.labelling.exchange.exports import FINISHED, coco, log_lines, write_png_zip
 from dentasam.labelling.exchange.imports import import_coco
+from dentasam.labelling.exchange.time_table import timing_csv
 from dentasam.labelling.log.operations import Status
 from dentasam.labelling.routes.context import Annotator, Here, binary, one_line, problems
 from dentasam.labelling.routes.documents import CocoDocument, Imported, PassedOver, PassedOverEntry

@@ -8,8 +8,8 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from dentasam.labelling.exchange.added_images import ImageAdder
+from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.database import is_disk_full
-from dentasam.labelling.log.store import Case
 from dentasam.labelling.routes.cases import summary
 from dentasam.labelling.routes.context import Here, problems
 from dentasam.labelling.routes.documents import CaseSummary

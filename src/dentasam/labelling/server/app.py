@@ -19,8 +19,9 @@ from dentasam.labelling.auth.access import Access
 from dentasam.labelling.auth.middleware import AccessMiddleware
 from dentasam.labelling.exchange.added_images import ImageAdder, ImageRefused
 from dentasam.labelling.exchange.monai import InferParams
+from dentasam.labelling.log.cases import CaseNotFound
 from dentasam.labelling.log.operations import OperationError
-from dentasam.labelling.log.store import IDLE_SECONDS, CaseNotFound, StorageFull
+from dentasam.labelling.log.store import IDLE_SECONDS, StorageFull
 from dentasam.labelling.log.worklist import Worklist
 from dentasam.labelling.routes import (
     cases,
