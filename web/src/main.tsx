@@ -2,9 +2,10 @@ import "./ui/theme.css";
 
 import { createRoot, type Root } from "react-dom/client";
 
+import { errorMessage } from "./api/errors";
 import { App } from "./ui/App";
-import { Flow } from "./ui/flow";
-import { message, Workbench } from "./ui/workbench";
+import { AnnotationActions } from "./ui/state/annotation_actions";
+import { Workbench } from "./ui/state/workbench";
 
 const place = document.getElementById("root");
 if (place) void start(createRoot(place));
@@ -14,11 +15,11 @@ async function start(root: Root): Promise<void> {
   try {
     const bench = await Workbench.start();
     document.title = `${bench.session.folder} · dentasam`;
-    root.render(<App desk={{ bench, flow: new Flow(bench) }} />);
-  } catch (fault) {
+    root.render(<App value={{ bench, actions: new AnnotationActions(bench) }} />);
+  } catch (error) {
     root.render(
       <div className="starting" role="alert">
-        <p>{message(fault)}</p>
+        <p>{errorMessage(error)}</p>
         <button type="button" className="quiet" onClick={() => location.reload()}>
           Try again
         </button>

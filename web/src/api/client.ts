@@ -1,4 +1,5 @@
-import { MEDIA_TYPE, pack, unpack } from "../engine/envelope";
+import { MEDIA_TYPE, pack, unpack } from "../engine/masks/envelope";
+import { ApiError, OfflineError, RevisionConflict } from "./errors";
 import type {
   CaseComment,
   CaseDocument,
@@ -19,39 +20,12 @@ import type {
   TimeInterval,
 } from "./types";
 
-/** The server answered, but not with success. `detail` is its one line for the user. */
-export class ApiError extends Error {
-  constructor(
-    readonly status: number,
-    readonly detail: string,
-  ) {
-    super(detail);
-    this.name = "ApiError";
-  }
-}
-
-/** The server could not be reached at all. */
-export class OfflineError extends Error {
-  constructor(message = "The server cannot be reached.") {
-    super(message);
-    this.name = "OfflineError";
-  }
-}
-
-/** Somebody else's operations came first (409); `reply` holds them. */
-export class RevisionConflict extends Error {
-  constructor(readonly reply: ConflictReply) {
-    super("The case was changed elsewhere.");
-    this.name = "RevisionConflict";
-  }
-}
-
 async function send(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(path, { credentials: "same-origin", ...init });
-  } catch (fault) {
-    if (fault instanceof DOMException && fault.name === "AbortError") throw fault;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new OfflineError();
   }
   return response;
@@ -108,7 +82,8 @@ export const cases = (): Promise<CaseSummary[]> => json<CaseSummary[]>("/api/cas
 export const progress = (): Promise<Progress> => json<Progress>("/api/progress");
 
 /** `picture`: what the file holds, so that the browser asks again once that changes. */
-export const thumbnailUrl = (id: number, picture?: string): string => `/api/cases/${id}/thumbnail${picture ? `?picture=${encodeURIComponent(picture)}` : ""}`;
+export const thumbnailUrl = (id: number, picture?: string): string =>
+  `/api/cases/${id}/thumbnail${picture ? `?picture=${encodeURIComponent(picture)}` : ""}`;
 
 export async function readCase(id: number): Promise<{ document: CaseDocument; revision: number }> {
   const response = await checked(`/api/cases/${id}`);
@@ -122,7 +97,8 @@ export async function pixels(id: number): Promise<CaseImage> {
   const bits = header(response, "X-Image-Bits") === 16 ? 16 : 8;
   const width = header(response, "X-Image-Width");
   const height = header(response, "X-Image-Height");
-  if (body.byteLength !== width * height * (bits / 8)) throw new ApiError(response.status, "The picture arrived incomplete.");
+  if (body.byteLength !== width * height * (bits / 8))
+    throw new ApiError(response.status, "The picture arrived incomplete.");
   return {
     width,
     height,
@@ -161,11 +137,7 @@ export function addImage(file: File, sent: (share: number) => void): Promise<{ c
 }
 
 /** Appends to the log of a case. Raises RevisionConflict where the case moved on since `revision`. */
-export async function append(
-  id: number,
-  revision: number,
-  operations: readonly Operation[],
-): Promise<Stored> {
+export async function append(id: number, revision: number, operations: readonly Operation[]): Promise<Stored> {
   const response = await send(
     `/api/cases/${id}/operations`,
     withEnvelope({ operations }, { "If-Match": `"${revision}"` }),

@@ -1,5 +1,6 @@
-import type { BoxMask } from "../engine/mask";
-import type { CaseImage, ObjectState, Operation, Status } from "../engine/types";
+import type { CaseImage } from "../engine/case_image";
+import type { BoxMask } from "../engine/masks/mask";
+import type { ObjectState, Operation, Status } from "../engine/operations";
 import type { components } from "./schema";
 
 type Schemas = components["schemas"];

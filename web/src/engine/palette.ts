@@ -21,12 +21,12 @@ export const PALETTE: readonly string[] = [
 
 /** The colour of the nth object when its class has none of its own. */
 export function colourAt(index: number): string {
-  return PALETTE[((index % PALETTE.length) + PALETTE.length) % PALETTE.length];
+  return PALETTE[((index % PALETTE.length) + PALETTE.length) % PALETTE.length]!;
 }
 
 /** "#rrggbb" as red, green, blue, 0..255. */
 export function rgbOf(colour: string): [number, number, number] {
   const match = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(colour);
   if (match === null) throw new RangeError(`a colour is written #rrggbb, not ${colour}`);
-  return [parseInt(match[1], 16), parseInt(match[2], 16), parseInt(match[3], 16)];
+  return [parseInt(match[1]!, 16), parseInt(match[2]!, 16), parseInt(match[3]!, 16)];
 }

@@ -1,22 +1,24 @@
-import { type Appearance, DEFAULT_APPEARANCE, stylesOf } from "./appearance";
-import { type Equalisation, equaliseInSlices } from "./clahe";
-import { createRenderer } from "./create_renderer";
-import type { CaseEditor, CaseObject } from "./editor";
-import { Interiors, LabelLayer, type ObjectLabel, type PlacedLabel, placeLabels, sameLabels } from "./labels";
-import { type Levels, sane } from "./levels";
-import { Overlay } from "./overlay";
-import { PointerInput } from "./pointer_input";
-import type { Renderer } from "./renderer";
-import { Samples } from "./samples";
-import { Screen } from "./screen";
+import type { CaseImage } from "./case_image";
+import type { CaseEditor, CaseObject } from "./editing/case_editor";
+import type { Point } from "./geometry/point";
+import { View } from "./geometry/view";
+import type { InputStage } from "./input/input_stage";
+import { PointerInput } from "./input/pointer_input";
+import { type StageTool, ToolUse } from "./input/tool_use";
+import { type Appearance, DEFAULT_APPEARANCE, stylesOf } from "./render/appearance";
+import { type Equalisation, equaliseInSlices } from "./render/clahe";
+import { createRenderer } from "./render/create_renderer";
+import { Interiors, LabelLayer, type ObjectLabel, type PlacedLabel, placeLabels, sameLabels } from "./render/labels";
+import { type Levels, validLevels } from "./render/levels";
+import { Overlay } from "./render/overlay";
+import type { Renderer } from "./render/renderer";
+import { StageCanvases } from "./render/stage_canvases";
 import { type StageEvents, StageListeners } from "./stage_events";
-import { type StageTool, ToolUse } from "./tool_use";
-import type { CaseImage, Point } from "./types";
-import { View } from "./view";
+import { TimingSamples } from "./timing_samples";
 
-export type { Appearance } from "./appearance";
+export type { StageTool } from "./input/tool_use";
+export type { Appearance } from "./render/appearance";
 export type { StageEvents } from "./stage_events";
-export type { StageTool } from "./tool_use";
 
 export interface StageOptions {
   renderer?: Renderer["kind"];
@@ -25,11 +27,11 @@ export interface StageOptions {
 }
 
 /** The picture with its masks in an element of the page: drawing, tools, pointer. Draws at most once a frame. */
-export class Stage {
+export class Stage implements InputStage {
   readonly view = new View();
   readonly renderer: Renderer;
   /** Milliseconds: of each pointer event's handler, of each frame's drawing. */
-  readonly timings = { events: new Samples(), frames: new Samples() };
+  readonly timings = { events: new TimingSamples(), frames: new TimingSamples() };
   /** Asked when a brush or lasso is used and no object is active: may create one and return true. */
   ensureObject: (() => boolean) | null = null;
   /** Called before a tool changes the active object's mask: the place to bring it into sight. */
@@ -37,7 +39,7 @@ export class Stage {
   /** What is written on an object; null: nothing. */
   labelOf: (object: CaseObject) => ObjectLabel | null = () => null;
 
-  private readonly screen: Screen;
+  private readonly canvases: StageCanvases;
   private readonly overlay: Overlay;
   private readonly labelLayer: LabelLayer;
   private readonly interiors = new Interiors();
@@ -63,14 +65,14 @@ export class Stage {
     host.style.touchAction = "none";
     host.style.userSelect = "none";
     if (!host.hasAttribute("tabindex")) host.tabIndex = 0;
-    this.screen = new Screen(host, this.resized, this.paint);
-    this.overlay = new Overlay(this.screen.overlay);
-    this.labelLayer = new LabelLayer(this.screen.labels);
-    this.renderer = createRenderer(this.screen.picture, options.renderer);
+    this.canvases = new StageCanvases(host, this.resized, this.paint);
+    this.overlay = new Overlay(this.canvases.overlay);
+    this.labelLayer = new LabelLayer(this.canvases.labels);
+    this.renderer = createRenderer(this.canvases.picture, options.renderer);
     this.renderer.onRestored = () => this.invalidate();
     this.use = new ToolUse(this);
     this.input = new PointerInput(this, this.use, options.touch ?? "draw");
-    this.screen.follow();
+    this.canvases.follow();
   }
 
   on<K extends keyof StageEvents>(kind: K, listener: (event: StageEvents[K]) => void): () => void {
@@ -139,7 +141,7 @@ export class Stage {
   }
 
   setLevels(levels: Partial<Levels>): void {
-    this.shades = sane({ ...this.shades, ...levels });
+    this.shades = validLevels({ ...this.shades, ...levels });
     this.renderer.setDisplay(this.shades);
     this.shownEditor?.setWindow(this.shades.low, this.shades.high);
     this.emit("levelsChanged", this.shades);
@@ -290,17 +292,17 @@ export class Stage {
 
   /** Draws at the next frame. */
   invalidate(): void {
-    this.screen.invalidate();
+    this.canvases.invalidate();
   }
 
   /** Resolves after the next frame was drawn. */
   drawn(): Promise<void> {
-    return this.screen.drawn();
+    return this.canvases.drawn();
   }
 
   dispose(): void {
     this.setCase(null, null);
-    this.screen.dispose();
+    this.canvases.dispose();
     this.input.dispose();
     this.renderer.dispose();
   }

@@ -1,5 +1,6 @@
-import type { Levels } from "./levels";
-import type { BoxPrompt, Point } from "./types";
+import type { Point } from "./geometry/point";
+import type { BoxPrompt } from "./operations";
+import type { Levels } from "./render/levels";
 
 /** Points are in image pixels; x, y of clicks and boxes as the model counts (see `toModel`). */
 export interface StageEvents {

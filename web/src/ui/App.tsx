@@ -1,35 +1,35 @@
-import { useEffect, type MouseEvent } from "react";
+import { type MouseEvent, useEffect } from "react";
+import { BottomBar } from "./bars/BottomBar";
+import { Notices } from "./bars/Notices";
+import { Toasts } from "./bars/Toasts";
+import { TopBar } from "./bars/TopBar";
+import { focusCanvas } from "./canvas/focus_canvas";
+import { StageView } from "./canvas/StageView";
+import { ClosingDialog } from "./closing/ClosingDialog";
+import { ConflictDialog } from "./conflict/ConflictDialog";
+import { LongPress } from "./controls/LongPress";
+import { followTouch } from "./controls/touch_mode";
+import { listenToKeys } from "./keyboard/key_listener";
+import { ShortcutHelp } from "./keyboard/ShortcutHelp";
+import { Comments } from "./panel/Comments";
+import { DisplayPanel } from "./panel/DisplayPanel";
+import { LabelChips } from "./panel/LabelChips";
+import { ObjectList } from "./panel/ObjectList";
+import { Odontogram } from "./panel/Odontogram";
+import { usePreferences, WorkbenchContext, type WorkbenchContextValue } from "./state/context";
+import { Toolbar } from "./tools/Toolbar";
+import { TouchPad } from "./tools/TouchPad";
+import { Tour } from "./tour/Tour";
+import { AddImages } from "./worklist/AddImages";
+import { Worklist } from "./worklist/Worklist";
 
-import { AddImages } from "./AddImages";
-import { BottomBar } from "./BottomBar";
-import { ClosingDialog } from "./ClosingDialog";
-import { Comments } from "./Comments";
-import { ConflictDialog } from "./ConflictDialog";
-import { DeskContext, usePreferences, type Desk } from "./context";
-import { DisplayPanel } from "./DisplayPanel";
-import { listenToKeys } from "./keyboard";
-import { LabelChips } from "./LabelChips";
-import { Notices } from "./Notices";
-import { ObjectList } from "./ObjectList";
-import { LongPress } from "./LongPress";
-import { Odontogram } from "./Odontogram";
-import { ShortcutHelp } from "./ShortcutHelp";
-import { StageView } from "./StageView";
-import { Toasts } from "./Toasts";
-import { Toolbar } from "./Toolbar";
-import { followTouch } from "./touch";
-import { TopBar } from "./TopBar";
-import { Tour } from "./Tour";
-import { TouchPad } from "./TouchPad";
-import { Worklist } from "./Worklist";
-
-export function App({ desk }: { desk: Desk }) {
-  useEffect(() => listenToKeys(desk.bench, desk.flow), [desk]);
+export function App({ value }: { value: WorkbenchContextValue }) {
+  useEffect(() => listenToKeys(value.bench, value.actions), [value]);
   useEffect(followTouch, []);
   return (
-    <DeskContext value={desk}>
+    <WorkbenchContext value={value}>
       <Page />
-    </DeskContext>
+    </WorkbenchContext>
   );
 }
 
@@ -71,6 +71,10 @@ function Page() {
  */
 function giveFocusBack(event: MouseEvent): void {
   if (event.detail === 0 || !(event.target instanceof Element)) return;
-  if (!event.target.closest('button, input[type="range"], input[type="checkbox"], label.switch') || event.target.closest("dialog, form")) return;
-  document.querySelector<HTMLElement>(".stage-host")?.focus({ preventScroll: true });
+  if (
+    !event.target.closest('button, input[type="range"], input[type="checkbox"], label.switch') ||
+    event.target.closest("dialog, form")
+  )
+    return;
+  focusCanvas();
 }

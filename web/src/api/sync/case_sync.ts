@@ -1,0 +1,310 @@
+import { newId } from "../../engine/new_id";
+import { ApiError, errorMessage, RevisionConflict } from "../errors";
+import type { ConflictReply, ObjectState, Operation } from "../types";
+import { firstBatch } from "./batch";
+import { type Choice, type Conflict, clashing, restoring, underNewObject } from "./conflict";
+import type { OperationQueue, Queued } from "./operation_queue";
+import type { SyncTarget, Transport } from "./transport";
+
+export type SyncState = "saved" | "saving" | "offline" | "full" | "conflict";
+
+export interface SyncOptions {
+  /** Milliseconds without a new operation before sending. */
+  debounce: number;
+  /** Milliseconds after which the oldest operation goes out, however busy the hand is. */
+  latest: number;
+  /** Milliseconds of the first wait after a failure; doubled up to `longestRetry`. */
+  retry: number;
+  longestRetry: number;
+  batch: number;
+  bodyBytes: number;
+}
+
+export const SYNC_DEFAULTS: SyncOptions = {
+  debounce: 250,
+  latest: 1500,
+  retry: 1000,
+  longestRetry: 15000,
+  batch: 200,
+  bodyBytes: 16 * 1024 * 1024,
+};
+
+/** The operations of one case on their way to the server, in order, each exactly once. */
+export class CaseSync {
+  state: SyncState = "saved";
+  detail: string | null = null;
+  conflicts: Conflict[] = [];
+  readonly pending: Operation[] = [];
+  private target: SyncTarget | null = null;
+  /** Others' work came in while nobody showed the case. */
+  private missed = false;
+  private readonly own = new Set<string>();
+  private sending: Promise<void> | null = null;
+  private again = false;
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private oldest = 0;
+  private failures = 0;
+  private batchLimit: number;
+
+  constructor(
+    readonly id: number,
+    readonly key: string,
+    public revision: number,
+    private readonly queue: OperationQueue,
+    private readonly transport: Transport,
+    private readonly options: SyncOptions,
+    private readonly changed: () => void,
+    private readonly refused: (operation: Operation, reason: string) => void,
+  ) {
+    this.batchLimit = options.batch;
+  }
+
+  get attached(): boolean {
+    return this.target !== null;
+  }
+
+  enqueue(operations: readonly Operation[]): void {
+    if (operations.length === 0) return;
+    if (this.pending.length === 0) this.oldest = Date.now();
+    this.remember(operations);
+    this.queue.add(this.key, this.revision, operations).catch(() => {
+      this.detail = "The browser cannot store the work on this disk; it goes to the server only.";
+      this.settle("full");
+    });
+    if (this.state === "saved") this.settle("saving");
+    else this.changed();
+    if (this.state === "saving")
+      this.schedule(Math.min(this.options.debounce, this.oldest + this.options.latest - Date.now()));
+  }
+
+  /** Takes what an earlier page left behind. */
+  restore({ base, operations }: Queued): void {
+    const news = operations.filter((operation) => !this.own.has(operation.id));
+    if (news.length === 0) return;
+    this.revision = this.pending.length === 0 ? base : Math.min(base, this.revision);
+    this.remember(news);
+    this.oldest = Date.now();
+    this.settle("saving");
+  }
+
+  /** Binds the lane to a page that has just loaded the case as of `revision`, and puts the unsent work on top. */
+  async attach(target: SyncTarget, revision: number, objects: readonly ObjectState[]): Promise<void> {
+    await this.sending;
+    const base = this.revision;
+    this.target = target;
+    this.missed = false;
+    this.conflicts = [];
+    if (base > revision) target.apply((await this.transport.operationsSince(this.id, revision)).operations);
+    if (this.pending.length === 0) {
+      this.revision = Math.max(base, revision);
+      return;
+    }
+    const news =
+      revision > base ? await this.transport.operationsSince(this.id, base) : { revision: base, operations: [] };
+    this.acknowledge(this.pending.filter((operation) => news.operations.some((known) => known.id === operation.id)));
+    target.apply(this.pending);
+    if (!this.merge({ ...news, objects: [...objects] }, true)) return;
+    this.settle("saving");
+    this.schedule(0);
+  }
+
+  detach(): void {
+    this.target = null;
+    void this.flush();
+  }
+
+  /** Binds the lane again to a page that showed the case before; false where that page's state is no longer the true one. */
+  rejoin(target: SyncTarget): boolean {
+    if (this.missed || this.state === "conflict") return false;
+    this.target = target;
+    return true;
+  }
+
+  /** Sends everything now; resolves when all of it is stored or cannot be for the moment. */
+  flush(): Promise<void> {
+    this.unschedule();
+    this.again = true;
+    this.sending ??= this.run();
+    return this.sending;
+  }
+
+  /** Asks for what others did since; nothing happens while own work is under way. */
+  async pull(): Promise<void> {
+    if (!this.target || this.pending.length > 0 || this.sending) return;
+    const news = await this.transport.operationsSince(this.id, this.revision);
+    if (this.pending.length > 0 || this.sending || news.revision <= this.revision) return;
+    this.target.apply(news.operations.filter((operation) => !this.own.has(operation.id)));
+    this.revision = news.revision;
+  }
+
+  /** The id of the object that holds this page's version from here on; null where none does. */
+  resolve(object: string, choice: Choice): string | null {
+    const conflict = this.conflicts.find((one) => one.object === object);
+    if (!conflict) return null;
+    const mine = this.target?.object(object) ?? conflict.mine;
+    const work = this.pending.filter((operation) => operation.object === object);
+    let holder: string | null = null;
+    if (choice === "mine") {
+      if (mine) this.exchange([], restoring(conflict.theirs, mine, work));
+      holder = object;
+    } else {
+      this.showTheirs(object, conflict.theirs, mine);
+      const copy = choice === "both" && mine ? underNewObject(mine, work) : null;
+      if (copy) this.target?.apply(copy.operations);
+      this.exchange(work, copy?.operations ?? []);
+      holder = copy?.object ?? null;
+    }
+    this.decided(conflict);
+    return holder;
+  }
+
+  private decided(conflict: Conflict): void {
+    this.conflicts = this.conflicts.filter((one) => one !== conflict);
+    if (this.conflicts.length > 0) return this.changed();
+    this.settle(this.pending.length > 0 ? "saving" : "saved");
+    void this.flush();
+  }
+
+  private showTheirs(object: string, theirs: ObjectState | null, mine: ObjectState | null): void {
+    if (theirs) this.target?.replace([theirs]);
+    else if (mine)
+      this.target?.apply([{ id: newId(), kind: "delete", object, time: Date.now(), data: { deleted: true } }]);
+  }
+
+  private exchange(out: readonly Operation[], into: readonly Operation[]): void {
+    const gone = new Set(out.map((operation) => operation.id));
+    const kept = this.pending.filter((operation) => !gone.has(operation.id));
+    this.pending.splice(0, this.pending.length, ...kept);
+    this.remember(into);
+    void this.queue.replace(this.key, this.revision, [...gone], into).catch(() => undefined);
+  }
+
+  /** A flush asked for while a sending ends must not get lost with it. */
+  private async run(): Promise<void> {
+    try {
+      while (this.again) {
+        this.again = false;
+        await this.drain();
+      }
+    } catch (error) {
+      this.wait("offline", error);
+    } finally {
+      this.sending = null;
+    }
+  }
+
+  private async drain(): Promise<void> {
+    while (this.pending.length > 0 && this.conflicts.length === 0) {
+      const batch = firstBatch(this.pending, this.batchLimit, this.options.bodyBytes);
+      this.settle(this.state === "saved" ? "saving" : this.state);
+      try {
+        const { revision, stored } = await this.transport.append(this.id, this.revision, batch);
+        // A batch the server knew already may hide work of others behind it.
+        if (stored !== batch.length || revision !== this.revision + stored) await this.catchUp(revision);
+        this.revision = revision;
+        this.batchLimit = this.options.batch;
+        this.acknowledge(batch);
+      } catch (error) {
+        if (!(await this.recover(error, batch))) return;
+      }
+      this.failures = 0;
+    }
+    if (this.pending.length === 0) this.settle("saved");
+  }
+
+  private async catchUp(revision: number): Promise<void> {
+    if (revision <= this.revision) return;
+    const news = await this.transport.operationsSince(this.id, this.revision);
+    this.show(news.operations.filter((operation) => !this.own.has(operation.id)));
+  }
+
+  private show(operations: readonly Operation[]): void {
+    if (operations.length === 0) return;
+    if (this.target) this.target.apply(operations);
+    else this.missed = true;
+  }
+
+  /** Whether sending goes on at once. */
+  private async recover(error: unknown, batch: readonly Operation[]): Promise<boolean> {
+    if (error instanceof RevisionConflict) return this.merge(error.reply, false);
+    if (error instanceof ApiError && (error.status === 413 || error.status === 422 || error.status === 400)) {
+      const [first, ...others] = batch;
+      if (others.length > 0) this.batchLimit = Math.ceil(batch.length / 2);
+      else if (first !== undefined) await this.setAside(first, error.detail);
+      return true;
+    }
+    this.wait(error instanceof ApiError && error.status === 507 ? "full" : "offline", error);
+    return false;
+  }
+
+  private wait(state: SyncState, error: unknown): void {
+    this.detail = errorMessage(error);
+    this.settle(state);
+    this.schedule(Math.min(this.options.retry * 2 ** this.failures++, this.options.longestRetry));
+  }
+
+  private async setAside(operation: Operation, reason: string): Promise<void> {
+    this.drop([operation]);
+    await this.queue.refuse(this.key, this.revision, operation, reason).catch(() => undefined);
+    this.refused(operation, reason);
+  }
+
+  /** Takes in what others did. False where an object was changed on both sides: then the user decides. */
+  private merge(reply: ConflictReply, shown: boolean): boolean {
+    this.acknowledge(this.pending.filter((operation) => reply.operations.some((known) => known.id === operation.id)));
+    const others = reply.operations.filter((operation) => !this.own.has(operation.id));
+    const clashes = clashing(this.pending, others);
+    if (clashes.size > 0 && !this.target) {
+      // Nobody looks at this case; its base stays where it was, so that the clash is found again when it is opened.
+      this.detail = "Changed here and elsewhere; open the case to decide.";
+      this.settle("conflict");
+      return false;
+    }
+    if (!shown) this.show(others.filter((operation) => operation.object === null || !clashes.has(operation.object)));
+    this.revision = reply.revision;
+    if (clashes.size === 0) return true;
+    this.conflicts = [...clashes].map((object) => ({
+      object,
+      theirs: reply.objects.find((state) => state.id === object) ?? null,
+      mine: this.target?.object(object) ?? null,
+    }));
+    this.settle("conflict");
+    return false;
+  }
+
+  private remember(operations: readonly Operation[]): void {
+    for (const operation of operations) this.own.add(operation.id);
+    this.pending.push(...operations);
+  }
+
+  private acknowledge(operations: readonly Operation[]): void {
+    if (operations.length === 0) return;
+    this.drop(operations);
+    const ids = operations.map((operation) => operation.id);
+    void this.queue.replace(this.key, this.revision, ids, []).catch(() => undefined);
+  }
+
+  private drop(operations: readonly Operation[]): void {
+    const gone = new Set(operations.map((operation) => operation.id));
+    const kept = this.pending.filter((operation) => !gone.has(operation.id));
+    this.pending.splice(0, this.pending.length, ...kept);
+    this.oldest = Date.now();
+    this.changed();
+  }
+
+  private settle(state: SyncState): void {
+    if (state === "saved" || state === "saving") this.detail = null;
+    this.state = state;
+    this.changed();
+  }
+
+  private schedule(wait: number): void {
+    this.unschedule();
+    this.timer = setTimeout(() => void this.flush(), Math.max(0, wait));
+  }
+
+  private unschedule(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+  }
+}

@@ -1,0 +1,133 @@
+import type { PackedMask } from "../masks/packed_mask";
+import type { MaskTool, ModelRecord, Prompts, Status } from "../operations";
+
+/** What of an object goes with its mask. */
+export interface MaskContext {
+  prompts: Prompts;
+  model: ModelRecord | null;
+  uncorrected: PackedMask | null;
+}
+
+/** A change of pixels: the masks are 1 where a pixel was flipped, so the same mask leads back and forth. */
+export interface MaskChange {
+  kind: "mask";
+  object: string;
+  tool: MaskTool;
+  mask: PackedMask | null;
+  painted: PackedMask | null;
+  erased: PackedMask | null;
+  before: MaskContext;
+  after: MaskContext;
+  /** The operation that made it, or took it back, or made it again: the last one. */
+  operation: string;
+}
+
+export type FieldValue =
+  | { field: "category" | "parent"; before: string | null; after: string | null }
+  | { field: "locked" | "accepted" | "deleted"; before: boolean; after: boolean };
+
+export type FieldChange = { kind: "field"; object: string; operation: string } & FieldValue;
+
+/** The status of the case, as *Done*. */
+export interface StatusChange {
+  kind: "status";
+  object: null;
+  before: Status;
+  after: Status;
+  operation: string;
+}
+
+export type Change = MaskChange | FieldChange | StatusChange;
+
+/** One step of undo. */
+export interface Entry {
+  changes: Change[];
+}
+
+export const DEPTH = 300;
+export const BYTES = 256 * 1024 * 1024;
+
+/** Undo and redo of one case. The oldest steps go when there are too many or they hold too many bytes. */
+export class History {
+  private done: Entry[] = [];
+  private undone: Entry[] = [];
+  private held = 0;
+
+  constructor(
+    private readonly depth = DEPTH,
+    private readonly bytes = BYTES,
+  ) {}
+
+  get undoable(): number {
+    return this.done.length;
+  }
+
+  get redoable(): number {
+    return this.undone.length;
+  }
+
+  get size(): number {
+    return this.held;
+  }
+
+  push(entry: Entry): void {
+    for (const gone of this.undone) this.held -= weight(gone);
+    this.undone = [];
+    this.done.push(entry);
+    this.held += weight(entry);
+    while (this.done.length > this.depth || (this.held > this.bytes && this.done.length > 1)) {
+      const oldest = this.done.shift();
+      if (oldest !== undefined) this.held -= weight(oldest);
+    }
+  }
+
+  /** More changes for the last step. */
+  extend(changes: readonly Change[]): void {
+    const entry = this.done.pop();
+    if (entry === undefined) return;
+    this.held -= weight(entry);
+    this.push({ changes: [...entry.changes, ...changes] });
+  }
+
+  /** The step to take back; the next `forward` is the same one. */
+  back(): Entry | null {
+    const entry = this.done.pop();
+    if (entry === undefined) return null;
+    this.undone.push(entry);
+    return entry;
+  }
+
+  forward(): Entry | null {
+    const entry = this.undone.pop();
+    if (entry === undefined) return null;
+    this.done.push(entry);
+    return entry;
+  }
+
+  /** Forgets changes that no longer fit what the case has become. */
+  drop(stale: (change: Change) => boolean): void {
+    const left = (entries: Entry[]): Entry[] =>
+      entries
+        .map((entry) => ({ changes: entry.changes.filter((change) => !stale(change)) }))
+        .filter((entry) => entry.changes.length > 0);
+    this.done = left(this.done);
+    this.undone = left(this.undone);
+    this.held = [...this.done, ...this.undone].reduce((sum, entry) => sum + weight(entry), 0);
+  }
+
+  clear(): void {
+    this.done = [];
+    this.undone = [];
+    this.held = 0;
+  }
+}
+
+function weight(entry: Entry): number {
+  let bytes = 0;
+  for (const change of entry.changes) {
+    bytes += 200;
+    if (change.kind !== "mask") continue;
+    for (const mask of [change.mask, change.painted, change.erased]) bytes += mask?.runs.length ?? 0;
+  }
+  return bytes;
+}

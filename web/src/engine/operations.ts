@@ -1,0 +1,112 @@
+import type { BrushShape } from "./geometry/stroke";
+import type { BoxMask } from "./masks/mask";
+
+/** A click as the model and the log hold it: x, y as pixel indices (pixel i's centre is i), 1 positive, 0 negative. */
+export type Click = [number, number, 0 | 1];
+
+/** x0, y0, x1, y1 as pixel indices, like a click. */
+export type BoxPrompt = [number, number, number, number];
+
+export interface Prompts {
+  clicks: Click[];
+  box: BoxPrompt | null;
+}
+
+export type Status = "new" | "in-progress" | "done" | "needs-review" | "approved";
+export type ObjectSource = "manual" | "model" | "import";
+export type OverlapMode = "overlap" | "protect" | "take";
+
+export type MaskTool =
+  | "click"
+  | "box"
+  | "brush"
+  | "eraser"
+  | "lasso"
+  | "fill-holes"
+  | "drop-islands"
+  | "smooth"
+  | "refine"
+  | "neighbour";
+
+export interface ModelIdentity {
+  name: string;
+  sha256: string | null;
+  adapter: string | null;
+  adapter_sha256: string | null;
+}
+
+export interface ModelRecord extends ModelIdentity {
+  score: number;
+}
+
+export interface StrokeRecord {
+  shape: BrushShape;
+  size: number;
+  points: [number, number][];
+  limited?: boolean;
+}
+
+interface Stamp {
+  /** UUID made by the client. */
+  id: string;
+  /** Client's clock, ms since the epoch. */
+  time: number;
+  /** The operation that this one takes back. */
+  undoes?: string;
+}
+
+/** What the server adds to a stored operation. */
+export interface Receipt {
+  revision?: number;
+  annotator?: string;
+  received?: string;
+}
+
+export interface CreateData {
+  category: string | null;
+  parent: string | null;
+  source: ObjectSource;
+}
+
+export interface MaskData {
+  tool: MaskTool;
+  /** Absent: as they were; null: taken away. */
+  prompts?: Prompts | null;
+  stroke?: StrokeRecord;
+  model?: ModelRecord | null;
+}
+
+export type ObjectOperation = Stamp &
+  Receipt & { object: string } & (
+    | { kind: "create"; data: CreateData; mask?: BoxMask }
+    | { kind: "mask"; data: MaskData; mask: BoxMask; painted?: BoxMask; erased?: BoxMask }
+    | { kind: "relabel"; data: { category: string | null } }
+    | { kind: "parent"; data: { parent: string | null } }
+    | { kind: "lock"; data: { locked: boolean } }
+    | { kind: "accept"; data: { accepted: boolean } }
+    | { kind: "delete"; data: { deleted: boolean } }
+  );
+
+export type StatusOperation = Stamp & Receipt & { object: null; kind: "status"; data: { status: Status } };
+
+export type Operation = ObjectOperation | StatusOperation;
+
+/** An object as the server folds it from its operations. */
+export interface ObjectState {
+  id: string;
+  category: string | null;
+  parent: string | null;
+  locked: boolean;
+  accepted: boolean;
+  deleted: boolean;
+  source: ObjectSource;
+  score: number | null;
+  model: ModelRecord | null;
+  prompts: Prompts | null;
+  mask: BoxMask | null;
+  painted: BoxMask | null;
+  erased: BoxMask | null;
+  area: number;
+  revision: number;
+  annotator: string | null;
+}

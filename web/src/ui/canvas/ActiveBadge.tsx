@@ -1,0 +1,52 @@
+import type { CSSProperties } from "react";
+
+import type { StageTool } from "../../engine/stage";
+import { nameOf } from "../labels/label_names";
+import { useBench, useEditor, useWorkbench } from "../state/context";
+
+const NAMES: Record<StageTool, string> = {
+  click: "Click",
+  box: "Box",
+  brush: "Brush",
+  eraser: "Eraser",
+  "lasso-add": "Lasso",
+  "lasso-subtract": "Lasso, subtract",
+  select: "Select",
+  pan: "Move",
+  window: "Window",
+};
+const BEGINNING = new Set<StageTool>(["click", "box", "brush", "lasso-add"]);
+
+/** The tool in hand, and what the next click or stroke is for. */
+export function ActiveBadge() {
+  const { bench } = useWorkbench();
+  const editor = useEditor();
+  const tool = useBench((state) => state.tool);
+  const negative = useBench((state) => state.negative);
+  if (!editor) return null;
+  const { active } = editor;
+  const begins =
+    active === null
+      ? BEGINNING.has(tool) && !negative
+      : active.accepted && (tool === "box" || (tool === "click" && !negative));
+  return (
+    <div className="stage-badge" role="status" data-testid="active-badge">
+      {negative ? "Negative click" : NAMES[tool]}
+      {" · "}
+      {active && (
+        <>
+          <span
+            className="swatch"
+            style={{ "--object": bench.colourOf(active) } as CSSProperties}
+            aria-hidden="true"
+          />
+          {nameOf(active.category, bench.labels)}
+          {active.accepted && " accepted"}
+          {active.locked && " locked"}
+          {begins && " · "}
+        </>
+      )}
+      {begins ? "New object" : active === null && "No object"}
+    </div>
+  );
+}

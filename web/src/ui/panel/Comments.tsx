@@ -1,0 +1,61 @@
+import { type FormEvent, useState } from "react";
+
+import { useBench, useWorkbench } from "../state/context";
+import { Section } from "./Section";
+
+const when = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+function shownTime(time: string): string {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? time : when.format(date);
+}
+
+export function Comments() {
+  const { bench } = useWorkbench();
+  const comments = useBench((state) => state.comments);
+  const open = useBench((state) => state.caseId);
+  const [text, setText] = useState("");
+  const [sending, setSending] = useState(false);
+
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setSending(true);
+    // What was written stays in the field until the server has it.
+    if (await bench.comment(text)) setText("");
+    setSending(false);
+  };
+
+  return (
+    <Section name="comments" title="Comments" note={comments.length > 0 ? `${comments.length}` : ""}>
+      <ol className="comments" data-testid="comments">
+        {comments.map((comment) => (
+          <li key={comment.id}>
+            <p>{comment.text}</p>
+            <small>
+              {comment.annotator}, {shownTime(comment.time)}
+            </small>
+          </li>
+        ))}
+      </ol>
+      <form className="comment-form" onSubmit={(event) => void submit(event)}>
+        <textarea
+          rows={2}
+          value={text}
+          placeholder="A comment on this case"
+          aria-label="A comment on this case"
+          disabled={open === null}
+          onChange={(event) => setText(event.currentTarget.value)}
+          data-testid="comment-text"
+        />
+        <button
+          type="submit"
+          className="quiet"
+          disabled={sending || open === null || !text.trim()}
+          data-testid="comment-send"
+        >
+          Add
+        </button>
+      </form>
+    </Section>
+  );
+}

@@ -1,0 +1,95 @@
+import type { CaseObject } from "../../engine/editing/case_editor";
+import { IconButton } from "../controls/IconButton";
+import { New } from "../controls/icons";
+import { toothUses } from "../labels/fdi";
+import { nameOf } from "../labels/label_names";
+import { inChartOrder } from "../labels/object_order";
+import { useEditor, useWorkbench } from "../state/context";
+import { ObjectRow } from "./ObjectRow";
+import { Section } from "./Section";
+
+/** The objects of the case, in the order of the chart. */
+export function ObjectList() {
+  const { bench, actions } = useWorkbench();
+  const editor = useEditor();
+  const objects = inChartOrder(editor?.objects ?? [], bench.labels);
+  const uses = toothUses(objects);
+  const accepted = objects.filter((object) => object.accepted).length;
+  const active = editor?.active ?? null;
+  const name = ({ category }: CaseObject) => nameOf(category, bench.labels);
+
+  return (
+    <Section
+      name="objects"
+      title="Objects"
+      note={objects.length > 0 ? `${accepted} of ${objects.length} accepted` : ""}
+      action={
+        <IconButton label="New object" command="new" onClick={() => actions.begin()} testid="new-object">
+          <New />
+        </IconButton>
+      }
+    >
+      {objects.length === 0 && <p className="hint">Click on a tooth: the model outlines it.</p>}
+      <ul className="objects" data-testid="object-list">
+        {objects.map((object) => {
+          const parent = object.parent === null ? undefined : editor?.object(object.parent);
+          return (
+            <ObjectRow
+              key={object.id}
+              object={object}
+              active={object.id === active?.id}
+              name={name(object)}
+              colour={bench.colourOf(object)}
+              parentName={parent ? name(parent) : null}
+              users={
+                uses.get(object.category ?? "") === "twice"
+                  ? objects.filter(({ category }) => category === object.category).length
+                  : 1
+              }
+              area={object.area}
+              accepted={object.accepted}
+              hidden={object.hidden}
+              locked={object.locked}
+              score={object.score}
+            />
+          );
+        })}
+      </ul>
+      {active && <ParentChoice active={active} objects={objects} name={name} />}
+    </Section>
+  );
+}
+
+interface ParentProps {
+  active: CaseObject;
+  objects: readonly CaseObject[];
+  name: (object: CaseObject) => string;
+}
+
+/** To which tooth a restoration or lesion belongs. */
+function ParentChoice({ active, objects, name }: ParentProps) {
+  const { bench } = useWorkbench();
+  const kind = active.category === null ? undefined : bench.labels.get(active.category)?.kind;
+  const teeth = objects.filter(
+    ({ id, category }) => id !== active.id && category !== null && bench.labels.get(category)?.kind === "tooth",
+  );
+  if (kind === "tooth") return null;
+  if (active.parent === null && (teeth.length === 0 || active.category === null)) return null;
+  return (
+    <label className="parent">
+      <span>Tooth of {name(active)}</span>
+      <select
+        value={active.parent ?? ""}
+        onChange={(event) => bench.editor?.setParent(active.id, event.currentTarget.value || null)}
+        data-testid="parent"
+      >
+        <option value="">none</option>
+        {teeth.map((tooth) => (
+          <option key={tooth.id} value={tooth.id}>
+            {name(tooth)}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}

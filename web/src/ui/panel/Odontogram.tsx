@@ -1,0 +1,115 @@
+import { type CSSProperties, type KeyboardEvent, useState } from "react";
+import { Switch } from "../controls/Switch";
+import { DECIDUOUS, isDeciduous, isTooth, neighbour, PERMANENT, type ToothUse, toothUses } from "../labels/fdi";
+import { useEditor, usePreferences, useWorkbench } from "../state/context";
+
+const SAID: Record<ToothUse, string> = {
+  missing: "no object",
+  assigned: "assigned",
+  accepted: "accepted",
+  twice: "used more than once",
+};
+
+const MOVES = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"]);
+
+/** The teeth as dentists read them; choosing one gives its number to the active object. */
+export function Odontogram() {
+  const { bench, actions } = useWorkbench();
+  const editor = useEditor();
+  const deciduous = usePreferences((preferences) => preferences.deciduous);
+  const rows = deciduous ? DECIDUOUS : PERMANENT;
+  const active = editor?.active?.category ?? null;
+  const [reached, setReached] = useState("11");
+  const all = rows.flat();
+  const stop = all.includes(reached)
+    ? reached
+    : active !== null && all.includes(active)
+      ? active
+      : (all[0] ?? reached);
+  const objects = editor?.objects ?? [];
+  const uses = toothUses(objects);
+  const elsewhere = objects.filter(
+    ({ category }) => category && isTooth(category) && isDeciduous(category) !== deciduous,
+  ).length;
+
+  const move = (event: KeyboardEvent<HTMLElement>) => {
+    if (!MOVES.has(event.key)) return;
+    event.preventDefault();
+    const next = neighbour(rows, stop, event.key);
+    setReached(next);
+    event.currentTarget.querySelector<HTMLElement>(`[data-tooth="${next}"]`)?.focus();
+  };
+
+  return (
+    <section className="panel-part" aria-label="Odontogram">
+      <header className="panel-head">
+        <h2>Teeth</h2>
+        <span className="side-hint" title="As on the picture: the patient's right is on the left">
+          R · L
+        </span>
+        <Switch
+          label="Deciduous"
+          checked={deciduous}
+          onChange={(checked) => bench.preferences.set({ deciduous: checked })}
+          testid="deciduous"
+        />
+      </header>
+      <div
+        role="grid"
+        aria-label="FDI numbers, patient's right on the left"
+        className="teeth"
+        data-testid="odontogram"
+        data-region="odontogram"
+        onKeyDown={move}
+      >
+        {rows.map((teeth, row) => (
+          <div
+            role="row"
+            className={`jaw ${row === 0 ? "upper" : "lower"} ${deciduous ? "deciduous" : ""}`}
+            key={teeth[0]}
+          >
+            {teeth.map((tooth, column) => {
+              const use = uses.get(tooth) ?? "missing";
+              const label = bench.labels.get(tooth);
+              const style = { "--tooth": label?.colour ?? "var(--muted)" } as CSSProperties;
+              return (
+                <button
+                  type="button"
+                  role="gridcell"
+                  key={tooth}
+                  data-tooth={tooth}
+                  data-use={use}
+                  data-testid={`tooth-${tooth}`}
+                  className={`tooth ${column === teeth.length / 2 ? "midline" : ""}`}
+                  style={style}
+                  tabIndex={tooth === stop ? 0 : -1}
+                  aria-selected={tooth === active}
+                  aria-label={`${tooth} ${label?.title ?? "tooth"}, ${SAID[use]}`}
+                  title={`${tooth} ${label?.title ?? ""}: ${SAID[use]} (${tooth[0]} ${tooth[1]})`}
+                  disabled={!label}
+                  onFocus={() => setReached(tooth)}
+                  onClick={() => choose(tooth)}
+                >
+                  {tooth}
+                </button>
+              );
+            })}
+          </div>
+        ))}
+      </div>
+      {elsewhere > 0 && (
+        <p className="hint">
+          {elsewhere} more in the {deciduous ? "permanent" : "deciduous"} teeth.
+        </p>
+      )}
+    </section>
+  );
+
+  /** With an object active the tooth is assigned; without one, the object that has the number becomes active. */
+  function choose(tooth: string): void {
+    if (editor?.active) return actions.assign(tooth);
+    const owner = objects.find((object) => object.category === tooth);
+    if (owner) actions.focus(owner.id);
+    else actions.assign(tooth);
+  }
+}

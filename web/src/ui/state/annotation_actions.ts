@@ -1,0 +1,235 @@
+import type { CaseEditor, CaseObject } from "../../engine/editing/case_editor";
+import type { BoxPrompt } from "../../engine/operations";
+import { CaseClosing } from "../closing/case_closing";
+import { isTooth, typeDigit } from "../labels/fdi";
+import { inChartOrder } from "../labels/object_order";
+import { toothOf } from "../labels/parent_tooth";
+import { PromptActions } from "../prompting/prompt_actions";
+import { bringIntoSight } from "./visibility";
+import type { Workbench } from "./workbench";
+
+const DIGIT_MS = 3000;
+
+/** What the annotator does with the objects of the open case. */
+export class AnnotationActions {
+  private digitTimer: ReturnType<typeof setTimeout> | null = null;
+  private readonly prompts: PromptActions;
+
+  readonly caseClosing: CaseClosing;
+
+  constructor(private readonly bench: Workbench) {
+    this.prompts = new PromptActions(bench);
+    this.caseClosing = new CaseClosing(bench);
+  }
+
+  get active(): CaseObject | null {
+    return this.bench.editor?.active ?? null;
+  }
+
+  /** In the order of the list, which the keys follow. */
+  private get listed(): readonly CaseObject[] {
+    return inChartOrder(this.bench.editor?.objects ?? [], this.bench.labels);
+  }
+
+  click(x: number, y: number, positive: boolean): void {
+    this.prompts.click(x, y, positive);
+  }
+
+  box(box: BoxPrompt): void {
+    this.prompts.box(box);
+  }
+
+  /** To the question whether a click is for the active object or another one; false where nothing was asked. */
+  answer(choice: "same" | "new"): boolean {
+    return this.prompts.answer(choice);
+  }
+
+  /** A stroke needs something to paint into; what is taken away needs nothing. */
+  ensureObject(): boolean {
+    const { editor, state } = this.bench;
+    const { tool } = state.get();
+    if (!editor || (tool !== "brush" && tool !== "lasso-add")) return false;
+    editor.create({ source: "manual" });
+    return true;
+  }
+
+  /** The next click begins an object, or the one of which it was asked does; with the tool in hand if `keepTool`. */
+  begin(keepTool = false): void {
+    if (this.prompts.answer("new")) return;
+    this.bench.editor?.setActive(null);
+    if (!keepTool) this.bench.setTool("click");
+    this.bench.state.set({ newObjectRequested: true });
+  }
+
+  refine(): void {
+    const { active } = this;
+    if (!active) return this.bench.toast("No object is active.", "warning");
+    if (active.locked) return this.bench.toast("The active object is locked.", "warning");
+    bringIntoSight(this.bench);
+    this.reveal(active.id);
+    if (this.bench.modelRequests?.refine(active) === false) {
+      this.bench.toast("Nothing to refine: paint or erase first.", "warning");
+    }
+  }
+
+  strokeEnded(object: string): void {
+    const { editor, preferences, modelRequests } = this.bench;
+    if (!preferences.get().autoRefine) return;
+    const painted = editor?.object(object);
+    if (painted && painted.area > 0) void modelRequests?.refine(painted);
+  }
+
+  assign(category: string | null, id = this.bench.editor?.activeId ?? null): void {
+    const { editor, labels } = this.bench;
+    if (!editor || id === null)
+      return this.bench.toast("No object is active: choose one, then its class.", "warning");
+    if (category !== null && !labels.has(category)) {
+      return this.bench.toast(`${category} is not in this workspace's label schema.`, "warning");
+    }
+    if (editor.object(id)?.locked) return this.bench.toast("The object is locked.", "warning");
+    if (editor.object(id)?.hidden) bringIntoSight(this.bench, id);
+    this.relabel(editor, id, category);
+    if (category === null || !isTooth(category)) return;
+    const users = editor.objects.filter((object) => object.category === category).length;
+    if (users > 1)
+      this.bench.toast(`Tooth ${category} is now used ${users === 2 ? "twice" : `${users} times`}.`, "warning");
+  }
+
+  /** A restoration or lesion gets the tooth it lies in along with its label, where it has none yet; a tooth has none. */
+  private relabel(editor: CaseEditor, id: string, category: string | null): void {
+    const kind = category === null ? undefined : this.bench.labels.get(category)?.kind;
+    editor.group(() => {
+      editor.relabel(id, category);
+      const object = editor.object(id);
+      if (object === undefined) return;
+      if (kind === "tooth") editor.setParent(id, null);
+      else if ((kind === "restoration" || kind === "lesion") && object.parent === null)
+        editor.setParent(id, toothOf(editor, object, this.bench.labels));
+    });
+  }
+
+  typeDigit(digit: string): void {
+    const first = this.bench.state.get().typedDigit;
+    if (!this.active) return this.bench.toast("No object is active: choose one, then type its number.", "warning");
+    const typed = typeDigit(first, digit);
+    this.setDigit(typed.kind === "waiting" ? typed.first : null);
+    if (typed.kind === "tooth") this.assign(typed.number);
+    if (typed.kind === "wrong") this.bench.toast(`There is no tooth ${typed.text}.`, "warning");
+  }
+
+  private setDigit(digit: string | null): void {
+    if (this.digitTimer !== null) clearTimeout(this.digitTimer);
+    this.digitTimer = digit === null ? null : setTimeout(() => this.setDigit(null), DIGIT_MS);
+    this.bench.state.set({ typedDigit: digit });
+  }
+
+  /** Takes back whatever is half done; with nothing half done, no object is active. */
+  cancel(): void {
+    const { editor, state } = this.bench;
+    if (state.get().typedDigit !== null) return this.setDigit(null);
+    if (state.get().question !== null) return state.set({ question: null });
+    state.set({ newObjectRequested: false });
+    const stroking = editor?.stroking ?? false;
+    // A box or lasso that was begun goes too.
+    this.bench.stage?.cancel();
+    if (!stroking) editor?.setActive(null);
+  }
+
+  redo(): void {
+    bringIntoSight(this.bench, null);
+    this.bench.editor?.redo();
+  }
+
+  /** Accepts the active object and goes to the next one that is not; when all are, the case is closed. */
+  accept(): void {
+    const { editor, state } = this.bench;
+    if (!editor || state.get().openingId !== null) return;
+    const { active } = editor;
+    if (active && !active.accepted) {
+      if (active.area === 0) return this.bench.toast("The active object is empty: paint it or delete it.", "warning");
+      // What was out of sight is looked at first; pressed once more, it is accepted.
+      if (bringIntoSight(this.bench)) return;
+      editor.accept(active.id, true);
+      const next = this.nextUnaccepted(active.id);
+      if (!next) return this.caseClosing.acceptedAll();
+      this.caseClosing.acceptedOne();
+      return this.focus(next.id);
+    }
+    const next = this.nextUnaccepted(active?.id ?? null);
+    if (next) return this.focus(next.id);
+    this.caseClosing.enter();
+  }
+
+  toggleAccepted(id: string): void {
+    const { editor } = this.bench;
+    const object = editor?.object(id);
+    if (object) editor?.accept(id, !object.accepted);
+  }
+
+  private nextUnaccepted(after: string | null): CaseObject | null {
+    const objects = this.listed;
+    const at = objects.findIndex((object) => object.id === after);
+    return [...objects.slice(at + 1), ...objects.slice(0, at + 1)].find((object) => !object.accepted) ?? null;
+  }
+
+  cycle(step: 1 | -1): void {
+    const objects = this.listed;
+    const count = objects.length;
+    const { active } = this;
+    const at = active === null ? -1 : objects.indexOf(active);
+    const next = objects[at < 0 ? (step === 1 ? 0 : count - 1) : (at + step + count) % count];
+    if (next !== undefined) this.focus(next.id);
+  }
+
+  /** Makes an object active and brings it into sight. */
+  focus(id: string): void {
+    this.bench.editor?.setActive(id);
+    this.reveal(id);
+  }
+
+  /** Moves the picture no more than needed to have an object in it. */
+  private reveal(id: string): void {
+    const { editor, stage } = this.bench;
+    const object = editor?.object(id);
+    if (!object || !stage || object.area === 0) return;
+    const { x, y, width, height } = object.mask.box;
+    stage.view.reveal([x + width / 2, y + height / 2]);
+    stage.viewMoved();
+  }
+
+  remove(id = this.bench.editor?.activeId ?? null): void {
+    const { editor } = this.bench;
+    if (!editor || id === null) return;
+    if (editor.object(id)?.locked) return this.bench.toast("The object is locked.", "warning");
+    // What was out of sight is looked at first; pressed once more, it goes.
+    if (bringIntoSight(this.bench, id)) return;
+    editor.remove(id);
+  }
+
+  toggleHidden(id = this.bench.editor?.activeId ?? null): void {
+    const object = id === null ? undefined : this.bench.editor?.object(id);
+    if (object) this.bench.editor?.hide(object.id, !object.hidden);
+  }
+
+  showAll(): void {
+    const { editor } = this.bench;
+    for (const object of editor?.objects ?? []) if (object.hidden) editor?.hide(object.id, false);
+  }
+
+  toggleLocked(id = this.bench.editor?.activeId ?? null): void {
+    const object = id === null ? undefined : this.bench.editor?.object(id);
+    if (object) this.bench.editor?.lock(object.id, !object.locked);
+  }
+
+  /** Fill holes, drop islands, smooth. */
+  clean(kind: "fillHoles" | "dropIslands" | "smooth"): void {
+    const { editor } = this.bench;
+    if (!editor) return;
+    if (!editor.active) return this.bench.toast("No object is active.", "warning");
+    bringIntoSight(this.bench);
+    this.reveal(editor.active.id);
+    const { smoothing } = this.bench.preferences.get();
+    const changed = kind === "smooth" ? editor.smooth(editor.activeId, smoothing) : editor[kind]();
+    if (!changed) this.bench.toast(editor.active.locked ? "The active object is locked." : "Nothing to change.");
+  }
+}

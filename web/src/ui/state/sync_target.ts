@@ -1,0 +1,48 @@
+import type { SyncTarget } from "../../api/sync/sync";
+import type { ObjectState, Operation } from "../../api/types";
+import type { CaseEditor, CaseObject } from "../../engine/editing/case_editor";
+
+function stateOf(object: CaseObject): ObjectState {
+  const { id, category, parent, locked, accepted, deleted, source, score, model, prompts, area } = object;
+  return {
+    id,
+    category,
+    parent,
+    locked,
+    accepted,
+    deleted,
+    source,
+    score,
+    model,
+    prompts,
+    mask: object.mask.snapshot(),
+    painted: object.painted.snapshot(),
+    erased: object.erased.snapshot(),
+    area,
+    revision: 0,
+    annotator: null,
+  };
+}
+
+/**
+ * The editor as the place where the work of others shows. While the brush is down it waits: to take in anything would end the stroke.
+ */
+export function syncTargetOf(editor: CaseEditor): SyncTarget {
+  const waiting: Operation[] = [];
+  const takeIn = () => {
+    if (editor.stroking || waiting.length === 0) return;
+    editor.applyRemote(waiting.splice(0));
+  };
+  editor.subscribe(takeIn);
+  return {
+    apply(operations) {
+      waiting.push(...operations);
+      takeIn();
+    },
+    replace: (objects) => editor.replaceObjects(objects),
+    object(id) {
+      const object = editor.object(id);
+      return object ? stateOf(object) : null;
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import { Store } from "./store";
+
+export interface Toast {
+  id: number;
+  kind: "note" | "warning" | "error";
+  text: string;
+  /** What can be done about it, as a button. */
+  action?: ToastAction;
+}
+
+export interface ToastAction {
+  label: string;
+  run: () => void;
+}
+
+const ACTION_MS = 12_000;
+const SHOWN_MS = { note: 3000, warning: 6000, error: 10_000 };
+const MOST = 4;
+
+/** Short messages, which go by themselves. */
+export class ToastList extends Store<{ list: readonly Toast[] }> {
+  private last = 0;
+
+  constructor() {
+    super({ list: [] });
+  }
+
+  /** Shows a message, once: the same text that is shown already goes. Returns what `dismiss` takes. */
+  show(text: string, kind: Toast["kind"] = "note", action?: ToastAction): number {
+    const id = ++this.last;
+    const others = this.get().list.filter((toast) => toast.text !== text);
+    this.set({ list: [...others, { id, kind, text, action }].slice(-MOST) });
+    setTimeout(() => this.dismiss(id), action ? ACTION_MS : SHOWN_MS[kind]);
+    return id;
+  }
+
+  dismiss(id: number): void {
+    this.set({ list: this.get().list.filter((toast) => toast.id !== id) });
+  }
+}

@@ -1,0 +1,74 @@
+import type { CaseComment, CaseStatus } from "../../api/types";
+import type { CaseEditor } from "../../engine/editing/case_editor";
+import type { Point } from "../../engine/geometry/point";
+import type { BoxPrompt, Click } from "../../engine/operations";
+import type { StageTool } from "../../engine/stage";
+import type { Reason } from "../closing/closing_checks";
+import type { WorklistView } from "../worklist/case_order";
+
+/** A case that was set to done a moment ago. */
+export interface ClosedCase {
+  id: number;
+  name: string;
+  before: CaseStatus;
+  /** Steps of its history, the last of which closed it. */
+  steps: number;
+  /** The message that offers to take it back. */
+  toast: number;
+  /** The case that opened after it, as it was then. */
+  next: { editor: CaseEditor; steps: number } | null;
+}
+
+export interface WorkbenchState {
+  /** The case on the screen, and the one that is being opened. */
+  caseId: number | null;
+  openingId: number | null;
+  editor: CaseEditor | null;
+  comments: readonly CaseComment[];
+  tool: StageTool;
+  negative: boolean;
+  /** Requests to the model under way. */
+  requestsUnderway: number;
+  typedDigit: string | null;
+  peeking: boolean;
+  /** `N` was pressed: the next click begins an object wherever it is. */
+  newObjectRequested: boolean;
+  /** A click or box of which the page does not know what it is for. */
+  question: Question | null;
+  filter: Pick<WorklistView, "status" | "text">;
+  help: boolean;
+  /** What speaks against closing the case, while the annotator is asked; `opensNext`: whether the next case opens after it. */
+  closingQuestion: { reasons: readonly Reason[]; opensNext: boolean } | null;
+  /** The case closed last, as long as *Undo* opens it again. */
+  closedCase: ClosedCase | null;
+  /** The step of the tour that is shown. */
+  tour: number | null;
+}
+
+/** A click or box far from the active object. */
+export interface Question {
+  /** The object that is active. */
+  object: string;
+  /** Image point beside which it is asked. */
+  at: Point;
+  prompt: { kind: "click"; click: Click } | { kind: "box"; box: BoxPrompt };
+}
+
+export const INITIAL_STATE: WorkbenchState = {
+  caseId: null,
+  openingId: null,
+  editor: null,
+  comments: [],
+  tool: "click",
+  negative: false,
+  requestsUnderway: 0,
+  typedDigit: null,
+  peeking: false,
+  newObjectRequested: false,
+  question: null,
+  filter: { status: "all", text: "" },
+  help: false,
+  closingQuestion: null,
+  closedCase: null,
+  tour: null,
+};

@@ -1,0 +1,128 @@
+import { useEffect, useRef } from "react";
+import { IconButton } from "../controls/IconButton";
+import { Close } from "../controls/icons";
+import { useWorkbench } from "../state/context";
+import { useStore } from "../state/store";
+import { dropped, type ImageUpload } from "./image_uploads";
+
+/** The way to more images for hands that do not drag. */
+export function AddImagesButton() {
+  const { bench } = useWorkbench();
+  const { uploads } = bench;
+  const input = useRef<HTMLInputElement>(null);
+  const choose = () => {
+    if (uploads.obstacle === null) input.current?.click();
+    else bench.toast(`No images can be added here: ${uploads.obstacle}.`, "warning");
+  };
+  return (
+    <>
+      <button
+        type="button"
+        className="quiet"
+        title={uploads.obstacle ?? "Files can be dropped on the page, too"}
+        onClick={choose}
+        data-testid="add-images"
+      >
+        Add images …
+      </button>
+      <input
+        ref={input}
+        type="file"
+        multiple
+        hidden
+        aria-label="Image files to add"
+        onChange={(event) => {
+          void uploads.add([...(event.currentTarget.files ?? [])]);
+          event.currentTarget.value = "";
+        }}
+        data-testid="image-files"
+      />
+    </>
+  );
+}
+
+/** Files may be dropped anywhere on the page; what became of each is listed until it is closed. */
+export function AddImages() {
+  const { bench } = useWorkbench();
+  const { uploads } = bench;
+  const { list, dragging } = useStore(uploads, (state) => state);
+
+  useEffect(() => {
+    const carriesFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
+    const over = (event: DragEvent) => {
+      if (!carriesFiles(event)) return;
+      // Else the browser would leave the page to show the file.
+      event.preventDefault();
+      // Where nothing can be added too: without an effect there is no drop, and so no line that says why.
+      if (event.dataTransfer) event.dataTransfer.dropEffect = "copy";
+      uploads.set({ dragging: true });
+    };
+    const left = (event: DragEvent) => event.relatedTarget === null && uploads.set({ dragging: false });
+    const drop = (event: DragEvent) => {
+      if (!carriesFiles(event)) return;
+      event.preventDefault();
+      uploads.set({ dragging: false });
+      if (event.dataTransfer) void uploads.add(dropped(event.dataTransfer));
+    };
+    window.addEventListener("dragover", over);
+    window.addEventListener("dragleave", left);
+    window.addEventListener("drop", drop);
+    return () => {
+      window.removeEventListener("dragover", over);
+      window.removeEventListener("dragleave", left);
+      window.removeEventListener("drop", drop);
+    };
+  }, [uploads]);
+
+  const busy = list.some(({ state }) => state === "waiting" || state === "sending");
+  return (
+    <>
+      {dragging && (
+        <div className="drop-zone" data-testid="drop-zone">
+          <p>
+            {uploads.obstacle === null
+              ? "Drop image files to add them to the worklist"
+              : `No images can be added here: ${uploads.obstacle}`}
+          </p>
+        </div>
+      )}
+      {list.length > 0 && (
+        <section className="additions" aria-label="Added images" data-testid="additions" data-busy={busy}>
+          <header>
+            <h2>Adding images</h2>
+            <IconButton
+              label="Close the list"
+              onClick={() => uploads.clear()}
+              disabled={busy}
+              testid="close-additions"
+            >
+              <Close />
+            </IconButton>
+          </header>
+          <ul aria-live="polite">
+            {list.map((one) => (
+              <li key={one.key} data-state={one.state} data-testid="addition">
+                <span className="addition-name">{one.name}</span> <Outcome one={one} />
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+    </>
+  );
+}
+
+function Outcome({ one }: { one: ImageUpload }) {
+  switch (one.state) {
+    case "waiting":
+      return <span>waits</span>;
+    case "sending":
+      return <progress value={one.share} aria-label={`${one.name} is sent`} />;
+    case "added":
+      return <span>added</span>;
+    case "known":
+      return <span>is there already</span>;
+    case "refused":
+      return <span>not added: {one.detail}</span>;
+  }
+}

@@ -1,0 +1,67 @@
+import * as client from "../../api/client";
+import type { CaseSummary, Progress } from "../../api/types";
+import { Store } from "../state/store";
+
+interface Listed {
+  cases: readonly CaseSummary[];
+  /** How far the model has read ahead; null until the server said so. */
+  progress: Progress | null;
+  /** The picture in the file of each case that was on the screen, as the server saw it last. */
+  pictures: ReadonlyMap<number, string>;
+}
+
+/** The cases of the workspace as the server told of them last, and as this page knows better. */
+export class CaseList extends Store<Listed> {
+  constructor(cases: readonly CaseSummary[]) {
+    super({ cases, progress: null, pictures: new Map() });
+  }
+
+  find(id: number | null): CaseSummary | null {
+    return this.get().cases.find((one) => one.id === id) ?? null;
+  }
+
+  /** Where to begin: what is in progress, else what is new. */
+  first(): CaseSummary | undefined {
+    const { cases } = this.get();
+    return cases.find((one) => one.status === "in-progress") ?? cases.find((one) => one.status === "new") ?? cases[0];
+  }
+
+  update(id: number, change: Partial<CaseSummary>): void {
+    const one = this.find(id);
+    if (!one || Object.entries(change).every(([key, value]) => one[key as keyof CaseSummary] === value)) return;
+    this.set({ cases: this.get().cases.map((summary) => (summary.id === id ? { ...summary, ...change } : summary)) });
+  }
+
+  /** The file of a case holds this picture now. */
+  holds(id: number, picture: string): void {
+    const { pictures } = this.get();
+    if (pictures.get(id) !== picture) this.set({ pictures: new Map(pictures).set(id, picture) });
+  }
+
+  /** One more case, or what is new of one. */
+  put(one: CaseSummary): void {
+    const { cases } = this.get();
+    const others = cases.filter(({ id }) => id !== one.id);
+    this.set({ cases: [...others, one] });
+  }
+
+  /** What the server said of its progress. `open` names the case on the screen. */
+  async take(progress: Progress, open: () => number | null): Promise<void> {
+    const known = this.get().progress;
+    this.set({ progress });
+    if (progress.encoded !== known?.encoded || progress.worklist !== known.worklist) await this.refresh(open);
+  }
+
+  /** What the server knows of the cases, without overwriting what this page knows better of the open one. */
+  private async refresh(open: () => number | null): Promise<void> {
+    const cases = await client.cases();
+    const shown = this.find(open());
+    this.set({
+      cases: cases.map((one) =>
+        one.id === shown?.id
+          ? { ...one, status: shown.status, objects: shown.objects, comments: shown.comments }
+          : one,
+      ),
+    });
+  }
+}

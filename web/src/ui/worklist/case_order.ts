@@ -1,0 +1,84 @@
+import type { CaseStatus, CaseSummary } from "../../api/types";
+
+export interface WorklistView {
+  status: CaseStatus | "all";
+  text: string;
+  sort: "name" | "uncertainty";
+}
+
+const byName = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+
+/** The cases in the order in which they are worked through. */
+export function arranged(cases: readonly CaseSummary[], { status, text, sort }: WorklistView): CaseSummary[] {
+  const wanted = text.trim().toLowerCase();
+  return cases
+    .filter((one) => (status === "all" || one.status === status) && one.name.toLowerCase().includes(wanted))
+    .sort((a, b) => {
+      // The most uncertain first; cases the model has not seen yet come last.
+      const order = sort === "uncertainty" ? (b.uncertainty ?? -1) - (a.uncertainty ?? -1) : 0;
+      return order || byName.compare(a.name, b.name) || a.id - b.id;
+    });
+}
+
+/** The case `step` places on in the worklist; where the open case is filtered out, from where it would stand. */
+export function caseAfter(
+  cases: readonly CaseSummary[],
+  view: WorklistView,
+  open: CaseSummary,
+  step: 1 | -1,
+): CaseSummary | null {
+  const shown = arranged(cases, view);
+  const at = shown.findIndex((one) => one.id === open.id);
+  if (at >= 0) return shown[at + step] ?? null;
+  const all = arranged(cases, { ...view, status: "all", text: "" });
+  const place = all.findIndex((one) => one.id === open.id);
+  const ids = new Set(shown.map((one) => one.id));
+  const rest = step === 1 ? all.slice(place + 1) : all.slice(0, Math.max(0, place)).reverse();
+  return rest.find((one) => ids.has(one.id)) ?? null;
+}
+
+/** Whether a case is still to be worked on; one that waits for a reviewer only in the list of those. */
+function isLeft({ status }: CaseSummary, view: WorklistView): boolean {
+  return (
+    status === "new" || status === "in-progress" || (status === "needs-review" && view.status === "needs-review")
+  );
+}
+
+/** The case to label after the open one in the order of the worklist, from its end on from its beginning; null where none is left. */
+export function nextUnfinished(
+  cases: readonly CaseSummary[],
+  view: WorklistView,
+  open: CaseSummary,
+): CaseSummary | null {
+  const all = arranged(cases, { ...view, status: "all", text: "" });
+  const place = all.findIndex((one) => one.id === open.id);
+  const shown = new Set(arranged(cases, view).map((one) => one.id));
+  const opensNext = [...all.slice(place + 1), ...all.slice(0, Math.max(0, place))];
+  return opensNext.find((one) => shown.has(one.id) && isLeft(one, view)) ?? null;
+}
+
+export interface Left {
+  /** Cases that are new or in progress. */
+  unfinished: number;
+  review: number;
+  total: number;
+}
+
+/** How many cases are left to label, the closed one left out. */
+export function casesLeft(cases: readonly CaseSummary[], closed: number): Left {
+  const others = cases.filter((one) => one.id !== closed);
+  return {
+    unfinished: others.filter(({ status }) => status === "new" || status === "in-progress").length,
+    review: others.filter(({ status }) => status === "needs-review").length,
+    total: cases.length,
+  };
+}
+
+/** What is said of the rest when a case is closed; `opensNext`: whether another one opens. */
+export function leftText({ unfinished, review, total }: Left, opensNext: boolean): string {
+  const waiting = review === 0 ? "" : ` ${review} ${review === 1 ? "needs" : "need"} review.`;
+  if (unfinished === 0)
+    return review === 0 ? `All ${total} cases are finished.` : `No case is left to label.${waiting}`;
+  const left = `${unfinished} ${unfinished === 1 ? "case is" : "cases are"} left`;
+  return opensNext ? `${left}.` : `${left}, but none among those that the worklist shows.`;
+}

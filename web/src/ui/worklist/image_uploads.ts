@@ -1,0 +1,92 @@
+import * as client from "../../api/client";
+import { errorMessage } from "../../api/errors";
+import type { CaseSummary, Session } from "../../api/types";
+import { Store } from "../state/store";
+
+export interface ImageUpload {
+  key: number;
+  name: string;
+  state: "waiting" | "sending" | "added" | "known" | "refused";
+  /** Share that was sent, 0 to 1. */
+  share: number;
+  /** Why it was refused. */
+  detail: string | null;
+}
+
+/** What was dropped or chosen: a file, or the name of a folder, which cannot be added. */
+export type DroppedFile = File | { folder: string };
+
+type Send = typeof client.addImage;
+type Rules = Pick<Session, "no_images" | "limits">;
+
+/** Image files on their way into the worklist, one after the other. */
+export class ImageUploads extends Store<{ list: readonly ImageUpload[]; dragging: boolean }> {
+  private last = 0;
+  private queue: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly rules: Rules,
+    private readonly added: (one: CaseSummary, known: boolean) => void,
+    private readonly send: Send = client.addImage,
+  ) {
+    super({ list: [], dragging: false });
+  }
+
+  /** Why nothing can be added here; null where it can. */
+  get obstacle(): string | null {
+    return this.rules.no_images ?? null;
+  }
+
+  add(given: readonly DroppedFile[]): Promise<void> {
+    for (const one of given) this.begin(one);
+    return this.queue;
+  }
+
+  clear(): void {
+    this.set({ list: this.get().list.filter(({ state }) => state === "waiting" || state === "sending") });
+  }
+
+  private begin(one: DroppedFile): void {
+    const key = ++this.last;
+    const name = "folder" in one ? one.folder : one.name;
+    const refusal = this.refusal(one);
+    const state = refusal === null ? "waiting" : "refused";
+    this.set({ list: [...this.get().list, { key, name, state, share: 0, detail: refusal }] });
+    if (refusal === null) this.queue = this.queue.then(() => this.bring(key, one as File));
+  }
+
+  private refusal(one: DroppedFile): string | null {
+    if (this.obstacle !== null) return this.obstacle;
+    if ("folder" in one) return "is a folder: open it and drop the image files in it";
+    const { image_bytes } = this.rules.limits;
+    return one.size > image_bytes ? `has more than ${Math.floor(image_bytes / 2 ** 20)} MB` : null;
+  }
+
+  private async bring(key: number, file: File): Promise<void> {
+    this.change(key, { state: "sending" });
+    try {
+      const { case: one, known } = await this.send(file, (share) => this.change(key, { share }));
+      this.change(key, { state: known ? "known" : "added", share: 1 });
+      this.added(one, known);
+    } catch (error) {
+      this.change(key, { state: "refused", detail: errorMessage(error) });
+    }
+  }
+
+  private change(key: number, change: Partial<ImageUpload>): void {
+    this.set({ list: this.get().list.map((one) => (one.key === key ? { ...one, ...change } : one)) });
+  }
+}
+
+/** What a drop holds. To be read at once: after the event it is empty. */
+export function dropped(data: DataTransfer): DroppedFile[] {
+  const found: DroppedFile[] = [];
+  for (const item of data.items) {
+    if (item.kind !== "file") continue;
+    const entry = item.webkitGetAsEntry?.();
+    const file = item.getAsFile();
+    if (entry?.isDirectory) found.push({ folder: entry.name });
+    else if (file) found.push(file);
+  }
+  return found;
+}
