@@ -61,7 +61,7 @@ def strokes_without_server(desk: Desk) -> np.ndarray:
 def test_a_killed_server_that_is_started_again_gets_all_strokes(painter: Desk, fragile: Server) -> None:
     fragile.kill()
     done = strokes_without_server(painter)
-    shown = notice(painter.page, "away")
+    shown = notice(painter.page, "unreachable")
     expect(shown).to_contain_text("Start dentasam label for these images again")
     expect(shown.get_by_test_id("kept")).to_contain_text("kept in this browser")
     address = fragile.url
@@ -74,7 +74,7 @@ def test_a_new_token_is_asked_for_in_plain_sight(painter: Desk, fragile: Server)
     fragile.kill()
     done = strokes_without_server(painter)
     fragile.start("--new-token")
-    shown = notice(painter.page, "shut")
+    shown = notice(painter.page, "token-changed")
     expect(shown).to_contain_text("the terminal in which dentasam label runs")
     assert painter.page.evaluate("() => dentasam.sync.status().pending") > 0
     # Its new address in another tab of the same browser.
@@ -90,7 +90,7 @@ def test_another_workspace_gets_nothing(painter: Desk, fragile: Server) -> None:
     (fragile.folder / ".dentasam").rename(kept)
     fragile.start()
     painter.page.context.new_page().goto(fragile.url)
-    expect(notice(painter.page, "foreign")).to_contain_text("Another workspace answers")
+    expect(notice(painter.page, "other-workspace")).to_contain_text("Another workspace answers")
     assert fragile.objects(painter.case) == {}
     # The page's own one is back.
     fragile.stop()

@@ -130,7 +130,7 @@ def test_a_session_outlives_a_killed_server(guarded: Guarded, new_context: Any, 
     guarded.end(signal.SIGKILL)
     page.get_by_test_id("tool-brush").click()
     page.get_by_test_id("stage").click(position={"x": 300, "y": 300})
-    expect(page.get_by_test_id("link-notice")).to_have_attribute("data-link", "away", timeout=PATIENCE)
+    expect(page.get_by_test_id("link-notice")).to_have_attribute("data-link", "unreachable", timeout=PATIENCE)
     assert page.evaluate("() => dentasam.sync.status().pending") > 0
     guarded.start()
     # Nobody signs in again, and nothing is loaded again.

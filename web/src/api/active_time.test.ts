@@ -18,22 +18,22 @@ function watch(idleSeconds = 30) {
     { idleSeconds, now: () => state.now },
   );
   clock = time;
-  const act = (seconds: number, tool: string, object: string | null = null) => {
+  const record = (seconds: number, tool: string, object: string | null = null) => {
     state.now += seconds * 1000;
-    time.act(tool, object);
+    time.record(tool, object);
   };
-  return { time, sent, state, act };
+  return { time, sent, state, record };
 }
 
 describe("active time", () => {
   it("divides the time by tool and object without losing or doubling any", async () => {
-    const { time, sent, act } = watch();
+    const { time, sent, record } = watch();
     time.open(3, 100);
-    act(0, "brush", "a");
-    act(5, "brush", "a");
-    act(2, "eraser", "a");
-    act(4, "eraser", "b");
-    act(1, "eraser", "b");
+    record(0, "brush", "a");
+    record(5, "brush", "a");
+    record(2, "eraser", "a");
+    record(4, "eraser", "b");
+    record(1, "eraser", "b");
     expect(time.seconds).toBeCloseTo(112);
     await time.flush();
     expect(sent).toHaveLength(1);
@@ -47,32 +47,32 @@ describe("active time", () => {
   });
 
   it("does not count a pause longer than the cut-off, and counts one that is not", () => {
-    const { time, act } = watch(30);
+    const { time, record } = watch(30);
     time.open(1, 0);
-    act(0, "brush");
-    act(30, "brush");
-    act(31, "brush");
-    act(3, "brush");
+    record(0, "brush");
+    record(30, "brush");
+    record(31, "brush");
+    record(3, "brush");
     expect(time.seconds).toBeCloseTo(33);
   });
 
   it("goes on counting over a sending", async () => {
-    const { time, sent, act } = watch();
+    const { time, sent, record } = watch();
     time.open(1, 0);
-    act(0, "brush");
-    act(4, "brush");
+    record(0, "brush");
+    record(4, "brush");
     await time.flush();
-    act(6, "brush");
+    record(6, "brush");
     await time.flush();
     expect(sent.flatMap(({ intervals }) => intervals.map(({ seconds }) => seconds))).toEqual([4, 6]);
     expect(time.seconds).toBeCloseTo(10);
   });
 
   it("keeps what could not be sent", async () => {
-    const { time, sent, state, act } = watch();
+    const { time, sent, state, record } = watch();
     time.open(1, 0);
-    act(0, "brush");
-    act(4, "brush");
+    record(0, "brush");
+    record(4, "brush");
     state.failing = true;
     await time.flush();
     expect(sent).toHaveLength(0);
@@ -84,14 +84,14 @@ describe("active time", () => {
   });
 
   it("books each case's time on that case", async () => {
-    const { time, sent, act } = watch();
+    const { time, sent, record } = watch();
     time.open(1, 0);
-    act(0, "brush");
-    act(4, "brush");
+    record(0, "brush");
+    record(4, "brush");
     time.open(2, 50);
     expect(time.seconds).toBe(50);
-    act(1, "brush");
-    act(2, "brush");
+    record(1, "brush");
+    record(2, "brush");
     await time.flush(true);
     expect(sent.map(({ id, intervals, keepalive }) => [id, intervals[0]!.seconds, keepalive])).toEqual([
       [1, 4, true],

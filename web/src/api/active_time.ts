@@ -2,7 +2,7 @@ import type { TimeInterval } from "./types";
 
 export interface TimingOptions {
   idleSeconds: number;
-  /** Milliseconds between two sendings. */
+  /** Milliseconds between two requests. */
   every?: number;
   now?: () => number;
 }
@@ -20,8 +20,8 @@ interface Running {
 const KEEPALIVE_INTERVALS = 300;
 
 /**
- * Active time on a case: from the first to the last act without a pause longer than the idle cut-off, divided by tool and object.
- * The time up to the last act counts; the pause that follows it does not.
+ * Active time on a case: from the first to the last action without a pause longer than the idle cut-off, by tool and object.
+ * The time up to the last action counts; the pause that follows it does not.
  */
 export class ActiveTime {
   private caseId: number | null = null;
@@ -40,7 +40,7 @@ export class ActiveTime {
     this.now = options.now ?? Date.now;
   }
 
-  /** From here on acts belong to this case, which already had `activeSeconds`. */
+  /** From now on actions belong to this case, which already had `activeSeconds`. */
   open(caseId: number, activeSeconds: number): void {
     this.close();
     this.caseId = caseId;
@@ -55,7 +55,7 @@ export class ActiveTime {
   }
 
   /** The user did something with `tool` on `object`. */
-  act(tool: string, object: string | null): void {
+  record(tool: string, object: string | null): void {
     if (this.caseId === null) return;
     const now = this.now();
     const { running } = this;
@@ -65,7 +65,7 @@ export class ActiveTime {
     this.running ??= { tool, object, start: now, last: now };
   }
 
-  /** Ends the running interval at the last act, as when the page is hidden. */
+  /** Ends the running interval at the last action. */
   end(): void {
     const { running, caseId } = this;
     this.running = null;
@@ -77,7 +77,7 @@ export class ActiveTime {
     this.unsent.set(caseId, list);
   }
 
-  /** Active seconds of the open case, those of earlier sittings included. */
+  /** Active seconds of the open case, including earlier sessions. */
   get seconds(): number {
     const { running } = this;
     return this.before + this.closed + (running ? (running.last - running.start) / 1000 : 0);
@@ -87,7 +87,7 @@ export class ActiveTime {
   flush(keepalive = false): Promise<void> {
     const { running } = this;
     this.end();
-    // The hand goes on with what it was doing: the next act continues where this interval was cut.
+    // The annotator goes on: the next action continues where this interval was cut.
     if (running && !keepalive) this.running = { ...running, start: running.last };
     const send = () => this.sendAll(keepalive);
     if (keepalive) return send();

@@ -37,7 +37,7 @@ async function failure(response: Response): Promise<ApiError> {
     const body: unknown = await response.json();
     if (body && typeof body === "object" && "detail" in body && typeof body.detail === "string") detail = body.detail;
   } catch {
-    // Not JSON: the status line has to do.
+    // Not JSON: the status line is used.
   }
   return new ApiError(response.status, detail);
 }
@@ -113,9 +113,9 @@ export async function pixels(id: number): Promise<CaseImage> {
 /** What the case's file holds now. */
 export const picture = (id: number): Promise<Picture> => json<Picture>(`/api/cases/${id}/picture`);
 
-/** Sends an image file for the worklist; `sent` is told the share, 0 to 1. `known`: the same image was there already. */
+/** Uploads an image file to the worklist; `sent` gets the share that was sent, 0 to 1. `known`: the image was there already. */
 export function addImage(file: File, sent: (share: number) => void): Promise<{ case: CaseSummary; known: boolean }> {
-  // fetch does not tell how much of a body has left.
+  // fetch does not report the progress of an upload.
   const request = new XMLHttpRequest();
   return new Promise((resolve, reject) => {
     request.open("POST", `/api/images?name=${encodeURIComponent(file.name)}`);
@@ -170,7 +170,7 @@ export async function sendTime(id: number, intervals: TimeInterval[], keepalive 
   await checked(`/api/cases/${id}/time`, { ...withJson("POST", { intervals }), keepalive });
 }
 
-/** Where a browser gets the labels of all cases as a file. */
+/** The address of the labels of all cases as a file. */
 export const exportUrl = (kind: "coco" | "png", finished: boolean): string =>
   `/api/export/${kind}${finished ? "?finished=true" : ""}`;
 

@@ -19,7 +19,7 @@ export class OfflineError extends Error {
   }
 }
 
-/** Somebody else's operations came first (409); `reply` holds them. */
+/** The case has operations that this page has not seen (409); `reply` holds them. */
 export class RevisionConflict extends Error {
   constructor(readonly reply: ConflictReply) {
     super("The case was changed elsewhere.");

@@ -5,7 +5,7 @@ import type { components } from "./schema";
 
 type Schemas = components["schemas"];
 
-/** A document as the page holds it: where the wire has a reference into the envelope, there is the mask. */
+/** A document in the page: with the masks in place of references into the envelope. */
 type Unpacked<T> = T extends Schemas["MaskRef"] ? BoxMask : T extends object ? { [K in keyof T]: Unpacked<T[K]> } : T;
 
 export type { CaseImage, ObjectState, Operation };

@@ -51,7 +51,7 @@ interface Stamp {
   id: string;
   /** Client's clock, ms since the epoch. */
   time: number;
-  /** The operation that this one takes back. */
+  /** The operation that this one undoes. */
   undoes?: string;
 }
 
@@ -70,7 +70,7 @@ export interface CreateData {
 
 export interface MaskData {
   tool: MaskTool;
-  /** Absent: as they were; null: taken away. */
+  /** Absent: unchanged; null: removed. */
   prompts?: Prompts | null;
   stroke?: StrokeRecord;
   model?: ModelRecord | null;

@@ -6,10 +6,12 @@ import type { InputStage } from "./input/input_stage";
 import { PointerInput } from "./input/pointer_input";
 import { type StageTool, ToolUse } from "./input/tool_use";
 import { type Appearance, DEFAULT_APPEARANCE, stylesOf } from "./render/appearance";
-import { type Equalisation, equaliseInSlices } from "./render/clahe";
+import type { Equalisation } from "./render/clahe";
 import { createRenderer } from "./render/create_renderer";
-import { Interiors, LabelLayer, type ObjectLabel, type PlacedLabel, placeLabels, sameLabels } from "./render/labels";
+import { EqualisedPicture } from "./render/equalised_picture";
+import type { ObjectLabel, PlacedLabel } from "./render/label_placement";
 import { type Levels, validLevels } from "./render/levels";
+import { ObjectLabels } from "./render/object_labels";
 import { Overlay } from "./render/overlay";
 import type { Renderer } from "./render/renderer";
 import { StageCanvases } from "./render/stage_canvases";
@@ -22,7 +24,7 @@ export type { StageEvents } from "./stage_events";
 
 export interface StageOptions {
   renderer?: Renderer["kind"];
-  /** What one finger does while no pen was seen; with a pen about it pans. */
+  /** What one finger does as long as no pen was used; after that it pans. */
   touch?: "draw" | "pan";
 }
 
@@ -30,31 +32,26 @@ export interface StageOptions {
 export class Stage implements InputStage {
   readonly view = new View();
   readonly renderer: Renderer;
-  /** Milliseconds: of each pointer event's handler, of each frame's drawing. */
+  /** Milliseconds that the handler of each pointer event and the drawing of each frame took. */
   readonly timings = { events: new TimingSamples(), frames: new TimingSamples() };
   /** Asked when a brush or lasso is used and no object is active: may create one and return true. */
   ensureObject: (() => boolean) | null = null;
   /** Called before a tool changes the active object's mask: the place to bring it into sight. */
   beforeChange: (() => void) | null = null;
-  /** What is written on an object; null: nothing. */
-  labelOf: (object: CaseObject) => ObjectLabel | null = () => null;
 
   private readonly canvases: StageCanvases;
   private readonly overlay: Overlay;
-  private readonly labelLayer: LabelLayer;
-  private readonly interiors = new Interiors();
+  private readonly labels: ObjectLabels;
+  private readonly equalised: EqualisedPicture;
   private readonly listeners = new StageListeners();
   private readonly use: ToolUse;
   private readonly input: PointerInput;
   private shownEditor: CaseEditor | null = null;
   private shownImage: CaseImage | null = null;
-  private release: (() => void)[] = [];
+  private cleanups: (() => void)[] = [];
   private look: Appearance = DEFAULT_APPEARANCE;
   private shades: Levels = { low: 0, high: 255, gamma: 1, invert: false };
-  private equalisation: Equalisation | null = null;
-  private equalising: AbortController | null = null;
   private peeking = false;
-  private labels: readonly PlacedLabel[] = [];
   private viewStale = true;
   private stylesStale = true;
 
@@ -67,12 +64,18 @@ export class Stage implements InputStage {
     if (!host.hasAttribute("tabindex")) host.tabIndex = 0;
     this.canvases = new StageCanvases(host, this.resized, this.paint);
     this.overlay = new Overlay(this.canvases.overlay);
-    this.labelLayer = new LabelLayer(this.canvases.labels);
+    this.labels = new ObjectLabels(this.canvases.labels);
     this.renderer = createRenderer(this.canvases.picture, options.renderer);
     this.renderer.onRestored = () => this.invalidate();
+    this.equalised = new EqualisedPicture(this.renderer, () => this.invalidate());
     this.use = new ToolUse(this);
     this.input = new PointerInput(this, this.use, options.touch ?? "draw");
     this.canvases.follow();
+  }
+
+  /** The text on an object; null: none. */
+  set labelOf(textOf: (object: CaseObject) => ObjectLabel | null) {
+    this.labels.textOf = textOf;
   }
 
   on<K extends keyof StageEvents>(kind: K, listener: (event: StageEvents[K]) => void): () => void {
@@ -91,16 +94,16 @@ export class Stage implements InputStage {
     return this.shownImage;
   }
 
-  /** Shows a case, or nothing. What is under way in the last one is finished. */
+  /** Shows a case, or nothing. Whatever is under way in the last one is finished. */
   setCase(editor: CaseEditor | null, image: CaseImage | null): void {
     this.finish();
-    for (const end of this.release) end();
-    this.release = [];
-    this.equalising?.abort();
+    for (const cleanup of this.cleanups) cleanup();
+    this.cleanups = [];
+    this.equalised.abort();
     this.shownEditor = editor;
     this.shownImage = image;
     this.renderer.setImage(image);
-    this.interiors.clear();
+    this.labels.clear();
     this.use.reset();
     if (this.renderer.warning !== null) this.emit("warning", this.renderer.warning);
     if (image !== null) {
@@ -110,10 +113,10 @@ export class Stage implements InputStage {
     }
     if (editor !== null) {
       for (const object of editor.objects) this.renderer.updateMask(object.id, object.mask, null);
-      this.release = [
+      this.cleanups = [
         editor.onDirty((id, rect) => {
           const object = editor.object(id);
-          this.interiors.changed(id);
+          this.labels.changed(id);
           if (object === undefined || object.deleted) this.renderer.removeMask(id);
           else this.renderer.updateMask(id, object.mask, rect);
           this.invalidate();
@@ -121,7 +124,7 @@ export class Stage implements InputStage {
         editor.subscribe(() => this.restyle()),
       ];
     }
-    if (this.equalisation !== null) void this.setEqualisation(this.equalisation);
+    void this.equalised.setImage(image);
     this.viewMoved();
     this.restyle();
   }
@@ -148,37 +151,20 @@ export class Stage implements InputStage {
     this.invalidate();
   }
 
-  /** The image's own window; the rest stays. */
+  /** Sets the image's own window; gamma and inversion stay. */
   fitWindow(): void {
     if (this.shownImage !== null) this.setLevels({ low: this.shownImage.low, high: this.shownImage.high });
   }
 
-  /** The image's own window, gamma 1, not inverted. */
+  /** Sets the image's own window, gamma 1, not inverted. */
   resetLevels(): void {
     const { low, high } = this.shownImage ?? { low: 0, high: 255 };
     this.setLevels({ low, high, gamma: 1, invert: false });
   }
 
-  /** Contrast-limited adaptive equalisation of what is shown; null ends it. Resolves when it shows. */
-  async setEqualisation(settings: Equalisation | null): Promise<void> {
-    this.equalising?.abort();
-    this.equalisation = settings;
-    const image = this.shownImage;
-    if (settings === null || image === null) {
-      this.renderer.setEqualised(null);
-      this.invalidate();
-      return;
-    }
-    const turn = new AbortController();
-    this.equalising = turn;
-    try {
-      const pixels = await equaliseInSlices(image, settings, turn.signal);
-      if (turn.signal.aborted) return;
-      this.renderer.setEqualised(pixels);
-      this.invalidate();
-    } catch (error) {
-      if (!turn.signal.aborted) throw error;
-    }
+  /** Contrast-limited adaptive equalisation (CLAHE) of the picture; null ends it. Resolves when it is shown. */
+  setEqualisation(settings: Equalisation | null): Promise<void> {
+    return this.equalised.set(settings, this.shownImage);
   }
 
   get appearance(): Readonly<Appearance> {
@@ -262,7 +248,7 @@ export class Stage implements InputStage {
   }
 
   get cursor(): Point | null {
-    return this.use.cross;
+    return this.use.cursor;
   }
 
   /** Ends whatever is under way; what was painted stays. */
@@ -271,7 +257,7 @@ export class Stage implements InputStage {
     this.use.finish();
   }
 
-  /** Ends whatever is under way and takes it back. */
+  /** Cancels whatever is under way and reverts it. */
   cancel(): void {
     this.input.finish();
     this.use.cancel();
@@ -313,8 +299,10 @@ export class Stage implements InputStage {
     if (this.stylesStale && this.shownEditor !== null) {
       this.renderer.setStyles(stylesOf(this.shownEditor, this.look, this.peeking));
     }
-    // A stroke's own label stays where it was until the brush is lifted.
-    if ((this.viewStale || this.stylesStale) && !this.shownEditor?.stroking) this.drawLabels();
+    // While a stroke is running the labels stay where they were.
+    if ((this.viewStale || this.stylesStale) && !this.shownEditor?.stroking) {
+      this.labels.draw(this.look.numbers && !this.peeking ? this.shownEditor : null, this.view, this.viewStale);
+    }
     this.viewStale = false;
     this.stylesStale = false;
     this.renderer.draw();
@@ -324,15 +312,7 @@ export class Stage implements InputStage {
 
   /** The labels as they are drawn. */
   get shownLabels(): readonly PlacedLabel[] {
-    return this.labels;
-  }
-
-  private drawLabels(): void {
-    const { shownEditor: editor, view, interiors, labelLayer } = this;
-    const shows = editor !== null && this.look.numbers && !this.peeking;
-    const before = this.labels;
-    this.labels = shows ? placeLabels(editor, view, interiors, this.labelOf, labelLayer.widthOf) : [];
-    if (this.viewStale || !sameLabels(before, this.labels)) labelLayer.draw(this.labels, view.state());
+    return this.labels.shown;
   }
 
   private readonly resized = (width: number, height: number, dpr: number): void => {

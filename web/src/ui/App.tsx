@@ -66,7 +66,7 @@ function Page() {
 }
 
 /**
- * A control used with the mouse hands the keys back to the picture, so that Space and Enter do not press it again. Used with the
+ * A control that was used with the mouse gives the focus back to the picture, so that Space and Enter do not press it again. With the
  * keyboard (a click without a mouse has no detail) it keeps the focus.
  */
 function giveFocusBack(event: MouseEvent): void {

@@ -17,6 +17,6 @@ function weight(operation: Operation): number {
   const masks: (BoxMask | undefined)[] = [];
   if (operation.kind === "create") masks.push(operation.mask);
   if (operation.kind === "mask") masks.push(operation.mask, operation.painted, operation.erased);
-  // Run lengths rarely need more than a quarter byte for a pixel; a hopeless mask is caught by the server's 413.
+  // Run lengths rarely need more than a quarter byte a pixel; a larger body is caught by the server's 413.
   return 512 + masks.reduce((sum: number, mask) => sum + (mask ? mask.bits.length / 4 : 0), 0);
 }

@@ -11,7 +11,7 @@ export type SyncState = "saved" | "saving" | "offline" | "full" | "conflict";
 export interface SyncOptions {
   /** Milliseconds without a new operation before sending. */
   debounce: number;
-  /** Milliseconds after which the oldest operation goes out, however busy the hand is. */
+  /** Milliseconds after which the oldest operation is sent, even while new ones arrive. */
   latest: number;
   /** Milliseconds of the first wait after a failure; doubled up to `longestRetry`. */
   retry: number;
@@ -29,14 +29,14 @@ export const SYNC_DEFAULTS: SyncOptions = {
   bodyBytes: 16 * 1024 * 1024,
 };
 
-/** The operations of one case on their way to the server, in order, each exactly once. */
+/** Brings the operations of one case to the server, in order, each exactly once, and finds conflicts with the work of others. */
 export class CaseSync {
   state: SyncState = "saved";
   detail: string | null = null;
   conflicts: Conflict[] = [];
   readonly pending: Operation[] = [];
   private target: SyncTarget | null = null;
-  /** Others' work came in while nobody showed the case. */
+  /** Work of others arrived while no page showed the case. */
   private missed = false;
   private readonly own = new Set<string>();
   private sending: Promise<void> | null = null;
@@ -77,7 +77,7 @@ export class CaseSync {
       this.schedule(Math.min(this.options.debounce, this.oldest + this.options.latest - Date.now()));
   }
 
-  /** Takes what an earlier page left behind. */
+  /** Takes over the unsent operations of an earlier page. */
   restore({ base, operations }: Queued): void {
     const news = operations.filter((operation) => !this.own.has(operation.id));
     if (news.length === 0) return;
@@ -87,7 +87,7 @@ export class CaseSync {
     this.settle("saving");
   }
 
-  /** Binds the lane to a page that has just loaded the case as of `revision`, and puts the unsent work on top. */
+  /** Attaches a page that has just loaded the case as of `revision`, and applies the unsent operations to it. */
   async attach(target: SyncTarget, revision: number, objects: readonly ObjectState[]): Promise<void> {
     await this.sending;
     const base = this.revision;
@@ -113,7 +113,7 @@ export class CaseSync {
     void this.flush();
   }
 
-  /** Binds the lane again to a page that showed the case before; false where that page's state is no longer the true one. */
+  /** Attaches a page again that showed the case before; false where its state is out of date. */
   rejoin(target: SyncTarget): boolean {
     if (this.missed || this.state === "conflict") return false;
     this.target = target;
@@ -128,7 +128,7 @@ export class CaseSync {
     return this.sending;
   }
 
-  /** Asks for what others did since; nothing happens while own work is under way. */
+  /** Fetches what others did since; does nothing while own operations are pending. */
   async pull(): Promise<void> {
     if (!this.target || this.pending.length > 0 || this.sending) return;
     const news = await this.transport.operationsSince(this.id, this.revision);
@@ -137,7 +137,7 @@ export class CaseSync {
     this.revision = news.revision;
   }
 
-  /** The id of the object that holds this page's version from here on; null where none does. */
+  /** Resolves a conflict. Returns the id of the object that holds this page's version afterwards; null where none does. */
   resolve(object: string, choice: Choice): string | null {
     const conflict = this.conflicts.find((one) => one.object === object);
     if (!conflict) return null;
@@ -179,7 +179,7 @@ export class CaseSync {
     void this.queue.replace(this.key, this.revision, [...gone], into).catch(() => undefined);
   }
 
-  /** A flush asked for while a sending ends must not get lost with it. */
+  /** Sends until nothing is left; a flush requested while a request ends is not lost. */
   private async run(): Promise<void> {
     try {
       while (this.again) {
@@ -199,7 +199,7 @@ export class CaseSync {
       this.settle(this.state === "saved" ? "saving" : this.state);
       try {
         const { revision, stored } = await this.transport.append(this.id, this.revision, batch);
-        // A batch the server knew already may hide work of others behind it.
+        // Where the server knew a part of the batch already, there may be work of others after it.
         if (stored !== batch.length || revision !== this.revision + stored) await this.catchUp(revision);
         this.revision = revision;
         this.batchLimit = this.options.batch;
@@ -224,7 +224,7 @@ export class CaseSync {
     else this.missed = true;
   }
 
-  /** Whether sending goes on at once. */
+  /** Handles a failed request. Returns whether sending goes on at once. */
   private async recover(error: unknown, batch: readonly Operation[]): Promise<boolean> {
     if (error instanceof RevisionConflict) return this.merge(error.reply, false);
     if (error instanceof ApiError && (error.status === 413 || error.status === 422 || error.status === 400)) {
@@ -249,13 +249,13 @@ export class CaseSync {
     this.refused(operation, reason);
   }
 
-  /** Takes in what others did. False where an object was changed on both sides: then the user decides. */
+  /** Applies what others did. False where an object was changed on both sides: then the user decides. */
   private merge(reply: ConflictReply, shown: boolean): boolean {
     this.acknowledge(this.pending.filter((operation) => reply.operations.some((known) => known.id === operation.id)));
     const others = reply.operations.filter((operation) => !this.own.has(operation.id));
     const clashes = clashing(this.pending, others);
     if (clashes.size > 0 && !this.target) {
-      // Nobody looks at this case; its base stays where it was, so that the clash is found again when it is opened.
+      // No page shows this case: its base revision stays, so that the conflict is found again when it is opened.
       this.detail = "Changed here and elsewhere; open the case to decide.";
       this.settle("conflict");
       return false;

@@ -13,19 +13,19 @@ export interface Conflict {
   mine: ObjectState | null;
 }
 
-/** The objects that unsent work and the work of others both touch. */
+/** The objects that both unsent operations and operations of others change. */
 export function clashing(unsent: readonly Operation[], others: readonly Operation[]): Set<string> {
   const touched = new Set(others.map((operation) => operation.object));
   const both = unsent.map((operation) => operation.object).filter((object) => object !== null && touched.has(object));
   return new Set(both as string[]);
 }
 
-/** What makes `mine` of the object once `work` was put on top of what others made of it. */
+/** The operations that restore `mine` after `work` was applied to the version of the others. */
 export function restoring(theirs: ObjectState | null, mine: ObjectState, work: readonly Operation[]): Operation[] {
   return operationsBetween(work.reduce(fold, theirs), mine, lastTool(work));
 }
 
-/** The same work once more under a new object, so that the log keeps how it came about. */
+/** The same operations for a new object, so that the log keeps its history. */
 export function underNewObject(
   mine: ObjectState,
   work: readonly Operation[],

@@ -4,11 +4,11 @@ import { ApiError, OfflineError, RevisionConflict } from "../errors";
 import type { ObjectState, Operation } from "../types";
 import type { SyncTarget, Transport } from "./transport";
 
-/** A server in memory that keeps the promises of the real one, which `operations.contract.json` holds for both. */
+/** A server in memory with the behaviour of the real one; `operations.contract.json` tests both. */
 export class FakeServer implements Transport {
   readonly log: Operation[] = [];
   readonly received: { revision: number; ids: string[] }[] = [];
-  /** What the next requests meet instead of an answer. */
+  /** How the next requests fail. */
   readonly failures: ("offline" | "lost-answer" | "full")[] = [];
   malformed = new Set<string>();
 
@@ -106,7 +106,7 @@ function folded(log: readonly Operation[]): Map<string, ObjectState> {
   return page.states;
 }
 
-/** A Web Locks manager of which one tab can be made to die. */
+/** A Web Locks manager whose holders can crash. */
 export class FakeLocks {
   private readonly held = new Set<string>();
 

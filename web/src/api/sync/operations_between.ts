@@ -4,12 +4,12 @@ import { newId } from "../../engine/new_id";
 import type { MaskTool } from "../../engine/operations";
 import type { ObjectState, Operation } from "../types";
 
-/** Equal pixels, whatever box each keeps around them; no mask is an empty one. */
+/** Whether both have the same pixels, whatever their boxes; a missing mask is an empty one. */
 export function sameMask(a: BoxMask | null | undefined, b: BoxMask | null | undefined): boolean {
   return (a ?? BoxMask.empty()).equals(b ?? BoxMask.empty());
 }
 
-/** The operations that turn `from` (null: no such object yet) into `to`. `tool` names the hand behind a changed mask. */
+/** The operations that turn `from` (null: no such object yet) into `to`. `tool` is recorded for a changed mask. */
 export function operationsBetween(
   from: ObjectState | null,
   to: ObjectState,

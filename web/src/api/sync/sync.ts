@@ -21,22 +21,22 @@ export interface SyncStatus {
 }
 
 const PULL_MS = 20_000;
-const GRAVEST: readonly SyncState[] = ["conflict", "full", "offline", "saving", "saved"];
+const BY_SEVERITY: readonly SyncState[] = ["conflict", "full", "offline", "saving", "saved"];
 
 /** The name under which the queue of one annotator in one workspace, by its id, lives in the browser. */
 export function queueName(workspace: string, annotator: string): string {
   return `dentasam/${workspace}/${annotator}`;
 }
 
-// Ids alone would send old work to another image after the database was made anew.
-function laneKey({ id, name }: CaseName): string {
+// With the id alone, old work could go to another image after the database was recreated.
+function caseKey({ id, name }: CaseName): string {
   return `${id}/${name}`;
 }
 
-/** Brings every operation to the server; the lanes of cases that were left go on until they are empty. */
+/** Brings every operation to the server. Cases that were left go on sending until nothing is pending. */
 export class Sync {
   onRefused: (operation: Operation, reason: string) => void = () => undefined;
-  private readonly lanes = new Map<string, CaseSync>();
+  private readonly caseSyncs = new Map<string, CaseSync>();
   private readonly listeners = new Set<() => void>();
   private open: CaseSync | null = null;
   private current: SyncStatus = { state: "saved", pending: 0, detail: null, conflicts: [] };
@@ -47,53 +47,53 @@ export class Sync {
     private readonly options: SyncOptions = SYNC_DEFAULTS,
   ) {}
 
-  /** What earlier pages left behind for any case goes out in the background. */
+  /** Sends what earlier pages left unsent, for any case, in the background. */
   async resume(): Promise<void> {
     await this.queue.adopt();
     for (const key of await this.queue.lanes()) {
       const slash = key.indexOf("/");
-      const lane = this.lane({ id: Number(key.slice(0, slash)), name: key.slice(slash + 1) }, 0);
-      // Under an open page the old work waits: only an opening looks for clashes with what came since.
-      if (lane.attached) continue;
-      lane.restore(await this.queue.pending(key));
-      void lane.flush();
+      const caseSync = this.caseSync({ id: Number(key.slice(0, slash)), name: key.slice(slash + 1) }, 0);
+      // Old work on an open case waits: only opening a case checks for conflicts with later work.
+      if (caseSync.attached) continue;
+      caseSync.restore(await this.queue.pending(key));
+      void caseSync.flush();
     }
   }
 
-  /** Settles when all work so far is on this computer's disk. */
+  /** Resolves when all work so far is on this computer's disk. */
   written(): Promise<void> {
     return this.queue.written();
   }
 
-  /** To be called before the state of a case is read, so that what is under way is in it where possible. */
+  /** To be called before a case is read, so that pending operations are in its state where possible. */
   async settle(name: CaseName, longest = 1500): Promise<void> {
     await this.resume();
-    const lane = this.lanes.get(laneKey(name));
-    if (!lane || lane.pending.length === 0) return;
-    await Promise.race([lane.flush(), new Promise((resolve) => setTimeout(resolve, longest))]);
+    const caseSync = this.caseSyncs.get(caseKey(name));
+    if (!caseSync || caseSync.pending.length === 0) return;
+    await Promise.race([caseSync.flush(), new Promise((resolve) => setTimeout(resolve, longest))]);
   }
 
   /** The revision this page knows of a case: a state read earlier than that is stale. */
   knownRevision(name: CaseName): number {
-    return this.lanes.get(laneKey(name))?.revision ?? 0;
+    return this.caseSyncs.get(caseKey(name))?.revision ?? 0;
   }
 
   async attach(name: CaseName, revision: number, objects: readonly ObjectState[], target: SyncTarget): Promise<void> {
     this.detach();
-    const lane = this.lane(name, revision);
-    this.open = lane;
-    await lane.attach(target, revision, objects);
-    this.tell();
+    const caseSync = this.caseSync(name, revision);
+    this.open = caseSync;
+    await caseSync.attach(target, revision, objects);
+    this.notify();
   }
 
-  /** Goes on with a case that this page showed before; false where it has to be read anew. */
+  /** Goes on with a case that this page showed before; false where it has to be read again. */
   rejoin(name: CaseName, target: SyncTarget): boolean {
-    const lane = this.lanes.get(laneKey(name));
-    if (!lane) return false;
+    const caseSync = this.caseSyncs.get(caseKey(name));
+    if (!caseSync) return false;
     this.detach();
-    if (!lane.rejoin(target)) return false;
-    this.open = lane;
-    this.tell();
+    if (!caseSync.rejoin(target)) return false;
+    this.open = caseSync;
+    this.notify();
     void this.pull();
     return true;
   }
@@ -101,25 +101,25 @@ export class Sync {
   detach(): void {
     this.open?.detach();
     this.open = null;
-    this.tell();
+    this.notify();
   }
 
-  /** Operations of the open case. */
+  /** Takes operations of the open case. */
   enqueue(operations: readonly Operation[]): void {
     if (!this.open) throw new Error("No case is open.");
     this.open.enqueue(operations);
   }
 
   async flush(): Promise<void> {
-    await Promise.all([...this.lanes.values()].map((lane) => lane.flush()));
+    await Promise.all([...this.caseSyncs.values()].map((caseSync) => caseSync.flush()));
   }
 
-  /** Whether the open case got news; failures are left to the next time. */
+  /** Fetches what others did in the open case; failures are left to the next time. */
   async pull(): Promise<void> {
     await this.open?.pull().catch(() => undefined);
   }
 
-  /** The id of the object that holds this page's version from here on; null where none does. */
+  /** Resolves a conflict. Returns the id of the object that holds this page's version afterwards; null where none does. */
   resolve(object: string, choice: Choice): string | null {
     return this.open?.resolve(object, choice) ?? null;
   }
@@ -133,7 +133,7 @@ export class Sync {
     return () => this.listeners.delete(listener);
   };
 
-  /** Sends on return of the network and before the page goes away; warns only of work that the server does not have. */
+  /** Sends when the network returns and before the page is left; warns only while there is work that cannot be sent. */
   watch(page: Window): () => void {
     const flush = () => void this.flush();
     const hidden = () => {
@@ -158,30 +158,30 @@ export class Sync {
     };
   }
 
-  private lane(name: CaseName, revision: number): CaseSync {
-    const key = laneKey(name);
-    let lane = this.lanes.get(key);
-    if (!lane) {
-      lane = new CaseSync(
+  private caseSync(name: CaseName, revision: number): CaseSync {
+    const key = caseKey(name);
+    let caseSync = this.caseSyncs.get(key);
+    if (!caseSync) {
+      caseSync = new CaseSync(
         name.id,
         key,
         revision,
         this.queue,
         this.transport,
         this.options,
-        this.tell,
+        this.notify,
         (operation, reason) => this.onRefused(operation, reason),
       );
-      this.lanes.set(key, lane);
+      this.caseSyncs.set(key, caseSync);
     }
-    return lane;
+    return caseSync;
   }
 
-  private readonly tell = (): void => {
-    const lanes = [...this.lanes.values()];
-    const state = GRAVEST.find((grave) => lanes.some((lane) => lane.state === grave)) ?? "saved";
-    const pending = lanes.reduce((sum, lane) => sum + lane.pending.length, 0);
-    const detail = lanes.find((lane) => lane.state === state)?.detail ?? null;
+  private readonly notify = (): void => {
+    const caseSyncs = [...this.caseSyncs.values()];
+    const state = BY_SEVERITY.find((severe) => caseSyncs.some((caseSync) => caseSync.state === severe)) ?? "saved";
+    const pending = caseSyncs.reduce((sum, caseSync) => sum + caseSync.pending.length, 0);
+    const detail = caseSyncs.find((caseSync) => caseSync.state === state)?.detail ?? null;
     const conflicts = this.open?.conflicts ?? [];
     const { current } = this;
     const same =

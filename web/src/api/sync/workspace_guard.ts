@@ -1,18 +1,18 @@
 import type { Transport } from "./transport";
 
-/** Another workspace answers where this page's own did, as after a restart of the server on another folder. */
-export class ForeignWorkspace extends Error {
+/** Another workspace answers at this page's address, as after a restart of the server on another folder. */
+export class OtherWorkspaceError extends Error {
   constructor() {
     super("Another workspace answers at this address. The work stays in this browser until its own is back.");
-    this.name = "ForeignWorkspace";
+    this.name = "OtherWorkspaceError";
   }
 }
 
-/** Another annotator signed in in this browser: work must not go out under a name that did not do it. */
-export class OtherAnnotator extends Error {
+/** Another annotator has signed in in this browser: work must not be stored under another name. */
+export class OtherAnnotatorError extends Error {
   constructor(wanted: string, found: string) {
     super(`${found} is signed in in this browser now. The work stays in it until ${wanted} signs in again.`);
-    this.name = "OtherAnnotator";
+    this.name = "OtherAnnotatorError";
   }
 }
 
@@ -24,8 +24,8 @@ export interface WorkspaceServer extends Transport {
 export function guardedTransport(workspace: string, annotator: string, server: WorkspaceServer): Transport {
   const confirm = async () => {
     const session = await server.session();
-    if (session.workspace !== workspace) throw new ForeignWorkspace();
-    if (session.annotator !== annotator) throw new OtherAnnotator(annotator, session.annotator);
+    if (session.workspace !== workspace) throw new OtherWorkspaceError();
+    if (session.annotator !== annotator) throw new OtherAnnotatorError(annotator, session.annotator);
   };
   return {
     async append(...given) {

@@ -1,30 +1,21 @@
 import type { CaseImage } from "../case_image";
 import type { Point } from "../geometry/point";
 import type { Rect } from "../geometry/rect";
-import { difference } from "../masks/difference";
 import type { BoxMask } from "../masks/mask";
-import { unpackMask } from "../masks/packed_mask";
 import { newId } from "../new_id";
-import type { ModelRecord, ObjectSource, ObjectState, Operation, Prompts, Status } from "../operations";
+import type { ObjectSource, ObjectState, Operation, Status } from "../operations";
 import { colourAt } from "../palette";
 import { CaseLog } from "./case_log";
 import type { CaseObject } from "./case_object";
 import { CaseObjects } from "./case_objects";
-import { contextOf, isStale, keepManualPixels, maskChange } from "./changes";
-import { fieldsSetBy } from "./fold";
 import { type FieldValue, History } from "./history";
 import { type BrushOptions, type BrushTool, MaskEdits } from "./mask_edits";
+import { type Prediction, Predictions } from "./predictions";
+import { RemoteChanges } from "./remote_changes";
 
 export type { CaseObject } from "./case_object";
 export type { BrushOptions, BrushTool } from "./mask_edits";
-
-export interface Prediction {
-  mask: BoxMask;
-  tool: "click" | "box" | "refine";
-  /** All prompts the object has now, not only the new ones. */
-  prompts: Prompts;
-  model: ModelRecord | null;
-}
+export type { Prediction } from "./predictions";
 
 export interface CreateOptions {
   id?: string;
@@ -46,6 +37,8 @@ export class CaseEditor {
   private readonly history: History;
   private readonly log: CaseLog;
   private readonly edits: MaskEdits;
+  private readonly predictions: Predictions;
+  private readonly remote: RemoteChanges;
 
   constructor(
     readonly width: number,
@@ -57,6 +50,8 @@ export class CaseEditor {
     this.history = new History(depth);
     this.log = new CaseLog(this.all, this.history);
     this.edits = new MaskEdits(width, height, this.all, this.log);
+    this.predictions = new Predictions(this.all, this.log);
+    this.remote = new RemoteChanges(this.all, this.history, this.log);
     if (image !== null) this.setImage(image);
   }
 
@@ -74,7 +69,7 @@ export class CaseEditor {
     return this.all.version;
   }
 
-  /** Called after each change that `version` counts. Returns what ends it. */
+  /** Calls back after each change that `version` counts. Returns the function that ends it. */
   subscribe(listener: () => void): () => void {
     return this.all.subscribe(listener);
   }
@@ -139,45 +134,19 @@ export class CaseEditor {
   /** Replaces everything, the history too. */
   load(objects: readonly ObjectState[], status: Status = "new"): void {
     this.edits.drop();
-    this.log.separate();
-    this.history.clear();
-    const gone = this.all.clear();
-    this.log.status = status;
-    for (const state of objects) this.all.add(state.id).setFields(state);
-    this.all.settle();
-    for (const id of new Set([...gone, ...objects.map((state) => state.id)])) this.all.dirty(id, null);
+    this.remote.load(objects, status);
   }
 
   /** Replaces these objects by what the server holds and forgets how to undo their changes. */
   replaceObjects(objects: readonly ObjectState[]): void {
     this.endStroke();
-    for (const state of objects) {
-      (this.all.get(state.id) ?? this.all.add(state.id)).setFields(state);
-      this.history.drop((change) => change.object === state.id);
-    }
-    this.all.settle();
-    for (const { id } of objects) this.all.dirty(id, null);
+    this.remote.replace(objects);
   }
 
-  /** Operations of others. Own ones that come back are passed over. */
+  /** Applies operations of other clients; this client's own are skipped. */
   applyRemote(operations: readonly Operation[]): void {
     this.endStroke();
-    this.log.separate();
-    const touched = new Set<string>();
-    for (const operation of operations) {
-      if (this.log.isOwn(operation)) continue;
-      if (operation.kind === "status") {
-        this.log.status = operation.data.status;
-        this.history.drop((change) => change.kind === "status");
-        continue;
-      }
-      const object = this.all.get(operation.object) ?? this.all.add(operation.object);
-      object.setFields(fieldsSetBy(operation));
-      touched.add(object.id);
-      this.history.drop((change) => isStale(change, operation));
-    }
-    this.all.settle();
-    for (const id of touched) this.all.dirty(id, null);
+    this.remote.apply(operations);
   }
 
   get brush(): Readonly<BrushOptions> {
@@ -193,7 +162,7 @@ export class CaseEditor {
     return this.edits.stroking;
   }
 
-  /** Puts the brush down on the active object. False, and nothing happens, without one or when it is locked. */
+  /** Starts a stroke on the active object. Does nothing and returns false when no object is active or it is locked. */
   beginStroke(tool: BrushTool, point: Point): boolean {
     return this.edits.begin(tool, point);
   }
@@ -202,22 +171,22 @@ export class CaseEditor {
     this.edits.extend(points);
   }
 
-  /** Lifts the brush; the stroke becomes one step of the history. False when it changed nothing. */
+  /** Ends the stroke, which becomes one step of the history. False when it changed nothing. */
   endStroke(): boolean {
     return this.edits.end();
   }
 
-  /** Takes the brush away and everything of this stroke with it. */
+  /** Cancels the stroke and reverts its pixels. */
   cancelStroke(): void {
     this.edits.cancel();
   }
 
-  /** Pixels visited and copied by the running stroke: what it costs, whatever the machine. */
+  /** Pixels that the running stroke has visited and copied: its cost, independent of the machine. */
   get strokeCost(): { visited: number; copied: number } {
     return this.edits.cost;
   }
 
-  /** Adds or takes away the inside of a closed line. */
+  /** Adds or removes the inside of a closed line. */
   lasso(points: readonly Point[], add: boolean): boolean {
     return this.edits.lasso(points, add);
   }
@@ -260,23 +229,10 @@ export class CaseEditor {
     return id;
   }
 
-  /** Takes over the model's mask; what the hand painted and erased stays. False for a locked or unknown object. */
+  /** Takes over the model's mask; painted and erased pixels stay as they are. False for a locked or unknown object. */
   applyPrediction(id: string, prediction: Prediction): boolean {
     this.endStroke();
-    const object = this.all.editable(id);
-    if (object === null) return false;
-    const before = contextOf(object);
-    const old = object.mask.snapshot();
-    object.mask.restore(prediction.mask);
-    keepManualPixels(object);
-    const flipped = difference(old, object.mask.snapshot());
-    object.prompts = prediction.prompts;
-    object.model = prediction.model;
-    object.uncorrected = null;
-    const change = maskChange({ object, mask: flipped, painted: null, erased: null }, prediction.tool, before);
-    this.log.changedMasks([change]);
-    if (flipped !== null) this.all.dirty(id, flipped);
-    return true;
+    return this.predictions.apply(id, prediction);
   }
 
   /** Several predictions as one step of the history. */
@@ -284,21 +240,17 @@ export class CaseEditor {
     return this.group(() => predictions.map(({ id, ...rest }) => this.applyPrediction(id, rest)).some(Boolean));
   }
 
-  /** The object's mask before and after what the hand changed since the model's last answer; null if nothing. */
+  /** The object's mask before and after the manual changes since the model's last answer; null without any. */
   lastCorrection(id: string): { before: BoxMask; after: BoxMask } | null {
     this.endStroke();
-    const object = this.all.get(id);
-    if (object === undefined || object.uncorrected === null) return null;
-    const before = unpackMask(object.uncorrected);
-    const after = object.mask.snapshot();
-    return before.equals(after) ? null : { before, after };
+    return this.predictions.lastCorrection(id);
   }
 
   remove(id: string): void {
     this.setField(id, { field: "deleted", before: false, after: true });
   }
 
-  /** Takes away an object that never got a mask, as if it had not been begun. False for one that has a mask, or had one. */
+  /** Deletes an object that never got a mask, as if it had not been created. False for one that has or had one. */
   discard(id: string): boolean {
     const object = this.all.get(id);
     if (object === undefined || object.deleted || object.area > 0) return false;
@@ -357,7 +309,7 @@ export class CaseEditor {
     });
   }
 
-  /** How many steps `undo` can take back, a running stroke left out. */
+  /** How many steps `undo` can undo, not counting a running stroke. */
   get undoSteps(): number {
     return this.history.undoable;
   }

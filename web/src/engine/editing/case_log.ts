@@ -5,13 +5,13 @@ import type { CaseObjects } from "./case_objects";
 import { assign, fieldOperation, isBlank } from "./changes";
 import type { Change, Entry, FieldChange, FieldValue, History, MaskChange, StatusChange } from "./history";
 
-/** What is done to a case: each change becomes a step of the history and operations of the log. */
+/** Turns each change of a case into a step of the history and into operations of the log. */
 export class CaseLog {
   onOperations: ((operations: Operation[]) => void) | null = null;
   status: Status = "new";
   private readonly emitted = new Set<string>();
   private batch: { entry: Entry; operations: Operation[] } | null = null;
-  /** The object whose creation, without a mask, is the last step: its first mask belongs to the same step. */
+  /** The object that the last step created without a mask: its first mask joins that step. */
   private justCreated: string | null = null;
 
   constructor(
@@ -62,13 +62,13 @@ export class CaseLog {
     this.justCreated = mask === undefined && this.batch === null ? object : null;
   }
 
-  /** Masks that have changed, `stroke` the path of the hand in the first of them. */
+  /** Records masks that have changed; `stroke` is the path of the brush in the first of them. */
   changedMasks(changes: readonly MaskChange[], stroke?: StrokeRecord): void {
     for (const { object } of changes) this.show(object);
     const operations = changes.map((change, index) =>
       this.maskOperation(change, {}, index === 0 ? stroke : undefined),
     );
-    // An accepted object whose mask changes has to be accepted again: its acceptance goes within the same step.
+    // An accepted object whose mask changes has to be accepted again: the same step withdraws its acceptance.
     const withdrawn = changes
       .filter(({ object, mask }) => mask !== null && this.objects.get(object)?.accepted)
       .map(({ object }) => this.assignField(object, { field: "accepted", before: true, after: false }));
@@ -78,7 +78,7 @@ export class CaseLog {
     );
   }
 
-  /** Takes a step back or makes it again. */
+  /** Undoes a step or redoes it. */
   retrace(entry: Entry | null, back: boolean): boolean {
     if (entry === null) return false;
     this.justCreated = null;
@@ -119,7 +119,7 @@ export class CaseLog {
     return true;
   }
 
-  /** Takes away an object of which nothing came; neither it nor its creation is a step of the history any more. */
+  /** Deletes an object that never got a mask, and removes its creation from the history. */
   discard(id: string): void {
     const object = this.objects.get(id);
     if (object === undefined) return;
@@ -129,12 +129,12 @@ export class CaseLog {
     this.objects.dirty(id, null);
   }
 
-  /** The next first mask of an object is a step of its own. */
+  /** The first mask of the object created last becomes a step of its own. */
   separate(): void {
     this.justCreated = null;
   }
 
-  /** No mask changes out of sight. */
+  /** A mask that changes is shown. */
   private show(id: string): void {
     const object = this.objects.get(id);
     if (object !== undefined) object.hidden = false;

@@ -2,9 +2,9 @@ import type { Point } from "../geometry/point";
 import { isEmpty, type Rect } from "../geometry/rect";
 import { CaseObject } from "./case_object";
 
-/** The objects of one case, which of them is active, and who hears of their changes. */
+/** The objects of one case, which of them is active, and the listeners to their changes. */
 export class CaseObjects {
-  /** While true nobody is told of changes. */
+  /** While true no listener is called. */
   quiet = false;
   private readonly all = new Map<string, CaseObject>();
   private readonly listeners = new Set<() => void>();
@@ -24,7 +24,7 @@ export class CaseObjects {
     return this.changes;
   }
 
-  /** Called after each change that `version` counts. Returns what ends it. */
+  /** Calls back after each change that `version` counts. Returns the function that ends it. */
   subscribe(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -74,7 +74,7 @@ export class CaseObjects {
     return object;
   }
 
-  /** Forgets all of them. Returns their ids. */
+  /** Removes all of them. Returns their ids. */
   clear(): string[] {
     const gone = [...this.all.keys()];
     this.all.clear();
@@ -89,12 +89,12 @@ export class CaseObjects {
     return this.current === null ? null : (this.all.get(this.current) ?? null);
   }
 
-  /** Does not tell of it. */
+  /** Calls no listener. */
   activate(id: string | null): void {
     this.current = id;
   }
 
-  /** To be called after changes; one that is gone is no longer active. */
+  /** To be called after changes: a deleted object is no longer active. */
   settle(): void {
     if (this.active === null || this.active.deleted) this.current = null;
     this.changed();

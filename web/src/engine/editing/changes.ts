@@ -7,10 +7,10 @@ import type { CaseObject } from "./case_object";
 import type { Change, FieldChange, MaskChange, MaskContext } from "./history";
 import type { Flips } from "./span_writer";
 
-/** More points than this say no more about a line. */
-const MOST_POINTS = 20_000;
+/** The log keeps at most about so many points of a line. */
+const MAX_LOGGED_POINTS = 20_000;
 
-/** What of an object a step of the history keeps beside the pixels. */
+/** What a step of the history keeps of an object beside the pixels. */
 export function contextOf(object: CaseObject): MaskContext {
   const { prompts, model, uncorrected } = object;
   return { prompts, model, uncorrected };
@@ -61,7 +61,7 @@ export function assign(object: CaseObject, change: Change & { kind: "field" }, v
   }
 }
 
-/** What the hand painted and erased stands above what the model says. */
+/** Sets what was painted and clears what was erased by hand: manual pixels override the model. */
 export function keepManualPixels(object: CaseObject): void {
   object.painted.snapshot().eachRun((y, x0, x1) => object.mask.setSpan(y, x0, x1, 1));
   object.erased.snapshot().eachRun((y, x0, x1) => object.mask.setSpan(y, x0, x1, 0));
@@ -71,9 +71,9 @@ export function isBlank(prompts: Prompts): boolean {
   return prompts.clicks.length === 0 && prompts.box === null;
 }
 
-/** A line as the log keeps it: hundredths of a pixel, and of an endless line every nth point. */
+/** A line as the log keeps it: rounded to hundredths of a pixel, and of a very long line only every nth point. */
 export function loggedPoints(points: readonly Point[]): [number, number][] {
-  const step = Math.ceil(points.length / MOST_POINTS);
+  const step = Math.ceil(points.length / MAX_LOGGED_POINTS);
   const kept = points.filter((_, index) => index % step === 0 || index === points.length - 1);
   return kept.map(([x, y]) => [Math.round(x * 100) / 100, Math.round(y * 100) / 100]);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Change, DEPTH, type Entry, History } from "./history";
+import { type Change, type Entry, History, MAX_STEPS } from "./history";
 
 function entryOf(object: string, bytes = 0): Entry {
   const context = { prompts: { clicks: [], box: null }, model: null, uncorrected: null };
@@ -36,7 +36,7 @@ describe("the history", () => {
 
   it("is 300 deep and lets the oldest go", () => {
     const history = new History();
-    for (let step = 0; step < DEPTH + 50; step++) history.push(entryOf(String(step)));
+    for (let step = 0; step < MAX_STEPS + 50; step++) history.push(entryOf(String(step)));
     expect(history.undoable).toBe(300);
     let last: Entry | null = null;
     for (let entry = history.back(); entry !== null; entry = history.back()) last = entry;

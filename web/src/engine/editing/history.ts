@@ -1,14 +1,14 @@
 import type { PackedMask } from "../masks/packed_mask";
 import type { MaskTool, ModelRecord, Prompts, Status } from "../operations";
 
-/** What of an object goes with its mask. */
+/** What changes together with the mask of an object. */
 export interface MaskContext {
   prompts: Prompts;
   model: ModelRecord | null;
   uncorrected: PackedMask | null;
 }
 
-/** A change of pixels: the masks are 1 where a pixel was flipped, so the same mask leads back and forth. */
+/** A change of pixels: each mask is 1 where a pixel was flipped, so flipping it again undoes and redoes the change. */
 export interface MaskChange {
   kind: "mask";
   object: string;
@@ -18,7 +18,7 @@ export interface MaskChange {
   erased: PackedMask | null;
   before: MaskContext;
   after: MaskContext;
-  /** The operation that made it, or took it back, or made it again: the last one. */
+  /** The last operation that made, undid or redid it. */
   operation: string;
 }
 
@@ -28,7 +28,7 @@ export type FieldValue =
 
 export type FieldChange = { kind: "field"; object: string; operation: string } & FieldValue;
 
-/** The status of the case, as *Done*. */
+/** A change of the status of the case. */
 export interface StatusChange {
   kind: "status";
   object: null;
@@ -44,8 +44,8 @@ export interface Entry {
   changes: Change[];
 }
 
-export const DEPTH = 300;
-export const BYTES = 256 * 1024 * 1024;
+export const MAX_STEPS = 300;
+export const MAX_BYTES = 256 * 1024 * 1024;
 
 /** Undo and redo of one case. The oldest steps go when there are too many or they hold too many bytes. */
 export class History {
@@ -54,8 +54,8 @@ export class History {
   private held = 0;
 
   constructor(
-    private readonly depth = DEPTH,
-    private readonly bytes = BYTES,
+    private readonly depth = MAX_STEPS,
+    private readonly bytes = MAX_BYTES,
   ) {}
 
   get undoable(): number {
@@ -81,7 +81,7 @@ export class History {
     }
   }
 
-  /** More changes for the last step. */
+  /** Adds changes to the last step. */
   extend(changes: readonly Change[]): void {
     const entry = this.done.pop();
     if (entry === undefined) return;
@@ -89,7 +89,7 @@ export class History {
     this.push({ changes: [...entry.changes, ...changes] });
   }
 
-  /** The step to take back; the next `forward` is the same one. */
+  /** The step to undo; the next `forward` returns the same one. */
   back(): Entry | null {
     const entry = this.done.pop();
     if (entry === undefined) return null;

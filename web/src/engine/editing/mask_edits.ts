@@ -36,7 +36,7 @@ interface RunningStroke {
   limited: boolean;
 }
 
-/** Brush, eraser, lasso and what tidies a mask: the changes of masks that are not the model's. */
+/** Manual edits of masks: brush, eraser, lasso, filling holes, dropping islands, smoothing. */
 export class MaskEdits {
   image: CaseImage | null = null;
   /** The display window, for the intensity-limited brush. */
@@ -62,12 +62,12 @@ export class MaskEdits {
     return this.stroke !== null;
   }
 
-  /** Pixels visited and copied by the running stroke: what it costs, whatever the machine. */
+  /** Pixels that the running stroke has visited and copied: its cost, independent of the machine. */
   get cost(): { visited: number; copied: number } {
     return { visited: this.stroke?.painter.visited ?? 0, copied: this.stroke?.edit.copied ?? 0 };
   }
 
-  /** Puts the brush down on the active object. False, and nothing happens, without one or when it is locked. */
+  /** Starts a stroke on the active object. Does nothing and returns false when no object is active or it is locked. */
   begin(tool: BrushTool, point: Point): boolean {
     this.end();
     const object = this.objects.active;
@@ -91,7 +91,7 @@ export class MaskEdits {
     for (const other of edit.takeShrunk()) this.objects.dirty(other.id, rect);
   }
 
-  /** Lifts the brush; the stroke becomes one step of the history. False when it changed nothing. */
+  /** Ends the stroke, which becomes one step of the history. False when it changed nothing. */
   end(): boolean {
     if (this.stroke === null) return false;
     const { object, tool, edit, painter, limited } = this.stroke;
@@ -105,7 +105,7 @@ export class MaskEdits {
     return this.commit(object, tool, edit, stroke);
   }
 
-  /** Takes the brush away and everything of this stroke with it. */
+  /** Cancels the stroke and reverts its pixels. */
   cancel(): void {
     if (this.stroke === null) return;
     const { edit } = this.stroke;
@@ -118,12 +118,12 @@ export class MaskEdits {
     this.objects.changed();
   }
 
-  /** Forgets a running stroke whose object is no more. */
+  /** Drops a running stroke whose object was removed. */
   drop(): void {
     this.stroke = null;
   }
 
-  /** Adds or takes away the inside of a closed line. */
+  /** Adds or removes the inside of a closed line. */
   lasso(points: readonly Point[], add: boolean): boolean {
     const object = this.objects.editable(this.objects.activeId);
     const clip = { x: 0, y: 0, width: this.width, height: this.height };
@@ -166,7 +166,7 @@ export class MaskEdits {
     const target = work(before);
     const changed = difference(before, target);
     if (changed === null) return false;
-    // Smoothing moves an outline a little everywhere; only the other tools say where the object is.
+    // Smoothing moves the outline a little everywhere, so its pixels do not bind the model.
     const binding = tool !== "smooth";
     const others = this.objects.othersThan(object);
     const edit = new SpanWriter(object, 1, { mode: this.brush.mode, others, binding });
@@ -198,7 +198,7 @@ export class MaskEdits {
       return maskChange(flips, flips.object === object ? tool : "neighbour", before);
     });
     this.log.changedMasks(changes, changes[0]!.object === object.id ? stroke : undefined);
-    // A stroke has told of its pixels as it went.
+    // A stroke has reported its pixels as it went.
     if (tool === "brush" || tool === "eraser") return true;
     for (const flips of parts) if (flips.mask !== null) this.objects.dirty(flips.object.id, flips.mask);
     return true;

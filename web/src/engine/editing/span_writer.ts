@@ -18,7 +18,7 @@ export interface SpanWriterOptions {
   /** Every other object of the case. */
   others: readonly CaseObject[];
   limit?: IntensityLimit | null;
-  /** Whether the change is the hand's word that the model must keep; otherwise it only withdraws earlier words. */
+  /** Whether the model must keep these pixels as they are; otherwise the edit only lifts earlier constraints. */
   binding?: boolean;
 }
 
@@ -30,7 +30,7 @@ export interface Flips {
   erased: BoxMask | null;
 }
 
-/** An edit by hand of one object under way: sets or clears spans of its mask by the rules of the mode. */
+/** A manual edit of one object under way: sets or clears spans of its mask by the rules of the overlap mode. */
 export class SpanWriter implements StrokeSink {
   private readonly own: Trackers;
   private readonly neighbours = new Map<CaseObject, Trackers>();
@@ -73,26 +73,26 @@ export class SpanWriter implements StrokeSink {
     }
   }
 
-  /** Other objects that lost pixels since this was asked last. */
+  /** Other objects that lost pixels since the last call. */
   takeShrunk(): CaseObject[] {
     const shrunk = [...this.shrunkNow];
     this.shrunkNow.clear();
     return shrunk;
   }
 
-  /** What changed, the object's own part first; empty when nothing did. */
+  /** What changed, the object itself first; empty when nothing did. */
   changes(): Flips[] {
     return [this.own, ...this.neighbours.values()]
       .map((trackers) => trackers.flips())
       .filter(({ mask, painted, erased }) => mask !== null || painted !== null || erased !== null);
   }
 
-  /** Pixels copied for undo: the measure of its cost. */
+  /** Pixels copied for undo so far. */
   get copied(): number {
     return [this.own, ...this.neighbours.values()].reduce((sum, trackers) => sum + trackers.copied, 0);
   }
 
-  /** The bytes of the pixels that may be changed (null: all of them). */
+  /** A byte for each pixel, 0 where it may not be changed; null: all may be. */
   private permitted(y: number, x0: number, x1: number, value: 0 | 1): Uint8Array | null {
     const { limit, mode } = this.options;
     const blocking = value === 0 ? [] : this.near.filter((other) => mode === "protect" || other.locked);

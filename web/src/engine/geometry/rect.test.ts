@@ -9,7 +9,7 @@ const places = Array.from({ length: 24 * 24 }, (_, index) => [index % 24, Math.f
 const within = ({ x, y, width, height }: Rect, column: number, row: number) =>
   column >= x && row >= y && column < x + width && row < y + height;
 
-it("subtract another, a rectangle is every pixel of it that the other has not, once", () => {
+it("minus another, a rectangle is every pixel of it that the other does not have, once", () => {
   for (let turn = 0; turn < 300; turn++) {
     const [a, b] = [rectangle(), rectangle()];
     const left = subtract(a, b);

@@ -43,7 +43,7 @@ export function contains(outer: Rect, inner: Rect): boolean {
   );
 }
 
-/** What of `a` lies outside of `b`, as boxes that do not overlap. */
+/** The part of `a` outside of `b`, as boxes that do not overlap. */
 export function subtract(a: Rect, b: Rect): Rect[] {
   const common = intersection(a, b);
   if (isEmpty(common)) return isEmpty(a) ? [] : [a];
@@ -56,7 +56,7 @@ export function subtract(a: Rect, b: Rect): Rect[] {
   ].filter((rect) => !isEmpty(rect));
 }
 
-/** Boxes that together hold all of `rects` and `next`; boxes of which hardly a pixel is in none are joined. */
+/** Boxes that together cover `rects` and `next`; `next` is joined with the last one where their union is not larger. */
 export function withRect(rects: readonly Rect[], next: Rect): Rect[] {
   const last = rects[rects.length - 1];
   if (last === undefined) return [next];

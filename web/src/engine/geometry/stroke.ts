@@ -41,10 +41,10 @@ export function sweptBox(shape: BrushShape, size: number, a: Point, b: Point, cl
   return intersection(bounds(placed(shape, size, a), placed(shape, size, b), size / 2), clip);
 }
 
-/** A stroke of a brush: points come in, spans go to the sink, each point costs by its own segment alone. */
+/** Rasterises a brush stroke: points come in, spans go to the sink, and each point costs only its own segment. */
 export class StrokePainter {
   readonly points: [number, number][] = [];
-  /** Pixels visited so far: the measure of cost. */
+  /** Pixels visited so far. */
   visited = 0;
   private readonly clip: Rect;
 
@@ -58,7 +58,7 @@ export class StrokePainter {
     this.clip = { x: 0, y: 0, width, height };
   }
 
-  /** Paints on to the next points, the first time a single dab. Returns the box of what was painted. */
+  /** Continues to the next points; the first one is a single dab. Returns the box of what was painted. */
   extend(points: readonly Point[]): Rect {
     let dirty = NOWHERE;
     for (const point of points) dirty = union(dirty, this.segment(point));

@@ -15,7 +15,7 @@ const MARGIN = 24;
 const KEPT_IN_SIGHT = 64;
 const MAX_DEVICE_ZOOM = 64;
 
-/** Zoom and place of the image. Every change keeps a part of the image in sight. */
+/** Zoom and position of the image. Every change keeps a part of the image in view. */
 export class View {
   zoom = 1;
   x = 0;
@@ -82,7 +82,7 @@ export class View {
     this.clamp();
   }
 
-  /** Moves no more than needed to bring an image point into sight; whether it had to. */
+  /** Moves no more than needed to bring an image point into view. Returns whether it moved. */
   reveal(point: Point): boolean {
     const [screenX, screenY] = this.toScreen(point[0], point[1]);
     const dx = Math.max(MARGIN - screenX, 0) + Math.min(this.width - MARGIN - screenX, 0);

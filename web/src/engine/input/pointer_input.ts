@@ -1,31 +1,28 @@
 import type { Point } from "../geometry/point";
+import { draggedWindow } from "../render/levels";
+import { Fingers, type Place } from "./fingers";
 import type { InputStage } from "./input_stage";
+import { SpaceKey } from "./space_key";
 import type { ToolUse } from "./tool_use";
 
 type Gesture = "stroke" | "box" | "lasso" | "pan" | "pinch" | "size" | "window" | "tap";
 
-interface Finger {
-  x: number;
-  y: number;
-}
-
-const LINE = 16; // pixels of a wheel's line
+const WHEEL_LINE = 16; // pixels of a wheel's line
 const ERASER_BUTTON = 32; // of a pen, in PointerEvent.buttons
 const TAP_SLACK = 8;
-const ACCIDENT_MS = 200;
+const PINCH_START_MS = 200;
 
-/** Mouse, pen and fingers: which gesture an event belongs to. What the gesture does is `ToolUse`'s. */
+/** Decides which gesture an event of mouse, pen or finger belongs to; `ToolUse` does what the gesture asks for. */
 export class PointerInput {
   private gesture: Gesture | null = null;
   private pointer = -1;
-  private readonly fingers = new Map<number, Finger>();
+  private readonly fingers = new Fingers();
   private penSeen = false;
-  private last: Finger = { x: 0, y: 0 };
-  private start: Finger & { size: number; time: number } = { x: 0, y: 0, size: 1, time: 0 };
+  private last: Place = { x: 0, y: 0 };
+  private start: Place & { size: number; time: number } = { x: 0, y: 0, size: 1, time: 0 };
   private origin = { left: 0, top: 0 };
-  private readonly ends: (() => void)[] = [];
-  /** Whether Space is down, whatever has the focus. */
-  private space = false;
+  private readonly cleanups: (() => void)[] = [];
+  private readonly space: SpaceKey;
 
   constructor(
     private readonly stage: InputStage,
@@ -43,22 +40,33 @@ export class PointerInput {
     this.listen(host, "contextmenu", (event) => event.preventDefault());
     const wheel = (event: WheelEvent) => this.timed(() => this.wheel(event));
     host.addEventListener("wheel", wheel, { passive: false });
-    this.ends.push(() => host.removeEventListener("wheel", wheel));
-    // A page that is left, hidden or closed in the middle of a stroke keeps the stroke.
+    this.cleanups.push(() => host.removeEventListener("wheel", wheel));
+    // When the page is left, hidden or closed in the middle of a stroke, the stroke is kept.
     const away = () => stage.finish();
     for (const kind of ["blur", "pagehide"]) {
       window.addEventListener(kind, away);
-      this.ends.push(() => window.removeEventListener(kind, away));
+      this.cleanups.push(() => window.removeEventListener(kind, away));
     }
     document.addEventListener("visibilitychange", away);
-    this.ends.push(() => document.removeEventListener("visibilitychange", away));
-    this.listenToSpace();
+    this.cleanups.push(() => document.removeEventListener("visibilitychange", away));
+    this.space = new SpaceKey((down) => {
+      if (down) this.turnIntoPan();
+      this.showCursor();
+      stage.invalidate();
+    });
+    this.cleanups.push(() => this.space.dispose());
+    this.cleanups.push(
+      stage.on("peek", (peek) => {
+        if (peek) this.turnIntoPan();
+        this.showCursor();
+      }),
+    );
     this.locate();
     this.showCursor();
   }
 
   dispose(): void {
-    for (const end of this.ends) end();
+    for (const cleanup of this.cleanups) cleanup();
   }
 
   /** Ends the gesture; the tool ends its part itself. */
@@ -68,13 +76,13 @@ export class PointerInput {
     this.fingers.clear();
   }
 
-  /** While the masks are hidden for a look, or Space is down, the pointer moves the picture and changes nothing. */
-  private get moves(): boolean {
-    return this.space || this.stage.peek;
+  /** While the masks are hidden by a peek, or Space is down, the pointer pans the picture and changes nothing. */
+  private get onlyPans(): boolean {
+    return this.space.down || this.stage.peek;
   }
 
-  /** A stroke or lasso ends as if the button had been released, and what is left of the press moves the picture. */
-  private moveOn(): void {
+  /** A stroke or lasso ends as if the button had been released, and the rest of the press pans the picture. */
+  private turnIntoPan(): void {
     if (this.gesture === null || this.gesture === "pinch" || this.gesture === "pan") return;
     if (this.gesture === "stroke") this.use.endStroke();
     else if (this.gesture === "lasso") this.use.closeLasso();
@@ -82,34 +90,9 @@ export class PointerInput {
     this.gesture = "pan";
   }
 
-  private listenToSpace(): void {
-    const turn = (down: boolean) => {
-      if (down === this.space) return;
-      this.space = down;
-      if (down) this.moveOn();
-      this.showCursor();
-      this.stage.invalidate();
-    };
-    const key = (event: KeyboardEvent) => event.code === "Space" && turn(event.type === "keydown");
-    const lost = () => turn(false);
-    window.addEventListener("keydown", key, true);
-    window.addEventListener("keyup", key, true);
-    window.addEventListener("blur", lost);
-    const peeked = this.stage.on("peek", (peek) => {
-      if (peek) this.moveOn();
-      this.showCursor();
-    });
-    this.ends.push(() => {
-      window.removeEventListener("keydown", key, true);
-      window.removeEventListener("keyup", key, true);
-      window.removeEventListener("blur", lost);
-      peeked();
-    });
-  }
-
   showCursor(): void {
     const { tool } = this.use;
-    if (this.moves && this.gesture !== "pan") {
+    if (this.onlyPans && this.gesture !== "pan") {
       this.stage.host.style.cursor = "grab";
       return;
     }
@@ -125,7 +108,7 @@ export class PointerInput {
     listener: (event: HTMLElementEventMap[K]) => void,
   ): void {
     host.addEventListener(kind, listener);
-    this.ends.push(() => host.removeEventListener(kind, listener));
+    this.cleanups.push(() => host.removeEventListener(kind, listener));
   }
 
   private timed(work: () => void): void {
@@ -134,13 +117,13 @@ export class PointerInput {
     this.stage.timings.events.add(performance.now() - start);
   }
 
-  // Asked for only where the page's layout may have moved: it costs a layout.
+  // Called only where the layout may have changed, because it forces one.
   private locate(): void {
     const { left, top } = this.stage.host.getBoundingClientRect();
     this.origin = { left: left + this.stage.host.clientLeft, top: top + this.stage.host.clientTop };
   }
 
-  private place(event: MouseEvent): Finger {
+  private place(event: MouseEvent): Place {
     return { x: event.clientX - this.origin.left, y: event.clientY - this.origin.top };
   }
 
@@ -155,16 +138,16 @@ export class PointerInput {
     stage.host.focus({ preventScroll: true });
     if (event.pointerType === "pen") this.penSeen = true;
     if (event.pointerType === "touch") {
-      this.fingers.set(event.pointerId, this.place(event));
-      if (this.fingers.size === 2) {
+      this.fingers.put(event.pointerId, this.place(event));
+      if (this.fingers.count === 2) {
         this.startPinch();
         return;
       }
     }
     if (this.gesture !== null || stage.editor === null) return;
     if (event.pointerType !== "mouse" || event.button !== 2) event.preventDefault();
-    use.cross = null;
-    use.hovered = this.point(event);
+    use.cursor = null;
+    use.pointerAt = this.point(event);
     this.pointer = event.pointerId;
     this.last = this.place(event);
     this.start = { ...this.last, size: stage.editor.brush.size, time: performance.now() };
@@ -179,7 +162,7 @@ export class PointerInput {
     const { tool } = use;
     const at = this.point(event);
     const finger = event.pointerType === "touch";
-    if (event.button === 1 || tool === "pan" || this.moves || (finger && (this.penSeen || this.touch === "pan")))
+    if (event.button === 1 || tool === "pan" || this.onlyPans || (finger && (this.penSeen || this.touch === "pan")))
       return "pan";
     if (tool === "click") {
       // A finger's click waits for its lifting: it may become a pinch.
@@ -216,16 +199,17 @@ export class PointerInput {
     const place = this.place(event);
     if (this.fingers.has(event.pointerId)) {
       if (this.gesture === "pinch") {
-        this.pinch(event.pointerId, place);
+        this.fingers.pinch(event.pointerId, place, stage.view);
+        stage.viewMoved();
         return;
       }
-      this.fingers.set(event.pointerId, place);
+      this.fingers.put(event.pointerId, place);
     }
     if (event.pointerType === "pen") this.penSeen = true;
     if (this.gesture !== null && event.pointerId !== this.pointer) return;
     const at = stage.view.toImage(place.x, place.y);
-    if (event.pointerType !== "touch") use.cross = null;
-    use.hovered = at;
+    if (event.pointerType !== "touch") use.cursor = null;
+    use.pointerAt = at;
     const { x: dx, y: dy } = { x: place.x - this.last.x, y: place.y - this.last.y };
     switch (this.gesture) {
       case "stroke":
@@ -244,7 +228,7 @@ export class PointerInput {
         const grown = (place.x - this.start.x - (place.y - this.start.y)) / stage.view.zoom;
         stage.setBrushSize(this.start.size + grown);
         // The outline stays where it was pressed while its size changes.
-        use.hovered = stage.view.toImage(this.start.x, this.start.y);
+        use.pointerAt = stage.view.toImage(this.start.x, this.start.y);
         break;
       }
       case "window":
@@ -268,9 +252,9 @@ export class PointerInput {
 
   private up(event: PointerEvent): void {
     const { stage, use } = this;
-    this.fingers.delete(event.pointerId);
+    this.fingers.lift(event.pointerId);
     if (this.gesture === "pinch") {
-      if (this.fingers.size === 0) this.gesture = null;
+      if (this.fingers.count === 0) this.gesture = null;
       return;
     }
     if (event.pointerId !== this.pointer) return;
@@ -300,48 +284,30 @@ export class PointerInput {
       case null:
         break;
     }
-    if (event.pointerType === "touch") use.hovered = null;
+    if (event.pointerType === "touch") use.pointerAt = null;
     this.showCursor();
     stage.invalidate();
   }
 
   private leave(): void {
     if (this.gesture !== null) return;
-    this.use.hovered = null;
+    this.use.pointerAt = null;
     this.stage.emit("hover", null);
     this.stage.invalidate();
   }
 
   private startPinch(): void {
-    // A stroke that has only just begun was the first of the two fingers and no stroke.
-    if (performance.now() - this.start.time < ACCIDENT_MS) this.use.cancel();
+    // A stroke that has only just begun was the first of the two fingers and not a stroke.
+    if (performance.now() - this.start.time < PINCH_START_MS) this.use.cancel();
     else this.use.finish();
     this.gesture = "pinch";
     this.pointer = -1;
   }
 
-  private pinch(id: number, place: Finger): void {
-    const [first, second] = this.fingers.values();
-    this.fingers.set(id, place);
-    const [firstNow, secondNow] = this.fingers.values();
-    if (!first || !second || !firstNow || !secondNow) return;
-    const { view } = this.stage;
-    const middle = (a: Finger, b: Finger): Finger => ({ x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 });
-    const distance = (a: Finger, b: Finger): number => Math.max(1, Math.hypot(a.x - b.x, a.y - b.y));
-    const [from, to] = [middle(first, second), middle(firstNow, secondNow)];
-    view.pan(to.x - from.x, to.y - from.y);
-    view.zoomAt(to.x, to.y, distance(firstNow, secondNow) / distance(first, second));
-    this.stage.viewMoved();
-  }
-
   private window(dx: number, dy: number): void {
     const { stage } = this;
-    const { low, high } = stage.levels;
     const span = stage.image === null ? 255 : Math.max(1, stage.image.high - stage.image.low);
-    const step = span / 500;
-    const width = Math.max(span / 200, high - low + dx * step);
-    const centre = (high + low) / 2 + dy * step;
-    stage.setLevels({ low: centre - width / 2, high: centre + width / 2 });
+    stage.setLevels(draggedWindow(stage.levels, span, dx, dy));
   }
 
   private wheel(event: WheelEvent): void {
@@ -349,7 +315,7 @@ export class PointerInput {
     const { stage } = this;
     // With Shift held some systems turn the wheel sideways.
     const raw = event.deltaY !== 0 ? event.deltaY : event.deltaX;
-    const delta = event.deltaMode === 1 ? raw * LINE : event.deltaMode === 2 ? raw * stage.view.height : raw;
+    const delta = event.deltaMode === 1 ? raw * WHEEL_LINE : event.deltaMode === 2 ? raw * stage.view.height : raw;
     if (event.shiftKey || event.altKey) {
       const size = stage.editor?.brush.size ?? 1;
       const step = Math.max(1, Math.round(size * 0.1));
@@ -360,7 +326,7 @@ export class PointerInput {
     const { x, y } = this.place(event);
     // A trackpad's pinch comes as a wheel with Ctrl and small steps.
     stage.view.zoomAt(x, y, Math.exp(-delta * (event.ctrlKey ? 0.01 : 0.0015)));
-    this.use.hovered = stage.view.toImage(x, y);
+    this.use.pointerAt = stage.view.toImage(x, y);
     stage.viewMoved();
   }
 }

@@ -14,16 +14,16 @@ export type StageTool =
   | "pan"
   | "window";
 
-/** Least side of a box, in screen pixels; less is a slip of the hand. */
-const SMALLEST_BOX = 3;
+/** A box with a shorter side, in screen pixels, is taken for a slip. */
+const MIN_BOX_SIDE = 3;
 
 /** What a tool does between press and release, for pointer and keyboard alike. Points are in image pixels. */
 export class ToolUse {
   tool: StageTool = "click";
   /** The keyboard's cursor; null while the pointer is used. */
-  cross: Point | null = null;
+  cursor: Point | null = null;
   /** The pointer; null while it is elsewhere. */
-  hovered: Point | null = null;
+  pointerAt: Point | null = null;
   private corner: Point | null = null;
   private opposite: Point | null = null;
   private line: Point[] | null = null;
@@ -41,7 +41,7 @@ export class ToolUse {
 
   /** Another case: nothing of the last one stays. */
   reset(): void {
-    this.corner = this.opposite = this.line = this.lastPoint = this.cross = null;
+    this.corner = this.opposite = this.line = this.lastPoint = this.cursor = null;
     this.stroke = null;
   }
 
@@ -65,7 +65,7 @@ export class ToolUse {
     this.stage.emit("select", { id });
   }
 
-  /** Puts the brush down; `straight` draws on from the end of the last stroke. */
+  /** Starts a stroke; `straight` draws a line from the end of the last stroke. */
   beginStroke(
     at: Point,
     straight: boolean,
@@ -95,7 +95,7 @@ export class ToolUse {
     if (editor.endStroke() && object !== null) this.stage.emit("strokeEnd", { object, tool });
   }
 
-  /** Takes back a stroke that was no stroke: the first of two fingers. */
+  /** Reverts a stroke that turned out to be the first of two fingers. */
   cancelStroke(): void {
     if (this.stroke === null) return;
     this.stroke = null;
@@ -116,7 +116,7 @@ export class ToolUse {
     const { editor, view } = this.stage;
     this.corner = this.opposite = null;
     if (corner === null || opposite === null || editor === null) return;
-    const least = SMALLEST_BOX / view.zoom;
+    const least = MIN_BOX_SIDE / view.zoom;
     if (Math.abs(corner[0] - opposite[0]) < least || Math.abs(corner[1] - opposite[1]) < least) return;
     const [x0, y0] = toModel(
       [Math.min(corner[0], opposite[0]), Math.min(corner[1], opposite[1])],
@@ -131,7 +131,7 @@ export class ToolUse {
     if (x1 > x0 && y1 > y0) this.stage.emit("box", { box: [x0, y0, x1, y1] });
   }
 
-  /** `other`: take away with the adding lasso, add with the other. */
+  /** `other`: subtract with the adding lasso, add with the subtracting one. */
   beginLasso(at: Point, other: boolean): void {
     if (!this.ready()) return;
     this.subtracts = (this.tool === "lasso-subtract") !== other;
@@ -155,21 +155,21 @@ export class ToolUse {
   moveCursor(dx: number, dy: number): void {
     const { editor, view } = this.stage;
     if (editor === null) return;
-    const from = this.cross ?? view.toImage(view.width / 2, view.height / 2);
+    const from = this.cursor ?? view.toImage(view.width / 2, view.height / 2);
     const clamp = (value: number, size: number) => Math.min(size - 0.5, Math.max(0.5, Math.floor(value) + 0.5));
-    this.cross = [clamp(from[0] + dx, editor.width), clamp(from[1] + dy, editor.height)];
-    this.hovered = null;
-    const moved = view.reveal(this.cross);
-    this.extendStroke([this.cross]);
-    this.stretchBox(this.cross);
+    this.cursor = [clamp(from[0] + dx, editor.width), clamp(from[1] + dy, editor.height)];
+    this.pointerAt = null;
+    const moved = view.reveal(this.cursor);
+    this.extendStroke([this.cursor]);
+    this.stretchBox(this.cursor);
     if (moved) this.stage.viewMoved();
     this.stage.invalidate();
-    this.stage.emit("hover", { point: this.cross, value: this.valueAt(this.cross) });
+    this.stage.emit("hover", { point: this.cursor, value: this.valueAt(this.cursor) });
   }
 
   pressCursor(positive: boolean, hold: boolean): void {
-    if (this.cross === null) this.moveCursor(0, 0);
-    const at = this.cross;
+    if (this.cursor === null) this.moveCursor(0, 0);
+    const at = this.cursor;
     if (at === null) return;
     switch (this.tool) {
       case "click":
@@ -221,7 +221,7 @@ export class ToolUse {
   scene(peek: boolean): OverlayScene {
     const { editor } = this.stage;
     const paints = this.tool === "brush" || this.tool === "eraser";
-    const at = this.cross ?? this.hovered;
+    const at = this.cursor ?? this.pointerAt;
     const prompts = editor?.active && !editor.active.hidden && !peek ? editor.active.prompts : null;
     return {
       prompts,
@@ -229,9 +229,9 @@ export class ToolUse {
         editor !== null && paints && at !== null && !peek
           ? { at, shape: editor.brush.shape, size: editor.brush.size }
           : null,
-      cross: this.cross,
+      cursor: this.cursor,
       box: this.corner !== null && this.opposite !== null ? [this.corner, this.opposite] : null,
-      lasso: this.line !== null && this.cross !== null ? [...this.line, this.cross] : this.line,
+      lasso: this.line !== null && this.cursor !== null ? [...this.line, this.cursor] : this.line,
     };
   }
 

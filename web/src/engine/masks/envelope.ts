@@ -1,7 +1,7 @@
 import { BoxMask } from "./mask";
 import { fromRuns, MaskError, toRuns } from "./rle";
 
-/** The body is no envelope, or a damaged one. */
+/** The body is not an envelope, or it is damaged. */
 export class EnvelopeError extends Error {
   override name = "EnvelopeError";
 }

@@ -85,7 +85,7 @@ export function boundsOf(bits: Uint8Array, width: number, height: number): Rect 
   return { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
 }
 
-const GRAIN = 64;
+const BOX_GRID = 64;
 
 /**
  * A mutable mask of an image, a byte a pixel. Only a box that grows with what is painted is stored, so that sixty
@@ -153,7 +153,7 @@ export class Bitmask {
     return changed;
   }
 
-  /** Makes room for `rect` (clipped to the image) at once. */
+  /** Grows the stored box to hold `rect` (clipped to the image). */
   reserve(rect: Rect): void {
     const wanted = intersection(rect, { x: 0, y: 0, width: this.width, height: this.height });
     if (isEmpty(wanted) || contains(this.box, wanted)) return;
@@ -275,9 +275,9 @@ export class Bitmask {
 }
 
 function floorTo(value: number): number {
-  return Math.floor(value / GRAIN) * GRAIN;
+  return Math.floor(value / BOX_GRID) * BOX_GRID;
 }
 
 function ceilTo(value: number): number {
-  return Math.ceil(value / GRAIN) * GRAIN;
+  return Math.ceil(value / BOX_GRID) * BOX_GRID;
 }

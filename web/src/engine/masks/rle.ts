@@ -1,14 +1,14 @@
 import { BoxMask } from "./mask";
 
-/** A mask's bytes are not what they should be. */
+/** The bytes of a mask are not a valid encoding. */
 export class MaskError extends Error {
   override name = "MaskError";
 }
 
-/** The most pixels a mask may have; more is taken for damage. */
+/** The most pixels a mask may have; more is taken for corrupt data. */
 export const MAX_PIXELS = 100_000_000;
 
-const LONGEST_RUN = 4; // bytes of seven bits; MAX_PIXELS needs 27 bits
+const MAX_RUN_BYTES = 4; // bytes of seven bits; MAX_PIXELS needs 27 bits
 
 /**
  * The run lengths of a mask, row by row within its box, zeros first, as unsigned LEB128.
@@ -57,7 +57,7 @@ export function decodeRuns(bytes: Uint8Array, width: number, height: number): Ui
     let scale = 1;
     for (let place = 0; ; place++) {
       if (index >= bytes.length) throw new MaskError("a run length is cut off");
-      if (place >= LONGEST_RUN) throw new MaskError("a run length has too many bytes");
+      if (place >= MAX_RUN_BYTES) throw new MaskError("a run length has too many bytes");
       const byte = bytes[index++]!;
       run += (byte & 0x7f) * scale;
       scale *= 128;

@@ -69,7 +69,7 @@ export function* equalise(
   return result;
 }
 
-/** Runs the slices between frames. Rejects when the signal says that nobody waits any more. */
+/** Runs the slices between frames. Rejects when the signal is aborted. */
 export async function equaliseInSlices(
   image: CaseImage,
   settings: Equalisation,
@@ -96,7 +96,7 @@ function binTable(bits: 8 | 16, low: number, high: number): Uint16Array {
   return table;
 }
 
-// What is cut off is given to all bins alike, as Zuiderveld does in his first pass.
+// What is clipped is spread over all bins evenly, as in Zuiderveld's first pass.
 function limit(histogram: Float64Array, clip: number): void {
   const total = histogram.reduce((a, b) => a + b, 0);
   const used = histogram.reduce((count, value) => count + (value > 0 ? 1 : 0), 0);

@@ -5,7 +5,7 @@ import { WebGL2Renderer } from "./webgl2/webgl2_renderer";
 /** WebGL drivers that draw on the processor; there a 2D canvas is several times faster. */
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 
-/** WebGL2 where the browser has it on a graphics card, else a 2D canvas; `prefer` decides by itself. */
+/** WebGL2 where the browser has it on a graphics card, else a 2D canvas; `prefer` overrides this. */
 export function createRenderer(canvas: HTMLCanvasElement, prefer?: Renderer["kind"]): Renderer {
   const kind = prefer ?? (drawsInSoftware() ? "canvas2d" : "webgl2");
   const made = (kind === "webgl2" ? WebGL2Renderer.create(canvas) : null) ?? Canvas2DRenderer.create(canvas);
@@ -13,7 +13,7 @@ export function createRenderer(canvas: HTMLCanvasElement, prefer?: Renderer["kin
   return made;
 }
 
-// Asked of a canvas of its own: one that has had a WebGL context gives no other.
+// On a separate canvas, because a canvas with a WebGL context cannot give another one.
 function drawsInSoftware(): boolean {
   const gl = document.createElement("canvas").getContext("webgl2");
   if (gl === null) return true;

@@ -24,7 +24,7 @@ export class DirtyRect {
     this.whole = true;
   }
 
-  /** The part to draw, none of it afterwards; null when nothing changed. */
+  /** Returns the part to draw and marks it as drawn; null when nothing changed. */
   take(width: number, height: number): Rect | null {
     const canvas = { x: 0, y: 0, width, height };
     const part = this.whole ? canvas : intersection(this.rect, canvas);

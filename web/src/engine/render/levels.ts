@@ -1,4 +1,4 @@
-/** How pixel values become brightness. Display only: nothing of it reaches the model or the masks. */
+/** How pixel values become brightness. Display only: neither the model nor the masks depend on it. */
 export interface Levels {
   /** The values shown as black and as white. */
   low: number;
@@ -42,4 +42,12 @@ export function windowOf(levels: Levels): { width: number; centre: number } {
 export function withWindow(levels: Levels, width: number, centre: number): Levels {
   const span = Math.max(1, width);
   return { ...levels, low: centre - span / 2, high: centre + span / 2 };
+}
+
+/** The window after a drag of (dx, dy) CSS pixels: across changes the width, down the centre; `span` is the image's own. */
+export function draggedWindow(levels: Levels, span: number, dx: number, dy: number): { low: number; high: number } {
+  const step = span / 500;
+  const width = Math.max(span / 200, levels.high - levels.low + dx * step);
+  const centre = (levels.high + levels.low) / 2 + dy * step;
+  return { low: centre - width / 2, high: centre + width / 2 };
 }

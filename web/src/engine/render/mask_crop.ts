@@ -4,12 +4,12 @@ import type { BoxMask } from "../masks/mask";
 import { type Levels, lookupTable } from "./levels";
 
 /** Room left around the masks, as a share of their size. */
-const AROUND = 0.6;
-const LEAST = 48;
+const MARGIN_SHARE = 0.6;
+const MIN_SIDE = 48;
 const FILL = 0.3;
 const COLOUR = [86, 180, 233];
-const OTHER = [255, 255, 255];
-const BARE = [11, 14, 18];
+const OUTLINE = [255, 255, 255];
+const BACKGROUND = [11, 14, 18];
 
 /** The part of the image, of the shape width : height, in which all of these masks lie with room around them. */
 export function cropOf(masks: readonly BoxMask[], width: number, height: number): Rect {
@@ -22,9 +22,9 @@ export function cropOf(masks: readonly BoxMask[], width: number, height: number)
     height: -least(drawn.map((mask) => -mask.y - mask.height)) - y,
   };
   const scale = Math.max(
-    (box.width * (1 + AROUND)) / width,
-    (box.height * (1 + AROUND)) / height,
-    LEAST / Math.min(width, height),
+    (box.width * (1 + MARGIN_SHARE)) / width,
+    (box.height * (1 + MARGIN_SHARE)) / height,
+    MIN_SIDE / Math.min(width, height),
   );
   const [wide, high] = [width * scale, height * scale];
   return { x: x + box.width / 2 - wide / 2, y: y + box.height / 2 - high / 2, width: wide, height: high };
@@ -65,9 +65,9 @@ export function drawCrop({ image, levels, crop, width, height, mask, other }: Dr
       const [x, y] = at(column, row);
       const there = image !== null && x >= 0 && y >= 0 && x < image.width && y < image.height;
       const grey = there && table !== null ? table[image.pixels[y * image.width + x]!]! : null;
-      let colour = grey === null ? BARE : [grey, grey, grey];
+      let colour = grey === null ? BACKGROUND : [grey, grey, grey];
       if (onEdge(mask, column, row)) colour = COLOUR;
-      else if (onEdge(other, column, row)) colour = OTHER;
+      else if (onEdge(other, column, row)) colour = OUTLINE;
       else if (within(mask, column, row))
         colour = colour.map((value, part) => value + FILL * (COLOUR[part]! - value));
       pixels.set([...colour, 255], (row * width + column) * 4);

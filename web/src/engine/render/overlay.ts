@@ -3,12 +3,12 @@ import type { BrushShape } from "../geometry/stroke";
 import { fromModel, type View, type ViewState } from "../geometry/view";
 import type { Prompts } from "../operations";
 
-/** What lies over the picture for a moment: nothing of it is in the masks. */
+/** What is drawn over picture and masks: prompts, the cursor, a box or lasso under way. */
 export interface OverlayScene {
   prompts: Prompts | null;
   brush: { at: Point; shape: BrushShape; size: number } | null;
   /** The keyboard's cursor. */
-  cross: Point | null;
+  cursor: Point | null;
   box: readonly [Point, Point] | null;
   lasso: readonly Point[] | null;
 }
@@ -46,7 +46,7 @@ function sameScene(a: OverlayScene, b: OverlayScene): boolean {
     a.lasso === null &&
     b.lasso === null &&
     a.prompts === b.prompts &&
-    same(a.cross, b.cross) &&
+    same(a.cursor, b.cursor) &&
     same(a.box?.[0], b.box?.[0]) &&
     same(a.box?.[1], b.box?.[1]) &&
     same(a.brush?.at, b.brush?.at) &&
@@ -61,7 +61,7 @@ function sameView(a: ViewState, b: ViewState): boolean {
   );
 }
 
-/** Dark under light, to be seen on enamel and on air alike. */
+/** Light lines on dark ones, visible on enamel and on air. */
 function drawScene(context: CanvasRenderingContext2D, view: View, scene: OverlayScene): void {
   const { width, height } = context.canvas;
   context.resetTransform();
@@ -87,7 +87,7 @@ function drawScene(context: CanvasRenderingContext2D, view: View, scene: Overlay
     });
   }
   if (scene.brush !== null) drawBrush(context, view, scene.brush);
-  if (scene.cross !== null) drawCross(context, view, scene.cross);
+  if (scene.cursor !== null) drawCursor(context, view, scene.cursor);
 }
 
 function stroked(context: CanvasRenderingContext2D, dashes: number[], path: () => void): void {
@@ -110,7 +110,7 @@ function drawBrush(
   view: View,
   { at, shape, size }: NonNullable<OverlayScene["brush"]>,
 ): void {
-  // A brush of a pixel paints the pixel it is in, so its outline stands there too.
+  // A brush of one pixel paints the pixel that it is in, so its outline is drawn there.
   const place: Point = size < Math.SQRT2 ? [Math.floor(at[0]) + 0.5, Math.floor(at[1]) + 0.5] : at;
   const [x, y] = view.toScreen(place[0], place[1]);
   const half = (size / 2) * view.zoom;
@@ -125,7 +125,7 @@ function drawBrush(
   });
 }
 
-function drawCross(context: CanvasRenderingContext2D, view: View, at: Point): void {
+function drawCursor(context: CanvasRenderingContext2D, view: View, at: Point): void {
   const [x, y] = view.toScreen(at[0], at[1]);
   stroked(context, [], () => {
     for (const [dx, dy] of [

@@ -20,9 +20,9 @@ export interface MaskStyle {
 /** Draws the picture and the masks. Nothing is drawn before `draw`. */
 export interface Renderer {
   readonly kind: "webgl2" | "canvas2d";
-  /** One line about a limit the user should know of, or null. */
+  /** One line about a limit that the user should know, or null. */
   readonly warning: string | null;
-  /** Called when a frame must be drawn that nobody asked for (a lost context came back). */
+  /** Called when a frame must be drawn although nothing changed (a lost context was restored). */
   onRestored: (() => void) | null;
   /** Also forgets every mask. */
   setImage(image: CaseImage | null): void;
@@ -41,7 +41,7 @@ export interface Renderer {
   dispose(): void;
 }
 
-/** What the picture lies on: near black in both themes, as on a viewing box. */
+/** The colour around the picture: near black in both themes, as on a light box. */
 export const BACKGROUND = [16, 18, 20] as const;
 
 /** Device pixels around a change of a mask in which its outline, which runs smoothly between pixels, may change too. */
@@ -57,7 +57,7 @@ export function hasPixels(mask: Bitmask, style: MaskStyle): boolean {
   return style.visible && mask.area > 0 && (style.fill > 0 || style.outline > 0);
 }
 
-/** Whether the two would draw the same. */
+/** Whether both would be drawn the same. */
 export function sameStyles(a: ReadonlyMap<string, MaskStyle>, b: ReadonlyMap<string, MaskStyle>): boolean {
   if (a.size !== b.size) return false;
   const ids = [...b.keys()];

@@ -60,13 +60,13 @@ export class StageCanvases {
     if (width === 0 || height === 0 || this.frame < 0) return;
     const dpr = window.devicePixelRatio;
     const [across, down] = [Math.round(width * dpr), Math.round(height * dpr)];
-    // To set the size clears the canvas, the same size too.
+    // Setting the size clears the canvas, even if it stays the same.
     for (const canvas of [this.labels, this.overlay]) {
       if (canvas.width !== across) canvas.width = across;
       if (canvas.height !== down) canvas.height = down;
     }
     this.resized(width, height, dpr);
-    // A canvas of a new size is empty; left to the next frame, this one would show it so.
+    // A resized canvas is empty; waiting for the next frame would show it like that.
     cancelAnimationFrame(this.frame);
     this.draw();
   }

@@ -7,7 +7,7 @@ import { useStore } from "../state/store";
 import { SaveState } from "./SaveState";
 import { TransparencyBar } from "./TransparencyBar";
 
-/** Always in sight: transparency, save state, zoom, time. */
+/** Always visible: transparency, pixel value, zoom, active time, save state. */
 export function BottomBar() {
   return (
     <footer className="bottom-bar" data-region="bar">
@@ -60,7 +60,7 @@ function ActiveClock() {
   const open = useBench((state) => state.caseId);
   const [seconds, setSeconds] = useState(0);
   useEffect(() => {
-    const read = () => setSeconds(bench.timing.seconds);
+    const read = () => setSeconds(bench.activeTime.seconds);
     read();
     const timer = setInterval(read, 1000);
     return () => clearInterval(timer);

@@ -6,7 +6,7 @@ import { Download } from "../controls/icons";
 import { Switch } from "../controls/Switch";
 import { useSync, useWorkbench } from "../state/context";
 
-/** The labels of all cases as files, for whoever labels: what the server has, so what is unsent goes first. */
+/** Downloads the labels of all cases as the server has them; unsent work is sent first. */
 export function Downloads() {
   const { bench } = useWorkbench();
   const { pending } = useSync();

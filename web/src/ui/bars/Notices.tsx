@@ -4,14 +4,14 @@ import { useSync, useWorkbench } from "../state/context";
 import type { Link } from "../state/server_watch";
 import { useStore } from "../state/store";
 
-/** What the user has to know and to do before work goes on as usual; it stays until that is done. */
+/** What the user has to do before work goes on as usual; a notice stays until it is done. */
 export function Notices() {
   const { bench } = useWorkbench();
   const link = useStore(bench.watch, (state) => state.link);
   const picture = useStore(bench.watch, (state) => state.picture);
   return (
     <div className="notices" role="status" aria-live="polite" aria-label="Notices">
-      {link !== "open" && <LinkNotice link={link} />}
+      {link !== "connected" && <LinkNotice link={link} />}
       {picture && (
         <Notice testid="picture-notice" title="The picture's file was replaced.">
           {picture.problem === null ? (
@@ -38,15 +38,15 @@ export function Notices() {
   );
 }
 
-const TITLES: Record<Exclude<Link, "open">, string> = {
-  away: "The server does not answer.",
-  shut: "The server was started with another address.",
+const TITLES: Record<Exclude<Link, "connected">, string> = {
+  unreachable: "The server does not answer.",
+  "token-changed": "The server was started with another address.",
   "signed-out": "You are not signed in any more.",
-  foreign: "Another workspace answers at this address.",
-  other: "Somebody else is signed in in this browser.",
+  "other-workspace": "Another workspace answers at this address.",
+  "other-annotator": "Somebody else is signed in in this browser.",
 };
 
-function LinkNotice({ link }: { link: Exclude<Link, "open"> }) {
+function LinkNotice({ link }: { link: Exclude<Link, "connected"> }) {
   const { bench } = useWorkbench();
   const { pending } = useSync();
   const terminal = (
@@ -57,13 +57,13 @@ function LinkNotice({ link }: { link: Exclude<Link, "open"> }) {
   const port = location.port || "80";
   return (
     <Notice testid="link-notice" link={link} title={TITLES[link]}>
-      {link === "away" && (
+      {link === "unreachable" && (
         <p>
           Start <code>dentasam label</code> for these images again if it was stopped. This page goes on by itself. If
           it prints an address with another port than {port}, start it with <code>--port {port}</code>.
         </p>
       )}
-      {link === "shut" && (
+      {link === "token-changed" && (
         <p>
           Ask for the new address: it stands in {terminal}. Open it in this browser, in another tab. This page then
           goes on by itself.
@@ -77,13 +77,13 @@ function LinkNotice({ link }: { link: Exclude<Link, "open"> }) {
           as {bench.session.annotator}. This page then goes on by itself.
         </p>
       )}
-      {link === "foreign" && (
+      {link === "other-workspace" && (
         <p>
           The server was started for other images, or its workspace is new. Start it for “{bench.session.folder}”
           again, or look at {terminal} for where these images are now.
         </p>
       )}
-      {link === "other" && (
+      {link === "other-annotator" && (
         <p>Sign in as {bench.session.annotator} again, or load this page again to work under the other name.</p>
       )}
       <p data-testid="kept">

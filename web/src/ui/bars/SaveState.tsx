@@ -26,7 +26,7 @@ export function SaveState() {
   const { state: sent, pending, detail } = useSync();
   const opening = useBench((state) => state.openingId !== null);
   const open = useBench((state) => state.caseId !== null);
-  // "Saved" is said of a case that is there, and of all work.
+  // "Saved" is shown only for an open case, and only when nothing is pending.
   const state: Shown = sent !== "saved" ? sent : opening ? "opening" : pending > 0 ? "saving" : sent;
   if (!open && !opening && sent === "saved") return null;
   return (

@@ -17,7 +17,7 @@ const NAMES: Record<StageTool, string> = {
 };
 const BEGINNING = new Set<StageTool>(["click", "box", "brush", "lasso-add"]);
 
-/** The tool in hand, and what the next click or stroke is for. */
+/** Shows the chosen tool, and which object the next click or stroke is for. */
 export function ActiveBadge() {
   const { bench } = useWorkbench();
   const editor = useEditor();

@@ -10,7 +10,7 @@ import { setBrush } from "../tools/tool_settings";
 import { ActiveBadge } from "./ActiveBadge";
 import { followPreferences } from "./display_settings";
 
-/** The picture: the place of the painting engine, which React never renders into. */
+/** The picture: the host element of the engine's stage, which React never renders into. */
 export function StageView() {
   const { bench, actions } = useWorkbench();
   const host = useRef<HTMLDivElement>(null);
@@ -48,7 +48,7 @@ export function StageView() {
     stage.beforeChange = () => bringIntoSight(bench);
     stage.ensureObject = () => actions.ensureObject();
     stage.setTool(bench.state.get().tool);
-    // The stage that bench.mount shows a case on must have the annotator's look before its first frame.
+    // The stage must have the annotator's appearance before its first frame.
     bench.stage = stage;
     cleanups.push(followPreferences(bench));
     void bench.mount(stage);
@@ -60,9 +60,9 @@ export function StageView() {
   }, [bench, actions]);
 
   const prepare = (event: PointerEvent) => {
-    bench.act();
+    bench.recordActivity();
     shift.current = event.shiftKey;
-    // A click of the mouse comes within this event; the next may be one of the keyboard.
+    // The click of the mouse is handled within this event; a later one may come from the keyboard.
     setTimeout(() => (shift.current = false));
     host.current?.focus({ preventScroll: true });
   };
@@ -72,8 +72,8 @@ export function StageView() {
       className="stage"
       aria-label="X-ray"
       onPointerDownCapture={prepare}
-      onPointerMove={() => bench.act(true)}
-      onWheel={() => bench.act(true)}
+      onPointerMove={() => bench.recordActivity(true)}
+      onWheel={() => bench.recordActivity(true)}
     >
       <div
         ref={host}

@@ -5,12 +5,12 @@ import type { Workbench } from "../state/workbench";
 export const OPACITY_STEP = 0.05;
 const EQUALISATION = { clip: 2.5, tiles: 8 };
 
-// Steps of 5 % must meet 0 and 100 % exactly, however often they are taken.
+// Rounded, so that steps of 5 % reach 0 and 100 % exactly.
 function stepped(value: number, step: number): number {
   return Math.min(1, Math.max(0, Math.round((value + step) * 100) / 100));
 }
 
-/** Puts the annotator's choices onto the stage and the brush, at the start and whenever they change. */
+/** Applies the annotator's preferences to the stage and the brush, now and whenever they change. */
 export function followPreferences(bench: Workbench): () => void {
   let shown: Partial<Preferences> = {};
   const follow = () => {

@@ -8,9 +8,9 @@ import { inChartOrder } from "../labels/object_order";
 import { useBench, usePreferences, useWorkbench } from "../state/context";
 import { fullSet, type Reason } from "./closing_checks";
 
-const SHOWN = 12;
+const MAX_LISTED = 12;
 
-/** What is said of a reason; `count`: of its objects, or for few and none of all objects. */
+/** The text for a reason; `count`: of its objects, or of all objects for "few" and "none". */
 export function reasonText(kind: Reason["kind"], count: number, full: number): string {
   const objects = count === 1 ? "1 object" : `${count} objects`;
   switch (kind) {
@@ -31,7 +31,7 @@ export function reasonText(kind: Reason["kind"], count: number, full: number): s
   }
 }
 
-/** Asks before a case is closed that something speaks against. The answer at hand leaves it open. */
+/** Asks before a case is closed against which there are reasons. The default answer leaves it open. */
 export function ClosingDialog() {
   const { bench, actions } = useWorkbench();
   const question = useBench((state) => state.closingQuestion);
@@ -65,7 +65,7 @@ export function ClosingDialog() {
       ref={dialog}
       className="closing"
       aria-labelledby="closing-title"
-      // It may be open again, with another question, by the time that the event of the last one comes.
+      // The dialog may be open again, with another question, when the event of the last one arrives.
       onClose={() => !dialog.current?.open && leave()}
       data-testid="closing-dialog"
     >
@@ -80,7 +80,7 @@ export function ClosingDialog() {
                   {reasonText(reason.kind, found.length || objects.length, fullSet(bench.labels))}
                   {found.length > 0 && (
                     <div className="reason-objects">
-                      {found.slice(0, SHOWN).map((object) => (
+                      {found.slice(0, MAX_LISTED).map((object) => (
                         <button
                           type="button"
                           key={object.id}
@@ -92,7 +92,9 @@ export function ClosingDialog() {
                           {nameOf(object.category, bench.labels)}
                         </button>
                       ))}
-                      {found.length > SHOWN && <span className="hint">and {found.length - SHOWN} more</span>}
+                      {found.length > MAX_LISTED && (
+                        <span className="hint">and {found.length - MAX_LISTED} more</span>
+                      )}
                     </div>
                   )}
                   {reason.kind === "few" && (

@@ -5,10 +5,10 @@ import type { ClosedCase } from "../state/workbench_state";
 import { casesLeft, leftText, nextUnfinished } from "../worklist/case_order";
 import { reasonsAgainst } from "./closing_checks";
 
-/** After an acceptance or another Enter, Enter does not close a case for so long: it may be the same press. */
+/** For so long after an acceptance or another Enter, Enter does not close a case: it may be the same press. */
 const PAUSE_MS = 500;
 
-/** How a case is closed, and opened again. */
+/** Closes a case, and reopens it. */
 export class CaseClosing {
   private pressed = -Infinity;
   private hint = 0;
@@ -34,7 +34,7 @@ export class CaseClosing {
     this.pressed = performance.now();
   }
 
-  /** Enter, with nothing left to accept. Closes nothing unseen: a key that bounces only lengthens the pause. */
+  /** Enter, with nothing left to accept. A key that repeats closes nothing: it only extends the pause. */
   enter(): void {
     const now = performance.now();
     const early = now - this.pressed < PAUSE_MS;
@@ -42,7 +42,7 @@ export class CaseClosing {
     this.done(true, early);
   }
 
-  /** Closes the case, after a question where something speaks against it. `opensNext`: and opens the next. */
+  /** Closes the case, after a question where there are reasons against it. `opensNext`: and opens the next one. */
   done(opensNext: boolean, early = false): void {
     const { bench } = this;
     const { editor, labels } = bench;
@@ -62,13 +62,13 @@ export class CaseClosing {
     else if (!early) this.close(opensNext);
   }
 
-  /** What was chosen from the list of statuses. */
+  /** Sets the status chosen from the list. */
   setStatus(status: CaseStatus): void {
     if (status === "done") this.done(false);
     else this.bench.editor?.setStatus(status);
   }
 
-  /** The answer to the question: closed all the same. */
+  /** Closes the case whatever the reasons against it. */
   close(opensNext: boolean): void {
     const { bench } = this;
     const { editor, summary } = bench;
@@ -93,7 +93,7 @@ export class CaseClosing {
     if (next !== null) void this.openNext(next, closed);
   }
 
-  /** Z and its button: the last step of the open case, or the closing of the one before, as long as nothing was done since. */
+  /** Undoes the last step of the open case, or the closing of the case before, as long as nothing was done since. */
   undo(): void {
     const { closedCase: closed } = this.bench.state.get();
     if (closed && this.isLastStep(closed)) void this.reopen(closed);
@@ -142,7 +142,7 @@ export class CaseClosing {
     return summary ? (nextUnfinished(cases.get().cases, view, summary)?.id ?? null) : null;
   }
 
-  /** From a finished case to the next that is not; without one it says what is left. */
+  /** Opens the next unfinished case; where there is none, shows a message. */
   private goOn(): void {
     const { bench } = this;
     const next = this.following();

@@ -3,7 +3,7 @@ import type { Bitmask } from "../../engine/masks/mask";
 import { sharedPixels } from "../../engine/masks/overlap";
 import { DECIDUOUS, PERMANENT } from "../labels/fdi";
 
-/** What of an object the check looks at. */
+/** The part of an object that the checks use. */
 export interface Checked {
   id: string;
   category: string | null;
@@ -19,15 +19,15 @@ export interface Reason {
   objects: string[];
 }
 
-/** Two objects of one class are one and the same where they share this much of the smaller of them. */
+/** Two objects of one class are duplicates where they share this much of the smaller one. */
 export const SAME_CLASS_SHARE = 0.5;
-/** Two teeth of different numbers are one and the same from this intersection over union. */
+/** Two teeth of different numbers are duplicates from this intersection over union on. */
 export const SAME_TOOTH_IOU = 0.5;
 /** Fewer objects than this share of a full set of teeth are few. */
 export const FEW_SHARE = 0.5;
 
 /**
- * What speaks against closing a case, the gravest first.
+ * The reasons against closing a case, the most serious first.
  *
  * few: fewer objects than half of a full set of the schema's teeth, third molars left out; never without teeth in the schema.
  */

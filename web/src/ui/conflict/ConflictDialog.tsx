@@ -6,7 +6,7 @@ import { nameOf } from "../labels/label_names";
 import { useBench, useSync, useWorkbench } from "../state/context";
 import { MaskPreview } from "./MaskPreview";
 
-/** Asks object by object what to keep where two people changed the same one. */
+/** Asks, object by object, which version to keep where two people changed the same one. */
 export function ConflictDialog() {
   const { bench } = useWorkbench();
   const { conflicts } = useSync();
@@ -26,7 +26,7 @@ export function ConflictDialog() {
     const { editor, sync } = bench;
     const atIt = editor?.activeId === conflict.object;
     const mine = sync.resolve(conflict.object, choice);
-    // The hand goes on with what it worked on.
+    // The annotator goes on with the version that was kept.
     if (atIt && mine !== null) editor.setActive(mine);
   };
   const name = (state: ObjectState | null) =>

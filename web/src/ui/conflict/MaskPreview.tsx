@@ -7,7 +7,7 @@ import type { Stage } from "../../engine/stage";
 
 const WIDTH = 380;
 const HEIGHT = 280;
-const UNSEEN = { low: 0, high: 1, gamma: 1, invert: false };
+const DEFAULT_LEVELS = { low: 0, high: 1, gamma: 1, invert: false };
 
 function maskOf(state: ObjectState | null): BoxMask | null {
   return state && !state.deleted && state.mask && state.mask.width > 0 ? state.mask : null;
@@ -16,7 +16,7 @@ function maskOf(state: ObjectState | null): BoxMask | null {
 interface PreviewProps {
   state: ObjectState | null;
   other: ObjectState | null;
-  /** What shows the X-ray, as it shows it. */
+  /** The stage that shows the X-ray, for its picture and its levels. */
   stage: Stage | null;
 }
 
@@ -24,7 +24,7 @@ interface PreviewProps {
 export function MaskPreview({ state, other, stage }: PreviewProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const image = stage?.image ?? null;
-  const levels = stage?.levels ?? UNSEEN;
+  const levels = stage?.levels ?? DEFAULT_LEVELS;
   useEffect(() => {
     const [mask, outlined] = [maskOf(state), maskOf(other)];
     const shown = [mask, outlined].filter((one) => one !== null);

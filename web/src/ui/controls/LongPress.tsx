@@ -10,7 +10,7 @@ interface Tip {
   top: number;
 }
 
-/** What a button says of itself: to a finger that stays on it, as a tooltip to a mouse. The press then does nothing else. */
+/** Shows the tooltip of a button to a finger that stays on it; the press then does nothing else. */
 export function LongPress() {
   const [tip, setTip] = useState<Tip | null>(null);
   useEffect(() => {
@@ -38,7 +38,7 @@ export function LongPress() {
       if (!shown) clearTimeout(timer);
     };
     const swallow = (event: Event) => {
-      // A click without a pointer is one of the keyboard.
+      // A click without a pointer comes from the keyboard.
       if (!shown || (event instanceof MouseEvent && event.type === "click" && event.detail === 0)) return;
       shown = event.type === "contextmenu";
       event.preventDefault();

@@ -1,4 +1,4 @@
-/** Marks the page for fingers: where they are the first pointer, and from the first touch on where they are not. */
+/** Sets `data-touch` on the page: at once where fingers are the primary pointer, else from the first touch on. */
 export function followTouch(): () => void {
   const coarse = matchMedia("(pointer: coarse)");
   const root = document.documentElement;
@@ -7,7 +7,7 @@ export function followTouch(): () => void {
   const up = (event: PointerEvent) => {
     if (event.pointerType !== "touch" || touched) return;
     touched = true;
-    // After the click of this touch, which must find its button where it was.
+    // After the click of this touch, so that its button does not move under the finger.
     setTimeout(mark);
   };
   mark();

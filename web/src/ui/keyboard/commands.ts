@@ -37,7 +37,7 @@ export function commandsOf(bench: Workbench, actions: AnnotationActions): Record
     smooth: () => actions.clean("smooth"),
     new: () => actions.begin(),
     "new-same-tool": () => actions.begin(true),
-    // A key held down must not accept one object after another unseen.
+    // A key that repeats must not accept one object after another.
     accept: ({ repeat }) => !repeat && !actions.answer("same") && actions.accept(),
     "next-object": () => actions.cycle(1),
     "previous-object": () => actions.cycle(-1),

@@ -6,7 +6,7 @@ import { isTextField, type Shortcut, shortcutFor } from "./shortcuts";
 
 const CONTROLS = 'button, a[href], input, summary, [role="gridcell"], [role="option"], [role="radio"]';
 
-/** Whether the control with the focus wants the key for itself. */
+/** Whether the focused control uses the key itself. */
 function wanted(target: EventTarget | null): boolean {
   return target instanceof Element && target.closest(CONTROLS) !== null;
 }
@@ -15,9 +15,9 @@ export function listenToKeys(bench: Workbench, actions: AnnotationActions): () =
   const commands = commandsOf(bench, actions);
   const releases = releasesOf(bench);
   const held = new Map<string, Shortcut>();
-  // How often Tab went on from object to object without anything else in between.
+  // How many times in a row Tab went from object to object.
   let round = 0;
-  // Whether Tab walks through the page, also where the browser has it at neither end.
+  // Whether Tab moves the focus through the page instead of going from object to object.
   let walking = false;
 
   const down = (event: KeyboardEvent) => {
@@ -31,9 +31,9 @@ export function listenToKeys(bench: Workbench, actions: AnnotationActions): () =
     const cycling = shortcut.command === "next-object" || shortcut.command === "previous-object";
     if (cycling) walking = wanted(event.target) || (walking && event.target === document.body);
     if ((shortcut.yields && wanted(event.target)) || (cycling && walking)) return;
-    // A dialog takes all keys but the one that closes the help again.
+    // A dialog takes all keys but the one that closes the help.
     if (document.querySelector("dialog[open]") && shortcut.command !== "help") return;
-    // Tab walks on through the page, as everywhere, without objects and after a round of all of them.
+    // Without objects, and after a round through all of them, Tab moves the focus as on any page.
     round = cycling ? round + 1 : 0;
     if (cycling && round > (bench.editor?.objects.length ?? 0)) {
       round = 0;
@@ -43,7 +43,7 @@ export function listenToKeys(bench: Workbench, actions: AnnotationActions): () =
     }
     event.preventDefault();
     if (shortcut.held) held.set(event.code, shortcut);
-    bench.act();
+    bench.recordActivity();
     commands[shortcut.command](event);
   };
   const release = (code: string) => {

@@ -10,7 +10,7 @@ export function focusRegion(step: 1 | -1): void {
   const count = regions.length;
   const at = placeOf(document.activeElement, regions);
   for (let away = 1; away <= count; away++) {
-    // Between two regions, at - 0.5: the next one is on either side.
+    // Between two regions `at` ends in .5: the neighbours are half a step away.
     const place = Math.floor(at + step * (Number.isInteger(at) ? away : away - 0.5));
     const region = regions[((place % count) + count) % count];
     const target = region && entranceOf(region);
@@ -20,7 +20,7 @@ export function focusRegion(step: 1 | -1): void {
   }
 }
 
-/** The index of the region that holds an element; n - 0.5 for one before the nth and in none. */
+/** The index of the region that contains an element; n - 0.5 for an element outside of all, before the nth. */
 function placeOf(element: Element | null, regions: readonly HTMLElement[]): number {
   const at = regions.findIndex((region) => region.contains(element));
   if (at >= 0) return at;
@@ -31,7 +31,7 @@ function placeOf(element: Element | null, regions: readonly HTMLElement[]): numb
   return (after < 0 ? regions.length : after) - 0.5;
 }
 
-/** What takes the focus in a region: itself, what is current in it, the stop of its arrow keys, or its first control. */
+/** The element of a region to focus: itself, its current item, its roving tab stop, or its first control. */
 function entranceOf(region: HTMLElement): HTMLElement | null {
   if (region.matches("[tabindex]")) return region;
   const controls = [...region.querySelectorAll<HTMLElement>(FOCUSABLE)].filter(

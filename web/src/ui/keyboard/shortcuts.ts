@@ -7,7 +7,7 @@ export interface Shortcut {
   group: ShortcutGroup;
   /** Acts while the key is down; `release` follows when it goes up. */
   held?: boolean;
-  /** Left to a button, slider or list that has the focus. */
+  /** A focused button, slider or list gets the key instead. */
   yields?: boolean;
 }
 
@@ -77,7 +77,7 @@ export type Command =
 
 const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"];
 
-/** The one table behind the key handler and the help. Keys are written as `keyName` gives them. */
+/** All shortcuts, for the key handler and the help. Keys are written as `keyName` returns them. */
 export const SHORTCUTS: readonly Shortcut[] = [
   {
     command: "tool-click",
@@ -228,7 +228,7 @@ const BY_KEY = new Map(SHORTCUTS.flatMap((shortcut) => shortcut.keys.map((key) =
 type KeyPress = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey"> &
   Partial<Pick<KeyboardEvent, "getModifierState">>;
 
-/** "Ctrl+Shift+Z", "Shift+Tab", "?": how the table writes a key; null for one with Alt, which belongs to the browser. */
+/** A key as the table writes it, such as "Ctrl+Shift+Z" or "?"; null with Alt, which belongs to the browser. */
 export function keyName(event: KeyPress): string | null {
   // AltGr is how some layouts type brackets; it reports Ctrl and Alt.
   const altGraph = event.getModifierState?.("AltGraph") ?? false;
@@ -237,7 +237,7 @@ export function keyName(event: KeyPress): string | null {
   const single = [...event.key].length === 1;
   const letter = single && event.key.toLowerCase() !== event.key.toUpperCase();
   const name = event.key === " " ? "Space" : letter ? event.key.toUpperCase() : event.key;
-  // Shift is part of how a sign is typed, and no modifier of it.
+  // For a sign, Shift is part of typing it and not a modifier.
   const shift = event.shiftKey && (letter || !single);
   return `${ctrl ? "Ctrl+" : ""}${shift ? "Shift+" : ""}${name}`;
 }
@@ -247,7 +247,7 @@ export function shortcutFor(event: KeyPress): Shortcut | null {
   return name === null ? null : (BY_KEY.get(name) ?? null);
 }
 
-/** The first key of a command, for titles of buttons. */
+/** The first key of a command, for tooltips. */
 export function keyOf(command: Command): string {
   return SHORTCUTS.find((shortcut) => shortcut.command === command)?.keys[0] ?? "";
 }

@@ -1,6 +1,6 @@
 import type { Label } from "../../api/types";
 
-/** What people call a class: a tooth by its number, anything else by its title. */
+/** The name of a class on the page: a tooth's number, the title of anything else. */
 export function nameOf(category: string | null, labels: ReadonlyMap<string, Label>): string {
   if (category === null) return "No label";
   const label = labels.get(category);

@@ -9,7 +9,7 @@ interface Listed {
   index: number;
 }
 
-/** Objects as a chart is read: teeth row by row, then the other labels as the schema orders them, what has none last. */
+/** Objects in the order of a dental chart: teeth row by row, other labels in the order of the schema, unlabelled ones last. */
 export function inChartOrder<T extends Listed>(objects: readonly T[], labels: ReadonlyMap<string, Label>): T[] {
   const others = new Map([...labels.keys()].map((name, place) => [name, CHART.size + place]));
   const last = CHART.size + others.size;

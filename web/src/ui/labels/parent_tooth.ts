@@ -3,8 +3,8 @@ import type { CaseEditor, CaseObject } from "../../engine/editing/case_editor";
 import { Bitmask, BoxMask } from "../../engine/masks/mask";
 import { sharedPixels } from "../../engine/masks/overlap";
 
-/** A lesion at a root may lie beside the tooth: so far, as a share of the square root of its area, it is looked for. */
-const BESIDE = 0.5;
+/** A lesion at a root may lie beside the tooth: the tooth is searched within this share of the square root of its area. */
+const SEARCH_SHARE = 0.5;
 
 /** The tooth in which most of an object lies, or else the one it lies beside; null where there is none. */
 export function toothOf(editor: CaseEditor, object: CaseObject, labels: ReadonlyMap<string, Label>): string | null {
@@ -12,7 +12,9 @@ export function toothOf(editor: CaseEditor, object: CaseObject, labels: Readonly
     ({ id, category }) => id !== object.id && category !== null && labels.get(category)?.kind === "tooth",
   );
   if (object.area === 0 || teeth.length === 0) return null;
-  return mostIn(object.mask, teeth) ?? mostIn(grown(object.mask, Math.ceil(BESIDE * Math.sqrt(object.area))), teeth);
+  return (
+    mostIn(object.mask, teeth) ?? mostIn(grown(object.mask, Math.ceil(SEARCH_SHARE * Math.sqrt(object.area))), teeth)
+  );
 }
 
 function mostIn(mask: Bitmask, teeth: readonly CaseObject[]): string | null {
@@ -21,7 +23,7 @@ function mostIn(mask: Bitmask, teeth: readonly CaseObject[]): string | null {
   return most > 0 ? (teeth[shared.indexOf(most)]?.id ?? null) : null;
 }
 
-/** A mask with `by` pixels more on each side. */
+/** A mask dilated by `by` pixels (a square). */
 function grown(mask: Bitmask, by: number): Bitmask {
   const wide = Bitmask.of(BoxMask.empty(), mask.width, mask.height);
   mask.snapshot().eachRun((y, x0, x1) => {

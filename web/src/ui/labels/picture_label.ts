@@ -1,7 +1,7 @@
 import type { Label } from "../../api/types";
-import type { ObjectLabel } from "../../engine/render/labels";
+import type { ObjectLabel } from "../../engine/render/label_placement";
 
-/** What stands on an object in the picture: a tooth's number, the title of anything else, a mark where the label is missing. */
+/** The text on an object in the picture: a tooth's number, the title of anything else, a question mark without a label. */
 export function pictureLabel(category: string | null, labels: ReadonlyMap<string, Label>): ObjectLabel {
   if (category === null) return { text: "?", short: true };
   const label = labels.get(category);

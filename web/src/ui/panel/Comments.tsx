@@ -20,7 +20,7 @@ export function Comments() {
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setSending(true);
-    // What was written stays in the field until the server has it.
+    // The text stays in the field until the server has it.
     if (await bench.comment(text)) setText("");
     setSending(false);
   };

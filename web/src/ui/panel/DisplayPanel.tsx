@@ -10,7 +10,7 @@ import { Section } from "./Section";
 
 const GAMMA_STEP = 0.05;
 
-/** How the X-ray is shown. Nothing of it reaches the model or the masks. */
+/** How the X-ray is shown. Neither the model nor the masks depend on it. */
 export function DisplayPanel() {
   const { bench } = useWorkbench();
   const editor = useBench((state) => state.editor);

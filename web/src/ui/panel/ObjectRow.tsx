@@ -29,7 +29,7 @@ export const ObjectRow = memo(function ObjectRow(props: RowProps) {
   const row = useRef<HTMLLIElement>(null);
   useEffect(() => {
     if (active) row.current?.scrollIntoView({ block: "nearest" });
-    // With another name it stands elsewhere in the list.
+    // A renamed object moves to another place in the list.
   }, [active, name]);
 
   return (

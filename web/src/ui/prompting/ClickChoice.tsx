@@ -3,7 +3,7 @@ import { nameOf } from "../labels/label_names";
 import { useBench, useEditor, useWorkbench } from "../state/context";
 import { choiceSide } from "./choice_place";
 
-/** Beside a click far from the active object: whether it is for that object or for another one. Nothing waits for the answer. */
+/** Asks beside a click far from the active object whether it is for that object or for another one. Nothing waits for the answer. */
 export function ClickChoice() {
   const { bench, actions } = useWorkbench();
   const editor = useEditor();

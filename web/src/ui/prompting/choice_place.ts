@@ -8,10 +8,10 @@ interface Size {
   height: number;
 }
 
-/** From the click to its question, in screen pixels; as in stage.css. */
+/** Distance of the question from its click, in screen pixels; as in stage.css. */
 const GAP = 18;
 
-/** The side of a click on which its question hides least: it stays inside the stage, and off the object that it names. */
+/** The side of a click where its question covers least: inside the stage, and off the object that it names. */
 export function choiceSide([x, y]: Point, question: Size, object: Rect, room: Size): Side {
   const { width, height } = question;
   const boxes: Record<Side, Rect> = {

@@ -143,7 +143,7 @@ export class ModelRequests {
       await this.strokeFinished();
       if (this.pending.get(id) !== pending) return;
       this.pending.delete(id);
-      // A mask of one picture has no place on another.
+      // A mask of one picture does not fit another.
       if (!this.listener.isShown(reply.picture)) {
         this.editor.discard(id);
         return;

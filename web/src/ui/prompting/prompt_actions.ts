@@ -8,14 +8,14 @@ import type { Workbench } from "../state/workbench";
 import type { Question } from "../state/workbench_state";
 import { type Intent, intentOfBox, intentOfClick } from "./prompt_intent";
 
-/** A second click so near to the one that was asked about, in screen pixels, says that it was meant. */
-const AGAIN = 12;
+/** A second click this near to the one in question, in screen pixels, confirms it. */
+const SAME_CLICK_PX = 12;
 
-/** Clicks and boxes on the picture: which object they are for, and the question where that cannot be told. */
+/** Decides which object a click or box on the picture is for, and asks where that is not clear. */
 export class PromptActions {
   constructor(private readonly bench: Workbench) {}
 
-  /** x, y as the model counts. */
+  /** x, y in the model's coordinates. */
   click(x: number, y: number, positive: boolean): void {
     const { editor, modelRequests, state } = this.bench;
     if (!editor) return;
@@ -40,7 +40,7 @@ export class PromptActions {
     if (editor) this.follow(intentOfBox(editor, box), fromModel([box[2], box[3]]), { kind: "box", box });
   }
 
-  /** Does with the prompt of the question what the annotator said; false where nothing was asked. */
+  /** Carries out the answer to the open question; false where there is none. */
   answer(choice: "same" | "new"): boolean {
     const { editor, state } = this.bench;
     const { question } = state.get();
@@ -97,6 +97,8 @@ export class PromptActions {
   private isSame([x, y]: Point): boolean {
     const { question } = this.bench.state.get();
     const zoom = this.bench.stage?.view.zoom ?? 1;
-    return question?.prompt.kind === "click" && Math.hypot(x - question.at[0], y - question.at[1]) * zoom <= AGAIN;
+    return (
+      question?.prompt.kind === "click" && Math.hypot(x - question.at[0], y - question.at[1]) * zoom <= SAME_CLICK_PX
+    );
   }
 }

@@ -17,23 +17,27 @@ export type Intent =
   /** It may be meant for the active object or for another one. */
   | { kind: "ask" };
 
-/** A click so near to a mask is meant for it: a share of the square root of its area, within shares of the image's width. */
-const NEAR = 0.2;
-const [LEAST_NEAR, MOST_NEAR] = [0.004, 0.02];
+/** A click this near to a mask is meant for it: share of the square root of its area, limited to shares of the image's width. */
+const NEAR_SHARE = 0.2;
+const [MIN_NEAR_SHARE, MAX_NEAR_SHARE] = [0.004, 0.02];
 /** While an object has no mask yet: from its first clicks, as a share of the image's width. */
-const NEAR_CLICK = 0.04;
+const NEAR_CLICK_SHARE = 0.04;
 /** An object lies in another when so much of it does. */
-const WITHIN = 0.5;
+const INSIDE_SHARE = 0.5;
 
-interface Given {
-  /** The next object was asked for by name (`N`), so that it may begin within another one. */
+interface IntentContext {
+  /** A new object was requested (`N`), so it may begin within another one. */
   newObjectRequested: boolean;
   /** Clicks of the active object that the model has not answered yet. */
   waiting: readonly Point[];
 }
 
 /** What a positive click at an image point is for. */
-export function intentOfClick(editor: CaseEditor, point: Point, { newObjectRequested, waiting }: Given): Intent {
+export function intentOfClick(
+  editor: CaseEditor,
+  point: Point,
+  { newObjectRequested, waiting }: IntentContext,
+): Intent {
   const { active } = editor;
   const [x, y] = [Math.floor(point[0]), Math.floor(point[1])];
   const others = editor.objects
@@ -44,7 +48,9 @@ export function intentOfClick(editor: CaseEditor, point: Point, { newObjectReque
     return newObjectRequested || smallest === undefined ? { kind: "begin" } : { kind: "go", id: smallest.id };
   }
   if (active.area === 0) {
-    const far = waiting.every(([cx, cy]) => Math.hypot(cx - point[0], cy - point[1]) > NEAR_CLICK * editor.width);
+    const far = waiting.every(
+      ([cx, cy]) => Math.hypot(cx - point[0], cy - point[1]) > NEAR_CLICK_SHARE * editor.width,
+    );
     return waiting.length > 0 && far ? { kind: "ask" } : { kind: "correct" };
   }
   if (active.mask.get(x, y) === 1) {
@@ -53,14 +59,14 @@ export function intentOfClick(editor: CaseEditor, point: Point, { newObjectReque
     if (above !== undefined) return { kind: "go", id: above.id };
     return { kind: active.accepted ? "accepted" : "correct" };
   }
-  // What the active object lies in is around it wherever it is corrected.
+  // An object that contains the active one surrounds every correction of it and is not meant.
   const other = others.find((one) => !liesIn(active, one));
   if (other !== undefined) return { kind: "go", id: other.id };
   if (active.accepted) return { kind: "begin" };
   return isNear(active.mask, [x, y], nearness(editor, active)) ? { kind: "correct" } : { kind: "ask" };
 }
 
-/** What a box, as the model counts, is for. */
+/** What a box, in the model's coordinates, is for. */
 export function intentOfBox(editor: CaseEditor, [x0, y0, x1, y1]: BoxPrompt): Intent {
   const { active } = editor;
   if (active === null || active.accepted) return { kind: "begin" };
@@ -71,7 +77,10 @@ export function intentOfBox(editor: CaseEditor, [x0, y0, x1, y1]: BoxPrompt): In
 }
 
 function nearness(editor: CaseEditor, object: CaseObject): number {
-  return Math.min(MOST_NEAR * editor.width, Math.max(LEAST_NEAR * editor.width, NEAR * Math.sqrt(object.area)));
+  return Math.min(
+    MAX_NEAR_SHARE * editor.width,
+    Math.max(MIN_NEAR_SHARE * editor.width, NEAR_SHARE * Math.sqrt(object.area)),
+  );
 }
 
 function isNear(mask: Bitmask, [x, y]: Point, reach: number): boolean {
@@ -85,5 +94,5 @@ function isNear(mask: Bitmask, [x, y]: Point, reach: number): boolean {
 
 function liesIn(inner: CaseObject, outer: CaseObject): boolean {
   if (inner.area === 0) return false;
-  return sharedPixels(inner.mask, outer.mask) >= WITHIN * inner.area;
+  return sharedPixels(inner.mask, outer.mask) >= INSIDE_SHARE * inner.area;
 }

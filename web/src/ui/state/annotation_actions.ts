@@ -39,12 +39,12 @@ export class AnnotationActions {
     this.prompts.box(box);
   }
 
-  /** To the question whether a click is for the active object or another one; false where nothing was asked. */
+  /** Answers the question whether a click is for the active object or another one; false where nothing was asked. */
   answer(choice: "same" | "new"): boolean {
     return this.prompts.answer(choice);
   }
 
-  /** A stroke needs something to paint into; what is taken away needs nothing. */
+  /** Creates an object for a stroke or lasso that adds pixels, where none is active. */
   ensureObject(): boolean {
     const { editor, state } = this.bench;
     const { tool } = state.get();
@@ -53,7 +53,7 @@ export class AnnotationActions {
     return true;
   }
 
-  /** The next click begins an object, or the one of which it was asked does; with the tool in hand if `keepTool`. */
+  /** The next click (or the click in question) begins a new object; with the current tool if `keepTool`. */
   begin(keepTool = false): void {
     if (this.prompts.answer("new")) return;
     this.bench.editor?.setActive(null);
@@ -95,7 +95,7 @@ export class AnnotationActions {
       this.bench.toast(`Tooth ${category} is now used ${users === 2 ? "twice" : `${users} times`}.`, "warning");
   }
 
-  /** A restoration or lesion gets the tooth it lies in along with its label, where it has none yet; a tooth has none. */
+  /** With its label, a restoration or lesion without a parent gets the tooth that it lies in; a tooth has no parent. */
   private relabel(editor: CaseEditor, id: string, category: string | null): void {
     const kind = category === null ? undefined : this.bench.labels.get(category)?.kind;
     editor.group(() => {
@@ -123,14 +123,14 @@ export class AnnotationActions {
     this.bench.state.set({ typedDigit: digit });
   }
 
-  /** Takes back whatever is half done; with nothing half done, no object is active. */
+  /** Cancels whatever is half done; with nothing half done, deactivates the object. */
   cancel(): void {
     const { editor, state } = this.bench;
     if (state.get().typedDigit !== null) return this.setDigit(null);
     if (state.get().question !== null) return state.set({ question: null });
     state.set({ newObjectRequested: false });
     const stroking = editor?.stroking ?? false;
-    // A box or lasso that was begun goes too.
+    // This also cancels a box or lasso under way.
     this.bench.stage?.cancel();
     if (!stroking) editor?.setActive(null);
   }
@@ -147,7 +147,7 @@ export class AnnotationActions {
     const { active } = editor;
     if (active && !active.accepted) {
       if (active.area === 0) return this.bench.toast("The active object is empty: paint it or delete it.", "warning");
-      // What was out of sight is looked at first; pressed once more, it is accepted.
+      // A hidden object is shown first; the next press accepts it.
       if (bringIntoSight(this.bench)) return;
       editor.accept(active.id, true);
       const next = this.nextUnaccepted(active.id);
@@ -181,13 +181,13 @@ export class AnnotationActions {
     if (next !== undefined) this.focus(next.id);
   }
 
-  /** Makes an object active and brings it into sight. */
+  /** Makes an object active and moves it into view. */
   focus(id: string): void {
     this.bench.editor?.setActive(id);
     this.reveal(id);
   }
 
-  /** Moves the picture no more than needed to have an object in it. */
+  /** Moves the picture no more than needed to show an object. */
   private reveal(id: string): void {
     const { editor, stage } = this.bench;
     const object = editor?.object(id);
@@ -201,7 +201,7 @@ export class AnnotationActions {
     const { editor } = this.bench;
     if (!editor || id === null) return;
     if (editor.object(id)?.locked) return this.bench.toast("The object is locked.", "warning");
-    // What was out of sight is looked at first; pressed once more, it goes.
+    // A hidden object is shown first; the next press deletes it.
     if (bringIntoSight(this.bench, id)) return;
     editor.remove(id);
   }

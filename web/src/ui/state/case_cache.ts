@@ -14,8 +14,8 @@ export interface KeptCase extends ReadCase {
   window: { low: number; high: number };
 }
 
-const KEPT = 3;
-const PREFETCHED = 3;
+const MAX_KEPT = 3;
+const MAX_PREFETCHED = 3;
 
 /** Cases in memory: those just left, and those likely to be opened next. */
 export class CaseCache {
@@ -26,7 +26,7 @@ export class CaseCache {
     const { id } = one.document.case;
     this.kept.delete(id);
     this.kept.set(id, one);
-    for (const old of [...this.kept.keys()].slice(0, -KEPT)) this.kept.delete(old);
+    for (const old of [...this.kept.keys()].slice(0, -MAX_KEPT)) this.kept.delete(old);
   }
 
   takeKept(id: number): KeptCase | undefined {
@@ -40,10 +40,10 @@ export class CaseCache {
     const reading = read(id);
     this.coming.set(id, reading);
     reading.catch(() => this.coming.delete(id));
-    for (const old of [...this.coming.keys()].slice(0, -PREFETCHED)) this.coming.delete(old);
+    for (const old of [...this.coming.keys()].slice(0, -MAX_PREFETCHED)) this.coming.delete(old);
   }
 
-  /** The case as of `revision` or later, read ahead where it was. */
+  /** The case as of `revision` or later, from the prefetched one where it is recent enough. */
   async take(id: number, revision: number): Promise<ReadCase> {
     const coming = this.coming.get(id);
     this.coming.delete(id);

@@ -1,7 +1,7 @@
 import type { StageEvents } from "../../engine/stage";
 import { Store } from "./store";
 
-/** What changes with every move of the pointer: apart from the rest, so that only its own line renders again. */
+/** What changes with every move of the pointer, in a store of its own, so that only its own line renders again. */
 export const pointerReadout = new Store<{ zoom: number | null; hover: StageEvents["hover"] }>({
   zoom: null,
   hover: null,

@@ -1,7 +1,7 @@
 import type { BrushOptions } from "../../engine/editing/case_editor";
 import { Store } from "./store";
 
-/** What one annotator chose; kept in the browser, never in the log and never undone. */
+/** Settings of one annotator, kept in the browser; they are not part of the log and are not undone. */
 export interface Preferences {
   theme: "dark" | "light";
   fill: number;
@@ -77,14 +77,14 @@ export function openPreferences(annotator: string, storage: PreferenceStorage = 
   try {
     stored = JSON.parse(storage.getItem(key) ?? "null");
   } catch {
-    // Damaged or forbidden storage: the defaults serve.
+    // The storage is damaged or forbidden: the defaults are used.
   }
   const store = new Store(merged(DEFAULTS, stored));
   store.subscribe(() => {
     try {
       storage.setItem(key, JSON.stringify(store.get()));
     } catch {
-      // No room: the choice lasts for this page.
+      // The storage is full: the setting lasts until the page is closed.
     }
   });
   return store;

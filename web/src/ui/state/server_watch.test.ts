@@ -43,20 +43,20 @@ const raising = (error: Error) => async () => {
 it("says what keeps the page from its server, and sends what waited once it is back", async () => {
   const { page, watch } = setUp();
   await watch.look();
-  expect(watch.get()).toEqual({ link: "open", picture: null });
+  expect(watch.get()).toEqual({ link: "connected", picture: null });
   page.progress = raising(new OfflineError());
   await watch.look();
-  expect(watch.get().link).toBe("away");
+  expect(watch.get().link).toBe("unreachable");
   page.progress = raising(new ApiError(401, "not complete"));
   await watch.look();
-  expect(watch.get().link).toBe("shut");
+  expect(watch.get().link).toBe("token-changed");
   page.progress = async () => ({ ...PROGRESS, workspace: "another" });
   await watch.look();
-  expect(watch.get().link).toBe("foreign");
+  expect(watch.get().link).toBe("other-workspace");
   expect(page.back).toBe(0);
   page.progress = async () => PROGRESS;
   await watch.look();
-  expect(watch.get().link).toBe("open");
+  expect(watch.get().link).toBe("connected");
   expect(page.back).toBe(1);
   expect(page.seen).toHaveLength(2);
 });
@@ -81,7 +81,7 @@ it("tells a session that ended from another annotator's", async () => {
   expect(watch.get().link).toBe("signed-out");
   page.progress = async () => ({ ...PROGRESS, annotator: "ben" });
   await watch.look();
-  expect(watch.get().link).toBe("other");
+  expect(watch.get().link).toBe("other-annotator");
 });
 
 it("notices that the file of the open case holds another picture", async () => {

@@ -3,13 +3,19 @@ import { ApiError } from "../../api/errors";
 import type { Picture, Progress, Session } from "../../api/types";
 import { Store } from "./store";
 
-/** `shut`: the token opens nothing any more; `foreign`: another workspace answers; `other`: another annotator is signed in. */
-export type Link = "open" | "away" | "shut" | "signed-out" | "foreign" | "other";
+/** Whether the page's own server answers, and if not, what does. */
+export type Link =
+  | "connected"
+  | "unreachable"
+  | "token-changed"
+  | "signed-out"
+  | "other-workspace"
+  | "other-annotator";
 
 /** The file of the open case holds another picture than the screen shows. */
 export interface PictureNews {
   id: number;
-  /** Why the new one cannot be shown; null where it can. */
+  /** Why the new picture cannot be shown; null where it can. */
   problem: string | null;
 }
 
@@ -38,25 +44,25 @@ interface Server {
   picture(id: number): Promise<Picture>;
 }
 
-const READING_MS = 2000;
-const RESTING_MS = 5000;
-const LOST_MS = 3000;
+const ENCODING_MS = 2000;
+const IDLE_MS = 5000;
+const RETRY_MS = 3000;
 
 /** Looks every few seconds whether the page's own server answers, and whether the file of the open case changed. */
 export class ServerWatch extends Store<Watched> {
   private looking: Promise<void> | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
-  private pause = READING_MS;
+  private pause = ENCODING_MS;
 
   constructor(
     private readonly session: Pick<Session, "workspace" | "annotator" | "sign_out">,
     private readonly hooks: WatchHooks,
     private readonly server: Server = client,
   ) {
-    super({ link: "open", picture: null });
+    super({ link: "connected", picture: null });
   }
 
-  /** From here on, as long as the page is seen. */
+  /** Starts looking, while the page is visible. */
   start(page: Document): void {
     page.addEventListener("visibilitychange", () => page.visibilityState === "visible" && void this.again(page));
     void this.again(page);
@@ -67,12 +73,12 @@ export class ServerWatch extends Store<Watched> {
     return this.looking;
   }
 
-  /** What an answer of the model says: it is of another picture than the screen shows. */
+  /** An answer of the model was about another picture than the screen shows. */
   replaced(id: number): void {
     if (this.get().picture?.id !== id) this.set({ picture: { id, problem: null } });
   }
 
-  /** The screen shows the picture as it is now. */
+  /** The screen shows the current picture. */
   shown(): void {
     this.set({ picture: null });
   }
@@ -80,10 +86,10 @@ export class ServerWatch extends Store<Watched> {
   private async again(page: Document): Promise<void> {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    let wait = RESTING_MS;
+    let wait = IDLE_MS;
     if (page.visibilityState === "visible") {
       await this.look();
-      wait = this.get().link === "open" ? this.pause : LOST_MS;
+      wait = this.get().link === "connected" ? this.pause : RETRY_MS;
     }
     if (this.timer === null) this.timer = setTimeout(() => void this.again(page), wait);
   }
@@ -91,11 +97,11 @@ export class ServerWatch extends Store<Watched> {
   private async ask(): Promise<void> {
     try {
       const progress = await this.server.progress();
-      this.pause = progress.encoded + progress.failed.length < progress.total ? READING_MS : RESTING_MS;
-      if (progress.workspace !== this.session.workspace) return this.set({ link: "foreign" });
-      if (progress.annotator !== this.session.annotator) return this.set({ link: "other" });
-      const lost = this.get().link !== "open";
-      this.set({ link: "open" });
+      this.pause = progress.encoded + progress.failed.length < progress.total ? ENCODING_MS : IDLE_MS;
+      if (progress.workspace !== this.session.workspace) return this.set({ link: "other-workspace" });
+      if (progress.annotator !== this.session.annotator) return this.set({ link: "other-annotator" });
+      const lost = this.get().link !== "connected";
+      this.set({ link: "connected" });
       if (lost) this.hooks.back();
       this.hooks.progressed(progress);
       await this.compare();
@@ -118,9 +124,9 @@ export class ServerWatch extends Store<Watched> {
   }
 
   private linkOf(error: unknown): Link {
-    if (!(error instanceof ApiError)) return "away";
-    if (error.status === 401) return this.session.sign_out ? "signed-out" : "shut";
-    // Whatever else answers here, it is not the server that this page needs.
-    return "away";
+    if (!(error instanceof ApiError)) return "unreachable";
+    if (error.status === 401) return this.session.sign_out ? "signed-out" : "token-changed";
+    // Any other error means that something else answers at this address.
+    return "unreachable";
   }
 }

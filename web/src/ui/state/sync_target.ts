@@ -25,7 +25,7 @@ function stateOf(object: CaseObject): ObjectState {
 }
 
 /**
- * The editor as the place where the work of others shows. While the brush is down it waits: to take in anything would end the stroke.
+ * The editor as the target that shows the work of others. During a stroke their operations wait, because applying them would end it.
  */
 export function syncTargetOf(editor: CaseEditor): SyncTarget {
   const waiting: Operation[] = [];

@@ -15,9 +15,9 @@ export interface ToastAction {
 
 const ACTION_MS = 12_000;
 const SHOWN_MS = { note: 3000, warning: 6000, error: 10_000 };
-const MOST = 4;
+const MAX_TOASTS = 4;
 
-/** Short messages, which go by themselves. */
+/** Short messages, which disappear by themselves. */
 export class ToastList extends Store<{ list: readonly Toast[] }> {
   private last = 0;
 
@@ -25,11 +25,11 @@ export class ToastList extends Store<{ list: readonly Toast[] }> {
     super({ list: [] });
   }
 
-  /** Shows a message, once: the same text that is shown already goes. Returns what `dismiss` takes. */
+  /** Shows a message, in place of one with the same text. Returns its id for `dismiss`. */
   show(text: string, kind: Toast["kind"] = "note", action?: ToastAction): number {
     const id = ++this.last;
     const others = this.get().list.filter((toast) => toast.text !== text);
-    this.set({ list: [...others, { id, kind, text, action }].slice(-MOST) });
+    this.set({ list: [...others, { id, kind, text, action }].slice(-MAX_TOASTS) });
     setTimeout(() => this.dismiss(id), action ? ACTION_MS : SHOWN_MS[kind]);
     return id;
   }

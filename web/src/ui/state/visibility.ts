@@ -2,12 +2,12 @@ import { nameOf } from "../labels/label_names";
 import { DEFAULTS } from "./preferences";
 import type { Workbench } from "./workbench";
 
-/** Fill and outline together fainter than this cannot be seen on an X-ray. */
-const UNSEEN = 0.1;
+/** Fill and outline with less opacity together are invisible on an X-ray. */
+const MIN_VISIBLE_OPACITY = 0.1;
 
 /**
- * Shows an object, and masks in general, before they are changed: ends a peek, takes back a transparency at which nothing
- * can be seen, and shows an object that was hidden. Says what it did; false where all could be seen already.
+ * Makes an object, and masks in general, visible before they are changed: ends a peek, resets a transparency at which nothing
+ * can be seen, and shows a hidden object. Shows a message about what it did; false where all was visible already.
  */
 export function bringIntoSight(bench: Workbench, id: string | null = bench.editor?.activeId ?? null): boolean {
   const { editor, stage, preferences } = bench;
@@ -17,7 +17,7 @@ export function bringIntoSight(bench: Workbench, id: string | null = bench.edito
     said.push("The masks are shown again.");
   }
   const { fill, outline } = preferences.get();
-  if (1 - (1 - fill) * (1 - outline) < UNSEEN) {
+  if (1 - (1 - fill) * (1 - outline) < MIN_VISIBLE_OPACITY) {
     preferences.set({ fill: DEFAULTS.fill, outline: DEFAULTS.outline });
     said.push("The masks were transparent; they are shown again.");
   }

@@ -18,7 +18,7 @@ import { syncTargetOf } from "./sync_target";
 import { type Toast, ToastList } from "./toast_list";
 import { INITIAL_STATE, type WorkbenchState } from "./workbench_state";
 
-const MOVES_MS = 250;
+const MOVE_INTERVAL_MS = 250;
 
 declare global {
   interface Window {
@@ -27,7 +27,7 @@ declare global {
   }
 }
 
-/** What the page works on: the worklist, the open case, and the ways from one to the next. */
+/** The state of the page and its services: the worklist, the open case, and the opening of the next one. */
 export class Workbench {
   readonly state = new Store<WorkbenchState>(INITIAL_STATE);
   readonly toasts = new ToastList();
@@ -45,7 +45,7 @@ export class Workbench {
   private constructor(
     readonly session: Session,
     readonly sync: Sync,
-    readonly timing: ActiveTime,
+    readonly activeTime: ActiveTime,
     readonly preferences: Store<Preferences>,
     readonly cases: CaseList,
   ) {
@@ -57,7 +57,7 @@ export class Workbench {
       back: () => void sync.flush(),
     });
     this.uploads = new ImageUploads(session, (one) => cases.put(one));
-    // A sending that fails is the first to know of a server that is away.
+    // A failed save is the first sign of an unreachable server.
     sync.subscribe(() => sync.status().state === "offline" && void this.watch.look());
     sync.onRefused = (_, reason) => this.toast(`The server refused a change: ${reason}`, "error");
   }
@@ -69,7 +69,7 @@ export class Workbench {
     const workbench = new Workbench(session, sync, timing, openPreferences(session.annotator), new CaseList(cases));
     sync.watch(window);
     timing.watch(window);
-    // Without it the browser may throw the queue away when the disk runs short.
+    // Without it the browser may delete the queue when the disk is nearly full.
     void navigator.storage?.persist?.().catch(() => false);
     workbench.watch.start(document);
     return workbench;
@@ -87,7 +87,7 @@ export class Workbench {
     return { ...this.state.get().filter, sort: this.preferences.get().sort };
   }
 
-  /** Called once, with the stage that shows every case. */
+  /** Called once, with the stage that shows the cases. */
   async mount(stage: Stage): Promise<void> {
     this.stage = stage;
     window.dentasam = { editor: this.editor, stage, sync: this.sync };
@@ -96,7 +96,7 @@ export class Workbench {
     if (first) await this.openCase(first.id);
   }
 
-  /** The stage is going away. */
+  /** The stage is about to be removed. */
   unmount(): void {
     this.turn++;
     this.leave();
@@ -123,7 +123,7 @@ export class Workbench {
     }
   };
 
-  /** Gives up opening another case. */
+  /** Cancels the opening of another case. */
   stay(): void {
     this.turn++;
     this.state.set({ openingId: null });
@@ -140,7 +140,7 @@ export class Workbench {
       );
   }
 
-  /** Puts what the file of the open case holds now under its labels. */
+  /** Shows the picture that the file of the open case holds now, under the same labels. */
   async reloadPicture(): Promise<void> {
     const { open, stage } = this;
     if (!open || !stage) return;
@@ -181,12 +181,12 @@ export class Workbench {
     this.toasts.show(text, kind);
   }
 
-  /** The user did something; moves alone are counted a few times a second. */
-  act(move = false): void {
+  /** Counts as active time; mere moves are counted a few times a second. */
+  recordActivity(move = false): void {
     const now = performance.now();
-    if (move && now - this.lastMove < MOVES_MS) return;
+    if (move && now - this.lastMove < MOVE_INTERVAL_MS) return;
     this.lastMove = now;
-    this.timing.act(this.state.get().tool, this.editor?.activeId ?? null);
+    this.activeTime.record(this.state.get().tool, this.editor?.activeId ?? null);
   }
 
   colourOf = (object: CaseObject): string => {
@@ -226,8 +226,8 @@ export class Workbench {
     open.editor.onOperations = null;
     if (stage) open.window = { low: stage.levels.low, high: stage.levels.high };
     open.document = { ...open.document, comments: [...this.state.get().comments] };
-    this.cases.update(open.document.case.id, { active_seconds: this.timing.seconds });
-    this.timing.close();
+    this.cases.update(open.document.case.id, { active_seconds: this.activeTime.seconds });
+    this.activeTime.close();
     for (const end of this.cleanups.splice(0)) end();
     this.sync.detach();
     this.caseCache.keep(open);
@@ -260,12 +260,12 @@ export class Workbench {
     editor.onOperations = (operations) => {
       this.sync.enqueue(operations);
       modelRequests.noteEdits(operations);
-      this.act();
+      this.recordActivity();
     };
     this.cleanups.push(editor.subscribe(() => this.noteCase(id, editor)));
     stage.setCase(editor, image);
     stage.setLevels(kept.window);
-    this.timing.open(id, this.cases.find(id)?.active_seconds ?? 0);
+    this.activeTime.open(id, this.cases.find(id)?.active_seconds ?? 0);
     this.state.set({
       caseId: id,
       editor,
@@ -293,7 +293,7 @@ export class Workbench {
   private noteCase(id: number, editor: CaseEditor): void {
     const { status } = editor;
     const objects = editor.objects.length;
-    // The server starts a new case at its first operation; the list need not wait for it to say so.
+    // The server sets a new case to in progress at its first operation; the list does not wait for its report.
     this.cases.update(id, { objects, status: status === "new" && editor.canUndo ? "in-progress" : status });
   }
 }

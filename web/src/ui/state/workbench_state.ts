@@ -6,14 +6,14 @@ import type { StageTool } from "../../engine/stage";
 import type { Reason } from "../closing/closing_checks";
 import type { WorklistView } from "../worklist/case_order";
 
-/** A case that was set to done a moment ago. */
+/** A case that was just closed (set to done). */
 export interface ClosedCase {
   id: number;
   name: string;
   before: CaseStatus;
-  /** Steps of its history, the last of which closed it. */
+  /** How many steps its history has; the last one closed it. */
   steps: number;
-  /** The message that offers to take it back. */
+  /** The message that offers to undo it. */
   toast: number;
   /** The case that opened after it, as it was then. */
   next: { editor: CaseEditor; steps: number } | null;
@@ -33,13 +33,13 @@ export interface WorkbenchState {
   peeking: boolean;
   /** `N` was pressed: the next click begins an object wherever it is. */
   newObjectRequested: boolean;
-  /** A click or box of which the page does not know what it is for. */
+  /** A click or box that may be for the active object or for another one. */
   question: Question | null;
   filter: Pick<WorklistView, "status" | "text">;
   help: boolean;
-  /** What speaks against closing the case, while the annotator is asked; `opensNext`: whether the next case opens after it. */
+  /** The reasons against closing the case, while the annotator is asked; `opensNext`: whether the next case opens after it. */
   closingQuestion: { reasons: readonly Reason[]; opensNext: boolean } | null;
-  /** The case closed last, as long as *Undo* opens it again. */
+  /** The case closed last, as long as *Undo* reopens it. */
   closedCase: ClosedCase | null;
   /** The step of the tour that is shown. */
   tour: number | null;

@@ -4,9 +4,9 @@ import { Eye, Minus, Plus } from "../controls/icons";
 import { useBench, usePreferences, useWorkbench } from "../state/context";
 import { setBrush, stepBrush } from "./tool_settings";
 
-const LARGEST = 200;
+const MAX_SLIDER_SIZE = 200;
 
-/** What a keyboard or a wheel does elsewhere, for fingers: the bare X-ray and the size of the brush. */
+/** For fingers, without keyboard and wheel: shows the X-ray without masks, and sets the size of the brush. */
 export function TouchPad() {
   const { bench } = useWorkbench();
   const tool = useBench((state) => state.tool);
@@ -38,8 +38,8 @@ export function TouchPad() {
           <input
             type="range"
             min={1}
-            max={LARGEST}
-            value={Math.min(size, LARGEST)}
+            max={MAX_SLIDER_SIZE}
+            value={Math.min(size, MAX_SLIDER_SIZE)}
             aria-label="Brush size"
             onChange={(event) => setBrush(bench, { size: event.currentTarget.valueAsNumber })}
             data-testid="pad-size"

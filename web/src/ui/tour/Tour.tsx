@@ -11,7 +11,7 @@ export function startTour(bench: Workbench): void {
   bench.state.set({ tour: 0, help: false });
 }
 
-/** A few notes on the page itself. Everything else works on beside them: nothing has to be closed first. */
+/** A few notes beside the parts of the page. Everything else keeps working meanwhile. */
 export function Tour() {
   const { bench } = useWorkbench();
   const step = useBench((state) => state.tour);

@@ -6,10 +6,10 @@ export interface Box {
 }
 
 const GAP = 12;
-/** Narrower pages have the card at the lower edge, over their whole width. */
+/** On narrower pages the card is at the lower edge, over the whole width. */
 const NARROW = 600;
 
-/** Where the card of the tour stands: beside what it is about, inside the page, and never in the middle of a large part. */
+/** Where to place the card of the tour: beside its target, inside the page, and never in the middle of a large target. */
 export function cardPlace(
   target: Box | null,
   card: { width: number; height: number },

@@ -1,7 +1,7 @@
 export interface TourStep {
   title: string;
   text: string;
-  /** What it is about: selectors of the page, the first that is shown. */
+  /** Selectors of the target on the page; the first visible one counts. */
   targets: readonly string[];
 }
 

@@ -5,7 +5,7 @@ import { useWorkbench } from "../state/context";
 import { useStore } from "../state/store";
 import { dropped, type ImageUpload } from "./image_uploads";
 
-/** The way to more images for hands that do not drag. */
+/** Adds images through a file dialog. */
 export function AddImagesButton() {
   const { bench } = useWorkbench();
   const { uploads } = bench;
@@ -41,7 +41,7 @@ export function AddImagesButton() {
   );
 }
 
-/** Files may be dropped anywhere on the page; what became of each is listed until it is closed. */
+/** Takes files dropped anywhere on the page, and lists what became of each until the list is closed. */
 export function AddImages() {
   const { bench } = useWorkbench();
   const { uploads } = bench;
@@ -51,9 +51,9 @@ export function AddImages() {
     const carriesFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
     const over = (event: DragEvent) => {
       if (!carriesFiles(event)) return;
-      // Else the browser would leave the page to show the file.
+      // Otherwise the browser would leave the page to show the file.
       event.preventDefault();
-      // Where nothing can be added too: without an effect there is no drop, and so no line that says why.
+      // Also where nothing can be added: without a drop effect there is no drop event and no message that says why.
       if (event.dataTransfer) event.dataTransfer.dropEffect = "copy";
       uploads.set({ dragging: true });
     };

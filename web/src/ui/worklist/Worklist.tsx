@@ -23,7 +23,7 @@ export function Worklist() {
   const review = cases.filter(({ status }) => status === "needs-review").length;
   const choose = useCallback(
     async (id: number) => {
-      // Where it lies over the picture it gives way to the case that was chosen.
+      // Where the worklist covers the picture it closes when a case is chosen.
       if (matchMedia(OVER_PICTURE).matches) bench.preferences.set({ worklist: false });
       await bench.openCase(id);
     },
@@ -94,7 +94,7 @@ export function Worklist() {
   );
 }
 
-/** How far the model has read ahead. */
+/** How many images the model has encoded ahead. */
 function Encoding() {
   const progress = useCases((state) => state.progress);
   if (!progress) return null;
@@ -126,7 +126,7 @@ function Encoding() {
   );
 }
 
-/** Lines end after a separator where they can. */
+/** Lets lines break after a separator. */
 function breakable(name: string): ReactNode[] {
   // biome-ignore lint/suspicious/noArrayIndexKey: the parts of one name keep their order
   return name.split(/(?<=[_.\s-])/).flatMap((part, index) => (index === 0 ? [part] : [<wbr key={index} />, part]));

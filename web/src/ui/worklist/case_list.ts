@@ -4,13 +4,13 @@ import { Store } from "../state/store";
 
 interface Listed {
   cases: readonly CaseSummary[];
-  /** How far the model has read ahead; null until the server said so. */
+  /** How many images the model has encoded ahead; null until the server reported it. */
   progress: Progress | null;
   /** The picture in the file of each case that was on the screen, as the server saw it last. */
   pictures: ReadonlyMap<number, string>;
 }
 
-/** The cases of the workspace as the server told of them last, and as this page knows better. */
+/** The cases of the workspace as the server reported them last, with what this page knows better. */
 export class CaseList extends Store<Listed> {
   constructor(cases: readonly CaseSummary[]) {
     super({ cases, progress: null, pictures: new Map() });
@@ -32,27 +32,27 @@ export class CaseList extends Store<Listed> {
     this.set({ cases: this.get().cases.map((summary) => (summary.id === id ? { ...summary, ...change } : summary)) });
   }
 
-  /** The file of a case holds this picture now. */
+  /** Notes which picture the file of a case holds now. */
   holds(id: number, picture: string): void {
     const { pictures } = this.get();
     if (pictures.get(id) !== picture) this.set({ pictures: new Map(pictures).set(id, picture) });
   }
 
-  /** One more case, or what is new of one. */
+  /** Adds a case, or replaces it. */
   put(one: CaseSummary): void {
     const { cases } = this.get();
     const others = cases.filter(({ id }) => id !== one.id);
     this.set({ cases: [...others, one] });
   }
 
-  /** What the server said of its progress. `open` names the case on the screen. */
+  /** Takes the server's report of its progress. `open` gives the case on the screen. */
   async take(progress: Progress, open: () => number | null): Promise<void> {
     const known = this.get().progress;
     this.set({ progress });
     if (progress.encoded !== known?.encoded || progress.worklist !== known.worklist) await this.refresh(open);
   }
 
-  /** What the server knows of the cases, without overwriting what this page knows better of the open one. */
+  /** Reads the cases again, without overwriting what this page knows better of the open one. */
   private async refresh(open: () => number | null): Promise<void> {
     const cases = await client.cases();
     const shown = this.find(open());

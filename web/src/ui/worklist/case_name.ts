@@ -1,9 +1,9 @@
-const LONGEST = 36;
-/** Names of one series differ in their ends, so more of the end is kept. */
+const MAX_LENGTH = 36;
+/** Names of one series differ at their ends, so more of the end is kept. */
 const HEAD = 14;
 
-/** A name that fits a few short lines: of a longer one the middle is left out. */
-export function fitted(name: string, longest = LONGEST): string {
+/** A name for a few short lines: the middle of a longer one is left out. */
+export function fitted(name: string, longest = MAX_LENGTH): string {
   const signs = [...name];
   if (signs.length <= longest) return name;
   const head = Math.min(HEAD, Math.floor(longest / 2));

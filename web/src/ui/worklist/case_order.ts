@@ -20,7 +20,7 @@ export function arranged(cases: readonly CaseSummary[], { status, text, sort }: 
     });
 }
 
-/** The case `step` places on in the worklist; where the open case is filtered out, from where it would stand. */
+/** The next (1) or previous (-1) case of the worklist; a filtered-out open case counts from where it would be. */
 export function caseAfter(
   cases: readonly CaseSummary[],
   view: WorklistView,
@@ -37,7 +37,7 @@ export function caseAfter(
   return rest.find((one) => ids.has(one.id)) ?? null;
 }
 
-/** Whether a case is still to be worked on; one that waits for a reviewer only in the list of those. */
+/** Whether a case is still to be labelled; one that needs review only while the worklist shows those. */
 function isLeft({ status }: CaseSummary, view: WorklistView): boolean {
   return (
     status === "new" || status === "in-progress" || (status === "needs-review" && view.status === "needs-review")
@@ -64,7 +64,7 @@ export interface Left {
   total: number;
 }
 
-/** How many cases are left to label, the closed one left out. */
+/** How many cases are left to label, not counting the closed one. */
 export function casesLeft(cases: readonly CaseSummary[], closed: number): Left {
   const others = cases.filter((one) => one.id !== closed);
   return {
@@ -74,7 +74,7 @@ export function casesLeft(cases: readonly CaseSummary[], closed: number): Left {
   };
 }
 
-/** What is said of the rest when a case is closed; `opensNext`: whether another one opens. */
+/** The message about the remaining cases when one is closed; `opensNext`: whether another one opens. */
 export function leftText({ unfinished, review, total }: Left, opensNext: boolean): string {
   const waiting = review === 0 ? "" : ` ${review} ${review === 1 ? "needs" : "need"} review.`;
   if (unfinished === 0)

@@ -19,7 +19,7 @@ export type DroppedFile = File | { folder: string };
 type Send = typeof client.addImage;
 type Rules = Pick<Session, "no_images" | "limits">;
 
-/** Image files on their way into the worklist, one after the other. */
+/** Uploads image files into the worklist, one after the other. */
 export class ImageUploads extends Store<{ list: readonly ImageUpload[]; dragging: boolean }> {
   private last = 0;
   private queue: Promise<void> = Promise.resolve();
@@ -78,7 +78,7 @@ export class ImageUploads extends Store<{ list: readonly ImageUpload[]; dragging
   }
 }
 
-/** What a drop holds. To be read at once: after the event it is empty. */
+/** The files of a drop. To be read at once: after the event the data is empty. */
 export function dropped(data: DataTransfer): DroppedFile[] {
   const found: DroppedFile[] = [];
   for (const item of data.items) {

@@ -8,8 +8,8 @@ import { OVERHANG } from "../renderer";
 import { type Surface, surface } from "./offscreen_canvas";
 import { trace } from "./trace";
 
-/** Largest object in device pixels that is kept whole; of a larger one only what is in sight. */
-const WHOLE = 2_000_000;
+/** Objects of up to so many device pixels are kept whole; of larger ones only the visible part. */
+const MAX_WHOLE_PIXELS = 2_000_000;
 
 /** Inside and outline of an object on the canvas, and what they were traced for. */
 interface Kept {
@@ -53,7 +53,7 @@ export class Canvas2DMask {
 
   private refresh(style: MaskStyle, view: ViewState, canvas: Rect, margin: number): Kept | null {
     const whole = onCanvas(this.mask.box, view, OVERHANG);
-    const part = whole.width * whole.height <= WHOLE ? whole : intersection(whole, canvas);
+    const part = whole.width * whole.height <= MAX_WHOLE_PIXELS ? whole : intersection(whole, canvas);
     if (isEmpty(part)) {
       this.traced = null;
       return null;
@@ -83,7 +83,7 @@ export class Canvas2DMask {
     return this.traced;
   }
 
-  /** What was traced last, at its place in the new view; null where its pixels fall differently there. */
+  /** What was traced last, moved to the new view; null where its pixels would differ there. */
   private moved(style: MaskStyle, view: ViewState): Kept | null {
     const { traced } = this;
     if (traced === null || traced.colour !== style.colour) return null;
@@ -96,7 +96,7 @@ export class Canvas2DMask {
   }
 }
 
-/** Canvases for `part`: those there are where they fit, else new ones with what the old ones have of it. */
+/** Canvases for `part`: the present ones where they fit, else new ones with the pixels that the old ones share. */
 function room(before: Kept | null, part: Rect): Pick<Kept, "inside" | "edge"> {
   if (before === null) return { inside: surface(part.width, part.height), edge: surface(part.width, part.height) };
   const { x, y, width, height } = before.part;

@@ -5,7 +5,7 @@ import { type Level, levelFor, pyramidOf } from "../pyramid";
 import { BACKGROUND } from "../renderer";
 import { type Surface, surface } from "./offscreen_canvas";
 
-/** The picture subtract masks as it stands on the canvas, kept until the view or the levels change. */
+/** The picture without masks as it stands on the canvas, kept until the view or the levels change. */
 export class Canvas2DPicture {
   private image: CaseImage | null = null;
   private pyramid: Level[] = [];

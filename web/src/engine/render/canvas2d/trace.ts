@@ -9,7 +9,7 @@ import type { Bitmask } from "../../masks/mask";
 export interface Traced {
   inside: Uint8Array;
   edge: Uint8Array;
-  /** Null subtract a rim. */
+  /** Null without a rim. */
   rim: Uint8Array | null;
 }
 

@@ -23,7 +23,7 @@ vec2 imagePoint() {
 
 /**
  * Pixel values of full depth to brightness; bilinear on a level of the pyramid up to 100 %, nearest above. What is the
- * same for all pixels comes as a uniform: drawn in software, each operation is felt.
+ * same for all pixels comes as a uniform: in software rendering each operation counts.
  */
 export const PICTURE = `${HEAD}
 uniform usampler2D u_pixels;

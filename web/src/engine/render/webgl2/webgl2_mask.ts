@@ -91,7 +91,7 @@ export class WebGL2Mask {
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.R8UI, w, h, 0, gl.RED_INTEGER, gl.UNSIGNED_BYTE, bits);
   }
 
-  /** The rows of the part straight out of the mask's bytes. */
+  /** Uploads the rows of the part straight from the mask's bytes. */
   private fillPart(part: Rect): void {
     const { gl, mask } = this;
     const [x, y] = [part.x - mask.box.x, part.y - mask.box.y];

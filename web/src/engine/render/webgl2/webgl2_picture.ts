@@ -20,7 +20,7 @@ interface Layer {
   height: number;
 }
 
-/** The picture subtract masks as it stands on the canvas, drawn into a texture when the view or the levels change. */
+/** The picture without masks as it stands on the canvas, drawn into a texture when the view or the levels change. */
 export class WebGL2Picture {
   private image: CaseImage | null = null;
   private own: Pyramid | null = null;
@@ -62,7 +62,7 @@ export class WebGL2Picture {
     this.stale = true;
   }
 
-  /** The context came back subtract anything that was in it. */
+  /** The context came back without anything that was in it. */
   restore(): void {
     for (const pyramid of [this.own, this.equalised]) if (pyramid !== null) pyramid.texture = null;
     this.layer = null;
@@ -78,7 +78,7 @@ export class WebGL2Picture {
     return `This image is larger than the graphics card takes; it is shown at 1/${shrink} of its resolution. Masks keep all of it.`;
   }
 
-  /** Brings the texture up to date; the framebuffer is another one afterwards. */
+  /** Brings the texture up to date; afterwards another framebuffer is bound. */
   draw(view: ViewState, canvas: { width: number; height: number }): void {
     if (!this.stale) return;
     this.stale = false;

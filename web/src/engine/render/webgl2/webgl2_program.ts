@@ -49,7 +49,7 @@ export function place(
   gl.uniform2f(uniforms.get("u_canvas") ?? null, canvas.width, canvas.height);
 }
 
-/** Has the bound texture read pixel by pixel. */
+/** Sets the bound texture to nearest-neighbour sampling. */
 export function nearest(gl: WebGL2RenderingContext, minified: number): void {
   gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, minified);
   gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
@@ -57,7 +57,7 @@ export function nearest(gl: WebGL2RenderingContext, minified: number): void {
   gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE);
 }
 
-/** How often a picture or mask must be halved to fit into a texture. */
+/** How many times a picture or mask must be halved to fit into a texture. */
 export function shrinkFor(width: number, height: number, maxTexture: number): number {
   let shrink = 0;
   while (Math.ceil(Math.max(width, height) / 2 ** shrink) > maxTexture) shrink++;

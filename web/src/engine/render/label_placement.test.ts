@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CaseEditor } from "../editing/case_editor";
 import { View } from "../geometry/view";
 import { BoxMask } from "../masks/mask";
-import { Interiors, type PlacedLabel, placeLabels, sameLabels } from "./labels";
+import { Interiors, type PlacedLabel, placeLabels, sameLabels } from "./label_placement";
 
 const widthOf = (text: string, size: number) => 0.6 * size * text.length;
 
