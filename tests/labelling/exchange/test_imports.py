@@ -11,7 +11,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from dentasam.errors import DatasetError
-from dentasam.labelling.exchange.exports import coco
+from dentasam.labelling.exchange.exports import coco_document
 from dentasam.labelling.exchange.import_report import MAX_NAMED, ImportReport, SkippedItem, SkippedItems
 from dentasam.labelling.exchange.imports import import_coco, import_source
 from dentasam.labelling.log.database import open_database
@@ -243,7 +243,7 @@ def test_what_is_exported_comes_in_again_as_it_was(radiographs: Path, make: Make
             0,
             "ann",
         )
-        exported = json.loads(json.dumps(coco(store, workspace)))
+        exported = json.loads(json.dumps(coco_document(store, workspace)))
         other = Store(open_database(f"sqlite:///{tmp_path / 'other.sqlite3'}"))
         other.sync_cases(workspace.images)
         assert import_coco(other, exported) == ImportReport(2, 1)

@@ -7,7 +7,8 @@ from typing import BinaryIO
 
 from dentasam.atomic_write import write_atomically
 from dentasam.errors import OutputError, WorkspaceError
-from dentasam.labelling.exchange.exports import FINISHED, log_lines, write_coco, write_png_zip
+from dentasam.labelling.exchange.correction_log import log_lines
+from dentasam.labelling.exchange.exports import FINISHED, write_coco, write_png_zip
 from dentasam.labelling.exchange.imports import import_source
 from dentasam.labelling.exchange.time_table import timing_csv
 from dentasam.labelling.log.store import Store

@@ -7,7 +7,8 @@ from typing import IO, Annotated
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from dentasam.labelling.exchange.exports import FINISHED, coco, log_lines, write_png_zip
+from dentasam.labelling.exchange.correction_log import log_lines
+from dentasam.labelling.exchange.exports import FINISHED, coco_document, write_png_zip
 from dentasam.labelling.exchange.imports import import_coco
 from dentasam.labelling.exchange.time_table import timing_csv
 from dentasam.labelling.log.operations import Status
@@ -25,7 +26,7 @@ Finished = Annotated[bool, Query(description="Only cases that are done or approv
 def export_coco(here: Here, finished: Finished = False) -> Response:
     """All objects as COCO with RLE masks; image paths are relative to the image folder."""
     # Checking each of thousands of annotations once more would say nothing: the function makes them.
-    return JSONResponse(coco(here.store, here.workspace, _statuses(finished)), headers=_named("labels.json"))
+    return JSONResponse(coco_document(here.store, here.workspace, _statuses(finished)), headers=_named("labels.json"))
 
 
 @router.get(
