@@ -1,12 +1,19 @@
 """What every test gets: a quiet terminal of known width, and no faults shown at length unless a test asks."""
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# An example may take long while another process has the core.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 # The models under test are small: threads cost more than they save, and many times more beside another process.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -56,12 +63,22 @@ def dentasam() -> Command:
 
 @pytest.fixture(scope="session")
 def exported_bundled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the bundled model with its adapter as ONNX, in a cache of its own (see `onnx_cache`)."""
+    """The folder of the bundled model with its adapter as ONNX, in a cache of its own (see `onnx_cache`).
+
+    The processes of a parallel run share one export, which takes half a minute; each gets a copy.
+    """
     from dentasam.model.onnx.segmenter import load_onnx
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        return load_onnx(*BUNDLED).model.folder
+    own = tmp_path_factory.getbasetemp()
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "exported"
+    shared.mkdir(exist_ok=True)
+    with (shared / "lock").open("w") as lock, pytest.MonkeyPatch.context() as patch:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        patch.setenv("XDG_CACHE_HOME", str(shared / "cache"))
+        folder = load_onnx(*BUNDLED).model.folder
+    cache = tmp_path_factory.mktemp("onnx") / "cache"
+    shutil.copytree(shared / "cache", cache)
+    return cache / folder.relative_to(shared / "cache")
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The picture: tooth numbers, the active object, smooth outlines, the window it opens with, and honest readings."""
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -117,44 +117,53 @@ def test_an_outline_is_no_staircase_where_pixels_are_large(drawn_desk: Desk) -> 
     assert np.abs(height - truth).max() <= 16
 
 
-@pytest.mark.parametrize("bits", [8, 16])
-def test_an_image_opens_with_a_window_that_fits_its_histogram(open_desk: Open, tmp_path: Path, bits: int) -> None:
+def dull(bits: int) -> np.ndarray:
+    """A radiograph (256, 512) of little contrast, with a black edge at its top."""
     image = generate(7, width=512, height=256).image.astype(np.float64)
     low, high = (70, 150) if bits == 8 else (900, 3800)
-    dull = (low + (high - low) * image / image.max()).astype(np.uint8 if bits == 8 else np.uint16)
-    dull[:20] = 0
-    folder = tmp_path / "images"
-    folder.mkdir()
-    Image.fromarray(dull).save(folder / "dull.png")
-    server = Server(folder).start()
-    desk = open_desk(server=server, case=server.case("dull.png"))
-    try:
-        fitted = desk.page.evaluate("() => [dentasam.stage.levels.low, dentasam.stage.levels.high]")
-        assert desk.page.evaluate("() => dentasam.stage.image.bits") == bits
-        pixels = np.frombuffer(server.get(f"/api/cases/{desk.case}/pixels").content, "<u2" if bits == 16 else "u1")
-        tissue = pixels[pixels > pixels.min()]
-        span = float(tissue.max() - tissue.min())
-        assert abs(fitted[0] - np.percentile(tissue, 1)) < 0.1 * span
-        assert abs(fitted[1] - np.percentile(tissue, 99.7)) < 0.1 * span
-        # The tissue takes most of the greys on the screen.
-        desk.page.mouse.move(5, 5)
-        shown = desk.picture()[..., 0][desk.seen(np.ones(desk.shape, bool))]
-        assert np.percentile(shown, 95) - np.percentile(shown, 15) > 120
+    found: np.ndarray = (low + (high - low) * image / image.max()).astype(np.uint8 if bits == 8 else np.uint16)
+    found[:20] = 0
+    return found
 
-        for again in ("key", "button"):
-            desk.page.get_by_test_id("window").fill("20")
-            desk.page.get_by_test_id("gamma").fill("2")
-            desk.stage.focus()
-            if again == "key":
-                desk.press("a")
-            else:
-                desk.choose("fit-window")
-            levels = desk.page.evaluate("() => dentasam.stage.levels")
-            assert [levels["low"], levels["high"], levels["gamma"]] == [*fitted, 2]
-    finally:
-        # Before the server, so that the page does not miss it.
-        desk.page.close()
-        server.stop()
+
+@pytest.fixture(scope="module")
+def dull_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("dull") / "images"
+    folder.mkdir()
+    for bits in (8, 16):
+        Image.fromarray(dull(bits)).save(folder / f"{bits}.png")
+    running = Server(folder).start()
+    yield running
+    running.stop()
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_an_image_opens_with_a_window_that_fits_its_histogram(
+    open_desk: Open, dull_images: Server, bits: int
+) -> None:
+    desk = open_desk(server=dull_images, case=dull_images.case(f"{bits}.png"))
+    fitted = desk.page.evaluate("() => [dentasam.stage.levels.low, dentasam.stage.levels.high]")
+    assert desk.page.evaluate("() => dentasam.stage.image.bits") == bits
+    pixels = np.frombuffer(dull_images.get(f"/api/cases/{desk.case}/pixels").content, "<u2" if bits == 16 else "u1")
+    tissue = pixels[pixels > pixels.min()]
+    span = float(tissue.max() - tissue.min())
+    assert abs(fitted[0] - np.percentile(tissue, 1)) < 0.1 * span
+    assert abs(fitted[1] - np.percentile(tissue, 99.7)) < 0.1 * span
+    # The tissue takes most of the greys on the screen.
+    desk.page.mouse.move(5, 5)
+    shown = desk.picture()[..., 0][desk.seen(np.ones(desk.shape, bool))]
+    assert np.percentile(shown, 95) - np.percentile(shown, 15) > 120
+
+    for again in ("key", "button"):
+        desk.page.get_by_test_id("window").fill("20")
+        desk.page.get_by_test_id("gamma").fill("2")
+        desk.stage.focus()
+        if again == "key":
+            desk.press("a")
+        else:
+            desk.choose("fit-window")
+        levels = desk.page.evaluate("() => dentasam.stage.levels")
+        assert [levels["low"], levels["high"], levels["gamma"]] == [*fitted, 2]
 
 
 def test_smoothing_at_full_size_has_a_strength_and_can_be_taken_back(

@@ -16,22 +16,35 @@ from .serving import Server
 from .worklist import middle, overlap
 
 TOOTH = "36"
+IMAGES = 4
 
 
-@pytest.fixture
-def fragile(tmp_path: Path) -> Iterator[Server]:
-    folder = tmp_path / "images"
+@pytest.fixture(scope="module")
+def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server over an image for each test, all of them the same."""
+    folder = tmp_path_factory.mktemp("replaced") / "images"
     folder.mkdir()
-    Image.fromarray(generate(3).image).save(folder / "opg.png", compress_level=0)
+    for number in range(IMAGES):
+        Image.fromarray(generate(3).image).save(folder / f"opg-{number}.png", compress_level=0)
     running = Server(folder).start()
     yield running
     running.stop()
 
 
-# The server first, so that it ends last: an open page looks for it all the time.
+@pytest.fixture(scope="module")
+def unused(fragile: Server) -> list[Path]:
+    return sorted(fragile.folder.glob("*.png"))
+
+
 @pytest.fixture
-def desk(fragile: Server, open_desk: Open) -> Desk:
-    return open_desk(server=fragile, case=fragile.case("opg.png"))
+def path(unused: list[Path]) -> Path:
+    """An image that no other test replaces."""
+    return unused.pop()
+
+
+@pytest.fixture
+def desk(fragile: Server, path: Path, open_desk: Open) -> Desk:
+    return open_desk(server=fragile, case=fragile.case(path.name))
 
 
 def replace(path: Path, pixels: np.ndarray) -> None:
@@ -47,7 +60,7 @@ def pixels_shown(desk: Desk) -> np.ndarray:
     return np.array(found, np.uint8).reshape(height, width)
 
 
-def test_a_click_on_the_old_picture_says_that_there_is_a_new_one(desk: Desk, fragile: Server) -> None:
+def test_a_click_on_the_old_picture_says_that_there_is_a_new_one(desk: Desk, path: Path) -> None:
     phantom = generate(3)
     tooth = next(each.mask for each in phantom.objects if each.category == TOOTH)
     desk.predicted(*middle(tooth))
@@ -56,7 +69,6 @@ def test_a_click_on_the_old_picture_says_that_there_is_a_new_one(desk: Desk, fra
     desk.saved()
 
     mirrored = phantom.image[:, ::-1]
-    path = fragile.folder / "opg.png"
     size = path.stat().st_size
     replace(path, mirrored)
     assert path.stat().st_size == size
@@ -97,9 +109,8 @@ def thumbnail_shown(desk: Desk) -> np.ndarray:
     return np.array(found, float).reshape(12, 24, 4)[:, :, 0]
 
 
-def test_the_worklist_shows_the_picture_that_the_file_holds_now(desk: Desk, fragile: Server) -> None:
+def test_the_worklist_shows_the_picture_that_the_file_holds_now(desk: Desk, path: Path) -> None:
     desk.choose("worklist-toggle")
-    path = fragile.folder / "opg.png"
     whole = generate(3).image
     half = whole.copy()
     half[:, : half.shape[1] // 2] = 0
@@ -116,23 +127,23 @@ def test_the_worklist_shows_the_picture_that_the_file_holds_now(desk: Desk, frag
     assert shown[:, 13:].mean() > 20
 
 
-def test_an_idle_page_learns_of_it_too(desk: Desk, fragile: Server) -> None:
-    replace(fragile.folder / "opg.png", generate(4).image)
+def test_an_idle_page_learns_of_it_too(desk: Desk, path: Path) -> None:
+    replace(path, generate(4).image)
     notice = desk.page.get_by_test_id("picture-notice")
     expect(notice).to_contain_text("Show the new picture", timeout=PATIENCE)
-    replace(fragile.folder / "opg.png", generate(3).image)
+    replace(path, generate(3).image)
     expect(notice).to_have_count(0, timeout=PATIENCE)
 
 
-def test_a_picture_of_another_size_is_refused_and_the_labels_stay(desk: Desk, fragile: Server, watch: Watch) -> None:
+def test_a_picture_of_another_size_is_refused_and_the_labels_stay(desk: Desk, path: Path, watch: Watch) -> None:
     watch.allow("410")
     desk.tool("b", size=20)
     desk.stroke([(300.0, 150.0), (420.0, 160.0)])
-    replace(fragile.folder / "opg.png", generate(3).image[:-10])
+    replace(path, generate(3).image[:-10])
     notice = desk.page.get_by_test_id("picture-notice")
-    expect(notice).to_contain_text("opg.png is now another picture of", timeout=PATIENCE)
+    expect(notice).to_contain_text(f"{path.name} is now another picture of", timeout=PATIENCE)
     expect(desk.page.get_by_test_id("reload-picture")).to_have_count(0)
     desk.stroke([(300.0, 200.0), (420.0, 210.0)])
     desk.agrees()
-    replace(fragile.folder / "opg.png", generate(3).image)
+    replace(path, generate(3).image)
     expect(notice).to_have_count(0, timeout=PATIENCE)

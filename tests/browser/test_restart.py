@@ -101,15 +101,15 @@ def test_another_workspace_gets_nothing(painter: Desk, fragile: Server) -> None:
     went_on(painter, done)
 
 
-def test_without_the_token_the_browser_shows_a_page(fragile: Server, new_context: Any, watch: Watch) -> None:
+def test_without_the_token_the_browser_shows_a_page(server: Server, new_context: Any, watch: Watch) -> None:
     watch.allow("401")
     page = new_context().new_page()
     for path in ("/", "/?token=of-yesterday", "/api/export/coco"):
-        page.goto(f"{fragile.base}{path}")
+        page.goto(f"{server.base}{path}")
         expect(page.get_by_role("heading")).to_have_text("The labelling tool cannot be opened like this")
         expect(page.get_by_text("Look at the terminal")).to_be_visible()
         # Its style is let through by the content policy.
         assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(11, 14, 18)"
     # A script's request, which does not ask for HTML, is answered as ever.
-    answer = page.context.request.get(f"{fragile.base}/api/cases")
+    answer = page.context.request.get(f"{server.base}/api/cases")
     assert (answer.status, answer.headers["content-type"]) == (401, "application/json")
