@@ -1,7 +1,7 @@
 # make demo   install, then a tour on synthetic X-rays: click curve, a short training, click curve again, a report
 # make test   install with the test extra, then linters, types, import arrows, the page's checks and all tests
-# Both make their own .venv on the first call and again when pyproject.toml changes. `make -j2 test` checks the page while
-# the packages arrive, and the types beside the rest.
+# Both make their own .venv on the first call and again when pyproject.toml changes. `make -j2 test` is quicker: it checks
+# the page while the packages are installed, and the types beside the rest.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -11,8 +11,8 @@ TESTS  ?= tests
 # Compiling every module of torch and transformers takes longer than fetching them; Python compiles what it imports.
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
-# A process to each core, at most four: each holds 2 GB at its worst. Files go to them whole, with what their tests share, and
-# in the order of tests/conftest.py.
+# A process to each core, at most four, for each takes 2 GB at its worst. A file goes to one process as a whole, with what
+# its tests share; files start in the order of tests/conftest.py.
 PYTEST  = $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test lint types arrows page system pytest format install clean
@@ -55,7 +55,7 @@ format: $(VENV)/.test-installed
 	$(BIN)/ruff check --fix src tests benchmarks hatch_build.py
 	$(BIN)/ruff format src tests benchmarks hatch_build.py
 
-# With the page, which the installation itself leaves to npm here.
+# With the page, which the rule for the test packages leaves out.
 install: $(VENV)/.test-installed web/node_modules/.package-lock.json
 	cd web && npm run --silent build
 
@@ -69,8 +69,8 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	$(PIP) -e .
 	@touch $@
 
-# `make page` builds the page, so that npm is not called twice. The reference implementation declares torchvision, which
-# would replace torch; the parity tests stub what it imports.
+# `make page` and `make install` build the page; built here too, npm would run twice. The reference implementation declares
+# torchvision, which would replace torch; the parity tests stub what it imports.
 $(VENV)/.test-installed: pyproject.toml | $(BIN)/python
 	DENTASAM_SKIP_PAGE=1 $(PIP) -e '.[test]'
 	$(PIP) --no-deps segment-anything-hq==0.3

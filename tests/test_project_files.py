@@ -1,5 +1,7 @@
 """The files for the public host say the same as the package: its version, its licence, its versions of Python."""
 
+import re
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,25 @@ def test_the_citation_names_this_version() -> None:
     assert citation["repository-code"] == PROJECT["urls"]["Source"]
 
 
-@pytest.mark.parametrize("job", ["linux", "macos"])
-def test_the_workflow_tests_every_python_that_the_package_names(job: str) -> None:
+@pytest.fixture(params=["linux", "macos"])
+def job(request: pytest.FixtureRequest) -> dict[str, Any]:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = workflow["jobs"][request.param]
+    return found
+
+
+def test_the_workflow_runs_on_every_python_that_the_package_names(job: dict[str, Any]) -> None:
     named = [line.removeprefix(PYTHON) for line in PROJECT["classifiers"] if line.startswith(PYTHON)]
-    assert workflow["jobs"][job]["strategy"]["matrix"]["python"] == named
+    assert job["strategy"]["matrix"]["python"] == named
+
+
+def test_the_workflow_calls_targets_that_the_makefile_has(job: dict[str, Any]) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    called = {
+        word
+        for step in job["steps"]
+        for word in shlex.split(step.get("run", ""))
+        if re.fullmatch(r"[a-z]+", word) and word != "make"
+    }
+    assert called
+    assert called <= targets
