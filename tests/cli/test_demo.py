@@ -1,47 +1,24 @@
-"""`dentasam demo`: its data, and the whole tour at the smallest size with a model of random weights."""
+"""`dentasam demo`: the whole tour at the smallest size with a model of random weights."""
 
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from dentasam.cli import app, demo
+from dentasam.cli import app
 from dentasam.data.dataset import Dataset
+from dentasam.demo import tour
+from dentasam.demo.tour import TourSize
 from dentasam.model.checkpoints.checkpoint import save_checkpoint
 from dentasam.model.sam_hq import build_sam_hq
-
-
-def test_another_device_keeps_the_order_of_grays_reversed() -> None:
-    ramp = np.tile(np.arange(256, dtype=np.uint8), (400, 1))
-    seen = demo.another_device(ramp, seed=1)
-    assert seen.dtype == np.uint8
-    means = seen.mean(axis=0)
-    assert means[0] > means[64] > means[128] > means[255]
-    assert seen.std(axis=0)[100] == pytest.approx(6, abs=1)
-    np.testing.assert_array_equal(seen, demo.another_device(ramp, seed=1))
-
-
-def test_the_parts_share_no_image_and_the_test_has_every_condition(tmp_path: Path) -> None:
-    test, train = demo._draw(tmp_path)
-    assert not {image.id for image in test.images} & {image.id for image in train.images}
-    assert len(test.images) + len(train.images) == demo.PHANTOMS
-    conditions = {"blurred", "ambiguous-boundary", "overlap", "artifact"}
-    assert conditions <= {tag for image in test.images for tag in image.tags}
-    assert len(test.images) == 6  # the fewest that have an interval
-    assert max(len(image.objects) for image in test.images) == demo.OBJECTS_PER_IMAGE
-    assert min(len(image.objects) for image in train.images) > demo.OBJECTS_PER_IMAGE
 
 
 def test_the_whole_tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(0)
     base = tmp_path / "base.safetensors"
     save_checkpoint(build_sam_hq("vit_tiny"), base)
-    for name, value in {"PHANTOMS": 3, "PLAIN_IMAGES": 1, "CLICKS": 2, "OBJECTS_PER_IMAGE": 2}.items():
-        monkeypatch.setattr(demo, name, value)
-    short = tuple(setting for setting in demo.SETTINGS if not setting.startswith("budget.steps"))
-    monkeypatch.setattr(demo, "SETTINGS", (*short, "budget.steps=1"))
+    monkeypatch.setattr(tour, "TourSize", lambda: TourSize(3, 1, 2, 2, 1))
 
     out = tmp_path / "out"
     with pytest.raises(SystemExit) as leaving:

@@ -16,11 +16,11 @@ from PIL import Image
 
 import dentasam.model.runtime
 from dentasam.cli import app
-from dentasam.cli.predict import unique_names
 from dentasam.data.dataset import Dataset
 from dentasam.data.phantom import generate
 from dentasam.data.prompt_files.prompts import ObjectPrompt
 from dentasam.evaluation.prediction import OBJECTS_PER_CALL, predict_objects
+from dentasam.evaluation.prediction_run import unique_names
 
 
 @dataclass

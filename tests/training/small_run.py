@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from dentasam.cli.processes import launched
 from dentasam.model.encoder.vit import ImageEncoderViT
 from dentasam.model.sam_hq import SamHQ
+from dentasam.processes import launched
 from dentasam.training.recipe import Recipe, load_recipe
 from dentasam.training.run.loop import Base, TrainingResult, train
 from dentasam.training.samples.sources import Case, make_case

@@ -31,9 +31,9 @@ def pretrain(
     import torch
 
     from dentasam.cli.console import say
-    from dentasam.cli.processes import launched
     from dentasam.model.checkpoints.checkpoint import load_model
     from dentasam.model.sam_hq import Kind, build_sam_hq
+    from dentasam.processes import launched
     from dentasam.training.run import run_state
     from dentasam.training.run.loop import Base, train
     from dentasam.training.samples.sources import PhantomSource

@@ -7,32 +7,12 @@ own share, weighted by objects, and one reduction gives what a single process wo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast, gather_object
+from accelerate.utils import broadcast
 from torch import Tensor, nn
-
-from dentasam.errors import DentasamError
-
-
-@contextmanager
-def all_or_none(accelerator: Accelerator) -> Iterator[None]:
-    """End the block in all processes alike: a fault that one of them meets is raised in each, the first one's first.
-
-    Without it the others would wait for a process that is gone, and name the lost connection, not the fault.
-    """
-    fault: DentasamError | None = None
-    try:
-        yield
-    except DentasamError as raised:
-        fault = raised
-    faults = gather_object([fault]) if accelerator.num_processes > 1 else [fault]
-    for met in faults:
-        if met is not None:
-            raise met
 
 
 def scale_gradients(parameters: Sequence[nn.Parameter], factor: float) -> None:

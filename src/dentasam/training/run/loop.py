@@ -37,6 +37,7 @@ from dentasam.model.core.memory import keep_freed_memory
 from dentasam.model.core.precision import autocast_type
 from dentasam.model.encoder.vit import ImageEncoderViT
 from dentasam.model.sam_hq import SamHQ
+from dentasam.processes import all_or_none
 from dentasam.prompts.click_schedule import ClickSchedule
 from dentasam.training.recipe import Recipe, Schedule, Stage
 from dentasam.training.run import distributed, run_state
@@ -97,7 +98,7 @@ def train(
     """
     keep_freed_memory()
     accelerator = accelerator or Accelerator()
-    with distributed.all_or_none(accelerator):
+    with all_or_none(accelerator):
         if accelerator.is_main_process:
             run_state.open_folder(out, recipe, resume)
     run = TrainingRun(model, recipe, source, validation, out, base, accelerator, console or Console(stderr=True))

@@ -1,0 +1,1 @@
+"""The tour of `dentasam demo`: every step from drawn X-rays to a comparison of two models."""
