@@ -24,13 +24,14 @@ from dentasam.model.core.frame import Frame
 from dentasam.model.sam_hq import SamHQ
 from dentasam.prompts.click_schedule import ClickSchedule
 from dentasam.prompts.tensor_correction_clicks import correction_clicks
-from dentasam.training.recipe import load_recipe
-from dentasam.training.run.optimisation import build_optimiser
+from dentasam.training.recipe.recipe_file import load_recipe
+from dentasam.training.run.optimiser import build_optimiser
 from dentasam.training.samples.embedding_cache import EmbeddingCache
 from dentasam.training.samples.encoding import Encoding
-from dentasam.training.samples.image_samples import Sample
-from dentasam.training.step import training_step as step_module
-from dentasam.training.step.loss import Objective
+from dentasam.training.samples.sample import Sample
+from dentasam.training.step import click_through
+from dentasam.training.step.loss import MaskLoss
+from dentasam.training.step.step_settings import StepSettings
 from dentasam.training.step.training_step import StepReport, train_step
 
 from . import scene
@@ -42,7 +43,7 @@ from .report import Report
 
 ITERATIONS, OBJECTS, TEETH, MANY = 11, 8, 4, 32
 ROUNDS = 2
-BUDGET = 2**29  # bytes for the objects that are clicked together
+DECODE_BYTES = 2**29  # bytes for the objects that are clicked together
 CACHED_OBJECTS, CACHED_ITERATIONS, CACHED_IMAGES, CACHED_ROUNDS = 4, 3, 2, 3
 
 
@@ -67,9 +68,8 @@ def our_step(
     kind = truth.device.type
     autocast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
     rng = np.random.default_rng(0)
-    return train_step(
-        network, source, frame, [truth], schedule(iterations), Objective(), rng, autocast, windows, BUDGET
-    )
+    settings = StepSettings(schedule(iterations), windowed_loss=windows, autocast=autocast, decode_bytes=DECODE_BYTES)
+    return train_step(network, source, frame, [truth], settings, rng)
 
 
 def ours(
@@ -79,7 +79,7 @@ def ours(
     network, image, truth, frame = scene.training(device, model, objects, scene.QUARTER if quarter else scene.OWN)
     network = adapted(network, device, "encoder+decoder")
     clicks = Stopwatch()
-    step_module.correction_clicks = clicks.around(correction_clicks)  # type: ignore[attr-defined]
+    click_through.correction_clicks = clicks.around(correction_clicks)  # type: ignore[attr-defined]
     taken = Stopwatch()
 
     def run() -> None:
@@ -101,7 +101,7 @@ def joint_graph(device: torch.device, model: str, objects: int, iterations: int,
     def run() -> None:
         network.zero_grad(set_to_none=True)
         rng = np.random.default_rng(0)
-        joint_graph_step(network, image, frame, truth, schedule(iterations), Objective(), rng)
+        joint_graph_step(network, image, frame, truth, schedule(iterations), MaskLoss(), rng)
 
     return Work(run)
 
@@ -114,7 +114,7 @@ def tooth_per_sample(device: torch.device, model: str, objects: int, iterations:
     def run() -> None:
         network.zero_grad(set_to_none=True)
         rng = np.random.default_rng(0)
-        tooth_per_sample_step(network, image, frame, truth, schedule(iterations), Objective(), rng)
+        tooth_per_sample_step(network, image, frame, truth, schedule(iterations), MaskLoss(), rng)
 
     def warm() -> None:
         with torch.no_grad():
@@ -150,7 +150,7 @@ def epoch(device: torch.device, model: str, objects: int, iterations: int, image
         for sample in samples:
             optimiser.zero_grad(set_to_none=True)
             image = encoding.of_group([sample])
-            our_step(network, image, frame, truth, iterations, recipe.windows)
+            our_step(network, image, frame, truth, iterations, recipe.windowed_objective)
             optimiser.step()
 
     def first_epoch() -> None:

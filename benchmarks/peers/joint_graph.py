@@ -20,7 +20,7 @@ from dentasam.model.core.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.sam_hq import MaskPrediction, SamHQ
 from dentasam.prompts.click_schedule import ClickSchedule
 from dentasam.prompts.correction_clicks import correction_clicks, interior_centre
-from dentasam.training.step.loss import Objective, at_least_single
+from dentasam.training.step.loss import MaskLoss, at_least_single
 
 from .published_decoder import decode
 
@@ -31,7 +31,7 @@ def joint_graph_step(
     frame: Frame,
     coverage: Tensor,
     schedule: ClickSchedule,
-    objective: Objective,
+    objective: MaskLoss,
     rng: np.random.Generator,
 ) -> float:
     """Add the gradient of the mean loss over objects and iterations to `grad`; returns the loss.
@@ -52,7 +52,7 @@ def clicked_loss(
     frame: Frame,
     coverage: Tensor,
     schedule: ClickSchedule,
-    objective: Objective,
+    objective: MaskLoss,
     rng: np.random.Generator,
 ) -> Tensor:
     """The mean loss over objects and iterations, with its whole graph."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from dentasam.model.core.frame import Frame
 from dentasam.model.sam_hq import SamHQ
 from dentasam.prompts.click_schedule import ClickSchedule
-from dentasam.training.step.loss import Objective
+from dentasam.training.step.loss import MaskLoss
 
 from .joint_graph import clicked_loss
 from .published_decoder import decode
@@ -26,7 +26,7 @@ def tooth_per_sample_step(
     frame: Frame,
     coverage: Tensor,
     schedule: ClickSchedule,
-    objective: Objective,
+    objective: MaskLoss,
     rng: np.random.Generator,
 ) -> float:
     """Add the gradient of the mean loss over the teeth and their iterations to `grad`; returns the loss.

@@ -10,7 +10,7 @@ from dentasam.model.adapters.lora import LoraSettings, add_lora
 from dentasam.model.core.frame import Frame
 from dentasam.model.sam_hq import SamHQ
 from dentasam.prompts.click_schedule import ClickSchedule
-from dentasam.training.step.loss import Objective
+from dentasam.training.step.loss import MaskLoss
 from dentasam.training.step.training_step import train_step
 
 decode = benchmark("decode")
@@ -125,7 +125,7 @@ def step(kind: str, frame: Frame, objects: int, stride: int = 4) -> tuple[float,
                 parameter.normal_(std=0.02, generator=torch.Generator().manual_seed(7))
     pixels = scene.pixels(frame, CPU).double()
     masks = coverage(objects, frame, stride).double()
-    rng, objective = np.random.default_rng(0), Objective()
+    rng, objective = np.random.default_rng(0), MaskLoss()
     if kind == "ours":
         loss = train_step(model, pixels, frame, [masks], SCHEDULE, objective, rng).loss
     else:

@@ -1,4 +1,4 @@
-"""A training run small enough for a test: a shallow encoder, images of one row of ellipses, windows of 64 pixels.
+"""A training run small enough for a test: a shallow encoder, images of one row of ellipses, crops of 64 pixels.
 
 Also a script, for tests that need a process to kill or two processes: `small_run.py OUT [--resume] [key=value ...]`.
 """
@@ -12,11 +12,13 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from dentasam.processes import launched
 from dentasam.model.encoder.vit import ImageEncoderViT
 from dentasam.model.sam_hq import SamHQ
-from dentasam.processes import launched
-from dentasam.training.recipe import Recipe, load_recipe
-from dentasam.training.run.loop import Base, TrainingResult, train
+from dentasam.training.recipe.recipe_file import load_recipe
+from dentasam.training.recipe.settings import Recipe
+from dentasam.training.run.loop import TrainingResult, train
+from dentasam.training.run.training_run import Base
 from dentasam.training.samples.sources import Case, make_case
 
 BASE = Base("small", "0" * 64, "ellipses")

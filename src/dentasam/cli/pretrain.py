@@ -18,7 +18,7 @@ def pretrain(
 ) -> None:
     """Train a base model on synthetic panoramics and random shapes alone; no data is needed."""
     from dentasam.errors import RecipeError
-    from dentasam.training.recipe import load_recipe
+    from dentasam.training.recipe.recipe_file import load_recipe
 
     resolved = load_recipe(recipe, settings or [])
     if resolved.scope != "full":
@@ -35,7 +35,8 @@ def pretrain(
     from dentasam.model.sam_hq import Kind, build_sam_hq
     from dentasam.processes import launched
     from dentasam.training.run import run_state
-    from dentasam.training.run.loop import Base, train
+    from dentasam.training.run.loop import train
+    from dentasam.training.run.training_run import Base
     from dentasam.training.samples.sources import PhantomSource
 
     if resolved.base in get_args(Kind):

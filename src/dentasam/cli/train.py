@@ -30,7 +30,7 @@ def train(
 ) -> None:
     """Train a LoRA adapter with iterative correction clicks."""
     from dentasam.errors import RecipeError
-    from dentasam.training.recipe import load_recipe
+    from dentasam.training.recipe.recipe_file import load_recipe
 
     resolved = load_recipe(recipe, settings or [])
     if model is not None:
@@ -42,8 +42,8 @@ def train(
     from dentasam.model.checkpoints.checkpoint import load_model
     from dentasam.processes import launched
     from dentasam.training.run import run_state
-    from dentasam.training.run.loop import Base
     from dentasam.training.run.loop import train as run_training
+    from dentasam.training.run.training_run import Base
     from dentasam.training.samples.sources import DatasetSource
 
     keep_mb = resolved.cache.decoded_mb

@@ -16,14 +16,16 @@ from dentasam.errors import OutputError, RecipeError
 from dentasam.model.adapters.adapter import AdapterCard, load_adapter
 from dentasam.model.embedding import EncoderOutput
 from dentasam.model.sam_hq import build_sam_hq
-from dentasam.training.recipe import Optimiser
-from dentasam.training.run import distributed, loop
-from dentasam.training.run.loop import TrainingRun
+from dentasam.training.recipe.learning_rate import learning_rate, rate_at
+from dentasam.training.recipe.settings import Optimiser
+from dentasam.training.run import batch_gradient, distributed
 from dentasam.training.run.loop import train as run_training
-from dentasam.training.run.optimisation import build_optimiser, learning_rate, rate_at
-from dentasam.training.run.run_progress import TensorBoard, TrainingProgress
+from dentasam.training.run.metrics_log import TensorBoard
+from dentasam.training.run.optimiser import build_optimiser
+from dentasam.training.run.progress_line import ProgressLine
+from dentasam.training.run.training_run import TrainingRun
 from dentasam.training.run.validation import click_curve, validation_samples
-from dentasam.training.samples.image_samples import Sample
+from dentasam.training.samples.sample import Sample
 from dentasam.training.step.training_step import StepReport
 
 from ..small_run import BASE, Ellipses, small_model, small_recipe, small_run
@@ -44,7 +46,6 @@ def make_run(out: Path, *settings: str, name: str = "encoder+decoder") -> Traini
         out,
         BASE,
         Accelerator(cpu=True),
-        Console(quiet=True),
     )
 
 
@@ -85,7 +86,7 @@ def test_passes_weigh_objects_equally(tmp_path: Path) -> None:
             "batch_images=3",
             "crop.size=128",
             "objects_per_image=4",
-            "windows=false",
+            "windowed_objective=false",
             "schedule.random_clicks=false",
             "schedule.random_first=0",
             "schedule.mask_only=0",
@@ -94,7 +95,7 @@ def test_passes_weigh_objects_equally(tmp_path: Path) -> None:
         )
         run = make_run(tmp_path, *settings)
         step = next(step for step in range(20) if len({len(s.masks) for s in run.samples[step]} - {0}) > 1)
-        row = run.step(run.samples[step], 0.0)
+        row = run.step(run.plan.at(step), run.samples[step], 0.0)
         # the bias of an attention's keys changes nothing, and has no gradient where an object alone absorbs it
         parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in run.parameters]
         gradients.append((row, torch.cat([part.flatten() for part in parts]).clone()))
@@ -121,7 +122,7 @@ def test_scaling_gives_the_mean_over_all_objects() -> None:
 def test_a_step_without_objects_changes_nothing(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     before = {name: tensor.clone() for name, tensor in run.tensors.items()}
-    row = run.step([], 0.0)
+    row = run.step(run.plan.at(0), [], 0.0)
     assert (row["objects"], row["loss"], row["gradient_norm"]) == (0, 0.0, None)
     assert all(torch.equal(tensor, before[name]) for name, tensor in run.tensors.items())
 
@@ -172,13 +173,13 @@ def test_stages_follow_each_other_with_their_own_schedule(tmp_path: Path, monkey
     seen = []
 
     def step(_: object, pixels: torch.Tensor, *arguments: Any) -> StepReport:
-        schedule = arguments[2]
+        schedule = arguments[2].schedule
         seen.append((tuple(pixels.shape[-2:]), schedule.corrections))
         return StepReport(1.0, [0.5] * schedule.iterations, 1)
 
-    monkeypatch.setattr(loop, "train_step", step)
-    for index in range(run.total_steps):
-        run.step(run.samples[index], 0.0)
+    monkeypatch.setattr(batch_gradient, "train_step", step)
+    for index in range(run.plan.total_steps):
+        run.step(run.plan.at(index), run.samples[index], 0.0)
     assert seen == [((64, 64), 1), ((96, 96), 3)]
     assert run.tensors.keys() == small_model().state_dict().keys()  # statistics too: a stage lets them run
 
@@ -215,7 +216,7 @@ def test_loss_that_is_not_finite(tmp_path: Path) -> None:
     with torch.no_grad():
         run.parameters[0].fill_(math.nan)
     with pytest.raises(RecipeError, match=r"not finite at step 1; lower optimiser\.lr"):
-        run.step(run.samples[0], 0.0)
+        run.step(run.plan.at(0), run.samples[0], 0.0)
 
 
 def test_learning_rate() -> None:
@@ -264,14 +265,14 @@ def test_norms_and_biases_are_not_decayed(tmp_path: Path) -> None:
 
 
 def test_progress_line_has_speed_loss_dice_and_time_left() -> None:
-    shown = TrainingProgress(100, 0, None, Console(quiet=True))
+    shown = ProgressLine(100, 0, None, Console(quiet=True))
     for step in range(1, 5):
         shown.step(step, 2, 0.5, 0.25, 0.75, float(step))
     line = shown.line(4, 4.0)
     assert "images/s" in line
     assert "loss 0.5000  Dice@1 0.250  Dice@last 0.750" in line
     assert line.endswith(" left")
-    limited = TrainingProgress(10**9, 0, 2.0, Console(quiet=True))
+    limited = ProgressLine(10**9, 0, 2.0, Console(quiet=True))
     limited.step(1, 2, 0.5, 0.25, 0.75, 60.0)
     assert limited.line(1, 60.0).endswith("1:00 left") or limited.line(1, 60.0).endswith("0:59 left")
 

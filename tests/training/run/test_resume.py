@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from dentasam.errors import OutputError, RecipeError
-from dentasam.training.run.loop import TrainingRun
+from dentasam.training.run.training_run import TrainingRun
 
 from .. import small_run as script
 from ..small_run import small_run
@@ -80,7 +80,7 @@ def test_workers_change_no_weight_even_where_the_run_resumes_with_others(
 
     def stopping(run: TrainingRun) -> None:
         plain(run)
-        if run.done.step == 4:
+        if run.progress.step == 4:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -113,6 +113,17 @@ def test_folder_in_use(uninterrupted: Path, tmp_path: Path) -> None:
 def test_resume_with_another_recipe(uninterrupted: Path) -> None:
     with pytest.raises(RecipeError, match=r"differs in optimiser.*recipe\.yaml"):
         small_run(uninterrupted, "optimiser.lr=0.5", resume=True)
+
+
+def test_a_run_with_the_old_key_of_the_recipe_is_resumed(uninterrupted: Path, tmp_path: Path) -> None:
+    recipe = (uninterrupted / "recipe.yaml").read_text()
+    assert "\nwindowed_objective: true\n" in recipe
+    (tmp_path / "recipe.yaml").write_text(recipe.replace("windowed_objective", "windows"))
+    for name in ("last.pt", "metrics.jsonl"):
+        (tmp_path / name).write_bytes((uninterrupted / name).read_bytes())
+    assert small_run(tmp_path, resume=True).steps == 8
+    with pytest.raises(RecipeError, match="differs in windowed_objective"):
+        small_run(tmp_path, "windowed_objective=false", resume=True)
 
 
 def test_damaged_state(uninterrupted: Path, tmp_path: Path) -> None:

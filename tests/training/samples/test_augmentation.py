@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dentasam.training.recipe import Augmentation
+from dentasam.training.recipe.settings import Augmentation
 from dentasam.training.samples.augmentation import Variation, draw, mirrored, vary_category, vary_image, vary_masks
 
 SIZE = (96, 160)

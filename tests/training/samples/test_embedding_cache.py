@@ -141,7 +141,7 @@ def test_leavings_of_a_killed_writer_are_removed_once_old(tmp_path: Path) -> Non
     cache = EmbeddingCache(tmp_path, "base")
     cache.store(cache.key("image"), output())
     folder = file_of(cache, cache.key("image")).parent
-    old, young = folder / ".old.1.tmp", folder / ".young.2.tmp"
+    old, young = folder / ".old.1.part", folder / ".young.2.part"
     old.write_bytes(b"x")
     young.write_bytes(b"x")
     os.utime(old, (0, 0))
@@ -152,5 +152,5 @@ def test_leavings_of_a_killed_writer_are_removed_once_old(tmp_path: Path) -> Non
 
 def test_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("")
-    with pytest.raises(OutputError, match=r"cache: cannot be made.*cache\.dir"):
+    with pytest.raises(OutputError, match=r"cache: cannot be created.*cache\.dir"):
         EmbeddingCache(tmp_path / "cache", "base")

@@ -14,17 +14,14 @@ from dentasam.data.phantom import write_phantoms
 from dentasam.errors import DatasetError
 from dentasam.model.core.frame import Frame
 from dentasam.model.embedding import EncoderPrefix
-from dentasam.training.recipe import Phantoms
+from dentasam.training.recipe.settings import Phantoms
+from dentasam.training.recipe.step_plan import RunPlan
 from dentasam.training.samples.augmentation import Variation
-from dentasam.training.samples.image_samples import (
-    Sample,
-    TrainingSamples,
-    passes,
-    step_loader,
-    whole_sample,
-    window_sample,
-)
+from dentasam.training.samples.crop import crop_sample
+from dentasam.training.samples.image_samples import TrainingSamples
+from dentasam.training.samples.sample import Sample, encoder_groups, step_loader
 from dentasam.training.samples.sources import Case, DatasetSource, PhantomSource, make_case
+from dentasam.training.samples.whole_image import whole_sample
 
 from ..small_run import Ellipses, small_recipe
 
@@ -79,12 +76,12 @@ def test_flipped_sample_swaps_sides_and_numbers(case: Case) -> None:
     torch.testing.assert_close(flipped.pixels[0, 0, :495], plain.pixels[0, 0, :495].flip(-1))
 
 
-def test_window_is_a_piece_of_the_whole_at_its_own_place(case: Case) -> None:
+def test_crop_is_a_piece_of_the_whole_at_its_own_place(case: Case) -> None:
     whole = whole_sample(case)
     rng = np.random.default_rng(0)
     for seed in range(10):
         places = np.random.default_rng(seed).random((64, 2))
-        sample = window_sample(case, Variation(), 256, 99, places, rng)
+        sample = crop_sample(case, Variation(), 256, 99, places, rng)
         frame = sample.frame
         assert (frame.rows, frame.cols) == (16, 16)
         assert 0 <= frame.top <= whole.frame.rows - 16
@@ -100,19 +97,19 @@ def test_window_is_a_piece_of_the_whole_at_its_own_place(case: Case) -> None:
             assert mask.sum() >= 0.5 * all_of_it.sum() - 1e-3
 
 
-def test_windows_hold_objects_wherever_the_first_try_falls(case: Case) -> None:
+def test_crops_hold_objects_wherever_the_first_try_falls(case: Case) -> None:
     corner = np.array([[0.0, 0.999], [0.0, 0.0], [0.3, 0.1]])
     counts = [
-        len(window_sample(case, Variation(), 160, 9, corner[:tries], np.random.default_rng(0)).masks)
+        len(crop_sample(case, Variation(), 160, 9, corner[:tries], np.random.default_rng(0)).masks)
         for tries in (1, 2, 3)
     ]
     assert counts[0] == 0  # nothing to see there
     assert counts[2] >= 1
 
 
-def test_window_larger_than_the_frame_takes_all_of_it(case: Case) -> None:
+def test_crop_larger_than_the_frame_takes_all_of_it(case: Case) -> None:
     places = np.random.default_rng(0).random((4, 2))
-    sample = window_sample(case, Variation(), 1024, 9, places, np.random.default_rng(0))
+    sample = crop_sample(case, Variation(), 1024, 9, places, np.random.default_rng(0))
     whole = whole_sample(case)
     assert (sample.frame.rows, sample.frame.cols) == (whole.frame.rows, whole.frame.cols)
     assert torch.equal(sample.masks, whole.masks)
@@ -150,18 +147,18 @@ def equal(one: Sample, other: Sample) -> bool:
 
 def test_samples_depend_on_seed_and_step_alone() -> None:
     recipe = small_recipe("crop.share=0.5", "batch_images=4")
-    samples, again = (TrainingSamples(Ellipses(), recipe, 6) for _ in range(2))
+    samples, again = (TrainingSamples(Ellipses(), RunPlan(recipe, 6)) for _ in range(2))
     last_first = [again[step] for step in reversed(range(6))][::-1]
     for step in range(6):
         assert all(equal(a, b) for a, b in zip(samples[step], last_first[step], strict=True))
-    other = TrainingSamples(Ellipses(), small_recipe("crop.share=0.5", "batch_images=4", "seed=1"), 6)
+    other = TrainingSamples(Ellipses(), RunPlan(small_recipe("crop.share=0.5", "batch_images=4", "seed=1"), 6))
     assert not all(equal(a, b) for a, b in zip(samples[5], other[5], strict=True))
 
 
 def test_processes_share_out_the_batch() -> None:
     recipe = small_recipe("batch_images=3")
-    whole = TrainingSamples(Ellipses(), recipe, 4)
-    shares = [TrainingSamples(Ellipses(), recipe, 4, rank, 2) for rank in range(2)]
+    whole = TrainingSamples(Ellipses(), RunPlan(recipe, 4))
+    shares = [TrainingSamples(Ellipses(), RunPlan(recipe, 4), rank, 2) for rank in range(2)]
     for step in range(4):
         together = [sample for share in shares for sample in share[step]]
         assert len(together) == 3
@@ -175,7 +172,7 @@ def test_every_image_once_an_epoch_in_a_new_order() -> None:
             return super().case(index, epoch)
 
     asked: list[tuple[int, int]] = []
-    samples = TrainingSamples(Asked(), small_recipe("batch_images=4"), 9)
+    samples = TrainingSamples(Asked(), RunPlan(small_recipe("batch_images=4"), 9))
     for step in range(9):
         samples[step]
     orders = [[index for epoch, index in asked if epoch == wanted] for wanted in range(6)]
@@ -183,15 +180,15 @@ def test_every_image_once_an_epoch_in_a_new_order() -> None:
     assert len({tuple(order) for order in orders}) > 3
 
 
-def test_windows_come_first_and_whole_images_last() -> None:
-    samples = TrainingSamples(Ellipses(), small_recipe("crop.share=0.75"), 8)
+def test_crops_come_first_and_whole_images_last() -> None:
+    samples = TrainingSamples(Ellipses(), RunPlan(small_recipe("crop.share=0.75"), 8))
     widths = [samples[step][0].frame.cols for step in range(8)]
     assert widths == [4] * 6 + [64] * 2
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_loader_starts_at_a_step(workers: int) -> None:
-    samples = TrainingSamples(Ellipses(), small_recipe(f"workers={workers}"), 5)
+    samples = TrainingSamples(Ellipses(), RunPlan(small_recipe(f"workers={workers}"), 5))
     loaded = list(step_loader(samples, 3))
     assert len(loaded) == 2
     assert all(equal(a, b) for a, b in zip(loaded[0], samples[3], strict=True))
@@ -212,7 +209,7 @@ class Counted(Ellipses):
 
 def test_the_next_steps_are_prepared_while_one_is_taken() -> None:
     source = Counted()
-    loader = iter(step_loader(TrainingSamples(source, small_recipe("workers=1", "batch_images=1"), 9), 0))
+    loader = iter(step_loader(TrainingSamples(source, RunPlan(small_recipe("workers=1", "batch_images=1"), 9)), 0))
     next(loader)  # and nothing more is asked for
     deadline = time.monotonic() + 60
     while int(source.count) < 3 and time.monotonic() < deadline:
@@ -236,14 +233,14 @@ def test_pinned_samples_are_the_same(monkeypatch: pytest.MonkeyPatch, case: Case
     assert len(pinned) == 4
 
 
-def test_passes_join_what_stands_at_one_place(case: Case) -> None:
+def test_encoder_groups_join_what_stands_at_one_place(case: Case) -> None:
     def at(left: int, position: int, objects: int = 1) -> Sample:
         frame = Frame(64, 64, 1.0, 4, 4, 0, left)
         return Sample(
             torch.zeros(1, 3, 64, 64), None, frame, torch.ones(objects, 16, 16), ("11",) * objects, position
         )
 
-    groups = passes([at(0, 0), at(5, 1), at(0, 2), at(0, 3), at(0, 4, objects=0)], 2)
+    groups = encoder_groups([at(0, 0), at(5, 1), at(0, 2), at(0, 3), at(0, 4, objects=0)], 2)
     assert [[sample.position for sample in group] for group in groups] == [[0, 2], [3], [1]]
 
 

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 import torch
 
-from dentasam.training.recipe import Recipe, Stage
-from dentasam.training.samples.phantom_samples import PhantomWindows
+from dentasam.training.recipe.settings import Recipe, Stage
+from dentasam.training.recipe.step_plan import RunPlan
+from dentasam.training.samples.phantom_samples import PhantomSamples
 
 RECIPE = Recipe(
     scope="full",
@@ -14,23 +15,24 @@ RECIPE = Recipe(
     ),
     seed=3,
 )
+PLAN = RunPlan.of(RECIPE, 0)
 
 
 @pytest.fixture(scope="module")
-def windows() -> PhantomWindows:
-    return PhantomWindows(RECIPE)
+def samples() -> PhantomSamples:
+    return PhantomSamples(PLAN)
 
 
-def test_stages_follow_each_other(windows: PhantomWindows) -> None:
-    assert len(windows) == 5
-    assert [windows.on_crops(step) for step in range(5)] == [True] * 3 + [False] * 2
-    assert [len(windows[step]) for step in (0, 4)] == [2, 1]
+def test_stages_follow_each_other(samples: PhantomSamples) -> None:
+    assert len(samples) == 5
+    assert [PLAN.at(step).crop is not None for step in range(5)] == [True] * 3 + [False] * 2
+    assert [len(samples[step]) for step in (0, 4)] == [2, 1]
 
 
-def test_samples_of_a_step_share_one_frame_at_a_place_of_the_grid(windows: PhantomWindows) -> None:
+def test_samples_of_a_step_share_one_frame_at_a_place_of_the_grid(samples: PhantomSamples) -> None:
     places = set()
     for step in range(3):
-        first, second = windows[step]
+        first, second = samples[step]
         assert first.frame == second.frame
         assert (first.frame.rows, first.frame.cols) == (12, 12)
         assert first.frame.left + 12 <= 64
@@ -38,9 +40,9 @@ def test_samples_of_a_step_share_one_frame_at_a_place_of_the_grid(windows: Phant
     assert len(places) > 1
 
 
-def test_same_step_gives_the_same_bits_and_shares_out_over_processes(windows: PhantomWindows) -> None:
-    whole = windows[1]
-    shared = [PhantomWindows(RECIPE, rank, 2)[1] for rank in range(2)]
+def test_same_step_gives_the_same_bits_and_shares_out_over_processes(samples: PhantomSamples) -> None:
+    whole = samples[1]
+    shared = [PhantomSamples(PLAN, rank, 2)[1] for rank in range(2)]
     for sample, (other,) in zip(whole, shared, strict=True):
         assert sample.pixels is not None
         assert other.pixels is not None
@@ -48,8 +50,8 @@ def test_same_step_gives_the_same_bits_and_shares_out_over_processes(windows: Ph
         assert torch.equal(sample.masks, other.masks)
 
 
-def test_masks_lie_where_the_image_shows_them(windows: PhantomWindows) -> None:
-    (sample,) = windows[4]
+def test_masks_lie_where_the_image_shows_them(samples: PhantomSamples) -> None:
+    (sample,) = samples[4]
     assert 1 <= len(sample.masks) <= 6
     assert sample.masks.shape[1:] == sample.frame.logits
     assert sample.masks.amax() <= 1

@@ -21,8 +21,8 @@ from dentasam.model.core.frame import Frame
 from dentasam.model.embedding import EncoderPrefix
 from dentasam.model.encoder.vit import ImageEncoderViT
 from dentasam.model.sam_hq import SamHQ, build_sam_hq
-from dentasam.training.run.loop import TrainingRun
 from dentasam.training.run.loop import train as run_training
+from dentasam.training.run.training_run import TrainingRun
 
 from ..small_run import BASE, Ellipses, small_recipe
 
@@ -30,7 +30,7 @@ FRAME = Frame(64, 96, 1.0, 4, 6, top=9, left=31)
 SETTINGS = (
     *("crop.share=0", "augmentation.flip=0.5", "validation.every_steps=4", "checkpoint_every=4", "budget.steps=4"),
     *(f"augmentation.{name}=0" for name in ("rotation_deg", "scale", "gamma", "contrast", "noise", "blur")),
-    *("objects_per_image=3", "windows=false", "optimiser.clip_norm=null"),
+    *("objects_per_image=3", "windowed_objective=false", "optimiser.clip_norm=null"),
 )
 
 
@@ -86,7 +86,7 @@ def run_of(out: Path, last: int, cached: bool) -> TrainingRun:
     torch.set_num_threads(1)
     settings = (f"lora.encoder_last={last}", *(("cache.dir=kept",) if cached else ()))
     recipe = small_recipe(*SETTINGS, *settings)
-    run = TrainingRun(small_vit(), recipe, Named(), None, out, BASE, Accelerator(cpu=True), Console(quiet=True))
+    run = TrainingRun(small_vit(), recipe, Named(), None, out, BASE, Accelerator(cpu=True))
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for parameter in run.parameters:  # a fresh adapter changes nothing and gives A no gradient
@@ -105,8 +105,8 @@ class Named(Ellipses):
 
 def gradient(run: TrainingRun) -> tuple[float, torch.Tensor]:
     """Of the first step, whichever way its samples come."""
-    run.done.step = 0
-    loss = run.step(run.samples[0], 0.0)["loss"]
+    run.progress.step = 0
+    loss = run.step(run.plan.at(0), run.samples[0], 0.0)["loss"]
     return loss, torch.cat([p.grad.flatten() for p in run.parameters if p.grad is not None])
 
 
@@ -125,7 +125,7 @@ def test_loss_and_gradient_are_those_without_the_cache(
     assert loss == pytest.approx(plain_loss, rel=1e-3)  # the cache keeps half precision ...
     assert float((first - plain).norm() / plain.norm()) < 1e-2
     monkeypatch.setattr(
-        "dentasam.training.samples.embedding_cache._stored", lambda tensor: tensor.detach().contiguous()
+        "dentasam.training.samples.embedding_cache.in_half_precision", lambda tensor: tensor.detach().contiguous()
     )
     exact_loss, exact = gradient(run_of(tmp_path / "single", last, cached=True))
     assert exact_loss == pytest.approx(plain_loss, rel=1e-6)  # ... and changes nothing else

@@ -3,7 +3,7 @@ import math
 import torch
 
 from dentasam.model.sam_hq import MaskPrediction
-from dentasam.training.step.loss import Objective, hard_dice, hard_iou, neighbourhood
+from dentasam.training.step.loss import MaskLoss, hard_dice, hard_iou, neighbourhood
 
 
 def square() -> torch.Tensor:
@@ -16,7 +16,7 @@ def square() -> torch.Tensor:
 def test_perfect_prediction_costs_nothing() -> None:
     coverage = square()
     prediction = MaskPrediction((coverage * 2 - 1) * 40, torch.ones(2))
-    assert Objective()(prediction, coverage).abs().max() < 1e-5
+    assert MaskLoss()(prediction, coverage).abs().max() < 1e-5
 
 
 def test_values_at_indifferent_logits() -> None:
@@ -24,9 +24,9 @@ def test_values_at_indifferent_logits() -> None:
     prediction = MaskPrediction(torch.zeros(2, 16, 24), torch.zeros(2))
     area = coverage.sum(dim=(1, 2))
     dice = 1 - (area + 1) / (192 + area + 1)
-    assert torch.allclose(Objective(dice=1, bce=0, iou=0)(prediction, coverage), dice)
+    assert torch.allclose(MaskLoss(dice=1, bce=0, iou=0)(prediction, coverage), dice)
     # the mean inside the neighbourhood plus the mean outside it
-    assert torch.allclose(Objective(dice=0, bce=1, iou=0)(prediction, coverage), torch.tensor(2 * math.log(2)))
+    assert torch.allclose(MaskLoss(dice=0, bce=1, iou=0)(prediction, coverage), torch.tensor(2 * math.log(2)))
 
 
 def test_neighbourhood_is_the_box_grown_by_half() -> None:

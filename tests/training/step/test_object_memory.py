@@ -13,9 +13,9 @@ from dentasam.model.core.frame import Frame
 from dentasam.model.core.prompt import Prompts
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.sam_hq import MaskPrediction, SamHQ, build_sam_hq
-from dentasam.training.step.loss import Objective, at_least_single
-from dentasam.training.step.object_crops import ObjectCrops, masks_without_graph
+from dentasam.training.step.loss import MaskLoss, at_least_single
 from dentasam.training.step.object_memory import trained_object_bytes
+from dentasam.training.step.windowed_loss import LossWindows, whole_masks
 
 FRAME = Frame(192, 256, 1.0, 12, 16)
 
@@ -55,15 +55,15 @@ def peak(model: SamHQ, objects: int, clicks: int, windows: bool, dtype: torch.dt
         torch.ones(objects, clicks, dtype=torch.long),
         logits=torch.randn(objects, *FRAME.logits),
     )
-    placed = ObjectCrops.around(masks, FRAME) if windows else None
+    placed = LossWindows.around(masks, FRAME) if windows else None
     with Living() as living, torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
         state = model.attend(leaf, prompts)
         if placed is None:
-            each = Objective()(MaskPrediction(model.mask_decoder.masks(state, leaf.hq), state.score), masks)
+            each = MaskLoss()(MaskPrediction(model.mask_decoder.masks(state, leaf.hq), state.score), masks)
         else:
-            whole = at_least_single(masks_without_graph(model, leaf, state, prompts.logits))
+            whole = at_least_single(whole_masks(model, leaf, state, prompts.logits))
             draws = torch.full((2, objects), 0.3, dtype=torch.float64)
-            each = placed.losses(model, leaf, state, whole, Objective(), draws)
+            each = placed.losses(model, leaf, state, whole, MaskLoss(), draws)
         each.sum().backward()
     model.zero_grad()
     return living.peak
@@ -88,6 +88,6 @@ def model() -> Any:
 )
 def test_estimate_is_near_what_is_counted(model: SamHQ, clicks: int, windows: bool, dtype: torch.dtype) -> None:
     counted = (peak(model, 6, clicks, windows, dtype) - peak(model, 3, clicks, windows, dtype)) / 3
-    placed = ObjectCrops.around(coverage(1), FRAME) if windows else None
+    placed = LossWindows.around(coverage(1), FRAME) if windows else None
     estimate = trained_object_bytes(FRAME, placed, clicks, dtype)
     assert 0.95 * counted < estimate < 1.3 * counted

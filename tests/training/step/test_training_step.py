@@ -12,11 +12,13 @@ from dentasam.model.sam_hq import SamHQ, build_sam_hq
 from dentasam.prompts.click_schedule import ClickSchedule
 from dentasam.prompts.correction_clicks import correction_clicks
 from dentasam.training.step import training_step as step_module
-from dentasam.training.step.finished_objects import Done
+from dentasam.training.step.click_through import corrected
+from dentasam.training.step.finished_objects import FinishedObjects
 from dentasam.training.step.first_prompts import first_prompts, loose_boxes
-from dentasam.training.step.loss import Objective, at_least_single, hard_dice
+from dentasam.training.step.loss import MaskLoss, at_least_single, hard_dice
 from dentasam.training.step.object_memory import trained_object_bytes
-from dentasam.training.step.training_step import StepReport, corrected, train_step
+from dentasam.training.step.step_settings import StepSettings
+from dentasam.training.step.training_step import StepReport, train_step
 
 FRAME = Frame(64, 96, 1.0, 4, 6, top=20, left=11)
 SCHEDULE = ClickSchedule(corrections=3, mask_only=2, random_first=0.5)
@@ -56,7 +58,7 @@ def joint_gradient(model: SamHQ, seed: int) -> tuple[dict[str, torch.Tensor], fl
         elif step == "mask":
             prompts = replace(prompts, logits=logits)
         prediction = model.decode(embedding, prompts)
-        total = total + Objective()(prediction, coverage).mean() / len(steps)
+        total = total + MaskLoss()(prediction, coverage).mean() / len(steps)
         logits = at_least_single(prediction.logits.detach()).clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
     model.zero_grad()
     total.backward()
@@ -67,7 +69,7 @@ def test_gradient_equals_the_joint_graphs(model: SamHQ) -> None:
     expected, loss = joint_gradient(model, seed=3)
     model.zero_grad()
     pixels, masks = batch()
-    report = train_step(model, pixels, FRAME, masks, SCHEDULE, Objective(), np.random.default_rng(3))
+    report = train_step(model, pixels, FRAME, masks, StepSettings(SCHEDULE), np.random.default_rng(3))
     found = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
     assert found.keys() == expected.keys()
     assert report.loss == pytest.approx(loss, rel=1e-9)
@@ -79,7 +81,7 @@ def test_gradient_equals_the_joint_graphs(model: SamHQ) -> None:
 def test_report_counts_iterations_and_objects(model: SamHQ) -> None:
     pixels, masks = batch()
     model.zero_grad()
-    report = train_step(model, pixels, FRAME, masks, SCHEDULE, Objective(), np.random.default_rng(3))
+    report = train_step(model, pixels, FRAME, masks, StepSettings(SCHEDULE), np.random.default_rng(3))
     assert len(report.dice_at_clicks) == SCHEDULE.iterations
     assert report.objects == 5
     assert all(0 <= dice <= 1 for dice in report.dice_at_clicks)
@@ -88,12 +90,12 @@ def test_report_counts_iterations_and_objects(model: SamHQ) -> None:
 def test_encoder_output_gives_the_decoder_the_same_gradient(model: SamHQ) -> None:
     pixels, masks = batch()
     model.zero_grad()
-    train_step(model, pixels, FRAME, masks, SCHEDULE, Objective(), np.random.default_rng(5))
+    train_step(model, pixels, FRAME, masks, StepSettings(SCHEDULE), np.random.default_rng(5))
     expected = {n: p.grad.clone() for n, p in model.mask_decoder.named_parameters() if p.grad is not None}
     with torch.no_grad():
         output = model.encoder_output(pixels, FRAME)
     model.zero_grad()
-    train_step(model, output, FRAME, masks, SCHEDULE, Objective(), np.random.default_rng(5))
+    train_step(model, output, FRAME, masks, StepSettings(SCHEDULE), np.random.default_rng(5))
     assert all(p.grad is None for p in model.image_encoder.parameters())
     for name, grad in expected.items():
         found = dict(model.mask_decoder.named_parameters())[name].grad
@@ -105,7 +107,7 @@ def test_a_batch_without_objects_changes_nothing(model: SamHQ) -> None:
     pixels, _ = batch()
     model.zero_grad()
     empty = [torch.zeros(0, *FRAME.logits, dtype=torch.float64)] * 2
-    report = train_step(model, pixels, FRAME, empty, SCHEDULE, Objective(), np.random.default_rng(0))
+    report = train_step(model, pixels, FRAME, empty, StepSettings(SCHEDULE), np.random.default_rng(0))
     assert report.objects == 0
     assert all(p.grad is None for p in model.parameters())
 
@@ -139,9 +141,9 @@ def test_a_box_comes_first_in_its_share_of_the_steps() -> None:
     boxed = [prompts for prompts in drawn if prompts.boxes is not None]
     assert 30 < len(boxed) < 70
     for prompts in boxed:
-        assert prompts.boxes is not None
         assert prompts.labels.tolist() == [[-1], [-1]]
         assert len(prompts.groups()) == 1
+        assert prompts.boxes is not None
         inside = (prompts.points[:, 0] > prompts.boxes[:, :2]) & (prompts.points[:, 0] < prompts.boxes[:, 2:])
         assert inside.all()
     assert first_prompts(coverage, None, FRAME, ClickSchedule(), rng).boxes is None
@@ -165,7 +167,7 @@ def test_boxes_train_the_tokens_of_their_corners(model: SamHQ) -> None:
     pixels, masks = batch()
     model.zero_grad()
     schedule = ClickSchedule(corrections=1, mask_only=0, box_first=1)
-    train_step(model, pixels, FRAME, masks, schedule, Objective(), np.random.default_rng(0))
+    train_step(model, pixels, FRAME, masks, StepSettings(schedule), np.random.default_rng(0))
     corners = [role.get_parameter("weight").grad for role in model.prompt_encoder.point_embeddings[2:]]
     assert all(grad is not None and grad.abs().sum() > 0 for grad in corners)
 
@@ -173,7 +175,7 @@ def test_boxes_train_the_tokens_of_their_corners(model: SamHQ) -> None:
 def gradients(model: SamHQ, schedule: ClickSchedule, **settings: Any) -> tuple[StepReport, dict[str, torch.Tensor]]:
     model.zero_grad()
     pixels, masks = batch()
-    report = train_step(model, pixels, FRAME, masks, schedule, Objective(), np.random.default_rng(3), **settings)
+    report = train_step(model, pixels, FRAME, masks, StepSettings(schedule, **settings), np.random.default_rng(3))
     return report, {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
 
 
@@ -191,9 +193,11 @@ def assert_alike(
 def test_chunks_of_objects_change_memory_alone(
     model: SamHQ, monkeypatch: pytest.MonkeyPatch, windows: bool, random_clicks: bool
 ) -> None:
-    monkeypatch.setattr("dentasam.training.step.step_objects._WORTH", 9.0)  # windows even in a frame as small as this
+    monkeypatch.setattr(
+        "dentasam.training.step.step_objects.MAX_WINDOW_SHARE", 9.0
+    )  # windows even in a frame as small as this
     schedule = replace(SCHEDULE, random_clicks=random_clicks)
-    whole, expected = gradients(model, schedule, windows=windows)
+    whole, expected = gradients(model, schedule, windowed_loss=windows)
     sizes = []
     attend = model.attend
 
@@ -203,7 +207,7 @@ def test_chunks_of_objects_change_memory_alone(
 
     monkeypatch.setattr(model, "attend", counted)
     monkeypatch.setattr("dentasam.training.step.training_step.trained_object_bytes", lambda *_: 100)
-    report, found = gradients(model, schedule, windows=windows, budget=250)
+    report, found = gradients(model, schedule, windowed_loss=windows, decode_bytes=250)
     assert sizes == [2] * 6 + [2] * 6 + [1] * 6  # chunk after chunk, each through the whole schedule
     # positions are single precision, whose sines end in another bit at another place of a batch
     assert_alike(found, expected, rtol=1e-5, atol=1e-7)
@@ -220,10 +224,10 @@ def test_chunk_follows_the_budget(
     attend = model.attend
     monkeypatch.setattr(model, "attend", lambda leaf, prompts: (sizes.append(len(prompts)), attend(leaf, prompts))[1])
     schedule = ClickSchedule(0, 0)
-    gradients(model, schedule, budget=budget)
+    gradients(model, schedule, decode_bytes=budget)
     assert max(sizes) == largest
     sizes.clear()
-    gradients(model, schedule, budget=3 * each)
+    gradients(model, schedule, decode_bytes=3 * each)
     assert sizes == [3, 2]
 
 
@@ -243,7 +247,7 @@ def test_a_done_object_leaves_with_its_last_result(model: SamHQ, monkeypatch: py
         reached = torch.tensor([0.5, 0.95, 0.5, 0.9, 0.5]) if len(sizes) == 2 else torch.full((5,), 0.25)
         return (reached if len(sizes) < 4 else torch.full((5,), 1.0))[index]
 
-    monkeypatch.setattr("dentasam.training.step.training_step.hard_dice", dice)
+    monkeypatch.setattr("dentasam.training.step.click_through.hard_dice", dice)
     report, _ = gradients(model, schedule)
     assert sizes == [5, 5, 3, 3]
     after_two = 0.95 + 0.9
@@ -260,14 +264,15 @@ def done_losses(model: SamHQ, schedule: ClickSchedule) -> tuple[list[torch.Tenso
     kept: list[torch.Tensor] = []
 
     def recorded(prediction: Any, coverage: torch.Tensor) -> torch.Tensor:
-        each = Objective()(prediction, coverage)
+        each = MaskLoss()(prediction, coverage)
         kept.append(each.detach())
         return each
 
     pixels, masks = batch()
     model.zero_grad()
     schedule = replace(schedule, done_dice=None)
-    train_step(model, pixels, FRAME, masks, schedule, recorded, np.random.default_rng(3))  # type: ignore[arg-type]
+    settings = StepSettings(schedule, recorded)  # type: ignore[arg-type]
+    train_step(model, pixels, FRAME, masks, settings, np.random.default_rng(3))
     losses = torch.stack(kept)  # (6, 5)
     losses[2:, [1, 3]] = losses[1, [1, 3]]
     losses[4:] = losses[3]
@@ -286,7 +291,7 @@ def test_the_gradient_of_a_done_object_ends_with_its_last_click(
         calls.append(1)
         return torch.full((len(truth),), float(len(calls) == 2))
 
-    monkeypatch.setattr("dentasam.training.step.training_step.hard_dice", dice)
+    monkeypatch.setattr("dentasam.training.step.click_through.hard_dice", dice)
     report, found = gradients(model, long)
     assert report.dice_at_clicks == [0, 1, 1, 1]
     assert_alike(found, {name: grad / 2 for name, grad in expected.items()})
@@ -297,18 +302,20 @@ def test_a_perfect_mask_is_done_and_no_other(model: SamHQ) -> None:
     truth = torch.tensor([[[1.0, 0.0], [1.0, 0.4]]] * 2)
     reached = hard_dice(logits, truth)
     losses = torch.tensor([0.5, 2.0])
-    assert list(Done(1.0, leave=True).after(losses, reached)[0]) == [1]
-    assert list(Done(0.6, leave=True).after(losses, reached)[0]) == []
-    assert list(Done(None, leave=True).after(losses, reached)[0]) == [0, 1]
+    assert list(FinishedObjects(1.0, leave=True).after(losses, reached)[0]) == [1]
+    assert list(FinishedObjects(0.6, leave=True).after(losses, reached)[0]) == []
+    assert list(FinishedObjects(None, leave=True).after(losses, reached)[0]) == [0, 1]
     large = torch.full((1, 256, 256), 5.0)  # one wrong pixel of the largest frame is not perfect
     large[0, 7, 9] = -5.0
-    assert list(Done(1.0, leave=True).after(losses[:1], hard_dice(large, torch.ones_like(large)))[0]) == [0]
+    assert list(FinishedObjects(1.0, leave=True).after(losses[:1], hard_dice(large, torch.ones_like(large)))[0]) == [
+        0
+    ]
 
 
 @pytest.mark.parametrize("leave", [True, False])
 def test_done_objects_count_with_what_they_had(leave: bool) -> None:
     """Three objects, the first of which is done after the first iteration and the last after the second."""
-    done = Done(0.9, leave)
+    done = FinishedObjects(0.9, leave)
     losses, dice = torch.tensor([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0], [0, 64.0, 0]]), torch.full((3, 3), 0.5)
     dice[0, 0], dice[1, 2] = 0.9, 1.0
     dice[1, 0], dice[2, 0] = 0.1, 0.2  # what became of it later does not matter
@@ -326,9 +333,9 @@ def test_done_objects_count_with_what_they_had(leave: bool) -> None:
 
 DEVICE_ASKED = (
     "prompts.tensor_correction_clicks",
-    "training.step.training_step",
+    "training.step.click_through",
     "training.step.step_objects",
-    "training.step.object_crops",
+    "training.step.windowed_loss",
 )
 
 
@@ -344,8 +351,8 @@ def test_a_step_on_a_gpu_takes_the_same_clicks(
     model: SamHQ, monkeypatch: pytest.MonkeyPatch, windows: bool, random_clicks: bool
 ) -> None:
     """And has the same gradient, with windows that are gathered, and objects that are done staying in the batch."""
-    monkeypatch.setattr("dentasam.training.step.step_objects._WORTH", 9.0)
-    monkeypatch.setattr("dentasam.training.step.object_crops.can_upscale_sparsely", lambda decoder: False)
+    monkeypatch.setattr("dentasam.training.step.step_objects.MAX_WINDOW_SHARE", 9.0)
+    monkeypatch.setattr("dentasam.training.step.windowed_loss.can_upscale_sparsely", lambda decoder: False)
     schedule = replace(SCHEDULE, random_clicks=random_clicks, box_first=0.5, done_dice=0.9)
     coverage = torch.cat(batch()[1])
 
@@ -353,15 +360,15 @@ def test_a_step_on_a_gpu_takes_the_same_clicks(
         index = [next(i for i, one in enumerate(coverage) if torch.equal(one, own)) for own in truth]
         return torch.tensor([0.5, 0.95, 0.5, 0.9, 0.5])[index]
 
-    monkeypatch.setattr("dentasam.training.step.training_step.hard_dice", dice)
+    monkeypatch.setattr("dentasam.training.step.click_through.hard_dice", dice)
     sizes = []
     attend = model.attend
     with monkeypatch.context() as patch:
         patch.setattr(model, "attend", lambda leaf, prompts: (sizes.append(len(prompts)), attend(leaf, prompts))[1])
-        whole, expected = gradients(model, schedule, windows=windows)
+        whole, expected = gradients(model, schedule, windowed_loss=windows)
     assert sizes == [5, *[3] * (SCHEDULE.iterations - 1)]
     as_on_a_gpu(monkeypatch)
-    report, found = gradients(model, schedule, windows=windows)
+    report, found = gradients(model, schedule, windowed_loss=windows)
     assert_alike(found, expected, rtol=1e-5, atol=1e-7)
     assert report.loss == pytest.approx(whole.loss, rel=1e-6)
     assert report.dice_at_clicks == pytest.approx(whole.dice_at_clicks, rel=1e-6)
@@ -385,9 +392,9 @@ class NoWaits(TorchDispatchMode):
 @pytest.mark.parametrize("windows", [False, True])
 def test_no_click_waits_for_a_gpu(model: SamHQ, monkeypatch: pytest.MonkeyPatch, windows: bool) -> None:
     """From the first click of an object to its last backward, the host only ever tells the device."""
-    monkeypatch.setattr("dentasam.training.step.step_objects._WORTH", 9.0)
+    monkeypatch.setattr("dentasam.training.step.step_objects.MAX_WINDOW_SHARE", 9.0)
     as_on_a_gpu(monkeypatch)
-    click_through, asked = step_module._click_through, []
+    click_through, asked = step_module.click_through, []
 
     def watched(*arguments: Any) -> torch.Tensor:
         with monkeypatch.context() as patch, NoWaits():
@@ -396,12 +403,13 @@ def test_no_click_waits_for_a_gpu(model: SamHQ, monkeypatch: pytest.MonkeyPatch,
             asked.append(len(arguments[3]))
             return click_through(*arguments)
 
-    monkeypatch.setattr(step_module, "_click_through", watched)
+    monkeypatch.setattr(step_module, "click_through", watched)
     pixels, masks = batch()
     for box_first in (0.0, 1.0):
         schedule = replace(SCHEDULE, box_first=box_first)
         rng = np.random.default_rng(3)
-        train_step(model, pixels[:1], FRAME, masks[:1], schedule, Objective(), rng, windows=windows)
+        settings = StepSettings(schedule, windowed_loss=windows)
+        train_step(model, pixels[:1], FRAME, masks[:1], settings, rng)
     assert asked == [3, 3]
 
 

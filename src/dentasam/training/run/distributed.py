@@ -1,8 +1,8 @@
 """Averages over processes, made after the step instead of during it.
 
-A step goes backward once per click and once through the encoder, so gradients are complete only at its end;
-hooks that exchange them at each backward would send them a dozen times. Each process therefore adds up its
-own share, weighted by objects, and one reduction gives what a single process would have on the whole batch.
+A step has a backward pass for each click and one through the encoder, so gradients are complete only at its end.
+Hooks that exchange them in each backward pass would send them a dozen times. Instead each process adds up its own
+share, weighted by its number of objects, and one reduction gives what a single process would have on the whole batch.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from accelerate.utils import broadcast
 from torch import Tensor, nn
 
 
+
 def scale_gradients(parameters: Sequence[nn.Parameter], factor: float) -> None:
     """Multiply all gradients in place."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -23,7 +24,7 @@ def scale_gradients(parameters: Sequence[nn.Parameter], factor: float) -> None:
 
 
 def average_gradients(accelerator: Accelerator, parameters: Sequence[nn.Parameter], objects: int) -> None:
-    """Replace the mean gradient over a process's `objects` by that over the objects of all processes."""
+    """Replace the mean gradient over this process's `objects` by that over the objects of all processes."""
     if accelerator.num_processes == 1:
         return
     device = parameters[0].device
@@ -32,7 +33,7 @@ def average_gradients(accelerator: Accelerator, parameters: Sequence[nn.Paramete
     total = float(present[-1])
     if total == 0:
         return
-    # A parameter that no process used keeps no gradient, as in a single process.
+    # A parameter that no process used has no gradient afterwards, as in a single process.
     used = [parameter for parameter, count in zip(parameters, present[:-1].tolist(), strict=True) if count]
     parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in used]
     flat = torch.cat([part.flatten() for part in parts]) * (objects / total)
@@ -50,8 +51,8 @@ def average_statistics(accelerator: Accelerator, model: nn.Module) -> None:
             buffer.copy_(accelerator.reduce(buffer.clone(), "mean"))
 
 
-def same_start(accelerator: Accelerator, tensors: Sequence[Tensor]) -> None:
-    """Give all processes the first one's weights."""
+def copy_from_first(accelerator: Accelerator, tensors: Sequence[Tensor]) -> None:
+    """Copy the first process's tensors to all others."""
     if accelerator.num_processes == 1:
         return
     with torch.no_grad():

@@ -1,10 +1,10 @@
-"""Muon: momentum whose matrix is brought near an orthogonal one before it moves a weight.
+"""Muon: an optimiser that makes the momentum of a weight matrix nearly orthogonal before it moves the weight.
 
-A step of Adam moves a matrix mostly along its few strongest directions; Muon moves all directions alike, and so
-learns more from the same images, where images and not steps are what costs. Vectors, and matrices too thin for it to
-matter, are left to AdamW, with the same learning rate. Source: Jordan et al., "Muon: An optimizer for hidden layers
-in neural networks" (2024); a step as long as AdamW's from Liu et al., "Muon is scalable for LLM training" (2025).
-torch.optim.Muon takes two-dimensional weights alone; half of TinyViT's are convolutions.
+A step of Adam moves a matrix mostly along its few strongest directions. Muon moves all directions by about the same
+amount, and so learns more from the same images. Vectors, and matrices too thin for it to matter, are moved by AdamW
+with the same learning rate. Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024).
+The length of a step, like that of AdamW's, is from Liu et al., "Muon is scalable for LLM training" (2025).
+torch.optim.Muon takes two-dimensional weights only; half of TinyViT's are convolutions.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from torch import Tensor, nn
 MOMENTUM = 0.95
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 5
-# The root mean square of AdamW's update; a rate tuned for AdamW then fits Muon.
+# The root mean square of AdamW's update; with it a learning rate that was tuned for AdamW fits Muon.
 ADAMW_RMS = 0.2
-# The shorter side of a matrix from which on orthogonalising it pays.
-SHORTEST_SIDE = 16
+# A matrix with a shorter side than this is moved by AdamW.
+MIN_MATRIX_SIDE = 16
 
 
 class Muon(torch.optim.Optimizer):
-    """Muon on weights of two and more dimensions, a convolution as its output channels by the rest; AdamW on others.
+    """Muon on matrices and convolutions (as output channels by the rest), AdamW on everything else.
 
-    `arithmetic` is the type that matrices are orthogonalised in; bf16 is enough, where the device is fast at it.
+    arithmetic: the type that matrices are orthogonalised in, None for their own; bf16 is precise enough.
     """
 
     def __init__(
@@ -84,12 +84,12 @@ class Muon(torch.optim.Optimizer):
 
 
 def is_matrix(parameter: Tensor) -> bool:
-    """Whether a weight is moved as a matrix: both sides of (first dimension, the rest) are long enough."""
-    return parameter.ndim > 1 and min(parameter.shape[0], parameter[0].numel()) >= SHORTEST_SIDE
+    """Whether a weight is moved as a matrix: both its first dimension and the product of the rest are long enough."""
+    return parameter.ndim > 1 and min(parameter.shape[0], parameter[0].numel()) >= MIN_MATRIX_SIDE
 
 
 def orthogonalised(matrix: Tensor, arithmetic: torch.dtype | None = None) -> Tensor:
-    """The matrix (m, n) with its singular values brought to about 1 (0.7 to 1.2), by five Newton-Schulz steps."""
+    """The matrix (m, n) with its singular values moved to about 1 (0.7 to 1.2) by five Newton-Schulz steps."""
     first, second, third = NEWTON_SCHULZ
     tall = matrix.shape[0] > matrix.shape[1]
     work = (matrix.T if tall else matrix).to(arithmetic or matrix.dtype)

@@ -3,16 +3,15 @@
     recipe.yaml        the resolved recipe
     metrics.jsonl      a line per step and per validation
     adapter/           the best adapter so far (model.safetensors for full training)
-    last.pt            weights that train, optimiser, step and best score, as of the last checkpoint
+    last.pt            trained weights, optimiser, step and best score at the last checkpoint
 
-There is no generator's state in it: whatever is drawn at a step is seeded by the recipe's seed and the step,
-so the step alone is the sampler's position.
+The state holds no random generators: everything drawn in a step is seeded by the recipe's seed and the step, so the
+step alone says where the sampler is.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import pickle
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -21,9 +20,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dentasam.atomic_write import DRAFT_SUFFIX, write_atomically
 from dentasam.errors import OutputError, RecipeError
 from dentasam.output_folder import made_folder
-from dentasam.training.recipe import Recipe, load_recipe, write_recipe
+from dentasam.training.recipe.recipe_file import load_recipe, write_recipe
+from dentasam.training.recipe.settings import Recipe
 
 STATE, METRICS, RECIPE, ADAPTER, MODEL = (
     "last.pt",
@@ -33,13 +34,17 @@ STATE, METRICS, RECIPE, ADAPTER, MODEL = (
     "model.safetensors",
 )
 _LAYOUT = 1
-# Settings that do not change what is learnt, so that a run may be resumed with others.
-_FREE = ("workers", "checkpoint_every", "cache", "decode_memory_mb", "recompute_encoder")
+# Settings that do not change what is learnt; a run may be resumed with other values.
+_CHANGEABLE = ("workers", "checkpoint_every", "cache", "decode_memory_mb", "recompute_encoder")
 
 
 @dataclass
-class Progressed:
-    """How far a run is: everything in its state apart from tensors."""
+class RunProgress:
+    """How far a run is: everything in its state apart from tensors.
+
+    step: finished steps. seconds: the time they took, with their validations. best_score, best_step, dice_at_clicks:
+    of the best validation so far. without_gain: validations since then.
+    """
 
     step: int = 0
     seconds: float = 0.0
@@ -50,9 +55,9 @@ class Progressed:
 
 
 def open_folder(out: Path, recipe: Recipe, resume: bool) -> None:
-    """Make the run's folder, or check that it holds a run of the same recipe to resume.
+    """Create the run's folder, or check that it holds a run of the same recipe to resume.
 
-    Raises OutputError for a folder in use, RecipeError where the recipe of the run in it is another one.
+    Raises OutputError for a folder in use, RecipeError where the run in it has another recipe.
     """
     used = made_folder(out)
     if used and not resume:
@@ -60,50 +65,48 @@ def open_folder(out: Path, recipe: Recipe, resume: bool) -> None:
     if used and RECIPE not in used:
         raise OutputError(f"{out} holds no training run to resume (no {RECIPE}); choose another --out")
     if used:
-        _same_recipe(out / RECIPE, recipe)
+        _check_same_recipe(out / RECIPE, recipe)
+        for draft in out.glob(f".*{DRAFT_SUFFIX}"):
+            draft.unlink()  # left by a process that was killed while it wrote
     write_recipe(recipe, out / RECIPE)
 
 
 def save_state(
     out: Path,
-    progressed: Progressed,
+    progress: RunProgress,
     weights: dict[str, Tensor],
     optimiser: torch.optim.Optimizer,
     base_sha256: str,
 ) -> None:
-    """Write last.pt, complete or not at all."""
+    """Write last.pt, as a whole or not at all. Raises OutputError where it cannot be written."""
     state = {
         "layout": _LAYOUT,
         "base_sha256": base_sha256,
-        "progressed": {item.name: getattr(progressed, item.name) for item in fields(progressed)},
+        "progressed": {item.name: getattr(progress, item.name) for item in fields(progress)},
         "weights": {name: tensor.detach().cpu() for name, tensor in weights.items()},
         "optimiser": optimiser.state_dict(),
     }
-    temporary = out / f".{STATE}.tmp"
     try:
-        with temporary.open("wb") as file:
+        with write_atomically(out / STATE, durable=True) as draft, draft.open("wb") as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, out / STATE)
-    except OSError as fault:
-        raise OutputError(f"{out / STATE}: cannot be written ({fault.strerror}); free space and --resume") from None
+    except OSError as error:
+        raise OutputError(f"{out / STATE}: cannot be written ({error.strerror}); free space and --resume") from None
 
 
 def load_state(
     out: Path, weights: dict[str, Tensor], optimiser: torch.optim.Optimizer, base_sha256: str
-) -> Progressed:
-    """Read last.pt into the weights and the optimiser; a fresh start where there is none yet.
+) -> RunProgress:
+    """Read last.pt into the weights and the optimiser; where there is none yet, the run starts at step 0.
 
     Raises OutputError for a damaged state or one of another base.
     """
     path = out / STATE
     if not path.exists():
-        return Progressed()
+        return RunProgress()
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         stored, layout = state["weights"], state["layout"]
-        progressed = Progressed(**state["progressed"])
+        progress = RunProgress(**state["progressed"])
     except (
         OSError,
         RuntimeError,
@@ -112,19 +115,19 @@ def load_state(
         TypeError,
         ValueError,
         pickle.UnpicklingError,
-    ) as fault:
-        raise OutputError(f"{path}: damaged ({type(fault).__name__}); start again in another --out") from None
+    ) as error:
+        raise OutputError(f"{path}: damaged ({type(error).__name__}); start again in another --out") from None
     if layout != _LAYOUT or state["base_sha256"] != base_sha256 or stored.keys() != weights.keys():
         raise OutputError(f"{path}: a run on another base model; resume with the --model it began with")
     with torch.no_grad():
         for name, tensor in weights.items():
             tensor.copy_(stored[name])
     optimiser.load_state_dict(state["optimiser"])
-    return progressed
+    return progress
 
 
 def trained_tensors(model: nn.Module, running_statistics: bool) -> dict[str, Tensor]:
-    """What training changes: parameters that ask for gradients, and batch norm statistics where they run."""
+    """What training changes, by name: parameters that require gradients, and batch norm statistics where they run."""
     tensors: dict[str, Tensor] = {name: value for name, value in model.named_parameters() if value.requires_grad}
     if running_statistics:
         tensors |= dict(model.named_buffers())
@@ -132,7 +135,7 @@ def trained_tensors(model: nn.Module, running_statistics: bool) -> dict[str, Ten
 
 
 def cut_metrics(path: Path, step: int) -> None:
-    """Drop the lines that a killed run wrote after its last checkpoint; they are written again."""
+    """Drop the lines that a killed run wrote after its last checkpoint; the resumed run writes them again."""
     if not path.exists():
         return
     kept = []
@@ -141,15 +144,14 @@ def cut_metrics(path: Path, step: int) -> None:
             if json.loads(line)["step"] <= step:
                 kept.append(line + "\n")
         except (json.JSONDecodeError, KeyError, TypeError):
-            continue  # a line that the kill cut short
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text("".join(kept), "utf-8")
-    os.replace(temporary, path)
+            continue  # a line that was cut short
+    with write_atomically(path) as draft:
+        draft.write_text("".join(kept), "utf-8")
 
 
-def _same_recipe(path: Path, recipe: Recipe) -> None:
+def _check_same_recipe(path: Path, recipe: Recipe) -> None:
     before, now = load_recipe(path).model_dump(mode="json"), recipe.model_dump(mode="json")
-    changed = [key for key in now if key not in _FREE and before[key] != now[key]]
+    changed = [key for key in now if key not in _CHANGEABLE and before[key] != now[key]]
     if changed:
         raise RecipeError(
             f"{path}: the run began with another recipe (differs in {', '.join(changed)}); resume with "

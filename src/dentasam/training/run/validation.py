@@ -1,7 +1,7 @@
-"""The validation score: the click curve of a few images, by the evaluation's rule for clicks.
+"""The validation score: the click curve of a few images, clicked as in evaluation.
 
-Dice is taken at logit resolution, which is quick and ranks checkpoints; `dentasam evaluate` measures at the
-image's own resolution.
+Dice is taken at logit resolution, which is fast and good enough to rank checkpoints. `dentasam evaluate` measures at
+the image's own resolution.
 """
 
 from __future__ import annotations
@@ -18,27 +18,30 @@ from dentasam.model.core.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.embedding import EncoderOutput, ImageEmbedding
 from dentasam.model.sam_hq import SamHQ
 from dentasam.prompts.tensor_correction_clicks import correction_clicks, interior_centre
-from dentasam.training.recipe import Recipe
+from dentasam.training.recipe.settings import Recipe
 from dentasam.training.samples.embedding_cache import EmbeddingCache
-from dentasam.training.samples.image_samples import Sample, whole_sample
+from dentasam.training.samples.sample import Sample
 from dentasam.training.samples.sources import Source
+from dentasam.training.samples.whole_image import whole_sample
+from dentasam.training.step.click_through import corrected
 from dentasam.training.step.first_prompts import in_frame
 from dentasam.training.step.loss import hard_dice
-from dentasam.training.step.training_step import corrected
 
-_OBJECTS = 5
+# A stream of random numbers, different from those of the samplers.
+_OBJECT_STREAM = 5
 
 
 @dataclass(frozen=True)
-class Curve:
+class CurveSums:
     """Dice after each click, summed over objects, so that curves of several images or processes add up."""
 
-    summed: np.ndarray  # (clicks,) float64
+    dice: np.ndarray  # (clicks,) float64
     objects: int
 
     @property
     def dice_at_clicks(self) -> list[float]:
-        return (self.summed / max(self.objects, 1)).tolist()
+        """Mean Dice after each click."""
+        return (self.dice / max(self.objects, 1)).tolist()
 
     @property
     def score(self) -> float:
@@ -49,11 +52,11 @@ class Curve:
 def validation_samples(
     source: Source, recipe: Recipe, cache: EmbeddingCache | None = None, rank: int = 0, processes: int = 1
 ) -> Iterator[Sample]:
-    """This process's share of the validation images, spread evenly over the source; always the same."""
+    """This process's share of the validation images: always the same, spread evenly over the source."""
     count = min(recipe.validation.images, len(source))
     indices = np.unique(np.linspace(0, len(source) - 1, count).round().astype(int))
     for index in indices[rank::processes].tolist():
-        rng = np.random.default_rng([_OBJECTS, index])
+        rng = np.random.default_rng([_OBJECT_STREAM, index])
         yield whole_sample(source.case(index, 0), objects=recipe.objects_per_image, rng=rng, cache=cache)
 
 
@@ -64,8 +67,11 @@ def click_curve(
     clicks: int,
     encode: Callable[[Sample], EncoderOutput],
     autocast: torch.dtype | None = None,
-) -> Curve:
-    """Click through all samples with the model as it is (the caller sets evaluation mode)."""
+) -> CurveSums:
+    """Click through all samples with the model as it is; the caller sets it to evaluation mode.
+
+    encode: gives the encoder's output for a sample.
+    """
     summed, objects = np.zeros(clicks), 0
     for sample in samples:
         if len(sample.masks) == 0:
@@ -74,7 +80,7 @@ def click_curve(
             embedding = model.prepare(encode(sample), sample.frame)
             summed += _curve_of(model, embedding, sample, clicks)
         objects += len(sample.masks)
-    return Curve(summed, objects)
+    return CurveSums(summed, objects)
 
 
 def _curve_of(model: SamHQ, embedding: ImageEmbedding, sample: Sample, clicks: int) -> np.ndarray:
@@ -93,7 +99,7 @@ def _curve_of(model: SamHQ, embedding: ImageEmbedding, sample: Sample, clicks: i
         curve.append(dice.sum())
         if click + 1 < clicks:
             correction = correction_clicks(logits > 0, truth)
-            # An object whose mask is perfect gets no further click, so what it has stays its result.
+            # An object whose mask is perfect gets no further click and keeps its result.
             perfect = perfect | ~correction.found
             prompts = corrected(prompts, correction, logits, frame)
     return torch.stack(curve).cpu().numpy().astype(np.float64)

@@ -1,7 +1,7 @@
-"""Variations of a panoramic that stay panoramics: mirrored, turned and scaled a little, exposed otherwise.
+"""Random variations that a panoramic could have: mirrored, slightly rotated and scaled, exposed differently.
 
-What is drawn depends on a generator that the caller seeds per epoch and image, so that a resumed run sees the
-same variations. Image and masks move together; the arithmetic on tensors is kornia's.
+The caller seeds the generator by epoch and image, so that a resumed run sees the same variations. Image and masks
+move together. kornia does the arithmetic.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from kornia.filters import gaussian_blur2d
 from kornia.geometry.transform import get_rotation_matrix2d, warp_affine
 from torch import Tensor
 
-from dentasam.training.recipe import Augmentation
+from dentasam.training.recipe.settings import Augmentation
 
-# FDI quadrants, permanent 1-4 and deciduous 5-8: a mirror image shows right teeth as left ones.
+# FDI quadrants, permanent 1-4 and deciduous 5-8: a mirror image shows right teeth on the left.
 _MIRRORED_QUADRANT = dict(zip("12345678", "21436587", strict=True))
 
 
 @dataclass(frozen=True)
 class Variation:
-    """One draw. The default changes nothing."""
+    """One drawn variation. The default changes nothing."""
 
     flip: bool = False
     angle: float = 0.0  # degrees, counter-clockwise
@@ -39,8 +39,11 @@ class Variation:
         return self.angle != 0.0 or self.scale != 1.0
 
 
+UNCHANGED = Variation()
+
+
 def draw(settings: Augmentation, rng: np.random.Generator) -> Variation:
-    """A variation within the recipe's ranges; factors are drawn evenly in their logarithm."""
+    """A variation within the recipe's ranges; the logarithms of factors are drawn uniformly."""
 
     def factor(spread: float) -> float:
         return float(np.exp(rng.uniform(-1, 1) * np.log1p(spread)))
@@ -78,26 +81,26 @@ def vary_image(gray: Tensor, variation: Variation) -> Tensor:
 
 
 def vary_masks(coverage: Tensor, variation: Variation, size: tuple[int, int]) -> Tensor:
-    """Coverage (P, h / s, w / s) of masks over an image of `size` (h, w), moved as the image is."""
+    """Coverage (P, h / s, w / s) of masks over an image of `size` (h, w), moved like the image."""
     if variation.flip:
         coverage = coverage.flip(-1)
     return _moved(coverage[None], variation, size)[0]
 
 
 def vary_category(category: str, variation: Variation) -> str:
-    """The tooth's FDI number in the varied image; any other category stays."""
+    """The tooth's FDI number in the varied image; any other category stays as it is."""
     return mirrored(category) if variation.flip else category
 
 
 def mirrored(category: str) -> str:
-    """FDI number of the same tooth on the other side; categories that are no FDI number stay as they are."""
+    """FDI number of the same tooth on the other side; a category that is not an FDI number stays as it is."""
     if len(category) == 2 and category[0] in _MIRRORED_QUADRANT and category[1] in "12345678":
         return _MIRRORED_QUADRANT[category[0]] + category[1]
     return category
 
 
 def _moved(planes: Tensor, variation: Variation, size: tuple[int, int]) -> Tensor:
-    """Turn and scale planes (1, C, h', w') about the centre of the image of `size` that they cover."""
+    """Rotate and scale planes (1, C, h', w') about the centre of the image of `size` that they cover."""
     if not variation.moves_pixels or 0 in planes.shape:
         return planes
     stride = max(1, round(size[0] / planes.shape[-2])), max(1, round(size[1] / planes.shape[-1]))

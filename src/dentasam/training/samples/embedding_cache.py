@@ -1,18 +1,17 @@
-"""What a frozen encoder gives for each image, kept on disk so that it is computed once and not every epoch.
+"""The output of a frozen encoder for each image, kept on disk so that it is computed once and not in every epoch.
 
-Where an adapter changes only the encoder's last blocks, that is what goes into the first of them.
+Where an adapter changes only the encoder's last blocks, the input of the first of them is kept.
 
-A file is named by everything its content depends on: the image's bytes, the preprocessing, the base's weights,
-the precision, the first block that is adapted, and whether the image is mirrored. It is written aside and moved into
-place, so a killed writer leaves no half file under a good name; a damaged one (its checksum is inside) counts as
-absent and is written anew.
+A file is named by the hash of everything its content depends on: the image's bytes, the preprocessing, the base's
+weights, the precision, the first block that is adapted, and whether the image is mirrored. Files are replaced as a
+whole, so a killed writer leaves no half file under a valid name. A damaged file (it holds a checksum) counts as
+missing and is written again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 import zlib
 from pathlib import Path
@@ -22,10 +21,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from dentasam.atomic_write import DRAFT_SUFFIX, write_atomically
 from dentasam.errors import OutputError
 from dentasam.model.core.frame import PREPROCESSING
 from dentasam.model.embedding import EncoderOutput, EncoderPrefix
 
+# A draft of this age was left by a killed writer; a younger one may be in use.
 _STALE_SECONDS = 3600.0
 Encoded = EncoderOutput | EncoderPrefix
 
@@ -34,9 +35,9 @@ class EmbeddingCache:
     """A folder of encoder outputs in half precision. Many processes may read and write it at once."""
 
     def __init__(self, folder: Path, base_sha256: str, precision: str = "fp32", stop: int | None = None) -> None:
-        """Outputs of the whole encoder, or of what comes before its block or stage `stop`.
+        """A cache of the encoder's outputs or, with `stop`, of the inputs of its block or stage of that number.
 
-        Raises OutputError where the folder cannot be made.
+        Raises OutputError where the folder cannot be created.
         """
         self.folder = Path(folder)
         self.stop = stop
@@ -45,9 +46,9 @@ class EmbeddingCache:
             self._identity += f"|before {stop}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as fault:
-            raise OutputError(f"{folder}: cannot be made ({fault.strerror}); choose another cache.dir") from None
-        self._sweep()
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be created ({error.strerror}); choose another cache.dir") from None
+        self._remove_stale_drafts()
 
     def key(self, image_sha256: str, flipped: bool = False) -> str:
         """File stem of one image's output."""
@@ -68,19 +69,16 @@ class EmbeddingCache:
         return output
 
     def store(self, key: str, output: Encoded) -> Encoded:
-        """Write an output (1, ...) and return it as `load` will, so that the first use equals later ones."""
-        tensors = {name: _stored(part) for name, part in vars(output).items() if isinstance(part, Tensor)}
+        """Write an output (1, ...), and return it as `load` would, so that the first epoch equals later ones."""
+        tensors = {name: in_half_precision(part) for name, part in vars(output).items() if isinstance(part, Tensor)}
         content = save(tensors, {"crc32": str(_checksum(tensors))})
         path = self._path(key)
-        temporary = path.with_name(f".{key}.{os.getpid()}.tmp")
         try:
             path.parent.mkdir(exist_ok=True)
-            temporary.write_bytes(content)
-            os.replace(temporary, path)
-        except OSError as fault:
-            raise OutputError(f"{path}: cannot be written ({fault.strerror}); free space or set cache.dir") from None
-        finally:
-            temporary.unlink(missing_ok=True)
+            with write_atomically(path) as draft:
+                draft.write_bytes(content)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror}); free space or set cache.dir") from None
         return self._encoded(tensors)
 
     def size(self) -> tuple[int, int]:
@@ -96,9 +94,8 @@ class EmbeddingCache:
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.safetensors"
 
-    def _sweep(self) -> None:
-        """Remove what killed writers left; younger files may belong to a living one."""
-        for path in self.folder.glob("*/.*.tmp"):
+    def _remove_stale_drafts(self) -> None:
+        for path in self.folder.glob(f"*/.*{DRAFT_SUFFIX}"):
             try:
                 if time.time() - path.stat().st_mtime > _STALE_SECONDS:
                     path.unlink()
@@ -106,7 +103,8 @@ class EmbeddingCache:
                 continue
 
 
-def _stored(tensor: Tensor) -> Tensor:
+def in_half_precision(tensor: Tensor) -> Tensor:
+    """A tensor as the cache stores it."""
     return tensor.detach().to("cpu", torch.float16).contiguous()
 
 

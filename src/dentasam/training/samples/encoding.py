@@ -1,4 +1,4 @@
-"""What the step takes as its image side: pixels, or what the encoder gives for them as far as it is frozen."""
+"""What a training step gets of an image: its pixels, or the output of the encoder's frozen part for them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from dentasam.model.core.precision import arithmetic
 from dentasam.model.embedding import EncoderOutput, EncoderPrefix
 from dentasam.model.sam_hq import SamHQ
 from dentasam.training.samples.embedding_cache import EmbeddingCache, Encoded
-from dentasam.training.samples.image_samples import Sample
+from dentasam.training.samples.sample import Sample
 
 
 class Encoding:
-    """A model's image side for samples, through the cache on disk where there is one.
+    """Encodes samples as far as the encoder is frozen, through the cache on disk where there is one.
 
-    frozen: whether the whole encoder is. A cache of what comes before the adapted blocks has the rest computed.
+    frozen: whether the whole encoder is frozen. Where the cache holds the input of the first adapted block, the rest
+    of the encoder is computed from it.
     """
 
     def __init__(
@@ -24,7 +25,7 @@ class Encoding:
         self.model, self.frozen, self.cache, self.autocast = model, frozen, cache, autocast
 
     def of_group(self, group: list[Sample]) -> Tensor | Encoded:
-        """Pixels of the group (B, 3, h, w), or what the encoder gives for them as far as it is frozen."""
+        """Pixels of the group (B, 3, h, w), or the output of the encoder's frozen part for them."""
         if self.frozen or self.cache is not None:
             return _joined([self._kept(sample) for sample in group])
         device = self.model.device
@@ -42,10 +43,10 @@ class Encoding:
 
     @torch.no_grad()
     def _kept(self, sample: Sample) -> Encoded:
-        """What the encoder's frozen part gives for one sample, stored in the cache where it was not there."""
+        """The output of the encoder's frozen part for one sample, stored in the cache if it was not there yet."""
         output = sample.output
         if output is None and self.cache is not None and sample.cache_key is not None:
-            output = self.cache.load(sample.cache_key)  # stored since the sample was loaded
+            output = self.cache.load(sample.cache_key)  # it may have been stored since the sample was loaded
         if output is None:
             assert sample.pixels is not None
             pixels = sample.pixels.to(self.model.device, non_blocking=True)
@@ -61,7 +62,7 @@ class Encoding:
 
 
 def _single(output: Encoded, device: torch.device) -> Encoded:
-    """What came from the cache, in single precision on the device."""
+    """An output from the cache, in single precision on the device."""
 
     def moved(part: Tensor) -> Tensor:
         return part.to(device, non_blocking=True).float()

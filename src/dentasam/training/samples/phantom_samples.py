@@ -1,7 +1,7 @@
-"""Windows of phantoms and synthetic shapes for pretraining, a new transform each step.
+"""The sampler of pretraining: phantoms and synthetic shapes, cropped, rotated and exposed anew in each step.
 
-A window stands at a random offset of the 1024 frame with the frame's own positions, because a model that only ever
-saw windows at the origin fails on whole images. All images of a step share the window's place, and so one frame.
+A crop lies at a random place of the 1024 frame and has the positions of that place, because a model that has only
+seen crops at the origin fails on whole images. All images of a step share the crop's place, and so one frame.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ from torch.utils.data import Dataset
 
 from dentasam.data.phantom import CONDITIONS, generate, generate_shapes
 from dentasam.model.core.frame import LOGIT_STRIDE, LONGEST, PATCH, Frame
-from dentasam.training.recipe import Recipe, Stage
-from dentasam.training.samples.image_samples import Sample
+from dentasam.training.recipe.step_plan import RunPlan, StepPlan
+from dentasam.training.samples.sample import Sample
 
-# Of what is drawn, kept in memory by each loading process.
-_KEPT = 700
-_VISIBLE = 0.5
-_LEAST_AREA = 100  # frame pixels
-_TRIES = 8
+# Drawn scenes that each loading process keeps in memory.
+_SCENES_KEPT = 700
+# An object is trained on where this share of it, and this area in frame pixels, is in the crop.
+_MIN_VISIBLE_SHARE = 0.5
+_MIN_AREA = 100
+# Placements that are tried until some object is in the crop.
+_MAX_PLACEMENTS = 8
 
 
 @dataclass(frozen=True)
 class _Part:
-    """An object within its bounding box: mask (h, w) uint8 0 or 255 at (x, y)."""
+    """An object of a scene within its bounding box: mask (h, w) uint8 0 or 255, at (x, y)."""
 
     x: int
     y: int
@@ -39,43 +41,38 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Scene:
+    """A drawn image (h, w) uint8 and its objects."""
+
     image: np.ndarray
     parts: list[_Part]
 
 
-class PhantomWindows(Dataset[list[Sample]]):
-    """Item `step` is the list of this process's samples of that step, a pure function of seed, step and place."""
+class PhantomSamples(Dataset[list[Sample]]):
+    """Item `step` is the list of this process's samples of that optimiser step, see `StepSamples`."""
 
-    def __init__(self, recipe: Recipe, rank: int = 0, processes: int = 1) -> None:
-        self.recipe = recipe
+    def __init__(self, plan: RunPlan, rank: int = 0, processes: int = 1) -> None:
+        self.plan = plan
         self.rank = rank
         self.processes = processes
-        self.total_steps = recipe.total_steps(0)
 
     def __len__(self) -> int:
-        return self.total_steps
+        return self.plan.total_steps
 
     def __getitem__(self, step: int) -> list[Sample]:
-        stage = self.recipe.stage_at(step)
-        assert stage is not None
-        frame = _frame(stage, np.random.default_rng([self.recipe.seed, step]))
-        positions = np.array_split(np.arange(stage.batch_images), self.processes)[self.rank]
-        return [self._sample(stage, frame, step, int(position)) for position in positions]
+        plan = self.plan.at(step)
+        frame = _frame(plan, np.random.default_rng([self.plan.recipe.seed, step]))
+        positions = np.array_split(np.arange(plan.images), self.processes)[self.rank]
+        return [self._sample(plan, frame, int(position)) for position in positions]
 
-    def on_crops(self, step: int) -> bool:
-        """Whether a step is one of those on windows, before those on whole images."""
-        stage = self.recipe.stage_at(step)
-        return stage is not None and stage.window is not None
-
-    def _sample(self, stage: Stage, frame: Frame, step: int, position: int) -> Sample:
-        rng = np.random.default_rng([self.recipe.seed, step, position])
-        phantoms = self.recipe.phantoms
-        seed, shapes = int(rng.integers(phantoms.images)), bool(rng.random() < stage.shapes_share)
+    def _sample(self, plan: StepPlan, frame: Frame, position: int) -> Sample:
+        rng = np.random.default_rng([self.plan.recipe.seed, plan.number, position])
+        phantoms = self.plan.recipe.phantoms
+        seed, shapes = int(rng.integers(phantoms.images)), bool(rng.random() < plan.shapes_share)
         scene = _scene(seed, shapes, phantoms.conditions_share, phantoms.fillings_share)
         height, width = frame.size
-        for _ in range(_TRIES):
-            matrix = _placement(scene, height, width, stage.window is None, rng)
-            coverage, categories = _visible(scene, matrix, frame, stage.objects_per_image, rng)
+        for _ in range(_MAX_PLACEMENTS):
+            matrix = _placement(scene, height, width, plan.crop is None, rng)
+            coverage, categories = _visible(scene, matrix, frame, plan.objects_per_image, rng)
             if categories:
                 break
         shrinks = abs(np.linalg.det(matrix[:, :2])) < 1
@@ -90,18 +87,18 @@ class PhantomWindows(Dataset[list[Sample]]):
         return Sample(pixels, None, frame, torch.from_numpy(coverage), categories, position)
 
 
-def _frame(stage: Stage, rng: np.random.Generator) -> Frame:
-    """A window at a random place of the token grid, or a whole image of a random width."""
-    if stage.window is None:
+def _frame(plan: StepPlan, rng: np.random.Generator) -> Frame:
+    """A crop at a random place of the token grid, or a whole image of a random width."""
+    if plan.crop is None:
         return Frame.of(512, int(rng.integers(56, 66)) * PATCH)
-    tokens = stage.window // PATCH
+    tokens = plan.crop // PATCH
     free = LONGEST // PATCH - tokens + 1
-    # panoramics leave the lower part of the square empty
+    # Panoramics leave the lower part of the square empty
     top, left = int(rng.integers(free // 2 + 1)), int(rng.integers(free))
-    return Frame(stage.window, stage.window, 1.0, tokens, tokens, top, left)
+    return Frame(plan.crop, plan.crop, 1.0, tokens, tokens, top, left)
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=_SCENES_KEPT)
 def _scene(seed: int, shapes: bool, conditions_share: float, fillings_share: float) -> _Scene:
     rng = np.random.default_rng([seed, 77])
     width = int(rng.integers(880, 1100))
@@ -122,7 +119,7 @@ def _scene(seed: int, shapes: bool, conditions_share: float, fillings_share: flo
 
 
 def _placement(scene: _Scene, height: int, width: int, whole: bool, rng: np.random.Generator) -> np.ndarray:
-    """A 2 x 3 matrix from scene to window pixels: turned, zoomed, mirrored; a window has some object inside."""
+    """A random 2 x 3 matrix from scene to crop pixels: rotated, zoomed, mirrored, with an object inside the crop."""
     centre = np.array(scene.image.shape[::-1]) / 2
     if whole:
         zoom = width / scene.image.shape[1] * float(rng.uniform(0.92, 1.12))
@@ -143,7 +140,7 @@ def _placement(scene: _Scene, height: int, width: int, whole: bool, rng: np.rand
 def _visible(
     scene: _Scene, matrix: np.ndarray, frame: Frame, most: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Coverage (P, 4 rows, 4 cols) and categories of up to `most` objects at least half inside the window."""
+    """Coverage (P, 4 rows, 4 cols) and categories of up to `most` objects that are at least half inside the crop."""
     height, width = frame.size
     rows, cols = frame.logits
     area_scale = abs(float(np.linalg.det(matrix[:, :2])))
@@ -155,7 +152,7 @@ def _visible(
         mask = cv2.warpAffine(part.mask, moved, (cols * LOGIT_STRIDE, rows * LOGIT_STRIDE), flags=cv2.INTER_LINEAR)
         mask[height:] = 0
         mask[:, width:] = 0
-        if cv2.sumElems(mask)[0] / 255 < max(_LEAST_AREA, _VISIBLE * part.area * area_scale):
+        if cv2.sumElems(mask)[0] / 255 < max(_MIN_AREA, _MIN_VISIBLE_SHARE * part.area * area_scale):
             continue
         kept.append(cv2.resize(mask, (cols, rows), interpolation=cv2.INTER_AREA))
         categories.append(part.category)
@@ -167,7 +164,7 @@ def _visible(
 
 
 def _exposed(gray: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Another exposure: gamma, contrast, offset, blur or sharpening, grain; gray (h, w) 0..255."""
+    """A random exposure of gray values (h, w) in 0..255: gamma, contrast, offset, blur or sharpening, grain."""
     unit: np.ndarray = np.clip(gray / 255, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.25)))
     unit = (unit - 0.5) * np.float32(np.exp(rng.normal(0, 0.2))) + np.float32(0.5 + rng.normal(0, 0.08))
     pick = rng.random()

@@ -1,7 +1,7 @@
 """Where training images come from: a dataset on disk, or phantoms drawn while training runs.
 
-Either gives a `Case`: the image already at frame size and its masks as the coverage in its bounding box, so that a
-case is about 1 MB, whatever the radiograph's own size, and can be kept in memory.
+Both give a `Case`: the image at frame size, and for each object its coverage within its bounding box. A case is about
+1 MB, whatever the size of the radiograph, and can be kept in memory.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from dentasam.data.dataset import Dataset
 from dentasam.data.phantom import CONDITIONS, generate, generate_shapes
 from dentasam.errors import DatasetError
 from dentasam.model.core.frame import PIXEL_MEAN, PIXEL_STD, Frame
-from dentasam.training.recipe import Phantoms
+from dentasam.training.recipe.settings import Phantoms
 
-# Masks are kept at twice the logits' resolution, so that turning them costs little sharpness.
+# Frame pixels to a cell of the mask grid: twice the logits' resolution, so that rotation costs little sharpness.
 MASK_STRIDE = 2
 
 
@@ -36,13 +36,17 @@ class BoxedCoverage:
 
 @dataclass(frozen=True)
 class Case:
-    """One image in its whole frame with its objects."""
+    """One image in its whole frame, with its objects.
+
+    gray: (h, w) uint16 at frame size, 257 times the gray value of 0..255.
+    sha256: of the image file; empty where there is none.
+    """
 
     frame: Frame
-    gray: np.ndarray  # (h, w) uint16 at frame size, 257 times the gray value of 0..255
+    gray: np.ndarray
     coverages: tuple[BoxedCoverage, ...]
     categories: tuple[str, ...]
-    sha256: str = ""  # of the image file; empty where there is none
+    sha256: str = ""
 
     @property
     def mask_grid(self) -> tuple[int, int]:
@@ -52,7 +56,7 @@ class Case:
 
     @property
     def bytes(self) -> int:
-        return self.gray.nbytes + sum(boxed.coverage.nbytes for boxed in self.coverages)
+        return self.gray.nbytes + sum(item.coverage.nbytes for item in self.coverages)
 
     def image(self) -> Tensor:
         """Gray values (h, w) float32 in 0..255 at frame size."""
@@ -61,14 +65,14 @@ class Case:
     def coverage(self) -> Tensor:
         """Coverage of all objects on the mask grid, (P, h / 2, w / 2) float32 in 0..1."""
         planes = np.zeros((len(self.coverages), *self.mask_grid), dtype=np.uint8)
-        for plane, boxed in zip(planes, self.coverages, strict=True):
-            height, width = boxed.coverage.shape
-            plane[boxed.top : boxed.top + height, boxed.left : boxed.left + width] = boxed.coverage
+        for plane, item in zip(planes, self.coverages, strict=True):
+            height, width = item.coverage.shape
+            plane[item.top : item.top + height, item.left : item.left + width] = item.coverage
         return torch.from_numpy(planes).float() / 255.0
 
 
 class Source(Protocol):
-    """Images by index; `epoch` matters only where each epoch has images of its own."""
+    """Images by index. `epoch` matters only where each epoch has different images."""
 
     def __len__(self) -> int: ...
 
@@ -110,7 +114,10 @@ class DatasetSource:
 
 
 class PhantomSource:
-    """Synthetic panoramics and textured shapes; each index of each epoch is another image."""
+    """Synthetic panoramics and textured shapes, another image for each index in each epoch.
+
+    held_out: the same images in each epoch, without shapes and different from those of training, for validation.
+    """
 
     def __init__(self, settings: Phantoms, seed: int, held_out: bool = False) -> None:
         self.settings = settings
@@ -135,17 +142,18 @@ class PhantomSource:
 
 
 def make_case(image: np.ndarray, masks: np.ndarray, categories: tuple[str, ...], sha256: str = "") -> Case:
-    """A case of an image (H, W) uint8 or uint16 and masks (P, H, W) bool."""
+    """A case of an image (H, W) uint8 or uint16 and masks (P, H, W) bool; objects too small to see are left out."""
     frame = Frame.of(*image.shape)
     height, width = frame.size
     gray = frame.pixels(image)[0, 0, :height, :width] * PIXEL_STD[0] + PIXEL_MEAN[0]
     finer = Frame(frame.height, frame.width, frame.scale * 2, frame.rows * 2, frame.cols * 2)
-    coverages = [_boxed(plane) for plane in (finer.masks_to_logits(masks).numpy() * 255.0).round().astype(np.uint8)]
-    seen = [place for place, boxed in enumerate(coverages) if boxed is not None]
+    coverage = (finer.masks_to_logits(masks).numpy() * 255.0).round().astype(np.uint8)
+    boxed = [_boxed(plane) for plane in coverage]
+    seen = [place for place, item in enumerate(boxed) if item is not None]
     return Case(
         frame,
         (gray.clamp(0, 255) * 257.0).round().numpy().astype(np.uint16),
-        tuple(boxed for boxed in coverages if boxed is not None),
+        tuple(item for item in boxed if item is not None),
         tuple(categories[place] for place in seen),
         sha256,
     )

@@ -1,1 +1,1 @@
-"""One training step: all objects of an image, all clicks, one encoder backward."""
+"""One training step: all objects of an image, all clicks, one backward pass through the encoder."""

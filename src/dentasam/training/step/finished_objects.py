@@ -8,37 +8,39 @@ import torch
 from torch import Tensor
 
 
-class Done:
-    """Objects that are done: their last loss and Dice stand for the iterations that are left, without a gradient.
+class FinishedObjects:
+    """Keeps the last loss and Dice of finished objects, which count for the remaining iterations without a gradient.
 
-    dice: the Dice that is good enough, None where no object is ever done. leave: have them leave the batch, which
-    takes asking the device who does; otherwise they stay and count for nothing.
+    dice: the Dice that is good enough; None where no object ever finishes.
+    leave: finished objects leave the batch, which means to wait for the device to say which they are. Otherwise they
+        stay in the batch, and their new results count for nothing.
     """
 
     def __init__(self, dice: float | None, leave: bool) -> None:
         self.dice, self.leave = dice, leave
-        self.left: Tensor | float = 0.0  # summed loss and Dice of those that have left, (2,)
-        self.last: Tensor | None = None  # loss and Dice of all that are there, (2, P)
-        self.staying: Tensor | None = None  # (P,) bool, those that are there and not done
+        self.left: Tensor | float = 0.0  # summed loss and Dice of the objects that have left, (2,)
+        self.last: Tensor | None = None  # last counted loss and Dice of the objects in the batch, (2, P)
+        self.unfinished: Tensor | None = None  # (P,) bool
 
     def counted(self, losses: Tensor) -> Tensor:
-        """The losses (P,) of an iteration, 0 without a gradient for those that are done."""
-        return losses if self.staying is None else torch.where(self.staying, losses, 0.0)
+        """The losses (P,) of an iteration, with 0 and no gradient for finished objects."""
+        return losses if self.unfinished is None else torch.where(self.unfinished, losses, 0.0)
 
     def after(self, losses: Tensor, dice: Tensor) -> tuple[Sequence[int], Tensor]:
-        """Which objects go on after an iteration, and the summed loss and Dice of all, (2,)."""
+        """Which objects go on after an iteration, and the loss and Dice summed over all objects, (2,)."""
         now = torch.stack([losses, dice.to(losses.dtype)])  # (2, P)
         everybody = range(len(dice))
-        if self.last is not None and self.staying is not None:
-            now = torch.where(self.staying, now, self.last)
+        if self.last is not None and self.unfinished is not None:
+            now = torch.where(self.unfinished, now, self.last)
         summed = now.sum(dim=1) + self.left
         if self.dice is None:
             return everybody, summed
         if not self.leave:
-            stays = dice < self.dice
-            self.last, self.staying = now, stays if self.staying is None else self.staying & stays
+            unfinished = dice < self.dice
+            self.last = now
+            self.unfinished = unfinished if self.unfinished is None else self.unfinished & unfinished
             return everybody, summed
-        going = [index for index, stays in enumerate((dice < self.dice).tolist()) if stays]
-        if len(going) < len(everybody):
-            self.left = summed - now[:, going].sum(dim=1)
-        return going, summed
+        remaining = [index for index, goes_on in enumerate((dice < self.dice).tolist()) if goes_on]
+        if len(remaining) < len(everybody):
+            self.left = summed - now[:, remaining].sum(dim=1)
+        return remaining, summed

@@ -1,7 +1,8 @@
-"""The objects of a training step while they are clicked: what is true of them, what they are told, what is drawn.
+"""The objects of a training step while they are clicked: their truth, their prompts, and their random draws.
 
-All that is random is drawn for all objects before the first click. So which objects are in the decoder together, be
-it a chunk that fits into memory or those that are not done yet, changes no other object's clicks or crops.
+Everything random is drawn for all objects before the first click. So the clicks and windows of an object do not
+depend on which objects are in the decoder with it, be it a chunk that fits into memory or those that are not finished
+yet.
 """
 
 from __future__ import annotations
@@ -15,28 +16,30 @@ from torch import Tensor
 
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.prompt import Prompts
-from dentasam.prompts.click_schedule import ClickSchedule
 from dentasam.prompts.tensor_correction_clicks import on_device
 from dentasam.training.step.first_prompts import first_prompts
-from dentasam.training.step.object_crops import ObjectCrops
+from dentasam.training.step.step_settings import StepSettings
+from dentasam.training.step.windowed_loss import LossWindows
 
-# Objects' two crops as a share of the grid; above it the exact objective costs no more.
-_WORTH = 0.7
+# An object's two windows as a share of the grid; above it the exact loss costs no more than the windowed one.
+MAX_WINDOW_SHARE = 0.7
 
 
 @dataclass(frozen=True)
 class StepObjects:
-    """P objects and what is drawn for each of K iterations.
+    """P objects, and what is drawn for each of K iterations.
 
-    coverage: (P, h, w). truth: (P, h, w) bool. crops: where the objective is taken, None for the whole masks.
-    clicks: (K, P), which of the wrong pixels is clicked, or None for their centre. elsewhere: (K, 2, P), where the
-    objective's second crop lies; both in 0..1.
+    coverage: (P, h, w). truth: (P, h, w) bool.
+    windows: where the gradient of the loss is taken; None for the whole masks.
+    clicks: (K, P) in 0..1, which of the wrong pixels is clicked; None to click the centre of the largest wrong
+    region.
+    elsewhere: (K, 2, P) in 0..1, where the loss's second window is, see `LossWindows.elsewhere`.
     """
 
     prompts: Prompts
     coverage: Tensor
     truth: Tensor
-    crops: ObjectCrops | None
+    windows: LossWindows | None
     clicks: Tensor | None
     elsewhere: Tensor
 
@@ -46,26 +49,23 @@ class StepObjects:
         coverage: Tensor,
         image: Tensor | None,
         frame: Frame,
-        schedule: ClickSchedule,
+        settings: StepSettings,
         iterations: int,
-        windows: bool,
         rng: np.random.Generator,
     ) -> StepObjects:
-        """Objects with their first prompts; `windows` where the objective may be taken on crops."""
-        prompts = first_prompts(coverage, image, frame, schedule, rng)
+        """Objects with their first prompts.
+
+        image: (P,), which image each object belongs to; None for a single image.
+        """
+        prompts = first_prompts(coverage, image, frame, settings.schedule, rng)
         draws = torch.from_numpy(rng.random((iterations, 3, len(coverage))))
         if on_device(coverage.device):
             draws = draws.to(coverage.device)
-        clicks = draws[:, 0] if schedule.random_clicks else None
-        placed = ObjectCrops.around(coverage, frame) if windows else None
-        return cls(
-            prompts,
-            coverage,
-            coverage > 0.5,
-            None if placed is None or placed.share > _WORTH else placed,
-            clicks,
-            draws[:, 1:],
-        )
+        windows = LossWindows.around(coverage, frame) if settings.windowed_loss else None
+        if windows is not None and windows.share > MAX_WINDOW_SHARE:
+            windows = None
+        clicks = draws[:, 0] if settings.schedule.random_clicks else None
+        return cls(prompts, coverage, coverage > 0.5, windows, clicks, draws[:, 1:])
 
     def __len__(self) -> int:
         return len(self.coverage)
@@ -80,13 +80,13 @@ class StepObjects:
             self.prompts[there],
             self.coverage[there],
             self.truth[there],
-            None if self.crops is None else self.crops.at(rows),
+            None if self.windows is None else self.windows.at(rows),
             None if self.clicks is None else self.clicks[:, index.to(self.clicks.device)],
             self.elsewhere[..., index.to(self.elsewhere.device)],
         )
 
     def chunks(self, most: int) -> Iterator[StepObjects]:
-        """The objects in their order, at most so many at a time, in chunks as even as can be."""
+        """The objects in their order, in chunks of at most `most` objects whose sizes differ by one at most."""
         count = -(-len(self) // most)
         for rows in np.array_split(np.arange(len(self)), count):
             yield self.at(rows.tolist())

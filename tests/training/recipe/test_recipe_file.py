@@ -8,15 +8,16 @@ import yaml
 from dentasam.errors import RecipeError
 from dentasam.model.adapters.lora import LoraSettings
 from dentasam.prompts.click_schedule import ClickSchedule
-from dentasam.training.recipe import Recipe, known_keys, load_recipe, recipe_names, write_recipe
-from dentasam.training.step.loss import Objective
+from dentasam.training.recipe.recipe_file import known_keys, load_recipe, recipe_names, write_recipe
+from dentasam.training.recipe.settings import Recipe
+from dentasam.training.step.loss import MaskLoss
 
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_bundled_recipe_is_valid_commented_and_builds_its_parts(name: str) -> None:
     recipe = load_recipe(name)
     ClickSchedule(**recipe.schedule.model_dump(exclude={"iterations"}))
-    Objective(**recipe.objective.model_dump())
+    MaskLoss(**recipe.objective.model_dump())
     if recipe.scope != "full":
         LoraSettings(recipe.scope, **recipe.lora.model_dump())
         assert name == recipe.scope
@@ -46,6 +47,18 @@ def test_written_recipe_reads_back_the_same(tmp_path: Path) -> None:
     assert "workers" in yaml.safe_load((tmp_path / "recipe.yaml").read_text())  # defaults are spelt out
 
 
+def test_old_key_of_the_windowed_objective_is_still_read(tmp_path: Path) -> None:
+    (tmp_path / "old.yaml").write_text("windows: false\n")
+    recipe = load_recipe(tmp_path / "old.yaml")
+    assert not recipe.windowed_objective
+    write_recipe(recipe, tmp_path / "new.yaml")
+    written = yaml.safe_load((tmp_path / "new.yaml").read_text())
+    assert written["windowed_objective"] is False
+    assert "windows" not in written
+    assert load_recipe(tmp_path / "old.yaml", ["windowed_objective=true"]).windowed_objective
+    assert not load_recipe("hq", ["windows=false"]).windowed_objective
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -68,6 +81,7 @@ def test_written_recipe_reads_back_the_same(tmp_path: Path) -> None:
         ("lora: {encoder_last: 0}", "lora.encoder_last: "),
         ("seed: 1\nseed: 2", "line 2 is not valid YAML ('seed' twice)"),
         ("seed: [1", "is not valid YAML"),
+        ("windows: true\nwindowed_objective: true", "'windows' is the old name of 'windowed_objective'"),
         ("- 1", "a recipe is a mapping"),
     ],
 )
@@ -108,7 +122,7 @@ def test_unknown_recipe_lists_the_known_ones() -> None:
 def test_every_documented_key_of_the_full_recipe_is_in_a_bundled_file() -> None:
     written: set[str] = set()
     for name in ("encoder+decoder", "dentasam-tiny"):
-        recipe = Path(__file__).parents[2] / "src/dentasam/assets/recipes" / f"{name}.yaml"
+        recipe = Path(__file__).parents[3] / "src/dentasam/assets/recipes" / f"{name}.yaml"
         for key, value in yaml.safe_load(recipe.read_text()).items():
             written.add(key)
             if isinstance(value, dict):

@@ -1,0 +1,230 @@
+"""The settings of a training run, as typed models; `recipe_file.py` reads them from YAML.
+
+Every section forbids unknown keys, so that a misspelt setting stops the run instead of leaving the default in place.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from dentasam.model.core.precision import Precision
+
+Scope = Literal["encoder+decoder", "encoder", "decoder", "hq", "full"]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are errors, and values cannot be changed once they are read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Lora(Section):
+    """The adapter; the scope `full` does not use it."""
+
+    rank: int = Field(8, ge=1)
+    alpha: int = Field(16, ge=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    rslora: bool = False
+    dora: bool = False
+    train_norms: bool = True
+    encoder_last: int | None = Field(None, ge=1)
+
+
+class Schedule(Section):
+    """Which prompts an object gets: a first click, corrections, and iterations that feed back the mask alone."""
+
+    iterations: int = Field(11, ge=1)
+    corrections: int = Field(8, ge=0)
+    mask_only: int = Field(2, ge=0)
+    random_clicks: bool = True
+    random_first: Share = 0.0
+    box_first: Share = 0.0
+    done_dice: float | None = Field(1.0, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Schedule:
+        if 1 + self.corrections + self.mask_only != self.iterations:
+            raise ValueError(
+                f"iterations must be 1 + corrections + mask_only = {1 + self.corrections + self.mask_only}"
+            )
+        return self
+
+
+class Crop(Section):
+    """Train on crops of the 1024 frame, at their own place in it, for `share` of the steps; on whole images after."""
+
+    size: int = Field(256, ge=64, le=1024, multiple_of=16)
+    share: Share = 0.0
+
+
+class Stage(Section):
+    """Part of a run on phantoms: a number of steps on crops of one size (`window`; null: whole images), one schedule.
+
+    Where stages name `lr_end`, the learning rate falls to it by a half cosine from the rate at which the stage before
+    ended, in place of one cosine over all steps: a step on whole images takes many times as long as one on crops.
+    """
+
+    steps: int = Field(ge=1)
+    window: int | None = Field(None, ge=64, le=1024, multiple_of=16)
+    batch_images: int = Field(ge=1)
+    objects_per_image: int = Field(ge=1)
+    shapes_share: Share = 0.0
+    corrections: int = Field(ge=0)
+    mask_only: int = Field(0, ge=0)
+    random_first: Share = 0.0
+    box_first: Share = 0.0
+    batch_norm: Literal["frozen", "running"] = "running"
+    lr_end: float | None = Field(None, ge=0)
+
+
+class Optimiser(Section):
+    name: Literal["adamw", "muon", "sgd"] = "adamw"
+    lr: float = Field(1e-4, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    warmup_steps: int = Field(100, ge=0)
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    clip_norm: float | None = Field(1.0, gt=0)
+    cosine: bool = True
+
+
+class Budget(Section):
+    """The run ends at whichever limit comes first; the learning rate follows the one that is closest."""
+
+    epochs: float | None = Field(None, gt=0)
+    steps: int | None = Field(None, ge=1)
+    minutes: float | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _has_steps(self) -> Budget:
+        if self.epochs is None and self.steps is None:
+            raise ValueError("give epochs or steps (minutes alone leaves the length of the schedule open)")
+        return self
+
+    def total_steps(self, images: int, batch_images: int) -> int:
+        """Optimiser steps of a whole run over `images` training images."""
+        limits = [] if self.steps is None else [self.steps]
+        if self.epochs is not None:
+            limits.append(max(1, round(self.epochs * images / batch_images)))
+        return min(limits)
+
+
+class LossWeights(Section):
+    """Weights of the parts of the loss, see `MaskLoss`."""
+
+    dice: float = Field(1.0, ge=0)
+    bce: float = Field(2.0, ge=0)
+    iou: float = Field(0.05, ge=0)
+
+
+class Augmentation(Section):
+    """Ranges of random variation, drawn anew for each image in each epoch; 0 switches one off."""
+
+    flip: Share = 0.5
+    rotation_deg: float = Field(5.0, ge=0, le=180)
+    scale: float = Field(0.1, ge=0, lt=1)
+    gamma: float = Field(0.2, ge=0, lt=1)
+    contrast: float = Field(0.2, ge=0, lt=1)
+    noise: float = Field(0.02, ge=0, le=1)
+    blur: float = Field(0.3, ge=0)
+
+    @property
+    def changes_pixels(self) -> bool:
+        """Whether anything but the mirror image is asked for."""
+        return any((self.rotation_deg, self.scale, self.gamma, self.contrast, self.noise, self.blur))
+
+
+class Validation(Section):
+    every_steps: int = Field(200, ge=1)
+    images: int = Field(16, ge=1)
+    clicks: int = Field(5, ge=1)
+    patience: int | None = Field(None, ge=1)
+
+
+class Cache(Section):
+    """The output of the frozen encoder, or of its frozen part, kept on disk; a relative folder is under `--out`."""
+
+    dir: str | None = None
+    decoded_mb: int = Field(512, ge=0)
+
+
+class Phantoms(Section):
+    """The synthetic images that `dentasam pretrain` draws while it runs."""
+
+    images: int = Field(2000, ge=1)
+    width: int = Field(1024, ge=64)
+    height: int = Field(512, ge=64)
+    shapes_share: Share = 0.25
+    conditions_share: Share = 0.2
+    fillings_share: Share = 0.15
+
+
+class Recipe(Section):
+    """All settings of a run."""
+
+    scope: Scope = "encoder+decoder"
+    base: str = "dentasam-tiny"
+    lora: Lora = Lora()
+    schedule: Schedule = Schedule()
+    windowed_objective: bool = True
+    objects_per_image: int = Field(16, ge=1)
+    decode_memory_mb: int | None = Field(None, ge=1)
+    recompute_encoder: bool = False
+    batch_images: int = Field(2, ge=1)
+    images_at_once: int = Field(1, ge=1)
+    crop: Crop = Crop()
+    optimiser: Optimiser = Optimiser()
+    budget: Budget = Budget(epochs=10)
+    objective: LossWeights = LossWeights()
+    augmentation: Augmentation = Augmentation()
+    batch_norm: Literal["frozen", "running"] = "frozen"
+    precision: Precision = "auto"
+    validation: Validation = Validation()
+    cache: Cache = Cache()
+    phantoms: Phantoms = Phantoms()
+    stages: tuple[Stage, ...] = ()
+    seed: int = Field(0, ge=0)
+    workers: int = Field(1, ge=0)
+    checkpoint_every: int = Field(100, ge=1)
+
+    @property
+    def encoder_frozen(self) -> bool:
+        return self.scope in ("decoder", "hq")
+
+    def total_steps(self, images: int) -> int:
+        """Optimiser steps of a whole run over `images` training images."""
+        if self.stages:
+            return sum(stage.steps for stage in self.stages)
+        return self.budget.total_steps(images, self.batch_images)
+
+    @model_validator(mode="after")
+    def _stages_fit(self) -> Recipe:
+        if self.stages and self.scope != "full":
+            raise ValueError(f"stages are for pretraining on phantoms (scope full, not {self.scope})")
+        return self
+
+    @model_validator(mode="after")
+    def _last_blocks_fit(self) -> Recipe:
+        if self.lora.encoder_last is not None and "encoder" not in self.scope:
+            raise ValueError(f"lora.encoder_last is for scopes with the encoder, not {self.scope}; set it to null")
+        return self
+
+    @model_validator(mode="after")
+    def _cache_fits(self) -> Recipe:
+        if self.cache.dir is None:
+            return self
+        if not self.encoder_frozen and self.lora.encoder_last is None:
+            raise ValueError(
+                f"cache.dir needs a frozen encoder (scope decoder or hq, not {self.scope}) or lora.encoder_last; "
+                "set it to null"
+            )
+        if self.lora.encoder_last is not None and self.batch_norm != "frozen":
+            raise ValueError("cache.dir needs batch_norm frozen: running statistics change what was cached")
+        if self.augmentation.changes_pixels or self.crop.share > 0:
+            raise ValueError(
+                "cache.dir holds whole images and their mirror images only: set crop.share and every "
+                "augmentation but flip to 0, or cache.dir to null"
+            )
+        return self

@@ -1,0 +1,61 @@
+"""The gradient of one process's share of a batch, group by group of images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from dentasam.model.sam_hq import SamHQ
+from dentasam.training.recipe.settings import Recipe
+from dentasam.training.recipe.step_plan import StepPlan
+from dentasam.training.run.distributed import scale_gradients
+from dentasam.training.samples.encoding import Encoding
+from dentasam.training.samples.sample import Sample, encoder_groups
+from dentasam.training.step.training_step import train_step
+
+# Streams of random numbers, different from those of the samplers.
+_CLICK_STREAM, _DROPOUT_STREAM = 11, 12
+
+
+@dataclass(frozen=True)
+class BatchSums:
+    """sums: loss, Dice after the first and Dice after the last iteration, each summed over `objects` objects."""
+
+    sums: tuple[float, float, float]
+    objects: int
+
+
+def batch_gradient(
+    model: SamHQ,
+    parameters: Sequence[nn.Parameter],
+    encoding: Encoding,
+    samples: list[Sample],
+    plan: StepPlan,
+    recipe: Recipe,
+) -> BatchSums:
+    """Set the parameters' `grad` to that of the mean loss over all objects of the samples."""
+    objects = 0
+    sums = np.zeros(3)
+    for group in encoder_groups(samples, recipe.images_at_once):
+        count = sum(len(sample.masks) for sample in group)
+        rng = _seeded(recipe.seed, plan.number, group[0].position)
+        # `grad` is the mean over the n objects so far; the group's m objects make it
+        # (n G + m g) / (n + m) = (n/m G + g) m/(n + m)
+        scale_gradients(parameters, objects / count if objects else 1.0)
+        masks = [sample.masks.to(model.device, non_blocking=True) for sample in group]
+        report = train_step(model, encoding.of_group(group), group[0].frame, masks, plan.settings, rng)
+        scale_gradients(parameters, count / (objects + count))
+        objects += count
+        sums += np.array([report.loss, report.dice_at_clicks[0], report.dice_at_clicks[-1]]) * count
+    loss, dice_first, dice_last = sums.tolist()
+    return BatchSums((loss, dice_first, dice_last), objects)
+
+
+def _seeded(seed: int, step: int, position: int) -> np.random.Generator:
+    """Seed torch for a group's dropout, and return the generator of its clicks."""
+    torch.manual_seed(int(np.random.default_rng([_DROPOUT_STREAM, seed, step, position]).integers(2**62)))
+    return np.random.default_rng([_CLICK_STREAM, seed, step, position])

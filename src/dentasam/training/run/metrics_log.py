@@ -1,0 +1,74 @@
+"""The run's rows on disk: metrics.jsonl, and TensorBoard on request."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from dentasam.errors import OutputError
+from dentasam.training.run.run_state import METRICS
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+
+class MetricsLog:
+    """Writes rows as lines of metrics.jsonl and, where it is wanted, to TensorBoard. To be used in a `with`."""
+
+    def __init__(self, out: Path, first_step: int, tensorboard: bool, active: bool = True) -> None:
+        """A log that is not active, as in all processes but the first, writes nothing.
+
+        Raises OutputError where TensorBoard is wanted and not installed.
+        """
+        self._board: TensorBoard | None = None
+        self._file: TextIO | None = None
+        if active:
+            self._board = TensorBoard(out / "tensorboard", first_step + 1) if tensorboard else None
+            self._file = (out / METRICS).open("a", encoding="utf-8", buffering=1)
+
+    def __enter__(self) -> MetricsLog:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._file is not None:
+            self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Add one row. It is on disk when this returns."""
+        if self._file is not None:
+            self._file.write(json.dumps(row) + "\n")
+        if self._board is not None:
+            self._board.write(row)
+
+
+class TensorBoard:
+    """Writes rows as scalars for TensorBoard into a folder."""
+
+    def __init__(self, folder: Path, purge_step: int | None = None) -> None:
+        """purge_step: scalars of this step and later ones, from a killed run, are dropped.
+
+        Raises OutputError where TensorBoard is not installed.
+        """
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise OutputError("TensorBoard is not installed; pip install 'dentasam[tracking]'") from None
+        self._writer: SummaryWriter = SummaryWriter(str(folder), purge_step=purge_step)
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Add one row of metrics.jsonl."""
+        for name, value in row.items():
+            if name == "dice_at_clicks":
+                for click, dice in enumerate(value, start=1):
+                    self._scalar(f"validation/dice_at_{click}", dice, row["step"])
+            elif name != "step" and isinstance(value, int | float):
+                self._scalar(f"{row['kind']}/{name}", value, row["step"])
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _scalar(self, name: str, value: float, step: int) -> None:
+        self._writer.add_scalar(name, value, step)

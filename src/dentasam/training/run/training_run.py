@@ -1,0 +1,251 @@
+"""A run: what it works on, and what its loop does with it (step, validate, checkpoint)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from rich.console import Console
+from torch import nn
+
+from dentasam.errors import RecipeError
+from dentasam.model.adapters.adapter import AdapterCard, save_adapter
+from dentasam.model.adapters.lora import (
+    LoraSettings,
+    add_lora,
+    first_adapted,
+    freeze_statistics,
+    trainable_line,
+    trainable_parameters,
+)
+from dentasam.model.checkpoints.checkpoint import save_checkpoint
+from dentasam.model.core.precision import autocast_type
+from dentasam.model.encoder.vit import ImageEncoderViT
+from dentasam.model.sam_hq import SamHQ
+from dentasam.training.recipe.settings import Recipe
+from dentasam.training.recipe.step_plan import RunPlan, StepPlan
+from dentasam.training.run import distributed, run_state
+from dentasam.training.run.batch_gradient import batch_gradient
+from dentasam.training.run.optimiser import build_optimiser
+from dentasam.training.run.progress_line import ProgressLine
+from dentasam.training.run.validation import CurveSums, click_curve, validation_samples
+from dentasam.training.samples.embedding_cache import EmbeddingCache
+from dentasam.training.samples.encoding import Encoding
+from dentasam.training.samples.image_samples import TrainingSamples
+from dentasam.training.samples.phantom_samples import PhantomSamples
+from dentasam.training.samples.sample import Sample, StepSamples
+from dentasam.training.samples.sources import Source
+
+
+@dataclass(frozen=True)
+class Base:
+    """The model that the adapter is trained on, for the adapter's card: its name, its hash, and words on the data."""
+
+    name: str
+    sha256: str
+    data: str = ""
+
+
+class TrainingRun:
+    """A run and what it changes: the weights, the optimiser's state, and its progress.
+
+    plan: what the recipe asks for in each step. tensors: everything that training changes, by name.
+    """
+
+    def __init__(
+        self,
+        model: SamHQ,
+        recipe: Recipe,
+        source: Source,
+        validation: Source | None,
+        out: Path,
+        base: Base,
+        accelerator: Accelerator,
+    ) -> None:
+        self.recipe, self.out, self.base = recipe, out, base
+        self.accelerator, self.device = accelerator, accelerator.device
+        self.is_main = accelerator.is_main_process
+        self.validation, self.images = validation, len(source)
+        self.autocast = autocast_type(recipe.precision, self.device)
+        self.plan = RunPlan.of(recipe, len(source), self.autocast)
+        self.progress = run_state.RunProgress()
+
+        torch.manual_seed(recipe.seed)
+        self.model = _trainable(model, recipe, base.name).to(self.device)
+        self.parameters = trainable_parameters(model)
+        self.tensors = run_state.trained_tensors(model, self.plan.statistics_ever_run)
+        self.optimiser = build_optimiser(self.parameters, recipe.optimiser, self.autocast)
+
+        self.cache = self._open_cache()
+        self.encoding = Encoding(model, recipe.encoder_frozen, self.cache, self.autocast)
+        place = accelerator.process_index, accelerator.num_processes
+        self.samples: StepSamples = (
+            PhantomSamples(self.plan, *place)
+            if recipe.stages
+            else TrainingSamples(source, self.plan, *place, self.cache)
+        )
+
+    def resume(self) -> None:
+        """Go on from the state in the run's folder, if there is one. Raises OutputError as `load_state` does."""
+        self.progress = run_state.load_state(self.out, self.tensors, self.optimiser, self.base.sha256)
+
+    def step(self, plan: StepPlan, samples: list[Sample], seconds: float) -> dict[str, Any]:
+        """One optimiser step on this process's samples; returns the row for metrics.jsonl.
+
+        seconds: how long the run has taken so far.
+        """
+        self.model.train()
+        if not plan.running_statistics:
+            freeze_statistics(self.model)
+        self.optimiser.zero_grad(set_to_none=True)
+        own = batch_gradient(self.model, self.parameters, self.encoding, samples, plan, self.recipe)
+
+        shares = [*own.sums, own.objects, seconds / self.accelerator.num_processes]
+        *sums, objects, elapsed = distributed.total(self.accelerator, shares)
+        loss, dice_first, dice_last = (value / max(objects, 1) for value in sums)
+        if not math.isfinite(loss):
+            raise RecipeError(
+                f"{self.out / run_state.RECIPE}: the loss is not finite at step {plan.number + 1}; "
+                "lower optimiser.lr, raise optimiser.warmup_steps, or set precision to fp32"
+            )
+        distributed.average_gradients(self.accelerator, self.parameters, own.objects)
+
+        minutes = elapsed / 60
+        rate = self.plan.learning_rate(plan.number, minutes)
+        norm = math.nan
+        if objects:
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate
+            norm = self._clip_gradients()
+            self.optimiser.step()
+        if plan.running_statistics:
+            distributed.average_statistics(self.accelerator, self.model)
+        self.progress.step += 1
+        return {
+            "kind": "step",
+            "step": self.progress.step,
+            "loss": loss,
+            "dice_first": dice_first,
+            "dice_last": dice_last,
+            "objects": int(objects),
+            "lr": rate,
+            "gradient_norm": norm if math.isfinite(norm) else None,
+            "minutes": minutes,
+        }
+
+    def validate(self, line: ProgressLine) -> dict[str, Any]:
+        """Measure the click curve, and keep the weights if they are the best; returns the row for metrics.jsonl."""
+        assert self.validation is not None
+        progress, settings = self.progress, self.recipe.validation
+        curve = self._click_curve(self.validation, line)
+        gained = curve.score > progress.best_score
+        if gained:
+            progress.best_score, progress.best_step = curve.score, progress.step
+            progress.dice_at_clicks = curve.dice_at_clicks
+            progress.without_gain = 0
+            if self.is_main:
+                self._save_best()
+        elif self.plan.at(progress.step).crop is None:  # steps on crops do not count against the patience
+            progress.without_gain += 1
+        dice = " ".join(f"{value:.3f}" for value in curve.dice_at_clicks)
+        line.say(
+            f"validation at step {progress.step}: Dice@1…{settings.clicks} {dice}  mean {curve.score:.4f}"
+            + ("  best so far" if gained else f"  (best {progress.best_score:.4f} at {progress.best_step})")
+        )
+        return {
+            "kind": "validation",
+            "step": progress.step,
+            "score": curve.score,
+            "dice_at_clicks": curve.dice_at_clicks,
+            "objects": curve.objects,
+        }
+
+    def out_of_patience(self) -> bool:
+        """Whether as many validations brought no gain as the recipe allows."""
+        patience = self.recipe.validation.patience
+        return patience is not None and self.progress.without_gain >= patience
+
+    def checkpoint(self) -> None:
+        """Write the state to resume from; without validation images the last weights are also the best."""
+        if self.is_main:
+            if self.validation is None:
+                self.progress.best_step = self.progress.step
+                self._save_best()
+            run_state.save_state(self.out, self.progress, self.tensors, self.optimiser, self.base.sha256)
+        self.accelerator.wait_for_everyone()
+
+    def announce(self, console: Console) -> None:
+        """Print what is trained, for how many steps, and on what."""
+        kind = "fp32" if self.autocast is None else "bf16"
+        batches = " or ".join(map(str, self.plan.batch_sizes))
+        console.print(
+            f"{trainable_line(self.model)}; scope {self.recipe.scope}, {self.images} images, "
+            f"{self.plan.total_steps} steps of {batches}, "
+            f"{self.accelerator.num_processes} process(es) on {self.device} in {kind}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        if self.progress.step:
+            console.print(f"resuming after step {self.progress.step}", highlight=False)
+
+    def announce_cache(self, console: Console) -> None:
+        """Print how much the embedding cache holds, where there is one."""
+        if self.is_main and self.cache is not None:
+            count, size = self.cache.size()
+            console.print(f"embedding cache: {count} outputs, {size / 2**20:.0f} MB", highlight=False)
+
+    def _click_curve(self, source: Source, line: ProgressLine) -> CurveSums:
+        """The click curve over the validation images of all processes."""
+        rank, processes = self.accelerator.process_index, self.accelerator.num_processes
+        settings = self.recipe.validation
+        self.model.eval()
+        samples = validation_samples(source, self.recipe, self.cache, rank, processes)
+        count = -(-min(settings.images, len(source)) // processes)
+        samples = line.counted(f"validation at step {self.progress.step}", samples, count)
+        own = click_curve(self.model, samples, settings.clicks, self.encoding.output, self.autocast)
+        *dice, objects = distributed.total(self.accelerator, [*own.dice.tolist(), own.objects])
+        return CurveSums(np.array(dice), int(objects))
+
+    def _save_best(self) -> None:
+        if self.recipe.scope == "full":
+            save_checkpoint(self.model, self.out / run_state.MODEL)
+            return
+        scores = {"step": self.progress.best_step, "validation_dice_at_clicks": self.progress.dice_at_clicks}
+        card = AdapterCard(
+            self.base.name,
+            self.base.sha256,
+            self.recipe.scope,
+            self.recipe.model_dump(mode="json"),
+            self.base.data,
+            scores,
+        )
+        save_adapter(self.model, self.out / run_state.ADAPTER, card)
+
+    def _clip_gradients(self) -> float:
+        """The norm of all gradients before they are clipped."""
+        limit = self.recipe.optimiser.clip_norm
+        return float(nn.utils.clip_grad_norm_(self.parameters, math.inf if limit is None else limit))
+
+    def _open_cache(self) -> EmbeddingCache | None:
+        folder, last = self.recipe.cache.dir, self.recipe.lora.encoder_last
+        if folder is None:
+            return None
+        kind = "fp32" if self.autocast is None else str(self.autocast).removeprefix("torch.")
+        stop = None if last is None else first_adapted(self.model, last)
+        return EmbeddingCache(self.out / Path(folder).expanduser(), self.base.sha256, kind, stop)
+
+
+def _trainable(model: SamHQ, recipe: Recipe, name: str) -> SamHQ:
+    """The model with what the recipe trains asking for gradients: an adapter in its scope, or every weight."""
+    if recipe.recompute_encoder:
+        if not isinstance(model.image_encoder, ImageEncoderViT):
+            raise RecipeError(f"recompute_encoder is for ViT-B, ViT-L and ViT-H; leave it false for {name}")
+        model.image_encoder.recompute = True
+    if recipe.scope == "full":
+        return model.requires_grad_(True)
+    return add_lora(model, LoraSettings(recipe.scope, **recipe.lora.model_dump()))

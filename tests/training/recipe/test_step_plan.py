@@ -1,0 +1,39 @@
+"""What a recipe means for each step, with and without stages."""
+
+import torch
+
+from dentasam.prompts.click_schedule import ClickSchedule
+from dentasam.training.recipe.recipe_file import load_recipe
+from dentasam.training.recipe.step_plan import RunPlan
+from dentasam.training.step.loss import MaskLoss
+from dentasam.training.step.step_settings import StepSettings
+
+
+def test_a_recipe_without_stages_has_crops_first_and_whole_images_last() -> None:
+    settings = ["crop.share=0.25", "crop.size=256", "budget.epochs=2", "decode_memory_mb=3", "objective.bce=4"]
+    plan = RunPlan.of(load_recipe("encoder+decoder", [*settings, "windowed_objective=false"]), 10, torch.bfloat16)
+    assert plan.total_steps == 10
+    assert [plan.at(step).crop for step in range(11)] == [256] * 2 + [None] * 9
+    first = plan.at(0)
+    assert (first.number, first.images, first.objects_per_image, first.shapes_share) == (0, 2, 8, 0.0)
+    assert first.settings == StepSettings(
+        ClickSchedule(8, 2, True, 0.2, 0.15, 1.0), MaskLoss(1.0, 4.0, 0.05), False, torch.bfloat16, 3 * 2**20
+    )
+    assert not first.running_statistics
+    assert not plan.statistics_ever_run
+    assert plan.batch_sizes == [2]
+    assert plan.learning_rate(0, 0.0) == 5e-4 / 40
+
+
+def test_stages_follow_each_other() -> None:
+    plan = RunPlan.of(load_recipe("dentasam-tiny"), 4000)
+    assert plan.total_steps == 3110
+    steps = (0, 499, 500, 3079, 3080, 3109, 4000)
+    assert [plan.at(step).crop for step in steps] == [256, 256, 320, 320, None, None, None]
+    assert [plan.at(step).images for step in steps] == [4, 4, 6, 6, 2, 2, 2]
+    assert [plan.at(step).settings.schedule.corrections for step in steps] == [2, 2, 3, 7, 8, 8, 8]
+    assert [plan.at(step).running_statistics for step in steps] == [True] * 4 + [False] * 3
+    assert plan.at(0).shapes_share == 0.3
+    assert plan.at(0).settings.schedule.random_clicks
+    assert plan.statistics_ever_run
+    assert plan.batch_sizes == [2, 4, 6]
