@@ -18,7 +18,7 @@ import torch
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.phantom import generate
-from dentasam.evaluation.curve import evaluate
+from dentasam.evaluation.evaluate import evaluate
 from dentasam.model.core.precision import autocast_type
 from dentasam.model.onnx.export import ENCODER
 from dentasam.model.onnx.int8 import quantise_encoder

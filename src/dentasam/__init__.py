@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dentasam.errors import PromptError as PromptError
     from dentasam.errors import RecipeError as RecipeError
     from dentasam.errors import WorkspaceError as WorkspaceError
-    from dentasam.evaluation.curve import evaluate as evaluate
+    from dentasam.evaluation.evaluate import evaluate as evaluate
     from dentasam.evaluation.metrics import overlap as overlap
     from dentasam.model.embedding import ImageEmbedding as ImageEmbedding
     from dentasam.model.runtime import load as load
@@ -55,7 +55,7 @@ _MODULES = {
     "read_image": "dentasam.data.images.read",
     "interior_centre": "dentasam.prompts.correction_clicks",
     "correction_clicks": "dentasam.prompts.correction_clicks",
-    "evaluate": "dentasam.evaluation.curve",
+    "evaluate": "dentasam.evaluation.evaluate",
     "overlap": "dentasam.evaluation.metrics",
     **dict.fromkeys(_ERRORS, "dentasam.errors"),
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dentasam.evaluation import bootstrap
-from dentasam.evaluation.bootstrap import FEWEST_IMAGES, cluster_bootstrap
+from dentasam.evaluation.bootstrap import MIN_IMAGES, cluster_bootstrap
 
 
 def draw(rng: np.random.Generator, images: int, shift: float = 0.0) -> tuple[np.ndarray, list[int]]:
@@ -71,8 +71,8 @@ def test_width_is_that_of_students_t_on_the_images_means() -> None:
 
 def test_too_few_images_have_a_mean_but_no_interval() -> None:
     values = np.arange(20.0)[:, None]
-    few = cluster_bootstrap(values, [i % (FEWEST_IMAGES - 1) for i in range(20)])
-    enough = cluster_bootstrap(values, [i % FEWEST_IMAGES for i in range(20)])
+    few = cluster_bootstrap(values, [i % (MIN_IMAGES - 1) for i in range(20)])
+    enough = cluster_bootstrap(values, [i % MIN_IMAGES for i in range(20)])
     assert few.mean == enough.mean == 9.5
     assert np.isnan(few.low).all()
     assert not few.excludes_zero.any()

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dentasam.evaluation.compare import COMPARISON_FILES, compare, compare_results
-from dentasam.evaluation.curve import evaluate
+from dentasam.evaluation.comparison.compare import COMPARISON_FILES, compare
+from dentasam.evaluation.comparison.comparison import compare_results
+from dentasam.evaluation.evaluate import evaluate
 from dentasam.evaluation.result import Result
 from dentasam.evaluation.run_folder import RunError
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from dentasam.errors import DatasetError, OutputError
-from dentasam.evaluation import curve
-from dentasam.evaluation.curve import Progress, click_curve, evaluate
+from dentasam.evaluation import evaluate as evaluate_module
+from dentasam.evaluation.curve import click_curve
+from dentasam.evaluation.evaluate import Progress, evaluate
 
 
 def test_a_perfect_segmenter_scores_one_and_is_asked_once_per_image(bench: Any, dataset: Any) -> None:
@@ -60,7 +61,7 @@ def test_many_objects_are_decoded_in_parts_with_the_same_result(
     bench: Any, dataset: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = evaluate(bench.segmenter(dataset, bench.grown(2)), dataset, clicks=3)
-    monkeypatch.setattr(curve, "OBJECTS_PER_CALL", 2)
+    monkeypatch.setattr(evaluate_module, "OBJECTS_PER_CALL", 2)
     segmenter = bench.segmenter(dataset, bench.grown(2))
     parts = evaluate(segmenter, dataset, clicks=3)
     assert parts.objects == whole.objects

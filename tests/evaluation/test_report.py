@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from dentasam.evaluation.bootstrap import Intervals
-from dentasam.evaluation.compare import compare
-from dentasam.evaluation.curve import evaluate
+from dentasam.evaluation.comparison.compare import compare
+from dentasam.evaluation.evaluate import evaluate
 from dentasam.evaluation.figures import Curve, click_curves, to_png, to_svg
 from dentasam.evaluation.overlays import close_up, close_up_box, displayable
 from dentasam.evaluation.report import shown_clicks

@@ -13,7 +13,7 @@ import pytest
 
 from dentasam.errors import OutputError
 from dentasam.evaluation import run_folder
-from dentasam.evaluation.curve import evaluate
+from dentasam.evaluation.evaluate import evaluate
 from dentasam.evaluation.overlays import decoded
 from dentasam.evaluation.result import Result, tooth_type
 from dentasam.evaluation.run_folder import RunError, objects_csv, read_run, write_file

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from dentasam.processes import launched
 from dentasam.model.encoder.vit import ImageEncoderViT
 from dentasam.model.sam_hq import SamHQ
+from dentasam.processes import launched
 from dentasam.training.recipe.recipe_file import load_recipe
 from dentasam.training.recipe.settings import Recipe
 from dentasam.training.run.loop import TrainingResult, train

@@ -8,7 +8,7 @@ import typer
 from dentasam.cli import options
 
 if TYPE_CHECKING:
-    from dentasam.evaluation.compare import Comparison
+    from dentasam.evaluation.comparison.comparison import Comparison
 
 
 def compare(
@@ -26,7 +26,7 @@ def compare(
     ] = False,
 ) -> None:
     """Compare runs on the same objects at equal clicks, with paired 95 % intervals of the differences."""
-    from dentasam.evaluation.compare import compare as compare_runs
+    from dentasam.evaluation.comparison.compare import compare as compare_runs
 
     _print_table(compare_runs(runs, out, data=dataset, overwrite=overwrite, images=images), out)
 

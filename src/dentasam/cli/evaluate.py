@@ -27,8 +27,8 @@ def evaluate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that --out holds already.")] = False,
 ) -> None:
     """Measure a model click by click: Dice and IoU after each correction click, and how good it ends."""
-    from dentasam.evaluation.curve import Progress
-    from dentasam.evaluation.curve import evaluate as measure
+    from dentasam.evaluation.evaluate import Progress
+    from dentasam.evaluation.evaluate import evaluate as measure
     from dentasam.evaluation.run_folder import RUN_FILES, claim_folder
     from dentasam.progress import shown
 

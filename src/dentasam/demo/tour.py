@@ -12,16 +12,16 @@ import numpy as np
 
 from dentasam.data.dataset import Dataset
 from dentasam.demo.phantoms import draw_parts
-from dentasam.evaluation.compare import compare
-from dentasam.evaluation.curve import Progress, evaluate
+from dentasam.evaluation.comparison.compare import compare
+from dentasam.evaluation.evaluate import Progress, evaluate
 from dentasam.evaluation.result import Result
 from dentasam.model.checkpoints.checkpoint import load_model
 from dentasam.model.segmenter import load_torch
 from dentasam.output_folder import claim_folder
-from dentasam.training.recipe import load_recipe
-from dentasam.training.run.loop import Base
+from dentasam.training.recipe.recipe_file import load_recipe
 from dentasam.training.run.loop import train as run_training
 from dentasam.training.run.run_state import ADAPTER
+from dentasam.training.run.training_run import Base
 from dentasam.training.samples.sources import DatasetSource
 
 # For the whole tour; what the measurements leave of it is the training's.

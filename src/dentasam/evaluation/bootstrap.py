@@ -1,14 +1,15 @@
 """Confidence intervals of a mean over objects, where the objects of one image are not independent.
 
-A blurred image is blurred for all its teeth, so images are drawn with replacement, each with all its objects
-(cluster bootstrap; Davison & Hinkley 1997, 3.8). The mean is over objects: sum over drawn images of their
-objects' values, divided by the number of objects drawn. For a comparison of two runs the values are the
-differences on the same objects, which makes it paired.
+A blurred image is blurred for all its teeth, so images are drawn with replacement, each with all its objects (cluster
+bootstrap; Davison & Hinkley 1997, 3.8). The mean is over objects: the sum of the values of all drawn objects, divided
+by their number. For a comparison of two runs the values are the differences on the same objects, which makes the
+comparison paired.
 
 With few images a plain percentile interval is too narrow, so its tails are widened to those of Student's t
 (Hesterberg 2015, "What teachers should know about the bootstrap", the expanded percentile interval). No
 bootstrap interval reaches beyond the extremes of the n images' own means, and those two enclose the median of
-their population with probability 1 - 2^(1-n) only: 0.94 at five images, 0.97 at six. Below six there is none.
+their population only with probability 1 - 2^(1-n): 0.94 for five images, 0.97 for six. With fewer than six images
+there is no interval.
 """
 
 from collections.abc import Hashable, Sequence
@@ -19,13 +20,13 @@ from numpy.typing import NDArray
 
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
-FEWEST_IMAGES = 6
+MIN_IMAGES = 6
 DRAWS_AT_ONCE = 4_000_000  # numbers in one array of draws, 32 MB
 
 
 @dataclass(frozen=True)
 class Intervals:
-    """mean, low, high: (k,) of k measures. low and high are NaN below FEWEST_IMAGES images."""
+    """mean, low, high: (k,) of k measures. low and high are NaN below MIN_IMAGES images."""
 
     mean: NDArray[np.float64]
     low: NDArray[np.float64]
@@ -33,6 +34,7 @@ class Intervals:
 
     @property
     def excludes_zero(self) -> NDArray[np.bool_]:
+        """(k,) whether the interval lies on one side of zero."""
         return (self.low > 0) | (self.high < 0)
 
     def __getitem__(self, columns: slice) -> "Intervals":
@@ -46,7 +48,7 @@ def cluster_bootstrap(
     confidence: float = CONFIDENCE,
     seed: int = 0,
 ) -> Intervals:
-    """Mean over objects and its interval, for every column by itself (not simultaneous over columns).
+    """Mean over objects and its interval, for each column by itself (not simultaneous over columns).
 
     values: (P, k), a row per object; clusters: (P,) the image of each. The same seed gives the same draws, so
     runs over the same objects are compared under the same resamples.
@@ -55,7 +57,7 @@ def cluster_bootstrap(
     index = np.array([names[name] for name in clusters])
     images = len(names)
     mean = values.mean(axis=0)
-    if images < FEWEST_IMAGES:
+    if images < MIN_IMAGES:
         unknown = np.full_like(mean, np.nan)
         return Intervals(mean, unknown, unknown)
 
@@ -72,11 +74,13 @@ def cluster_bootstrap(
         means[start : start + count] = (drawn @ totals) / (drawn @ sizes)[:, None]
 
     low, high = np.quantile(means, _tails(images, confidence), axis=0)
-    # equal resamples differ in the last bits; the mean of constant values must lie inside
+    # Resamples of equal values differ in their last bits; the mean of constant values must still lie inside.
     return Intervals(mean, np.minimum(low, mean), np.maximum(high, mean))
 
 
 def _tails(images: int, confidence: float) -> tuple[float, float]:
+    """The quantiles at the ends of the widened interval."""
+    # It takes a second or two to import, and most uses of this module need its types alone.
     from scipy.stats import norm, t
 
     reach = np.sqrt(images / (images - 1)) * t.ppf((1 + confidence) / 2, images - 1)

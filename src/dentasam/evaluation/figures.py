@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from dentasam.evaluation.bootstrap import Intervals
 
-# Okabe and Ito: https://jfly.uni-koeln.de/color/ ; a marker each, so that colour is never the only mark
+# Okabe and Ito: https://jfly.uni-koeln.de/color/ ; with a marker each, so that lines differ by more than colour
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 INK, FAINT = "#1f2933", "#c9d1d9"
@@ -56,7 +56,7 @@ def difference_curves(curves: Sequence[Curve], base: str, measure: str = "Dice")
 
 
 def distribution(first: NDArray[np.float64], last: NDArray[np.float64], clicks: int) -> Figure:
-    """How many objects ended with which Dice after the first and the last click; first, last: (P,)."""
+    """A histogram of the objects' Dice after the first and the last click; first, last: (P,)."""
     figure, axes = _plot("objects", x="Dice")
     bins = np.linspace(0, 1, 41)
     axes.hist(first, bins=list(bins), histtype="step", color=SERIES[1], linewidth=1.8, label="after 1 click")
@@ -112,7 +112,7 @@ def _draw(axes: Axes, curve: Curve, i: int) -> None:
         markersize=4.5,
         linewidth=1.8,
         clip_on=False,
-        # a leading underscore would hide the line from the legend
+        # matplotlib leaves labels with a leading underscore out of the legend
         label=curve.name if not curve.name.startswith("_") else f" {curve.name}",
     )
     if np.isfinite(curve.intervals.low).all():

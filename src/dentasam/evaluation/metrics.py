@@ -25,7 +25,7 @@ def overlap(
     """Dice (P,) and IoU (P,) of P predicted masks (P, H, W) with the P true ones (P, H, W)."""
     dice = np.ones(len(truth))
     iou = np.ones(len(truth))
-    # one object at a time: count_nonzero on a flat boolean array is vectorised, on an axis it is not
+    # One object at a time: count_nonzero is vectorised on a whole boolean array, and not along an axis.
     for i, (p, t) in enumerate(zip(prediction, truth, strict=True)):
         common = np.count_nonzero(p & t)
         total = np.count_nonzero(p) + np.count_nonzero(t)
@@ -55,8 +55,8 @@ def surface_fit(prediction: NDArray[np.bool_], truth: NDArray[np.bool_], toleran
         if prediction.any() == truth.any():
             return SurfaceFit(0.0, 1.0)
         return SurfaceFit(float(np.hypot(*truth.shape)), 0.0)
-    window = _bounding_window(prediction | truth)
-    edge_p, edge_t = _boundary(prediction[window]), _boundary(truth[window])
+    box = _bounding_box(prediction | truth)
+    edge_p, edge_t = _boundary(prediction[box]), _boundary(truth[box])
     to_truth = _distance_to(edge_t)[edge_p]
     to_prediction = _distance_to(edge_p)[edge_t]
     hd95 = max(np.percentile(to_truth, 95), np.percentile(to_prediction, 95))
@@ -67,8 +67,8 @@ def surface_fit(prediction: NDArray[np.bool_], truth: NDArray[np.bool_], toleran
 def clicks_needed(iou: NDArray[np.float64], threshold: float) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """NoC: the clicks each object needed to reach an IoU, and which objects never did.
 
-    As everywhere in interactive segmentation (Sofiiuk et al., https://arxiv.org/abs/2102.06583) the threshold
-    is on IoU, not Dice, and an object that never reaches it counts with all the clicks it was given.
+    As usual in interactive segmentation (Sofiiuk et al., https://arxiv.org/abs/2102.06583), the threshold is on IoU,
+    not Dice, and an object that never reaches it counts with all of its clicks.
 
     iou: (P, k) after each click; threshold: 0..1. Returns clicks (P,) in 1..k and failed (P,).
     """
@@ -77,13 +77,13 @@ def clicks_needed(iou: NDArray[np.float64], threshold: float) -> tuple[NDArray[n
     return np.where(failed, iou.shape[1], reached.argmax(axis=1) + 1), failed
 
 
-def _bounding_window(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
     rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
 
 
 def _boundary(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    # what lies outside the window, or the image, is background: a mask cut by the image's edge ends there
+    # Everything outside the box, or the image, is background: a mask that the image's edge cuts off ends there.
     inner = cv2.erode(mask.astype(np.uint8), CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return mask & (inner == 0)
 

@@ -1,7 +1,8 @@
 """Masks and clicks drawn on a radiograph, as small pictures for the reports.
 
-Truth is blue, prediction orange (Okabe and Ito's palette, told apart by every kind of colour vision); a
-positive click is a `+` on green, a negative one a `-` on dark red, so that its sign does not rest on colour.
+The truth is blue and the prediction orange, of Okabe and Ito's palette, which people with any kind of colour vision
+can distinguish. A positive click is a `+` on green, a negative one a `-` on dark red, so that its sign can be read
+without colour.
 """
 
 import base64
@@ -37,7 +38,7 @@ def displayable(image: NDArray[np.uint8] | NDArray[np.uint16]) -> Image:
 
 
 def decoded(code: Rle | None, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """A sound COCO RLE of that shape as a mask (H, W); None is the empty mask."""
+    """A COCO RLE as a mask (H, W) of that shape; None is the empty mask. Raises ValueError where it does not fit."""
     mask = np.zeros(shape, dtype=bool)
     if code is not None:
         (runs,) = rle.runs_of([code["counts"]])
@@ -50,7 +51,7 @@ def decoded(code: Rle | None, shape: tuple[int, int]) -> NDArray[np.bool_]:
 def close_up_box(truth: NDArray[np.bool_], item: ObjectResult, aspect: float = 1.0) -> Box:
     """Left, top, right, bottom around an object and its clicks, with surroundings, inside the image.
 
-    The prediction does not count: where it spilled over the whole image, the object must still be seen.
+    The prediction does not count: the object must be visible even where the prediction covers the whole image.
     """
     height, width = truth.shape
     rows, cols = np.flatnonzero(truth.any(axis=1)), np.flatnonzero(truth.any(axis=0))
@@ -71,8 +72,10 @@ def close_up(
     clicks: int | None = None,
     width: int = 320,
 ) -> Image:
-    """The box of an image (H, W), enlarged to `width`, with outlines of masks (H, W) and, of `item`, the
-    first `clicks` clicks. Returns (h, width, 3) RGB."""
+    """The part of an image (H, W) in a box, enlarged to `width`, as (h, width, 3) RGB.
+
+    outlines: masks (H, W) to draw, each with its colour. item: its first `clicks` clicks are drawn; all for None.
+    """
     left, top, right, bottom = box
     scale = width / (right - left)
     size = (width, max(1, round((bottom - top) * scale)))

@@ -1,7 +1,4 @@
-"""Masks for images from prompts, the next image being read and encoded while this one's objects are decoded.
-
-Under `accelerate launch`, each process takes every n-th image, on its own GPU where there are several.
-"""
+"""Masks for images from prompts. The next image is read and encoded while the objects of this one are decoded."""
 
 from __future__ import annotations
 
@@ -24,13 +21,14 @@ if TYPE_CHECKING:
 
 # Masks at the image's resolution are held for this many objects at once: 60 MB at 2900x1250.
 OBJECTS_PER_CALL = 16
-# Detectors put a box a little over the edge; one that reaches further, in shares of the image, is for another size.
-MOST_OVER = 0.05
+# Detectors let a box reach over the image's edge by a little. A box that reaches further, as a share of the image's
+# width or height, was made for an image of another size.
+MAX_BOX_OVERHANG = 0.05
 
 
 @dataclass(frozen=True)
 class PromptedImage:
-    """An image's file, the name it gets in the result, and the objects that are wanted of it."""
+    """An image's file, its name in the result, and the prompts of its objects."""
 
     path: Path
     name: str
@@ -39,25 +37,29 @@ class PromptedImage:
 
 @dataclass(frozen=True)
 class PredictedImage:
-    """An image with the objects that were found, numbered from 1, their scores, and the places of those missing."""
+    """An image with the masks that were found.
+
+    record: its objects are numbered from 1. scores: of these objects. missing: which prompts, counted from 1, gave an
+    empty mask.
+    """
 
     record: ImageRecord
     scores: tuple[float, ...]
     missing: tuple[int, ...]
 
     def numbered(self, image_id: int, first_object: int) -> PredictedImage:
-        """The same with the image's and the objects' numbers in a dataset."""
+        """The same with the numbers that the image and its objects have in a dataset."""
         objects = tuple(replace(item, id=first_object + place) for place, item in enumerate(self.record.objects))
         return replace(self, record=replace(self.record, id=image_id, objects=objects))
 
 
 def predict_images(segmenter: Segmenter, wanted: Sequence[PromptedImage]) -> Iterator[PredictedImage]:
-    """The images in their order, each as soon as it is done.
+    """The images in their order, each as soon as it is finished.
 
     Raises ImageError where a file cannot be read, PromptError where a prompt lies outside its image.
     """
     with ThreadPoolExecutor(max_workers=1) as ahead:
-        # One image ahead and no more: its pixels and embedding wait in memory.
+        # One image ahead and no more, because its pixels and embeddings are kept in memory.
         coming = [ahead.submit(_encoded, segmenter, wanted[0])] if wanted else []
         for number, given in enumerate(wanted):
             (height, width), embedding = coming.pop().result()
@@ -77,9 +79,9 @@ def predict_images(segmenter: Segmenter, wanted: Sequence[PromptedImage]) -> Ite
 def predict_objects(
     segmenter: Segmenter, embedding: ImageEmbedding, wanted: Sequence[ObjectPrompt]
 ) -> tuple[list[np.ndarray], list[float]]:
-    """A mask (H, W) bool and its predicted IoU for each object wanted, in their order.
+    """A mask (H, W) bool and its predicted IoU for each object, in their order.
 
-    Clicks are given one at a time, each with the logits before it, as in training and evaluation. Objects
+    Clicks are given one at a time, each with the logits of the mask before it, as in training and evaluation. Objects
     with the same number of clicks are decoded together, so that no list of clicks is padded.
     """
     groups: dict[tuple[int, bool], list[int]] = {}
@@ -114,7 +116,7 @@ def _encoded(segmenter: Segmenter, wanted: PromptedImage) -> tuple[tuple[int, in
 
 
 def _check_inside(wanted: PromptedImage, height: int, width: int) -> None:
-    """A click off the image, or a box that misses it, is a mistake in the numbers: told, never clipped."""
+    """Raises PromptError for a click outside the image or a box that misses it; neither is clipped."""
     size = f"the image of {width}x{height}"
     for number, given in enumerate(wanted.objects, start=1):
         for x, y, _ in given.clicks:
@@ -126,7 +128,7 @@ def _check_inside(wanted: PromptedImage, height: int, width: int) -> None:
             if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
                 raise PromptError(f"{wanted.path}, object {number}: box {box} lies outside {size}")
             over = max(-x0 / width, -y0 / height, x1 / width - 1, y1 / height - 1)
-            if over > MOST_OVER:
+            if over > MAX_BOX_OVERHANG:
                 raise PromptError(
                     f"{wanted.path}, object {number}: box {box} reaches far beyond {size}; "
                     "make it at the image's size"

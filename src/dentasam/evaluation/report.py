@@ -26,7 +26,10 @@ WORST_CASES = 16
 
 @dataclass(frozen=True)
 class Case:
-    """One object as the page shows it: the bare picture and the one with masks and clicks."""
+    """One object as the page shows it, as `data:` addresses.
+
+    bare: the image alone. first, drawn: with masks and clicks after the first and the last click.
+    """
 
     item: ObjectResult
     bare: str
@@ -49,7 +52,7 @@ class GroupRow:
 
 
 def run_report(result: Result, dataset: "Dataset") -> str:
-    """report.html of a run, whole and self-contained."""
+    """The text of a run's report.html, which needs no other file."""
     clusters = [item.image_id for item in result.objects]
     dice = cluster_bootstrap(result.dice(), clusters)
     iou = cluster_bootstrap(result.iou(), clusters)
@@ -72,12 +75,12 @@ def run_report(result: Result, dataset: "Dataset") -> str:
 
 
 def shown_clicks(clicks: int) -> list[int]:
-    """The clicks that a table has room for: 1, 2, 3, 5, 8 and the last."""
+    """Numbers of clicks that tables show: 1, 2, 3, 5, 8 and the last."""
     return sorted({k for k in (1, 2, 3, 5, 8) if k < clicks} | {clicks})
 
 
 def group_rows(groups: dict[str, Result]) -> list[GroupRow]:
-    """Means of every group; NoC and failures at IoU 0.90."""
+    """The means of each group; NoC and failures at IoU 0.90."""
     rows = []
     for name, part in groups.items():
         noc, failed = part.noc()
@@ -98,7 +101,7 @@ def group_rows(groups: dict[str, Result]) -> list[GroupRow]:
 
 
 def worst_cases(result: Result, dataset: "Dataset", count: int = WORST_CASES) -> list[Case]:
-    """The objects with the least Dice after the last click, worst first."""
+    """The objects with the lowest Dice after the last click, worst first."""
     worst = sorted(result.objects, key=lambda item: (item.dice[-1], item.object_id))[:count]
     records = {record.id: record for record in dataset.images}
     cases: dict[int, Case] = {}
@@ -119,10 +122,10 @@ def worst_cases(result: Result, dataset: "Dataset", count: int = WORST_CASES) ->
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill a page of templates/; every value is escaped unless it is Markup of our own figures."""
+    """Fill in a page of templates/. Every value is escaped, except Markup, which only our own figures are."""
     environment = Environment(
         loader=PackageLoader("dentasam.evaluation"),
-        autoescape=True,  # by-extension selection would not know .j2
+        autoescape=True,  # jinja's selection by file suffix does not know .j2
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

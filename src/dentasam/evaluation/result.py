@@ -17,12 +17,12 @@ Rle = dict[str, Any]
 
 @dataclass(frozen=True)
 class ObjectResult:
-    """One object after each of k clicks. Lengths in px of the image; points x, y; labels 1 or 0.
+    """One object after each of k clicks. Lengths are in image pixels.
 
-    `points` is shorter than k where a mask was perfect before the last click; `dice` and `iou` then keep
-    their value. `first` and `final` are the masks after the first and
-    the last click, COCO RLE, or None where a run folder has lost its predictions; `score` is the IoU that the
-    model itself predicts for `final`.
+    points, labels: x, y and 1 or 0 of each click; fewer than k where the mask was perfect before the last click.
+    `dice` and `iou` then keep their value.
+    first, final: the masks after the first and the last click as COCO RLE, or None where predictions.json is missing.
+    score: the IoU that the model itself predicts for `final`.
     """
 
     image_id: int
@@ -50,7 +50,7 @@ class ObjectResult:
 class Result:
     """All objects of one run.
 
-    `seconds` is the mean per image spent in the encoder and in the decoder, `precision` the encoder's arithmetic.
+    seconds: mean time for an image in the encoder and in the decoder. precision: the encoder's arithmetic.
     """
 
     model: str
@@ -82,12 +82,12 @@ class Result:
         return np.array([(item.hd95_px, item.nsd_2px) for item in self.objects])
 
     def noc(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """(P, 3) clicks needed for IoU 0.80, 0.85, 0.90, and (P, 3) which objects never got there."""
+        """(P, 3) clicks needed for IoU 0.80, 0.85, 0.90, and (P, 3) which objects never reach it."""
         needed = [clicks_needed(self.iou(), threshold / 100) for threshold in NOC_THRESHOLDS]
         return np.stack([n for n, _ in needed], axis=1), np.stack([f for _, f in needed], axis=1)
 
     def by_tag(self) -> dict[str, "Result"]:
-        """The objects of the images that carry a tag; an image with two tags counts under both."""
+        """The objects of the images with each tag; an image with two tags counts under both."""
         return self._grouped(lambda item: item.tags)
 
     def by_category(self) -> dict[str, "Result"]:

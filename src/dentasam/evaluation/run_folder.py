@@ -11,13 +11,12 @@
 
 import csv
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dentasam.atomic_write import write_atomically
 from dentasam.data.masks import rle
 from dentasam.data.table import as_written, csv_text
 from dentasam.errors import DentasamError, OutputError
@@ -36,9 +35,9 @@ class RunError(DentasamError):
 
 
 def claim_folder(folder: Path, files: Iterable[str], overwrite: bool = False) -> None:
-    """Make an output folder, before hours of work go into it.
+    """Create an output folder, before hours of work go into it.
 
-    Raises OutputError where it holds one of the files already (unless overwrite) or cannot be written.
+    Raises OutputError where it already holds one of the files (unless overwrite) or cannot be written.
     """
     present = made_folder(folder)
     held = [name for name in files if name in present]
@@ -46,19 +45,17 @@ def claim_folder(folder: Path, files: Iterable[str], overwrite: bool = False) ->
         raise OutputError(f"{folder}: holds {held[0]} of another run; give --out another folder or pass --overwrite")
 
 
-def write_run(result: Result, dataset: "Dataset", folder: Path) -> None:
-    """Write the four files of a run; each appears whole or not at all."""
-    from dentasam.evaluation.report import run_report
-
-    (folder / "metrics.json").unlink(missing_ok=True)  # what it described is about to be replaced
+def write_run(result: Result, dataset: "Dataset", report: str, folder: Path) -> None:
+    """Write the four files of a run, each as a whole or not at all; report: the text of report.html."""
+    (folder / "metrics.json").unlink(missing_ok=True)  # the files that it describes are about to be replaced
     write_file(folder / "objects.csv", objects_csv(result))
     write_file(folder / "predictions.json", json.dumps(_predictions(result, dataset)))
-    write_file(folder / "report.html", run_report(result, dataset))
+    write_file(folder / "report.html", report)
     write_file(folder / "metrics.json", to_json(result.metrics()))
 
 
 def read_run(folder: Path) -> Result:
-    """Read a run back. Masks are None where predictions.json is gone. Raises RunError."""
+    """Read a run back. Masks are None where predictions.json is missing. Raises RunError."""
     metrics = _read_json(folder / "metrics.json")
     path = folder / "objects.csv"
     try:
@@ -75,10 +72,10 @@ def read_run(folder: Path) -> Result:
             precision=metrics.get("precision", "fp32"),
         )
         whole = metrics["objects"] == len(objects) > 0
-    except OSError as fault:
-        raise RunError(f"{path}: cannot be read ({fault.strerror}); {EVALUATE_AGAIN}") from fault
-    except (KeyError, TypeError, ValueError) as fault:
-        raise RunError(f"{path}: does not fit metrics.json beside it; {EVALUATE_AGAIN}") from fault
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror}); {EVALUATE_AGAIN}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path}: does not fit metrics.json beside it; {EVALUATE_AGAIN}") from error
     if not whole:
         raise RunError(f"{path}: does not fit metrics.json beside it; {EVALUATE_AGAIN}")
     predictions = folder / "predictions.json"
@@ -86,31 +83,21 @@ def read_run(folder: Path) -> Result:
 
 
 def write_file(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all."""
-    data = content.encode() if isinstance(content, str) else content
+    """Write a file as a whole or not at all. Raises OutputError."""
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's are private; make it like any other file
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as fault:
-        raise OutputError(f"{path}: cannot be written ({fault.strerror}); free space or rights") from fault
+        with write_atomically(path, durable=True) as draft:
+            draft.write_bytes(content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); free space or rights") from error
 
 
 def to_json(content: Any) -> str:
-    """JSON that any reader takes: no NaN, no infinity."""
+    """JSON without NaN and infinity, which not every reader accepts; raises ValueError for them."""
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def objects_csv(result: Result) -> str:
-    """`clicks` holds `x y label` of every click, joined by `;`; several tags are joined by `|`."""
+    """The text of objects.csv. `clicks` holds `x y label` of every click, joined by `;`; tags are joined by `|`."""
     steps = range(1, result.clicks + 1)
     fixed = ["image_id", "image", "object_id", "category", "tooth_type", "tags", "area_px"]
     measured = [f"dice_{k}" for k in steps] + [f"iou_{k}" for k in steps] + ["hd95_px", "nsd_2px", "clicks"]
@@ -170,8 +157,8 @@ def _with_masks(result: Result, path: Path) -> Result:
             replace(item, first=entry["first_click"], final=entry["segmentation"], score=entry["score"])
             for item, entry in zip(result.objects, found, strict=True)
         ]
-    except (KeyError, TypeError, ValueError) as fault:
-        raise RunError(f"{path}: does not fit metrics.json beside it; {EVALUATE_AGAIN}") from fault
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path}: does not fit metrics.json beside it; {EVALUATE_AGAIN}") from error
     return replace(result, objects=tuple(objects))
 
 
@@ -185,15 +172,9 @@ def _check_masks(codes: list[Any]) -> None:
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as fault:
-        raise RunError(f"{path}: is missing; give a folder that `dentasam evaluate` finished") from fault
-    except OSError as fault:
-        raise RunError(f"{path}: cannot be read ({fault.strerror})") from fault
-    except ValueError as fault:
-        raise RunError(f"{path}: is not JSON; {EVALUATE_AGAIN}") from fault
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    except FileNotFoundError as error:
+        raise RunError(f"{path}: is missing; give a folder that `dentasam evaluate` finished") from error
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise RunError(f"{path}: is not JSON; {EVALUATE_AGAIN}") from error

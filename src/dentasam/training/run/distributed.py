@@ -15,7 +15,6 @@ from accelerate.utils import broadcast
 from torch import Tensor, nn
 
 
-
 def scale_gradients(parameters: Sequence[nn.Parameter], factor: float) -> None:
     """Multiply all gradients in place."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]

@@ -1,6 +1,6 @@
-"""Runs against each other on the same objects at equal clicks, with paired intervals.
+"""Runs compared on the same objects at equal clicks, with paired intervals of their differences.
 
-The first run is the base; every other one is compared with it. Differences are run minus base, per object.
+The first run is the base, and every other one is compared with it. Differences are run minus base, for each object.
 """
 
 from collections.abc import Sequence
@@ -13,23 +13,15 @@ from numpy.typing import NDArray
 
 from dentasam.evaluation.bootstrap import CONFIDENCE, RESAMPLES, Intervals, cluster_bootstrap
 from dentasam.evaluation.result import NOC_THRESHOLDS, Result
-from dentasam.evaluation.run_folder import (
-    RunError,
-    claim_folder,
-    read_run,
-    to_json,
-    write_file,
-)
-
-COMPARISON_FILES = ("comparison.json", "comparison.html", "comparison.md", "comparison.png")
+from dentasam.evaluation.run_folder import RunError
 
 
 @dataclass(frozen=True)
 class Measures:
     """Mean and 95 % interval of everything measured, over one set of objects.
 
-    dice, iou: (k,) per click; noc: (3,) clicks to IoU 0.80, 0.85, 0.90; failures: (3,) share of objects that
-    never get there; surface: (2,) HD95 in px and surface Dice at 2 px.
+    dice, iou: (k,) after each click. noc: (3,) clicks to IoU 0.80, 0.85, 0.90. failures: (3,) share of the objects
+    that never reach it. surface: (2,) HD95 in px and surface Dice at 2 px.
     """
 
     objects: int
@@ -41,6 +33,7 @@ class Measures:
     surface: Intervals
 
     def to_dict(self) -> dict[str, Any]:
+        """The content of comparison.json for these objects."""
         thresholds = [str(t) for t in NOC_THRESHOLDS]
         return {
             "objects": self.objects,
@@ -55,7 +48,7 @@ class Measures:
 
 @dataclass(frozen=True)
 class Difference:
-    """One run minus the base run, over all objects and over those of every tag and tooth type."""
+    """One run minus the base run, over all objects and over those of each tag and tooth type."""
 
     run: str
     overall: Measures
@@ -65,7 +58,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """names, results and folders: base first. means: every run's own; differences: all but the base."""
+    """Runs and what their comparison gave.
+
+    names, folders, results: of all runs, the base first. means: of each run by itself. differences: of all runs but
+    the base.
+    """
 
     names: tuple[str, ...]
     folders: tuple[Path, ...]
@@ -77,11 +74,12 @@ class Comparison:
 
     @property
     def base(self) -> Result:
+        """The run that the others are compared with."""
         return self.results[0]
 
     @property
     def headings(self) -> list[str]:
-        """What a table's columns of differences are called."""
+        """Headings of the columns of differences in a table."""
         if len(self.differences) == 1:
             return ["difference"]
         return [f"{difference.run} − base" for difference in self.differences]
@@ -118,39 +116,13 @@ class Comparison:
         }
 
 
-def compare(
-    folders: Sequence[Path],
-    out: Path,
-    data: Path | None = None,
-    overwrite: bool = False,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    images: Path | None = None,
-) -> Comparison:
-    """Compare run folders, the base first, and write comparison.json, .html, .md and .png under `out`.
-
-    `data` is the runs' dataset, for the panels, where it no longer lies where the runs noted it, and `images` the
-    folder of its images, where it is not one of the usual places.
-    Raises RunError where the folders are fewer than two, damaged, or not of the same objects and clicks;
-    OutputError where `out` is in use.
-    """
-    from dentasam.evaluation.comparison_report import comparison_page, comparison_picture, comparison_table
-
-    claim_folder(out, COMPARISON_FILES, overwrite)
-    comparison = compare_results(folders, [read_run(folder) for folder in folders], resamples, seed)
-    page = comparison_page(comparison, data or Path(comparison.base.dataset), images)
-    (out / "comparison.json").unlink(missing_ok=True)
-    write_file(out / "comparison.png", comparison_picture(comparison))
-    write_file(out / "comparison.md", comparison_table(comparison))
-    write_file(out / "comparison.html", page)
-    write_file(out / "comparison.json", to_json(comparison.to_dict()))
-    return comparison
-
-
 def compare_results(
     folders: Sequence[Path], results: Sequence[Result], resamples: int = RESAMPLES, seed: int = 0
 ) -> Comparison:
-    """The comparison itself, without files. Raises RunError as `compare` does."""
+    """Compare the results of run folders, the base first.
+
+    Raises RunError where there are fewer than two, or where they are not of the same objects and clicks.
+    """
     if len(results) < 2:
         raise RunError("compare needs two run folders or more, the base first")
     aligned = [results[0]]
@@ -196,7 +168,7 @@ def _aligned(result: Result, folder: Path, base: Result, base_folder: Path) -> R
             f"{folder}: has {result.clicks} clicks, {base_folder} has {base.clicks}; "
             "run `dentasam evaluate` with the same --clicks"
         )
-    # the dataset's path may differ between machines; what counts is that every object is the same
+    # The dataset's path may differ between machines; the objects must be the same.
     found = {(item.image_id, item.object_id): item for item in result.objects}
     wanted = {(item.image_id, item.object_id): item for item in base.objects}
     same = found.keys() == wanted.keys() and all(
@@ -211,7 +183,7 @@ def _aligned(result: Result, folder: Path, base: Result, base_folder: Path) -> R
 
 
 def _distinct_names(folders: Sequence[Path], results: Sequence[Result]) -> tuple[str, ...]:
-    """The shortest names that tell the runs apart: the adapter on one model, model + adapter, the folder."""
+    """The shortest names that differ: the adapter (of one model), model + adapter, or both and the folder."""
     pairs = list(zip(folders, results, strict=True))
     ways = [
         [result.name for result in results],
@@ -271,5 +243,5 @@ def _to_dict(intervals: Intervals) -> dict[str, list[float | None]]:
 
 
 def _number(value: float) -> float | None:
-    # too few images have no interval; JSON has no NaN
+    # Too few images give no interval, and JSON has no NaN.
     return round(float(value), 6) if np.isfinite(value) else None

@@ -1,0 +1,61 @@
+"""A comparison as a page and as a picture of its click curves."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dentasam.data.dataset import Dataset
+from dentasam.evaluation.bootstrap import MIN_IMAGES
+from dentasam.evaluation.comparison.comparison import Comparison
+from dentasam.evaluation.comparison.panels import Panel, side_by_side
+from dentasam.evaluation.figures import Curve, click_curves, difference_curves, to_png, to_svg
+from dentasam.evaluation.report import render, shown_clicks
+from dentasam.evaluation.result import NOC_THRESHOLDS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def comparison_page(comparison: Comparison, data: Path, images: Path | None = None) -> str:
+    """The text of comparison.html.
+
+    data: the runs' dataset; where it is gone, the page says so and has no panels. images: the folder of its images,
+    where that is not one of the usual places.
+    """
+    panels: list[Panel] = []
+    missing = f"{data} is not there; give --dataset the path where it is now"
+    if not _has_masks(comparison):
+        missing = "a run has no predictions.json"
+    elif data.is_file():
+        panels = side_by_side(comparison, Dataset.load(data, images))
+        missing = "the dataset has changed since the runs"
+    return render(
+        "comparison.html.j2",
+        comparison=comparison,
+        base=comparison.base,
+        clicks=comparison.base.clicks,
+        steps=shown_clicks(comparison.base.clicks),
+        thresholds=[str(t) for t in NOC_THRESHOLDS],
+        curves=to_svg(click_curves(_curves(comparison))),
+        difference_curves=to_svg(_difference_figure(comparison)),
+        min_images=MIN_IMAGES,
+        panels=panels,
+        missing=missing,
+    )
+
+
+def comparison_picture(comparison: Comparison) -> bytes:
+    """The content of comparison.png: the click curves of all runs with their intervals."""
+    return to_png(click_curves(_curves(comparison)))
+
+
+def _has_masks(comparison: Comparison) -> bool:
+    return all(any(item.first is not None for item in result.objects) for result in comparison.results)
+
+
+def _curves(comparison: Comparison) -> list[Curve]:
+    return [Curve(name, means.dice) for name, means in zip(comparison.names, comparison.means, strict=True)]
+
+
+def _difference_figure(comparison: Comparison) -> "Figure":
+    curves = [Curve(difference.run, difference.overall.dice) for difference in comparison.differences]
+    return difference_curves(curves, comparison.names[0])
