@@ -11,6 +11,7 @@ from dentasam.model.core.frame import Frame
 from dentasam.model.sam_hq import SamHQ
 from dentasam.prompts.click_schedule import ClickSchedule
 from dentasam.training.step.loss import MaskLoss
+from dentasam.training.step.step_settings import StepSettings
 from dentasam.training.step.training_step import train_step
 
 decode = benchmark("decode")
@@ -127,7 +128,7 @@ def step(kind: str, frame: Frame, objects: int, stride: int = 4) -> tuple[float,
     masks = coverage(objects, frame, stride).double()
     rng, objective = np.random.default_rng(0), MaskLoss()
     if kind == "ours":
-        loss = train_step(model, pixels, frame, [masks], SCHEDULE, objective, rng).loss
+        loss = train_step(model, pixels, frame, [masks], StepSettings(SCHEDULE, objective), rng).loss
     else:
         take = {"joint": joint_graph.joint_graph_step, "teeth": teeth.tooth_per_sample_step}[kind]
         loss = take(model, pixels, frame, masks, SCHEDULE, objective, rng)

@@ -12,7 +12,7 @@ from dentasam.model.sam_hq import SamHQ, build_sam_hq
 from dentasam.prompts.click_schedule import ClickSchedule
 from dentasam.prompts.correction_clicks import correction_clicks
 from dentasam.training.step import training_step as step_module
-from dentasam.training.step.click_through import corrected
+from dentasam.training.step.click_through import click_through, corrected
 from dentasam.training.step.finished_objects import FinishedObjects
 from dentasam.training.step.first_prompts import first_prompts, loose_boxes
 from dentasam.training.step.loss import MaskLoss, at_least_single, hard_dice
@@ -394,7 +394,7 @@ def test_no_click_waits_for_a_gpu(model: SamHQ, monkeypatch: pytest.MonkeyPatch,
     """From the first click of an object to its last backward, the host only ever tells the device."""
     monkeypatch.setattr("dentasam.training.step.step_objects.MAX_WINDOW_SHARE", 9.0)
     as_on_a_gpu(monkeypatch)
-    click_through, asked = step_module.click_through, []
+    asked: list[int] = []
 
     def watched(*arguments: Any) -> torch.Tensor:
         with monkeypatch.context() as patch, NoWaits():

@@ -148,8 +148,8 @@ class LossWindows:
 def whole_masks(model: SamHQ, embedding: ImageEmbedding, state: DecoderState, previous: Tensor | None) -> Tensor:
     """The logits of the whole masks, (P, h, w), without a graph. They are what is clicked on and fed back.
 
-    On a CPU they are exact where they can be positive, and estimates elsewhere (`upscale_sparsely`). A GPU computes all
-    of them exactly, because to find out where they can be positive would mean to wait for the device.
+    On a CPU they are exact where they can be positive, and estimates elsewhere (`upscale_sparsely`). A GPU computes
+    all of them exactly, because to find out where they can be positive would mean to wait for the device.
     previous: the logits that were fed back, or None.
     """
     decoder = model.mask_decoder
