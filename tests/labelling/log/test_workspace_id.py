@@ -103,7 +103,7 @@ def test_a_file_that_holds_no_id(radiographs: Path) -> None:
     with Workspace.open(radiographs) as workspace:
         file = workspace.root / "id"
     file.write_text("none")
-    with pytest.raises(WorkspaceError, match=r"id holds no id of a workspace; delete it and start again"):
+    with pytest.raises(WorkspaceError, match=r"id does not hold the id of a workspace; delete it and start again"):
         Workspace.open(radiographs)
     file.unlink()
     Workspace.open(radiographs).close()

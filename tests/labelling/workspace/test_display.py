@@ -10,7 +10,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from dentasam.data.images.read import read_image
 from dentasam.errors import ImageError
-from dentasam.labelling.workspace.display import THUMBNAIL, read_pixels, starting_window, thumbnail_png
+from dentasam.labelling.workspace.display import THUMBNAIL_SIDE, read_pixels, starting_window, thumbnail_png
 
 
 def png(path: Path, pixels: np.ndarray) -> Path:
@@ -126,12 +126,12 @@ def test_a_dicom_window_is_the_whole_range_and_without_one_it_is_percentiles(tmp
 def test_thumbnails_are_windowed_pngs_of_240_pixels(tmp_path: Path) -> None:
     pixels = np.tile(np.linspace(100, 400, 960).astype(np.uint16), (480, 1))
     with Image.open(io.BytesIO(thumbnail_png(png(tmp_path / "a.png", pixels)))) as small:
-        assert (small.format, small.mode, small.size) == ("PNG", "L", (THUMBNAIL, THUMBNAIL // 2))
+        assert (small.format, small.mode, small.size) == ("PNG", "L", (THUMBNAIL_SIDE, THUMBNAIL_SIDE // 2))
         shown = np.asarray(small)
     assert shown[:, 0].max() < 5
     assert shown[:, -1].min() > 250
     tall = Image.open(io.BytesIO(thumbnail_png(png(tmp_path / "b.png", np.zeros((9600, 7), np.uint8)))))
-    assert tall.size == (1, THUMBNAIL)
+    assert tall.size == (1, THUMBNAIL_SIDE)
 
 
 def test_a_thumbnail_of_a_dicom_carries_no_text_of_its_header(tmp_path: Path) -> None:

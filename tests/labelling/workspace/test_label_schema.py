@@ -71,7 +71,7 @@ def test_grey_and_what_is_no_colour_is_refused(colour: str) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("labels: [", "no YAML"),
+        ("labels: [", "is not valid YAML"),
         ("- 1", "valid"),
         ("labels: []", "labels"),
         (

@@ -209,7 +209,7 @@ def test_one_server_at_a_time(radiographs: Path) -> None:
             Workspace.open(radiographs)
         workspace.serve_at("http://127.0.0.1:8765/")
         (line,) = other_process().splitlines()
-        assert "in use by the dentasam label at http://127.0.0.1:8765/; stop that one, or open its address" in line
+        assert "in use by the dentasam label at http://127.0.0.1:8765/; stop it, or open its address" in line
         workspace.serve_at("http://[::1]:1/")
         assert "at http://[::1]:1/;" in other_process()
         (workspace.root / "lock").write_bytes(b"\x00 no address")

@@ -1,1 +1,1 @@
-"""What travels between page and server, and its limits."""
+"""How masks and documents are sent between page and server, and the limits of their fields."""

@@ -1,8 +1,14 @@
-"""How masks travel and are stored: a JSON document with the masks' bits behind it, never base64 in JSON.
+"""The envelope: a JSON document followed by the bits of its masks, as it is sent and stored.
 
-Bytes 0-3 `DSM1`; 4-7 the document's length N, little-endian; N bytes of UTF-8 JSON; then the blobs, back to back.
-Where the document holds a mask it has a MaskRef `{"x","y","width","height","offset","length"}`: the box in pixels
-of the image, and where its runs (see `masks`) lie among the blobs.
+    bytes       content
+    0 to 3      `DSM1`
+    4 to 7      N, the length of the document in bytes: unsigned, 32 bits, little-endian
+    8 to 7+N    the document, JSON in UTF-8
+    8+N to end  the masks' bits, one blob after the other without gaps
+
+In place of a mask the document holds a reference, `{"x", "y", "width", "height", "offset", "length"}`: the mask's box
+in pixels of the image, and the position and length in bytes of its blob, counted from byte 8+N. A blob is what
+`BoxMask.runs` returns.
 """
 
 import json
@@ -14,17 +20,20 @@ from dentasam.labelling.wire.box_mask import BoxMask, MaskError
 
 MEDIA_TYPE = "application/vnd.dentasam.masks"
 MAGIC = b"DSM1"
-REFERENCE = frozenset({"x", "y", "width", "height", "offset", "length"})
-# A few bytes may claim a box of any size, so what all masks of one body unpack to is bounded too.
+REFERENCE_KEYS = frozenset({"x", "y", "width", "height", "offset", "length"})
+# A few bytes may claim a box of any size, so the pixels of all masks of one body are limited too.
 TOTAL_PIXEL_LIMIT = 4 * PIXEL_LIMIT
 
 
 class EnvelopeError(ValueError):
-    """A body is no envelope, or a mask in it is malformed."""
+    """A body is not an envelope, or a mask in it is malformed."""
 
 
 def pack(document: Any) -> bytes:
-    """A document of JSON values and BoxMasks, anywhere inside it, as bytes."""
+    """The envelope of a document: JSON values, with BoxMasks anywhere inside.
+
+    Raises ValueError for NaN and infinities, TypeError for a value that JSON does not have.
+    """
     blobs: list[bytes] = []
     offset = 0
 
@@ -32,7 +41,7 @@ def pack(document: Any) -> bytes:
         nonlocal offset
         if isinstance(value, BoxMask):
             blob = value.runs()
-            # A box without pixels in one direction has none in the other.
+            # A box of height or width 0 is written as 0 x 0.
             width, height = (value.width, value.height) if blob else (0, 0)
             reference = {"x": value.x, "y": value.y, "width": width, "height": height}
             reference |= {"offset": offset, "length": len(blob)}
@@ -51,10 +60,10 @@ def pack(document: Any) -> bytes:
 
 
 def unpack(body: bytes, limit: int = TOTAL_PIXEL_LIMIT) -> Any:
-    """The document, with a BoxMask for every MaskRef.
+    """The document of an envelope, with a BoxMask for every reference.
 
-    `limit` is how many pixels the boxes of all masks may have together. Raises EnvelopeError for anything that
-    `pack` would not have written.
+    limit: how many pixels the boxes of all masks may have together. Raises EnvelopeError for anything that `pack`
+    would not have written.
     """
     if len(body) < 8 or body[:4] != MAGIC:
         raise EnvelopeError(f"the body does not start with {MAGIC.decode()} and a length")
@@ -64,30 +73,30 @@ def unpack(body: bytes, limit: int = TOTAL_PIXEL_LIMIT) -> Any:
     blobs = memoryview(body)[8 + length :]
     reader = _Reader(blobs, limit)
     try:
-        document = json.loads(str(memoryview(body)[8 : 8 + length], "utf-8"), parse_constant=_refused)
+        document = json.loads(str(memoryview(body)[8 : 8 + length], "utf-8"), parse_constant=_refuse_constant)
         return reader.resolved(document)
     except EnvelopeError:
         raise
-    except MaskError as fault:
-        raise EnvelopeError(f"a mask is malformed: {fault}") from None
+    except MaskError as error:
+        raise EnvelopeError(f"a mask is malformed: {error}") from None
     except (ValueError, RecursionError):
         raise EnvelopeError("the document is not JSON in UTF-8") from None
 
 
-def _refused(constant: str) -> NoReturn:
-    raise EnvelopeError(f"the document holds {constant}, which is no JSON number")
+def _refuse_constant(constant: str) -> NoReturn:
+    raise EnvelopeError(f"the document holds {constant}, which is not a JSON number")
 
 
 class _Reader:
     def __init__(self, blobs: memoryview, limit: int) -> None:
         self.blobs = blobs
         self.pixels_left = limit
-        # Many references to one large blob would cost its length each time.
+        # Many references to one large blob would take its length in time and memory for each.
         self.bytes_left = len(blobs)
 
     def resolved(self, value: Any) -> Any:
         if isinstance(value, dict):
-            if value.keys() == REFERENCE:
+            if value.keys() == REFERENCE_KEYS:
                 return self.mask(value)
             return {key: self.resolved(item) for key, item in value.items()}
         if isinstance(value, list):

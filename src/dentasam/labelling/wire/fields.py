@@ -1,4 +1,4 @@
-"""Types and limits that several of the documents between page and server share."""
+"""Field types and limits that several documents between page and server share."""
 
 from typing import Annotated
 
@@ -6,19 +6,17 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 
-# The clicks of one object.
-MAX_CLICKS = 2000
-# Of a comment, in characters.
-MAX_COMMENT_LENGTH = 5000
+MAX_CLICKS = 2000  # of one object
+MAX_COMMENT_LENGTH = 5000  # characters
 
-# Of a label, a case or a person: one line without control characters.
+# The name of a label, a case or a person: one line without control characters.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 # A coordinate in pixels of the image, which may lie outside of it.
 Pixel = Annotated[float, Field(ge=-PIXEL_LIMIT, le=PIXEL_LIMIT, allow_inf_nan=False)]
 
 
 def first_error(error: ValidationError) -> str:
-    """The first error that pydantic found, in one line that begins with its place in the document."""
+    """The first error that pydantic found, in one line that starts with the place of the error in the document."""
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"])
     message = " ".join(first["msg"].removeprefix("Value error, ").split())

@@ -1,1 +1,1 @@
-"""The folder that a labelling server keeps: images, labels, locks, and what the page shows of an image."""
+"""The folder of a labelling project: its images, label schema and lock, and how an image is shown."""

@@ -1,4 +1,7 @@
-"""What the page shows of an image: its pixels as stored, the window to start with, and a small picture."""
+"""What the page shows of an image: its pixels, the gray values to show black and white at first, and a thumbnail.
+
+Window here means the range of values that is spread from black to white, as in DICOM.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,21 @@ from dentasam.data.images.grayscale import stretched
 from dentasam.data.images.read import read_header, read_image
 from dentasam.model.core.gray_range import spread
 
-THUMBNAIL = 240
-# Film markers and metal are brighter than any tissue, and the air around the head is flat: a few pixels at either
-# end would take most of the grey levels.
-DARKEST, BRIGHTEST = 0.5, 99.8
-# Quantiles of a 10-megapixel image from about this many of its pixels, in milliseconds in place of a second.
-SAMPLED = 500_000
-# With less than this share of the pixels between its ends, an image has too few values for a window.
-LEAST_BETWEEN = 0.02
-# A share of the range: a window that is narrower would show noise.
-NARROWEST = 0.1
+THUMBNAIL_SIDE = 240
+# Film markers and metal are brighter than any tissue, and the air around the head is flat: without these limits a few
+# pixels at either end would take most of the gray levels.
+LOW_PERCENTILE, HIGH_PERCENTILE = 0.5, 99.8
+# The percentiles are taken of about this many pixels: for 10 megapixels that takes milliseconds instead of a second.
+SAMPLE_PIXELS = 500_000
+# An image with a smaller share of its pixels between its darkest and brightest value is shown with its full range.
+MIN_SHARE_BETWEEN = 0.02
+# The least width of a window as a share of the image's range; a narrower one would show noise.
+MIN_WINDOW_SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class CasePixels:
-    """pixels (H, W) uint8 or uint16, and the values shown black and white to start with."""
+    """An image's pixels (H, W) uint8 or uint16, and the values that are shown black (`low`) and white (`high`)."""
 
     pixels: np.ndarray
     low: int
@@ -36,19 +39,18 @@ class CasePixels:
 
     @property
     def bits(self) -> int:
-        """8 or 16."""
+        """Bits per pixel, 8 or 16."""
         return 8 * self.pixels.dtype.itemsize
 
     def little_endian(self) -> bytes:
-        """The pixels row by row, two bytes each where they have 16 bits."""
+        """The pixels row by row; those of 16 bits as two bytes, the low one first."""
         return self.pixels.astype(self.pixels.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
 def read_pixels(path: Path) -> CasePixels:
-    """The image as the page gets it, which is what the model sees. Raises ImageError as `read_image` does.
+    """The image as the page shows it, which is also what the model gets. Raises ImageError as `read_image` does.
 
-    A DICOM file's own window is in its pixels already (`read_image` maps it onto their range), so they start with
-    their whole range.
+    `read_image` has applied a DICOM file's own window already, so such an image is shown with its full range.
     """
     pixels = np.ascontiguousarray(spread(read_image(path)))
     if read_header(path).windowed:
@@ -57,31 +59,32 @@ def read_pixels(path: Path) -> CasePixels:
 
 
 def starting_window(pixels: np.ndarray) -> tuple[int, int]:
-    """The values to show black and white, low < high: percentiles of all but the darkest and the brightest value.
+    """The values to show black and white, low < high, of pixels (H, W) uint8 or uint16.
 
-    Collimated borders, film markers and saturated metal lie at the ends of the range, often on much of the image.
+    They are percentiles of the pixels without the darkest and the brightest value: collimated borders, film markers
+    and saturated metal have these values, and often cover much of the image.
     """
-    most = int(np.iinfo(pixels.dtype).max)
-    step = max(1, int((pixels.size / SAMPLED) ** 0.5))
+    largest = int(np.iinfo(pixels.dtype).max)
+    step = max(1, int((pixels.size / SAMPLE_PIXELS) ** 0.5))
     sample = pixels[::step, ::step]
     first, last = int(sample.min()), int(sample.max())
     between = sample[(sample > first) & (sample < last)]
-    if between.size >= LEAST_BETWEEN * sample.size:
-        low, high = np.percentile(between, (DARKEST, BRIGHTEST))
-        narrow = NARROWEST * (last - first) - (high - low)
+    if between.size >= MIN_SHARE_BETWEEN * sample.size:
+        low, high = np.percentile(between, (LOW_PERCENTILE, HIGH_PERCENTILE))
+        narrow = MIN_WINDOW_SHARE * (last - first) - (high - low)
         first = max(first, int(np.floor(low - max(0.0, narrow / 2))))
         last = min(last, int(np.ceil(high + max(0.0, narrow / 2))))
     else:
-        # A flat image, or one of few values: all of them are shown, also those that the sample passed over.
+        # A flat image, or one of few values: the full range, also of the pixels that are not in the sample.
         first, last = int(pixels.min()), int(pixels.max())
-    return (first, last) if last > first else (0, most)
+    return (first, last) if last > first else (0, largest)
 
 
 def thumbnail_png(path: Path) -> bytes:
-    """The windowed image as a PNG, its longest side 240 pixels. Raises ImageError as `read_image` does."""
+    """The image in its starting window as a PNG, longest side 240 pixels. Raises ImageError as `read_image` does."""
     case = read_pixels(path)
     height, width = case.pixels.shape
-    scale = THUMBNAIL / max(height, width)
+    scale = THUMBNAIL_SIDE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(case.pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     shown = stretched(small, case.low, case.high, 255)

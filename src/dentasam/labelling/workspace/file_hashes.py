@@ -1,8 +1,8 @@
-"""Which picture a file holds now: images may be replaced while the server runs.
+"""Hashes of image files, computed again when a file changes: images may be replaced while the server runs.
 
-A picture goes by the hash of its file's bytes. A replacement may keep the date and the size, or turn a link to
-another file; so the hash is made anew wherever device, inode, size, or either of the times of the file that is
-really read differs. The system sets the time of the last change itself, and nobody can set it back.
+A replacement may keep the date and the size, or point a link to another file. So the hash of a file is computed again
+when the device, the inode, the size or either of the times of the file that is really read differs. The system itself
+sets the time of the last change of the inode (ctime), so a program cannot set it back.
 """
 
 from __future__ import annotations
@@ -17,43 +17,43 @@ from typing import Final
 from dentasam.errors import ImageError
 from dentasam.labelling.workspace.workspace import CaseImage
 
-# Two changes within a tick of the file system's clock look like one: FAT counts in two seconds, others in
-# milliseconds.
-SETTLED_NS: Final = 2_100_000_000
-TRIES: Final = 3
-State = tuple[int, int, int, int, int]
+# Two changes within a tick of the file system's clock look like one, and FAT's tick is two seconds. So a hash is kept
+# only if the file has not changed for this long.
+MIN_UNCHANGED_NS: Final = 2_100_000_000
+MAX_TRIES: Final = 3
+FileState = tuple[int, int, int, int, int]
 
 
 class FileHashes:
-    """Hashes of files, by path. Threads may share it."""
+    """SHA-256 hashes of files, kept while the files do not change. Threads may share it."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, tuple[State, str]] = {}
+        self._known: dict[Path, tuple[FileState, str]] = {}
         self._lock = threading.Lock()
 
     def of(self, path: Path) -> str:
-        """The SHA-256 of the file's bytes. Raises OSError where it cannot be read."""
+        """The SHA-256 of the file's bytes as hexadecimal digits. Raises OSError if it cannot be read."""
         state = _state(os.stat(path))
         with self._lock:
             known = self._known.get(path)
         if known is not None and known[0] == state:
             return known[1]
-        for _ in range(TRIES):
+        for _ in range(MAX_TRIES):
             started = time.time_ns()
             with path.open("rb") as file:
                 state = _state(os.fstat(file.fileno()))
                 found = hashlib.file_digest(file, "sha256").hexdigest()
-                whole = _state(os.fstat(file.fileno())) == state
-            if whole:
+                unchanged = _state(os.fstat(file.fileno())) == state
+            if unchanged:
                 break
-        if whole and started - max(state[-2:]) > SETTLED_NS:
+        if unchanged and started - max(state[-2:]) > MIN_UNCHANGED_NS:
             with self._lock:
                 self._known[path] = state, found
         return found
 
 
 def check_same_size(image: CaseImage, height: int, width: int) -> None:
-    """Raises ImageError where a picture of this size must not stand under the masks of the case."""
+    """Raises ImageError if the file now has an image of another size, height x width, than the case's masks."""
     if (height, width) != (image.height, image.width):
         raise ImageError(
             f"{image.name} is now another picture of {width}x{height} pixels, and its labels are for "
@@ -61,5 +61,5 @@ def check_same_size(image: CaseImage, height: int, width: int) -> None:
         )
 
 
-def _state(found: os.stat_result) -> State:
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+def _state(status: os.stat_result) -> FileState:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -1,4 +1,4 @@
-"""The lock of a workspace: one process at a time uses it, and a server writes into the lock where it is."""
+"""The lock of a workspace: one process at a time uses it, and a server writes its address into the lock file."""
 
 import errno
 import os
@@ -8,67 +8,70 @@ from pathlib import Path
 
 from dentasam.errors import WorkspaceError
 
-LONGEST_ADDRESS = 300
-# Windows lets nobody read what is locked; so a byte is locked that lies far behind the address.
+MAX_ADDRESS_BYTES = 300
+# Other processes must read the address, and Windows does not let them read locked bytes: so a byte far behind it is
+# locked.
 LOCKED_BYTE = 1 << 20
 
 
 class WorkspaceInUse(WorkspaceError):
-    """Another process has the workspace; `address` is its server's, None where it serves nothing."""
+    """Another process uses the workspace; `address` is that of its server, None if it has none."""
 
     def __init__(self, root: Path, address: str | None) -> None:
         if address is None:
-            super().__init__(f"{root} is in use by another dentasam label; stop that one, or wait for its end")
+            super().__init__(f"{root} is in use by another dentasam label; stop it, or wait until it ends")
         else:
-            super().__init__(
-                f"{root} is in use by the dentasam label at {address}; stop that one, or open its address"
-            )
+            super().__init__(f"{root} is in use by the dentasam label at {address}; stop it, or open its address")
         self.root, self.address = root, address
 
 
 class WorkspaceLock:
-    """The open, locked file `lock` in a workspace; the system frees it when its process ends, however it ends."""
+    """The open, locked file `lock` in a workspace; the system releases it when the process ends, however it ends."""
 
     def __init__(self, root: Path) -> None:
-        """Makes the workspace's folder where there is none. Raises WorkspaceError, WorkspaceInUse among them."""
+        """Makes the workspace's folder if it is missing.
+
+        Raises WorkspaceInUse if another process uses it, WorkspaceError if it cannot be written.
+        """
         try:
             # The folder holds people's findings and hashed passwords: for its owner alone.
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file: int | None = os.open(root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except (FileExistsError, NotADirectoryError):
             raise WorkspaceError(f"{root} is a file; name another folder with --workspace") from None
-        except OSError as fault:
+        except OSError as error:
             raise WorkspaceError(
-                f"{root} cannot be written ({fault.strerror}); name another folder with --workspace"
+                f"{root} cannot be written ({error.strerror}); name another folder with --workspace"
             ) from None
-        if not _taken(self._file):
-            address = _address(self._file)
+        if not _try_lock(self._file):
+            address = _read_address(self._file)
             self.release()
             raise WorkspaceInUse(root, address)
-        # A server that was killed has left its address.
+        # A server that was killed leaves its address behind.
         os.ftruncate(self._file, 0)
 
     def write_address(self, address: str) -> None:
-        """Writes the address of this process's server, for whoever finds the workspace in use."""
+        """Writes the address of this process's server, for processes that find the workspace in use."""
         assert self._file is not None
         os.ftruncate(self._file, 0)
         os.lseek(self._file, 0, os.SEEK_SET)
         os.write(self._file, f"{address}\n".encode())
 
     def release(self) -> None:
+        """Lets another process lock the workspace."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
 
-def _address(file: int) -> str | None:
+def _read_address(file: int) -> str | None:
     os.lseek(file, 0, os.SEEK_SET)
-    found = re.fullmatch(rb"(https?://[!-~]+)\n", os.read(file, LONGEST_ADDRESS))
+    found = re.fullmatch(rb"(https?://[!-~]+)\n", os.read(file, MAX_ADDRESS_BYTES))
     return found[1].decode("ascii") if found else None
 
 
-def _taken(file: int) -> bool:
-    """Locks an open file for this process alone; False where another has it."""
+def _try_lock(file: int) -> bool:
+    """Locks an open file for this process alone; False if another process has locked it."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -81,7 +84,7 @@ def _taken(file: int) -> bool:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError as fault:
-        # Some network file systems know no locks; there the user must see to it that one server runs.
-        return fault.errno not in (errno.EACCES, errno.EDEADLK)
+    except OSError as error:
+        # Some network file systems do not have locks; there the user must take care that one server runs.
+        return error.errno not in (errno.EACCES, errno.EDEADLK)
     return True

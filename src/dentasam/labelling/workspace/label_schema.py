@@ -1,4 +1,4 @@
-"""The labels of a workspace: `schema.yaml` there, for a dentist to edit; `schema.yaml` here is the default."""
+"""The labels of a workspace: `schema.yaml` in it, which users edit. The file beside this one is the default."""
 
 from collections import Counter
 from pathlib import Path
@@ -12,21 +12,21 @@ from dentasam.errors import WorkspaceError
 from dentasam.labelling.wire.fields import Name, first_error
 from dentasam.labelling.workspace.tidy_sizes import DEFAULT_TIDY, Tidy
 
-DEFAULT = Path(__file__).with_name("schema.yaml")
+DEFAULT_FILE = Path(__file__).with_name("schema.yaml")
 Kind = Literal["tooth", "restoration", "lesion", "other"]
-# Between the largest and the smallest of red, green and blue; below it a colour vanishes on an X-ray.
-LEAST_CHROMA = 64
-MOST_LABELS = 500
+# The difference between the largest and the smallest of red, green and blue; grayer colours vanish on an X-ray.
+MIN_CHROMA = 64
+MAX_LABELS = 500
 
 
-def _coloured(colour: str) -> str:
+def _check_chroma(colour: str) -> str:
     channels = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
-    if max(channels) - min(channels) < LEAST_CHROMA:
+    if max(channels) - min(channels) < MIN_CHROMA:
         raise ValueError(f"{colour} is grey or nearly so, and cannot be seen on an X-ray; choose a colour")
     return colour.lower()
 
 
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$"), AfterValidator(_coloured)]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$"), AfterValidator(_check_chroma)]
 
 
 class Label(BaseModel):
@@ -49,12 +49,12 @@ class LabelSchema(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    labels: Annotated[tuple[Label, ...], Field(min_length=1, max_length=MOST_LABELS)]
+    labels: Annotated[tuple[Label, ...], Field(min_length=1, max_length=MAX_LABELS)]
     tidy: Tidy = DEFAULT_TIDY
 
     @field_validator("labels")
     @classmethod
-    def _names_differ(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
+    def _check_names_differ(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
         name, count = Counter(label.name for label in labels).most_common(1)[0]
         if count > 1:
             raise ValueError(f"the label {name!r} is there twice")
@@ -63,35 +63,42 @@ class LabelSchema(BaseModel):
     @staticmethod
     def default() -> "LabelSchema":
         """32 permanent and 20 deciduous teeth by FDI, restorations and lesions."""
-        return LabelSchema.load(DEFAULT)
+        return LabelSchema.load(DEFAULT_FILE)
 
     @staticmethod
     def load(path: Path) -> "LabelSchema":
-        """Reads a YAML file. Raises WorkspaceError naming the file, the place and what is wrong there."""
+        """Reads a YAML file. Raises WorkspaceError that names the file, the place and what is wrong there."""
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-        except OSError as fault:
-            raise WorkspaceError(f"{path} cannot be read ({fault.strerror}); check its permissions") from None
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as fault:
-            raise WorkspaceError(f"{path} is no YAML ({' '.join(str(fault).split())}); mend or delete it") from None
+        except OSError as error:
+            raise WorkspaceError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+            raise WorkspaceError(
+                f"{path} is not valid YAML ({' '.join(str(error).split())}); fix or delete it"
+            ) from None
         try:
             return LabelSchema.model_validate(content)
-        except ValidationError as fault:
-            raise WorkspaceError(f"{path}: {first_error(fault)}; mend it, or delete it for the default") from None
+        except ValidationError as error:
+            raise WorkspaceError(f"{path}: {first_error(error)}; fix it, or delete it to get the default") from None
 
     def save(self, path: Path) -> None:
-        """Writes YAML, all or nothing. Raises WorkspaceError where it cannot."""
+        """Writes a YAML file, all or nothing. Raises WorkspaceError if it cannot be written."""
         lines = [yaml.safe_dump([_plain(label)], **_YAML) for label in self.labels]
         tidy = yaml.safe_dump({"tidy": self.tidy.model_dump(exclude_none=True)}, **_YAML)
         text = f"{_ABOUT_TIDY}{tidy}{_ABOUT_LABELS}"
         try:
             with write_atomically(path, durable=True, private=True) as draft:
                 draft.write_text(text + "labels:\n" + "".join(lines), encoding="utf-8")
-        except OSError as fault:
-            raise WorkspaceError(f"{path} cannot be written ({fault.strerror}); make room or mend access") from None
+        except OSError as error:
+            raise WorkspaceError(
+                f"{path} cannot be written ({error.strerror}); make room or check its permissions"
+            ) from None
 
     def tidy_of(self, name: str | None) -> Tidy:
-        """Which islands and holes go from the model's masks of a label; the workspace's for one that has none."""
+        """The sizes below which islands and holes are removed from the model's masks of a label.
+
+        A label without sizes of its own has the workspace's.
+        """
         own = next((label.tidy for label in self.labels if label.name == name), None)
         return (own or Tidy()).with_defaults(self.tidy).with_defaults(DEFAULT_TIDY)
 

@@ -1,4 +1,4 @@
-"""How small an island or a hole of the model's masks must be to be removed by itself."""
+"""The sizes below which islands and holes of the model's masks are removed automatically."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
-def _size(value: float) -> float:
+def _check_size(value: float) -> float:
     if value >= 1 and value != int(value):
         raise ValueError(f"{value:g} is neither a share below 1 nor a whole number of pixels")
     return value
 
 
-# Below 1 a share of the object's largest part, from 1 on pixels of the image; 0 keeps everything.
-Size = Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False), AfterValidator(_size)]
+# Below 1: a share of the object's largest part; from 1: a number of image pixels; 0 keeps everything.
+Size = Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False), AfterValidator(_check_size)]
 
 # After one click on each of 225 teeth of eight X-rays, 38 of 40 islands and all eight holes of the model's masks were
 # smaller. The true masks had no island, and the gaps between their roots were larger.
@@ -30,7 +30,7 @@ class Tidy(BaseModel):
     holes: Size | None = None
 
     def with_defaults(self, other: Tidy) -> Tidy:
-        """These sizes, and those of `other` where there is none here."""
+        """These sizes, with those of `other` where there are none here."""
         return Tidy(
             islands=other.islands if self.islands is None else self.islands,
             holes=other.holes if self.holes is None else self.holes,

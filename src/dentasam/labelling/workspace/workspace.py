@@ -1,7 +1,7 @@
-"""A workspace: the images to label, and the folder that keeps their masks, schema and embeddings.
+"""A workspace: the images to label, and the folder with their labels, label schema and embeddings.
 
-For a folder of images it is `.dentasam/` inside it, for a COCO file `NAME.dentasam/` beside it. One server at a
-time uses it, which a locked file ensures.
+For a folder of images this folder is `.dentasam/` inside it, for a COCO file `NAME.dentasam/` beside it. A locked
+file ensures that one server at a time uses it.
 """
 
 import os
@@ -24,7 +24,10 @@ ID_FILE = "id"
 
 @dataclass(frozen=True, slots=True)
 class CaseImage:
-    """An image of the worklist. `name` is its path relative to the image folder, with `/`; `bits` 8 or 16."""
+    """An image of the worklist.
+
+    name: its path relative to the image folder, with `/` between folders. width, height: pixels. bits: 8 or 16.
+    """
 
     name: str
     path: Path
@@ -35,11 +38,12 @@ class CaseImage:
 
 @dataclass
 class Workspace:
-    """An open workspace; `close` (or leaving the `with` block) frees its lock.
+    """An open workspace; `close` (or leaving the `with` block) releases its lock.
 
-    folder: where image names are relative to. dataset: what the COCO file holds, None for a folder of images.
-    problems: lines on the images that were left out, alike ones together, and for annotations of the COCO file that
-    are no objects. id: made once, and kept when its database is opened first.
+    id: chosen when the workspace is made, and written when its database is first opened. root: the workspace's own
+    folder. folder: the folder that image names are relative to. dataset: the content of the COCO file, None for a
+    folder of images. problems: a line for each reason why images were left out, and for annotations of the COCO file
+    that are not objects.
     """
 
     id: str
@@ -53,23 +57,23 @@ class Workspace:
 
     @staticmethod
     def open(source: str | Path, folder: str | Path | None = None, images: str | Path | None = None) -> "Workspace":
-        """Opens the workspace of a folder of images or of a COCO file, and makes it where there is none.
+        """Opens the workspace of a folder of images or of a COCO file; makes it if there is none.
 
-        folder: where the workspace lies, if not at its usual place. images: the folder of a COCO file's images, where
-        it is not one of the usual places. Raises WorkspaceError where there are no images, where it cannot be
-        written, and where another server uses it; DatasetError for a faulty COCO file.
+        folder: the workspace's own folder, if it is not at its usual place. images: the folder of a COCO file's
+        images, if it is not one of the usual places. Raises WorkspaceError if there are no images, if the workspace
+        cannot be written, and if another server uses it; DatasetError for an error in the COCO file.
         """
         source = Path(os.path.abspath(source))
         if not source.exists():
             raise WorkspaceError(f"{source} does not exist; name a folder of images or a COCO JSON")
-        root = Path(os.path.abspath(folder)) if folder is not None else _usual_root(source)
-        # Before anything is made: a mistyped folder is not to be littered.
+        root = Path(os.path.abspath(folder)) if folder is not None else _default_root(source)
+        # Checked before anything is made, so that nothing is written into a mistyped folder.
         if images is not None and source.is_dir():
             raise WorkspaceError(f"{source} is a folder of images itself; --images is for the images of a COCO JSON")
         dataset = None if source.is_dir() else Dataset.load(source, images)
         images_in = source if dataset is None else dataset.image_folder
         problems: list[str] = []
-        cases = list_images(source, problems, root) if dataset is None else _in_dataset(dataset, problems)
+        cases = list_images(source, problems, root) if dataset is None else _dataset_images(dataset, problems)
         if not cases:
             reason = f": {problems[0]}" if problems else ""
             raise WorkspaceError(f"{source} holds no readable PNG, JPEG, TIFF or DICOM image{reason}")
@@ -77,28 +81,28 @@ class Workspace:
             problems += [f"{source}: {note}" for note in dataset.notes]
         lock = WorkspaceLock(root)
         try:
-            return Workspace(_id(root), root, images_in, cases, _schema(root), dataset, problems, lock)
+            return Workspace(_read_id(root), root, images_in, cases, _open_schema(root), dataset, problems, lock)
         except BaseException:
             lock.release()
             raise
 
     @property
     def embeddings(self) -> Path:
-        """The folder of the images' embeddings."""
+        """The folder with the embeddings of the images."""
         return self.root / "embeddings"
 
     @property
     def database_url(self) -> str:
-        """The database where none is named: an SQLite file in the workspace."""
+        """The URL of the database that is used unless another is named: an SQLite file in the workspace."""
         return f"sqlite:///{self.root / 'labels.sqlite3'}"
 
     def set_schema(self, schema: LabelSchema) -> None:
-        """Keeps another schema. Raises WorkspaceError where it cannot be written."""
+        """Writes and uses another schema. Raises WorkspaceError if it cannot be written."""
         schema.save(self.root / "schema.yaml")
         self.schema = schema
 
     def serve_at(self, address: str) -> None:
-        """Tells whoever else wants to open the workspace where its server is."""
+        """Writes the server's address where other processes that want to open the workspace find it."""
         assert self._lock is not None
         self._lock.write_address(address)
 
@@ -112,13 +116,16 @@ class Workspace:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
 
 
 def list_images(folder: Path, problems: list[str], root: Path | None = None) -> list[CaseImage]:
-    """The images of a folder by name, with lines in `problems` on those that are left out; not those in `root`."""
+    """The images of a folder and its sub-folders, sorted by name, without those in `root`.
+
+    A line for each reason why images are left out is added to `problems`.
+    """
     left_out = LeftOut()
     found = ((name, path, None) for name, path in images_in(folder, left_out, root))
     images = sorted(_readable(found, left_out), key=lambda image: image.name)
@@ -126,11 +133,11 @@ def list_images(folder: Path, problems: list[str], root: Path | None = None) -> 
     return images
 
 
-def _usual_root(source: Path) -> Path:
+def _default_root(source: Path) -> Path:
     return source / WORKSPACE_SUFFIX if source.is_dir() else source.with_name(source.stem + WORKSPACE_SUFFIX)
 
 
-def _in_dataset(dataset: Dataset, problems: list[str]) -> list[CaseImage]:
+def _dataset_images(dataset: Dataset, problems: list[str]) -> list[CaseImage]:
     left_out = LeftOut()
     found = ((case_name(image.file_name), image.path, (image.height, image.width)) for image in dataset.images)
     images = sorted(_readable(found, left_out), key=lambda image: image.name)
@@ -139,7 +146,7 @@ def _in_dataset(dataset: Dataset, problems: list[str]) -> list[CaseImage]:
 
 
 def case_name(file_name: str) -> str:
-    """The name of a case, from an image's `file_name` in a COCO file."""
+    """The name of the case for an image's `file_name` in a COCO file."""
     return os.path.normpath(file_name.replace("\\", "/")).replace(os.sep, "/")
 
 
@@ -167,7 +174,7 @@ def _readable(found: Iterator[tuple[str, Path, tuple[int, int] | None]], left_ou
         yield CaseImage(name, path, header.width, header.height, header.bits)
 
 
-def _schema(root: Path) -> LabelSchema:
+def _open_schema(root: Path) -> LabelSchema:
     path = root / "schema.yaml"
     if path.exists():
         return LabelSchema.load(path)
@@ -176,12 +183,12 @@ def _schema(root: Path) -> LabelSchema:
     return schema
 
 
-def _id(root: Path) -> str:
-    """The workspace's id, a new one where it has none yet. Raises WorkspaceError for a file that holds none."""
+def _read_id(root: Path) -> str:
+    """The workspace's id, or a new one if it has none. Raises WorkspaceError if the file does not hold an id."""
     path = root / ID_FILE
     try:
         return str(UUID(path.read_text(encoding="ascii").strip()))
     except FileNotFoundError:
         return str(uuid4())
     except (OSError, ValueError):
-        raise WorkspaceError(f"{path} holds no id of a workspace; delete it and start again") from None
+        raise WorkspaceError(f"{path} does not hold the id of a workspace; delete it and start again") from None
