@@ -37,7 +37,7 @@ def ours(device: torch.device, model: str, square: bool) -> Work:
 
     return Work(
         run,
-        bytes=scene.weight_bytes(network.image_encoder) + scene.tensor_bytes(image),
+        bytes=scene.weight_bytes(network.get_submodule("image_encoder")) + scene.tensor_bytes(image),
         answer=lambda: {"features": found[0].features.float().cpu().numpy()},
     )
 

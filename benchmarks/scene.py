@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from dentasam.data.phantom import Phantom, generate
-from dentasam.model.checkpoints.checkpoint import load_model
+from dentasam.model.checkpoints.loading import load_model
 from dentasam.model.checkpoints.registry import BUNDLED
 from dentasam.model.core.frame import LOGIT_STRIDE, PATCH, Frame
 from dentasam.model.core.prompt import Prompts
 from dentasam.model.embedding import EncoderOutput
+from dentasam.model.encoder.encoder_registry import ENCODERS
 from dentasam.model.encoder.vit import ImageEncoderViT
-from dentasam.model.sam_hq import Kind, SamHQ, build_sam_hq
+from dentasam.model.sam_hq import SamHQ, build_sam_hq
 from dentasam.prompts.correction_clicks import correction_clicks, interior_centre
 
 from .peers import published_decoder
 
 OWN = Frame.of(512, 1024)
-# The middle of the panoramic, as training takes windows of one: a quarter of its tokens.
+# The middle of the panoramic, as training takes crops of one: a quarter of its tokens.
 QUARTER = Frame(256, 512, 1.0, 16, 32, top=8, left=16)
 SMALL = "small"  # a plain ViT of next to no work, for `--quick` and the tests
 DEFAULT = "vit_b"
@@ -29,7 +30,7 @@ DEFAULT = "vit_b"
 
 def random_weights(model: str) -> bool:
     """Whether a model's name stands for a network that is drawn."""
-    return model == SMALL or model in get_args(Kind)
+    return model == SMALL or model in ENCODERS
 
 
 @cache
@@ -42,8 +43,8 @@ def network(model: str, device: torch.device) -> SamHQ:
     """A network of an official size with random weights (`vit_b`, …), `small`, or a model's name or checkpoint."""
     if model == SMALL:
         found = random_tables(SamHQ(ImageEncoderViT(160, 2, 4, (1,)), 160))
-    elif model in get_args(Kind):
-        found = random_tables(build_sam_hq(model))  # type: ignore[arg-type]
+    elif model in ENCODERS:
+        found = random_tables(build_sam_hq(model))
     else:
         found, _ = load_model(model)
     return found.eval().requires_grad_(False).to(device)
@@ -139,7 +140,7 @@ def training(device: torch.device, model: str, objects: int, frame: Frame, strid
         return output.features + 1e-3 * own[0], output.intermediate + 1e-3 * own[1]
 
     if random_weights(model):
-        network_.image_encoder.register_forward_hook(features)
+        network_.get_submodule("image_encoder").register_forward_hook(features)
     return Training(network_, xray(frame, device), truths(objects, frame, device, stride), frame)
 
 

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from dentasam.model.adapters.lora import LoraSettings, Scope, add_lora, freeze_statistics, trainable_parameters
+from dentasam.model.adapters.lora import LoraSettings, Scope, add_lora
+from dentasam.model.adapters.trainable import freeze_statistics, trainable_parameters
 from dentasam.model.core.frame import Frame
 from dentasam.model.sam_hq import SamHQ
 from dentasam.prompts.click_schedule import ClickSchedule

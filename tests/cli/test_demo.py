@@ -10,7 +10,7 @@ from dentasam.cli import app
 from dentasam.data.dataset import Dataset
 from dentasam.demo import tour
 from dentasam.demo.tour import TourSize
-from dentasam.model.checkpoints.checkpoint import save_checkpoint
+from dentasam.model.checkpoints.saving import save_checkpoint
 from dentasam.model.sam_hq import build_sam_hq
 
 

@@ -13,8 +13,10 @@ from dentasam.data.phantom import write_phantoms
 from dentasam.labelling.exchange.offline import open_workspace
 from dentasam.labelling.log.operations import parse_operations
 from dentasam.labelling.wire.box_mask import BoxMask
-from dentasam.model.adapters.adapter import AdapterCard, load_adapter
-from dentasam.model.checkpoints.checkpoint import load_model, save_checkpoint
+from dentasam.model.adapters.folder import AdapterCard
+from dentasam.model.adapters.loading import load_adapter
+from dentasam.model.checkpoints.loading import load_model
+from dentasam.model.checkpoints.saving import save_checkpoint
 from dentasam.model.sam_hq import build_sam_hq
 
 from ..conftest import Command

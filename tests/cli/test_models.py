@@ -9,9 +9,12 @@ import pytest
 import torch
 
 from dentasam.cli.app import main
-from dentasam.model.adapters.adapter import AdapterCard, save_adapter
-from dentasam.model.adapters.lora import LoraSettings, add_lora, merge_adapter
-from dentasam.model.checkpoints.checkpoint import load_model, save_checkpoint
+from dentasam.model.adapters.folder import AdapterCard
+from dentasam.model.adapters.lora import LoraSettings, add_lora
+from dentasam.model.adapters.merging import merge_adapter
+from dentasam.model.adapters.saving import save_adapter
+from dentasam.model.checkpoints.loading import load_model
+from dentasam.model.checkpoints.saving import save_checkpoint
 from dentasam.model.sam_hq import build_sam_hq
 
 

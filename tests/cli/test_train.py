@@ -7,8 +7,11 @@ import pytest
 import torch
 
 from dentasam.data.phantom import write_phantoms
-from dentasam.model.adapters.adapter import AdapterCard, load_adapter
-from dentasam.model.checkpoints.checkpoint import load_model, save_checkpoint, sha256_of
+from dentasam.model.adapters.folder import AdapterCard
+from dentasam.model.adapters.loading import load_adapter
+from dentasam.model.checkpoints.loading import load_model
+from dentasam.model.checkpoints.reading import sha256_of
+from dentasam.model.checkpoints.saving import save_checkpoint
 from dentasam.model.sam_hq import build_sam_hq
 
 from ..conftest import Command

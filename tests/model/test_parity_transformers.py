@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from dentasam.model.checkpoints.checkpoint import load_state
 from dentasam.model.checkpoints.key_maps import to_official
+from dentasam.model.checkpoints.loading import load_state
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.prompt import Prompts
 from dentasam.model.decoder.mask_decoder import Output

@@ -6,7 +6,7 @@ import torch
 
 import dentasam
 from dentasam.errors import AdapterError, CheckpointError, ImageError, PromptError
-from dentasam.model.checkpoints.checkpoint import save_checkpoint
+from dentasam.model.checkpoints.saving import save_checkpoint
 from dentasam.model.sam_hq import build_sam_hq
 from dentasam.model.segmenter import Segmenter
 

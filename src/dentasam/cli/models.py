@@ -37,7 +37,7 @@ def fetch(
 @app.command()
 def inspect(model: Model) -> None:
     """Show a checkpoint's kind, size, number type and hash; a file that is no SAM-HQ model is told apart."""
-    from dentasam.model.checkpoints.checkpoint import inspect_checkpoint
+    from dentasam.model.checkpoints.loading import inspect_checkpoint
 
     found = inspect_checkpoint(model)
     say(f"name        {found.info.name}")
@@ -58,9 +58,10 @@ def merge(
 ) -> None:
     """Write a plain checkpoint that computes what MODEL with ADAPTER computes."""
     from dentasam.errors import OutputError
-    from dentasam.model.adapters.adapter import load_adapter
-    from dentasam.model.adapters.lora import merge_adapter
-    from dentasam.model.checkpoints.checkpoint import load_model, save_checkpoint
+    from dentasam.model.adapters.loading import load_adapter
+    from dentasam.model.adapters.merging import merge_adapter
+    from dentasam.model.checkpoints.loading import load_model
+    from dentasam.model.checkpoints.saving import save_checkpoint
 
     if out.suffix != ".safetensors":
         raise OutputError(f"{out}: a checkpoint is written as safetensors; end --out in .safetensors")

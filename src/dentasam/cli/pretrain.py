@@ -26,22 +26,21 @@ def pretrain(
             f"{recipe}: pretraining needs scope full, not {resolved.scope}; start from the recipe dentasam-tiny"
         )
 
-    from typing import cast, get_args
-
     import torch
 
     from dentasam.cli.console import say
-    from dentasam.model.checkpoints.checkpoint import load_model
-    from dentasam.model.sam_hq import Kind, build_sam_hq
+    from dentasam.model.checkpoints.loading import load_model
+    from dentasam.model.encoder.encoder_registry import ENCODERS
+    from dentasam.model.sam_hq import build_sam_hq
     from dentasam.processes import launched
     from dentasam.training.run import run_state
     from dentasam.training.run.loop import train
     from dentasam.training.run.training_run import Base
     from dentasam.training.samples.sources import PhantomSource
 
-    if resolved.base in get_args(Kind):
+    if resolved.base in ENCODERS:
         torch.manual_seed(resolved.seed)
-        network = build_sam_hq(cast(Kind, resolved.base))
+        network = build_sam_hq(resolved.base)
         base = Base(resolved.base, f"random weights, seed {resolved.seed}", "phantoms and shapes")
     else:
         network, info = load_model(resolved.base)

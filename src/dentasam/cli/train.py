@@ -39,7 +39,7 @@ def train(
         raise RecipeError(f"{recipe}: scope full trains no adapter; choose another scope, or use dentasam pretrain")
 
     from dentasam.cli.console import say
-    from dentasam.model.checkpoints.checkpoint import load_model
+    from dentasam.model.checkpoints.loading import load_model
     from dentasam.processes import launched
     from dentasam.training.run import run_state
     from dentasam.training.run.loop import train as run_training

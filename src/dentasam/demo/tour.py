@@ -15,7 +15,7 @@ from dentasam.demo.phantoms import draw_parts
 from dentasam.evaluation.comparison.compare import compare
 from dentasam.evaluation.evaluate import Progress, evaluate
 from dentasam.evaluation.result import Result
-from dentasam.model.checkpoints.checkpoint import load_model
+from dentasam.model.checkpoints.loading import load_model
 from dentasam.model.segmenter import load_torch
 from dentasam.output_folder import claim_folder
 from dentasam.training.recipe.recipe_file import load_recipe

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +13,8 @@ from dentasam.model.decoder.mask_decoder import DecoderState, MaskDecoderHQ, Out
 from dentasam.model.decoder.prompt_encoder import PromptEncoder
 from dentasam.model.decoder.sparse_upscaling import can_upscale_sparsely, upscale_sparsely
 from dentasam.model.embedding import EncoderOutput, EncoderPrefix, ImageEmbedding
-from dentasam.model.encoder.tiny_vit import INTERMEDIATE_WIDTH, TinyViT
-from dentasam.model.encoder.vit import ImageEncoderViT
-
-Kind = Literal["vit_tiny", "vit_b", "vit_l", "vit_h"]
+from dentasam.model.encoder.encoder_registry import ENCODERS
+from dentasam.model.encoder.image_encoder import ImageEncoder
 
 
 @dataclass(frozen=True)
@@ -29,9 +26,12 @@ class MaskPrediction:
 
 
 class SamHQ(nn.Module):
-    """The whole network. Parameter names are those of the official checkpoints."""
+    """The whole network, with the parameter names of the official checkpoints.
 
-    def __init__(self, image_encoder: nn.Module, intermediate_width: int) -> None:
+    intermediate_width: channels of the encoder's intermediate map, from which the HQ features are made.
+    """
+
+    def __init__(self, image_encoder: ImageEncoder, intermediate_width: int) -> None:
         super().__init__()
         self.image_encoder = image_encoder
         self.prompt_encoder = PromptEncoder()
@@ -52,14 +52,12 @@ class SamHQ(nn.Module):
         return EncoderOutput(*self.image_encoder(pixels, top=frame.top, left=frame.left))
 
     def encoder_prefix(self, pixels: Tensor, frame: Frame, stop: int) -> EncoderPrefix:
-        """The image encoder before its block or stage `stop`."""
-        encoder: ImageEncoderViT | TinyViT = self.image_encoder  # type: ignore[assignment]
-        return EncoderPrefix(*encoder.prefix(pixels, stop, frame.top, frame.left), stop)
+        """The image encoder on pixels (B, 3, 16 rows, 16 cols), up to its block or stage `stop`."""
+        return EncoderPrefix(*self.image_encoder.prefix(pixels, stop, frame.top, frame.left), stop)
 
     def encoder_rest(self, prefix: EncoderPrefix) -> EncoderOutput:
-        """The image encoder from there on."""
-        encoder: ImageEncoderViT | TinyViT = self.image_encoder  # type: ignore[assignment]
-        return EncoderOutput(*encoder.suffix(prefix.tokens, prefix.intermediate, prefix.stop))
+        """The output of the image encoder, from what `encoder_prefix` gave."""
+        return EncoderOutput(*self.image_encoder.suffix(prefix.tokens, prefix.intermediate, prefix.stop))
 
     def prepare(self, output: EncoderOutput, frame: Frame) -> ImageEmbedding:
         """The decoder's share that depends on the image alone."""
@@ -156,13 +154,7 @@ def object_bytes(embedding: ImageEmbedding) -> int:
     return int(rows * cols * (tokens + 16 * 96) * embedding.features.element_size())
 
 
-def build_sam_hq(kind: Kind) -> SamHQ:
-    """A SamHQ of an official size with random weights."""
-    if kind == "vit_tiny":
-        return SamHQ(TinyViT(), INTERMEDIATE_WIDTH)
-    width, depth, heads, global_blocks = {
-        "vit_b": (768, 12, 12, (2, 5, 8, 11)),
-        "vit_l": (1024, 24, 16, (5, 11, 17, 23)),
-        "vit_h": (1280, 32, 16, (7, 15, 23, 31)),
-    }[kind]
-    return SamHQ(ImageEncoderViT(width, depth, heads, global_blocks), width)
+def build_sam_hq(kind: str) -> SamHQ:
+    """A SamHQ with an official encoder, one of `ENCODERS`, and random weights."""
+    encoder = ENCODERS[kind]
+    return SamHQ(encoder.build(), encoder.intermediate_width)

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from dentasam.errors import ImageError, PromptError
-from dentasam.model.adapters.adapter import load_adapter
-from dentasam.model.adapters.lora import active_adapter, adapter_names, merge_adapter, use_adapter
-from dentasam.model.checkpoints.checkpoint import ModelInfo, load_model
+from dentasam.model.adapters.loading import load_adapter
+from dentasam.model.adapters.merging import merge_adapter
+from dentasam.model.adapters.switching import active_adapter, adapter_names, use_adapter
+from dentasam.model.checkpoints.loading import ModelInfo, load_model
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.full_resolution import full_masks
 from dentasam.model.core.memory import keep_freed_memory

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from dentasam.labelling.inference.served_model import ModelIdentity, ObjectPrompt, ServedModel, without_box
-from dentasam.model.adapters.adapter import BUNDLED, WEIGHTS
-from dentasam.model.adapters.lora import adapter_names
+from dentasam.model.adapters.folder import BUNDLED, WEIGHTS
+from dentasam.model.adapters.switching import adapter_names
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.runtime import load
 from dentasam.model.sam_hq import SamHQ

@@ -16,28 +16,17 @@ from torch import Tensor, nn
 
 import dentasam
 from dentasam.errors import AdapterError
-from dentasam.model.adapters import adapter as adapters
-from dentasam.model.adapters.adapter import (
-    CARD,
-    CONFIG,
-    WEIGHTS,
-    AdapterCard,
-    bundled_adapters,
-    find_adapter,
-    load_adapter,
-    save_adapter,
-)
+from dentasam.model.adapters import folder as adapter_folder
 from dentasam.model.adapters.conv_transpose_lora import register_conv_lora
-from dentasam.model.adapters.lora import (
-    LoraSettings,
-    active_adapter,
-    adapter_names,
-    add_lora,
-    merge_adapter,
-    trainable_parameters,
-    use_adapter,
-)
-from dentasam.model.checkpoints.checkpoint import load_model, save_checkpoint
+from dentasam.model.adapters.folder import CARD, CONFIG, WEIGHTS, AdapterCard, bundled_adapters, find_adapter
+from dentasam.model.adapters.loading import load_adapter
+from dentasam.model.adapters.lora import LoraSettings, add_lora
+from dentasam.model.adapters.merging import merge_adapter
+from dentasam.model.adapters.saving import save_adapter
+from dentasam.model.adapters.switching import active_adapter, adapter_names, use_adapter
+from dentasam.model.adapters.trainable import trainable_parameters
+from dentasam.model.checkpoints.loading import load_model
+from dentasam.model.checkpoints.saving import save_checkpoint
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.prompt import Prompts
 from dentasam.model.sam_hq import SamHQ, build_sam_hq
@@ -312,7 +301,7 @@ def test_bundled_adapters_are_found_by_name(
     saved: tuple[Path, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(saved[0], tmp_path / "panoramic-teeth")
-    monkeypatch.setattr(adapters, "BUNDLED", tmp_path)
+    monkeypatch.setattr(adapter_folder, "BUNDLED", tmp_path)
     assert bundled_adapters() == ["panoramic-teeth"]
     assert find_adapter("panoramic-teeth") == tmp_path / "panoramic-teeth"
     with pytest.raises(AdapterError, match="bundled: panoramic-teeth"):

@@ -8,21 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from dentasam.errors import AdapterError
-from dentasam.model.adapters.lora import (
-    SCOPES,
-    LoraSettings,
-    Scope,
-    active_adapter,
-    adapter_names,
-    add_lora,
+from dentasam.model.adapters.lora import SCOPES, LoraSettings, Scope, add_lora
+from dentasam.model.adapters.merging import merge_adapter
+from dentasam.model.adapters.switching import active_adapter, adapter_names, remove_adapter, use_adapter
+from dentasam.model.adapters.trainable import (
     freeze_statistics,
     mark_only_adapter_trainable,
-    merge_adapter,
-    remove_adapter,
     trainable_line,
     trainable_parameters,
     trainable_share,
-    use_adapter,
 )
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.prompt import Prompts

@@ -14,10 +14,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dentasam.errors import CheckpointError
-from dentasam.model.checkpoints.checkpoint import first_not_finite, inspect_checkpoint, load_model, save_checkpoint
-from dentasam.model.checkpoints.key_maps import detect_kind, to_official
+from dentasam.model.checkpoints.finite import first_not_finite
+from dentasam.model.checkpoints.key_maps import to_official
+from dentasam.model.checkpoints.loading import inspect_checkpoint, load_model
 from dentasam.model.checkpoints.registry import fetch
-from dentasam.model.sam_hq import Kind, SamHQ, build_sam_hq
+from dentasam.model.checkpoints.saving import save_checkpoint
+from dentasam.model.encoder.encoder_registry import recognise_encoder
+from dentasam.model.sam_hq import SamHQ, build_sam_hq
 
 from ..oracles import draw_weights
 
@@ -212,7 +215,7 @@ def test_own_safetensors_in_full_precision_and_from_a_folder(tmp_path: Path, mod
         ),
     ],
 )
-def test_the_transformers_layout_maps_whole(kind: Kind, vision: dict[str, object], width: int) -> None:
+def test_the_transformers_layout_maps_whole(kind: str, vision: dict[str, object], width: int) -> None:
     """Every name and shape, on the meta device: the values go through the same map in the parity tests."""
     transformers = pytest.importorskip("transformers")
     config = transformers.SamHQConfig(vision_config=vision, mask_decoder_config={"vit_dim": width})
@@ -220,7 +223,7 @@ def test_the_transformers_layout_maps_whole(kind: Kind, vision: dict[str, object
         theirs = transformers.SamHQModel(config).state_dict()
         ours = build_sam_hq(kind).state_dict()
     mapped = to_official(theirs)
-    assert detect_kind(mapped) == kind
+    assert recognise_encoder(mapped) == kind
     assert {name: tensor.shape for name, tensor in mapped.items()} == {
         name: tensor.shape for name, tensor in ours.items()
     }

@@ -129,7 +129,7 @@ def test_gradients_by_heads_are_those_of_attention(
     with monkeypatch.context() as patch:
         patch.setattr(vit, "attend_by_heads", vit.attend)
         expected = gradients(made)
-    monkeypatch.setattr(vit, "SCORES", scores)
+    monkeypatch.setattr(vit, "MAX_SCORES_AT_ONCE", scores)
     made.recompute = recompute
     for found, wanted in zip(gradients(made), expected, strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-9)

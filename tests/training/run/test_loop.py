@@ -13,7 +13,8 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from dentasam.errors import OutputError, RecipeError
-from dentasam.model.adapters.adapter import AdapterCard, load_adapter
+from dentasam.model.adapters.folder import AdapterCard
+from dentasam.model.adapters.loading import load_adapter
 from dentasam.model.embedding import EncoderOutput
 from dentasam.model.sam_hq import build_sam_hq
 from dentasam.training.recipe.learning_rate import learning_rate, rate_at

@@ -9,14 +9,9 @@ import torch
 from accelerate import Accelerator
 from rich.console import Console
 
-from dentasam.model.adapters.adapter import load_adapter
-from dentasam.model.adapters.lora import (
-    LoraSettings,
-    add_lora,
-    first_adapted,
-    freeze_statistics,
-    trainable_parameters,
-)
+from dentasam.model.adapters.loading import load_adapter
+from dentasam.model.adapters.lora import LoraSettings, add_lora, first_adapted
+from dentasam.model.adapters.trainable import freeze_statistics, trainable_parameters
 from dentasam.model.core.frame import Frame
 from dentasam.model.embedding import EncoderPrefix
 from dentasam.model.encoder.vit import ImageEncoderViT
@@ -61,8 +56,8 @@ def test_the_halves_of_an_encoder_make_the_whole(build: Any, parts: int, at: int
 @pytest.mark.parametrize(("build", "last", "first", "parts"), [(small_vit, 2, 1, "blocks"), (tiny, 1, 3, "layers")])
 def test_only_the_last_blocks_are_adapted(build: Any, last: int, first: int, parts: str) -> None:
     model = build()
-    assert first_adapted(model, last) == first
-    assert first_adapted(model, 99) == 0
+    assert first_adapted(model.image_encoder, last) == first
+    assert first_adapted(model.image_encoder, 99) == 0
     add_lora(model, LoraSettings("encoder+decoder", rank=2, encoder_last=last))
     trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     inside = {name for name in trained if name.startswith("image_encoder.")}

@@ -1,1 +1,1 @@
-"""LoRA: which layers, how it is saved, loaded and merged."""
+"""LoRA adapters: which layers they train, saving, loading, switching between them and merging one."""

@@ -1,1 +1,1 @@
-"""Weights in files: the official ones, transformers' and our own."""
+"""Checkpoints: models that have a name, reading and loading files of three layouts, saving."""

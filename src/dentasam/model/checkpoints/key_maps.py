@@ -11,6 +11,8 @@ from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
+from dentasam.model.encoder.encoder_registry import plain_vit_size, recognise_encoder
+
 _MLP = r"(mask_decoder\.(?:output_hypernetworks_mlps\.\d+|iou_prediction_head|hf_mlp))"
 
 # Applied in this order, each to the outcome of the ones before it.
@@ -68,8 +70,6 @@ _UNUSED = re.compile(
 _WRAPPER = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|module|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _ROOT = re.compile(r"^((?:[^.]+\.)*?)(?:image_encoder|vision_encoder|prompt_encoder|mask_decoder)\.")
 
-_VIT_KINDS = {(768, 12): "vit_b", (1024, 24): "vit_l", (1280, 32): "vit_h"}
-
 
 def is_transformers_layout(keys: Collection[str]) -> bool:
     """Whether these are the names that transformers' `SamHQModel` (or `SamModel`) uses."""
@@ -113,25 +113,8 @@ def _official_name(key: str) -> str:
     return key
 
 
-def detect_kind(state: Mapping[str, Tensor]) -> str | None:
-    """`vit_tiny`, `vit_b`, `vit_l` or `vit_h` by the shapes of the encoder (official names), or None."""
-    if "image_encoder.patch_embed.seq.0.c.weight" in state:
-        return "vit_tiny"
-    size = _vit_size(state)
-    return _VIT_KINDS.get(size) if size else None
-
-
-def _vit_size(state: Mapping[str, Tensor]) -> tuple[int, int] | None:
-    """Width and depth of a plain ViT encoder, or None."""
-    patches = state.get("image_encoder.patch_embed.proj.weight")
-    if patches is None:
-        return None
-    blocks = {key.split(".")[2] for key in state if key.startswith("image_encoder.blocks.")}
-    return patches.shape[0], len(blocks)
-
-
 def describe(state: Mapping[str, Tensor]) -> str:
-    """What a state dict in official names seems to be, in words for an error message, with the mend."""
+    """What a state dict in official names seems to be, in words for an error message, with what to do."""
     keys = state.keys()
     if any("lora_" in key for key in keys):
         return "it seems to be a LoRA adapter: give it as the adapter, with its base as the model"
@@ -145,8 +128,8 @@ def describe(state: Mapping[str, Tensor]) -> str:
     if has_encoder and has_decoder and not has_hq_token:
         return "it seems to be plain SAM, without the HQ head: take a SAM-HQ checkpoint"
     if has_encoder and has_hq_token:
-        size = _vit_size(state)
-        if size and size not in _VIT_KINDS:
+        size = plain_vit_size(state)
+        if size and recognise_encoder(state) is None:
             return f"it seems to be SAM-HQ of another size (width {size[0]}, {size[1]} blocks)"
         return "it seems to be SAM-HQ with other or missing parts"
     if "hf_token.weight" in keys or has_decoder:

@@ -1,7 +1,8 @@
 """TinyViT as image encoder, in the layout of Light HQ-SAM and MobileSAM (Wu et al., ECCV 2022; Ke et al., 2023).
 
-Convolutions down to a quarter, an eighth and a sixteenth of the frame, then window attention. Windows are padded
-with zeros at the right and lower edge of the grid, as the original does on its square grid.
+Convolutions reduce the image to a quarter, an eighth and a sixteenth of its size; attention within windows follows. A
+window here is the square of tokens that attend to each other. Windows are padded with zeros at the right and lower
+edge of the grid, as the original does on its square grid.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dentasam.model.core.layers import LayerNorm2d, attention
 WIDTHS = (64, 128, 160, 320)
 DEPTHS = (2, 2, 6, 2)
 HEADS = (2, 4, 5, 10)
-WINDOWS = (7, 7, 14, 7)
+ATTENTION_WINDOWS = (7, 7, 14, 7)
 INTERMEDIATE_WIDTH = WIDTHS[2]
 
 
@@ -31,7 +32,7 @@ class ConvBN(nn.Sequential):
 
 
 class PatchEmbed(nn.Module):
-    """Two strided convolutions to a quarter of the frame."""
+    """Two strided convolutions, (B, 3, h, w) -> (B, width, h / 4, w / 4)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -42,7 +43,7 @@ class PatchEmbed(nn.Module):
 
 
 class MBConv(nn.Module):
-    """Inverted bottleneck with a residual."""
+    """Inverted bottleneck with a residual connection, on maps (B, width, h, w)."""
 
     def __init__(self, width: int, expand: int = 4) -> None:
         super().__init__()
@@ -56,7 +57,7 @@ class MBConv(nn.Module):
 
 
 class PatchMerging(nn.Module):
-    """To the next stage's width, and to half the grid unless that is already the token grid."""
+    """To the next stage's width, (B, a, h, w) -> (B, b, h / stride, w / stride)."""
 
     def __init__(self, a: int, b: int, stride: int) -> None:
         super().__init__()
@@ -69,7 +70,7 @@ class PatchMerging(nn.Module):
 
 
 class ConvStage(nn.Module):
-    """Stage 0: inverted bottlenecks."""
+    """Stage 0: inverted bottlenecks, then half the grid, (B, width, h, w) -> (B, out, h / 2, w / 2)."""
 
     def __init__(self, width: int, out: int, depth: int) -> None:
         super().__init__()
@@ -83,7 +84,7 @@ class ConvStage(nn.Module):
 
 
 class WindowAttention(nn.Module):
-    """Attention inside one window, with a learnt bias for each distance in x and y."""
+    """Attention within windows of tokens, with a learnt bias for each distance in x and y."""
 
     attention_bias_idxs: Tensor
 
@@ -104,7 +105,7 @@ class WindowAttention(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(windows, window * window, width)."""
+        """Tokens (windows, window * window, width) -> the same shape."""
         qkv = self.qkv(self.norm(x)).unflatten(2, (self.num_heads, 3, -1))
         q, k, v = qkv.permute(3, 0, 2, 1, 4)
         bias = self.attention_biases[:, self.attention_bias_idxs].to(q.dtype)
@@ -126,7 +127,7 @@ class MLP(nn.Module):
 
 
 class TinyViTBlock(nn.Module):
-    """Window attention, a depthwise convolution and an MLP, on maps (B, C, h, w) kept channels-last."""
+    """Attention within windows, a depthwise convolution and an MLP, on maps (B, C, h, w) in channels-last memory."""
 
     def __init__(self, width: int, heads: int, window: int) -> None:
         super().__init__()
@@ -154,7 +155,7 @@ class TinyViTBlock(nn.Module):
 
 
 class Stage(nn.Module):
-    """Stages 1 to 3: TinyViT blocks."""
+    """Stages 1 to 3: TinyViT blocks, then patch merging where `out` says to what width."""
 
     def __init__(self, width: int, out: int | None, depth: int, heads: int, window: int, stride: int) -> None:
         super().__init__()
@@ -168,22 +169,23 @@ class Stage(nn.Module):
 
 
 class TinyViT(nn.Module):
-    """Image encoder with a patch of 16: about 6 million parameters."""
+    """Image encoder of about 6 million parameters; fulfils `ImageEncoder`."""
 
-    # The list whose entries follow each other, for adapters of the last ones alone.
-    PARTS = "layers"
-    INTERMEDIATE_LAYER = 1
+    INTERMEDIATE_STAGE = 1
 
     def __init__(self, out_chans: int = 256) -> None:
         super().__init__()
+        self.recompute = False
         self.patch_embed = PatchEmbed(WIDTHS[0])
-        # the last merging keeps the grid: 1024 pixels end as 64 tokens
+        # The last merging keeps the grid, so that 1024 pixels end as 64 tokens.
         strides = (2, 2, 1)
         self.layers = nn.ModuleList([ConvStage(WIDTHS[0], WIDTHS[1], DEPTHS[0])])
         for index in range(1, 4):
             out = WIDTHS[index + 1] if index < 3 else None
             stride = strides[index] if index < 3 else 1
-            self.layers.append(Stage(WIDTHS[index], out, DEPTHS[index], HEADS[index], WINDOWS[index], stride))
+            self.layers.append(
+                Stage(WIDTHS[index], out, DEPTHS[index], HEADS[index], ATTENTION_WINDOWS[index], stride)
+            )
         self.neck = nn.Sequential(
             nn.Conv2d(WIDTHS[3], out_chans, kernel_size=1, bias=False),
             LayerNorm2d(out_chans),
@@ -191,27 +193,37 @@ class TinyViT(nn.Module):
             LayerNorm2d(out_chans),
         )
 
-    def forward(self, pixels: Tensor, top: int = 0, left: int = 0) -> tuple[Tensor, Tensor]:
-        """pixels (B, 3, 16 rows, 16 cols) as features (B, 256, rows, cols), intermediate (B, 160, rows, cols).
+    @property
+    def supports_recompute(self) -> bool:
+        """Not supported."""
+        return False
 
-        TinyViT has no absolute positions, so a window's offset `top`, `left` changes nothing here.
+    @property
+    def parts(self) -> nn.ModuleList:
+        """The four stages."""
+        return self.layers
+
+    def forward(self, pixels: Tensor, top: int = 0, left: int = 0) -> tuple[Tensor, Tensor]:
+        """Image embeddings (B, 256, rows, cols) and the intermediate map (B, 160, rows, cols).
+
+        pixels: (B, 3, 16 rows, 16 cols). top, left: without effect, as TinyViT has no absolute positions.
         """
         return self.suffix(*self.prefix(pixels, 0, top, left), 0)
 
     def prefix(self, pixels: Tensor, stop: int, top: int = 0, left: int = 0) -> tuple[Tensor, Tensor | None]:
-        """`forward` up to stage `stop`: its input (B, C, h, w); the intermediate where it lies before."""
+        """The input (B, C, h, w) of stage `stop`, and the intermediate map, None where it is computed later."""
         x = self.patch_embed(pixels.contiguous(memory_format=torch.channels_last))
         return self._stages(x, None, 0, stop)
 
-    def suffix(self, x: Tensor, intermediate: Tensor | None, start: int) -> tuple[Tensor, Tensor]:
-        """`forward` from what `prefix` gave for the stage `start`."""
-        x = x.contiguous(memory_format=torch.channels_last)
+    def suffix(self, tokens: Tensor, intermediate: Tensor | None, start: int) -> tuple[Tensor, Tensor]:
+        """What `forward` returns, from what `prefix` returned for stage `start`."""
+        x = tokens.contiguous(memory_format=torch.channels_last)
         x, intermediate = self._stages(x, intermediate, start, len(self.layers))
         return self.neck(x), x if intermediate is None else intermediate
 
     def _stages(self, x: Tensor, intermediate: Tensor | None, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
         for index in range(start, stop):
-            if index == self.INTERMEDIATE_LAYER + 1:
+            if index == self.INTERMEDIATE_STAGE + 1:
                 intermediate = x
             x = self.layers[index](x)
         return x, intermediate

@@ -1,9 +1,11 @@
 """SAM's plain ViT image encoder (ViT-B, ViT-L, ViT-H) on a token grid of any shape up to its own.
 
 After `segment_anything/modeling/image_encoder.py` (Kirillov et al. 2023) and ViTDet (Li et al. 2022), with
-the official parameter names. Positional tables are sliced, never resized: a token of a 32x64 grid reads
-exactly the entries it would read in the padded 64x64 square, where resizing a table for a non-square grid
-would make the offset +5 read entry 73.1 instead of 68.
+the official parameter names. A window here is the square of tokens that attend to each other.
+
+Positional tables are sliced, never resized: a token of a 32x64 grid reads exactly the entries it would read in the
+padded 64x64 square, where resizing a table for a non-square grid would make the offset +5 read entry 73.1 instead of
+68.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from torch.utils.checkpoint import checkpoint
 
 from dentasam.model.core.layers import LayerNorm2d, MLPBlock
 
-# Scores that a CPU works on at a time where it trains: those of one head of a panoramic.
-SCORES = 2**22
+# Attention scores that a CPU computes at a time where it trains: those of one head on a panoramic.
+MAX_SCORES_AT_ONCE = 2**22
 
 
 class PatchEmbed(nn.Module):
@@ -60,8 +62,8 @@ def attend(parts: Tensor, tables: tuple[Tensor, Tensor] | None) -> Tensor:
 
 
 def position_bias(query: Tensor, by_height: Tensor, by_width: Tensor) -> Tensor:
-    """Bias q . (R_h + R_w) of every pair, added to the scores: (B, heads, h*w, h*w)."""
-    # not len(), which an exported graph would take as it was in the example
+    """Bias q . (R_h + R_w) of every pair of tokens, to be added to the scores: (B, heads, h*w, h*w)."""
+    # Not len(): an exported graph would keep the number of its example.
     grid = query.reshape(*query.shape[:2], by_height.shape[0], by_width.shape[0], query.shape[3])
     by_row = torch.einsum("bnhwc,hkc->bnhwk", grid, by_height.to(query.dtype))
     by_column = torch.einsum("bnhwc,wkc->bnhwk", grid, by_width.to(query.dtype))
@@ -70,10 +72,11 @@ def position_bias(query: Tensor, by_height: Tensor, by_width: Tensor) -> Tensor:
 
 
 def attend_by_heads(parts: Tensor, tables: tuple[Tensor, Tensor] | None) -> Tensor:
-    """`attend` a few heads at a time, whose scores the backward makes again.
+    """`attend` for a few heads at a time, whose scores the backward computes again.
 
-    The scores of all heads on a panoramic's grid are 200 MB a block, of which a graph keeps several copies; those of
-    one head stay in the caches. And the forward is free to use the fused kernel, which has no backward with a bias.
+    The scores of all heads on a panoramic's grid take 200 MB a block, and an autograd graph keeps several copies;
+    those of one head fit into the caches. The forward can then also use the fused kernel, which has no backward with
+    a bias.
     """
     found: Tensor = _AttendByHeads.apply(parts, *(tables or (None, None)))
     return found
@@ -104,8 +107,8 @@ class _AttendByHeads(torch.autograd.Function):
 
 
 def _heads(parts: Tensor) -> tuple[Tensor, ...]:
-    """As many heads at a time as have SCORES scores."""
-    return parts.split(max(1, SCORES // (parts.shape[1] * parts.shape[3] ** 2)), dim=2)
+    """Split into groups of heads that have at most MAX_SCORES_AT_ONCE scores, but at least one head."""
+    return parts.split(max(1, MAX_SCORES_AT_ONCE // (parts.shape[1] * parts.shape[3] ** 2)), dim=2)
 
 
 def _pair(by_height: Tensor | None, by_width: Tensor | None) -> tuple[Tensor, Tensor] | None:
@@ -127,11 +130,11 @@ class Attention(nn.Module):
             self.rel_pos_w = nn.Parameter(torch.zeros(2 * grid - 1, head_dim))
 
     def forward(self, x: Tensor, window: int = 0) -> Tensor:
-        """(B, rows, cols, C) -> the same, over the whole grid or inside windows of `window` tokens a side."""
+        """(B, rows, cols, C) -> the same, over the whole grid or within windows of `window` tokens a side."""
         rows, cols, dim = x.shape[1:]
         qkv = self.qkv(x)
         if window:
-            # The zeros that fill the windows up are keys too, as in the original: the projection of nothing.
+            # The zero tokens that pad the windows are keys too, as in the original: their projection is the bias.
             qkv = into_windows(qkv, window, self.qkv(x.new_zeros(1, dim))[0])
         batch, height, width, _ = qkv.shape
         parts = qkv.reshape(batch, height * width, 3, self.num_heads, dim // self.num_heads)
@@ -146,7 +149,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """A transformer block; `window_size` 0 attends to the whole grid, otherwise inside each window."""
+    """A transformer block, with attention over the whole grid (`window_size` 0) or within windows."""
 
     def __init__(
         self,
@@ -172,7 +175,7 @@ class Block(nn.Module):
 
 
 def into_windows(x: Tensor, window: int, filling: Tensor) -> Tensor:
-    """(B, rows, cols, C) -> (B*windows, window, window, C); `filling` (C,) fills up the bottom and the right."""
+    """(B, rows, cols, C) -> (B*windows, window, window, C), padded with `filling` (C,) at the bottom and right."""
     batch, rows, cols, dim = x.shape
     down, across = _windows(rows, window), _windows(cols, window)
     filled = filling.expand(batch, down * window, across * window, dim).clone()
@@ -195,17 +198,14 @@ def _windows(length: int, window: int) -> int:
 
 
 class ImageEncoderViT(nn.Module):
-    """SAM's image encoder; defaults are ViT-B.
+    """SAM's image encoder, with the sizes of ViT-B by default; fulfils `ImageEncoder`.
 
     Args:
         embed_dim, depth, num_heads: width, blocks and heads of the transformer.
-        global_attn_indexes: blocks that attend to the whole grid; the others attend inside windows.
-        grid: side of the token grid the positional tables were made for.
-        out_chans: channels of the features.
+        global_attn_indexes: blocks that attend to the whole grid; the others attend within windows.
+        grid: side of the token grid that the positional tables were made for.
+        out_chans: channels of the image embedding.
     """
-
-    # The list whose entries follow each other, for adapters of the last ones alone.
-    PARTS = "blocks"
 
     def __init__(
         self,
@@ -225,7 +225,7 @@ class ImageEncoderViT(nn.Module):
         self.grid = grid
         self.patch_size = patch_size
         self.intermediate_block = min(global_attn_indexes)
-        self.recompute = False  # keep a block's input alone for the backward, which makes the rest again
+        self.recompute = False
         self.patch_embed = PatchEmbed(patch_size, embed_dim)
         self.pos_embed = nn.Parameter(torch.zeros(1, grid, grid, embed_dim))
         self.blocks = nn.ModuleList(
@@ -247,23 +247,33 @@ class ImageEncoderViT(nn.Module):
             LayerNorm2d(out_chans),
         )
 
+    @property
+    def supports_recompute(self) -> bool:
+        """Supported."""
+        return True
+
+    @property
+    def parts(self) -> nn.ModuleList:
+        """The transformer blocks."""
+        return self.blocks
+
     def forward(self, pixels: Tensor, top: int = 0, left: int = 0) -> tuple[Tensor, Tensor]:
-        """Encode images of one size that stand at token (top, left) of the full grid.
+        """Encode images of one size whose first token is at (top, left) of the full grid.
 
         Args:
             pixels: (B, 3, 16*rows, 16*cols), normalised.
 
         Returns:
-            features (B, out_chans, rows, cols) and intermediate (B, embed_dim, rows, cols), the output of the
-            first global block: the only one of the intermediate maps that SAM-HQ's head uses.
+            Image embeddings (B, out_chans, rows, cols) and the intermediate map (B, embed_dim, rows, cols), which is
+            the output of the first global block: the only one that SAM-HQ's head uses.
 
         Raises:
-            ValueError: if the image does not lie on the grid.
+            ValueError: the image does not fit the grid.
         """
         return self.suffix(*self.prefix(pixels, 0, top, left), 0)
 
     def prefix(self, pixels: Tensor, stop: int, top: int = 0, left: int = 0) -> tuple[Tensor, Tensor | None]:
-        """`forward` up to block `stop`: its input (B, C, rows, cols); the intermediate if that lies before."""
+        """The input (B, C, rows, cols) of block `stop`, and the intermediate map, None where it is computed later."""
         x = self.patch_embed(pixels)
         rows, cols = x.shape[1], x.shape[2]
         if min(top, left) < 0 or top + rows > self.grid or left + cols > self.grid:
@@ -272,7 +282,7 @@ class ImageEncoderViT(nn.Module):
         return self._blocks(x, None, 0, stop)
 
     def suffix(self, tokens: Tensor, intermediate: Tensor | None, start: int) -> tuple[Tensor, Tensor]:
-        """`forward` from what `prefix` gave for the block `start`."""
+        """What `forward` returns, from what `prefix` returned for block `start`."""
         x = tokens.permute(0, 2, 3, 1).contiguous()
         tokens, intermediate = self._blocks(x, intermediate, start, len(self.blocks))
         features: Tensor = self.neck(tokens)

@@ -25,8 +25,8 @@ import torch
 from torch import Tensor, nn
 
 from dentasam.errors import CheckpointError, ExtraError
-from dentasam.model.adapters.adapter import CONFIG, WEIGHTS, find_adapter
-from dentasam.model.checkpoints.checkpoint import sha256_of
+from dentasam.model.adapters.folder import CONFIG, WEIGHTS, find_adapter
+from dentasam.model.checkpoints.reading import sha256_of
 from dentasam.model.core.frame import LOGIT_STRIDE, PATCH
 from dentasam.model.decoder.prompt_encoder import GRID
 from dentasam.model.onnx.graphs import FIRST_CORNER, NO_BOX, SECOND_CORNER, DecoderGraph, EncoderGraph

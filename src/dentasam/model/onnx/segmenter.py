@@ -12,7 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dentasam.errors import AdapterError, CheckpointError
-from dentasam.model.checkpoints.checkpoint import ModelInfo, file_of, sha256_of
+from dentasam.model.checkpoints.loading import ModelInfo
+from dentasam.model.checkpoints.reading import file_of, sha256_of
 from dentasam.model.checkpoints.registry import locate
 from dentasam.model.onnx.export import FORMAT, OPSET, ExportCard, MergedAdapter, export_onnx, is_export, require
 from dentasam.model.onnx.network import OnnxNetwork

@@ -14,18 +14,12 @@ from rich.console import Console
 from torch import nn
 
 from dentasam.errors import RecipeError
-from dentasam.model.adapters.adapter import AdapterCard, save_adapter
-from dentasam.model.adapters.lora import (
-    LoraSettings,
-    add_lora,
-    first_adapted,
-    freeze_statistics,
-    trainable_line,
-    trainable_parameters,
-)
-from dentasam.model.checkpoints.checkpoint import save_checkpoint
+from dentasam.model.adapters.folder import AdapterCard
+from dentasam.model.adapters.saving import save_adapter
+from dentasam.model.adapters.lora import LoraSettings, add_lora, first_adapted
+from dentasam.model.adapters.trainable import freeze_statistics, trainable_line, trainable_parameters
+from dentasam.model.checkpoints.saving import save_checkpoint
 from dentasam.model.core.precision import autocast_type
-from dentasam.model.encoder.vit import ImageEncoderViT
 from dentasam.model.sam_hq import SamHQ
 from dentasam.training.recipe.settings import Recipe
 from dentasam.training.recipe.step_plan import RunPlan, StepPlan
@@ -236,14 +230,14 @@ class TrainingRun:
         if folder is None:
             return None
         kind = "fp32" if self.autocast is None else str(self.autocast).removeprefix("torch.")
-        stop = None if last is None else first_adapted(self.model, last)
+        stop = None if last is None else first_adapted(self.model.image_encoder, last)
         return EmbeddingCache(self.out / Path(folder).expanduser(), self.base.sha256, kind, stop)
 
 
 def _trainable(model: SamHQ, recipe: Recipe, name: str) -> SamHQ:
     """The model with what the recipe trains asking for gradients: an adapter in its scope, or every weight."""
     if recipe.recompute_encoder:
-        if not isinstance(model.image_encoder, ImageEncoderViT):
+        if not model.image_encoder.supports_recompute:
             raise RecipeError(f"recompute_encoder is for ViT-B, ViT-L and ViT-H; leave it false for {name}")
         model.image_encoder.recompute = True
     if recipe.scope == "full":

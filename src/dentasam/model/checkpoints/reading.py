@@ -1,0 +1,114 @@
+"""Reading a checkpoint file, in whichever of three layouts, as tensors under the official names.
+
+The layouts are the official `.pth`, transformers' SAM-HQ safetensors, and this package's own safetensors. Nothing
+that a file contains is ever executed (`weights_only=True`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from dentasam.errors import CheckpointError
+from dentasam.model.checkpoints.key_maps import to_official
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint file under the official names.
+
+    Raises:
+        CheckpointError: the file is unreadable, truncated, not a checkpoint, or contains code besides tensors.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    if head.startswith((b"PK\x03\x04", b"\x80")):
+        return to_official(_read_pickle(path))
+    if len(head) > 9 and head[8:9] == b"{":
+        return to_official(_read_safetensors(path))
+    raise CheckpointError(f"{path}: not a checkpoint, {_looks_like(head)}; give a SAM-HQ .pth or .safetensors file")
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_of(path: Path) -> Path:
+    """The checkpoint file of a path that may be a folder as transformers writes it. Raises CheckpointError."""
+    if not path.is_dir():
+        return path
+    if (path / "adapter_config.json").is_file():
+        raise CheckpointError(f"{path}: an adapter, not a model: give it as the adapter, with its base as the model")
+    if (path / "model.safetensors").is_file():
+        return path / "model.safetensors"
+    raise CheckpointError(f"{path}: a folder without model.safetensors; give the checkpoint file itself")
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: damaged or truncated safetensors; fetch or copy it again") from error
+
+
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path}: holds more than tensors (code or foreign objects) and is not loaded; "
+            "save its state dict alone, best as safetensors"
+        ) from error
+    # A truncated file fails where it ends: in the archive's table, in a record or in the pickle.
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError) as error:
+        raise CheckpointError(f"{path}: damaged or truncated; fetch or copy it again") from error
+    return _state_dict_of(content, path)
+
+
+def _state_dict_of(content: Any, path: Path) -> dict[str, Tensor]:
+    """The state dict, without the dictionaries that training scripts wrap around it."""
+    if isinstance(content, Mapping):
+        for wrapping in ("model", "state_dict", "model_state_dict", "module", "network", "net"):
+            if isinstance(content.get(wrapping), Mapping):
+                return _state_dict_of(content[wrapping], path)
+        if _is_state_dict(content):
+            return dict(content)
+        # Scripts use other names for it too; beside an optimiser's state it is the only one of tensors alone.
+        inner = [value for value in content.values() if _is_state_dict(value)]
+        if len(inner) == 1:
+            return dict(inner[0])
+        # Some put the epoch or the loss beside the tensors.
+        tensors = {name: value for name, value in content.items() if not isinstance(value, int | float | str | None)}
+        if _is_state_dict(tensors):
+            return tensors
+    raise CheckpointError(f"{path}: holds no state dict; give a SAM-HQ .pth or .safetensors file")
+
+
+def _is_state_dict(content: Any) -> bool:
+    return (
+        isinstance(content, Mapping)
+        and len(content) > 0
+        and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items())
+    )
+
+
+def _looks_like(head: bytes) -> str:
+    if not head:
+        return "the file is empty"
+    if head.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer in place of the file (run `git lfs pull`)"
+    if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        return "a web page saved in its place"
+    return "neither a PyTorch nor a safetensors file"
