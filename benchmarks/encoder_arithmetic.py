@@ -20,11 +20,10 @@ from dentasam.data.dataset import Dataset
 from dentasam.data.phantom import generate
 from dentasam.evaluation.evaluate import evaluate
 from dentasam.model.core.precision import autocast_type
-from dentasam.model.onnx.export import ENCODER
+from dentasam.model.onnx.export import ENCODER, export_onnx
 from dentasam.model.onnx.int8 import quantise_encoder
-from dentasam.model.onnx.segmenter import OnnxSegmenter, load_onnx
 from dentasam.model.runtime import load
-from dentasam.model.segmenter import Segmenter
+from dentasam.model.segmenter import Segmenter, load_torch
 from dentasam.prompts.correction_clicks import interior_centre
 
 CLICKS = 3
@@ -80,15 +79,15 @@ def main() -> None:
 
 def variants(model: str, adapter: str | None, folder: Path) -> dict[str, Segmenter]:
     """The same model and adapter on torch in two arithmetics, on ONNX Runtime, and there quantised in two ways."""
-    exported = load_onnx(model, adapter, announce=print)
     found = {"torch": load(model, adapter, "cpu", "fp32").merged()}
     if autocast_type("auto", torch.device("cpu")) is not None:
         found["torch, bf16"] = load(model, adapter, "cpu", "bf16").merged()
-    found["onnx"] = exported
+    export_onnx(load_torch(model, adapter, "cpu"), folder / "fp32")
+    found["onnx"] = load(folder / "fp32")
     for method in ("dynamic", "static"):
-        shutil.copytree(exported.model.folder, folder / method)
+        shutil.copytree(folder / "fp32", folder / method)
         quantise_encoder(folder / method, method, (generate(seed).image for seed in CALIBRATION_SEEDS))
-        found[f"int8 {method}"] = OnnxSegmenter(folder / method)
+        found[f"int8 {method}"] = load(folder / method)
     return found
 
 
@@ -107,9 +106,8 @@ def against(torch_seconds: list[float], seconds: list[float]) -> str:
 
 def size(segmenter: Segmenter) -> str:
     """An exported encoder's file in MB."""
-    if not isinstance(segmenter, OnnxSegmenter):
-        return ""
-    return f"{(segmenter.model.folder / ENCODER).stat().st_size / 1e6:.1f}"
+    encoder = segmenter.info.path / ENCODER
+    return f"{encoder.stat().st_size / 1e6:.1f}" if encoder.is_file() else ""
 
 
 if __name__ == "__main__":

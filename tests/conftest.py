@@ -67,7 +67,7 @@ def exported_bundled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     The processes of a parallel run share one export, which takes half a minute; each gets a copy.
     """
-    from dentasam.model.onnx.segmenter import load_onnx
+    from dentasam.model.onnx.loading import cache_folder, load_onnx
 
     own = tmp_path_factory.getbasetemp()
     shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "exported"
@@ -75,7 +75,8 @@ def exported_bundled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (shared / "lock").open("w") as lock, pytest.MonkeyPatch.context() as patch:
         fcntl.flock(lock, fcntl.LOCK_EX)
         patch.setenv("XDG_CACHE_HOME", str(shared / "cache"))
-        folder = load_onnx(*BUNDLED).model.folder
+        load_onnx(*BUNDLED)
+        (folder,) = cache_folder().iterdir()
     cache = tmp_path_factory.mktemp("onnx") / "cache"
     shutil.copytree(shared / "cache", cache)
     return cache / folder.relative_to(shared / "cache")

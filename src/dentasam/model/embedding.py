@@ -1,8 +1,7 @@
-"""What the image encoder hands to the mask decoder, computed once per image."""
+"""Image embeddings: what is computed once per image and passed to the mask decoder."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from dentasam.atomic_write import write_atomically
 from dentasam.errors import CheckpointError
 from dentasam.model.core.frame import Frame
 from dentasam.model.decoder.transformer import SharedProjections
@@ -18,7 +18,7 @@ from dentasam.model.decoder.transformer import SharedProjections
 
 @dataclass(frozen=True)
 class EncoderOutput:
-    """What the image encoder alone gives: features (B, 256, rows, cols), intermediate (B, C, rows, cols)."""
+    """The output of the image encoder: features (B, 256, rows, cols), intermediate (B, C, rows, cols)."""
 
     features: Tensor
     intermediate: Tensor
@@ -26,9 +26,9 @@ class EncoderOutput:
 
 @dataclass(frozen=True)
 class EncoderPrefix:
-    """What the image encoder has come to before its block or stage `stop`.
+    """The state of the image encoder before its block or stage `stop`.
 
-    tokens: (B, C, h, w), the input of that block. intermediate: (B, C, rows, cols), None where it is that or later.
+    tokens: (B, C, h, w), the input of that block. intermediate: (B, C, rows, cols), None where it is computed later.
     """
 
     tokens: Tensor
@@ -38,10 +38,10 @@ class EncoderPrefix:
 
 @dataclass(frozen=True)
 class ImageEmbedding:
-    """Image features (B, 256, rows, cols) and HQ features (B, 32, 4 rows, 4 cols) in a frame.
+    """Image features (B, 256, rows, cols) and HQ features (B, 32, 4 rows, 4 cols) of a frame.
 
-    shared: what the decoder makes of the image before it knows the prompts, see `SamHQ.with_projections`. It is made
-    again from the features wherever it is left out, and never saved.
+    shared: the decoder's projections of the image, from `SamHQ.with_projections`; if None they are computed where
+    they are needed. They are never saved.
     """
 
     features: Tensor
@@ -55,28 +55,19 @@ class ImageEmbedding:
         return replace(self, features=self.features.to(device, dtype), hq=self.hq.to(device, dtype), shared=shared)
 
     def half(self) -> ImageEmbedding:
-        """The same embedding in half precision, for keeping."""
+        """The same embedding in half precision and without projections, to be stored."""
         return replace(self, shared=None).to(dtype=torch.float16)
 
     def leaf(self) -> ImageEmbedding:
-        """Detached tensors that collect gradients of their own, in single precision or better."""
+        """Detached copies that collect gradients, as autograd leaves in single precision or better."""
         return replace(self, features=_leaf(self.features), hq=_leaf(self.hq), shared=None)
 
     def save(self, path: Path) -> None:
-        """Write the embedding as safetensors, complete or not at all."""
-        path = Path(path)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        """Write the embedding as safetensors, complete or not at all. Raises OSError."""
         metadata = {name: repr(value) for name, value in asdict(self.frame).items()}
-        try:
-            temporary.write_bytes(
-                save(
-                    {"features": self.features.detach().contiguous(), "hq": self.hq.detach().contiguous()},
-                    metadata=metadata,
-                )
-            )
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        tensors = {"features": self.features.detach().contiguous(), "hq": self.hq.detach().contiguous()}
+        with write_atomically(Path(path)) as draft:
+            draft.write_bytes(save(tensors, metadata=metadata))
 
     @classmethod
     def load(cls, path: Path) -> ImageEmbedding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from dentasam.model.encoder.image_encoder import ImageEncoder
 
 @dataclass(frozen=True)
 class MaskPrediction:
-    """Mask logits (P, 4 rows, 4 cols) and predicted IoU (P,) of P objects."""
+    """Mask logits (P, 4 rows, 4 cols) and predicted IoU, `scores` (P,), of P objects."""
 
     logits: Tensor
     scores: Tensor
@@ -31,6 +32,8 @@ class SamHQ(nn.Module):
     intermediate_width: channels of the encoder's intermediate map, from which the HQ features are made.
     """
 
+    runtime: Literal["torch"] = "torch"
+
     def __init__(self, image_encoder: ImageEncoder, intermediate_width: int) -> None:
         super().__init__()
         self.image_encoder = image_encoder
@@ -39,7 +42,7 @@ class SamHQ(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
+        """The device of the parameters."""
         return self.mask_decoder.iou_token.weight.device
 
     @property
@@ -60,21 +63,21 @@ class SamHQ(nn.Module):
         return EncoderOutput(*self.image_encoder.suffix(prefix.tokens, prefix.intermediate, prefix.stop))
 
     def prepare(self, output: EncoderOutput, frame: Frame) -> ImageEmbedding:
-        """The decoder's share that depends on the image alone."""
+        """The image embedding, with the HQ features that the decoder computes from the image alone."""
         return ImageEmbedding(
             output.features, self.mask_decoder.hq_features(output.features, output.intermediate), frame
         )
 
     def encode(self, pixels: Tensor, frame: Frame) -> ImageEmbedding:
-        """pixels (B, 3, 16 rows, 16 cols), once for all objects and clicks of B images of one frame."""
+        """The embedding of pixels (B, 3, 16 rows, 16 cols) of B images with one frame, for all objects and clicks."""
         return self.prepare(self.encoder_output(pixels, frame), frame)
 
     @torch.no_grad()
     def with_projections(self, embedding: ImageEmbedding) -> ImageEmbedding:
-        """The embedding with what the decoder makes of it before it knows the prompts.
+        """The embedding with the decoder's projections of it, which do not depend on the prompts.
 
-        For an embedding that is decoded more than once, click by click or chunk by chunk. It holds for the weights
-        and the adapter of this moment, and for decoding without gradients.
+        For an embedding that is decoded more than once, click by click or chunk by chunk. Valid for the present
+        weights and adapter, and for decoding without gradients.
         """
         if embedding.shared is not None or len(embedding.features) > 1:
             return embedding
@@ -131,8 +134,12 @@ class SamHQ(nn.Module):
             shared=shared,
         )
 
+    def scores(self, embedding: ImageEmbedding, prompts: Prompts) -> Tensor:
+        """The predicted IoU (P,) of objects with one prompt layout, without upscaling their masks."""
+        return self.attend(embedding, prompts).score
+
     def _positions(self, frame: Frame) -> Tensor:
-        """(1, rows cols, 256), what the decoder adds to the image for its tokens' places."""
+        """The positional encoding (1, rows cols, 256) of a frame's tokens."""
         grid = self.prompt_encoder.pe_layer.grid(frame.rows, frame.cols, frame.top, frame.left)
         return grid.flatten(1).T.contiguous()[None]
 
@@ -148,7 +155,7 @@ class SamHQ(nn.Module):
 
 
 def object_bytes(embedding: ImageEmbedding) -> int:
-    """About what one object takes at the decode's peak: its tokens, and 96 channels of its upscaled image."""
+    """Estimated bytes per object at the peak of a decode: its tokens, and 96 channels of its upscaled image."""
     rows, cols = embedding.features.shape[-2:]
     tokens = 6 * embedding.features.shape[1]
     return int(rows * cols * (tokens + 16 * 96) * embedding.features.element_size())

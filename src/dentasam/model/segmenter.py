@@ -9,9 +9,7 @@ import numpy as np
 import torch
 
 from dentasam.errors import ImageError, PromptError
-from dentasam.model.adapters.loading import load_adapter
-from dentasam.model.adapters.merging import merge_adapter
-from dentasam.model.adapters.switching import active_adapter, adapter_names, use_adapter
+from dentasam.model.adapters.adapter_switch import AdapterSwitch, LoadedAdapters
 from dentasam.model.checkpoints.loading import ModelInfo, load_model
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.full_resolution import full_masks
@@ -20,7 +18,7 @@ from dentasam.model.core.precision import Precision, arithmetic, autocast_type
 from dentasam.model.core.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.decoder.mask_decoder import Output
 from dentasam.model.embedding import ImageEmbedding
-from dentasam.model.sam_hq import SamHQ
+from dentasam.model.network import Network
 
 # Memory for the objects that are decoded at a time on a CPU: 16 of a panoramic. With all 32 it is no faster.
 DECODE_BYTES = 2**29
@@ -28,7 +26,11 @@ DECODE_BYTES = 2**29
 
 @dataclass(frozen=True)
 class Prediction:
-    """masks (P, H, W) bool at the image's resolution, logits (P, h, w) float32 to feed back, scores (P,) IoU."""
+    """The masks of P objects.
+
+    masks: (P, H, W) bool, at the image's resolution. logits: (P, h, w) float32, to pass to the next `predict`.
+    scores: (P,) predicted IoU.
+    """
 
     masks: np.ndarray
     logits: np.ndarray
@@ -36,27 +38,26 @@ class Prediction:
 
 
 class Segmenter:
-    """A model, the adapters it has loaded, and where it runs. Encode an image once, then ask as often as needed.
+    """A network with its adapters. Encode an image once, then predict as often as needed.
 
-    With `windows`, masks are computed where they can be and only estimated elsewhere. `precision` is that of the
-    encoder's arithmetic, `auto` bf16 where the device is fast at it; the decoder keeps that of the weights.
+    Opened by `dentasam.load`. `sparse_upscaling`, True at first, computes logits exactly only around each object and
+    estimates them elsewhere.
     """
 
     def __init__(
         self,
-        model: SamHQ,
+        model: Network,
         info: ModelInfo,
-        device: torch.device | str | None = None,
-        sparse_upscaling: bool = True,
+        adapters: AdapterSwitch,
         precision: Precision = "auto",
+        sparse_upscaling: bool = True,
     ) -> None:
-        keep_freed_memory()
-        self.device = torch.device(device) if device is not None else best_device()
-        self.model = model.to(self.device).eval()
+        """precision: of the encoder, "auto" for bf16 where the device is fast at it. The decoder computes in fp32."""
+        self.model = model
         self.info = info
+        self.adapters = adapters
         self.sparse_upscaling = sparse_upscaling
-        self.autocast = autocast_type(precision, self.device)
-        self.adapter: str | None = None
+        self.autocast = autocast_type(precision, model.device)
 
     @property
     def name(self) -> str:
@@ -64,40 +65,45 @@ class Segmenter:
         return self.info.name
 
     @property
+    def device(self) -> torch.device:
+        """Where the network computes."""
+        return self.model.device
+
+    @property
     def precision(self) -> Precision:
-        """Of the encoder's arithmetic, as the device has it: never `auto`."""
+        """Precision of the encoder, as the device has it: "fp32" or "bf16", never "auto"."""
         return "fp32" if self.autocast is None else "bf16"
 
+    @property
+    def adapter(self) -> str | None:
+        """The adapter in use, by its name or folder as it was given; None for the base alone."""
+        return self.adapters.in_use
+
     def load_adapter(self, name_or_dir: str | Path) -> None:
-        """Load an adapter by its bundled name or folder and switch to it. Raises `AdapterError`."""
-        key = _adapter_key(name_or_dir)
-        if key not in adapter_names(self.model):
-            load_adapter(self.model, name_or_dir, self.info.sha256, name=key, base_name=self.info.name)
-            self.model.to(self.device).eval()
-        self.use_adapter(name_or_dir)
+        """Load an adapter by its bundled name or folder and use it. Raises AdapterError."""
+        self.adapters.load(name_or_dir)
 
     def use_adapter(self, name_or_dir: str | Path | None) -> None:
-        """Switch to an adapter that is loaded already, or to the base alone."""
-        use_adapter(self.model, None if name_or_dir is None else _adapter_key(name_or_dir))
-        self.adapter = None if name_or_dir is None else str(name_or_dir)
+        """Use an adapter that is loaded already, or the base alone for None. Raises AdapterError.
+
+        Embeddings encoded with another adapter are not valid any more.
+        """
+        self.adapters.use(name_or_dir)
 
     def merged(self) -> Segmenter:
-        """A segmenter with the adapter in use merged into a copy of the base; itself without an adapter.
+        """A segmenter with the adapter in use merged into a copy of the base; itself where there is nothing to merge.
 
-        It decodes a third faster, and no longer switches adapters. Raises `AdapterError` where it cannot be merged.
+        It decodes a third faster and cannot switch adapters. Raises AdapterError where the adapter cannot be merged.
         """
-        active = active_adapter(self.model)
-        if active is None:
+        merged = self.adapters.merged()
+        if merged is None:
             return self
-        merged = Segmenter(
-            merge_adapter(self.model, active), self.info, self.device, self.sparse_upscaling, self.precision
-        )
-        merged.adapter = self.adapter
-        return merged
+        model, adapters = merged
+        return Segmenter(model, self.info, adapters, self.precision, self.sparse_upscaling)
 
     @torch.inference_mode()
     def encode(self, image: np.ndarray) -> ImageEmbedding:
-        """The embedding of a grayscale image (H, W), uint8 or uint16. Raises `ImageError` for anything else."""
+        """The embedding of a grayscale image (H, W), uint8 or uint16. Raises ImageError for anything else."""
         if not isinstance(image, np.ndarray) or image.ndim != 2 or image.dtype not in (np.uint8, np.uint16):
             found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
             raise ImageError(f"encode takes one grayscale image (H, W) of uint8 or uint16, not {found}")
@@ -110,9 +116,9 @@ class Segmenter:
 
     @torch.inference_mode()
     def for_clicks(self, embedding: ImageEmbedding) -> ImageEmbedding:
-        """The embedding on this device with all that no prompt changes, for an image that is clicked on repeatedly.
+        """The embedding on this device, with all that can be computed before the prompts, for repeated clicks.
 
-        It takes twice the memory and holds for the adapter in use. `predict` takes either.
+        It takes twice the memory and is valid for the adapter in use. `predict` takes either embedding.
         """
         return self.model.with_projections(embedding.to(self.device, self.model.dtype))
 
@@ -129,10 +135,13 @@ class Segmenter:
     ) -> Prediction:
         """Masks of P objects, each with its own clicks.
 
-        clicks: (P, k, 2) float x, y in image pixels. labels: (P, k), 1 positive, 0 negative, -1 no such click.
-        boxes: (P, 4) x0, y0, x1, y1 in image pixels, a row of NaN where an object has none.
-        logits: (P, h, w) from an earlier prediction, NaN where an object has none.
-        Raises `PromptError` for arrays of other shapes, values that are not finite, and objects without a prompt.
+        clicks: (P, k, 2) float x, y in image pixels.
+        labels: (P, k), 1 positive, 0 negative, -1 where an object has no such click.
+        boxes: (P, 4) x0, y0, x1, y1 in image pixels; a row of NaN where an object has none.
+        logits: (P, h, w) of an earlier prediction; NaN where an object has none.
+        multimask: choose the best scored of SAM's three masks for an ambiguous prompt.
+        output: the masks of SAM's and of SAM-HQ's head together, or of one of them.
+        Raises PromptError for arrays of other shapes, values that are not finite, and objects without a prompt.
         """
         frame = embedding.frame
         points = np.asarray(clicks, dtype=np.float32)
@@ -168,11 +177,13 @@ def load_torch(
 ) -> Segmenter:
     """A segmenter on torch, from a model's name or checkpoint path and an adapter's name or folder.
 
-    `device` None takes a GPU where there is one; `precision` is as in `Segmenter`. Raises `CheckpointError` and
-    `AdapterError`. See also `dentasam.load`, which opens exported models too.
+    device: None takes a GPU where there is one. precision: as in `Segmenter`.
+    Raises CheckpointError and AdapterError. See also `dentasam.load`, which opens exported models too.
     """
     network, info = load_model(model)
-    segmenter = Segmenter(network, info, device, precision=precision)
+    keep_freed_memory()
+    network.to(best_device() if device is None else device).eval().requires_grad_(False)
+    segmenter = Segmenter(network, info, LoadedAdapters(network, info), precision)
     if adapter is not None:
         segmenter.load_adapter(adapter)
     return segmenter
@@ -185,11 +196,6 @@ def best_device() -> torch.device:
 
 def _fed_back(logits: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.asarray(logits, dtype=np.float32)).clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
-
-
-def _adapter_key(name_or_dir: str | Path) -> str:
-    """PEFT names adapters inside module names, where a dot would be read as a path."""
-    return str(name_or_dir).replace(".", "_").replace("/", "_")
 
 
 def _check(

@@ -9,7 +9,7 @@ import pytest
 from dentasam.labelling.inference.served_model import ObjectPrompt, ServedModel
 from dentasam.labelling.inference.uncertainty import uncertainty
 from dentasam.model.onnx.int8 import quantise_encoder
-from dentasam.model.onnx.segmenter import load_onnx
+from dentasam.model.onnx.loading import load_onnx
 from dentasam.model.runtime import load
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (64, 512), dtype=np.uint8)

@@ -114,7 +114,7 @@ def test_numbers_and_names_beside_the_tensors_are_passed_over(tmp_path: Path, of
 def test_a_prefix_before_some_keys_alone_stays(tmp_path: Path, official: State) -> None:
     path = tmp_path / "two.safetensors"
     save_file({**{f"model.{name}": tensor for name, tensor in official.items()}, "ema.decay": torch.ones(1)}, path)
-    with pytest.raises(CheckpointError, match="no SAM-HQ checkpoint of a known size"):
+    with pytest.raises(CheckpointError, match="not a SAM-HQ checkpoint of a known size"):
         load_model(path)
     # Two networks in one file never become one.
     both = {**official, **{f"module.{name}": 2 * tensor for name, tensor in official.items()}}

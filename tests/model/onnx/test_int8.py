@@ -12,7 +12,7 @@ from dentasam.data.phantom import generate
 from dentasam.errors import CheckpointError
 from dentasam.model.onnx.export import ENCODER, ExportCard
 from dentasam.model.onnx.int8 import Method, quantise_encoder
-from dentasam.model.onnx.segmenter import load_onnx
+from dentasam.model.onnx.loading import load_onnx
 
 WIDTH, HEIGHT = 256, 128
 

@@ -12,10 +12,6 @@ from dentasam.labelling.inference.embedding_store import model_key
 from dentasam.model.core.frame import LOGIT_STRIDE, Frame
 from dentasam.model.core.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.embedding import ImageEmbedding
-from dentasam.model.onnx.export import MergedAdapter
-from dentasam.model.onnx.segmenter import OnnxSegmenter
-from dentasam.model.runtime import Network
-from dentasam.model.sam_hq import SamHQ
 from dentasam.model.segmenter import Segmenter
 
 # More objects in one decode gain nothing on a CPU and hold 30 MB each.
@@ -69,22 +65,15 @@ class ServedModel:
 
     def __init__(self, segmenter: Segmenter) -> None:
         """Raises AdapterError where the adapter cannot be merged."""
-        adapter, int8 = None, ""
-        if isinstance(segmenter, OnnxSegmenter):
-            # Its embeddings are those of torch, as long as it computes in the same numbers.
-            adapter, int8 = segmenter.card.adapter, segmenter.card.int8 or ""
-        elif segmenter.adapter is not None:
-            adapter = MergedAdapter.of(segmenter.adapter)
+        adapter = segmenter.adapters.identity()
         self.segmenter = segmenter = segmenter.merged()
         self._knows_boxes: bool | None = None
-        self.model: Network = segmenter.model
-        if isinstance(segmenter.model, SamHQ):
-            segmenter.model.requires_grad_(False)
+        self.model = segmenter.model
         name, adapter_sha256 = (adapter.name, adapter.weights_sha256) if adapter else (None, None)
         self.identity = ModelIdentity(segmenter.name, segmenter.info.sha256, name, adapter_sha256)
-        # Rank and alpha stand in the settings, so the same weights may mean another model.
         key = adapter.weights_sha256 + adapter.settings_sha256 if adapter else None
-        self.key = model_key(segmenter.info.sha256 + int8, key)
+        # An int8 encoder gives other embeddings; those of torch and ONNX Runtime in fp32 serve both.
+        self.key = model_key(segmenter.info.sha256 + (segmenter.info.int8 or ""), key)
 
     def encode(self, image: np.ndarray) -> ImageEmbedding:
         """As `Segmenter.encode`."""

@@ -7,8 +7,7 @@ import torch
 
 from dentasam.model.core.prompt import Prompts
 from dentasam.model.embedding import ImageEmbedding
-from dentasam.model.runtime import Network
-from dentasam.model.sam_hq import SamHQ
+from dentasam.model.network import Network
 
 # The teeth lie in the middle of a panoramic; jaw edge, spine and film border would say nothing of them.
 COLUMNS, ROWS = 8, 2
@@ -29,9 +28,5 @@ def uncertainty(model: Network, embedding: ImageEmbedding) -> float:
     clicks = frame.points_to_frame(probe_clicks(frame.height, frame.width))[:, None]
     prompts = Prompts(torch.from_numpy(clicks), torch.ones(clicks.shape[:2], dtype=torch.long)).to(model.device)
     embedding = embedding.to(model.device, model.dtype)
-    if isinstance(model, SamHQ):
-        # Only the scores are wanted, so the masks are never upscaled.
-        scores = model.attend(embedding, prompts).score
-    else:
-        scores = model.decode(embedding, prompts).scores
+    scores = model.scores(embedding, prompts)
     return float((1 - scores.float().clamp(0, 1)).mean())

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 class ConvTranspose2dLora(nn.Module, LoraLayer):
     """A transposed convolution with one low-rank update per adapter name; PEFT builds, names and saves it.
 
-    With DoRA settings the update stays a plain low-rank one: these layers are few.
+    With DoRA settings its update stays a plain low-rank one, as there are few of these layers.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class ConvTranspose2dLora(nn.Module, LoraLayer):
         self.set_adapter(self.active_adapters, inference_mode=config.inference_mode)
 
     def get_delta_weight(self, adapter: str) -> Tensor:
-        """What the adapter adds to the weight, (in, out, height, width)."""
+        """The adapter's update of the weight, (in, out, height, width)."""
         a, b = self._factors(adapter)
         delta: Tensor = torch.einsum("ri,royx->ioyx", a.weight.flatten(1), b.weight) * self.scaling[adapter]
         return delta
@@ -116,7 +116,7 @@ class ConvTranspose2dLora(nn.Module, LoraLayer):
 
     @torch.no_grad()
     def unmerge(self) -> None:
-        """Take all merged adapters out of the base weights again."""
+        """Subtract all merged adapters from the base weights."""
         if not self.merged:
             warnings.warn("Already unmerged. Nothing to do.", stacklevel=2)
         while self.merged_adapters:
@@ -158,8 +158,8 @@ class ConvTranspose2dLora(nn.Module, LoraLayer):
 class Conv2dLora(PeftConv2d):
     """PEFT's LoRA for Conv2d that trains a bias only where the convolution has one.
 
-    `lora_bias` is one switch for a whole adapter; on a convolution without bias (before a norm) PEFT would
-    train one that nothing can merge.
+    `lora_bias` is one setting for a whole adapter; on a convolution without bias (before a norm) PEFT would train a
+    bias that cannot be merged.
     """
 
     def update_layer(self, adapter_name: str, r: int, lora_alpha: int, config: LoraConfig, **kwargs: Any) -> None:
@@ -177,7 +177,7 @@ class Conv2dLora(PeftConv2d):
 
 
 def register_conv_lora(config: LoraConfig) -> LoraConfig:
-    """Let PEFT adapt transposed convolutions under this config; returns it.
+    """Let PEFT adapt convolutions by the classes above under this config; returns it.
 
     PEFT does not write custom layers to `adapter_config.json`, so a config read back from there needs this
     call before PEFT builds a model from it.

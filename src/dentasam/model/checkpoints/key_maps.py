@@ -1,4 +1,4 @@
-"""Parameter names: from the transformers SAM-HQ layout to the official one; what a foreign file seems to be.
+"""Parameter names: from the transformers SAM-HQ layout to the official one, and what another file seems to be.
 
 The official layout is that of `sam_hq_vit_{tiny,b,l,h}.pth` (Ke et al. 2023, https://github.com/SysCV/sam-hq);
 the other is the state dict of transformers' `SamHQModel`.
@@ -59,14 +59,14 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 
-# In the official files, and used by nothing: TinyViT's ImageNet classifier, tables that the model computes
-# itself, and the pixel normalisation that belongs to the frame. And the counter of torch's AveragedModel.
+# In the official files but not used: TinyViT's ImageNet classifier, tables that the model computes itself, and the
+# pixel normalisation, which `Frame` does. And the counter of torch's AveragedModel.
 _UNUSED = re.compile(
     r"^image_encoder\.(norm_head|head)\.|\.attention_bias_idxs$|\.attn\.ab$|^pixel_(mean|std)$|^n_averaged$"
 )
 
-# What wraps a module leaves its own name in the keys: torch.compile, DataParallel, FSDP and activation
-# checkpointing around any part; Lightning, DeepSpeed and training scripts, under whatever name, around the whole.
+# A module that wraps another leaves its name in the keys: torch.compile, DataParallel, FSDP and activation
+# checkpointing around any part; Lightning, DeepSpeed and training scripts, under various names, around the whole.
 _WRAPPER = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|module|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _ROOT = re.compile(r"^((?:[^.]+\.)*?)(?:image_encoder|vision_encoder|prompt_encoder|mask_decoder)\.")
 
@@ -80,10 +80,10 @@ def is_transformers_layout(keys: Collection[str]) -> bool:
 
 
 def to_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors under the official names, without those that nothing uses.
+    """The same tensors under the official names, without those that are not used.
 
-    Prefixes that wrappers left are taken off. transformers stores the positional matrix once or twice (it is
-    tied); both names lead to the same entry.
+    Prefixes of wrappers are removed. transformers stores the positional matrix once or twice (it is tied); both names
+    are mapped to the same one.
     """
     state = without_wrappers(state)
     if is_transformers_layout(state):
@@ -94,8 +94,8 @@ def to_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def without_wrappers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same tensors, without the prefixes that compiling, distributing or a training framework put in the keys.
 
-    `_orig_mod.` and its like go wherever they are, `model.` and any other name only where it precedes every key.
-    Where two keys would become one, all stay as they are.
+    `_orig_mod.` and the like are removed anywhere, `model.` and other names only where they precede every key. If two
+    keys would become one, all stay as they are.
     """
     names = {key: _WRAPPER.sub("", key) for key in state}
     prefixes = {match[1] for name in names.values() if (match := _ROOT.match(name))}
@@ -114,7 +114,7 @@ def _official_name(key: str) -> str:
 
 
 def describe(state: Mapping[str, Tensor]) -> str:
-    """What a state dict in official names seems to be, in words for an error message, with what to do."""
+    """What a state dict in official names seems to be and what to do, as part of an error message."""
     keys = state.keys()
     if any("lora_" in key for key in keys):
         return "it seems to be a LoRA adapter: give it as the adapter, with its base as the model"

@@ -21,7 +21,7 @@ NAMES = (BUNDLED, *OFFICIAL_FILES)
 
 @dataclass(frozen=True)
 class Entry:
-    """A named model: `path` is where its file lies on this machine, or None if it has not been fetched."""
+    """A named model. path: its file on this machine, or None if it has not been fetched."""
 
     name: str
     origin: str
@@ -34,7 +34,7 @@ def entries() -> list[Entry]:
 
 
 def entry(name: str) -> Entry:
-    """Look a name up, without touching the network.
+    """The entry of a name, without a request to the network.
 
     Raises:
         CheckpointError: there is no model of that name.
@@ -51,7 +51,7 @@ def locate(name_or_path: str | Path) -> tuple[str, Path]:
     """The model's name and its file (or folder). A name of the registry wins over a file of that name.
 
     Raises:
-        CheckpointError: neither a known name nor an existing path, or a known model that is not here yet.
+        CheckpointError: neither a known name nor an existing path, or a known model that is not on this machine yet.
     """
     name = str(name_or_path)
     if name not in NAMES:
@@ -72,7 +72,7 @@ def locate(name_or_path: str | Path) -> tuple[str, Path]:
 def fetch(name: str) -> Path:
     """Download an official model into the Hugging Face cache, or return it from there.
 
-    huggingface_hub resumes a broken download and checks what arrived before it puts the file in its place.
+    huggingface_hub resumes an interrupted download and checks the file before it becomes visible.
 
     Raises:
         CheckpointError: an unknown name, or the download failed.
@@ -87,7 +87,7 @@ def fetch(name: str) -> Path:
     file = OFFICIAL_FILES[name]
     try:
         return Path(hf_hub_download(OFFICIAL_REPOSITORY, file))
-    # The hub raises its own errors, those of its HTTP library and OSError, a different set in each release.
+    # huggingface_hub raises its own errors, its HTTP library's and OSError, a different set in each release.
     except Exception as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise CheckpointError(

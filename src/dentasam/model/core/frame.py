@@ -2,8 +2,8 @@
 
 Segment Anything pads every image to a 1024 square. A panoramic is twice as wide as high, so half of that square
 is padding. A `Frame` keeps the square's coordinates and its table of positions but holds only the tokens that the
-image covers: a 2:1 panoramic has 32 x 64 of them. A window of a larger image (used in training) is a frame whose
-first token stands at (`top`, `left`) of the 64 x 64 grid.
+image covers: a 2:1 panoramic has 32 x 64 of them. A crop of a larger image (used in training) is a frame whose first
+token is at (`top`, `left`) of the 64 x 64 grid.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from torch import Tensor
 
 from dentasam.model.core.gray_range import spread
 
-# Raise this when `Frame.pixels`, or a decoded image's path into it, changes what the encoder sees: stored embeddings
-# then count as absent.
+# Increase this when `Frame.pixels`, or the decoding of images before it, changes the encoder's input: stored
+# embeddings then become invalid.
 PREPROCESSING = 2
 LONGEST = 1024
 PATCH = 16
@@ -30,10 +30,10 @@ PIXEL_STD = (58.395, 57.12, 57.375)
 
 @dataclass(frozen=True)
 class Frame:
-    """Where an image of `height` x `width` pixels stands in the model's frame.
+    """The place of an image of `height` x `width` pixels in the model's frame.
 
-    `scale` is frame pixels per image pixel; `rows`, `cols` the token grid; `top`, `left` the first token's place
-    in the 64 x 64 grid.
+    scale: frame pixels per image pixel. rows, cols: the token grid. top, left: the first token's place in the 64 x 64
+    grid.
     """
 
     height: int
@@ -65,7 +65,7 @@ class Frame:
 
     @property
     def logits(self) -> tuple[int, int]:
-        """Height and width of the mask logits: four to a token."""
+        """Height and width of the mask logits: four per token along each axis."""
         return self.rows * LOGIT_STRIDE, self.cols * LOGIT_STRIDE
 
     @property
@@ -82,7 +82,7 @@ class Frame:
         return (np.asarray(points, dtype=np.float32) - np.array(self.origin, np.float32)) / self._axis_scale()
 
     def logit_points_to_frame(self, points: np.ndarray) -> np.ndarray:
-        """Indices of logit pixels, (..., 2) x, y, to the frame position of their centre."""
+        """Indices of logits, (..., 2) x, y, to frame pixels: the centre of each logit."""
         centre = (LOGIT_STRIDE - 1) / 2
         return (
             np.asarray(points, dtype=np.float32) * LOGIT_STRIDE
@@ -93,8 +93,8 @@ class Frame:
     def pixels(self, image: np.ndarray) -> Tensor:
         """A grayscale image (height, width) uint8 or uint16 as (1, 3, 16 rows, 16 cols) float32.
 
-        16 bits are spread over the range of their data, as `gray_range` says, whoever read the file. Then resized
-        with area averaging when shrinking, normalised with SAM's mean and deviation, and padded with zeros.
+        16-bit data are spread over 16 bits (see `gray_range`). The image is resized, with area averaging when it
+        shrinks, normalised with SAM's mean and deviation, and padded with zeros. Raises ValueError for another shape.
         """
         if image.shape != (self.height, self.width):
             raise ValueError(f"the frame is for {self.height} x {self.width} pixels, the image has {image.shape}")

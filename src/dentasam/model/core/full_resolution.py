@@ -1,8 +1,8 @@
 """One object's mask at the image's resolution, computed only around the object.
 
-SAM upscales a mask in two bilinear steps, to the frame and from there to the image. A panoramic has 4 million
-pixels and a tooth covers 50,000 of them, so both steps are done inside the box of the positive logits: a mean of
-logits none of which is positive is not positive.
+SAM upscales a mask in two bilinear steps, to the frame and from there to the image. A panoramic has 4 million pixels
+and a tooth covers 50,000 of them, so both steps are computed only in the box around the positive logits. Elsewhere no
+logit is positive, and neither is a mean of them.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import torch.nn.functional as F
 
 from dentasam.model.core.frame import LOGIT_STRIDE, Frame
 
-# Closer to zero than this, the order of additions may decide about a pixel; the whole image is then upscaled.
-DOUBTFUL = 2e-5
+# With a value closer to zero, the order of additions may decide about a pixel; the whole image is then upscaled.
+MIN_CERTAIN_LOGIT = 2e-5
 
 
 @torch.inference_mode()
 def full_mask(logits: np.ndarray, frame: Frame) -> tuple[int, int, np.ndarray]:
-    """The mask of one object's logits (h, w), to the bit as `Frame.logits_to_image` gives it.
+    """The mask of one object's logits (h, w), exactly as from `Frame.logits_to_image`.
 
-    Returns x, y of its upper left pixel in the image, and the pixels (height, width) bool around the object.
+    Returns x and y of the mask's upper left pixel in the image, and the mask (height, width) bool around the object.
     """
     positive = logits > 0
     if not positive.any():
@@ -40,14 +40,14 @@ def full_mask(logits: np.ndarray, frame: Frame) -> tuple[int, int, np.ndarray]:
         second_column = np.minimum(first_column + 1, values.shape[1] - 1)
         across = values[:, first_column] * (1 - share_across) + values[:, second_column] * share_across
         values = across[first_row] * (1 - share_down)[:, None] + across[second_row] * share_down[:, None]
-        if (np.abs(values) < DOUBTFUL).any():
+        if (np.abs(values) < MIN_CERTAIN_LOGIT).any():
             return _whole(logits, frame)
         top, left = y, x
     return left, top, values > 0
 
 
 def full_masks(logits: np.ndarray, frame: Frame) -> np.ndarray:
-    """The masks (P, height, width) bool of P objects' logits (P, h, w), each computed around its object alone."""
+    """The masks (P, height, width) bool of P objects' logits (P, h, w), each computed only around its object."""
     masks = np.zeros((len(logits), frame.height, frame.width), bool)
     for mask, one in zip(masks, logits, strict=True):
         x, y, inside = full_mask(one, frame)
@@ -60,18 +60,18 @@ def _whole(logits: np.ndarray, frame: Frame) -> tuple[int, int, np.ndarray]:
 
 
 def _span(positive: np.ndarray, across: int) -> tuple[int, int]:
-    """The rows (`across` 1) or columns (0) that hold something, with two logits around them.
+    """First and last + 1 of the rows (`across` 1) or columns (0) with positive logits, and two logits around them.
 
-    One is what the bilinear steps reach, the other is lost at the crop's edge.
+    The bilinear steps reach one logit; the other is lost at the crop's edge.
     """
     indices = np.flatnonzero(positive.any(axis=across))
     return max(0, int(indices[0]) - 2), min(positive.shape[1 - across], int(indices[-1]) + 3)
 
 
 def _kept(span: tuple[int, int], logits: int, length: int) -> tuple[int, slice]:
-    """Where the crop's frame pixels begin, and which of them are those of the whole map.
+    """The first frame pixel of the crop that equals the whole map's, and the slice of the crop's pixels that do.
 
-    At an edge of the crop that is none of the map's, pixels miss their outer neighbour and are left out.
+    At an edge of the crop that is not an edge of the map, pixels lack their outer neighbour and are left out.
     """
     start, stop = span
     first = 0 if start == 0 else LOGIT_STRIDE
@@ -81,8 +81,11 @@ def _kept(span: tuple[int, int], logits: int, length: int) -> tuple[int, slice]:
 
 
 def _places(begin: int, count: int, length: int, full: int) -> tuple[int, np.ndarray, np.ndarray]:
-    """For the image pixels whose both neighbours are among `count` frame pixels from `begin` on: the first of them,
-    the index of each one's lower neighbour, and the upper neighbour's share, float32 as torch computes it."""
+    """The image pixels along one axis whose two neighbours are among `count` frame pixels from `begin` on.
+
+    Returns the first of these image pixels, the index of the lower neighbour of each, and the upper neighbour's
+    share, in float32 as torch computes it. length, full: the axis in frame and in image pixels.
+    """
     scale = np.float32(length) / np.float32(full)
     at = np.maximum((np.arange(full, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5), np.float32(0))
     lower = at.astype(np.int64)

@@ -1,4 +1,4 @@
-"""The two small layers every part of SAM shares; names as in segment-anything's `modeling/common.py`."""
+"""Layers and attention that several parts of SAM share; names as in segment-anything's `modeling/common.py`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor, nn
 class LayerNorm2d(nn.Module):
     """Layer norm over the channels of (B, C, H, W), with the official eps 1e-6.
 
-    Goes through channels-last and the fused kernel: the written-out mean and variance of the original make
-    four passes over a map that is 1024 tokens wide in the HQ head.
+    Uses channels-last memory and the fused kernel: the original computes mean and variance in four passes over maps
+    that are 1024 tokens wide in the HQ head.
     """
 
     def __init__(self, channels: int, eps: float = 1e-6) -> None:
@@ -42,8 +42,8 @@ class MLPBlock(nn.Module):
 def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
     """Attention of (B, heads, n, d) queries on (B, heads, m, d) keys and values, plus `bias` on the logits.
 
-    On a CPU that trains, written out: the fused kernel's backward is up to seven times slower than its
-    forward for the few tokens and short windows met here (in bfloat16; in float32 the two are equal).
+    On a CPU with gradients it is written out: the fused kernel's backward is up to seven times slower than its
+    forward for the few tokens and small attention windows here (in bfloat16; in float32 the two are equal).
     """
     if q.device.type == "cpu" and torch.is_grad_enabled():
         logits = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)

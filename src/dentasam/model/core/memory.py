@@ -1,8 +1,8 @@
 """Keeping freed memory in the process.
 
-glibc hands every freed buffer above 32 MiB back to the kernel, so each large activation is paid for again with
-page faults: an elementwise operation on 32 MiB took 18 times as long as the arithmetic needs. Training and
-serving therefore ask malloc to keep what it has.
+glibc returns every freed buffer above 32 MiB to the kernel, so each large activation costs page faults again: an
+elementwise operation on 32 MiB took 18 times as long as its arithmetic. Training and serving therefore tell malloc to
+keep freed memory.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _M_MMAP_MAX = -4
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc's malloc to keep and reuse freed memory; return whether it took the settings.
+    """Tell glibc's malloc to keep and reuse freed memory; returns whether it accepted the settings.
 
-    Anything but Linux with glibc is left as it is. Peak memory is unchanged, but the process keeps its peak.
+    Without effect except on Linux with glibc. Peak memory is unchanged, but the process keeps it.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -1,4 +1,4 @@
-"""The arithmetic of large matrix products: single precision, or bf16 where the device is fast at it."""
+"""bf16 or fp32: the precision of large matrix products, by torch's autocast."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 
 def autocast_type(precision: Precision, device: torch.device) -> torch.dtype | None:
-    """The autocast type, None for single precision.
+    """The autocast type for a precision on a device; None for single precision.
 
-    `auto` is bf16 only on a GPU or a CPU that has instructions for it: without them it is emulated, on a CPU several
-    times slower than fp32.
+    "auto" is bf16 on a GPU or CPU with instructions for it, else fp32: without them bf16 is emulated, on a CPU
+    several times slower than fp32.
     """
-    import torch  # here, so that a recipe is read without it
+    import torch  # here, so that recipes can be read without it
 
     if precision == "bf16":
         return torch.bfloat16
@@ -31,7 +31,7 @@ def autocast_type(precision: Precision, device: torch.device) -> torch.dtype | N
 
 
 def arithmetic(dtype: torch.dtype | None, device: torch.device) -> torch.autocast:
-    """The context of arithmetic in `dtype`, without effect for None."""
+    """A context in which torch computes in `dtype`; without effect for None."""
     import torch
 
     return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)

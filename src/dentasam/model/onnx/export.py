@@ -5,7 +5,7 @@
     dentasam.json  which base, which adapter is merged in, and how the encoder computes
 
 One file serves every image shape and any number of objects and clicks: rows, cols, objects and prompts are free
-dimensions. What the inputs mean stands in `onnx_graphs.py`.
+dimensions. `graphs.py` says what the inputs mean.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dentasam.atomic_write import write_atomically
 from dentasam.errors import CheckpointError, ExtraError
-from dentasam.model.adapters.folder import CONFIG, WEIGHTS, find_adapter
-from dentasam.model.checkpoints.reading import sha256_of
+from dentasam.model.adapters.folder import AdapterIdentity
 from dentasam.model.core.frame import LOGIT_STRIDE, PATCH
 from dentasam.model.decoder.prompt_encoder import GRID
 from dentasam.model.onnx.graphs import FIRST_CORNER, NO_BOX, SECOND_CORNER, DecoderGraph, EncoderGraph
@@ -42,37 +42,22 @@ PIXELS = "pixels"
 EMBEDDING = ("features", "hq")
 PROMPTS = ("points", "labels", "previous", "has_previous")
 ANSWER = ("logits", "scores")
-# Sizes that are no multiples of each other, so that the tracer takes no two free dimensions for one.
+# Sizes that are not multiples of each other, so that the tracer does not take two free dimensions for one.
 _ROWS, _COLS, _OBJECTS = 9, 20, 3
-
-
-@dataclass(frozen=True)
-class MergedAdapter:
-    """Which adapter is merged in: its name, and the hashes of its weights and of its configuration."""
-
-    name: str
-    weights_sha256: str
-    settings_sha256: str
-
-    @classmethod
-    def of(cls, source: str | Path) -> MergedAdapter:
-        """By its folder or bundled name. Raises AdapterError."""
-        folder = find_adapter(source)
-        return cls(folder.name, sha256_of(folder / WEIGHTS), sha256_of(folder / CONFIG))
 
 
 @dataclass(frozen=True)
 class ExportCard:
     """What an exported model is.
 
-    base_model, base_sha256: of the checkpoint. adapter: what was merged into it. kind: of the encoder, vit_tiny to
-    vit_h. int8: how the encoder was quantised, "dynamic" or "static", or None.
+    base_model, base_sha256: of the checkpoint. adapter: what was merged into it. kind: the encoder, of `ENCODERS`.
+    int8: how the encoder was quantised, "dynamic" or "static", or None.
     """
 
     base_model: str
     base_sha256: str
     kind: str
-    adapter: MergedAdapter | None = None
+    adapter: AdapterIdentity | None = None
     int8: str | None = None
     opset: int = OPSET
     format: int = FORMAT
@@ -86,7 +71,7 @@ class ExportCard:
             content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             card = cls(**{field.name: content[field.name] for field in fields(cls)})
             if card.adapter is not None:
-                card = replace(card, adapter=MergedAdapter(**content["adapter"]))
+                card = replace(card, adapter=AdapterIdentity(**content["adapter"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{path}: not the card of an exported model ({error}); export it again") from error
         if card.format != FORMAT:
@@ -95,9 +80,8 @@ class ExportCard:
 
     def write(self, folder: Path) -> None:
         """Write the card beside the graphs, complete or not at all."""
-        temporary = folder / f".{CARD}.{os.getpid()}.tmp"
-        temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, folder / CARD)
+        with write_atomically(folder / CARD) as draft:
+            draft.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
 def is_export(path: str | Path) -> bool:
@@ -106,24 +90,26 @@ def is_export(path: str | Path) -> bool:
 
 
 def export_onnx(segmenter: Segmenter, folder: Path) -> ExportCard:
-    """Write a segmenter's model, with the adapter in use merged in, into `folder`, which is made where it is missing.
+    """Write a segmenter's model, with the adapter in use merged in, into `folder`, which is made if it is missing.
 
     Takes some 30 seconds of processor time for the smallest encoder. Raises AdapterError where the adapter cannot
-    be merged, CheckpointError where the folder cannot be written, ExtraError without the packages that export.
+    be merged, CheckpointError where the model is an exported one or the folder cannot be written, ExtraError without
+    the packages for the export.
     """
     require("onnx", "onnxscript")
     info = segmenter.info
-    adapter = None if segmenter.adapter is None else MergedAdapter.of(segmenter.adapter)
-    card = ExportCard(info.name, info.sha256, info.kind, adapter)
+    card = ExportCard(info.name, info.sha256, info.kind, segmenter.adapters.identity())
     model = segmenter.merged().model
+    if not isinstance(model, SamHQ):
+        raise CheckpointError(f"{info.path}: an exported model; export from the checkpoint")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".exporting-", dir=folder) as made:
             export_graphs(model, Path(made))
-            # A graph above 2 GB has its weights in files of their own beside it.
+            # A graph above 2 GB has its weights in separate files beside it.
             for file in Path(made).iterdir():
                 os.replace(file, folder / file.name)
-        card.write(folder)  # last: what has a card is complete
+        card.write(folder)  # last: a folder with a card is complete
     except OSError as error:
         raise CheckpointError(
             f"{folder}: cannot be written ({error.strerror}); check the folder and the free space"
@@ -202,7 +188,7 @@ def _export(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporter's lines about torchvision, which is not used, and about its own names for dimensions."""
+    """Silence the exporter's lines about torchvision, which is not used, and about its names for dimensions."""
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level
     exporter.setLevel(logging.ERROR)

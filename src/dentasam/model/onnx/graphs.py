@@ -1,11 +1,11 @@
-"""The two graphs that are exported to ONNX: all that depends on the image, and all that depends on prompts.
+"""The two graphs that are exported to ONNX: what depends on the image alone, and what depends on prompts.
 
     encoder    pixels -> features, HQ features              once per image
     decoder    features, HQ features, prompts -> logits, predicted IoU
 
-The decoder's two-way transformer stands here once more, as it was published: the one that training and the torch
-runtime share takes decisions by what its tensors hold (which objects have a previous mask, what they share), and
-a graph for any number of objects can hold none. A test holds the two together.
+The decoder's two-way transformer is written here a second time, as it was published: the one that training and the
+torch runtime use branches on the content of its tensors (which objects have a previous mask, what they share), which
+a graph for any number of objects cannot do. A test holds that both give the same masks.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from dentasam.model.decoder.mask_decoder import MASK_TOKENS, DecoderState
 from dentasam.model.decoder.transformer import TwoWayAttentionBlock
 from dentasam.model.sam_hq import SamHQ
 
-# A prompt's label in the decoder's graph: those of clicks, and as in Segment Anything's own export 2 and 3 for a
-# box's two corners and -1 for the one point that stands in place of a box that is not there.
+# The labels of points in the decoder's graph: 1 and 0 for clicks and, as in Segment Anything's own export, 2 and 3
+# for the corners of a box, and -1 for a point that replaces the box of objects without one.
 FIRST_CORNER, SECOND_CORNER, NO_BOX = 2, 3, -1
 
 
 class EncoderGraph(nn.Module):
     """pixels (1, 3, 16 rows, 16 cols) to features (1, 256, rows, cols) and HQ features (1, 32, 4 rows, 4 cols).
 
-    The image stands at the first row and column of the 64 x 64 grid, as whole images do.
+    The image is at the first row and column of the 64 x 64 grid, as whole images are.
     """
 
     def __init__(self, model: SamHQ) -> None:
@@ -45,9 +45,9 @@ class EncoderGraph(nn.Module):
 class DecoderGraph(nn.Module):
     """Mask logits (P, 4 rows, 4 cols) and predicted IoU (P,) of P objects of one image.
 
-    points: (P, n, 2) x, y in frame pixels; labels: (P, n), see above: each object's clicks, then its box's two
-    corners or one point with the label -1.
-    previous: (P, 4 rows, 4 cols) logits; has_previous: (P,) bool, False where `previous` is not to be looked at.
+    points: (P, n, 2) x, y in frame pixels. labels: (P, n), see above. Each object's clicks, then the two corners of
+    its box or one point with the label -1.
+    previous: (P, 4 rows, 4 cols) logits. has_previous: (P,) bool, False where `previous` is to be ignored.
     """
 
     def __init__(self, model: SamHQ) -> None:
@@ -94,7 +94,7 @@ class DecoderGraph(nn.Module):
         return decoder.masks(state, hq), state.score
 
     def _sparse(self, points: Tensor, labels: Tensor) -> Tensor:
-        """(P, n, 256): the role's vector, plus the position where the point stands for a place."""
+        """Sparse prompt embeddings (P, n, 256): the label's vector, plus the positional encoding unless it is -1."""
         encoder = self.model.prompt_encoder
         of_points = [role.weight for role in cast(list[nn.Embedding], encoder.point_embeddings)]
         roles = torch.cat([encoder.not_a_point_embed.weight, *of_points])

@@ -1,8 +1,8 @@
 """An exported encoder in 8-bit integers, by ONNX Runtime's own quantisation.
 
-Dynamic: the weights of the linear layers are integers, the ranges of what goes into them are found in each image.
-Static: those ranges are fixed beforehand from images to calibrate on, for the convolutions too. What is not worth
-it stays in float32: norms, softmax, and the whole decoder, whose logits the masks are cut from.
+Dynamic: the weights of the linear layers are integers, and the ranges of their inputs are determined for each image.
+Static: those ranges are fixed beforehand from calibration images, for the convolutions too. Norms, softmax and the
+whole decoder, whose logits are thresholded, stay in float32.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from dentasam.model.onnx.export import ENCODER, PIXELS, ExportCard, require
 Method = Literal["dynamic", "static"]
 _LINEAR = ["MatMul", "Gemm"]
 _STATIC = [*_LINEAR, "Conv", "ConvTranspose"]
-# In 7 of the 8 bits: products of 8-bit numbers overflow on x86 processors without VNNI instructions.
+# With 7 of the 8 bits: sums of products of 8-bit numbers overflow on x86 processors without VNNI instructions.
 _WEIGHTS = {"per_channel": True, "reduce_range": True}
 
 
 def quantise_encoder(folder: Path, method: Method = "dynamic", images: Iterable[np.ndarray] = ()) -> ExportCard:
-    """Put an 8-bit encoder in place of an exported model's own, and say so on its card, which is returned.
+    """Replace the encoder of an exported model by an 8-bit one, and note that on its card, which is returned.
 
     images: grayscale (H, W), uint8 or uint16, for the static method to calibrate on; a handful is enough.
-    Raises CheckpointError where the folder holds no exported model or one that is quantised already, ValueError for
-    the static method without images, ExtraError without the packages for it.
+    Raises CheckpointError where the folder is not an exported model or its encoder is quantised already, ValueError
+    for the static method without images, ExtraError without the packages for it.
     """
     require("onnx", "onnxruntime")
     card = ExportCard.read(folder)
@@ -45,7 +45,7 @@ def quantise_encoder(folder: Path, method: Method = "dynamic", images: Iterable[
 
     with tempfile.TemporaryDirectory(prefix=".quantising-", dir=folder) as made, _quiet():
         prepared, done = Path(made) / "prepared.onnx", Path(made) / ENCODER
-        # The symbolic shapes of a free grid are beyond what this step can follow, and nothing here needs them.
+        # This step cannot infer the symbolic shapes of a free grid, and quantisation does not need them.
         quant_pre_process(folder / ENCODER, prepared, skip_symbolic_shape=True)
         if method == "dynamic":
             quantize_dynamic(prepared, done, op_types_to_quantize=_LINEAR, weight_type=QuantType.QInt8, **_WEIGHTS)
@@ -66,7 +66,7 @@ def quantise_encoder(folder: Path, method: Method = "dynamic", images: Iterable[
 
 
 class _Inputs:
-    """Images as the encoder takes them, one after the other, as the quantiser asks for them."""
+    """The encoder's inputs for the calibration images, one after the other, as the quantiser reads them."""
 
     def __init__(self, images: Iterable[np.ndarray]) -> None:
         self.rest = iter(images)
@@ -78,7 +78,7 @@ class _Inputs:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the quantiser's lines on norms, which it leaves alone."""
+    """Silence the quantiser's lines about norms, which it leaves as they are."""
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,10 +20,12 @@ from dentasam.model.sam_hq import MaskPrediction
 
 
 class OnnxNetwork:
-    """The two graphs of an exported model, on the CPU. Threads may encode and decode at once.
+    """Fulfils `Network`: the two graphs of an exported model, on the CPU. Threads may encode and decode at once.
 
     Each graph takes as many threads as torch had when it was opened.
     """
+
+    runtime: Literal["onnx"] = "onnx"
 
     def __init__(self, folder: Path) -> None:
         """Raises CheckpointError where the folder holds no exported model or weights that are not finite.
@@ -40,7 +42,7 @@ class OnnxNetwork:
 
     @property
     def device(self) -> torch.device:
-        """Where embeddings and prompts are taken and given."""
+        """The CPU."""
         return torch.device("cpu")
 
     @property
@@ -49,14 +51,14 @@ class OnnxNetwork:
         return torch.float32
 
     def encode(self, pixels: Tensor, frame: Frame) -> ImageEmbedding:
-        """pixels (1, 3, 16 rows, 16 cols) of a whole image."""
+        """The embedding of the pixels (1, 3, 16 rows, 16 cols) of a whole image."""
         if frame.top or frame.left or len(pixels) != 1:
             raise ValueError("an exported model encodes one whole image at a time")
         features, hq = self._encoder.run(EMBEDDING, {PIXELS: pixels.numpy()})
         return ImageEmbedding(torch.from_numpy(features), torch.from_numpy(hq), frame)
 
     def with_projections(self, embedding: ImageEmbedding) -> ImageEmbedding:
-        """The embedding as it is: the decoder's graph takes nothing that is made ahead."""
+        """The embedding itself: the decoder's graph takes no projections."""
         return embedding
 
     def decode(
@@ -83,9 +85,13 @@ class OnnxNetwork:
             logits[rows.numpy()], scores[rows.numpy()] = self._decoder.run(ANSWER, feed)
         return MaskPrediction(torch.from_numpy(logits), torch.from_numpy(scores))
 
+    def scores(self, embedding: ImageEmbedding, prompts: Prompts) -> Tensor:
+        """The predicted IoU (P,) of the objects; the graph computes their masks too."""
+        return self.decode(embedding, prompts).scores
+
 
 def _feed(prompts: Prompts, frame: Frame) -> dict[str, np.ndarray]:
-    """The decoder's inputs for objects whose prompts have one layout."""
+    """The decoder's inputs for objects with one prompt layout."""
     objects = len(prompts)
     present = prompts.labels >= 0
     points = prompts.points[present].view(objects, -1, 2).numpy()
@@ -112,7 +118,7 @@ def _session(path: Path) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    # Threads that spin between calls take the cores from the other graph, which the labelling tool runs beside it.
+    # Threads that spin between calls would take cores from the other graph, which the labelling tool runs meanwhile.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
@@ -128,7 +134,7 @@ def _check_finite(path: Path) -> None:
     import onnx
     from onnx.numpy_helper import to_array
 
-    # Weights in files of their own are read one by one.
+    # Weights in external files are read one by one.
     for weight in onnx.load(path, load_external_data=False).graph.initializer:
         values = to_array(weight, str(path.parent))
         if values.dtype.kind == "f" and not np.isfinite(values).all():

@@ -1,4 +1,4 @@
-"""The segmenter on ONNX Runtime: what torch's says, exported once, and plain words where it cannot be."""
+"""A segmenter on ONNX Runtime: the answers of torch, one export, and plain error messages."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 
 import dentasam
 from dentasam.errors import AdapterError, CheckpointError, ExtraError, PromptError
-from dentasam.model.onnx import segmenter as onnx_segmenter
+from dentasam.model.onnx import loading
 from dentasam.model.onnx.export import CARD, DECODER, ENCODER, ExportCard, is_export
-from dentasam.model.onnx.segmenter import OnnxSegmenter, load_onnx
+from dentasam.model.onnx.loading import load_onnx
 from dentasam.model.runtime import load, with_adapter
 
 HEIGHT, WIDTH = 100, 240
@@ -38,7 +38,7 @@ def test_masks_and_scores_are_those_of_torch(exported: Path, image: np.ndarray) 
     theirs = dentasam.load("dentasam-tiny", "panoramic-teeth", "cpu", "fp32").merged()
     theirs.sparse_upscaling = False
     ours = load(exported)
-    assert isinstance(ours, OnnxSegmenter)
+    assert ours.model.runtime == "onnx"
     assert (ours.name, ours.adapter, ours.info.sha256) == (theirs.name, theirs.adapter, theirs.info.sha256)
     clicks = np.array([[[30.0, 40.0], [60.0, 80.0]], [[120.0, 30.0], [200.0, 50.0]]])
     labels, boxes = np.array([[1, 0], [1, 1]]), np.array([[10.0, 10.0, 70.0, 95.0], [np.nan] * 4])
@@ -56,7 +56,7 @@ def test_a_model_is_exported_once(onnx_cache: Path, monkeypatch: pytest.MonkeyPa
     def again(*_: object) -> None:
         raise AssertionError("exported a second time")
 
-    monkeypatch.setattr(onnx_segmenter, "export_onnx", again)
+    monkeypatch.setattr(loading, "export_onnx", again)
     said: list[str] = []
     ours = load("dentasam-tiny", "panoramic-teeth", runtime="onnx", announce=said.append)
     assert (ours.name, ours.adapter, said) == ("dentasam-tiny", "panoramic-teeth", [])
@@ -90,7 +90,7 @@ def test_runtime_device_and_model_go_together(exported: Path) -> None:
         load("dentasam-tiny", device="cuda", runtime="onnx")
     with pytest.raises(CheckpointError, match="leave --precision out"):
         load("dentasam-tiny", precision="bf16", runtime="onnx")
-    assert not isinstance(load("dentasam-tiny", device="cpu"), OnnxSegmenter)
+    assert load("dentasam-tiny", device="cpu").model.runtime == "torch"
 
 
 def test_what_the_graph_does_not_hold(exported: Path, image: np.ndarray) -> None:
