@@ -7,7 +7,7 @@ import torch
 import dentasam
 from dentasam.errors import AdapterError, CheckpointError, ImageError, PromptError
 from dentasam.model.checkpoints.saving import save_checkpoint
-from dentasam.model.sam_hq import build_sam_hq
+from dentasam.model.sam_hq import SamHQ, build_sam_hq
 from dentasam.model.segmenter import Segmenter
 
 HEIGHT, WIDTH = 60, 120
@@ -108,5 +108,7 @@ def test_merged_gives_the_same_masks_without_the_adapters_layers(segmenter: Segm
     found = merged.predict(merged.encode(image), clicks, labels)
     np.testing.assert_allclose(found.logits, expected.logits, rtol=1e-3, atol=1e-3)
     assert (merged.name, merged.adapter) == ("dentasam-tiny", "panoramic-teeth")
+    assert isinstance(adapted.model, SamHQ)
+    assert isinstance(merged.model, SamHQ)
     assert any("lora" in name for name, _ in adapted.model.named_parameters())
     assert not any("lora" in name for name, _ in merged.model.named_parameters())

@@ -34,6 +34,7 @@ def embedding(served: ServedModel) -> ImageEmbedding:
 def test_the_adapter_is_merged_and_the_hashes_are_those_of_base_and_adapter(
     adapted: Segmenter, served: ServedModel
 ) -> None:
+    assert isinstance(adapted.model, SamHQ)
     assert adapter_names(adapted.model) == ["panoramic-teeth"]
     merged = served.model
     assert isinstance(merged, SamHQ)

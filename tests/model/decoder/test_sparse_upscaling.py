@@ -12,6 +12,7 @@ from torch import Tensor
 import dentasam
 from dentasam.data.phantom import generate
 from dentasam.model.adapters.lora import LoraSettings, add_lora
+from dentasam.model.checkpoints.loading import load_model
 from dentasam.model.core.prompt import Prompts
 from dentasam.model.decoder.mask_decoder import DecoderState, Output
 from dentasam.model.decoder.sparse_upscaling import SAMPLE, can_upscale_sparsely, token_estimates, upscale_sparsely
@@ -36,6 +37,8 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene() -> Scene:
     segmenter = dentasam.load("dentasam-tiny", device="cpu")
+    model = segmenter.model
+    assert isinstance(model, SamHQ)
     phantom = generate(11, width=512, height=256)
     embedding = segmenter.encode(phantom.image)
     truth = np.stack([item.mask for item in phantom.objects[:OBJECTS]])
@@ -44,9 +47,9 @@ def scene() -> Scene:
         torch.from_numpy(embedding.frame.points_to_frame(points)), torch.ones(OBJECTS, 1, dtype=torch.long)
     )
     with torch.inference_mode():
-        state = segmenter.model.attend(embedding, prompts)
-        exact = segmenter.model.mask_decoder.masks(state, embedding.hq)
-    return Scene(segmenter.model, embedding, prompts, state, exact)
+        state = model.attend(embedding, prompts)
+        exact = model.mask_decoder.masks(state, embedding.hq)
+    return Scene(model, embedding, prompts, state, exact)
 
 
 @torch.inference_mode()
@@ -113,7 +116,7 @@ def test_estimates_of_sams_own_mask_are_its_logits(scene: Scene) -> None:
 
 
 def test_adapters_around_the_convolutions_are_looked_through(scene: Scene) -> None:
-    adapted = add_lora(dentasam.load("dentasam-tiny", device="cpu").model, LoraSettings(scope="decoder")).eval()
+    adapted = add_lora(load_model("dentasam-tiny")[0], LoraSettings(scope="decoder")).eval()
     generator = torch.Generator().manual_seed(0)
     with torch.inference_mode():
         for name, parameter in adapted.mask_decoder.named_parameters():
@@ -129,7 +132,7 @@ def test_adapters_around_the_convolutions_are_looked_through(scene: Scene) -> No
 
 def test_adapters_that_are_more_than_a_weight_need_the_whole_grid(scene: Scene) -> None:
     settings = LoraSettings(scope="decoder", dora=True)
-    adapted = add_lora(dentasam.load("dentasam-tiny", device="cpu").model, settings).eval()
+    adapted = add_lora(load_model("dentasam-tiny")[0], settings).eval()
     assert can_upscale_sparsely(scene.model.mask_decoder)
     assert not can_upscale_sparsely(adapted.mask_decoder)
     with torch.inference_mode():

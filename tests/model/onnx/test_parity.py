@@ -47,7 +47,9 @@ def random_vit(tmp_path_factory: pytest.TempPathFactory) -> Exported:
 @pytest.fixture(scope="module")
 def bundled(exported_bundled: Path) -> Exported:
     segmenter = dentasam.load("dentasam-tiny", adapter="panoramic-teeth", device="cpu")
-    return Exported(segmenter.merged().model, OnnxNetwork(exported_bundled))
+    network = segmenter.merged().model
+    assert isinstance(network, SamHQ)
+    return Exported(network, OnnxNetwork(exported_bundled))
 
 
 @pytest.fixture(scope="module", params=["random_vit", "bundled"])
