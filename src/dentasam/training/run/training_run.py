@@ -15,8 +15,8 @@ from torch import nn
 
 from dentasam.errors import RecipeError
 from dentasam.model.adapters.folder import AdapterCard
-from dentasam.model.adapters.saving import save_adapter
 from dentasam.model.adapters.lora import LoraSettings, add_lora, first_adapted
+from dentasam.model.adapters.saving import save_adapter
 from dentasam.model.adapters.trainable import freeze_statistics, trainable_line, trainable_parameters
 from dentasam.model.checkpoints.saving import save_checkpoint
 from dentasam.model.core.precision import autocast_type
