@@ -6,7 +6,6 @@ import type {
   CaseImage,
   CaseSummary,
   ConflictReply,
-  LabelSchema,
   LogDocument,
   Operation,
   Picture,
@@ -173,6 +172,3 @@ export async function sendTime(id: number, intervals: TimeInterval[], keepalive 
 /** The address of the labels of all cases as a file. */
 export const exportUrl = (kind: "coco" | "png", finished: boolean): string =>
   `/api/export/${kind}${finished ? "?finished=true" : ""}`;
-
-export const saveSchema = (schema: LabelSchema): Promise<LabelSchema> =>
-  json<LabelSchema>("/api/schema", withJson("PUT", schema));

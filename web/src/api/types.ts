@@ -14,8 +14,6 @@ export type CaseStatus = Status;
 export const CASE_STATUSES: readonly CaseStatus[] = ["new", "in-progress", "done", "needs-review", "approved"];
 
 export type Label = Schemas["Label"];
-export type LabelSchema = Schemas["LabelSchema"];
-export type ModelIdentity = Schemas["ModelIdentity"];
 export type Session = Schemas["Session"];
 export type CaseSummary = Schemas["CaseSummary"];
 export type CaseComment = Schemas["Comment"];

@@ -40,7 +40,7 @@ export class CaseSync {
   private missed = false;
   private readonly own = new Set<string>();
   private sending: Promise<void> | null = null;
-  private again = false;
+  private flushRequested = false;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private oldest = 0;
   private failures = 0;
@@ -123,7 +123,7 @@ export class CaseSync {
   /** Sends everything now; resolves when all of it is stored or cannot be for the moment. */
   flush(): Promise<void> {
     this.unschedule();
-    this.again = true;
+    this.flushRequested = true;
     this.sending ??= this.run();
     return this.sending;
   }
@@ -145,20 +145,20 @@ export class CaseSync {
     const work = this.pending.filter((operation) => operation.object === object);
     let holder: string | null = null;
     if (choice === "mine") {
-      if (mine) this.exchange([], restoring(conflict.theirs, mine, work));
+      if (mine) this.replacePending([], restoring(conflict.theirs, mine, work));
       holder = object;
     } else {
       this.showTheirs(object, conflict.theirs, mine);
       const copy = choice === "both" && mine ? underNewObject(mine, work) : null;
       if (copy) this.target?.apply(copy.operations);
-      this.exchange(work, copy?.operations ?? []);
+      this.replacePending(work, copy?.operations ?? []);
       holder = copy?.object ?? null;
     }
-    this.decided(conflict);
+    this.closeConflict(conflict);
     return holder;
   }
 
-  private decided(conflict: Conflict): void {
+  private closeConflict(conflict: Conflict): void {
     this.conflicts = this.conflicts.filter((one) => one !== conflict);
     if (this.conflicts.length > 0) return this.changed();
     this.settle(this.pending.length > 0 ? "saving" : "saved");
@@ -171,7 +171,7 @@ export class CaseSync {
       this.target?.apply([{ id: newId(), kind: "delete", object, time: Date.now(), data: { deleted: true } }]);
   }
 
-  private exchange(out: readonly Operation[], into: readonly Operation[]): void {
+  private replacePending(out: readonly Operation[], into: readonly Operation[]): void {
     const gone = new Set(out.map((operation) => operation.id));
     const kept = this.pending.filter((operation) => !gone.has(operation.id));
     this.pending.splice(0, this.pending.length, ...kept);
@@ -182,12 +182,12 @@ export class CaseSync {
   /** Sends until nothing is left; a flush requested while a request ends is not lost. */
   private async run(): Promise<void> {
     try {
-      while (this.again) {
-        this.again = false;
+      while (this.flushRequested) {
+        this.flushRequested = false;
         await this.drain();
       }
     } catch (error) {
-      this.wait("offline", error);
+      this.retryLater("offline", error);
     } finally {
       this.sending = null;
     }
@@ -205,7 +205,7 @@ export class CaseSync {
         this.batchLimit = this.options.batch;
         this.acknowledge(batch);
       } catch (error) {
-        if (!(await this.recover(error, batch))) return;
+        if (!(await this.handleFailure(error, batch))) return;
       }
       this.failures = 0;
     }
@@ -225,7 +225,7 @@ export class CaseSync {
   }
 
   /** Handles a failed request. Returns whether sending goes on at once. */
-  private async recover(error: unknown, batch: readonly Operation[]): Promise<boolean> {
+  private async handleFailure(error: unknown, batch: readonly Operation[]): Promise<boolean> {
     if (error instanceof RevisionConflict) return this.merge(error.reply, false);
     if (error instanceof ApiError && (error.status === 413 || error.status === 422 || error.status === 400)) {
       const [first, ...others] = batch;
@@ -233,11 +233,11 @@ export class CaseSync {
       else if (first !== undefined) await this.setAside(first, error.detail);
       return true;
     }
-    this.wait(error instanceof ApiError && error.status === 507 ? "full" : "offline", error);
+    this.retryLater(error instanceof ApiError && error.status === 507 ? "full" : "offline", error);
     return false;
   }
 
-  private wait(state: SyncState, error: unknown): void {
+  private retryLater(state: SyncState, error: unknown): void {
     this.detail = errorMessage(error);
     this.settle(state);
     this.schedule(Math.min(this.options.retry * 2 ** this.failures++, this.options.longestRetry));

@@ -5,7 +5,7 @@ import { OperationQueue } from "./operation_queue";
 import type { SyncTarget, Transport } from "./transport";
 import { guardedTransport, type WorkspaceServer } from "./workspace_guard";
 
-export type { Choice, Conflict, SyncState, SyncTarget, Transport };
+export type { Choice, Conflict, SyncState, SyncTarget };
 
 export interface CaseName {
   id: number;

@@ -20,7 +20,10 @@ export interface WorkspaceServer extends Transport {
   session(): Promise<{ workspace: string; annotator: string }>;
 }
 
-/** The way to one workspace under one name: case ids mean other images in another, so who answers is asked before each use of them. */
+/**
+ * The requests of one annotator to one workspace. In another workspace the same case id is another image, and the server stores work
+ * under whoever is signed in; as its routes take no precondition for either, the session is confirmed before each request.
+ */
 export function guardedTransport(workspace: string, annotator: string, server: WorkspaceServer): Transport {
   const confirm = async () => {
     const session = await server.session();

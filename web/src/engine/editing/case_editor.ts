@@ -235,11 +235,6 @@ export class CaseEditor {
     return this.predictions.apply(id, prediction);
   }
 
-  /** Several predictions as one step of the history. */
-  applyPredictions(predictions: readonly (Prediction & { id: string })[]): boolean {
-    return this.group(() => predictions.map(({ id, ...rest }) => this.applyPrediction(id, rest)).some(Boolean));
-  }
-
   /** The object's mask before and after the manual changes since the model's last answer; null without any. */
   lastCorrection(id: string): { before: BoxMask; after: BoxMask } | null {
     this.endStroke();

@@ -116,4 +116,3 @@ export const Plus = path("M10 4v12M4 10h12");
 export const Minus = path("M4 10h12");
 export const More = path("M4 10h.5M9.75 10h.5M15.5 10h.5");
 export const Close = path("M5 5l10 10M15 5L5 15");
-export const Link = path("M8 12l4-4M7 9l-2 2a2.8 2.8 0 0 0 4 4l2-2M13 11l2-2a2.8 2.8 0 0 0-4-4L9 7");
