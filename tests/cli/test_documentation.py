@@ -83,3 +83,21 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", prose):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def architecture_paths() -> list[str]:
+    """Every file and folder that the architecture page names, in code or in a picture."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    words = re.findall(r"(?<![\w/.(])(?:[\w+.-]+/)+(?:[\w.-]+\.(?:py|tsx?|json|yaml)\b)?", text)
+    # a sub-package in the table of rooms stands beside its room
+    return sorted({word for word in words if word.count("/") > 1 or not word.endswith("/")})
+
+
+def test_the_architecture_page_names_paths() -> None:
+    assert len(architecture_paths()) > 60
+
+
+@pytest.mark.parametrize("path", architecture_paths())
+def test_paths_of_the_architecture_page_exist(path: str) -> None:
+    """Paths are relative to the package, the page's sources or the repository."""
+    assert any((ROOT / base / path).exists() for base in ("src/dentasam", "web/src", ".")), path
