@@ -20,9 +20,9 @@ from PIL import Image
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from dentasam.data.images.read import read_image
-from dentasam.labelling.auth import middleware as gate
-from dentasam.labelling.exchange import added_images as additions_module
-from dentasam.labelling.exchange.added_images import FOLDER
+from dentasam.labelling.auth import middleware
+from dentasam.labelling.exchange import added_images
+from dentasam.labelling.exchange.added_images import UPLOAD_FOLDER
 
 from ..running import HEIGHT, PORT, TOKEN, WIDTH, Running, folder_of_images, running
 
@@ -83,7 +83,7 @@ def refused(server: Running, name: str, body: Any, status: int, **headers: str) 
     assert str(server.workspace.folder) not in detail
     assert files(server) == before
     assert server.client.get("/api/cases").json() == cases
-    assert not list((server.workspace.root / FOLDER).rglob("*"))
+    assert not list((server.workspace.root / UPLOAD_FOLDER).rglob("*"))
     return detail
 
 
@@ -106,7 +106,7 @@ def test_an_image_becomes_a_case_that_can_be_opened(server: Running) -> None:
     assert server.client.get("/api/progress").json()["worklist"] != before["worklist"]
     answer = server.client.get("/api/export/coco")
     assert "new one.PNG" in {image["file_name"] for image in answer.json()["images"]}
-    assert not list((server.workspace.root / FOLDER).rglob("*"))
+    assert not list((server.workspace.root / UPLOAD_FOLDER).rglob("*"))
 
 
 def test_it_is_there_after_a_restart_under_the_same_id(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_a_truncated_image_is_refused_though_its_header_is_sound(server: Running
 
 
 def test_a_file_over_the_limit(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "IMAGE_BODY_BYTES", 10_000)
+    monkeypatch.setattr(middleware, "IMAGE_BODY_BYTES", 10_000)
     assert "at most 10000 bytes" in refused(server, "c.png", b"x" * 10_001, 413)
     # Without a declared length too.
     refused(server, "c.png", iter([b"x" * 4096] * 3), 413)
@@ -259,7 +259,7 @@ def test_a_full_disk_adds_nothing(server: Running, monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr(os, "fsync", full)
     else:
         monkeypatch.setattr(os, "link", full)
-        monkeypatch.setattr(additions_module.shutil, "copyfile", full)  # type: ignore[attr-defined]
+        monkeypatch.setattr(added_images.shutil, "copyfile", full)  # type: ignore[attr-defined]
     assert "full" in refused(server, "c.png", png(), 507)
 
 
@@ -326,7 +326,7 @@ def test_an_upload_that_breaks_off_adds_nothing_and_is_no_fault_of_the_server(
     asyncio.run(server.app(scope, receive, send))
     assert not messages
     assert files(server) == before
-    assert not list((server.workspace.root / FOLDER).rglob("*"))
+    assert not list((server.workspace.root / UPLOAD_FOLDER).rglob("*"))
     assert not caplog.records
 
 
@@ -343,7 +343,7 @@ def test_what_arrives_is_for_the_owner_alone(server: Running, monkeypatch: pytes
         modes.append(stat.S_IMODE(path.parent.stat().st_mode))
         return read(path)
 
-    monkeypatch.setattr(additions_module, "read_image", spy)
+    monkeypatch.setattr(added_images, "read_image", spy)
     assert add(server, "c.png", png()).status_code == 201
     assert modes == [0o700]
 
@@ -351,7 +351,7 @@ def test_what_arrives_is_for_the_owner_alone(server: Running, monkeypatch: pytes
 def test_what_a_killed_server_left_is_swept_away(tmp_path: Path) -> None:
     folder = folder_of_images(tmp_path / "images")
     with running(folder) as server:
-        left = server.workspace.root / FOLDER / "0123" / "half.png"
+        left = server.workspace.root / UPLOAD_FOLDER / "0123" / "half.png"
         left.parent.mkdir(parents=True)
         left.write_bytes(b"half")
     with running(folder):

@@ -118,7 +118,7 @@ def test_without_the_token_nobody_asks(server: Running) -> None:
 def test_images_and_labels_are_not_taken_in(server: Running, field: str) -> None:
     answer = server.client.post("/infer/small?image=a", **form(params=json.dumps(PARAMS), **{field: "DICM"}))
     assert answer.status_code == 422
-    assert answer.json()["detail"].startswith(f"{field}: images and labels are not taken in")
+    assert answer.json()["detail"].startswith(f"{field}: uploading images and labels is not supported")
 
 
 @pytest.mark.parametrize(

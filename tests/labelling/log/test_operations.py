@@ -101,7 +101,7 @@ def test_a_fault_is_named_in_one_line(given: Any, named: str) -> None:
 def test_a_request_has_a_limit() -> None:
     with pytest.raises(OperationError, match="in parts"):
         parse_operations([SOUND[0]] * (MAX_OPERATIONS + 1))
-    with pytest.raises(OperationError, match="no list"):
+    with pytest.raises(OperationError, match="not a list"):
         parse_operations({})
 
 

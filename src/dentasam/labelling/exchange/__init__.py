@@ -1,1 +1,1 @@
-"""What comes into a workspace and what leaves it."""
+"""Imports into a workspace and exports from it."""

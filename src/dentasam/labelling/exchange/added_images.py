@@ -1,7 +1,7 @@
-"""Images that are added to a folder of images while its server runs.
+"""Adds images to a folder of images while its server runs.
 
-What arrives is kept aside in the workspace until it has passed the checks that the folder's files passed at the
-start. Then it is linked into the folder under its name in one step, which never replaces a file that is there.
+An uploaded file is kept in the workspace until it has passed the checks that the folder's files passed at the start.
+Then it is linked into the folder under its name in one step, which never replaces a file.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from dentasam.labelling.workspace.workspace import CaseImage, Workspace, list_im
 if TYPE_CHECKING:
     from dentasam.labelling.inference.predictor import Inference
 
-FOLDER = "arriving"
-NO_IMAGE: Final = " is not a PNG, JPEG, TIFF or DICOM file; convert it to one"
-LONGEST_NAME: Final = 200  # bytes; file systems take 255, and names of exported masks get a few more
+UPLOAD_FOLDER = "arriving"
+NOT_AN_IMAGE: Final = " is not a PNG, JPEG, TIFF or DICOM file; convert it to one"
+MAX_NAME_BYTES: Final = 200  # file systems allow 255, and names of exported masks are a little longer
 
 
 class ImageRefused(DentasamError):
-    """An image that is not added; `status` is the answer's to the page."""
+    """An image is not added; `status` is the HTTP status of the answer."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -47,14 +47,14 @@ class ImageAdder:
 
     def __init__(self, workspace: Workspace, store: Store, worklist: Worklist, inference: Inference) -> None:
         self._workspace, self._store, self._worklist, self._inference = workspace, store, worklist, inference
-        self._arriving = workspace.root / FOLDER
+        self._uploads = workspace.root / UPLOAD_FOLDER
         self._one_at_a_time = threading.Lock()
-        # What a server that was killed left. One server at a time has the workspace.
-        shutil.rmtree(self._arriving, ignore_errors=True)
+        # Uploads that a killed server left behind; no other server uses the workspace.
+        shutil.rmtree(self._uploads, ignore_errors=True)
 
     @property
     def obstacle(self) -> str | None:
-        """Why no image can be added here, None where one can."""
+        """Why no image can be added here, None if one can."""
         if self._workspace.dataset is not None:
             return "these images come from a COCO file: add the image to that file and start dentasam label again"
         if not os.access(self._workspace.folder, os.W_OK | os.X_OK):
@@ -62,45 +62,48 @@ class ImageAdder:
         return None
 
     def check(self, name: str) -> None:
-        """Before anything is taken. Raises ImageRefused where no image can be added, or none of this name."""
+        """Checks, before the upload, whether an image of this name can be added. Raises ImageRefused."""
         obstacle = self.obstacle
         if obstacle is not None:
             raise ImageRefused(obstacle, 409)
         if not _is_plain(name):
             raise ImageRefused(f"{name!r} is not a file name of plain text; rename the file", 422)
-        if len(name.encode()) > LONGEST_NAME:
-            raise ImageRefused(f"the file name has more than {LONGEST_NAME} bytes; rename the file", 422)
+        if len(name.encode()) > MAX_NAME_BYTES:
+            raise ImageRefused(f"the file name has more than {MAX_NAME_BYTES} bytes; rename the file", 422)
         suffix = PurePosixPath(name).suffix.lower()
-        # DICOM files often end in a number of their UID; what is in them decides.
+        # The names of DICOM files often end in a number of their UID, so their content decides.
         if suffix and suffix not in IMAGE_SUFFIXES and not suffix[1:].isdigit():
-            raise ImageRefused(f"{name}{NO_IMAGE}", 415)
+            raise ImageRefused(f"{name}{NOT_AN_IMAGE}", 415)
 
     @contextmanager
     def upload_path(self, name: str) -> Iterator[Path]:
-        """A path for what arrives, under its own name in a folder of its own; gone at the end. Raises OSError."""
-        place = self._arriving / secrets.token_hex(8)
-        place.mkdir(mode=0o700, parents=True)
+        """A path for an upload, named `name` in a folder of its own, which is deleted at the end. Raises OSError."""
+        folder = self._uploads / secrets.token_hex(8)
+        folder.mkdir(mode=0o700, parents=True)
         try:
-            yield place / name
+            yield folder / name
         finally:
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def add(self, draft: Path) -> tuple[Case, bool]:
-        """The case of an image that arrived in full, and whether it is new. Raises ImageRefused."""
+        """Adds an uploaded image; returns its case and whether it is new. Raises ImageRefused.
+
+        An image that is in the folder under this name already, byte for byte, is not added again.
+        """
         with self._one_at_a_time:
             self.check(draft.name)
-            image = _checked(draft)
-            known = self._same_name(draft.name)
-            target = known or self._workspace.folder / draft.name
-            placed = known is None and self._placed(draft, target)
+            image = _read_upload(draft)
+            existing = self._file_of_same_name(draft.name)
+            target = existing or self._workspace.folder / draft.name
+            placed = existing is None and self._place(draft, target)
             if not placed and not _same_content(draft, target):
                 raise ImageRefused(
                     f"another image is there under the name {target.name}; rename the file and add it again", 409
                 )
-            listed_image = CaseImage(target.name, target, image.width, image.height, image.bits)
-            return self._listed(listed_image, placed), placed
+            added = CaseImage(target.name, target, image.width, image.height, image.bits)
+            return self._add_to_worklist(added, placed), placed
 
-    def _listed(self, image: CaseImage, placed: bool) -> Case:
+    def _add_to_worklist(self, image: CaseImage, placed: bool) -> Case:
         workspace = self._workspace
         if image.name not in {known.name for known in workspace.images}:
             images = sorted([*workspace.images, image], key=lambda known: known.name)
@@ -119,14 +122,14 @@ class ImageAdder:
             self._worklist.replace(cases, workspace.images)
         return case
 
-    def _same_name(self, name: str) -> Path | None:
-        """The file of the folder that has this name to the eye: other case, or other composition of accents."""
-        wanted = _folded(name)
+    def _file_of_same_name(self, name: str) -> Path | None:
+        """The file of the folder whose name looks the same: upper or lower case and Unicode form do not count."""
+        wanted = _comparable(name)
         with os.scandir(self._workspace.folder) as entries:
-            return next((Path(entry.path) for entry in entries if _folded(entry.name) == wanted), None)
+            return next((Path(entry.path) for entry in entries if _comparable(entry.name) == wanted), None)
 
-    def _placed(self, draft: Path, target: Path) -> bool:
-        """Moves a file into the folder in one step; False where the name was taken meanwhile."""
+    def _place(self, draft: Path, target: Path) -> bool:
+        """Puts a file into the folder in one step; False if the name has been taken meanwhile."""
         aside = target.with_name(f".{secrets.token_hex(8)}.part")
         try:
             try:
@@ -134,24 +137,24 @@ class ImageAdder:
             except FileExistsError:
                 return False
             except OSError:
-                # The workspace lies on another disk, or this one knows no links.
+                # The workspace is on another disk, or the file system does not have links.
                 shutil.copyfile(draft, aside)
-                return _moved(aside, target)
+                return _move_without_replacing(aside, target)
             return True
-        except OSError as fault:
-            raise _not_written(fault) from None
+        except OSError as error:
+            raise _not_written(error) from None
         finally:
             aside.unlink(missing_ok=True)
 
 
-def _moved(aside: Path, target: Path) -> bool:
-    """Moves a file within a folder without replacing one; False where there is one."""
+def _move_without_replacing(aside: Path, target: Path) -> bool:
+    """Moves a file within a folder; False if there is a file of that name already."""
     try:
         os.link(aside, target)
     except FileExistsError:
         return False
     except OSError:
-        # Without links an empty file takes the name first: it fails where the name is taken.
+        # Without links, an empty file takes the name first, which fails if the name is taken.
         try:
             os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         except FileExistsError:
@@ -160,28 +163,28 @@ def _moved(aside: Path, target: Path) -> bool:
     return True
 
 
-def _not_written(fault: OSError) -> ImageRefused:
-    if is_disk_full(fault):
+def _not_written(error: OSError) -> ImageRefused:
+    if is_disk_full(error):
         return ImageRefused("the disk is full; nothing was added, make room", 507)
-    return ImageRefused(f"the image folder cannot be written ({fault.strerror}); check its permissions", 409)
+    return ImageRefused(f"the image folder cannot be written ({error.strerror}); check its permissions", 409)
 
 
-def _checked(draft: Path) -> CaseImage:
-    """The image as the worklist would have it. Raises ImageRefused."""
+def _read_upload(draft: Path) -> CaseImage:
+    """The image as the worklist would hold it. Raises ImageRefused."""
     problems: list[str] = []
     found = list_images(draft.parent, problems)
     try:
         if not found:
-            shown = problems[0] if problems else f"{draft.name}{NO_IMAGE}"
-            raise ImageRefused(_without(draft, shown).replace(" is left out: ", ": "), 422)
-        # Header alone is looked at in a folder of thousands; of one image all.
+            shown = problems[0] if problems else f"{draft.name}{NOT_AN_IMAGE}"
+            raise ImageRefused(_with_short_name(draft, shown).replace(" is left out: ", ": "), 422)
+        # `list_images` reads the header only; of a single image all pixels are checked.
         read_image(draft)
-    except ImageError as fault:
-        raise ImageRefused(_without(draft, str(fault)), 422) from None
+    except ImageError as error:
+        raise ImageRefused(_with_short_name(draft, str(error)), 422) from None
     return found[0]
 
 
-def _without(draft: Path, message: str) -> str:
+def _with_short_name(draft: Path, message: str) -> str:
     message = message.replace(str(draft), draft.name)
     return message.replace(f"{draft.name}: {draft.name} ", f"{draft.name} ")
 
@@ -194,7 +197,7 @@ def _same_content(draft: Path, target: Path) -> bool:
 
 
 def _is_plain(name: str) -> bool:
-    """Whether a name is that of a file in a folder, on every system, and can be read by people."""
+    """Whether a name is a file name without a folder on every system, and readable."""
     if not name or name[0] == "." or name[-1] in ". " or name != name.strip():
         return False
     if PurePosixPath(name).name != name or PureWindowsPath(name).name != name or ":" in name:
@@ -202,5 +205,5 @@ def _is_plain(name: str) -> bool:
     return all(unicodedata.category(letter)[0] != "C" for letter in name)
 
 
-def _folded(name: str) -> str:
+def _comparable(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()

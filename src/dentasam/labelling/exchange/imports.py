@@ -1,7 +1,7 @@
-"""COCO objects brought into the worklist as pre-annotations, to be corrected rather than drawn.
+"""Imports the objects of COCO files into the worklist as pre-annotations, to be corrected rather than drawn.
 
-The operations have ids made from what they hold, so that the same file brought in twice changes nothing, and an
-object that was deleted meanwhile stays deleted.
+The ids of the operations are computed from their content, so importing the same file twice changes nothing, and an
+object that was deleted since stays deleted.
 """
 
 import time
@@ -32,13 +32,13 @@ from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.workspace.workspace import Workspace, case_name
 
 ANNOTATOR = "import"
-LONGEST_CATEGORY = 200
+MAX_CATEGORY_LENGTH = 200
 NAMESPACE = uuid.UUID("6f1c2a54-59c5-4b8e-9d0b-5f7f0c6c0d1e")
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """An object of a COCO file: its annotation's id, its RLE runs on the whole image, its parent's annotation."""
+class _CocoObject:
+    """An object of a COCO file: its annotation's id, its RLE runs on the whole image, its parent's annotation id."""
 
     annotation: int
     category: str | None
@@ -47,9 +47,9 @@ class _Found:
 
 
 def import_source(store: Store, workspace: Workspace) -> ImportReport:
-    """Brings the objects of the workspace's own COCO file into the cases that nobody has touched yet.
+    """Imports the objects of the workspace's own COCO file into the cases that have no operations yet.
 
-    Raises DatasetError where a mask cannot be decoded.
+    Raises DatasetError if a mask cannot be decoded.
     """
     if workspace.dataset is None:
         return ImportReport(0, 0)
@@ -58,23 +58,23 @@ def import_source(store: Store, workspace: Workspace) -> ImportReport:
     for image in workspace.dataset.images:
         case = untouched.get(case_name(image.file_name))
         if case is not None and image.objects:
-            found = [_of_record(record, case) for record in image.objects]
-            counts.append(_stored(store, case, found, ANNOTATOR))
+            found = [_from_record(record, case) for record in image.objects]
+            counts.append(_store_objects(store, case, found, ANNOTATOR))
     return ImportReport(sum(counts), sum(count > 0 for count in counts))
 
 
 def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> ImportReport:
-    """Brings the objects of a COCO document into the cases of the same name and size.
+    """Imports the objects of a COCO document into the cases of the same name and size.
 
-    A name is the path relative to the image folder, or the file's name alone where only one case has it. Passed over
-    are images that are not in the worklist and what is no object (see `data.coco`). Raises DatasetError, before
-    anything is stored, for the first fault and where no annotation has a mask.
+    A name is the path relative to the image folder, or the file's name alone if only one case has it. Images that
+    are not in the worklist and annotations that are not objects (see `data.coco`) are skipped. Raises DatasetError,
+    before anything is stored, for the first error, and if no annotation has a mask.
     """
-    images, annotations, names = _lists(document)
+    images, annotations, names = _parts_of(document)
     cases = store.cases()
     skipped = SkippedItems()
-    by_image = _matched(images, cases, skipped)
-    found: defaultdict[int, list[_Found]] = defaultdict(list)
+    by_image = _match_images(images, cases, skipped)
+    found: defaultdict[int, list[_CocoObject]] = defaultdict(list)
     seen: set[int] = set()
     masks = 0
     for position, item in enumerate(annotations):
@@ -100,19 +100,19 @@ def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> Impo
         masks += reading.segmentation is not None
         if reading.segmentation is not None and reading.why is not Why.crowd:
             runs = segmentation.runs_of(reading.segmentation, case.height, case.width)
-            found[case.id].append(_Found(id, _label(category), runs, whole(item.get("parent"))))
+            found[case.id].append(_CocoObject(id, _label(category), runs, whole(item.get("parent"))))
     if skipped.objects > skipped.objects_of_images and not masks:
         raise DatasetError("no annotation has a mask; export masks (polygons or RLE), not boxes alone")
     known = {case.id: case for case in cases}
-    counts = [_stored(store, known[id], objects, annotator) for id, objects in found.items()]
+    counts = [_store_objects(store, known[id], objects, annotator) for id, objects in found.items()]
     return ImportReport(sum(counts), sum(count > 0 for count in counts), skipped)
 
 
-def _stored(store: Store, case: Case, found: list[_Found], annotator: str) -> int:
-    return store.import_objects(case.id, list(_operations(case, found)), annotator)
+def _store_objects(store: Store, case: Case, found: list[_CocoObject], annotator: str) -> int:
+    return store.import_objects(case.id, list(_create_operations(case, found)), annotator)
 
 
-def _operations(case: Case, found: list[_Found]) -> Iterator[Operation]:
+def _create_operations(case: Case, found: list[_CocoObject]) -> Iterator[Operation]:
     now = int(time.time() * 1000)
     keys = {item.annotation: _key(case, item) for item in found}
     for item in _parents_first(found):
@@ -133,21 +133,21 @@ def _operations(case: Case, found: list[_Found]) -> Iterator[Operation]:
         )
 
 
-def _key(case: Case, item: _Found) -> uuid.UUID:
-    """The object's id: the same for the same annotation with the same mask and label."""
+def _key(case: Case, item: _CocoObject) -> uuid.UUID:
+    """The object's id, which is the same for the same annotation with the same mask and label."""
     counts = rle.to_string(item.runs, case.height, case.width)
     return uuid.uuid5(NAMESPACE, f"{case.name}\n{item.annotation}\n{item.category}\n{counts}")
 
 
-def _parents_first(found: list[_Found]) -> list[_Found]:
-    """Objects after their parents; links that go round in a circle, or to nothing, are dropped."""
+def _parents_first(found: list[_CocoObject]) -> list[_CocoObject]:
+    """The objects, each after its parent; parents that form a circle or do not exist are dropped."""
     waiting = {item.annotation: item for item in found}
-    ordered: list[_Found] = []
+    ordered: list[_CocoObject] = []
     placed: set[int] = set()
     while waiting:
         ready = [item for item in waiting.values() if item.parent in placed or item.parent not in waiting]
         if not ready:
-            ready = [_Found(item.annotation, item.category, item.runs) for item in waiting.values()]
+            ready = [_CocoObject(item.annotation, item.category, item.runs) for item in waiting.values()]
         for item in ready:
             ordered.append(item)
             placed.add(item.annotation)
@@ -155,20 +155,20 @@ def _parents_first(found: list[_Found]) -> list[_Found]:
     return ordered
 
 
-def _of_record(record: ObjectRecord, case: Case) -> _Found:
+def _from_record(record: ObjectRecord, case: Case) -> _CocoObject:
     try:
-        return _Found(record.id, _label(record.category), record.runs(case.height, case.width))
-    except DatasetError as fault:
-        raise DatasetError(f"image {case.name}, {fault}") from None
+        return _CocoObject(record.id, _label(record.category), record.runs(case.height, case.width))
+    except DatasetError as error:
+        raise DatasetError(f"image {case.name}, {error}") from None
 
 
 def _label(category: str) -> str | None:
-    shown = "".join(letter for letter in category if letter.isprintable())[:LONGEST_CATEGORY]
+    shown = "".join(letter for letter in category if letter.isprintable())[:MAX_CATEGORY_LENGTH]
     return shown if shown and shown != UNLABELLED else None
 
 
 def _box_mask(runs: np.ndarray, height: int, width: int) -> BoxMask:
-    """The mask of COCO's runs; only the object's own columns are drawn."""
+    """The mask of COCO's run lengths; only the object's own columns are decoded."""
     left, _, across, _ = (int(value) for value in rle.box_of(runs, height))
     inside = np.diff(np.clip(np.concatenate([[0], np.cumsum(runs)]), left * height, (left + across) * height))
     columns = np.zeros((height, across), bool)
@@ -177,9 +177,9 @@ def _box_mask(runs: np.ndarray, height: int, width: int) -> BoxMask:
     return BoxMask(tight.x + left, tight.y, tight.bits)
 
 
-def _lists(document: Any) -> tuple[list[Any], list[Any], dict[int | None, str]]:
+def _parts_of(document: Any) -> tuple[list[Any], list[Any], dict[int | None, str]]:
     if not isinstance(document, Mapping):
-        raise DatasetError("the document is no COCO dataset (no JSON object); export it as COCO instances")
+        raise DatasetError("the document is not a COCO dataset (not a JSON object); export it as COCO instances")
     lists = [document.get(key) for key in ("images", "annotations", "categories")]
     images, annotations, categories = lists
     if not isinstance(images, list) or not isinstance(annotations, list) or not isinstance(categories, list):
@@ -192,8 +192,8 @@ def _refuse(problem: Problem) -> None:
     raise DatasetError(f"{problem.what}; {problem.mend}")
 
 
-def _matched(images: list[Any], cases: Iterable[Case], skipped: SkippedItems) -> dict[int, Case | None]:
-    """The case of each image by the image's id; None where it is passed over."""
+def _match_images(images: list[Any], cases: Iterable[Case], skipped: SkippedItems) -> dict[int, Case | None]:
+    """The case of each image by the image's id, None for an image that is skipped."""
     by_name: defaultdict[str, list[Case]] = defaultdict(list)
     for case in cases:
         for name in {case.name, canonical(case.name), canonical(PurePosixPath(case.name).name)}:

@@ -1,13 +1,15 @@
-"""The shapes in which MONAI Label's clients ask and are answered, as far as one image and one object need them.
+"""Requests and answers of MONAI Label's protocol, as far as clients need them to segment one object in one image.
 
 A client posts to `/infer/MODEL?image=ID` a form whose field `params` is JSON with `foreground` and `background`
-points, and gets a form back: `params` (JSON) and `image` (a label image). What differs from MONAI Label's own server:
+points. The answer is a form with `params` (JSON) and `image` (a label image). Differences from MONAI Label's server:
 
-- every request carries the token (`Authorization: Bearer …`);
-- images are 2-D: a point is x, y in image pixels, from the upper left; a third number, a slice, is ignored;
-- the label image is an 8-bit PNG, 1 where the object is and 0 elsewhere, in place of NIfTI or NRRD;
-- images are those of the worklist, by case number or name; a `file` or `label` that is sent along is refused, and
-  there are no sessions, training, or next samples.
+- every request needs the token (`Authorization: Bearer …`);
+- images are 2-D: a point is x, y in image pixels from the upper left; a third number, the slice, is ignored;
+- the label image is an 8-bit PNG, 1 in the object and 0 elsewhere, not NIfTI or NRRD;
+- images are those of the worklist, by case number or name: a request with a `file` or `label` is refused, and there
+  are no sessions, no training and no next samples.
+
+See also https://docs.monai.io/projects/label, its REST API.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ Point = Annotated[list[Pixel], Field(min_length=2, max_length=3)]
 
 
 class MonaiError(ValueError):
-    """A request is not of the shape that is understood here. The message is one line."""
+    """A request is malformed, or asks for what is not supported. The message is one line."""
 
 
 class InferParams(BaseModel):
@@ -48,48 +50,48 @@ class InferParams(BaseModel):
 
     @property
     def clicks(self) -> list[tuple[float, float, int]]:
-        """x, y and 1 positive or 0 negative."""
+        """The points as x, y in image pixels and a label, 1 positive or 0 negative."""
         return [(point[0], point[1], 1) for point in self.foreground] + [
             (point[0], point[1], 0) for point in self.background
         ]
 
 
 @dataclass(frozen=True)
-class Answered:
-    """An answer's bytes and their type."""
+class InferResponse:
+    """The body of an answer and its media type."""
 
     content: bytes
     media_type: str
 
 
 def read_params(content_type: str, body: bytes) -> InferParams:
-    """The points from a form (multipart or urlencoded, field `params`) or from JSON itself. Raises MonaiError."""
+    """The points from a form (multipart or URL-encoded, field `params`) or from a JSON body. Raises MonaiError."""
     try:
         text = _params_text(content_type, body)
         return InferParams.model_validate(json.loads(text or "{}"))
     except MonaiError:
         raise
-    except ValidationError as fault:
-        raise MonaiError(f"params: {first_error(fault)}") from None
+    except ValidationError as error:
+        raise MonaiError(f"params: {first_error(error)}") from None
     except (ValueError, RecursionError, MessageError):
-        raise MonaiError("params is no JSON") from None
+        raise MonaiError("params is not JSON") from None
 
 
-def answer(mask: np.ndarray, params: dict[str, Any], output: Output | None, stem: str) -> Answered:
-    """The answer for a mask (H, W) bool: the label image, its `params`, or a form of both, as MONAI Label does."""
+def infer_response(mask: np.ndarray, params: dict[str, Any], output: Output | None, stem: str) -> InferResponse:
+    """The answer for a mask (H, W) bool: the label image, `params` as JSON, or by default a form of both."""
     text = json.dumps(params).encode()
     if output == "json":
-        return Answered(text, "application/json")
+        return InferResponse(text, "application/json")
     file = io.BytesIO()
     Image.fromarray(mask.astype(np.uint8)).save(file, "PNG")
-    picture = file.getvalue()
+    image_bytes = file.getvalue()
     if output == "image":
-        return Answered(picture, "image/png")
+        return InferResponse(image_bytes, "image/png")
     boundary = secrets.token_hex(16)
     name = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "_" for letter in stem)
     parts = (
         ('name="params"', "application/json", text),
-        (f'name="image"; filename="{name}.png"', "image/png", picture),
+        (f'name="image"; filename="{name}.png"', "image/png", image_bytes),
     )
     body = b"".join(
         f"--{boundary}\r\nContent-Disposition: form-data; {head}\r\nContent-Type: {kind}\r\n\r\n".encode()
@@ -97,11 +99,11 @@ def answer(mask: np.ndarray, params: dict[str, Any], output: Output | None, stem
         + b"\r\n"
         for head, kind, content in parts
     )
-    return Answered(body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}")
+    return InferResponse(body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}")
 
 
 def info(model: str, version: str, labels: list[str]) -> dict[str, Any]:
-    """What `GET /info/` says: one interactive 2-D model, nothing to train."""
+    """The answer to `GET /info/`: one interactive 2-D model, and nothing to train."""
     return {
         "name": "dentasam",
         "description": "Interactive segmentation of dental panoramic X-rays",
@@ -143,7 +145,7 @@ def _multipart_params(content_type: str, body: bytes) -> str:
     for part in form.iter_parts() if form.is_multipart() else ():
         name = _field(part)
         if name in ("file", "label"):
-            raise MonaiError(f"{name}: images and labels are not taken in; name an image of the worklist")
+            raise MonaiError(f"{name}: uploading images and labels is not supported; name an image of the worklist")
         if name == "params":
             payload = part.get_payload(decode=True)
             text = payload.decode("utf-8") if isinstance(payload, bytes) else ""

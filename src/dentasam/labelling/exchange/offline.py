@@ -1,4 +1,4 @@
-"""What `dentasam label` does with a workspace without a server: open it, and write its labels to files."""
+"""What `dentasam label` does with a workspace without a server: it opens it, and writes its labels to files."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +21,9 @@ from dentasam.labelling.workspace.workspace import Workspace
 def open_workspace(
     source: Path, folder: Path | None = None, database: str | None = None, images: Path | None = None
 ) -> Iterator[tuple[Workspace, Store, list[str]]]:
-    """The workspace, its store with a case for each image, and a line for each image that is left out.
+    """Yields the workspace, its store with a case for each image, and lines about images that are left out.
 
-    A COCO file's own objects are there as pre-annotations. Raises WorkspaceError and DatasetError.
+    The objects of a COCO file are imported as pre-annotations. Raises WorkspaceError and DatasetError.
     """
     with Workspace.open(source, folder, images) as workspace:
         engine = open_workspace_database(workspace, database)
@@ -46,19 +46,22 @@ def write_export(
     database: str | None = None,
     images: Path | None = None,
 ) -> str:
-    """Writes `coco`, `png`, `log` or `timing` of a workspace to a file; returns a line about it.
+    """Writes an export of a workspace to a file; returns a line that says how many objects it holds.
 
-    finished: only cases that are done or approved; the time table holds all. Raises OutputError where
-    the file cannot be written, and as `opened`.
+    kind: `coco`, `png`, `log` or `timing`. finished: only cases that are done or approved; the time table always
+    holds all. Raises OutputError if the file cannot be written, WorkspaceError and DatasetError as `open_workspace`.
     """
     if target.is_dir():
         raise OutputError(f"{target} is a folder; name a file in it")
     statuses = FINISHED if finished else None
-    with _beside_a_server(kind, finished), open_workspace(source, folder, database, images) as (workspace, store, _):
+    with (
+        _naming_the_server(kind, finished),
+        open_workspace(source, folder, database, images) as (workspace, store, _),
+    ):
         if kind == "coco":
             write_coco(store, workspace, target, statuses)
         else:
-            with _replacing(target) as file:
+            with _replacing_file(target) as file:
                 if kind == "png":
                     write_png_zip(store, workspace, file, statuses)
                 elif kind == "log":
@@ -72,25 +75,25 @@ def write_export(
 
 
 @contextmanager
-def _beside_a_server(kind: str, finished: bool) -> Iterator[None]:
-    """Says, where a server has the workspace, under which address that one gives the same file."""
+def _naming_the_server(kind: str, finished: bool) -> Iterator[None]:
+    """If a server uses the workspace, names in the error the address at which it offers the same file."""
     try:
         yield
-    except WorkspaceInUse as fault:
-        if fault.address is None:
+    except WorkspaceInUse as error:
+        if error.address is None:
             raise
         query = "?finished=true" if finished else ""
         raise WorkspaceError(
-            f"{fault.root} is in use by the dentasam label at {fault.address}; stop that one, or open "
-            f"{fault.address}api/export/{kind}{query} in the browser that shows its page"
+            f"{error.root} is in use by the dentasam label at {error.address}; stop it, or open "
+            f"{error.address}api/export/{kind}{query} in the browser that shows its page"
         ) from None
 
 
 @contextmanager
-def _replacing(target: Path) -> Iterator[BinaryIO]:
-    """A file that takes the target's place once it is whole."""
+def _replacing_file(target: Path) -> Iterator[BinaryIO]:
+    """Yields a file that replaces `target` when it is complete. Raises OutputError."""
     try:
         with write_atomically(target) as draft, draft.open("wb") as file:
             yield file
-    except OSError as fault:
-        raise OutputError(f"{target} cannot be written ({fault.strerror}); choose another --out") from None
+    except OSError as error:
+        raise OutputError(f"{target} cannot be written ({error.strerror}); choose another --out") from None

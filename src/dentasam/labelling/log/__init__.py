@@ -1,1 +1,1 @@
-"""The append-only log of operations, what it adds up to, and the database that keeps it."""
+"""The append-only log of operations on each case, the state that it adds up to, and the database that stores both."""

@@ -1,7 +1,8 @@
 """The tables of a workspace's database, and how it is opened: SQLite, or PostgreSQL by its URL.
 
-`operations` is the log and the truth; `objects` is what it adds up to, kept in the same transaction, so that a case
-opens without its log being read. `intervals` never overlap for one annotator.
+`operations` is the append-only log, from which everything about objects follows. `objects` is the state that the log
+adds up to, written in the same transaction, so that a case opens without reading its log. `intervals` is the active
+time; the intervals of one annotator never overlap.
 """
 
 import errno
@@ -37,7 +38,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from dentasam.errors import WorkspaceError
 
 BUSY_TIMEOUT_SECONDS = 30
-MIGRATION_LOCK = 0x64656E74  # any number that all servers share
+MIGRATION_LOCK = 0x64656E74  # an arbitrary number, the same for all servers
 # Databases limit the parameters of a statement.
 MAX_IDS_PER_STATEMENT = 500
 
@@ -61,7 +62,7 @@ cases = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("bits", Integer, nullable=False),
-    Column("present", Boolean, nullable=False),  # False while its image is not in the folder
+    Column("present", Boolean, nullable=False),  # False while its image is missing
     Column("status", String(20), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("uncertainty", Float),
@@ -130,26 +131,26 @@ intervals = Table(
 
 
 def open_database(url: str) -> Engine:
-    """The database at `url`, made or brought up to date where it is older than this version.
+    """Opens the database at `url`; makes its tables, or migrates them if they are of an older version.
 
-    Raises WorkspaceError where it cannot be reached, is damaged, or was written by a newer version.
+    Raises WorkspaceError if it cannot be reached, is damaged, or was written by a newer version.
     """
     engine = _sqlite(url) if url.startswith("sqlite:") else _postgresql(url)
     shown = engine.url.render_as_string(hide_password=True)
     try:
         with writing(engine) as connection:
             if connection.dialect.name == "postgresql":
-                # Two servers that start at once would both make the tables.
+                # Otherwise two servers that start at once would both make the tables.
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
             migrate(connection)
-    except WorkspaceError as fault:
+    except WorkspaceError as error:
         engine.dispose()
-        raise WorkspaceError(f"{shown}: {fault}") from None
-    except (SQLAlchemyError, OSError) as fault:
+        raise WorkspaceError(f"{shown}: {error}") from None
+    except (SQLAlchemyError, OSError) as error:
         engine.dispose()
-        if is_disk_full(fault):
+        if is_disk_full(error):
             raise WorkspaceError(f"{shown}: the disk is full; make room and start again") from None
-        cause = getattr(fault, "orig", None) or fault
+        cause = getattr(error, "orig", None) or error
         reason = " ".join(str(cause).split())[:300]
         raise WorkspaceError(
             f"{shown} cannot be opened ({reason}); check that it is a database of dentasam"
@@ -158,7 +159,7 @@ def open_database(url: str) -> Engine:
 
 
 def migrate(connection: Connection) -> None:
-    """Brings the tables to the newest revision of `migrations/`. Raises WorkspaceError for a newer database."""
+    """Migrates the tables to the newest revision in `migrations/`. Raises WorkspaceError for a newer database."""
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -168,19 +169,19 @@ def migrate(connection: Connection) -> None:
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, "head")
-    except CommandError as fault:
-        if "Can't locate revision" in str(fault):
+    except CommandError as error:
+        if "Can't locate revision" in str(error):
             raise WorkspaceError("it was written by a newer dentasam; pip install --upgrade dentasam") from None
         raise
 
 
-def is_disk_full(fault: BaseException) -> bool:
-    """Whether a fault means that no room is left: SQLite's, PostgreSQL's or the system's own."""
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error of SQLite, PostgreSQL or the operating system means that no space is left."""
     import sqlite3
 
-    cause: Any = fault.orig if isinstance(fault, DBAPIError) else fault
+    cause: Any = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
-        # The primary code lies in the low byte; a write to a full disk may also come as an I/O error.
+        # The primary code is the low byte; a write to a full disk may also be reported as an I/O error.
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         return code == sqlite3.SQLITE_FULL or "disk is full" in str(cause)
     if isinstance(cause, OSError):
@@ -190,18 +191,21 @@ def is_disk_full(fault: BaseException) -> bool:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """One transaction that only reads, all of it at one moment."""
+    """A transaction that only reads; all its statements see the database at the same moment."""
     with engine.connect() as connection:
         if connection.dialect.name == "postgresql":
-            # As it is by itself, each statement would see what was committed before it.
+            # By default each statement sees what was committed before it.
             connection = connection.execution_options(isolation_level="REPEATABLE READ")
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction that will write. SQLite takes its only write lock at the start: taking it after a read
-    could fail, where another thread wrote in between, without ever waiting."""
+    """A transaction that writes.
+
+    SQLite takes its only write lock at the start. Taken after a read, it would fail at once, without waiting, if
+    another thread had written in between.
+    """
     with engine.connect().execution_options(dentasam_write=True) as connection, connection.begin():
         yield connection
 
@@ -214,28 +218,28 @@ def batches(ids: Sequence[Any]) -> Iterator[Sequence[Any]]:
 def _sqlite(url: str) -> Engine:
     path = url.removeprefix("sqlite:///")
     if path == url or not path:
-        raise WorkspaceError(f"{url} is no SQLite database; write sqlite:///PATH")
-    # Through its parts, since a path may hold characters that mean something in a URL.
+        raise WorkspaceError(f"{url} is not the URL of an SQLite file; write sqlite:///PATH")
+    # Set as a part, since a path may hold characters that have a meaning in a URL.
     parts = make_url("sqlite://").set(database=path)
     if path != ":memory:":
-        # For its owner alone, as SQLite's other files are then too. What stands in the way, SQLite says itself.
+        # Only the owner may read it; SQLite gives its other files the same permissions, and reports what prevents it.
         with suppress(OSError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     engine = create_engine(parts, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
 
     @event.listens_for(engine, "connect")
-    def configured(connection: Any, record: object) -> None:
-        # The driver's own transactions start late, at the first write; SQLAlchemy's events start them here.
+    def configure(connection: Any, record: object) -> None:
+        # The driver would start a transaction at the first write only; the event below starts it.
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
-        # NORMAL may lose what was acknowledged last when the power fails; a sync per save costs milliseconds.
+        # With NORMAL, a power failure may lose what was acknowledged last; a sync for each save takes milliseconds.
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
     @event.listens_for(engine, "begin")
-    def begun(connection: Connection) -> None:
+    def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("dentasam_write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

@@ -1,4 +1,4 @@
-"""What the log of a case adds up to: its status and its objects."""
+"""The state of a case, its status and its objects, as its log of operations adds up to it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -25,8 +25,8 @@ from dentasam.labelling.wire.box_mask import BoxMask
 class ObjectState:
     """One object after all operations so far.
 
-    `painted` and `erased` are the pixels that the hand set and cleared; `prompts` and `model` as the operations
-    carry them; `revision` and `annotator` are those of its last change, `created` the revision of its first.
+    painted, erased: the pixels that the annotator set and cleared by hand. prompts, model: as in the operations.
+    area: pixels of the mask. created: the revision of its first operation. revision, annotator: those of its last.
     """
 
     id: str
@@ -48,11 +48,11 @@ class ObjectState:
 
     @property
     def score(self) -> float | None:
-        """The IoU that the model expected of its last proposal."""
+        """The IoU that the model predicted for its last proposal."""
         return self.model.get("score") if self.model else None
 
     def document(self) -> dict[str, Any]:
-        """What the API sends; masks are BoxMasks, ready to be packed."""
+        """The object as the API sends it; masks are BoxMasks, to be packed into an envelope."""
         return {
             "id": self.id,
             "category": self.category,
@@ -75,7 +75,7 @@ class ObjectState:
 
 @dataclass(frozen=True, slots=True)
 class CaseState:
-    """A case at one revision; objects by id in the order they were created, deleted ones among them."""
+    """A case at one revision. objects: by id in the order they were created, including deleted ones."""
 
     revision: int = 0
     status: Status = "new"
@@ -90,35 +90,39 @@ class CaseState:
 def fold(state: CaseState, stored: StoredOperation) -> CaseState:
     """The case after one more operation of its log.
 
-    The first edit of a new case puts it in progress; pre-annotations that are imported are no edit. Raises
-    OperationError where the operation makes no sense: an object unknown, or created twice.
+    The first edit of a new case sets its status to in-progress; imported pre-annotations are not edits. Raises
+    OperationError if the operation is not possible: an unknown object, one that is created twice, a wrong parent.
     """
     operation = stored.operation
     if isinstance(operation, SetStatus):
         return replace(state, revision=stored.revision, status=operation.data.status)
     imported = isinstance(operation, Create) and operation.data.source == "import"
     status: Status = "in-progress" if state.status == "new" and not imported else state.status
-    changed = _changed(state, stored)
+    changed = _changed_object(state, stored)
     changed = replace(changed, revision=stored.revision, annotator=stored.annotator)
     return CaseState(stored.revision, status, state.objects | {changed.id: changed})
 
 
 def undone_ids(log: Sequence[StoredOperation]) -> set[str]:
-    """The operations of a whole log that are taken back at its end; a redo undoes an undo."""
-    takes_back = {stored.operation.id: stored.operation.undoes for stored in log}
-    holds = dict.fromkeys(takes_back, True)
+    """The ids of the operations of a whole log that are undone at its end.
 
-    def set_holding(id: str | None, holding: bool) -> None:
-        while id is not None and holds.get(id, holding) != holding:
-            holds[id] = holding
-            id, holding = takes_back[id], not holding
+    A redo is an operation that undoes an undo.
+    """
+    undoes = {stored.operation.id: stored.operation.undoes for stored in log}
+    in_effect = dict.fromkeys(undoes, True)
+
+    def set_in_effect(id: str | None, value: bool) -> None:
+        """Changes an operation and, the other way round, the one that it undoes, and so on."""
+        while id is not None and in_effect.get(id, value) != value:
+            in_effect[id] = value
+            id, value = undoes[id], not value
 
     for stored in log:
-        set_holding(stored.operation.undoes, False)
-    return {id for id, holding in holds.items() if not holding}
+        set_in_effect(stored.operation.undoes, False)
+    return {id for id, value in in_effect.items() if not value}
 
 
-def _changed(state: CaseState, stored: StoredOperation) -> ObjectState:
+def _changed_object(state: CaseState, stored: StoredOperation) -> ObjectState:
     operation = stored.operation
     assert not isinstance(operation, SetStatus)
     known = state.objects.get(operation.object)
@@ -140,7 +144,7 @@ def _changed(state: CaseState, stored: StoredOperation) -> ObjectState:
         raise OperationError(f"operation {operation.id}: no object {operation.object} in this case")
     match operation:
         case ChangeMask():
-            return _masked(known, operation)
+            return _with_mask(known, operation)
         case Relabel():
             return replace(known, category=operation.data.category)
         case Parent():
@@ -154,7 +158,7 @@ def _changed(state: CaseState, stored: StoredOperation) -> ObjectState:
             return replace(known, deleted=operation.data.deleted)
 
 
-def _masked(known: ObjectState, operation: ChangeMask) -> ObjectState:
+def _with_mask(known: ObjectState, operation: ChangeMask) -> ObjectState:
     data = operation.data
     mask = operation.mask.tight()
     changed = replace(known, mask=mask, area=mask.area)

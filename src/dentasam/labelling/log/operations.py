@@ -1,7 +1,7 @@
-"""The operations a case is made of: what the page sends, what the log keeps.
+"""The operations on a case: what the page sends and the log keeps.
 
-Undo and redo are new operations of the same kinds, with `undoes` set to the operation they take back. Unknown keys
-are errors, and every list and text has a limit: what is stored is what was meant.
+Undo and redo are new operations of the same kinds, with `undoes` set to the operation that they undo. Unknown keys
+are errors, and every list and text has a limit, so that the log holds nothing that the server does not understand.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ Tool = Literal[
 
 MAX_OPERATIONS = 2000
 MAX_STROKE_POINTS = 100_000
-# Far beyond any date that a clock may show, and within a 64-bit integer (and a JavaScript number).
+# Far later than any date, and exact in a 64-bit integer and in a JavaScript number.
 MAX_TIME = 1 << 53
 
 Id = Annotated[
@@ -49,7 +49,7 @@ Mask = Annotated[
 
 
 class OperationError(ValueError):
-    """An operation is malformed or makes no sense on its case. The message is one line."""
+    """An operation is malformed or not possible on its case. The message is one line."""
 
 
 class _Strict(BaseModel):
@@ -127,17 +127,17 @@ class _Operation(_Strict):
     undoes: Id | None = None
 
 
-class _OnObject(_Operation):
+class _ObjectOperation(_Operation):
     object: Id
 
 
-class Create(_OnObject):
+class Create(_ObjectOperation):
     kind: Literal["create"]
     data: CreateData
     mask: Mask | None = None
 
 
-class ChangeMask(_OnObject):
+class ChangeMask(_ObjectOperation):
     """`mask` is the object's whole mask after it; `painted` and `erased` what the hand has set and cleared so far.
 
     Where `painted`, `erased`, `data.prompts` or `data.model` is absent, the object keeps what it had; null in
@@ -151,27 +151,27 @@ class ChangeMask(_OnObject):
     erased: Mask | None = None
 
 
-class Relabel(_OnObject):
+class Relabel(_ObjectOperation):
     kind: Literal["relabel"]
     data: RelabelData
 
 
-class Parent(_OnObject):
+class Parent(_ObjectOperation):
     kind: Literal["parent"]
     data: ParentData
 
 
-class Lock(_OnObject):
+class Lock(_ObjectOperation):
     kind: Literal["lock"]
     data: LockData
 
 
-class Accept(_OnObject):
+class Accept(_ObjectOperation):
     kind: Literal["accept"]
     data: AcceptData
 
 
-class Delete(_OnObject):
+class Delete(_ObjectOperation):
     """An object that is deleted stays in the log and in the state; `deleted: false` brings it back."""
 
     kind: Literal["delete"]
@@ -207,38 +207,38 @@ class StoredOperation:
 
 
 def parse_operations(documents: Any) -> list[Operation]:
-    """Operations from what an envelope held. Raises OperationError that names the first fault."""
+    """Operations from the list in an envelope's document. Raises OperationError that names the first error."""
     if not isinstance(documents, list):
-        raise OperationError("'operations' is no list")
+        raise OperationError("'operations' is not a list")
     if len(documents) > MAX_OPERATIONS:
         raise OperationError(f"more than {MAX_OPERATIONS} operations at once; send them in parts")
     return [parse_operation(document, f"operations[{index}]") for index, document in enumerate(documents)]
 
 
 def parse_operation(document: Any, where: str = "operation") -> Operation:
-    """One operation from a document with BoxMasks in it. Raises OperationError."""
+    """One operation from a document with BoxMasks in it. Raises OperationError that starts with `where`."""
     try:
         return _adapter.validate_python(document)
-    except ValidationError as fault:
-        first = fault.errors(include_url=False, include_input=False)[0]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in (where, *first["loc"]))
         raise OperationError(f"{place}: {' '.join(first['msg'].split())}") from None
 
 
 def document_of(operation: Operation) -> dict[str, Any]:
-    """The operation as the page sent it: keys it left out stay out; masks stay BoxMasks."""
+    """The operation as the page sent it, without the keys that it left out; masks are BoxMasks."""
     fields = operation.model_dump(exclude_unset=True, exclude=set(_MASKS))
     return fields | {"object": operation.object} | masks_of(operation)
 
 
 def masks_of(operation: Operation) -> dict[str, BoxMask]:
-    """The masks an operation carries, by key."""
+    """The masks of an operation by key."""
     found = {key: getattr(operation, key, None) for key in _MASKS}
     return {key: mask for key, mask in found.items() if mask is not None}
 
 
 def check_masks(operations: Sequence[Operation], height: int, width: int) -> None:
-    """Raises OperationError where a mask does not fit the image."""
+    """Raises OperationError if a mask does not fit the image."""
     for operation in operations:
         for key, mask in masks_of(operation).items():
             if not mask.fits(height, width):

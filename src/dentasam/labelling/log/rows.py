@@ -1,4 +1,4 @@
-"""Operations and object states as rows of the database, and back."""
+"""Conversion of operations and object states to rows of the database, and back."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -33,7 +33,7 @@ _PLAIN_COLUMNS = (
 
 
 def operation_row(case_id: int, stored: StoredOperation) -> dict[str, Any]:
-    """Values of the table `operations`."""
+    """The row of the table `operations`."""
     operation = stored.operation
     masks = masks_of(operation)
     return {
@@ -68,7 +68,7 @@ def stored_operation(row: RowMapping) -> StoredOperation:
 
 
 def object_row(case_id: int, state: ObjectState) -> dict[str, Any]:
-    """Values of the table `objects`."""
+    """The row of the table `objects`."""
     masks = {"mask": state.mask, "painted": state.painted, "erased": state.erased}
     return {"case_id": case_id, "masks": pack(masks)} | {key: getattr(state, key) for key in _PLAIN_COLUMNS}
 

@@ -1,4 +1,4 @@
-"""The images of a running server by case id: what has no id here cannot be asked for."""
+"""The images of a running server by case id. Only images that are in it can be requested."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -7,7 +7,7 @@ from dentasam.labelling.workspace.workspace import CaseImage
 
 
 class Worklist(Mapping[int, CaseImage]):
-    """In the order of the worklist. Images may come while the server runs; threads may read meanwhile."""
+    """The images in the order of the worklist. Images may be added while other threads read."""
 
     def __init__(self, cases: Sequence[Case] = (), images: Sequence[CaseImage] = ()) -> None:
         self._images: dict[int, CaseImage] = {}
@@ -15,7 +15,7 @@ class Worklist(Mapping[int, CaseImage]):
         self.replace(cases, images)
 
     def replace(self, cases: Sequence[Case], images: Sequence[CaseImage]) -> None:
-        """Takes other cases; `changes` counts how often, for pages that look whether there is news."""
+        """Replaces all cases. `changes` counts how often, so that pages can see whether the worklist is new."""
         by_name = {image.name: image for image in images}
         self._images = {case.id: by_name[case.name] for case in cases if case.name in by_name}
         self.changes += 1

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
-from dentasam.labelling.exchange.monai import InferParams, MonaiError, Output, answer, info, read_params
+from dentasam.labelling.exchange.monai import InferParams, MonaiError, Output, infer_response, info, read_params
 from dentasam.labelling.inference.predictor import PredictRequest
 from dentasam.labelling.routes.context import Context, Here, binary, problems
 from dentasam.labelling.routes.documents import MonaiInfo
@@ -91,7 +91,7 @@ def infer(
         "latencies": {"pre": seconds.encode, "infer": seconds.decode, "total": seconds.encode + seconds.decode},
     }
     stem = PurePosixPath(shape.name).stem
-    reply_bytes = answer(found.mask.on_image(shape.height, shape.width), text, output, stem)
+    reply_bytes = infer_response(found.mask.on_image(shape.height, shape.width), text, output, stem)
     return Response(reply_bytes.content, headers={"Content-Type": reply_bytes.media_type})
 
 

@@ -163,8 +163,8 @@ def _readable(found: Iterator[tuple[str, Path, tuple[int, int] | None]], left_ou
         seen.add(name)
         try:
             header = read_header(path)
-        except ImageError as fault:
-            left_out.add(name, str(fault))
+        except ImageError as error:
+            left_out.add(name, str(error))
             continue
         stored = header.height, header.width
         if expected is not None and expected != stored:
