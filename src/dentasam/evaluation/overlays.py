@@ -79,10 +79,10 @@ def close_up(
     left, top, right, bottom = box
     scale = width / (right - left)
     size = (width, max(1, round((bottom - top) * scale)))
-    window = slice(top, bottom), slice(left, right)
-    canvas = _coloured(cv2.resize(image[window], size, interpolation=cv2.INTER_CUBIC))
+    inside = slice(top, bottom), slice(left, right)
+    canvas = _coloured(cv2.resize(image[inside], size, interpolation=cv2.INTER_CUBIC))
     for mask, colour in outlines:
-        smooth = cv2.resize(mask[window].astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+        smooth = cv2.resize(mask[inside].astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
         _outline(canvas, smooth >= 0.5, colour, thickness=2)
     if item is not None:
         shown = list(zip(item.points, item.labels, strict=True))[:clicks]

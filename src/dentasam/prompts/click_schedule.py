@@ -1,7 +1,10 @@
-"""Click schedules: which prompts an object gets in which order.
+"""The schedule of eleven clicks: which prompts an object gets in training, and in which order.
 
-SAM trains with 11 iterations (Kirillov et al., 2023, appendix A): a first prompt, 8 correction clicks, and 2 steps
-that get no new click but the previous mask alone, one of them at a random place and one at the end.
+SAM trains with 11 iterations (Kirillov et al., 2023, appendix A): a first prompt, 8 correction clicks, and 2
+iterations without a new click, which get the previous mask alone, one of them at a random place and one at the end.
+
+Where a correction click goes is in `tensor_correction_clicks.py`; `training/step/click_through.py` follows the
+schedule. Evaluation has no schedule: there each mask gets one new click.
 """
 
 from __future__ import annotations
@@ -16,13 +19,14 @@ Step = Literal["first", "correction", "mask"]
 
 @dataclass(frozen=True)
 class ClickSchedule:
-    """`corrections` correction clicks after the first one, and `mask_only` steps without a new click.
+    """`corrections` correction clicks after the first click, and `mask_only` iterations without a new click.
 
-    random_clicks: draw training clicks at random inside the wrong region, else at its interior centre.
-    random_first: share of objects whose first click is drawn at random inside the object instead of its centre.
-    box_first: share of training steps in which the first prompt is a box, loosely drawn, in place of a click.
-    done_dice: an object whose mask reaches this Dice at logit resolution takes no part in the rest of a training
-        step; 1 means a mask that needs no correction, None that all objects stay to the end.
+    random_clicks: a correction goes to a random wrong pixel; otherwise to the interior centre of the largest wrong
+        region, as in evaluation.
+    random_first: share of objects whose first click is at a random place inside the object instead of its centre.
+    box_first: share of training steps in which the first prompt is an inexact box instead of a click.
+    done_dice: an object whose mask reaches this Dice at logit resolution is finished, and takes no part in the rest
+        of a training step; 1 means a mask that needs no correction, None that no object finishes early.
     """
 
     corrections: int = 8
@@ -34,15 +38,15 @@ class ClickSchedule:
 
     def __post_init__(self) -> None:
         if self.corrections < 0 or self.mask_only < 0:
-            raise ValueError("a click schedule cannot have fewer than no steps")
+            raise ValueError("corrections and mask_only of a click schedule cannot be negative")
 
     @property
     def iterations(self) -> int:
-        """Number of decodes: first + corrections + mask-only steps."""
+        """How often the masks are decoded: for the first click, each correction, and each mask-only iteration."""
         return 1 + self.corrections + self.mask_only
 
     def steps(self, rng: np.random.Generator) -> tuple[Step, ...]:
-        """The order for one training step: the last step is mask-only, the other mask-only steps fall at random."""
+        """The order in one training step: one mask-only iteration is the last, the others are at random places."""
         middle: list[Step] = ["correction"] * self.corrections
         for _ in range(self.mask_only - 1):
             middle.insert(int(rng.integers(len(middle) + 1)), "mask")

@@ -1,9 +1,11 @@
-"""The first click and the correction click, batched over objects; one rule for training, evaluation and annotator.
+"""Where the first click and each correction click of an object go: one rule for training and evaluation.
 
-A click is put at the interior centre of a region: the peak of its distance transform, the pixel farthest from the
-region's edge (the image's border counts as an edge). Regions are found inside each object's bounding box only.
-Ties fall to the first in reading order: of equally deep pixels, and of equally large regions of one kind. A missed
-region goes before a surplus one of its size. `tensor_clicks.py` holds the same rules for masks on a GPU.
+A click goes to the interior centre of a region: the peak of its distance transform, which is the pixel farthest from
+the region's edge (the image's border counts as an edge). Of equally deep pixels, and of equally large regions of one
+kind, the first in reading order is taken. A missed region goes before a surplus region of the same size.
+
+Here masks are arrays, as in evaluation. Training uses `tensor_correction_clicks.py`, which gives the same clicks for
+masks that are tensors, also on a GPU. Which iterations of training get a click is in `click_schedule.py`.
 """
 
 from __future__ import annotations
@@ -33,8 +35,7 @@ class Clicks:
 def interior_centre(masks: np.ndarray) -> np.ndarray:
     """The interior centre of each mask.
 
-    masks: (P, h, w) bool. Returns (P, 2) float32 x, y. Of equally deep pixels the first in reading order is taken.
-    Raises `PromptError` for an empty mask, which has no interior.
+    masks: (P, h, w) bool. Returns (P, 2) float32 x, y. Raises `PromptError` for an empty mask, which has no interior.
     """
     points = np.empty((len(masks), 2), dtype=np.float32)
     for index, mask in enumerate(masks):
@@ -51,11 +52,12 @@ def correction_clicks(
 ) -> Clicks:
     """Where to click next: positive in a missed region, negative in a surplus region.
 
-    prediction, truth: (P, h, w) bool. Without `draws`, as in evaluation, the click is the interior centre of the
-    larger of the largest missed and the largest surplus region (4-connected components by area). With `draws`, as in
-    training (Kirillov et al., 2023), a region is drawn with its area as weight and a pixel uniformly inside it,
-    which is the same as a uniform draw from all wrong pixels. `draws` is a generator, or (P,) numbers of its
-    `random()`, so that an object's click does not depend on which others are asked with it.
+    prediction, truth: (P, h, w) bool.
+    draws: None, as in evaluation: of the largest missed and the largest surplus region (4-connected, by area) the
+        larger is clicked at its interior centre. A generator, or (P,) numbers of its `random()`, as in training: a
+        pixel is drawn uniformly from all wrong pixels, which is the same as a region drawn by area and a pixel inside
+        it (Kirillov et al., 2023). With numbers, an object's click does not depend on the other objects of the call.
+    Raises `PromptError` for arrays of different shapes.
     """
     if prediction.shape != truth.shape:
         raise PromptError(f"prediction {prediction.shape} and truth {truth.shape} differ in shape")
@@ -82,6 +84,7 @@ def _cropped(mask: np.ndarray) -> tuple[int, int, np.ndarray]:
 
 
 def _centre_of_worst(wrong: np.ndarray, inside: np.ndarray) -> tuple[int, int]:
+    """Column and row of the interior centre of the largest wrong region; inside: the truth."""
     regions = [_largest(wrong & inside), _largest(wrong & ~inside)]
     area, region = max(regions, key=lambda pair: pair[0])
     assert area > 0
@@ -103,12 +106,13 @@ def _deepest(region: np.ndarray) -> tuple[int, int]:
     """Column and row of the pixel farthest from the region's edge."""
     padded = cv2.copyMakeBorder(region.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    # OpenCV's roots of equal squares may differ in their last bit; the squares are whole numbers
+    # OpenCV's roots of equal squares may differ in their last bit, so compare the squares, which are whole numbers.
     row, column = divmod(int(np.rint(distance * distance).argmax()), distance.shape[1])
     return column - 1, row - 1
 
 
 def _drawn(wrong: np.ndarray, share: float) -> tuple[int, int]:
+    """Column and row of the wrong pixel that comes after `share` (0..1) of all wrong pixels in reading order."""
     pixels = np.flatnonzero(wrong)
     row, column = divmod(int(pixels[int(share * len(pixels))]), wrong.shape[1])
     return column, row

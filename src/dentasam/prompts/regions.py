@@ -1,6 +1,6 @@
-"""Depth and connected regions of many masks at once, as tensor operations: for a GPU, where OpenCV cannot look.
+"""Depth and connected regions of many masks at once as tensor operations, for a GPU, where OpenCV does not work.
 
-Both are exact and made of whole numbers, so that ties are ties on every device. On a CPU OpenCV is faster.
+Both are exact and use whole numbers only, so that every device finds the same ties. On a CPU, OpenCV is faster.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Rounds of `largest_region` between two looks at whether anything still changed: each look waits for the device.
-_ROUNDS = 4
+# Rounds of `largest_region` between two checks for changes; each check is a device synchronisation.
+_ROUNDS_PER_CHECK = 4
 
 
 def squared_depth(masks: Tensor) -> Tensor:
     """Squared Euclidean distance of each pixel to the nearest one outside its mask, (P, h, w) bool to int32.
 
-    The image's border counts as outside. Separable (Saito and Toriwaki, 1994): along the shorter axis the nearest
-    pixel outside is found by a running maximum; along the other the nearest of all is a minimum over offsets, which
-    need not reach farther than the first distances do.
+    The image's border counts as outside. The transform is separable (Saito and Toriwaki, 1994): along the shorter
+    axis a running maximum finds the nearest pixel outside; along the other axis the nearest of all is a minimum over
+    offsets, of which none need be longer than the distances found first.
     """
     height, width = masks.shape[1:]
     if height > width:
@@ -39,10 +39,11 @@ def squared_depth(masks: Tensor) -> Tensor:
 
 
 def largest_region(masks: Tensor) -> tuple[Tensor, Tensor]:
-    """Area (P,) and mask (P, h, w) of each mask's largest 4-connected region; of equals the first in reading order.
+    """Area (P,) and mask (P, h, w) of each mask's largest 4-connected region, the first of equal ones.
 
-    Every pixel takes the least index of its run along the row, then of its run along the column, then what the pixel
-    of that index has come to, until nothing changes: as many rounds as a region's shape turns, not as it is long.
+    Every pixel takes the lowest index in its run along the row, then in its run along the column, then the index that
+    the pixel of that index has taken, until nothing changes. The number of rounds depends on how often a region
+    turns, not on its length.
     """
     height, width = masks.shape[1:]
     inside = masks.flatten(1)
@@ -52,7 +53,7 @@ def largest_region(masks: Tensor) -> tuple[Tensor, Tensor]:
     settled = False
     while not settled:
         before = index
-        for _ in range(_ROUNDS):
+        for _ in range(_ROUNDS_PER_CHECK):
             index = _least(_least(index, rows), columns)
             index = index.gather(1, index)
         settled = torch.equal(index, before)
@@ -62,12 +63,12 @@ def largest_region(masks: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _runs(masks: Tensor) -> Tensor:
-    """A number for the run of pixels along its row that each pixel is in; a pixel outside is one by itself."""
+    """For each pixel the number of its run along the row; a pixel outside the mask is a run by itself."""
     begins = torch.ones_like(masks)
     begins[..., 1:] = ~(masks[..., 1:] & masks[..., :-1])
     return begins.flatten(1).cumsum(dim=1) - 1
 
 
 def _least(index: Tensor, runs: Tensor) -> Tensor:
-    """The least index in each pixel's run."""
+    """The lowest index in each pixel's run."""
     return index.scatter_reduce(1, runs, index, "amin", include_self=False).gather(1, runs)

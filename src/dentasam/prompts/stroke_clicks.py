@@ -1,8 +1,8 @@
-"""From a brush stroke to clicks: the one to three deepest places of what the hand changed.
+"""From a brush stroke to clicks: the one to three deepest places of what the stroke changed.
 
-Painting tells the model of a missed region, erasing of a surplus one. Many points along a stroke turn the mask
-inside out, since the model was trained on one correction click at a time; so only the distance peaks of the
-changed regions become clicks, as `clicks.correction_clicks` would put them.
+Painting shows the model a missed region, erasing a surplus one. Many points along a stroke would ruin the mask, since
+the model was trained on one correction click at a time. So only the distance peaks of the changed regions become
+clicks, which is where `correction_clicks.correction_clicks` would put them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from dentasam.errors import PromptError
 
 STROKE_CLICKS = 3
-# A second click in one region lies where the region is nearly as deep as at the first.
-SECOND_PEAK = 0.6
+# A further click in a region needs a place of at least this share of the depth at the first.
+MIN_RELATIVE_DEPTH = 0.6
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class StrokeClicks:
 
 @dataclass(frozen=True)
 class _Region:
-    """A connected change: depth (h, w) float32 to its edge, 0 outside, in a window at x, y."""
+    """A connected change within its bounding box at x, y: depth (h, w) float32 to its edge, 0 outside."""
 
     x: int
     y: int
@@ -41,16 +41,16 @@ class _Region:
 def stroke_clicks(
     before: np.ndarray, after: np.ndarray, least_depth: float = 1.0, limit: int = STROKE_CLICKS
 ) -> StrokeClicks:
-    """Where a stroke that made `after` of `before` asks the model to look again.
+    """The clicks that stand for a stroke which changed the mask `before` into `after`.
 
     before, after: (h, w) bool. Each 4-connected region of missed pixels (painted) or surplus pixels (erased) gives
-    a click at its deepest pixel, larger regions first; clicks that are left go to further peaks of the same
-    regions. A region shallower than `least_depth` pixels gives none, unless all are so: then the deepest gives one.
-    No two clicks lie closer than `least_depth`, or than twice the first peak's depth within one region.
+    a click at its deepest pixel, larger regions first; remaining clicks go to further peaks of the same
+    regions. A region shallower than `least_depth` pixels gives none, unless all are: then the deepest gives one. No
+    two clicks are closer than `least_depth` or, within a region, than twice the depth at its first click.
     Returns no click where nothing changed. Raises `PromptError` for masks of different shapes.
     """
     if before.shape != after.shape or before.ndim != 2:
-        raise PromptError(f"before {before.shape} and after {after.shape} must be (h, w) and alike")
+        raise PromptError(f"before {before.shape} and after {after.shape} must be (h, w) and of the same shape")
     regions = _regions(after & ~before, 1) + _regions(before & ~after, 0)
     if not regions:
         return StrokeClicks(np.zeros((0, 2), np.float32), np.zeros(0, np.int64))
@@ -69,7 +69,7 @@ def stroke_clicks(
             _clear_around(region, points, max(2 * deepest if turn else 0.0, least_depth))
             row, column = divmod(int(region.depth.argmax()), region.depth.shape[1])
             depth = float(region.depth[row, column])
-            if depth > 0 and (turn == 0 or depth >= max(SECOND_PEAK * deepest, least_depth)):
+            if depth > 0 and (turn == 0 or depth >= max(MIN_RELATIVE_DEPTH * deepest, least_depth)):
                 points.append((region.x + column, region.y + row))
                 labels.append(region.label)
     return StrokeClicks(np.array(points, np.float32).reshape(-1, 2), np.array(labels, np.int64))

@@ -1,7 +1,8 @@
-"""The clicks of `clicks.py` for masks that are tensors.
+"""The correction click of training: the clicks of `correction_clicks.py` for masks that are tensors.
 
 On a CUDA device they are computed there, for all objects together; elsewhere the masks go through OpenCV. Both give
-the same clicks to the pixel, ties and draws included, so that training does not depend on where it runs.
+the same pixels, ties and draws included, so that training does not depend on where it runs. The schedule in
+`click_schedule.py` says which iterations get a click, and `training/step/click_through.py` asks for it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dentasam.prompts.regions import largest_region, squared_depth
 
 @dataclass(frozen=True)
 class TensorClicks:
-    """One click for each of P objects, on the device of the masks; the fields are those of `clicks.Clicks`."""
+    """One click for each of P objects, on the device of the masks, with the fields of `correction_clicks.Clicks`."""
 
     points: Tensor
     labels: Tensor
@@ -29,8 +30,8 @@ class TensorClicks:
 def interior_centre(masks: Tensor) -> Tensor:
     """The interior centre of each mask, (P, h, w) bool to (P, 2) float32 x, y.
 
-    Raises `PromptError` for an empty mask where OpenCV is asked; on a CUDA device that would cost a wait, and its
-    point is the first pixel.
+    Raises `PromptError` for an empty mask, but not on a CUDA device, where that would be a device synchronisation:
+    there the point of an empty mask is its first pixel.
     """
     if not on_device(masks.device):
         return torch.from_numpy(clicks.interior_centre(masks.cpu().numpy())).to(masks.device)
@@ -40,8 +41,9 @@ def interior_centre(masks: Tensor) -> Tensor:
 def correction_clicks(prediction: Tensor, truth: Tensor, draws: Tensor | None = None) -> TensorClicks:
     """Where to click next; prediction, truth: (P, h, w) bool.
 
-    draws: (P,) float64 in 0..1, one for each object, for pixels drawn from all wrong ones; None for the interior
-    centre of the largest wrong region. Drawing waits for the device nowhere, finding the largest region does.
+    draws: (P,) float64 in 0..1, which of its wrong pixels each object gets a click on; None for the interior centre
+        of the largest wrong region. On a CUDA device, draws need no device synchronisation; the largest region does.
+    Raises `PromptError` for tensors of different shapes.
     """
     if prediction.shape != truth.shape:
         raise PromptError(f"prediction {tuple(prediction.shape)} and truth {tuple(truth.shape)} differ in shape")
