@@ -27,5 +27,5 @@ def test_without_mask_only_steps() -> None:
 
 
 def test_negative_counts_are_refused() -> None:
-    with pytest.raises(ValueError, match="fewer than no steps"):
+    with pytest.raises(ValueError, match="cannot be negative"):
         ClickSchedule(corrections=-1)

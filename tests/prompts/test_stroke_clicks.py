@@ -65,7 +65,7 @@ def test_one_long_region_gets_peaks_that_lie_apart() -> None:
 def test_no_change_no_click_and_other_shapes_are_refused() -> None:
     mask = disc(40, 40, 9)
     assert stroke_clicks(mask, mask).points.shape == (0, 2)
-    with pytest.raises(PromptError, match="alike"):
+    with pytest.raises(PromptError, match="of the same shape"):
         stroke_clicks(mask, mask[:-1])
 
 
