@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.status import Status
 
 from dentasam.model.core.precision import Precision
-from dentasam.model.segmenter import best_device
 
 from .machine import Machine
 from .measuring import Measured, Side, measure
@@ -31,6 +30,9 @@ class Options:
     precision: Precision = "fp32"
 
     def on(self) -> torch.device:
+        # Brings PEFT along, which takes longer to import than torch; the sides of most benchmarks do without it.
+        from dentasam.model.segmenter import best_device
+
         return torch.device(self.device) if self.device is not None else best_device()
 
     def report(self, title: str, **work: object) -> Report:
