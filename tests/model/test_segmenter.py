@@ -108,6 +108,9 @@ def test_merged_gives_the_same_masks_without_the_adapters_layers(segmenter: Segm
     found = merged.predict(merged.encode(image), clicks, labels)
     np.testing.assert_allclose(found.logits, expected.logits, rtol=1e-3, atol=1e-3)
     assert (merged.name, merged.adapter) == ("dentasam-tiny", "panoramic-teeth")
+    merged.use_adapter("panoramic-teeth")
+    with pytest.raises(AdapterError, match="is merged into this model; load the base again"):
+        merged.use_adapter(None)
     assert isinstance(adapted.model, SamHQ)
     assert isinstance(merged.model, SamHQ)
     assert any("lora" in name for name, _ in adapted.model.named_parameters())

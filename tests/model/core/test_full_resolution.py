@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 import torch
 
-from dentasam.model.core import full_resolution
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.full_resolution import full_mask, full_masks
 
@@ -40,8 +39,8 @@ def test_masks_are_those_of_the_whole_image_to_the_bit(height: int, width: int) 
 def test_most_masks_need_no_upscaling_of_the_whole_image(monkeypatch: pytest.MonkeyPatch) -> None:
     frame, rng = Frame.of(1300, 3100), np.random.default_rng(0)
     asked = []
-    original = full_resolution._whole
-    monkeypatch.setattr(full_resolution, "_whole", lambda *given: (asked.append(1), original(*given))[1])
+    original = Frame.logits_to_image
+    monkeypatch.setattr(Frame, "logits_to_image", lambda *given: (asked.append(1), original(*given))[1])
     for _ in range(12):
         # As the model's own: a clear edge, no ripples.
         logits = cv2.GaussianBlur(blob(frame, rng), (0, 0), 2)

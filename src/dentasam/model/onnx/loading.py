@@ -30,7 +30,8 @@ def load_onnx(
 ) -> Segmenter:
     """A segmenter on ONNX Runtime from an exported folder, or from a model's name or checkpoint and an adapter.
 
-    A model is exported once into the cache, which `announce` is told, and opened from there the next time.
+    A model is exported into the cache the first time, and opened from there afterwards.
+    announce: called with one line before the export.
     Raises AdapterError where an exported folder is given an adapter, CheckpointError where the folder has no readable
     model or weights that are not finite, ExtraError without the packages for ONNX, and as `load_torch`.
     """
