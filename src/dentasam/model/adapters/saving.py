@@ -50,7 +50,8 @@ def save_adapter(
 
 def adapter_weights(model: nn.Module, name: str = "default") -> dict[str, Tensor]:
     """The adapter's tensors under PEFT's names, without the adapter's own name in them."""
-    # PEFT takes the bias of a lora_B for a torn tensor, but only in a state dict it reads itself.
+    # The state dict is passed in, because PEFT mistakes the bias of a lora_B for a damaged tensor when it reads it
+    # itself.
     weights: dict[str, Tensor] = get_peft_model_state_dict(
         model, state_dict=model.state_dict(), adapter_name=name, save_embedding_layers=False
     )
