@@ -1,8 +1,8 @@
-"""Faults a user can mend; the command line shows each as one line and leaves with exit code 2."""
+"""Errors that a user can fix; the command line shows each as one line and exits with code 2."""
 
 
 class DentasamError(Exception):
-    """Base of every fault the user can mend. The message is one line: the file, what is wrong, the mend."""
+    """Base of the errors that a user can fix. The message is one line: the file, what is wrong, and how to fix it."""
 
 
 class DatasetError(DentasamError):

@@ -1,4 +1,4 @@
-"""Output folders: made before hours of work go into them, and never mixed with what lies there already."""
+"""Output folders: checked before the work starts, and never mixed with files that are there already."""
 
 import tempfile
 from pathlib import Path
@@ -18,8 +18,8 @@ def made_folder(path: Path) -> list[str]:
         return sorted(inner.name for inner in path.iterdir())
     except (FileExistsError, NotADirectoryError):
         raise OutputError(f"{path} is a file; name a folder") from None
-    except OSError as fault:
-        raise OutputError(f"{path} cannot be written ({fault.strerror}); choose another folder") from None
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror}); choose another folder") from None
 
 
 def claim_folder(path: Path) -> Path:

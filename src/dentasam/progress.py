@@ -1,6 +1,6 @@
-"""How far long work is: a bar on a terminal, and a plain line now and then anywhere else.
+"""The progress of long work: a bar on a terminal, and a plain line now and then elsewhere.
 
-A log that nobody watches gets few lines, each whole: how much is done, how fast, and the time that is left.
+A log gets few lines, each complete in itself: how much is done, how fast, and the time that is left.
 """
 
 import time
@@ -11,27 +11,30 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-# Seconds between two lines, and before the first one: short work says nothing of itself.
-EVERY, FIRST = 30.0, 5.0
+# Work that is done before the first line is due prints none.
+LINE_INTERVAL_SECONDS, FIRST_LINE_SECONDS = 30.0, 5.0
 
 
 class Update(Protocol):
-    """Takes how many units are done, of how many, and what else to show."""
+    """Takes the number of units that are done, the number in all, and a note to show with them."""
 
     def __call__(self, done: int, total: int, note: str = "") -> None: ...
 
 
 class Due:
-    """Whether the next line is due: `first` seconds after the start, then `every` seconds after the one before."""
+    """A timer for lines: the first is due `first` seconds after the start, each further one `every` seconds later."""
 
     def __init__(
-        self, every: float = EVERY, first: float | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        every: float = LINE_INTERVAL_SECONDS,
+        first: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._every, self._clock = every, clock
         self._next = clock() + (every if first is None else first)
 
     def now(self) -> bool:
-        """Answers yes once, and then no until the next line is due."""
+        """True once, and then False until the next line is due."""
         now = self._clock()
         if now < self._next:
             return False
@@ -40,10 +43,10 @@ class Due:
 
 
 class PlainProgress:
-    """An `Update` that says a line when one is due, and a last one at the end if there was any before.
+    """An `Update` that prints a line when one is due, and a last line at the end if there was one before.
 
-    what: is being done. unit: what is counted, in the plural. say: takes a line. first: seconds before the first
-    line, 0 for a line after the first unit and at the end in any case. already: units that were done before.
+    what: the name of the work. unit: what is counted, in the plural. say: takes a line. first: seconds before the
+    first line; with 0 there is a line after the first unit and one at the end. already: units done before the start.
     """
 
     def __init__(
@@ -52,8 +55,8 @@ class PlainProgress:
         unit: str,
         say: Callable[[str], None],
         *,
-        first: float = FIRST,
-        every: float = EVERY,
+        first: float = FIRST_LINE_SECONDS,
+        every: float = LINE_INTERVAL_SECONDS,
         already: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -65,7 +68,7 @@ class PlainProgress:
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         ended = done >= total
-        # Work that stands still has no news.
+        # No line where nothing was done since the last one.
         if done == self._said or not (self._due.now() or (ended and self._said is not None)):
             return
         self._said = done
@@ -85,13 +88,13 @@ def shown(
     unit: str,
     console: Console | None = None,
     *,
-    first: float = FIRST,
+    first: float = FIRST_LINE_SECONDS,
     already: int = 0,
     transient: bool = False,
 ) -> Iterator[Update]:
-    """Shows the work inside the `with` on the console, stderr if left out.
+    """Shows the progress of the work inside the `with` block on the console, stderr if left out.
 
-    first, already: as for `PlainProgress`. transient: the bar goes at the end.
+    first, already: as for `PlainProgress`. transient: the bar is removed at the end.
     """
     console = console or Console(stderr=True)
     if not console.is_terminal:

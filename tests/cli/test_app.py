@@ -15,7 +15,7 @@ from dentasam.errors import DatasetError
 from ..conftest import Command
 
 
-def leave(monkeypatch: pytest.MonkeyPatch, fault: BaseException | None, *arguments: str) -> int:
+def leave(monkeypatch: pytest.MonkeyPatch, error: BaseException | None, *arguments: str) -> int:
     """Runs `dentasam compare` with a command in its place that ends as told; gives the exit code."""
 
     def command(name: str) -> object:
@@ -24,8 +24,8 @@ def leave(monkeypatch: pytest.MonkeyPatch, fault: BaseException | None, *argumen
         @single.command(name)
         def compare(count: int = 1) -> None:
             """Stands for any command."""
-            if fault is not None:
-                raise fault
+            if error is not None:
+                raise error
 
         return typer.main.get_command(single)
 
@@ -49,24 +49,24 @@ def test_done(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err == ""
 
 
-def test_a_fault_of_the_user(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_of_the_user(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert leave(monkeypatch, DatasetError("teeth.json: no objects;\nannotate some")) == 2
     assert one_line(capsys) == "dentasam: teeth.json: no objects; annotate some"
 
 
-def test_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_internal_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert leave(monkeypatch, ZeroDivisionError("division by zero")) == 1
     line = one_line(capsys)
-    assert line.startswith("dentasam: a fault of ours: ZeroDivisionError: division by zero (")
+    assert line.startswith("dentasam: internal error: ZeroDivisionError: division by zero (")
     assert "--traceback" in line
 
 
-@pytest.mark.parametrize("fault", [DatasetError("no"), ZeroDivisionError("no")])
+@pytest.mark.parametrize("error", [DatasetError("no"), ZeroDivisionError("no")])
 def test_the_traceback_on_request(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fault: Exception
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
 ) -> None:
     monkeypatch.setenv(console.TRACEBACK_VARIABLE, "0")
-    leave(monkeypatch, fault, "--traceback", "compare")
+    leave(monkeypatch, error, "--traceback", "compare")
     shown = capsys.readouterr().err
     assert shown.startswith("Traceback (most recent call last):")
     assert "in compare" in shown

@@ -80,6 +80,6 @@ def test_one_folder_or_one_without_a_run_costs_one_line(tmp_path: Path, capfd: p
     assert leave("compare", base, "--out", tmp_path / "out") == 2
     assert "two run folders" in capfd.readouterr().err
     assert leave("compare", base, tmp_path / "nothing", "--out", tmp_path / "out") == 2
-    fault = capfd.readouterr().err
-    assert fault.count("\n") == 1
-    assert "nothing" in fault
+    shown = capfd.readouterr().err
+    assert shown.count("\n") == 1
+    assert "nothing" in shown

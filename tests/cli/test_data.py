@@ -66,7 +66,7 @@ def test_export_and_import(dataset: Path, tmp_path: Path, name: str) -> None:
 
 
 def test_check_of_a_sound_dataset(dataset: Path) -> None:
-    assert lines("check", dataset) == [f"{dataset}: no fault, 0 warnings"]
+    assert lines("check", dataset) == [f"{dataset}: no errors, 0 warnings"]
 
 
 def test_check_lists_all_and_fails(dataset: Path) -> None:
@@ -76,10 +76,10 @@ def test_check_lists_all_and_fails(dataset: Path) -> None:
     dataset.write_text(json.dumps(coco))
     result = call("check", dataset)
     assert isinstance(result.exception, DatasetError)
-    assert str(result.exception) == f"{dataset} has 2 faults, listed above; mend and check again"
+    assert str(result.exception) == f"{dataset} has 2 errors, listed above; fix and check again"
     first, second = result.stdout.splitlines()
-    assert first.startswith(f"fault: {dataset}: image 1: its file 'images/none.png' is missing in ")
-    assert second.startswith(f"fault: {dataset}: image 3, annotation 7: its RLE is for an image of 4x3")
+    assert first.startswith(f"error: {dataset}: image 1: its file 'images/none.png' is missing in ")
+    assert second.startswith(f"error: {dataset}: image 3, annotation 7: its RLE is for an image of 4x3")
 
 
 def test_split(dataset: Path, tmp_path: Path) -> None:
@@ -134,17 +134,17 @@ def test_phantoms_are_a_sound_dataset(tmp_path: Path) -> None:
     (path,) = (tmp_path / "p").glob("*.json")
     result = call("check", path)
     assert result.exception is None
-    assert "no fault" in result.stdout
+    assert "no errors" in result.stdout
 
 
 def test_one_line_and_exit_code_2(dentasam: Callable[..., Any], dataset: Path, tmp_path: Path) -> None:
-    """In a process of its own: the whole way from the fault to the user."""
+    """In a process of its own: the whole way from the error to the user."""
     (tmp_path / "cut.json").write_text(dataset.read_text()[:200])
     done = dentasam("data", "export", tmp_path / "cut.json", "--out", tmp_path / "out")
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
-    assert f"{tmp_path / 'cut.json'}: is no JSON" in done.stderr
+    assert f"{tmp_path / 'cut.json'}: is not JSON" in done.stderr
     assert not (tmp_path / "out").exists()
     unknown = dentasam("data", "import", dataset, "--out", tmp_path / "out", "--format", "dicom")
     assert unknown.returncode == 2

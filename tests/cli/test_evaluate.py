@@ -93,9 +93,9 @@ def test_a_folder_in_use_costs_one_line_and_no_model(
     assert leave(*arguments) == 0
     capfd.readouterr()
     assert leave(*arguments) == 2
-    fault = capfd.readouterr().err
-    assert fault.count("\n") == 1
-    assert "--overwrite" in fault
+    shown = capfd.readouterr().err
+    assert shown.count("\n") == 1
+    assert "--overwrite" in shown
     assert len(asked) == 1
     assert leave(*arguments, "--overwrite") == 0
 
@@ -105,16 +105,16 @@ def test_wrong_clicks_are_wrong_use(
     test_json: Path, tmp_path: Path, clicks: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert leave("evaluate", test_json, "--clicks", clicks, "--out", tmp_path / "run") == 2
-    fault = capfd.readouterr().err
-    assert fault.count("\n") == 1
-    assert "--clicks" in fault
+    shown = capfd.readouterr().err
+    assert shown.count("\n") == 1
+    assert "--clicks" in shown
 
 
 def test_a_missing_dataset_is_named(
     asked: list[dict[str, Any]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert leave("evaluate", tmp_path / "no.json", "--out", tmp_path / "run") == 2
-    fault = capfd.readouterr().err
-    assert fault.count("\n") == 1
-    assert "no.json" in fault
+    shown = capfd.readouterr().err
+    assert shown.count("\n") == 1
+    assert "no.json" in shown
     assert not asked

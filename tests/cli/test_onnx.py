@@ -71,8 +71,8 @@ def test_export_in_int8(tmp_path: Path, capfd: Streams) -> None:
 def test_export_without_the_extra(tmp_path: Path, capfd: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     assert leave("models", "export", "dentasam-tiny", "--out", tmp_path / "exported") == 2
-    fault = "dentasam: ONNX needs the package onnxscript; pip install 'dentasam[onnx]'\n"
-    assert capfd.readouterr().err == fault
+    expected = "dentasam: ONNX needs the package onnxscript; pip install 'dentasam[onnx]'\n"
+    assert capfd.readouterr().err == expected
     assert not (tmp_path / "exported").exists()
 
 

@@ -284,7 +284,7 @@ def test_unreadable_image_and_folder_in_use(
 
 
 # The command as its script runs it, in an interpreter that at its end counts the threads of a group of processes.
-TELLS_OF_AN_OPEN_GROUP = """
+REPORTS_AN_OPEN_GROUP = """
 import atexit
 from pathlib import Path
 names = lambda: [name.read_text() for name in Path("/proc/self/task").glob("*/comm")]
@@ -310,7 +310,7 @@ def test_two_processes_share_the_images(tmp_path: Path) -> None:
     assert two.read_text() == one.read_text()
 
 
-def test_a_fault_of_one_process_is_that_of_both(tmp_path: Path) -> None:
+def test_an_error_of_one_process_ends_both(tmp_path: Path) -> None:
     good, broken = tmp_path / "opg.png", tmp_path / "broken.png"
     Image.fromarray(generate(1, width=256, height=128).image).save(good)
     broken.write_bytes(b"\x89PNG\r\n\x1a\n")
@@ -326,7 +326,7 @@ def _in_two_processes(*arguments: str) -> list[subprocess.CompletedProcess[str]]
     together = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
     ranks = [
         subprocess.Popen(
-            [sys.executable, "-c", TELLS_OF_AN_OPEN_GROUP, *arguments, "--device", "cpu"],
+            [sys.executable, "-c", REPORTS_AN_OPEN_GROUP, *arguments, "--device", "cpu"],
             env=os.environ | together | {"RANK": rank, "LOCAL_RANK": rank},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""`find_problems` lists every fault and warning of a dataset, not only the first."""
+"""`find_problems` lists every error and warning of a dataset, not only the first."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def test_a_sound_dataset_has_no_problem(tmp_path: Path) -> None:
     assert find_problems(write(tmp_path)) == []
 
 
-def test_all_faults_are_listed(tmp_path: Path) -> None:
+def test_all_errors_are_listed(tmp_path: Path) -> None:
     coco = content()
     coco["images"] += [
         {"id": 3, "file_name": "images/none.png", "width": WIDTH, "height": HEIGHT},
@@ -37,18 +37,18 @@ def test_all_faults_are_listed(tmp_path: Path) -> None:
     (tmp_path / "images/cut.png").write_bytes((tmp_path / "images/a.png").read_bytes()[:700])
     Image.new("L", (9, 8)).save(tmp_path / "images/small.png")
     problems = find_problems(path)
-    faults = of(problems, "fault")
-    assert (3, None, f"its file 'images/none.png' is missing in {tmp_path}") in faults
-    assert (77, 11, "no image has its image_id 77") in faults
-    assert (1, 12, "its mask is empty") in faults
-    assert (5, None, "images/small.png has 9x8 pixels, the dataset says 60x40") in faults
-    (cut,) = [what for image, _, what in faults if image == 4]
+    errors = of(problems, "error")
+    assert (3, None, f"its file 'images/none.png' is missing in {tmp_path}") in errors
+    assert (77, 11, "no image has its image_id 77") in errors
+    assert (1, 12, "its mask is empty") in errors
+    assert (5, None, "images/small.png has 9x8 pixels, the dataset says 60x40") in errors
+    (cut,) = [what for image, _, what in errors if image == 4]
     assert cut.startswith(f"{tmp_path}/images/cut.png is damaged or truncated")
-    # An annotation of an image that is itself at fault is no fault of its own.
-    assert 10 not in [annotation for _, annotation, _ in faults]
-    assert (2, 13, "its mask is empty") in faults
-    assert len(faults) == 6
-    assert all(p.mend for p in problems)
+    # An annotation of an image that is itself wrong is not a further error.
+    assert 10 not in [annotation for _, annotation, _ in errors]
+    assert (2, 13, "its mask is empty") in errors
+    assert len(errors) == 6
+    assert all(p.fix for p in problems)
 
 
 def test_warnings(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_warnings(tmp_path: Path) -> None:
     Image.open(tmp_path / "images/a.png").save(tmp_path / "images/same.tif")
     Image.fromarray(pixels.astype(np.uint16) * 30).save(tmp_path / "images/dark.png")
     problems = find_problems(path)
-    assert of(problems, "fault") == []
+    assert of(problems, "error") == []
     assert of(problems, "warning") == [
         (1, None, "tooth 36 is there 2 times"),
         (1, 1, "its bbox [5, 5, 15, 29] is not the one around its mask, [5, 5, 15, 25]"),
@@ -101,6 +101,6 @@ def test_nothing_to_train_on_is_a_warning(tmp_path: Path) -> None:
     assert of(find_problems(write(tmp_path, coco)), "warning") == [(None, None, "holds no object")]
 
 
-def test_an_unreadable_file_is_one_fault(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_one_error(tmp_path: Path) -> None:
     (problem,) = find_problems(tmp_path / "none.json")
     assert problem.line(Path("none.json")) == "none.json: does not exist; check the path of the dataset"

@@ -1,7 +1,7 @@
-"""The `dentasam` command: its table of commands and its way out.
+"""The `dentasam` command: its table of commands, and the entry point.
 
-A command's file is imported when it is named, or when the help lists it; those files import the rooms (and so
-torch) inside their functions. Thus `dentasam --help` answers in well under half a second.
+A command's file is imported when the command is named or the help lists it; those files import the other packages,
+and so torch, inside their functions. Thus `dentasam --help` takes well under half a second.
 """
 
 import os
@@ -77,7 +77,7 @@ def dentasam(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
     traceback: Annotated[
-        bool, typer.Option("--traceback", help="Show where a fault arose, not only its one line.")
+        bool, typer.Option("--traceback", help="Show where an error arose, not only its one line.")
     ] = False,
 ) -> None:
     """Adapt SAM-HQ to dental panoramic X-rays with LoRA and correction clicks; measure it click by click."""

@@ -1,4 +1,4 @@
-"""`dentasam bench`: how fast this machine is at it, beside the same work done the ways others do it."""
+"""`dentasam bench`: how fast this machine encodes, decodes, trains and labels, beside other implementations."""
 
 import importlib
 import importlib.util
@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="Measure encoding, decoding, traini
 PACKAGE = "dentasam_benchmarks"
 INSTALLED, CHECKOUT = Path(__file__).parents[1] / "benchmarks", Path(__file__).parents[3] / "benchmarks"
 
-Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write what was found as JSON.")]
+Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the results as JSON.")]
 Measured = Annotated[
     str | None,
     typer.Option(
@@ -28,7 +28,7 @@ Measured = Annotated[
 Precision = Annotated[
     Literal["fp32", "bf16"], typer.Option(help="Of the arithmetic of all sides; bf16 by torch's autocast.")
 ]
-Quick = Annotated[bool, typer.Option("--quick", help="Next to no work, to see that it runs.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Almost no work, to see that it runs.")]
 
 
 @app.command()
@@ -51,7 +51,7 @@ def decode(
     precision: Precision = "fp32",
     quick: Quick = False,
 ) -> None:
-    """One object, 32 objects, what each of the decoder's tricks gives alone, and transformers."""
+    """One object, 32 objects, each of the decoder's optimisations alone, and transformers."""
     _bench("decode", json, model, device, quick, precision)
 
 

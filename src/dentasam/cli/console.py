@@ -1,4 +1,4 @@
-"""How the command speaks: results on stdout, faults as one line on stderr, and the exit codes behind them."""
+"""What the command prints: results on stdout, errors as one line on stderr; and its exit codes."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ import typer
 
 from dentasam.errors import DentasamError
 
-DONE, FAULT, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+DONE, INTERNAL_ERROR, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 TRACEBACK_VARIABLE = "DENTASAM_TRACEBACK"
 
 
@@ -21,12 +21,12 @@ def say(text: str) -> None:
 
 
 def complain(message: str) -> None:
-    """One line on stderr; line breaks inside a message (a path may hold one) are folded."""
+    """Prints one line on stderr; line breaks in the message, as in a path, become spaces."""
     print(f"dentasam: {' '.join(message.split())}", file=sys.stderr, flush=True)
 
 
 class _Notices(logging.Handler):
-    """Shows what was assumed about an image as the command shows everything on stderr."""
+    """Prints what was assumed about an image like everything that the command prints on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
         complain(record.getMessage())
@@ -40,36 +40,36 @@ def show_notices() -> None:
 
 
 def warn(message: str) -> None:
-    """One line on stderr about what does not stop the command."""
+    """Prints one line on stderr about a problem that does not stop the command."""
     complain(f"warning: {message}")
 
 
 def run(command: Callable[[], object]) -> NoReturn:
-    """Runs a parsed or half-parsed command and leaves the process with the code its outcome deserves.
+    """Runs a command and ends the process with its exit code.
 
-    0 done; 2 wrong use or bad input, one line without a traceback; 130 stopped from the keyboard; 1 a fault
-    of ours, one line unless `--traceback` (or DENTASAM_TRACEBACK=1) asks for the whole of it.
+    0 done; 2 wrong use or bad input; 130 stopped from the keyboard; 1 an internal error. Errors are one line on
+    stderr; `--traceback` or DENTASAM_TRACEBACK=1 prints the traceback before it.
     """
     show_notices()
     try:
         outcome = command()
-    except DentasamError as fault:
+    except DentasamError as error:
         if wants_traceback():
             traceback.print_exc()
-        complain(str(fault))
+        complain(str(error))
         sys.exit(WRONG_USE)
-    except typer.TyperException as fault:
-        _complain_of_usage(fault)
-        sys.exit(fault.exit_code)
+    except typer.TyperException as error:
+        _complain_of_usage(error)
+        sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         complain("stopped")
         sys.exit(INTERRUPTED)
-    except Exception as fault:
+    except Exception as error:
         if wants_traceback():
             traceback.print_exc()
         hint = "" if wants_traceback() else f" (`dentasam --traceback …` or {TRACEBACK_VARIABLE}=1 shows where)"
-        complain(f"a fault of ours: {type(fault).__name__}: {fault}{hint}")
-        sys.exit(FAULT)
+        complain(f"internal error: {type(error).__name__}: {error}{hint}")
+        sys.exit(INTERNAL_ERROR)
     if outcome == INTERRUPTED:
         complain("stopped")
     sys.exit(outcome if isinstance(outcome, int) else DONE)
@@ -79,9 +79,9 @@ def wants_traceback() -> bool:
     return os.environ.get(TRACEBACK_VARIABLE, "") not in ("", "0")
 
 
-def _complain_of_usage(fault: typer.TyperException) -> None:
-    message = fault.format_message()
-    context = getattr(fault, "ctx", None)
+def _complain_of_usage(error: typer.TyperException) -> None:
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
     if context is None:
         complain(message)
     elif not message.strip() or "\n" in message:

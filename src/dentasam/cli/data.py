@@ -33,8 +33,8 @@ def import_(
     from dentasam.progress import shown
 
     with shown("import", "images", transient=True) as update:
-        told = ImportOptions(images, crowd_as_objects, report=lambda line: warn(f"{source}: {line}"), progress=update)
-        path = import_dataset(format.value, source, out, told)
+        chosen = ImportOptions(images, crowd_as_objects, lambda line: warn(f"{source}: {line}"), update)
+        path = import_dataset(format.value, source, out, chosen)
     _say_size(path, Dataset.load(path))
 
 
@@ -67,7 +67,7 @@ def check(
     dataset: Annotated[Path, typer.Argument(help="A COCO JSON.")],
     images: options.Images = None,
 ) -> None:
-    """List everything that is wrong or doubtful in a dataset; exit code 2 where there is a fault."""
+    """List everything that is wrong or doubtful in a dataset; exit code 2 where there is an error."""
     from dentasam.data.check import find_problems
     from dentasam.errors import DatasetError
     from dentasam.progress import shown
@@ -76,10 +76,10 @@ def check(
         problems = find_problems(dataset, images, update)
     for problem in problems:
         say(f"{problem.severity}: {problem.line(dataset)}")
-    faults = sum(problem.severity == "fault" for problem in problems)
-    if faults:
-        raise DatasetError(f"{dataset} has {faults} fault{'s' * (faults > 1)}, listed above; mend and check again")
-    say(f"{dataset}: no fault, {len(problems)} warning{'s' * (len(problems) != 1)}")
+    errors = sum(problem.severity == "error" for problem in problems)
+    if errors:
+        raise DatasetError(f"{dataset} has {errors} error{'s' * (errors > 1)}, listed above; fix and check again")
+    say(f"{dataset}: no errors, {len(problems)} warning{'s' * (len(problems) != 1)}")
 
 
 @app.command()

@@ -32,7 +32,7 @@ def evaluate(
     from dentasam.evaluation.run_folder import RUN_FILES, claim_folder
     from dentasam.progress import shown
 
-    # what can be wrong with the user's words comes before the minutes that a model may take to load
+    # Errors in the arguments are found before the minutes that a model may take to load.
     claim_folder(out, RUN_FILES, overwrite)
     dataset = options.load_dataset(test, images)
     segmenter = options.load_segmenter(model, adapter, device, runtime, precision).merged()

@@ -19,8 +19,8 @@ def list_() -> None:
     from dentasam.model.checkpoints.registry import BUNDLED, entries
 
     for entry in entries():
-        mend = "install dentasam again" if entry.name == BUNDLED else f"dentasam models fetch {entry.name}"
-        place = entry.path or f"not here: {mend}"
+        fix = "install dentasam again" if entry.name == BUNDLED else f"dentasam models fetch {entry.name}"
+        place = entry.path or f"not here: {fix}"
         say(f"{entry.name:<16} {entry.origin:<36} {place}")
 
 
@@ -36,7 +36,7 @@ def fetch(
 
 @app.command()
 def inspect(model: Model) -> None:
-    """Show a checkpoint's kind, size, number type and hash; a file that is no SAM-HQ model is told apart."""
+    """Show a checkpoint's kind, size, number type and hash; a file that is not a SAM-HQ model is refused."""
     from dentasam.model.checkpoints.loading import inspect_checkpoint
 
     found = inspect_checkpoint(model)

@@ -1,4 +1,4 @@
-"""Everything that is wrong or doubtful in a dataset, each with its mend: what `dentasam data check` lists."""
+"""Everything that is wrong or doubtful in a dataset, each with its fix: what `dentasam data check` lists."""
 
 import hashlib
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dentasam.data.coco.parse import Parsed, parse
-from dentasam.data.coco.passed_over import FIX, WHAT, Why, lines
+from dentasam.data.coco.passed_over import DESCRIPTIONS, FIXES, Reason, lines
 from dentasam.data.coco.problem import Problem
 from dentasam.data.images.orientation import FIX_OF_TAG, not_applied, wrong_size
 from dentasam.data.images.read import read_header, read_image
@@ -20,12 +20,12 @@ from dentasam.data.record import ImageRecord
 from dentasam.errors import DatasetError, ImageError
 from dentasam.model.core.gray_range import spread
 
-# A smaller object is more likely a slip of the mouse: a molar covers about 0.6 % of a panoramic.
-TINY_PIXELS, TINY_SHARE = 16, 5e-5
-# Between the 1st and 99th percentile, as a share of what 8 or 16 bits hold; radiographs use over half.
-LOW_CONTRAST = 0.08
-# A box drawn from a polygon, or rounded, differs from the one around the pixels by less.
-BOX_SLACK = 2.0
+# A smaller object is probably a slip of the mouse: a molar covers about 0.6 % of a panoramic.
+MIN_OBJECT_PIXELS, MIN_OBJECT_SHARE = 16, 5e-5
+# Between the 1st and 99th percentile, as a share of the range of 8 or 16 bits; radiographs use over half.
+MIN_CONTRAST = 0.08
+# Pixels. A box that was made from a polygon, or rounded, differs from the box around the mask by less.
+BOX_TOLERANCE = 2.0
 PERMANENT_TEETH = frozenset(f"{quadrant}{tooth}" for quadrant in range(1, 5) for tooth in range(1, 9))
 DECIDUOUS_TEETH = frozenset(f"{quadrant}{tooth}" for quadrant in range(5, 9) for tooth in range(1, 6))
 FDI_NUMBERS = PERMANENT_TEETH | DECIDUOUS_TEETH
@@ -36,12 +36,12 @@ def find_problems(
     images: str | Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Problem]:
-    """Lists the faults of a dataset, which `Dataset.load` or training would stop at, and warnings.
+    """Lists the errors of a dataset, at which `Dataset.load` or training would stop, and warnings.
 
-    Unlike `Dataset.load` it goes on after a fault, and reads every image and mask: unreadable images, images
+    Unlike `Dataset.load` it continues after an error, and reads every image and mask: unreadable images, images
     of another size, masks that do not fit. Warnings: the same image twice, a tooth number twice in one image,
-    tiny objects, a box that is not around its mask, an image that uses little of its gray range or carries an
-    orientation tag, whatever had to be assumed to read it, annotations and parts of them that are passed over.
+    tiny objects, a box that is not around its mask, an image that uses little of its gray range or has an
+    orientation tag, what was assumed to read it, annotations and parts of them that are passed over.
     images: as for `Dataset.load`. progress: takes the number of images done and of all.
     """
     problems: list[Problem] = []
@@ -58,14 +58,15 @@ def find_problems(
 
 
 def _passed_over(parsed: Parsed) -> Iterator[Problem]:
-    """Each annotation with a warning of its own, but crowds in one: in a file of CVAT's all masks may be crowds."""
-    crowds = [item for item in parsed.passed_over if item.why is Why.crowd]
+    """A warning for each annotation, but one for all crowds: CVAT may write every mask as a crowd."""
+    crowds = [item for item in parsed.passed_over if item.reason is Reason.crowd]
     for line in lines(crowds):
-        what, _, mend = line.rpartition("; ")
-        yield Problem(None, None, what, mend, "warning")
+        what, _, fix = line.rpartition("; ")
+        yield Problem(None, None, what, fix, "warning")
     for item in parsed.passed_over:
-        if item.why is not Why.crowd:
-            yield Problem(item.image, item.annotation, f"it {WHAT[item.why]}", FIX[item.why], "warning")
+        if item.reason is not Reason.crowd:
+            what, fix = f"it {DESCRIPTIONS[item.reason]}", FIXES[item.reason]
+            yield Problem(item.image, item.annotation, what, fix, "warning")
 
 
 def _pixel_problems(image: ImageRecord, seen: dict[str, ImageRecord]) -> Iterator[Problem]:
@@ -73,17 +74,17 @@ def _pixel_problems(image: ImageRecord, seen: dict[str, ImageRecord]) -> Iterato
         with collected_notices() as notices:
             pixels = spread(read_image(image.path))
             header = read_header(image.path)
-    except ImageError as fault:
-        what, _, mend = str(fault).rpartition("; ")
-        yield Problem(image.id, None, what, mend)
+    except ImageError as error:
+        what, _, fix = str(error).rpartition("; ")
+        yield Problem(image.id, None, what, fix)
         return
     wanted = image.height, image.width
     if pixels.shape != wanted:
-        what, mend = wrong_size(image.file_name, pixels.shape, wanted, header.orientation)
-        yield Problem(image.id, None, what, mend)
+        what, fix = wrong_size(image.file_name, pixels.shape, wanted, header.orientation)
+        yield Problem(image.id, None, what, fix)
     for text in notices:
-        mend = FIX_OF_TAG if text == not_applied(header.orientation) else "look at it before you use it"
-        yield Problem(image.id, None, f"{image.file_name} {text}", mend, "warning")
+        fix = FIX_OF_TAG if text == not_applied(header.orientation) else "look at it before you use it"
+        yield Problem(image.id, None, f"{image.file_name} {text}", fix, "warning")
     content = hashlib.sha256(f"{pixels.dtype} {pixels.shape}".encode() + pixels.tobytes()).hexdigest()
     first = seen.setdefault(content, image)
     if first is not image:
@@ -91,7 +92,7 @@ def _pixel_problems(image: ImageRecord, seen: dict[str, ImageRecord]) -> Iterato
         yield Problem(image.id, None, what, "keep one, or both would be split apart", "warning")
     low, high = np.percentile(pixels, (1, 99))
     share = (high - low) / np.iinfo(pixels.dtype).max
-    if share < LOW_CONTRAST:
+    if share < MIN_CONTRAST:
         what = f"{image.file_name} uses {share:.1%} of its gray range"
         yield Problem(image.id, None, what, "export it with its window applied", "warning")
 
@@ -101,22 +102,23 @@ def _object_problems(image: ImageRecord) -> Iterator[Problem]:
     for number in sorted(number for number, count in teeth.items() if count > 1):
         what = f"tooth {number} is there {teeth[number]} times"
         yield Problem(image.id, None, what, "renumber or merge them", "warning")
-    tiny = max(TINY_PIXELS, TINY_SHARE * image.height * image.width)
+    tiny = max(MIN_OBJECT_PIXELS, MIN_OBJECT_SHARE * image.height * image.width)
     for record in image.objects:
         try:
             runs = record.runs(image.height, image.width)
-        except DatasetError as fault:
-            what, _, mend = str(fault).partition(": ")[2].rpartition("; ")
-            yield Problem(image.id, record.id, what, mend)
+        except DatasetError as error:
+            what, _, fix = str(error).partition(": ")[2].rpartition("; ")
+            yield Problem(image.id, record.id, what, fix)
             continue
         area, box = rle.area_of(runs), rle.box_of(runs, image.height)
         if area < tiny:
             what = f"its mask ({record.category}) has {area} pixels"
             yield Problem(image.id, record.id, what, "delete it if it is a slip", "warning")
         if isinstance(record.segmentation, list) and record.bbox == polygon_box(record.segmentation):
-            # Around the outline as drawn: as tools write it, and as it is here where the file has no box.
+            # The box of the outline, as tools write it, and as it is made here where the file has none.
             continue
-        if max(abs(given - own) for given, own in zip(_corners(record.bbox), _corners(box), strict=True)) > BOX_SLACK:
+        corners = zip(_corners(record.bbox), _corners(box), strict=True)
+        if max(abs(given - own) for given, own in corners) > BOX_TOLERANCE:
             what = f"its bbox {_shown(record.bbox)} is not the one around its mask, {_shown(box)}"
             yield Problem(image.id, record.id, what, "correct or delete the bbox", "warning")
 

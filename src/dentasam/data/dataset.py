@@ -10,7 +10,7 @@ from typing import Any
 from dentasam.atomic_write import write_atomically
 from dentasam.data.coco.document import coco_document
 from dentasam.data.coco.parse import parse
-from dentasam.data.coco.passed_over import PassedOver, lines
+from dentasam.data.coco.passed_over import PassedOverAnnotation, lines
 from dentasam.data.coco.problem import Problem
 from dentasam.data.record import Category, ImageRecord, ObjectRecord
 from dentasam.errors import DatasetError, OutputError
@@ -23,7 +23,7 @@ class Dataset:
     """Images with their objects. `categories` may be left empty: writing adds those that the objects name.
 
     folder: what image names are relative to, where that is not the JSON's own. passed_over: annotations of the file
-    that are no objects, or not whole.
+    that are not objects, or not complete.
     """
 
     path: Path
@@ -31,15 +31,15 @@ class Dataset:
     categories: tuple[Category, ...] = ()
     info: dict[str, Any] = field(default_factory=dict)
     folder: Path | None = None
-    passed_over: tuple[PassedOver, ...] = ()
+    passed_over: tuple[PassedOverAnnotation, ...] = ()
 
     @staticmethod
     def load(path: str | Path, images: str | Path | None = None, crowd_as_objects: bool = False) -> "Dataset":
         """Reads a COCO JSON. Masks are checked to fit their image, and decoded only when asked for.
 
-        images: the folder of the images, where they are in none of the usual places (`coco.image_files`).
+        images: the folder of the images, where they are not in one of the usual places (`coco.image_files`).
         crowd_as_objects: take annotations with `iscrowd` 1, as CVAT writes masks, for objects. Raises DatasetError at
-        the first fault: malformed JSON, missing keys or image files, unknown or repeated ids, masks of another size,
+        the first error: malformed JSON, missing keys or image files, unknown or repeated ids, masks of another size,
         empty objects, NaN, no mask at all. `find_problems` lists all of them.
         """
         given = Path(path)

@@ -1,8 +1,8 @@
-"""What was assumed about an image whose file is not quite in order: one line on stderr, once for each file.
+"""Notices about image files with small errors: what was assumed to read them, one line on stderr for each file.
 
-A reader that goes on where a strict one would stop calls `notice`; the picture may be other than its owner thinks,
-so the assumption is always reported. The lines go to a logger of their own: the command shows each as one line,
-and a program that uses the package may handle, or silence, the logger `dentasam.data.notices`.
+A reader that continues where a strict one would stop calls `notice`. The picture may differ from what its owner
+expects, so the assumption is always reported. The lines go to the logger `dentasam.data.notices`: the command prints
+them, and a program that uses the package may handle or silence them.
 """
 
 import logging
@@ -25,7 +25,7 @@ def notice(path: Path, text: str) -> None:
         if text not in collected:
             collected.append(text)
         return
-    # A command may name a file by a relative path first and by its whole path later.
+    # A file may be named by its relative path first and by its absolute path later.
     key = Path(os.path.realpath(path)), text
     if key not in _reported:
         _reported.add(key)
@@ -34,7 +34,7 @@ def notice(path: Path, text: str) -> None:
 
 @contextmanager
 def collected_notices() -> Iterator[list[str]]:
-    """Collects the texts of the block's notices, for a caller that lists them itself; none goes to the logger.
+    """Collects the texts of the block's notices, for a caller that lists them itself, in place of the logger.
 
     with collected_notices() as notices:
         read_image(path)

@@ -1,4 +1,4 @@
-"""One image of a dataset and its annotated objects; pixels are read and masks decoded when asked for."""
+"""One image of a dataset and its annotated objects; pixels are read and masks decoded on demand."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -59,21 +59,21 @@ class ObjectRecord:
 
     def runs(self, height: int, width: int) -> np.ndarray:
         """The RLE runs of the mask, which add up to height × width. Raises DatasetError as `mask` does."""
-        fault = segmentation.fault_of(self.segmentation, height, width)
-        if fault is None:
+        error = segmentation.error_in(self.segmentation, height, width)
+        if error is None:
             runs = segmentation.runs_of(self.segmentation, height, width)
             if rle.area_of(runs):
                 return runs
-            fault = "its mask is empty", segmentation.DRAW_AGAIN
-        raise DatasetError(f"annotation {self.id}: {fault[0]}; {fault[1]}")
+            error = "its mask is empty", segmentation.DRAW_AGAIN
+        raise DatasetError(f"annotation {self.id}: {error[0]}; {error[1]}")
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
     """One image: `path` is absolute, `file_name` as the dataset's JSON names it, sizes in pixels.
 
-    crowds: regions of many objects (COCO's `iscrowd` 1). They stay with the image when it is written again, and are
-    no objects: nothing trains, evaluates or shows them.
+    crowds: regions of many objects (COCO's `iscrowd` 1). They are written again with the image, but are not
+    objects: nothing trains, evaluates or shows them.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""File names that are spelt in another way than on the disk.
+"""File names that are written differently in a dataset and on the disk.
 
 macOS stores an umlaut as two characters (NFD) where other systems store one (NFC), and Windows writes `\\` between
 folders. Names are compared as written first, then by their canonical form.
@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 
 class AmbiguousName(Exception):
-    """Two entries have the name's canonical form, and none the name itself."""
+    """Two entries have the canonical form of the name, and neither has the name itself."""
 
 
 def canonical(name: str) -> str:
@@ -19,7 +19,7 @@ def canonical(name: str) -> str:
 
 
 def portable(name: str) -> str:
-    """The name with `/` between folders, as Windows does not write it."""
+    """The name with `/` between folders, where Windows writes a backslash."""
     return name.replace("\\", "/")
 
 
@@ -30,7 +30,7 @@ class Spelling:
         self._listed: dict[Path, dict[str, list[str]]] = {}
 
     def find(self, folder: Path, name: str) -> Path | None:
-        """The path of what `name` says, relative to `folder`, or None. Raises AmbiguousName."""
+        """The path of the entry `name`, relative to `folder`; None where there is none. Raises AmbiguousName."""
         plain = portable(name)
         path = Path(os.path.normpath(folder / plain))
         if plain.isascii() or os.path.exists(path):

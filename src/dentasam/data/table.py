@@ -1,8 +1,8 @@
 """CSV tables whose texts no spreadsheet takes for a formula.
 
-A program that opens a CSV runs a cell that begins like a formula, and file names, categories and annotators may come
-from anywhere. Such a text gets an apostrophe in front, as OWASP advises for CSV injection; `as_written` takes it off
-again. Numbers stay numbers, also negative ones.
+A spreadsheet runs a cell that begins like a formula, and the names of files, categories and annotators may come from
+anywhere. Such a text gets an apostrophe in front, as OWASP advises against CSV injection; `as_written` removes it.
+Numbers, also negative ones, are left alone.
 """
 
 import csv
@@ -19,24 +19,24 @@ _ESCAPE, _RESTORE = re.compile(_START + _FORMULA), re.compile(_START + "'" + _FO
 
 
 def cell(value: object) -> object:
-    """What to write for a value: a text that begins like a formula gets an apostrophe, all else stays."""
+    """The value to write: a text that begins like a formula gets an apostrophe, everything else is unchanged."""
     if not isinstance(value, str) or NUMBER.fullmatch(value):
         return value
     return _ESCAPE.sub(r"\1'", value)
 
 
 def as_written(text: str) -> str:
-    """The text that `cell` was given."""
+    """The text before `cell` escaped it."""
     return _RESTORE.sub(r"\1", text)
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """The rows as CSV, each cell as `cell` has it."""
+    """The rows as CSV, each value escaped by `cell`."""
     return "".join(_line([cell(value) for value in row]) for row in rows)
 
 
 def _line(row: Sequence[object]) -> str:
-    """One row. The writer puts a text in quotes for a character of its line end, so it is told both of them."""
+    """One row. The writer quotes a text with a character of its own line end, so that must be both CR and LF."""
     line = io.StringIO(newline="")
     csv.writer(line, lineterminator="\r\n").writerow(row)
     return line.getvalue().removesuffix("\r\n") + "\n"

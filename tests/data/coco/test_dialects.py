@@ -13,7 +13,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from dentasam.data.check import find_problems
-from dentasam.data.coco.passed_over import PassedOver, Why
+from dentasam.data.coco.passed_over import PassedOverAnnotation, Reason
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.interface import ImportOptions
 from dentasam.data.formats.registry import export_dataset, import_dataset
@@ -48,38 +48,40 @@ def refusal(path: Path, **options: Any) -> str:
 @pytest.mark.parametrize(
     ("polygons", "why"),
     [
-        ([SQUARE[0], [40.0, 5.0, 50.0, 15.0]], Why.ring),
-        ([SQUARE[0], [40, 5, 50, 15, 45, 20, 3]], Why.ring),
-        ([[40, 5, 50, math.nan, 45, 20], SQUARE[0]], Why.ring),
-        ([SQUARE[0], [40, 5, math.inf, 15, 45, 20]], Why.ring),
-        ([SQUARE[0], []], Why.ring),
-        ([SQUARE[0], [40, 5, 10**400, 15, 45, 20]], Why.ring),
-        ([], Why.no_mask),
-        (..., Why.no_mask),
-        ([[1, 1, 9, 9]], Why.no_ring),
-        ([[1, 1, 9, 9, 5, 1, 2]], Why.no_ring),
-        ([[1, 1, 9, 9, 5, math.nan]], Why.no_ring),
-        ([1, 1, 9, 9], Why.no_ring),
-        ([[]], Why.no_ring),
+        ([SQUARE[0], [40.0, 5.0, 50.0, 15.0]], Reason.ring),
+        ([SQUARE[0], [40, 5, 50, 15, 45, 20, 3]], Reason.ring),
+        ([[40, 5, 50, math.nan, 45, 20], SQUARE[0]], Reason.ring),
+        ([SQUARE[0], [40, 5, math.inf, 15, 45, 20]], Reason.ring),
+        ([SQUARE[0], []], Reason.ring),
+        ([SQUARE[0], [40, 5, 10**400, 15, 45, 20]], Reason.ring),
+        ([], Reason.no_mask),
+        (..., Reason.no_mask),
+        ([[1, 1, 9, 9]], Reason.no_ring),
+        ([[1, 1, 9, 9, 5, 1, 2]], Reason.no_ring),
+        ([[1, 1, 9, 9, 5, math.nan]], Reason.no_ring),
+        ([1, 1, 9, 9], Reason.no_ring),
+        ([[]], Reason.no_ring),
     ],
 )
-def test_a_bad_ring_or_a_box_alone_is_passed_over_and_the_rest_loads(tmp_path: Path, polygons: Any, why: Why) -> None:
+def test_a_bad_ring_or_a_box_alone_is_passed_over_and_the_rest_loads(
+    tmp_path: Path, polygons: Any, why: Reason
+) -> None:
     coco = changed(segmentation=polygons)
     if polygons is ...:
         del coco["annotations"][2]["segmentation"]
     path = write(tmp_path, coco)
     dataset = Dataset.load(path)
-    assert dataset.passed_over == (PassedOver(1, 5, why),)
+    assert dataset.passed_over == (PassedOverAnnotation(1, 5, why),)
     assert len(dataset.notes) == 1
     assert "id 5" in dataset.notes[0]
     masks = dataset.images[0].masks()
     np.testing.assert_array_equal(masks[:2], [TOOTH, FILLING])
-    assert len(masks) == (3 if why is Why.ring else 2)
-    if why is Why.ring:
+    assert len(masks) == (3 if why is Reason.ring else 2)
+    if why is Reason.ring:
         np.testing.assert_array_equal(masks[2], drawn(SQUARE))
     warnings = [(problem.annotation, problem.severity) for problem in find_problems(path)]
     assert (5, "warning") in warnings
-    assert "fault" not in {severity for _, severity in warnings}
+    assert "error" not in {severity for _, severity in warnings}
 
 
 def test_notes_count_and_name_what_was_passed_over(tmp_path: Path) -> None:
@@ -275,7 +277,7 @@ def test_the_folder_of_the_images_can_be_named(tmp_path: Path) -> None:
     assert "its file 'a.png' is missing in" in refusal(path)
     dataset = Dataset.load(path, images=tmp_path / "elsewhere" / "scans")
     np.testing.assert_array_equal(dataset.images[0].read(), images()["images/a.png"])
-    assert not [p for p in find_problems(path, tmp_path / "elsewhere" / "scans") if p.severity == "fault"]
+    assert not [p for p in find_problems(path, tmp_path / "elsewhere" / "scans") if p.severity == "error"]
     assert "is not a folder; name the folder that holds the dataset's images" in refusal(path, images=tmp_path / "no")
     # Named means named: no other place is looked at.
     near = layout(tmp_path / "near", "set.json", ".")

@@ -47,7 +47,7 @@ def test_paths_stay_in_the_folder(name: str, out: bool) -> None:
 
 
 def change(section: str, position: int, **values: Any) -> Callable[[dict[str, Any]], None]:
-    """A fault: sets keys of one record, or takes away those given as `...`."""
+    """Damage: sets keys of one record, or takes away those given as `...`."""
 
     def apply(coco: dict[str, Any]) -> None:
         for key, value in values.items():
@@ -67,7 +67,7 @@ OTHER_SIZE = compressed(np.ones((WIDTH, HEIGHT), bool))
 SHORT = {"size": [HEIGHT, WIDTH], "counts": [10, 20]}
 CUT = {"size": [HEIGHT, WIDTH], "counts": compressed(TOOTH)["counts"][:-1] + "P"}
 LEAKING = {"size": [HEIGHT, WIDTH], "counts": compressed(np.ones((90, 90), bool))["counts"]}
-FAULTS: list[tuple[Callable[[dict[str, Any]], None], str]] = [
+DAMAGES: list[tuple[Callable[[dict[str, Any]], None], str]] = [
     (lambda coco: coco.pop("images"), "has no list 'images'; export it as COCO"),
     (lambda coco: coco.update(annotations={}), "has no list 'annotations'; export"),
     (lambda coco: coco.pop("categories"), "has no list 'categories'; export"),
@@ -177,10 +177,10 @@ FAULTS: list[tuple[Callable[[dict[str, Any]], None], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "says"), FAULTS)
-def test_a_fault_gets_one_clear_line(tmp_path: Path, fault: Callable[[dict[str, Any]], None], says: str) -> None:
+@pytest.mark.parametrize(("damage", "says"), DAMAGES)
+def test_an_error_gets_one_clear_line(tmp_path: Path, damage: Callable[[dict[str, Any]], None], says: str) -> None:
     coco = json.loads(json.dumps(content()))
-    fault(coco)
+    damage(coco)
     path = write(tmp_path, coco)
     with pytest.raises(DatasetError) as caught:
         Dataset.load(path)
@@ -196,11 +196,11 @@ def test_a_fault_gets_one_clear_line(tmp_path: Path, fault: Callable[[dict[str, 
     ("text", "says"),
     [
         ("", "is empty; it may be truncated"),
-        ('{"images": [', "is no JSON (line 1: Expecting value); it may be truncated"),
-        ("[1]", "is not a COCO dataset (the top level is no object); export"),
-        ("[" * 100_000, "is no JSON text; export"),
-        (b"\xff\xfe\x00", "is no JSON text; export"),
-        ("9" * 5000, "is no JSON text; export"),
+        ('{"images": [', "is not JSON (line 1: Expecting value); it may be truncated"),
+        ("[1]", "is not a COCO dataset (the top level is not an object); export"),
+        ("[" * 100_000, "is not JSON text; export"),
+        (b"\xff\xfe\x00", "is not JSON text; export"),
+        ("9" * 5000, "is not JSON text; export"),
     ],
 )
 def test_what_is_no_coco_file(tmp_path: Path, text: str | bytes, says: str) -> None:

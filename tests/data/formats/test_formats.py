@@ -109,7 +109,7 @@ def test_png_keeps_any_category_name(tmp_path: Path) -> None:
     assert after.images[0].objects[1].category == "../root / canal_2 Füllung%"
 
 
-def test_png_faults(tmp_path: Path) -> None:
+def test_png_errors(tmp_path: Path) -> None:
     folder = png_folder(tmp_path / "in")
     Image.fromarray(TOOTH & False).save(folder / "masks" / "a" / "37.png")
     with pytest.raises(DatasetError, match=r"37\.png: the mask is empty; delete the file or draw it again"):
@@ -178,13 +178,13 @@ def test_labels_with_a_palette_are_the_indices(tmp_path: Path) -> None:
     np.testing.assert_array_equal(record.masks(), [TOOTH])
 
 
-def test_labels_faults(tmp_path: Path) -> None:
+def test_labels_errors(tmp_path: Path) -> None:
     folder = labels_folder(tmp_path / "in")
     (folder / "labels.json").write_text('{"a.jpg": {"36": "molar"}}')
     with pytest.raises(DatasetError, match=r"labels\.json: value 200 of a\.jpg has no category; add it there"):
         import_dataset("labels", folder, tmp_path / "1")
     (folder / "labels.json").write_text("{")
-    with pytest.raises(DatasetError, match=r"labels\.json is no readable JSON; mend it"):
+    with pytest.raises(DatasetError, match=r"labels\.json is not readable JSON; correct it"):
         import_dataset("labels", folder, tmp_path / "2")
     (folder / "labels.json").unlink()
     (folder / "tags.json").write_text('{"a.jpg": "blurred"}')

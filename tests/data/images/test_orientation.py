@@ -77,7 +77,7 @@ def test_check_warns_of_every_tag(tmp_path: Path, suffix: str, orientation: int)
     (problem,) = find_problems(dataset)
     assert problem.severity == "warning"
     assert problem.what.startswith(f"images/t.{suffix} has the orientation tag {orientation}, which is not applied")
-    assert "save the image upright without the tag" in problem.mend
+    assert "save the image upright without the tag" in problem.fix
 
 
 def test_a_dataset_of_the_turned_size_is_not_advised_to_correct_it(tmp_path: Path) -> None:
@@ -88,14 +88,14 @@ def test_a_dataset_of_the_turned_size_is_not_advised_to_correct_it(tmp_path: Pat
     coco["annotations"] = [{"id": 1, "image_id": 1, "category_id": 11, "segmentation": triangle}]
     dataset = write(tmp_path, coco)
     turned(tmp_path / "images/t.jpg", 6)
-    faults = [problem for problem in find_problems(dataset) if problem.severity == "fault"]
+    errors = [problem for problem in find_problems(dataset) if problem.severity == "error"]
     with pytest.raises(DatasetError) as caught:
         Dataset.load(dataset).images[0].read()
-    for said in (*(f"{problem.what}; {problem.mend}" for problem in faults), str(caught.value)):
+    for said in (*(f"{problem.what}; {problem.fix}" for problem in errors), str(caught.value)):
         assert "its orientation tag 6 is not applied" in said
         assert "save the image upright without the tag" in said
         assert "correct the size" not in said
-    assert len(faults) == 1
+    assert len(errors) == 1
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])

@@ -86,10 +86,10 @@ def test_the_longer_name_goes_first(tmp_path: Path) -> None:
 def test_malformed_prompts(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "prompts.yaml"
     path.write_text(text)
-    with pytest.raises(PromptError, match=message) as fault:
+    with pytest.raises(PromptError, match=message) as error:
         read_prompts(path)
-    assert str(path) in str(fault.value)
-    assert "\n" not in str(fault.value)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_broken_json_and_missing_file(tmp_path: Path) -> None:
@@ -168,9 +168,9 @@ CLICK = "[{clicks: [[1, 1, 1]]}]"
 def test_an_image_named_twice_is_refused(tmp_path: Path, text: str, named: str) -> None:
     path = tmp_path / "prompts.yaml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(PromptError, match=named) as fault:
+    with pytest.raises(PromptError, match=named) as error:
         read_prompts(path)
-    assert str(path) in str(fault.value)
+    assert str(path) in str(error.value)
 
 
 @pytest.mark.parametrize("read", [read_prompts, read_boxes])

@@ -1,7 +1,7 @@
-"""The annotations of a COCO file: objects, crowds, and what is neither.
+"""The annotations of a COCO file: objects, crowds, and others.
 
-What other tools put between objects is passed over with its reason: boxes alone, polygons of two points. What cannot
-be right, such as a mask of another size, is a fault.
+Annotations that tools write beside objects, such as boxes alone and polygons of two points, are passed over with a
+reason. What cannot be right, such as a mask of another size, is an error.
 """
 
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from dentasam.data.coco.passed_over import PassedOver, Why
-from dentasam.data.coco.problem import Fault, Problem, Report
+from dentasam.data.coco.passed_over import PassedOverAnnotation, Reason
+from dentasam.data.coco.problem import Problem, Report, WhatAndFix
 from dentasam.data.coco.values import is_box, whole
 from dentasam.data.masks import rle, segmentation
 from dentasam.data.record import ImageRecord, ObjectRecord
@@ -19,23 +19,23 @@ from dentasam.data.record import ImageRecord, ObjectRecord
 
 @dataclass
 class Annotations:
-    """objects, crowds: by the image's id. passed_over: what is no object, or not all of one."""
+    """objects, crowds: by the image's id. passed_over: annotations that are not objects, or not complete ones."""
 
     objects: dict[int, list[ObjectRecord]] = field(default_factory=dict)
     crowds: dict[int, list[ObjectRecord]] = field(default_factory=dict)
-    passed_over: list[PassedOver] = field(default_factory=list)
+    passed_over: list[PassedOverAnnotation] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one annotation says of its mask.
+    """The mask of one annotation.
 
-    segmentation: sound, None where there is no mask. why: the reason where it, or a part of it, is passed over.
+    segmentation: valid, None where there is no mask. reason: why it, or a part of it, is passed over.
     """
 
     segmentation: Any = None
-    why: Why | None = None
-    fault: Fault | None = None
+    reason: Reason | None = None
+    error: WhatAndFix | None = None
 
 
 def read_annotations(
@@ -46,9 +46,9 @@ def read_annotations(
     report: Report,
     crowd_as_objects: bool = False,
 ) -> Annotations:
-    """Reads all annotations, reporting each fault.
+    """Reads all annotations, reporting each error.
 
-    doubtful: ids of images that were left out, whose annotations are no further fault. names: of the categories.
+    doubtful: ids of images that were left out; their annotations are not further errors. names: of the categories.
     """
     found = Annotations()
     ids: set[int] = set()
@@ -64,19 +64,19 @@ def read_annotations(
         ids.add(id)
         image = images.get(image_id) if image_id is not None else None
         category = names.get(whole(item.get("category_id")), "")  # type: ignore[arg-type]
-        fault = _link_fault(item, image, category)
-        reading = Reading(fault=fault)
-        if fault is None and image is not None:
+        error = _link_error(item, image, category)
+        reading = Reading(error=error)
+        if error is None and image is not None:
             reading = read_mask(item, image.height, image.width, runs, crowd_as_objects)
-        if reading.fault is not None:
+        if reading.error is not None:
             if image is not None or image_id not in doubtful:
-                report(Problem(image_id, id, *reading.fault))
+                report(Problem(image_id, id, *reading.error))
             continue
         assert image is not None
-        if reading.why is not None:
-            found.passed_over.append(PassedOver(image.id, id, reading.why))
+        if reading.reason is not None:
+            found.passed_over.append(PassedOverAnnotation(image.id, id, reading.reason))
         if reading.segmentation is not None:
-            kept = found.crowds if reading.why is Why.crowd else found.objects
+            kept = found.crowds if reading.reason is Reason.crowd else found.objects
             record = _object(id, reading.segmentation, item.get("bbox"), image, category, runs)
             kept.setdefault(image.id, []).append(record)
     return found
@@ -89,21 +89,24 @@ def read_mask(
     runs: np.ndarray | None = None,
     crowd_as_objects: bool = False,
 ) -> Reading:
-    """The mask of one annotation on an image of height × width; `runs` where its RLE string was read already."""
+    """The mask of one annotation on an image of height × width.
+
+    runs: those of its RLE string, where that was read already. crowd_as_objects: take `iscrowd` 1 for an object.
+    """
     given = item.get("segmentation", [])
     if given is None:
-        # An exporter that lost the mask; one that never had any writes an empty list.
+        # The exporter lost the mask; where there never was one, it writes an empty list.
         what = "its segmentation is null, neither a mask nor an empty list"
-        return Reading(fault=(what, "export it again or delete the annotation"))
+        return Reading(error=(what, "export it again or delete the annotation"))
     shape, dropped = segmentation.without_bad_rings(given)
     if shape == []:
-        return Reading(why=Why.no_ring if dropped else Why.no_mask)
-    fault = segmentation.fault_of(shape, height, width, runs)
-    if fault is not None:
-        return Reading(fault=fault)
+        return Reading(reason=Reason.no_ring if dropped else Reason.no_mask)
+    error = segmentation.error_in(shape, height, width, runs)
+    if error is not None:
+        return Reading(error=error)
     if not crowd_as_objects and item.get("iscrowd") in (1, "1"):
-        return Reading(shape, Why.crowd)
-    return Reading(shape, Why.ring if dropped else None)
+        return Reading(shape, Reason.crowd)
+    return Reading(shape, Reason.ring if dropped else None)
 
 
 def _compressed_runs(items: list[Any]) -> Iterator[np.ndarray | None]:
@@ -118,7 +121,7 @@ def _compressed_runs(items: list[Any]) -> Iterator[np.ndarray | None]:
     return (runs.get(position) for position in range(len(items)))
 
 
-def _link_fault(item: dict[str, Any], image: ImageRecord | None, category: str) -> Fault | None:
+def _link_error(item: dict[str, Any], image: ImageRecord | None, category: str) -> WhatAndFix | None:
     missing = [key for key in ("image_id", "category_id") if item.get(key) is None]
     if missing:
         return f"it has no '{missing[0]}'", "complete it or delete it"

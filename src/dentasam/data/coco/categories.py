@@ -12,8 +12,8 @@ from dentasam.data.record import Category
 def read_categories(items: list[Any], used: Collection[int | None], report: Report) -> list[Category]:
     """The categories; `used` are the ids that annotations name.
 
-    Roboflow puts a root before the categories, which no annotation has and which may have the name of its only child:
-    of two with one name, one that is not used is passed over.
+    Roboflow writes a root category, which no annotation has and which may have the name of its only child: of two
+    categories with one name, the one that is not used is passed over.
     """
     given: list[Category] = []
     for position, item in enumerate(items):
@@ -50,7 +50,7 @@ def _roots(categories: list[Category], used: Collection[int | None]) -> set[Cate
         if len({category.id for category in same}) < 2:
             continue
         idle = [category for category in same if category.id not in used]
-        # Where none has an annotation, the root is the one that the other lies under.
+        # Where neither has an annotation, the root is the supercategory of the other.
         if len(idle) == len(same):
             idle = [category for category in same if category.supercategory != category.name]
         if len(idle) < len(same):

@@ -7,7 +7,7 @@
     annotations/instances_default.json  images/default/    CVAT; also images/
     annotations/instances_val2017.json  val2017/           the COCO dataset itself
 
-The folder that holds most of the named files is taken, the first of equals.
+The folder that holds most of the named files is taken; of several such folders, the first.
 """
 
 import os
@@ -15,12 +15,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from dentasam.data.coco.problem import Fault
+from dentasam.data.coco.problem import WhatAndFix
 from dentasam.data.spelling import AmbiguousName, Spelling
 from dentasam.errors import DatasetError
 
 ANNOTATIONS, IMAGES, SUBSET = "annotations", "images", "instances_"
-SHOWN = 100
+MAX_SHOWN_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ImageFiles:
     """Finds files by the names in a dataset; `folder` is what the names are relative to."""
 
     def __init__(self, json: Path, names: Iterable[str], images: Path | None = None) -> None:
-        """json: the dataset's absolute path. images: the folder where the user says that the images are.
+        """json: the dataset's absolute path. images: the folder of the images, where the user names it.
 
         Raises DatasetError where `images` is not a folder.
         """
@@ -46,9 +46,9 @@ class ImageFiles:
         self._usual = [Path(os.path.abspath(images))] if images is not None else list(_usual_folders(json))
         self.folder = self._fullest([name for name in names if not _is_absolute(name)])
 
-    def find(self, name: str) -> ImageFile | Fault:
+    def find(self, name: str) -> ImageFile | WhatAndFix:
         """The file of this name, or what is wrong and the fix."""
-        shown = repr(name if len(name) <= SHOWN else f"{name[:SHOWN]}…")
+        shown = repr(name if len(name) <= MAX_SHOWN_CHARACTERS else f"{name[:MAX_SHOWN_CHARACTERS]}…")
         leaves = f"its path {shown} leaves the dataset's folder", "give a path relative to the JSON, without '..'"
         relative = self._inside(name) if _is_absolute(name) else None
         if relative is not None:
@@ -59,8 +59,8 @@ class ImageFiles:
             folder = self.folder
         try:
             path = self._on_disk(folder, name)
-        except AmbiguousName as fault:
-            return f"its file {shown} may be either of {fault}", "rename one of them"
+        except AmbiguousName as error:
+            return f"its file {shown} may be either of {error}", "rename one of them"
         if path is None:
             fix = "put it there, name the folder of the images, or take the image out"
             return f"its file {shown} is missing in {folder}", fix

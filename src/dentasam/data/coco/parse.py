@@ -1,7 +1,7 @@
-"""Reading a COCO instances file, distrusting all of it: each fault is reported with the record it lies in.
+"""Reading a COCO instances file and checking every value: each error is reported with its record.
 
-One reader serves two users. `Dataset.load` gives a `report` that raises, so it stops at the first fault;
-`find_problems` gives one that collects, so a record at fault is left out and reading goes on.
+The same reader has two uses. `Dataset.load` passes a `report` that raises, so it stops at the first error;
+`find_problems` passes one that collects, so a wrong record is left out and reading continues.
 """
 
 import json
@@ -12,8 +12,8 @@ from typing import Any
 from dentasam.data.coco.annotations import read_annotations
 from dentasam.data.coco.categories import read_categories
 from dentasam.data.coco.image_files import ImageFile, ImageFiles
-from dentasam.data.coco.passed_over import PassedOver
-from dentasam.data.coco.problem import Fault, Problem, Report
+from dentasam.data.coco.passed_over import PassedOverAnnotation
+from dentasam.data.coco.problem import Problem, Report, WhatAndFix
 from dentasam.data.coco.values import whole
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.data.record import Category, ImageRecord
@@ -21,17 +21,17 @@ from dentasam.data.record import Category, ImageRecord
 
 @dataclass(frozen=True)
 class Parsed:
-    """The sound part of a COCO file. folder: what image names are relative to. passed_over: what is no object."""
+    """The valid part of a COCO file. folder: what image names are relative to. passed_over: what is not an object."""
 
     images: tuple[ImageRecord, ...] = ()
     categories: tuple[Category, ...] = ()
     info: dict[str, Any] | None = None
     folder: Path | None = None
-    passed_over: tuple[PassedOver, ...] = ()
+    passed_over: tuple[PassedOverAnnotation, ...] = ()
 
 
 def parse(path: Path, report: Report, images: Path | None = None, crowd_as_objects: bool = False) -> Parsed:
-    """Reads the COCO file at `path` (absolute), reporting every fault but those inside the image files.
+    """Reads the COCO file at `path` (absolute), reporting every error but those inside the image files.
 
     images: the folder of the image files, where it is not one of those in `image_files`. Raises DatasetError where it
     is not a folder.
@@ -65,39 +65,39 @@ def parse(path: Path, report: Report, images: Path | None = None, crowd_as_objec
 
 
 def _json(path: Path, report: Report) -> dict[str, Any] | None:
-    content, fault = _read(path)
-    if fault is None and not isinstance(content, dict):
-        fault = "is not a COCO dataset (the top level is no object)", "export it as COCO instances"
-    if fault is None:
+    content, error = _read(path)
+    if error is None and not isinstance(content, dict):
+        error = "is not a COCO dataset (the top level is not an object)", "export it as COCO instances"
+    if error is None:
         missing = [k for k in ("images", "annotations", "categories") if not isinstance(content.get(k), list)]
         if missing:
-            fault = f"has no list '{missing[0]}'", "export it as COCO instances"
-    if fault:
-        report(Problem(None, None, *fault))
+            error = f"has no list '{missing[0]}'", "export it as COCO instances"
+    if error:
+        report(Problem(None, None, *error))
         return None
     return content
 
 
-def _read(path: Path) -> tuple[Any, Fault | None]:
-    """The content of a JSON file, or what is wrong with it and the mend."""
+def _read(path: Path) -> tuple[Any, WhatAndFix | None]:
+    """The content of a JSON file, or what is wrong with it and the fix."""
     if path.is_dir():
         return None, ("is a folder", "name the COCO JSON in it")
     try:
-        # Some editors on Windows put a byte order mark first.
+        # Some editors on Windows write a byte order mark first.
         return json.loads(path.read_text(encoding="utf-8-sig")), None
     except FileNotFoundError:
         return None, ("does not exist", "check the path of the dataset")
-    except OSError as fault:
-        return None, (f"cannot be read ({fault.strerror})", "check its permissions")
-    except json.JSONDecodeError as fault:
-        what = "is empty" if not fault.doc.strip() else f"is no JSON (line {fault.lineno}: {fault.msg})"
+    except OSError as error:
+        return None, (f"cannot be read ({error.strerror})", "check its permissions")
+    except json.JSONDecodeError as error:
+        what = "is empty" if not error.doc.strip() else f"is not JSON (line {error.lineno}: {error.msg})"
         return None, (what, "it may be truncated: export it again")
     except (ValueError, RecursionError):
-        return None, ("is no JSON text", "export the dataset as COCO JSON")
+        return None, ("is not JSON text", "export the dataset as COCO JSON")
 
 
 def _images(items: list[Any], files: ImageFiles, report: Report) -> tuple[dict[int, ImageRecord], set[int]]:
-    """The sound images by id, and the ids of those left out, whose annotations are no further fault."""
+    """The valid images by id, and the ids of those left out, whose annotations are not further errors."""
     found: dict[int, ImageRecord] = {}
     left_out: set[int] = set()
     for position, item in enumerate(items):
@@ -116,7 +116,7 @@ def _images(items: list[Any], files: ImageFiles, report: Report) -> tuple[dict[i
     return found, left_out
 
 
-def _image(id: int, item: dict[str, Any], files: ImageFiles) -> ImageRecord | Fault:
+def _image(id: int, item: dict[str, Any], files: ImageFiles) -> ImageRecord | WhatAndFix:
     given = item.get("file_name")
     if not isinstance(given, str) or not given:
         return "it has no 'file_name'", "give its path relative to the JSON"

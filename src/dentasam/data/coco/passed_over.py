@@ -1,14 +1,14 @@
-"""Annotations that are no objects, and parts of objects that are no rings: passed over, and never without a word."""
+"""Annotations that are not objects, and rings that cannot be drawn: they are passed over, and always reported."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-# How many ids a line names.
-NAMED = 8
+# The ids that a line names.
+MAX_NAMED = 8
 
 
-class Why(StrEnum):
+class Reason(StrEnum):
     """Why an annotation, or a part of one, is passed over."""
 
     no_mask = "no-mask"
@@ -18,35 +18,36 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class PassedOver:
-    """An annotation and why it is passed over; with `Why.ring` it is an object, less a part of its outline."""
+class PassedOverAnnotation:
+    """An annotation and the reason; with `Reason.ring` it is an object that lost a part of its outline."""
 
     image: int
     annotation: int
-    why: Why
+    reason: Reason
 
 
-WHAT = {
-    Why.no_mask: "has no mask, at most a box: passed over",
-    Why.no_ring: "has no polygon of three finite points: passed over",
-    Why.ring: "has a ring that is not three or more finite points: that ring is passed over, the others count",
-    Why.crowd: "has iscrowd 1, a region of many objects: kept, and neither trained nor evaluated on",
+DESCRIPTIONS = {
+    Reason.no_mask: "has no mask, at most a box: passed over",
+    Reason.no_ring: "has no polygon of three finite points: passed over",
+    Reason.ring: "has a ring that is not three or more finite points: that ring is passed over, the others count",
+    Reason.crowd: "has iscrowd 1, a region of many objects: kept, and neither trained nor evaluated on",
 }
-FIX = {
-    Why.no_mask: "draw its mask or delete it",
-    Why.no_ring: "draw it again or delete it",
-    Why.ring: "delete the ring",
-    Why.crowd: "where each is one object, as CVAT writes its masks, use `dentasam data import --crowd-as-objects`",
+FIXES = {
+    Reason.no_mask: "draw its mask or delete it",
+    Reason.no_ring: "draw it again or delete it",
+    Reason.ring: "delete the ring",
+    Reason.crowd: "where each is one object, as CVAT writes its masks, use `dentasam data import --crowd-as-objects`",
 }
 
 
-def lines(passed: Iterable[PassedOver]) -> list[str]:
-    """One line for each reason: how many annotations, which, and what to do."""
-    by_why: dict[Why, list[int]] = {}
+def lines(passed: Iterable[PassedOverAnnotation]) -> list[str]:
+    """One line for each reason: how many annotations, their ids, and the fix."""
+    by_reason: dict[Reason, list[int]] = {}
     for item in passed:
-        by_why.setdefault(item.why, []).append(item.annotation)
+        by_reason.setdefault(item.reason, []).append(item.annotation)
     return [
-        f"{_counted(ids)} {_plural(WHAT[why], len(ids))} ({_named(ids)}); {FIX[why]}" for why, ids in by_why.items()
+        f"{_counted(ids)} {_plural(DESCRIPTIONS[reason], len(ids))} ({_named(ids)}); {FIXES[reason]}"
+        for reason, ids in by_reason.items()
     ]
 
 
@@ -59,5 +60,7 @@ def _plural(what: str, count: int) -> str:
 
 
 def _named(ids: Sequence[int]) -> str:
-    shown = ", ".join(map(str, ids[:NAMED]))
-    return f"ids {shown} and {len(ids) - NAMED} more" if len(ids) > NAMED else f"id{'s' * (len(ids) != 1)} {shown}"
+    shown = ", ".join(map(str, ids[:MAX_NAMED]))
+    if len(ids) > MAX_NAMED:
+        return f"ids {shown} and {len(ids) - MAX_NAMED} more"
+    return f"id{'s' * (len(ids) != 1)} {shown}"

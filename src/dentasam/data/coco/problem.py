@@ -6,26 +6,27 @@ from pathlib import Path
 from typing import Literal
 
 # What is wrong, and the fix.
-Fault = tuple[str, str]
+WhatAndFix = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong in a dataset: where, what, and the mend. A warning does not stop a dataset's use."""
+    """Something wrong in a dataset: where, what, and the fix. A dataset with warnings alone can be used."""
 
     image: int | None
     annotation: int | None
     what: str
-    mend: str
-    severity: Literal["fault", "warning"] = "fault"
+    fix: str
+    severity: Literal["error", "warning"] = "error"
 
     def line(self, path: Path) -> str:
+        """One line that names the file, the place, what is wrong and the fix."""
         where = [str(path)]
         if self.image is not None:
             where.append(f"image {self.image}")
         if self.annotation is not None:
             where.append(f"annotation {self.annotation}")
-        return f"{where[0]}: {', '.join(where[1:])}{': ' if where[1:] else ''}{self.what}; {self.mend}"
+        return f"{where[0]}: {', '.join(where[1:])}{': ' if where[1:] else ''}{self.what}; {self.fix}"
 
 
 Report = Callable[[Problem], None]

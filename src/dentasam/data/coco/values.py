@@ -5,7 +5,7 @@ from typing import Any
 
 
 def whole(value: Any) -> int | None:
-    """A whole number, also one that an exporter wrote as 7.0; None for anything else."""
+    """A whole number, also one written as 7.0; None for anything else."""
     if type(value) is int:
         return value
     return int(value) if type(value) is float and value.is_integer() else None

@@ -60,7 +60,7 @@ def named_under_images(dataset: Dataset) -> Dataset:
 
 
 def _report(path: Path) -> None:
-    """Reports the orientation tag of an image that is only copied: masks beside it may be for the turned picture."""
+    """Reports the orientation tag of a copied image: its masks may have been drawn on the rotated picture."""
     with suppress(ImageError):
         report_orientation(path, read_header(path).orientation)
 
@@ -72,7 +72,7 @@ def inner_name(image: ImageRecord) -> str:
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
-    """The name that each image's masks go by: its path without suffix, unless two images then share it."""
+    """The name of each image's masks: the image's path without suffix, unless two images then share it."""
     names = list(names)
     shared = Counter(_without_suffix(name).lower() for name in names)
     return {name: _without_suffix(name) if shared[_without_suffix(name).lower()] == 1 else name for name in names}
@@ -82,31 +82,31 @@ def _without_suffix(name: str) -> str:
     return PurePosixPath(name).with_suffix("").as_posix()
 
 
-def find_images(source: Path, tell: Callable[[str], None]) -> dict[str, Path]:
+def find_images(source: Path, report: Callable[[str], None]) -> dict[str, Path]:
     """The images under `images/` of a folder, sorted by path, by their names there.
 
-    tell: takes a line for what looks like an image and is left out. Raises DatasetError where there is no image.
+    report: takes a line for what looks like an image and is left out. Raises DatasetError where there is no image.
     """
     if not source.is_dir():
-        raise DatasetError(f"{source} is no folder; name the folder that holds 'images'")
+        raise DatasetError(f"{source} is not a folder; name the folder that holds 'images'")
     folder = source / "images"
     if not folder.is_dir():
         raise DatasetError(f"{source} has no folder 'images'; put the radiographs there")
     left_out = LeftOut()
     found = sorted(images_in(folder, left_out), key=lambda image: image[1])
     for line in left_out.lines():
-        tell(line)
+        report(line)
     if not found:
         raise DatasetError(f"{folder} holds no PNG, JPEG, TIFF or DICOM image; put the radiographs there")
     return dict(found)
 
 
 def first_of(spelling: Spelling, folder: Path, *names: str) -> Path | None:
-    """The first of the names that is in the folder, in whichever Unicode form. Raises DatasetError for two of one."""
+    """The first of the names in the folder, in any Unicode form. Raises DatasetError where two entries fit."""
     try:
         return next((path for name in names if (path := spelling.find(folder, name)) is not None), None)
-    except AmbiguousName as fault:
-        raise DatasetError(f"{folder / names[0]} may be either of {fault}; rename one of them") from None
+    except AmbiguousName as error:
+        raise DatasetError(f"{folder / names[0]} may be either of {error}; rename one of them") from None
 
 
 def json_bytes(content: Any) -> bytes:
@@ -120,14 +120,14 @@ def read_json_object(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError):
-        raise DatasetError(f"{path} is no readable JSON; mend it or take it away") from None
+        raise DatasetError(f"{path} is not readable JSON; correct it or delete it") from None
     if not isinstance(content, dict):
-        raise DatasetError(f"{path} is no JSON object; mend it or take it away")
+        raise DatasetError(f"{path} is not a JSON object; correct it or delete it")
     return content
 
 
 def by_canonical_name(content: dict[str, Any]) -> dict[str, Any]:
-    """What a JSON object holds for each image, by the canonical form of the image's path."""
+    """The values of a JSON object by the canonical form of its keys, which are image paths."""
     return {canonical(portable(name)): value for name, value in content.items()}
 
 
@@ -175,15 +175,15 @@ def png_bytes(pixels: np.ndarray) -> bytes:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns a fault of the file system into an OutputError that names the file."""
+    """Turns an error of the file system into an OutputError that names the file."""
     try:
         yield
-    except OSError as fault:
-        raise OutputError(f"{path} cannot be written ({fault.strerror}); choose another --out") from None
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror}); choose another --out") from None
 
 
 def crowd_notes(dataset: Dataset) -> tuple[str, ...]:
-    """What to tell where a format has no place for regions of many objects."""
+    """A line for the user where a format has no place for regions of many objects."""
     count = sum(len(image.crowds) for image in dataset.images)
     return (f"{count} region{'s' * (count != 1)} of many objects (iscrowd 1) left out; coco keeps them",) * bool(
         count

@@ -1,11 +1,10 @@
-"""One label image per radiograph: `labels/IMAGE.png`, 16 bits, where a pixel's value is its object, 0 none.
-Values are taken as stored, whatever the number of bits; of a palette, the indices.
+"""One label image per radiograph: `labels/IMAGE.png`, 16 bits; a pixel's value is its object, 0 is none.
 
-IMAGE is named as in the format png.
+IMAGE is named as in the format png. Values are read as stored, with any number of bits; of a palette, the indices.
 
-A pixel has one value, so overlap cannot be kept. The smaller object stays on top: a filling on its tooth
-remains. `labels.json` says which category a value has in which image. Without it the value itself is the
-category's name, which for FDI numbers is the tooth.
+A pixel has one value, so overlap is lost. The smaller object stays on top: a filling on its tooth remains.
+`labels.json` gives the category of each value in each image. Without it the value is the category's name: an FDI
+number is its tooth.
 """
 
 from pathlib import Path
@@ -42,7 +41,7 @@ MAX_OBJECTS = 65535
 
 
 def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
-    """Reads `source/images`, `source/labels` and, where they are there, `labels.json` and `tags.json`.
+    """Reads `source/images`, `source/labels` and, where they exist, `labels.json` and `tags.json`.
 
     Raises DatasetError for a label image that is missing, in colour or of another size, and for a
     value that `labels.json` does not name.

@@ -1,8 +1,8 @@
-"""What a PNG of one object says its mask is, and what a label PNG says its values are.
+"""The mask in a PNG of one object, and the values in a label PNG.
 
 A mask is white on black in the plain case. Other tools write the object into the alpha channel, as a palette's
-indices, or with greys at its edge. Each of these has one reading here, or is refused with the reason: a file whose
-colour and transparency name different pixels has no right answer.
+indices, or with grays at its edge. Each of these is read in one way, or refused with the reason: a file whose colour
+and transparency mark different pixels is ambiguous.
 """
 
 from pathlib import Path
@@ -13,14 +13,14 @@ import numpy as np
 from dentasam.data.formats.png_samples import PngSamples, read_samples
 from dentasam.errors import DatasetError
 
-# JPEG and resampling leave values this near to black and white, of 255.
-NEAR = 3
+# JPEG and resampling leave values this close to black and white, of 255.
+MAX_DEVIATION = 3
 
 
 def read_mask(path: Path) -> tuple[np.ndarray, bool]:
-    """The mask (H, W) bool of one object, and whether greys between black and white were cut at half.
+    """The mask (H, W) bool of one object, and whether grays between black and white were thresholded at half.
 
-    Raises ImageError for a file that cannot be read, DatasetError where it does not say which pixels are the object.
+    Raises ImageError for a file that cannot be read, DatasetError where it is ambiguous which pixels are the object.
     """
     samples = read_samples(path)
     alpha = np.full(samples.values.shape[:2], 255) if samples.alpha is None else samples.alpha
@@ -69,7 +69,7 @@ def read_labels(path: Path) -> np.ndarray:
 def _by_value(path: Path, samples: PngSamples) -> tuple[np.ndarray, bool]:
     if samples.palette is not None:
         return _by_index(path, samples.values, samples.palette), False
-    near = samples.full * NEAR // 255
+    near = samples.full * MAX_DEVIATION // 255
     values = samples.values
     if values.ndim == 3:
         _check_one_colour(path, values, near)
@@ -92,7 +92,7 @@ def _by_value(path: Path, samples: PngSamples) -> tuple[np.ndarray, bool]:
 
 
 def _check_one_colour(path: Path, colours: np.ndarray, near: int) -> None:
-    """Raises DatasetError where areas (H, W, 3) have more than one colour beside black: two objects, or a ground."""
+    """Raises DatasetError where the areas of colours (H, W, 3) have more than one colour beside black."""
     value = colours.max(axis=2)
     if (colours == value[..., None]).all():
         return
@@ -132,5 +132,5 @@ def _by_index(path: Path, indices: np.ndarray, palette: np.ndarray) -> np.ndarra
 
 
 def _is_one(mask: np.ndarray) -> bool:
-    """Whether all pixels are the same, so that the mask tells nothing."""
+    """Whether all pixels are the same, so that the mask holds no information."""
     return bool(mask.all() or not mask.any())

@@ -1,6 +1,6 @@
-"""A PNG file per object, so that overlap is kept: `masks/IMAGE/NUMBER_CATEGORY.png`, white on black.
+"""A PNG file per object, which keeps overlap: `masks/IMAGE/NUMBER_CATEGORY.png`, white on black.
 
-Other ways to write a mask (transparency, a palette, soft edges) are read as `mask_file` says.
+Other forms of masks (transparency, a palette, soft edges) are read by `mask_file`.
 
 IMAGE is the image's path under `images/` without its suffix, or with it where two images would share the
 name. Characters of a category that a file name cannot hold are percent-encoded. Tags lie in
@@ -93,7 +93,7 @@ def _object(id: int, file: Path, height: int, width: int) -> tuple[ObjectRecord,
 
 
 def _check_all_claimed(masks: Path, claimed: set[Path]) -> None:
-    """A folder of masks that belongs to no image is a misspelt name, not something to pass over."""
+    """Raises DatasetError for a folder of masks that belongs to no image: its name is probably misspelt."""
     for file in sorted(masks.rglob("*.png")):
         if file.is_file() and file.parent not in claimed:
             raise DatasetError(f"{file.parent}: no image of this name in 'images'; rename the folder")

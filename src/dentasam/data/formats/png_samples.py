@@ -1,7 +1,7 @@
-"""The samples of a mask or label PNG as its file stores them: values and indices, never what a viewer makes of them.
+"""The samples of a mask or label PNG as its file stores them: values and indices, not scaled for display.
 
-Pillow spreads 1, 2 and 4 bits over the range of 8 and cuts 16-bit colour down to 8; a radiograph's reader scales as
-well. For a picture that is right, for labels it makes another tooth of each.
+Pillow spreads 1, 2 and 4 bits over the range of 8 and reduces 16-bit colour to 8; the reader of radiographs scales as
+well. For a picture that is right; a label would become that of another tooth.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from dentasam.data.images.raster.pillow import wide_channels
 from dentasam.data.images.read import image_size
 from dentasam.errors import ImageError
 
-# What Pillow multiplies the values of a grayscale PNG by, by its bits.
-SPREAD = {1: 255, 2: 85, 4: 17}
+# The factor by which Pillow multiplies the values of a grayscale PNG, by its bits.
+PILLOW_FACTOR = {1: 255, 2: 85, 4: 17}
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class PngSamples:
 
     values: (H, W) for grayscale and palette, (H, W, 3) for colour, as stored. bits: of a sample. palette: (N, 3), the
     colours of the indices, where `values` are indices. alpha: (H, W) or None, 0 for transparent, also where a palette
-    or a single transparent colour says so.
+    or a single transparent colour defines it.
     """
 
     values: np.ndarray
@@ -40,7 +40,7 @@ class PngSamples:
 
 
 def read_samples(path: Path) -> PngSamples:
-    """Reads a PNG. Raises ImageError for a file that is missing, empty, damaged, too large or no PNG."""
+    """Reads a PNG. Raises ImageError for a file that is missing, empty, damaged, too large or not a PNG."""
     image_size(path)  # names what is wrong with the file
     try:
         with Image.open(path, formats=("PNG",)) as image:
@@ -51,9 +51,9 @@ def read_samples(path: Path) -> PngSamples:
             return _narrow(image, bits)
     except ImageError:
         raise
-    except Exception as fault:
-        # Decoders raise whatever comes to hand on a damaged file.
-        reason = " ".join(str(fault).split()) or type(fault).__name__
+    except Exception as error:
+        # Decoders raise exceptions of many types on a damaged file.
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"{path} is not a PNG that can be read ({reason}); export it again") from None
 
 
@@ -77,7 +77,7 @@ def _narrow(image: Image.Image, bits: int) -> PngSamples:
     if image.mode == "1":
         values = pixels.astype(np.uint8)
     elif image.mode == "L":
-        values = pixels // SPREAD.get(bits, 1)
+        values = pixels // PILLOW_FACTOR.get(bits, 1)
     else:  # 16-bit grayscale, or RGB
         values = pixels.astype(np.uint16) if image.mode.startswith("I") else pixels
     # The transparent value is stored at the file's own depth; Pillow spreads that of a 1-bit file.

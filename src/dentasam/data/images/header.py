@@ -1,4 +1,4 @@
-"""What an image file's header alone says of the pixels that `read_image` makes of it."""
+"""What an image file's header tells about the pixels that `read_image` returns."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class ImageHeader:
     """Size in pixels; bits: 8 or 16, those of the array that is read.
 
-    windowed: whether the file says itself which of its values to show (a DICOM window or VOI LUT); the pixels are
-    read through it then, and are to be shown over their whole range.
+    windowed: whether the file defines how to display its values (a DICOM window or VOI LUT); the pixels are then read
+    through it, and are to be displayed over their whole range. orientation: the tag of EXIF or TIFF, 1 to 8.
     """
 
     height: int

@@ -1,4 +1,4 @@
-"""Telling what kind of image a file is by its first bytes; a suffix decides only where they say nothing."""
+"""The kind of an image file, by its first bytes; the suffix decides only where they are not enough."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from dentasam.errors import ImageError
 READ_KINDS = ("PNG", "JPEG", "TIFF", "DICOM")
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"}) | DICOM_SUFFIXES
-# Pictures that are not read: they are named where a folder holds them.
+# Image formats that are not read; such files in a folder are reported.
 FOREIGN_SUFFIXES = frozenset(
     {".bmp", ".dib", ".gif", ".webp", ".jp2", ".j2k", ".jpx", ".jpf", ".heic", ".heif", ".avif", ".jxl", ".jxr"}
     | {".psd", ".pgm", ".ppm", ".pnm", ".jfif", ".jpe", ".btf", ".apng", ".ima", ".img"}
@@ -35,21 +35,21 @@ def kind_of(path: Path) -> str:
     if path.is_dir():
         raise ImageError(f"{path} is a folder; name an image file")
     if path.exists() and not path.is_file():
-        # Reading a pipe waits until somebody writes into it.
+        # Reading from a pipe would block.
         raise ImageError(f"{path} is a pipe or a device; name an image file")
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
     except FileNotFoundError:
         raise ImageError(f"{path} does not exist; check the path") from None
-    except (OSError, ValueError) as fault:
-        raise ImageError(f"{path} cannot be opened ({fault}); check the path and its permissions") from None
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{path} cannot be opened ({error}); check the path and its permissions") from None
     if not head:
         raise ImageError(f"{path} is empty; copy it again from its source")
     kind = kind_of_bytes(head)
     if kind in READ_KINDS:
         return kind
-    # Its own reader says what is wrong with a file that is called DICOM.
+    # The DICOM reader reports what is wrong with a file of this suffix.
     if path.suffix.lower() in DICOM_SUFFIXES:
         return "DICOM"
     found = f" (it is {kind})" if kind else ""
@@ -57,7 +57,7 @@ def kind_of(path: Path) -> str:
 
 
 def kind_of_bytes(head: bytes) -> str:
-    """The kind of picture that starts with these bytes, read here or not; empty where they are of none."""
+    """The kind of image that starts with these bytes, also one that is not read; empty for other files."""
     if head[128:132] == b"DICM":
         return "DICOM"
     for mark, kind in _SIGNATURES:

@@ -1,7 +1,7 @@
 """The images of a folder, and a line for everything in it that looks like an image and is left out.
 
-Linked files are opened like others; linked and hidden folders are not entered. Files that are not images at all are
-passed over in silence, and so are this program's own folders.
+Linked files are opened like others; linked and hidden folders are not entered. Files of other kinds are
+ignored without a line, and so are this program's own folders.
 """
 
 import os
@@ -18,23 +18,24 @@ WORKSPACE_SUFFIX = ".dentasam"
 APPLE_DOUBLE = "._"
 # A suffix of digits is the end of a DICOM UID, which archives use as a file's name.
 NO_SUFFIX = re.compile(r"(\.\d*)?")
-# A hidden folder may be a repository of any size; it is named where an image shows up among its first files.
-LOOKED_AT = 1000
-NAMED, GROUPED_FROM = 3, 5
+# A hidden folder may be a repository of any size; it is reported if one of its first files is an image.
+MAX_FILES_LOOKED_AT = 1000
+# So many files with the same reason share one line, which names the first few.
+MIN_GROUP, MAX_NAMED = 5, 3
 
 
 @dataclass
 class LeftOut:
-    """What is left out and why, in few lines however many files there are."""
+    """The files that are left out and the reasons, in few lines however many files there are."""
 
     _entries: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, name: str, reason: str) -> None:
-        """reason: "its …", to stand after the name and "is left out:"."""
+        """reason: "it is …", which follows "NAME is left out: "."""
         self._entries.append((name, reason))
 
     def lines(self) -> list[str]:
-        """A line for each, or one line for five or more of the same reason; numbers and what is in brackets apart."""
+        """A line for each, or one for five or more whose reasons differ only in numbers, quotes and brackets."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for name, reason in self._entries:
             bare = reason.replace(name, "")
@@ -43,18 +44,18 @@ class LeftOut:
 
 
 def _lines(group: list[tuple[str, str]]) -> Iterator[str]:
-    if len(group) < GROUPED_FROM:
+    if len(group) < MIN_GROUP:
         for name, reason in group:
             yield f"{name} is left out: {reason}"
         return
-    shown = ", ".join(name for name, _ in group[:NAMED])
-    yield f"{shown} and {len(group) - NAMED} more are left out; the first: {group[0][1]}"
+    shown = ", ".join(name for name, _ in group[:MAX_NAMED])
+    yield f"{shown} and {len(group) - MAX_NAMED} more are left out; the first: {group[0][1]}"
 
 
 def images_in(folder: Path, left_out: LeftOut, apart: Path | None = None) -> Iterator[tuple[str, Path]]:
-    """Name and path of what should be an image, in this folder and those in it, except in the folder `apart`.
+    """Name and path of each file that should be an image, in this folder and its subfolders without `apart`.
 
-    What is left out is in `left_out` at the end.
+    Adds to `left_out` what is left out.
     """
     for place, folders, files in os.walk(folder, onerror=lambda error: _unreadable(folder, error, left_out)):
         inner = Path(place)
@@ -84,7 +85,7 @@ def images_in(folder: Path, left_out: LeftOut, apart: Path | None = None) -> Ite
 
 
 def _refusal(path: Path) -> str | None:
-    """Why a file is left out; None where it should be an image, empty where it is none and nobody would think so."""
+    """Why a file is left out; None for an image, empty for a file that nobody would take for an image."""
     suffix = path.suffix.lower()
     if path.name.startswith(APPLE_DOUBLE):
         return ""
@@ -103,7 +104,7 @@ def _refusal(path: Path) -> str | None:
 
 
 def _kind(path: Path) -> str:
-    """Of its first bytes; empty for a file that cannot be read, a pipe or a device."""
+    """The kind by the first bytes; empty for a file that cannot be read, a pipe or a device."""
     if not path.is_file():
         return ""
     try:
@@ -124,7 +125,7 @@ def _holds_image(folder: Path) -> bool:
             if Path(name).suffix.lower() in IMAGE_SUFFIXES | FOREIGN_SUFFIXES:
                 return True
             seen += 1
-            if seen >= LOOKED_AT:
+            if seen >= MAX_FILES_LOOKED_AT:
                 return False
     return False
 

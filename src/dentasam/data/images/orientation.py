@@ -1,7 +1,7 @@
 """The orientation tag of EXIF and TIFF: it is never applied, and always reported.
 
-Masks, clicks and boxes lie on the pixels as the file stores them. A viewer or an annotation tool that applies the tag
-shows another picture, and masks drawn on that one lie wrong here; in half of the cases the size does not tell.
+Masks, clicks and boxes refer to the pixels as the file stores them. A viewer or an annotation tool that applies the
+tag shows another picture; masks drawn on it do not fit here, and for half of the tags the size does not show it.
 """
 
 from pathlib import Path
@@ -33,7 +33,7 @@ def report_orientation(path: Path, orientation: int) -> None:
 
 
 def not_applied(orientation: int) -> str:
-    """What the tag says, and what is done about it; empty for 1."""
+    """The tag's meaning, and that it is not applied; empty for 1."""
     if orientation not in _TURNS:
         return ""
     tag = f"has the orientation tag {orientation}, which is not applied"

@@ -1,7 +1,7 @@
 """Reading one radiograph as a grayscale array: PNG, JPEG and TIFF in `raster/`, DICOM in `dicom/`.
 
 Pixels are taken as stored: the orientation tag of EXIF and TIFF is not applied, only reported (`orientation`). Their
-values are spread over the range that the file's kind or its data show (`dentasam.model.core.gray_range`).
+values are spread over the range that the file's kind or data suggest (`dentasam.model.core.gray_range`).
 """
 
 from pathlib import Path
@@ -19,8 +19,8 @@ def read_image(path: str | Path) -> np.ndarray:
 
     Colour becomes luminance (Rec. 601) and alpha is dropped. 8-bit files keep their values. 10 to 15 bits in a file
     of 16 are spread over 16 bits; a file that uses them all keeps its values. DICOM files are scaled over their
-    window or range, float and 32-bit ones over their range, so that nothing wraps. What had to be assumed is reported
-    through `notices`. Raises ImageError for a file that is missing, empty, truncated, not an image, of several pages,
+    window or range, float and 32-bit ones over their range, so that nothing wraps. Assumptions are reported through
+    `notices`. Raises ImageError for a file that is missing, empty, truncated, not an image, of several pages,
     or too large.
     """
     path = Path(path)

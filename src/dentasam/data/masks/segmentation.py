@@ -13,27 +13,27 @@ from dentasam.data.masks import rle
 DRAW_AGAIN = "delete the annotation or draw it again"
 WRITE_RINGS = "write the segmentation as a list of such lists"
 ENCODE_AGAIN = "encode the mask again at the image's size"
-# A polygon smaller (pixels) or thinner than this may cover the centre of no pixel, so it is drawn to be sure.
-DOUBTFUL_AREA, DOUBTFUL_WIDTH = 4.0, 2.0
+# A smaller (pixels) or thinner polygon may cover no pixel's centre; it is drawn to find out.
+MIN_CERTAIN_AREA, MIN_CERTAIN_WIDTH = 4.0, 2.0
 
 
-def fault_of(segmentation: Any, height: int, width: int, runs: np.ndarray | None = None) -> tuple[str, str] | None:
-    """What is wrong with a segmentation of an image of height × width, and the mend; None if it is sound.
+def error_in(segmentation: Any, height: int, width: int, runs: np.ndarray | None = None) -> tuple[str, str] | None:
+    """What is wrong with a segmentation of an image of height × width, and the fix; None if it is valid.
 
-    `runs` are those of the compressed string where the caller has read them already.
+    runs: those of the compressed string, where the caller has read them already.
     """
     if isinstance(segmentation, Mapping):
-        return _rle_fault(segmentation, height, width, runs)
+        return _rle_error(segmentation, height, width, runs)
     if isinstance(segmentation, list):
-        return _polygon_fault(segmentation, height, width)
+        return _polygon_error(segmentation, height, width)
     return "its segmentation is neither polygons nor RLE", "write it as COCO does"
 
 
 def without_bad_rings(segmentation: Any) -> tuple[Any, int]:
-    """The segmentation without rings that cannot be drawn, and how many those were; anything but polygons as it is.
+    """The segmentation without rings that cannot be drawn, and their number; all but polygons is unchanged.
 
-    A ring is bad that has under three points, half a point, or a coordinate that is not finite. One flat list of
-    numbers is taken for one ring, as pycocotools does.
+    A bad ring has fewer than three points, an odd number of coordinates, or one that is not finite. One flat list of
+    numbers is one ring, as for pycocotools.
     """
     if not isinstance(segmentation, list):
         return segmentation, 0
@@ -59,7 +59,7 @@ def _are_finite(numbers: list[Any]) -> bool:
 
 
 def runs_of(segmentation: Any, height: int, width: int) -> np.ndarray:
-    """The RLE runs of a sound segmentation, drawn on height × width."""
+    """The RLE runs of a valid segmentation, drawn on height × width."""
     if isinstance(segmentation, Mapping):
         counts = segmentation["counts"]
         if isinstance(counts, list):
@@ -73,7 +73,7 @@ def runs_of(segmentation: Any, height: int, width: int) -> np.ndarray:
 
 
 def polygon_area(polygons: list[list[float]]) -> float:
-    """Sum of the areas inside the rings, by the shoelace formula, in pixels; of a ring that crosses itself, less."""
+    """Sum of the areas inside the rings, by the shoelace formula, in pixels; less for a ring that crosses itself."""
     total = 0.0
     for ring in polygons:
         x, y = ring[0::2], ring[1::2]
@@ -97,7 +97,7 @@ def _outline_length(polygons: list[list[float]]) -> float:
     )
 
 
-def _rle_fault(
+def _rle_error(
     segmentation: Mapping[str, Any], height: int, width: int, runs: np.ndarray | None
 ) -> tuple[str, str] | None:
     missing = [key for key in ("size", "counts") if key not in segmentation]
@@ -124,7 +124,7 @@ def _rle_fault(
     return None
 
 
-def _polygon_fault(polygons: list[Any], height: int, width: int) -> tuple[str, str] | None:
+def _polygon_error(polygons: list[Any], height: int, width: int) -> tuple[str, str] | None:
     if not polygons:
         return "its mask is empty (no polygon)", DRAW_AGAIN
     for ring in polygons:
@@ -132,14 +132,14 @@ def _polygon_fault(polygons: list[Any], height: int, width: int) -> tuple[str, s
         if not isinstance(ring, list) or len(ring) < 6 or len(ring) % 2:
             return "a polygon is not a flat list x1, y1, x2, y2, … of three points or more", WRITE_RINGS
         if not _are_numbers(ring) or not _are_finite(ring):
-            return "a polygon has a coordinate that is NaN, infinite or no number", DRAW_AGAIN
+            return "a polygon has a coordinate that is NaN, infinite or not a number", DRAW_AGAIN
     # Drawing takes memory by the length of the outline, so a point at 1e12 must not get that far.
     reach = 2 * max(height, width)
     if max(chain.from_iterable(polygons)) > reach or min(chain.from_iterable(polygons)) < -reach:
         return "a polygon lies far outside the image", "scale its points to the image's pixels"
     area = polygon_area(polygons)
     left, top, across, down = polygon_box(polygons)
-    thin = area < DOUBTFUL_AREA or 2 * area < DOUBTFUL_WIDTH * _outline_length(polygons)
+    thin = area < MIN_CERTAIN_AREA or 2 * area < MIN_CERTAIN_WIDTH * _outline_length(polygons)
     doubtful = thin or left + across <= 0 or top + down <= 0 or left >= width or top >= height
     if doubtful and rle.area_of(runs_of(polygons, height, width)) == 0:
         return "its mask is empty", DRAW_AGAIN

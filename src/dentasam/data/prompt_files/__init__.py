@@ -1,1 +1,1 @@
-"""Files of clicks and boxes for many images: the own format, COCO files, and what detectors write."""
+"""Files of clicks and boxes for many images: this program's format, COCO files, and what detectors write."""

@@ -1,4 +1,4 @@
-"""Prompts written down in a file: for every image, the objects wanted and the clicks or the box for each.
+"""A file of prompts: for every image, the wanted objects with the clicks or the box of each.
 
 YAML or JSON, coordinates in image pixels, x to the right and y down from the top left corner::
 
@@ -56,7 +56,7 @@ def _read(path: Path, images_file: Path | None, entry: Callable[[str, Any], Obje
 
 
 def _by_name(path: Path, content: dict[str, Any]) -> dict[str, tuple[str, Any]]:
-    """Each image's key and entries by its name, none there twice, whichever way it is spelt."""
+    """Each image's key and entries by its name. Raises PromptError where two keys are the same name."""
     found: dict[str, tuple[str, Any]] = {}
     folded: dict[str, str] = {}
     for key, entries in content.items():

@@ -28,7 +28,7 @@ class ObjectPrompt:
 
 @dataclass(frozen=True)
 class PromptFile:
-    """The prompts of several images, found by the image's file name or by the end of its path.
+    """The prompts of several images, found by the image's file name or the end of its path.
 
     images: by the name as `image_name` gives it. sizes: width and height that the prompts were made for, where the
     file says so. stems: whether a name may lack the image's suffix. notes: a line for each kind of entry passed over.
@@ -48,10 +48,10 @@ class PromptFile:
         return found
 
     def of(self, image: Path) -> tuple[ObjectPrompt, ...]:
-        """The objects wanted in `image`; raises PromptError where the file does not name it or means another size.
+        """The objects wanted in `image`; raises PromptError where the file lacks it or is for another size.
 
         An entry with folders (`left/017.png`) is for an image whose path ends like that, and goes before the
-        bare name, so that equal names in two folders can be told apart.
+        bare name, so that equal names in two folders stay distinct.
         """
         name = self.entry_of(image)
         if name is None:
@@ -76,7 +76,7 @@ class PromptFile:
         return [name for way in ways for name in self._by_last_part.get(way.name, ()) if _ends_with(way, name)]
 
     def unused(self, images: Iterable[Path]) -> list[str]:
-        """The names whose prompts none of the images took: misspelt perhaps, or meant for another run.
+        """The names that none of the images has: misspelt, or meant for another run.
 
         Raises PromptError where an image has a whole path as its entry and another one, whose prompts would be lost.
         """
@@ -101,7 +101,7 @@ def parse_box(text: str) -> Box:
 
 
 def image_name(name: str) -> str:
-    """One spelling of an image's name: `/` between folders, no `./`, accents composed."""
+    """The normal form of an image's name: `/` between folders, no `./`, accents composed."""
     return canonical(os.path.normpath(portable(name)).replace(os.sep, "/"))
 
 

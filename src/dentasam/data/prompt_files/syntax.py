@@ -1,8 +1,7 @@
-"""JSON and YAML in which no key is lost and every key is the text that stands there.
+"""JSON and YAML in which no key is lost and every key is read as text.
 
 PyYAML follows YAML 1.1: it reads the key `017` as the number 15, `1.10` as 1.1 and `no` as False, and of two equal
-keys it keeps the last, as Python's JSON does. In a file whose keys are image names both would answer for the wrong
-image.
+keys it keeps the last, as Python's JSON does. Where keys are image names, both would give prompts to the wrong image.
 """
 
 import json
@@ -16,7 +15,7 @@ import yaml
 
 from dentasam.errors import PromptError
 
-# The plain scalars that are not text, as in the core schema of YAML 1.2: decimal numbers alone.
+# Plain scalars that are not text, as in the core schema of YAML 1.2; of numbers, decimal ones only.
 _RESOLVED = (
     ("tag:yaml.org,2002:null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("tag:yaml.org,2002:bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
@@ -28,7 +27,7 @@ _RESOLVED = (
     ),
     ("tag:yaml.org,2002:merge", r"<<", ["<"]),
 )
-# Their value is a name as well, and a tooth's may be written 018.
+# Keys whose value is a name as well: that of a tooth may be written 018.
 NAMES = ("category",)
 
 
@@ -81,26 +80,26 @@ def read_document(path: Path) -> Any:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise PromptError(f"{path} does not exist; give a JSON or YAML file of prompts") from None
-    except (OSError, UnicodeDecodeError) as fault:
-        raise PromptError(f"{path} cannot be read as text ({fault}); give a JSON or YAML file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptError(f"{path} cannot be read as text ({error}); give a JSON or YAML file") from None
     try:
         if path.suffix.lower() == ".json":
             return json.loads(text, object_pairs_hook=_unrepeated)
         return yaml.load(text, Loader=_Loader)
-    except json.JSONDecodeError as fault:
-        raise PromptError(f"{path}, line {fault.lineno}: not JSON ({fault.msg})") from None
-    except _Repeated as fault:
-        raise PromptError(f"{path}: {fault} is there twice; put all that belongs to it under one key") from None
-    except yaml.YAMLError as fault:
-        mark = getattr(fault, "problem_mark", None)
+    except json.JSONDecodeError as error:
+        raise PromptError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
+    except _Repeated as error:
+        raise PromptError(f"{path}: {error} is there twice; put all that belongs to it under one key") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        problem = str(getattr(fault, "problem", fault))
+        problem = str(getattr(error, "problem", error))
         if problem.endswith("is there twice"):
             raise PromptError(f"{path}{where}: {problem}; put all that belongs to it under one key") from None
         raise PromptError(f"{path}{where}: not YAML ({problem})") from None
-    except (ValueError, RecursionError) as fault:
+    except (ValueError, RecursionError) as error:
         raise PromptError(
-            f"{path}: not a file of prompts ({type(fault).__name__}); write it as JSON or YAML"
+            f"{path}: not a file of prompts ({type(error).__name__}); write it as JSON or YAML"
         ) from None
 
 

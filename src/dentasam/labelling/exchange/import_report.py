@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from dentasam.data.coco.passed_over import WHAT, Why
+from dentasam.data.coco.passed_over import DESCRIPTIONS, Reason
 
 MAX_NAMED = 200
 
@@ -38,9 +38,9 @@ class SkippedItems:
         self.objects += 1
         self.objects_of_images += 1
 
-    def add_annotation(self, image: str, id: int, why: Why) -> None:
-        self.objects += why is not Why.ring
-        self._add(SkippedItem(image, id, f"it {WHAT[why]}"))
+    def add_annotation(self, image: str, id: int, why: Reason) -> None:
+        self.objects += why is not Reason.ring
+        self._add(SkippedItem(image, id, f"it {DESCRIPTIONS[why]}"))
 
     def _add(self, entry: SkippedItem) -> None:
         if len(self.entries) < MAX_NAMED:

@@ -16,7 +16,7 @@ import numpy as np
 
 from dentasam.data.coco.annotations import read_mask
 from dentasam.data.coco.categories import read_categories
-from dentasam.data.coco.passed_over import Why
+from dentasam.data.coco.passed_over import Reason
 from dentasam.data.coco.problem import Problem
 from dentasam.data.coco.values import whole
 from dentasam.data.masks import rle, segmentation
@@ -93,12 +93,12 @@ def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> Impo
         if category is None:
             raise DatasetError(f"annotation {id}: no category has its category_id; correct it")
         reading = read_mask(dict(item), case.height, case.width)
-        if reading.fault is not None:
-            raise DatasetError(f"annotation {id}: {reading.fault[0]}; {reading.fault[1]}")
-        if reading.why is not None:
-            skipped.add_annotation(case.name, id, reading.why)
+        if reading.error is not None:
+            raise DatasetError(f"annotation {id}: {reading.error[0]}; {reading.error[1]}")
+        if reading.reason is not None:
+            skipped.add_annotation(case.name, id, reading.reason)
         masks += reading.segmentation is not None
-        if reading.segmentation is not None and reading.why is not Why.crowd:
+        if reading.segmentation is not None and reading.reason is not Reason.crowd:
             runs = segmentation.runs_of(reading.segmentation, case.height, case.width)
             found[case.id].append(_CocoObject(id, _label(category), runs, whole(item.get("parent"))))
     if skipped.objects > skipped.objects_of_images and not masks:
@@ -189,7 +189,7 @@ def _parts_of(document: Any) -> tuple[list[Any], list[Any], dict[int | None, str
 
 
 def _refuse(problem: Problem) -> None:
-    raise DatasetError(f"{problem.what}; {problem.mend}")
+    raise DatasetError(f"{problem.what}; {problem.fix}")
 
 
 def _match_images(images: list[Any], cases: Iterable[Case], skipped: SkippedItems) -> dict[int, Case | None]:

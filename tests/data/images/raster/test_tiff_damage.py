@@ -52,8 +52,8 @@ def read_or_refused(path: Path) -> np.ndarray | None:
     refusal = ""
     try:
         return read_image(path)
-    except ImageError as fault:
-        refusal = str(fault)
+    except ImageError as error:
+        refusal = str(error)
     assert str(path) in refusal
     assert "\n" not in refusal
     return None

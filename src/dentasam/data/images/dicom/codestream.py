@@ -1,4 +1,4 @@
-"""What a compressed image says of itself: size, samples and bits, before anything is decoded."""
+"""The header of a compressed image: size, samples and bits, before anything is decoded."""
 
 import struct
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ RGB_IDS = (b"RGB", b"rgb")
 
 @dataclass(frozen=True, slots=True)
 class Codestream:
-    """coding: the marker of its start of frame. bits: of a sample. signed: JPEG 2000 alone says so.
+    """coding: the marker of its start of frame. bits: of a sample. signed: known for JPEG 2000 alone.
 
-    colour: "RGB" or "YBR" where the stream itself tells it, else empty.
+    colour: "RGB" or "YBR" where the stream itself defines it, else empty.
     """
 
     coding: int

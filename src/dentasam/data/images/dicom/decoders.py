@@ -1,6 +1,6 @@
-"""Compressed pixel data → the samples that were compressed, with nothing taken from the header for granted.
+"""Compressed pixel data → the samples that were compressed, without trusting the file's header.
 
-The coding is told by the image itself, and its size is held against the header before anything is decoded:
+The compressed image itself says how it is coded, and its size is compared with the header before it is decoded:
 
     RLE                               pydicom
     JPEG of 8 bits, JPEG 2000, HTJ2K  Pillow
@@ -32,13 +32,13 @@ from dentasam.data.images.dicom.layout import DECODED_TO_RGB, YBR, Layout
 JPEG_FAMILY = "1.2.840.10008.1.2.4."
 # JPEG, JPEG-LS, JPEG 2000 and HTJ2K. The others of the family are video, JPIP, JPEG XS and JPEG XL.
 STILL_IMAGES = frozenset({*range(50, 67), 70, 80, 81, 90, 91, 92, 93, 201, 202, 203})
-# A decoder that takes longer does not end; the largest images take a tenth of it.
-SECONDS = 120
+# A decoder that takes longer has hung; the largest images take a tenth of it.
+DECODER_TIMEOUT_SECONDS = 120
 WORKER = Path(__file__).with_name("gdcm_worker.py")
 DCT_CODINGS = (codestream.BASELINE, codestream.EXTENDED, codestream.PROGRESSIVE)
 UP_TO_16_BITS = (codestream.JPEG_2000, codestream.JPEG_LS, codestream.LOSSLESS)
 LOSSY = (JPEGLSNearLossless, JPEG2000, HTJ2K)
-# Fragments have an even length, which writers reach with either.
+# Fragments have an even length; writers pad with either byte.
 END_OF_IMAGE, PADDING = b"\xff\xd9", b"\0\xff"
 
 
@@ -109,7 +109,7 @@ def _samples(frame: bytes, stream: Codestream) -> np.ndarray:
 
 
 def _photometric(stream: Codestream, layout: Layout) -> str:
-    """What the decoded samples are: the image's own markers overrule the header, as its decoders know no better."""
+    """What the decoded samples are: the image's own markers take precedence over the header, as in other decoders."""
     if layout.samples == 1:
         return layout.photometric
     if stream.coding == codestream.JPEG_2000:
@@ -184,7 +184,7 @@ def _by_gdcm(frame: bytes, stream: Codestream, syntax: UID) -> np.ndarray:
     arguments = [str(syntax), *map(str, (stream.columns, stream.rows, stream.samples, stream.bits))]
     # Without the worker's folder in its path, whose modules are not to stand in for others.
     command = [sys.executable, "-P", str(WORKER), *arguments]
-    done = subprocess.run(command, input=frame, capture_output=True, timeout=SECONDS, check=False)
+    done = subprocess.run(command, input=frame, capture_output=True, timeout=DECODER_TIMEOUT_SECONDS, check=False)
     samples = np.frombuffer(done.stdout, np.uint8 if stream.bits <= 8 else np.uint16)
     if done.returncode or samples.size != np.prod(shape) or b"Corrupt JPEG" in done.stderr:
         raise ValueError("its JPEG image cannot be decoded")

@@ -1,4 +1,4 @@
-"""Telling a DICOM file by its first bytes, without its suffix and without pydicom."""
+"""Recognising a DICOM file by its first bytes, without its suffix and without pydicom."""
 
 import struct
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from pathlib import Path
 
 # (byte order, whether the VR is written): the encodings of a data set, PS3.5 A.
 ENCODINGS = (("<", True), ("<", False), (">", True), (">", False))
-# Those whose length takes four bytes after two that are reserved, and those whose length takes two.
+# VRs whose length takes four bytes after two reserved ones, and VRs whose length takes two.
 LONG_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
 SHORT_VRS = frozenset(
     {"AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO"}
     | {"LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"}
 )
-# A written VR cannot be there by chance; where there is none, more elements in order have to tell.
-ENOUGH_EXPLICIT, ENOUGH_IMPLICIT = 2, 3
+# Elements in order that make a header. A written VR is not there by chance; without VRs one more is required.
+MIN_EXPLICIT_ELEMENTS, MIN_IMPLICIT_ELEMENTS = 2, 3
 HEAD_BYTES = 4096
 
 
@@ -37,7 +37,7 @@ def encoding_of(head: bytes) -> tuple[str, bool] | None:
     None where they do not start with group 0002 or 0008.
     """
     for order, explicit in ENCODINGS:
-        enough = ENOUGH_EXPLICIT if explicit else ENOUGH_IMPLICIT
+        enough = MIN_EXPLICIT_ELEMENTS if explicit else MIN_IMPLICIT_ELEMENTS
         tags: list[tuple[int, int]] = []
         for tag in _tags(head, order, explicit):
             if (tags and tag <= tags[-1]) or (not tags and tag[0] not in (0x0002, 0x0008)):
@@ -49,7 +49,7 @@ def encoding_of(head: bytes) -> tuple[str, bool] | None:
 
 
 def _tags(head: bytes, order: str, explicit: bool) -> Iterator[tuple[int, int]]:
-    """The tags of the elements that lie in the bytes, until one that cannot be an element."""
+    """The tags of the elements in the bytes, up to the first that cannot be an element."""
     at = 0
     while at + 12 <= len(head):
         group, element = struct.unpack_from(order + "HH", head, at)

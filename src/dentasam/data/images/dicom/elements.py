@@ -1,4 +1,4 @@
-"""Header elements as viewers take them: numbers of any VR, a decimal comma, an empty value, a broken sequence."""
+"""Header elements read as tolerantly as viewers do: numbers of any VR, decimal commas, empty or broken values."""
 
 import struct
 from collections.abc import Callable
@@ -32,13 +32,13 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True)
 class Elements:
-    """A data set, or an item of a sequence, and where what is odd about it is reported."""
+    """A data set, or an item of a sequence; `report` takes a line about each oddity."""
 
     dataset: pydicom.Dataset
     report: Callable[[str], None]
 
     def has(self, keyword: str) -> bool:
-        """Whether the element is there, be it empty."""
+        """Whether the element is there, even if empty."""
         return keyword in self.dataset
 
     def numbers(self, keyword: str) -> list[float | None]:
@@ -48,7 +48,7 @@ class Elements:
         """
         content, vr, order = self.content(keyword)
         if vr == "OB":
-            # Bytes where a number is due: as long as numbers of 16 bits are.
+            # Bytes in place of numbers: they hold numbers of 16 bits.
             vr = "US"
         if vr in BINARY:
             code = BINARY[vr]
@@ -82,7 +82,7 @@ class Elements:
         try:
             return [Elements(item, self.report) for item in self.dataset[keyword].value or ()]
         except Exception:
-            # pydicom parses a sequence when it is asked for, and raises almost anything where it is broken.
+            # pydicom parses a sequence on access, and raises exceptions of almost any type where it is broken.
             return []
 
     def content(self, keyword: str) -> tuple[bytes, str, str]:
@@ -91,8 +91,8 @@ class Elements:
         assert tag is not None
         if tag not in self.dataset:
             return b"", "", "<"
-        # As it stands in the file: pydicom would convert it, and raise where it is not in order. Empty elements and
-        # those of undefined length it converts at once.
+        # The raw element: pydicom's conversion raises where a value is malformed. Empty elements and those of
+        # undefined length are converted already.
         element: Any = self.dataset.get_item(tag)
         vr = element.VR if element.VR not in (None, "UN") else dictionary_VR(tag).split(" or ")[0]
         content = element.value if isinstance(element.value, bytes) else b""

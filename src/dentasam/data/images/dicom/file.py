@@ -1,4 +1,4 @@
-"""Opening a DICOM file in any encoding, and which transfer syntax its pixels have."""
+"""Opening a DICOM file in any encoding, and finding the transfer syntax of its pixels."""
 
 import zlib
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from dentasam.data.images.dicom.pixel_element import PixelElement, pixel_element
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.errors import ImageError
 
-# A header that unpacks to more is a bomb: four bytes for each pixel that is allowed.
+# Four bytes for each pixel that is allowed; a data set that unpacks to more is a decompression bomb.
 INFLATED_LIMIT = 4 * PIXEL_LIMIT
 HEAD_BYTES = 4096
 # Implicit little endian but for the pixels, which are big endian: a private one of GE, known to most viewers.
@@ -94,7 +94,7 @@ def _inflated(path: Path) -> BytesIO | None:
         head = file.read(HEAD_BYTES)
         if head[128:132] != b"DICM" or DeflatedExplicitVRLittleEndian.encode() not in head:
             return None
-        # The first element, (0002,0000) UL, tells how long the rest of the meta header is.
+        # The first element, (0002,0000) UL, is the length of the rest of the meta header.
         file.seek(144 + int.from_bytes(head[140:144], "little"))
         packed = file.read()
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)

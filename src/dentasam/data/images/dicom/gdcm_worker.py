@@ -1,7 +1,7 @@
 """Decodes one JPEG image with GDCM, in a process of its own: from stdin, to stdout.
 
-GDCM ends its process on some damaged images, which must not be the labelling server or a training. Run by path and
-free of every other import, so that it starts in a tenth of a second.
+GDCM ends its process on some damaged images, so that must not be the labelling server or a training. The file is run
+by its path and imports nothing else, so that it starts in a tenth of a second.
 
     python gdcm_worker.py TRANSFER_SYNTAX COLUMNS ROWS SAMPLES BITS
 """
@@ -12,7 +12,7 @@ import sys
 def main() -> None:
     import gdcm
 
-    # Its remarks on damage go to stderr, and are taken as damage there.
+    # Its messages about damage go to stderr, where the caller finds them.
     gdcm.Trace.DebugOff()
     gdcm.Trace.WarningOff()
     syntax = sys.argv[1]

@@ -1,4 +1,4 @@
-"""How the header says the pixels are laid out, with the slips set right that viewers set right."""
+"""The layout of the pixels according to the header, with the corrections that viewers make."""
 
 from dataclasses import dataclass
 from pathlib import Path

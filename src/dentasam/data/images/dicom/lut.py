@@ -1,4 +1,4 @@
-"""Lookup tables of a header (modality, VOI, palette), with what is wrong about them in practice set right.
+"""Lookup tables of a header (modality, VOI, palette), with corrections of common errors.
 
 PS3.3 C.11.1.1, C.11.2.1.1 and C.7.6.3.1.5: a descriptor of three numbers (entries, first mapped value, bits of an
 entry) and the entries.
@@ -29,9 +29,9 @@ class LookupTable:
         return self.entries[np.clip(places, 0, len(self.entries) - 1)]
 
     def first_for(self, values: np.ndarray) -> int:
-        """The first mapped value, wrapped by 65536 where the table would lie beside all of the values otherwise.
+        """The first mapped value, shifted by 65536 where the table would otherwise miss all of the values.
 
-        Its 16 bits are signed or unsigned as the pixels are, which writers get wrong in both directions.
+        Its 16 bits are signed or unsigned like the pixels; writers confuse the two in both directions.
         """
         low, high = values.min(), values.max()
         for first in (self.first, self.first - WRAP, self.first + WRAP):

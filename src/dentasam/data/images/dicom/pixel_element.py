@@ -1,4 +1,4 @@
-"""The pixel data element seen from its start: whether it can hold the image, before it is read."""
+"""The start of the pixel data element, which shows whether it can hold the image before it is read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PixelElement:
     length: int | None
 
     def codestream(self) -> Codestream | None:
-        """What the compressed image says of itself; None where its header is not within the start."""
+        """The header of the compressed image; None where it is not within the start."""
         at = 0
         # The first item is the table of offsets, the second is the image's first fragment.
         for _ in range(2):
@@ -46,7 +46,7 @@ def pixel_element(file: BinaryIO, order: str) -> PixelElement | None:
     end = file.seek(0, 2)
     if len(head) < 12 or struct.unpack_from(f"{order}HH", head) not in PIXEL_TAGS:
         return None
-    # Told by the element itself, as pydicom does: what the header says of its VRs may be wrong.
+    # By the element itself, as pydicom does: the encoding that the header states may be wrong.
     at_length, first = (8, 12) if head[4:6].decode("latin-1") in LONG_VRS else (4, 8)
     (length,) = struct.unpack_from(f"{order}I", head, at_length)
     return PixelElement(head[first:], None if length == UNDEFINED else min(length, end - at - first))

@@ -1,7 +1,7 @@
 """Pixel data → stored values: which bits of a cell count, and whether the highest of them is a sign.
 
-PS3.5 8.1.1: of each cell, `BitsStored` bits up to `HighBit` are the value. What lies in the others is not part of it:
-overlays of old files, sign bits, or junk.
+PS3.5 8.1.1: in each cell, `BitsStored` bits up to `HighBit` are the value. The others may hold overlays of old files,
+sign bits, or garbage.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def read_pixels(path: Path, file: DicomFile, elements: Elements, layout: Layout)
 
 
 def check_pixels(path: Path, file: DicomFile, layout: Layout) -> None:
-    """Raises what `read_pixels` would raise, as far as the start of the pixel data tells."""
+    """Raises what `read_pixels` would raise, as far as the start of the pixel data shows it."""
     if file.pixels is None:
         raise ImageError(f"{path} has no pixel data (a report or a directory file?); export the image itself")
     _check_encapsulated(path, file.pixels.start, file.pixels.length or 0, file, layout)
@@ -69,7 +69,7 @@ def _check_encapsulated(path: Path, start: bytes, length: int, file: DicomFile, 
 
 
 def _check_frames(path: Path, length: int, layout: Layout, elements: Elements) -> None:
-    """Raises ImageError for the data of several frames where the header does not tell how many there are."""
+    """Raises ImageError for the data of several frames where the header does not say how many there are."""
     # Of a single byte the second one is the padding.
     frames = length // max(2, _bytes_needed(layout))
     if frames > 1:

@@ -1,8 +1,8 @@
 """Reading a single-frame DICOM radiograph as a device wrote it.
 
 The order is the standard's (PS3.3 C.11): stored values → modality (rescale or LUT) → VOI (LUT or window) → display,
-where MONOCHROME1 is inverted. Colour becomes luminance. Slips of the header that viewers pass over are passed over
-and reported (`dentasam.data.notices`).
+where MONOCHROME1 is inverted. Colour becomes luminance. Errors in the header that viewers tolerate are tolerated and
+reported (`dentasam.data.notices`).
 """
 
 import warnings
@@ -24,8 +24,8 @@ from dentasam.data.images.header import ImageHeader
 from dentasam.data.notices import notice
 from dentasam.errors import ImageError
 
-# More distinct values than this are sorted out, fewer are counted.
-COUNTED_SPAN = 1 << 20
+# A wider range of values is sorted; in a narrower one each value is looked up in a table.
+MAX_TABLE_SPAN = 1 << 20
 
 
 def read_dicom(path: Path) -> np.ndarray:
@@ -92,7 +92,7 @@ def _errors_named(path: Path) -> Iterator[None]:
 def _distinct(stored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The distinct values (n,) of an image, in order, and the place (H, W) of each pixel's value among them."""
     low, high = stored.min(), stored.max()
-    if stored.dtype.kind == "f" or high - low >= COUNTED_SPAN:
+    if stored.dtype.kind == "f" or high - low >= MAX_TABLE_SPAN:
         levels, places = np.unique(stored, return_inverse=True)
         return levels, places.reshape(stored.shape)
     there = np.zeros(high - low + 1, bool)

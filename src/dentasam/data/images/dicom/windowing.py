@@ -140,8 +140,8 @@ def _stored_padding(value: float, layout: Layout) -> int:
 def _range(stored: np.ndarray, values: np.ndarray, elements: Elements, layout: Layout) -> tuple[float, float]:
     """The modality values to show black and white where the file names none; values (m,) without padding.
 
-    8-bit files are taken at face value. For wider ones it is the range of the image, as viewers do: 12 bits in a
-    file that claims 16 would come out black otherwise.
+    For 8-bit files it is the whole range of the stored bits. For wider ones it is the range of the image, as in
+    viewers: 12 bits in a file that claims 16 would be black otherwise.
     """
     if layout.stored <= 8 and stored.dtype.kind == "i" and not _first_table(elements, MODALITY_LUT):
         start = -(1 << (layout.stored - 1)) if layout.signed else 0

@@ -1,6 +1,6 @@
-"""What Pillow does not say of PNG and JPEG before it decodes: PNG chunks, the coding of a JPEG, the EXIF orientation.
+"""What Pillow does not report of PNG and JPEG before decoding: PNG chunks, JPEG coding, EXIF orientation.
 
-The orientation is that of EXIF alone; one that stands only in XMP is passed over, as viewers do.
+An orientation in XMP alone is ignored, as viewers do.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-# Pillow warns of damaged EXIF, and names no file; the orientation is 1 then.
+# Pillow warns of damaged EXIF without naming the file; the orientation is 1 then.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
 
 PNG_SIGNATURE, JPEG_SIGNATURE = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
@@ -21,7 +21,7 @@ PNG_GRAY = 0
 ORIENTATION = 274
 # ImageMagick keeps EXIF in a text chunk, written in hexadecimal.
 RAW_PROFILES = (b"Raw profile type exif", b"Raw profile type APP1")
-MOST_PROFILE_BYTES = 1 << 20
+MAX_PROFILE_BYTES = 1 << 20
 # ITU T.81 B.1.1.3: start of frame, without those of tables (C4, C8, CC).
 JPEG_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 READ_JPEG_FRAMES = {0xC0, 0xC1, 0xC2}
@@ -44,7 +44,7 @@ class PngChunks:
 
 
 def png_chunks(path: Path) -> PngChunks:
-    """What lies in a PNG file's chunks, those after the pixels too."""
+    """Reads the chunks of a PNG file, also those after the pixels."""
     depth, colour_type, frames, exif, pixels_end = 8, PNG_GRAY, 1, b"", 0
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -56,7 +56,7 @@ def png_chunks(path: Path) -> PngChunks:
             if kind == b"IHDR":
                 depth, colour_type = file.read(10)[8:10]
                 file.seek(length - 10, 1)
-            elif kind in (b"acTL", b"eXIf", b"tEXt", b"zTXt") and length <= MOST_PROFILE_BYTES:
+            elif kind in (b"acTL", b"eXIf", b"tEXt", b"zTXt") and length <= MAX_PROFILE_BYTES:
                 body = file.read(length)
                 if kind == b"acTL" and length >= 4:
                     frames = struct.unpack(">I", body[:4])[0]
@@ -77,7 +77,7 @@ def _raw_profile(kind: bytes, body: bytes) -> bytes:
         return b""
     with suppress(ValueError, zlib.error):
         if kind == b"zTXt":
-            text = zlib.decompressobj().decompress(text[1:], MOST_PROFILE_BYTES)
+            text = zlib.decompressobj().decompress(text[1:], MAX_PROFILE_BYTES)
         # A line with the profile's name, one with its length, then the digits.
         return bytes.fromhex(b"".join(text.split(b"\n")[3:]).decode("ascii"))
     return b""

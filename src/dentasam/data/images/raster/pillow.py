@@ -1,4 +1,4 @@
-"""Reading PNG and JPEG with Pillow, but PNG of several 16-bit channels, which Pillow would cut to 8, with libpng."""
+"""Reading PNG and JPEG with Pillow; PNG of several 16-bit channels, which Pillow reduces to 8, with libpng."""
 
 import warnings
 from collections.abc import Iterator
@@ -66,7 +66,7 @@ def jpeg_header(path: Path) -> ImageHeader:
 
 @contextmanager
 def _opened(path: Path, kind: str) -> Iterator[Image.Image]:
-    """The file opened by Pillow, its size checked; any fault inside the block becomes an ImageError."""
+    """The file opened by Pillow, its size checked; any error inside the block becomes an ImageError."""
     if kind == "JPEG":
         coding = jpeg_coding(path)
         if coding is not None:
@@ -83,9 +83,9 @@ def _opened(path: Path, kind: str) -> Iterator[Image.Image]:
         raise ImageError(f"{path} is damaged or truncated (it starts as {kind}); copy it again") from None
     except MemoryError:
         raise ImageError(f"{path} needs more memory than there is; shrink it") from None
-    except Exception as fault:
-        # Decoders raise whatever comes to hand on a damaged file: OSError, SyntaxError, struct.error…
-        reason = " ".join(str(fault).split()) or type(fault).__name__
+    except Exception as error:
+        # Decoders raise exceptions of many types on a damaged file: OSError, SyntaxError, struct.error…
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"{path} is damaged or truncated ({reason}); copy it again") from None
 
 

@@ -22,8 +22,8 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 REDUCED_IMAGE, MASK = 1, 4
 SUB_IFDS, ORIENTATION = 330, 274
-# A chain of pages may be crafted to be endless, or to lead back to its start.
-MOST_PAGES = 64
+# A crafted chain of pages may be endless, or lead back to its start.
+MAX_PAGES = 64
 
 
 def read_tiff(path: Path) -> tuple[np.ndarray, int]:
@@ -60,9 +60,9 @@ def _opened(path: Path) -> Iterator[TiffFile]:
         raise
     except MemoryError:
         raise ImageError(f"{path} needs more memory than there is; shrink it") from None
-    except Exception as fault:
+    except Exception as error:
         # A damaged or crafted file makes tifffile and its codecs raise almost any exception.
-        reason = " ".join(str(fault).split())[:200] or type(fault).__name__
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ImageError(f"{path} is damaged or truncated ({reason}); copy it again") from None
 
 
@@ -91,8 +91,8 @@ def _full_page(path: Path, file: TiffFile) -> TiffPage:
 def _chain(path: Path, file: TiffFile) -> list[TiffPage]:
     pages: list[TiffPage] = []
     for page in file.pages:
-        if len(pages) == MOST_PAGES:
-            raise ImageError(f"{path} holds more than {MOST_PAGES} pages; save the radiograph as a file of one page")
+        if len(pages) == MAX_PAGES:
+            raise ImageError(f"{path} holds more than {MAX_PAGES} pages; save the radiograph as a file of one page")
         pages.append(page.aspage())
     if not pages:
         raise ImageError(f"{path} holds no page; export it again")
@@ -102,7 +102,7 @@ def _chain(path: Path, file: TiffFile) -> list[TiffPage]:
 def _below(page: TiffPage) -> list[TiffPage]:
     if SUB_IFDS not in page.tags:
         return []
-    return [inner.aspage() for inner in list(page.pages or ())[:MOST_PAGES]]
+    return [inner.aspage() for inner in list(page.pages or ())[:MAX_PAGES]]
 
 
 def _is_reduced(page: TiffPage) -> bool:

@@ -1,8 +1,8 @@
 """What the sample values of a TIFF page mean, and the gray picture that they give.
 
-Unsigned integers of up to 16 bits are taken by their depth: the greatest value that it holds is white. Wider and
-signed integers and floats have no such value; they are scaled over the range of the page's values. Colour becomes
-Rec. 601 luminance, and further channels (alpha) are dropped. What the tags do not settle is refused by its name.
+Unsigned integers of up to 16 bits are scaled by their depth: its greatest value is white. Wider and signed integers
+and floats have no such value; they are scaled over the range of the page's values. Colour becomes Rec. 601 luminance,
+and further channels (alpha) are dropped. What the tags leave open is refused with its name.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ READ_COMPRESSIONS = frozenset(
     | {COMPRESSION.JPEG, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.PACKBITS}
     | {COMPRESSION.LZMA, COMPRESSION.ZSTD}
 )
-LEAST_INNER = 64
-# Alpha and a few more; a file with dozens is no radiograph, and would fill the memory.
-MOST_CHANNELS = 6
+MIN_INNER_PIXELS = 64
+# Alpha and a few more; a file with dozens is not a radiograph, and would fill the memory.
+MAX_CHANNELS = 6
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class TiffSamples:
         if wanted > 1 and not unsigned:
             raise ImageError(f"{path} is a colour image of {numbers} of {depth} bits; save it as a grayscale PNG")
         extra = channels - wanted
-        if extra < 0 or channels > MOST_CHANNELS or (extra > 1 and EXTRA_SAMPLES not in page.tags):
+        if extra < 0 or channels > MAX_CHANNELS or (extra > 1 and EXTRA_SAMPLES not in page.tags):
             raise ImageError(f"{path} has {channels} channels as {named}; save it as a 16-bit grayscale PNG")
         # JPEG inside TIFF is decoded to RGB; other YCbCr is not, and there the first sample is the luminance.
         decoded = page.compression == COMPRESSION.JPEG and page.planarconfig == 1 and not page.extrasamples
@@ -125,8 +125,8 @@ class TiffSamples:
 def scaled(path: Path, values: np.ndarray) -> np.ndarray:
     """Numbers of any kind (H, W) as uint16: integers that fit 16 bits as they are, others over their range.
 
-    A value at either end that stands further from the rest than the rest is wide (padding, a marker) takes no part
-    in the range. Raises ImageError where a number is not finite.
+    An extreme value that is further from the others than their own range is wide (padding, a marker) is left out of
+    the range. Raises ImageError where a number is not finite.
     """
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ImageError(f"{path} holds NaN or infinite pixels; replace them and save it again")
@@ -135,7 +135,7 @@ def scaled(path: Path, values: np.ndarray) -> np.ndarray:
         return values.astype(np.uint16)
     inner = values[(values > low) & (values < high)]
     start, end = float(low), float(high)
-    if inner.size >= max(LEAST_INNER, values.size // 20):
+    if inner.size >= max(MIN_INNER_PIXELS, values.size // 20):
         first, last = float(inner.min()), float(inner.max())
         width = last - first
         if width > 0:
@@ -177,7 +177,7 @@ def _is_cmyk(page: TiffPage) -> bool:
 
 
 def _check_ycbcr(path: Path, page: TiffPage) -> int:
-    """The number of channels that are looked at. Raises ImageError where the first is not the luminance."""
+    """The number of channels to read. Raises ImageError where the first is not the luminance."""
     reference = page.tags.valueof(REFERENCE_BLACK_WHITE)
     whole = reference is None or list(np.ravel(reference))[:4:2] in ([0, 255], [0, 1])
     if page.compression != COMPRESSION.JPEG and (page.is_subsampled or not whole):
