@@ -159,7 +159,7 @@ def _add_annotator(source: Path, folder: Path | None, images: Path | None, name:
 
 
 def _password(name: str) -> str:
-    """From the prompt, twice and unseen; from the first line of stdin where that is no terminal."""
+    """From the terminal, asked twice without echo; from the first line of stdin where that is not a terminal."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     from getpass import getpass

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 # At the start of a line of the text: what begins a formula, full-width forms too, also behind spaces and quotes,
-# which some programs drop. Apostrophes are among them, to tell a text that had one before from one that got it.
+# which some programs drop. Apostrophes are among them: a text that had one before differs from one that got it.
 _FORMULA = r"(?=[\s\"'\u00a0\ufeff]*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])"
 _START = r"(\A|[\r\n])"
 _ESCAPE, _RESTORE = re.compile(_START + _FORMULA), re.compile(_START + "'" + _FORMULA)

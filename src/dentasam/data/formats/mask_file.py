@@ -100,8 +100,8 @@ def _check_one_colour(path: Path, colours: np.ndarray, near: int) -> None:
     if len(areas) and (np.ptp(areas, axis=0) > 2 * near).any():
         first, other = areas[0], areas[np.abs(areas - areas[0]).max(axis=1).argmax()]
         raise DatasetError(
-            f"{path} has areas of different colours ({_shown(first)} and {_shown(other)}), which do not tell object "
-            "from ground; save a file per object, white on black"
+            f"{path} has areas of different colours ({_shown(first)} and {_shown(other)}), so object and ground "
+            "cannot be told apart; save a file per object, white on black"
         )
 
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 from pycocotools import mask as coco_mask
 
-LONGEST_NUMBER = 7  # characters of five bits; more than any run of a 32-bit mask needs
+MAX_CHARACTERS = 7  # of five bits for one number; more than any run of a 32-bit mask needs
 
 
 def runs_of(strings: Sequence[str | bytes]) -> list[np.ndarray | None]:
-    """The runs (int64) of each compressed string, None for a string that is no such encoding.
+    """The runs (int64) of each compressed string, None for a string that is not such an encoding.
 
     A number is written in groups of five bits, lowest first; bit 0x20 says that more follow, and 0x10 of the
     last group is the sign. From the fourth number on it is the difference to the number two places before.
@@ -33,10 +33,10 @@ def runs_of(strings: Sequence[str | bytes]) -> list[np.ndarray | None]:
     number_starts = np.concatenate([[0], number_ends[:-1] + 1]).astype(np.int64)
     widths = number_ends - number_starts + 1
     place = np.arange(codes.size) - np.repeat(number_starts, widths)
-    groups = (codes & 0x1F) << (5 * np.minimum(place, LONGEST_NUMBER))
+    groups = (codes & 0x1F) << (5 * np.minimum(place, MAX_CHARACTERS))
     numbers = np.add.reduceat(groups, number_starts)
     negative = (codes[number_ends] & 0x10) != 0
-    numbers = np.where(negative, numbers - (np.int64(1) << (5 * np.minimum(widths, LONGEST_NUMBER))), numbers)
+    numbers = np.where(negative, numbers - (np.int64(1) << (5 * np.minimum(widths, MAX_CHARACTERS))), numbers)
 
     first_number = np.searchsorted(number_ends, last - lengths + 1)
     closing_number = np.searchsorted(number_ends, last)
@@ -45,7 +45,7 @@ def runs_of(strings: Sequence[str | bytes]) -> list[np.ndarray | None]:
         start, stop, closing = last[index] - lengths[index] + 1, last[index], closing_number[index]
         cut = number_starts[closing] != stop
         own = slice(first_number[index], closing)
-        if cut or start == stop or bad_code[start:stop].any() or (widths[own] > LONGEST_NUMBER).any():
+        if cut or start == stop or bad_code[start:stop].any() or (widths[own] > MAX_CHARACTERS).any():
             found.append(None)
             continue
         runs = numbers[own].copy()

@@ -1,4 +1,4 @@
-"""What makes a radiograph a bad case, and the finishing every radiograph gets."""
+"""The conditions that make a radiograph a bad case, and the final processing of every radiograph."""
 
 import cv2
 import numpy as np
@@ -53,7 +53,7 @@ def blur(rng: np.random.Generator, image: FloatImage, geometry: Geometry) -> Flo
 
 
 def marker(rng: np.random.Generator, image: FloatImage, geometry: Geometry) -> None:
-    """The lead letter that tells the side."""
+    """The lead letter that marks the side."""
     letter = "L" if rng.random() < 0.5 else "R"
     x = geometry.width * (rng.uniform(0.9, 0.95) if letter == "L" else rng.uniform(0.02, 0.06))
     y = geometry.height * rng.uniform(0.1, 0.95)
@@ -79,7 +79,7 @@ def develop(rng: np.random.Generator, image: FloatImage, geometry: Geometry, sha
     image = np.asarray(image - np.float32(rng.uniform(0, 16)) * (x**4 + np.float32(0.5) * y**4), np.float32)
     image += np.float32(rng.normal(0, 5)) * x
     image = np.asarray(cv2.GaussianBlur(image, (0, 0), geometry.pixel * rng.uniform(0.45, 0.9)), np.float32)
-    if sharp and rng.random() < 0.5:  # the maker's edge enhancement
+    if sharp and rng.random() < 0.5:  # the manufacturer's edge enhancement
         base = cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
         base = cv2.resize(cv2.GaussianBlur(base, (0, 0), 1.5), (width, height))
         image = image + np.float32(rng.uniform(0.1, 0.6)) * (image - base)

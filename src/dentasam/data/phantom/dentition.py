@@ -56,7 +56,7 @@ class Dentition:
 
 
 def draw_dentition(rng: np.random.Generator, crowding: bool = False) -> Dentition:
-    """Draw a dentition: 28 to 32 teeth as a rule, now and then many missing, young or crowded."""
+    """Draw a dentition: usually 28 to 32 teeth, sometimes many missing, young or crowded."""
     smile = float(rng.normal(0.0, 0.09))
     gape = float(rng.normal(0.0, 0.008))
     size = float(rng.normal(1.0, 0.04))

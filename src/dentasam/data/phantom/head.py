@@ -31,7 +31,7 @@ def mandible_border(rng: np.random.Generator) -> tuple[float, float, float]:
 
 
 def bone_plates(rng: np.random.Generator, geometry: Geometry, height: int, width: int) -> FloatImage:
-    """What else lies in the beam: faint plates and lines, denser above the palate (half the lines)."""
+    """Other structures in the beam: faint plates and lines, denser above the palate (half the lines)."""
     pixel = geometry.pixel / STEP
     total = np.zeros((height, width), np.float32)
     for soft in (0.8, 2.5):

@@ -44,7 +44,7 @@ class Look:
 
 
 def settle(arch: FloatImage) -> FloatImage:
-    """Teeth drawn over each other add up less and less, as the detector's logarithm has it."""
+    """Attenuation of overlapping teeth adds up less and less, as in the logarithm of the detector."""
     knee, span = np.float32(62), np.float32(85)
     over = np.maximum(arch - knee, 0)
     return np.asarray(np.minimum(arch, knee) + span * (1 - np.exp(-over / span)), np.float32)
@@ -52,7 +52,7 @@ def settle(arch: FloatImage) -> FloatImage:
 
 @dataclass
 class Metal:
-    """Dense things drawn last: coverage (H, W) in 0..1 and their grey level."""
+    """Dense objects, drawn last: coverage (H, W) in 0..1 and their gray level."""
 
     coverage: FloatImage
     level: float

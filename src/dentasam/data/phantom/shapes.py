@@ -1,4 +1,4 @@
-"""Images of random shapes, to teach a model what a click means before it sees any anatomy."""
+"""Images of random shapes, on which a model learns what a click means before it sees anatomy."""
 
 import cv2
 import numpy as np

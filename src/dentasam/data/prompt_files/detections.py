@@ -96,7 +96,7 @@ def _images(path: Path, items: list[Any]) -> tuple[dict[Any, str], dict[str, tup
 
 
 def _length(path: Path, position: int, image: dict[str, Any], side: str) -> int | None:
-    """A side in pixels, also as text; None where the file does not say it."""
+    """A side in pixels, also as text; None where the file does not give it."""
     given = image.get(side)
     length = int(given) if isinstance(given, str) and given.isdecimal() else whole(given)
     if length is None and given is not None:

@@ -196,7 +196,7 @@ def test_what_is_no_single_gray_frame_is_refused(write: Write, elements: dict[st
         assert "\n" not in str(caught.value)
 
 
-def test_compression_without_a_decoder_names_it_and_the_mend(write: Write, monkeypatch: Any) -> None:
+def test_compression_without_a_decoder_names_it_and_the_fix(write: Write, monkeypatch: Any) -> None:
     path = write(ramp())
     header = pydicom.dcmread(path)
     header.PixelData = pydicom.encaps.encapsulate([bytes(100)])
@@ -204,7 +204,7 @@ def test_compression_without_a_decoder_names_it_and_the_mend(write: Write, monke
     header["PixelData"].is_undefined_length = True
     header.file_meta.TransferSyntaxUID = JPEGLosslessSV1
     header.save_as(path)
-    monkeypatch.setattr(decoders, "_is_installed", lambda module: False)
+    monkeypatch.setattr(decoders, "find_spec", lambda module: None)
     with pytest.raises(ImageError, match="compressed as JPEG Lossless.* no decoder is installed; export it"):
         read_image(path)
     with pytest.raises(ImageError, match="pip install python-gdcm"):

@@ -1,1 +1,1 @@
-"""DICOM radiographs: `detect` tells them by their bytes, `read` makes one grayscale array of them."""
+"""DICOM radiographs: `detect` recognises them, `read` makes a grayscale array, `windowing` applies window and LUT."""

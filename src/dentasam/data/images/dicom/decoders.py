@@ -53,7 +53,7 @@ class Decoded:
 
 
 def missing_decoder(syntax: UID) -> str:
-    """What is missing to read a transfer syntax, as an error message says it after the file's name; else empty."""
+    """An error, to follow the file's name, where a transfer syntax cannot be read; else empty."""
     number = syntax.removeprefix(JPEG_FAMILY)
     if syntax == RLELossless:
         return ""

@@ -55,7 +55,7 @@ class DicomFile:
 def open_dicom(path: Path, pixels: bool) -> DicomFile:
     """Parses a file, without its pixel data unless asked. Raises ImageError where it is not DICOM.
 
-    Where no transfer syntax is stated (files without preamble and meta header), the elements themselves tell
+    Where no transfer syntax is stated (files without preamble and meta header), the elements themselves show
     their byte order and whether the VR is written.
     """
     with _inflated(path) or path.open("rb") as source:

@@ -123,7 +123,7 @@ def orientation_of(exif: bytes) -> int:
     if not exif:
         return 1
     value: object = 1
-    # Damaged metadata are no reason to refuse the pixels.
+    # Damaged metadata do not make the pixels unreadable.
     with suppress(Exception):
         parsed = Image.Exif()
         parsed.load(exif)
