@@ -133,7 +133,7 @@ def test_a_folder_without_images(tmp_path: Path, name: str) -> None:
     (tmp_path / "images").mkdir()
     with pytest.raises(DatasetError, match="images holds no PNG, JPEG, TIFF or DICOM image"):
         import_dataset(name, tmp_path, tmp_path / "out2")
-    with pytest.raises(DatasetError, match="none is no folder; name the folder that holds 'images'"):
+    with pytest.raises(DatasetError, match="none is not a folder; name the folder that holds 'images'"):
         import_dataset(name, tmp_path / "none", tmp_path / "out3")
 
 
