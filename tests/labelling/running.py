@@ -1,4 +1,4 @@
-"""A server's application over a real store, a few small images, and a stand-in for the model."""
+"""The server's application for tests: a real store, a few small images, and a stand-in for the model."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,7 +44,7 @@ IDENTITY = ModelIdentity("small", "0" * 64, None, None)
 
 @dataclass
 class StandIn:
-    """Its mask for an object is a square around the last click, or the box; it keeps what it was asked."""
+    """In place of `Inference`: predicts a square around the last click, or the box; `asked` holds the requests."""
 
     paths: dict[int, Path]
     files: FileHashes = field(default_factory=FileHashes)
@@ -66,8 +66,8 @@ class StandIn:
     def picture(self, case_id: int) -> str:
         try:
             return self.files.of(self.paths[case_id])
-        except OSError as fault:
-            raise ImageError(str(fault)) from None
+        except OSError as error:
+            raise ImageError(str(error)) from None
 
     def encoded(self, case_id: int) -> bool:
         return case_id == 1
@@ -101,7 +101,7 @@ def _square(wanted: PredictRequest) -> BoxMask:
 
 @dataclass
 class Running:
-    """One application and what it is made of; `client` carries the token."""
+    """An application and its parts. `client` sends the token with every request, `stranger` none."""
 
     app: FastAPI
     client: TestClient

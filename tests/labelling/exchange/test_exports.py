@@ -122,20 +122,11 @@ def test_the_png_masks_are_those_that_the_format_png_reads(
 def test_nothing_of_the_patient_or_the_computer_leaves(labelled_store: Store, labelled_workspace: Workspace) -> None:
     zipped = io.BytesIO()
     write_png_zip(labelled_store, labelled_workspace, zipped)
-    everything = (
-        "".join(log_lines(labelled_store, labelled_workspace))
-        + json.dumps(coco_document(labelled_store, labelled_workspace))
-        + repr(zipped.getvalue())
-    )
-    everything += timing_csv(labelled_store)
-    for private in (
-        "Doe",
-        "Jane",
-        "/home",
-        "secret",
-        str(labelled_workspace.folder),
-        str(labelled_workspace.folder.parent),
-    ):
+    document = coco_document(labelled_store, labelled_workspace)
+    texts = [*log_lines(labelled_store, labelled_workspace), json.dumps(document), repr(zipped.getvalue())]
+    everything = "".join(texts) + timing_csv(labelled_store)
+    folder = labelled_workspace.folder
+    for private in ("Doe", "Jane", "/home", "secret", str(folder), str(folder.parent)):
         assert private not in everything
 
 

@@ -136,9 +136,9 @@ def test_images_and_labels_are_not_taken_in(server: Running, field: str) -> None
     ],
 )
 def test_bodies_that_are_no_params(kind: str, body: bytes) -> None:
-    with pytest.raises(MonaiError) as fault:
+    with pytest.raises(MonaiError) as caught:
         read_params(kind, body)
-    assert len(str(fault.value).splitlines()) == 1
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_the_answers_file_name_is_plain(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_another_workspaces_database_is_refused_untouched(
         assert f"write {first.id} into {tmp_path / 'second' / 'id'}" in line
     with open_workspace(radiographs, tmp_path / "first", database_url) as (_, store, _):
         assert store.cases() == before
-    # The mend that the line names.
+    # The fix that the error names.
     (tmp_path / "second" / "id").write_text(first.id)
     assert open_and_close(tmp_path / "others", tmp_path / "second", database_url) == first.id
 

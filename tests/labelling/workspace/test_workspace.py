@@ -192,8 +192,8 @@ def test_one_server_at_a_time(radiographs: Path) -> None:
         "try:\n"
         "    Workspace.open(sys.argv[1])\n"
         "    print('open')\n"
-        "except WorkspaceError as fault:\n"
-        "    print(fault)\n"
+        "except WorkspaceError as error:\n"
+        "    print(error)\n"
     )
 
     def other_process() -> str:
