@@ -1,5 +1,5 @@
 # make demo   install, then a tour on synthetic X-rays: click curve, a short training, click curve again, a report
-# make test   install with the test extra, then linters, types, import arrows, the page's checks and all tests
+# make test   install with the test extra, then linters, types, import directions, the page's checks and all tests
 # Both make their own .venv on the first call and again when pyproject.toml changes. `make -j2 test` is quicker: it checks
 # the page while the packages are installed, and the types beside the rest.
 
