@@ -2,8 +2,8 @@
 
 What a click keeps for its backward pass, and what that pass adds at its peak, was counted operator by operator on a
 CPU (every storage that an operator makes, until it is freed), with adapters in the decoder, for 3 and 6 objects on
-two grids, with 1 and 9 clicks. It grows about linearly with the number of objects. In floating-point
-numbers, each object takes:
+two grids, with 1 and 9 clicks. It grows about linearly with the number of objects. In
+floating-point numbers, each object takes:
 
     for each token of the image     2320, and 40 for each click, in the transformer
                                     6190 in the masks and the loss, where they have a graph

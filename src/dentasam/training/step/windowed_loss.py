@@ -2,8 +2,7 @@
 
 An object fills about 1 % of a panoramic, yet upscaling and the HQ convolutions on the whole grid take most of the
 time of a click's backward pass. The whole mask is therefore computed without a graph (`whole_masks`), and the
-gradient goes
-through two windows for each object:
+gradient goes through two windows for each object:
 
     near        the object's neighbourhood, where the loss and its gradient are exact
     elsewhere   by equal chance around the highest logit outside the neighbourhood, or anywhere; the mean of its
