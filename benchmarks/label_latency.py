@@ -26,8 +26,11 @@ from rich.console import Console
 from rich.table import Table
 
 from dentasam.data.images.read import image_size, read_image
+from dentasam.labelling.inference.case_encoder import CaseEncoder
 from dentasam.labelling.inference.embedding_store import EmbeddingStore
-from dentasam.labelling.inference.predictor import Inference, PredictRequest
+from dentasam.labelling.inference.encode_queue import EncodeQueue
+from dentasam.labelling.inference.predictor import Predictor
+from dentasam.labelling.inference.requests import PredictObject
 from dentasam.labelling.inference.uncertainty import LEFT, RIGHT
 from dentasam.labelling.workspace.workspace import CaseImage
 from dentasam.model.runtime import load
@@ -88,24 +91,25 @@ def main() -> None:
         def loader() -> Segmenter:
             return load("dentasam-tiny", adapter="panoramic-teeth")
 
-        store = EmbeddingStore(Path(folder) / "embeddings")
-        alone = Inference(loader, store, cases(paths[:1]))
-        alone.start()
-        alone.wait_for_model()
-        first = alone.predict(1, [PredictRequest("a", [(*places[0], 1)])])
+        encoder = CaseEncoder(EmbeddingStore(Path(folder) / "embeddings"))
+        queue = EncodeQueue(loader, encoder, cases(paths[:1]))
+        queue.start()
+        queue.wait_for_model()
+        alone = Predictor(queue)
+        first = alone.predict(1, [PredictObject("a", [(*places[0], 1)])])
 
-        def click(inference: Inference) -> Callable[[int], object]:
+        def click(predictor: Predictor) -> Callable[[int], object]:
             def run(turn: int) -> object:
-                return inference.predict(1, [PredictRequest("a", [(*places[turn % len(places)], 1)])])
+                return predictor.predict(1, [PredictObject("a", [(*places[turn % len(places)], 1)])])
 
             return run
 
         def correct(turn: int) -> object:
             clicks = [(*places[turn % len(places)], 1), (*places[(turn + 1) % len(places)], 0)]
-            return alone.predict(1, [PredictRequest("a", clicks, previous=first.objects[0].mask)])
+            return alone.predict(1, [PredictObject("a", clicks, previous=first.objects[0].mask)])
 
         def everything(turn: int) -> object:
-            return alone.predict(1, [PredictRequest(str(i), [(*at, 1)]) for i, at in enumerate(places)])
+            return alone.predict(1, [PredictObject(str(i), [(*at, 1)]) for i, at in enumerate(places)])
 
         segmenter = loader()
         started = time.perf_counter()
@@ -128,14 +132,15 @@ def main() -> None:
         }
         found = in_turns(one | {"correction of a mask the server has not made": correct}, arguments.clicks)
         found |= in_turns(all_of_them, max(3, arguments.clicks // 8))
-        alone.stop()
+        queue.stop()
 
-        busy = Inference(loader, store, cases(paths))
-        busy.start()
-        busy.predict(1, [PredictRequest("a", [(*places[0], 1)])])
+        busy_queue = EncodeQueue(loader, encoder, cases(paths))
+        busy_queue.start()
+        busy = Predictor(busy_queue)
+        busy.predict(1, [PredictObject("a", [(*places[0], 1)])])
         found |= in_turns({"click → mask, while others are encoded": click(busy)}, arguments.clicks)
-        still = busy.progress()
-        busy.stop()
+        still = busy_queue.progress()
+        busy_queue.stop()
 
     first_click = 1000 * first.seconds.encode
     rows = [

@@ -39,7 +39,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     built = tmp_path / "page"
     built.mkdir()
     (built / "index.html").write_text("page")
-    monkeypatch.setattr(dentasam.labelling.server.run.built_page, "__defaults__", (built,))
+    monkeypatch.setattr(dentasam.labelling.server.run, "PAGE", built)
     return built
 
 
@@ -159,7 +159,7 @@ def test_the_database_may_stand_in_the_environment(
 def test_without_a_built_page_it_says_what_to_install(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Lines
 ) -> None:
-    monkeypatch.setattr(dentasam.labelling.server.run.built_page, "__defaults__", (tmp_path / "no page",))
+    monkeypatch.setattr(dentasam.labelling.server.run, "PAGE", tmp_path / "no page")
     assert leave(folder) == 2
     assert one_line(capsys) == (
         "the labelling page is not built in this installation; install Node.js 20 or newer, then dentasam again: "

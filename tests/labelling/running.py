@@ -14,23 +14,18 @@ from starlette.testclient import TestClient
 from dentasam.errors import ImageError, PromptError
 from dentasam.labelling.auth.access import Access
 from dentasam.labelling.inference.encode_queue import Progress
-from dentasam.labelling.inference.predictor import (
-    PredictedObject,
-    PredictReply,
-    PredictRequest,
-    RefinedObject,
-    RefineReply,
-    RefineRequest,
-    Seconds,
-)
+from dentasam.labelling.inference.replies import PredictedObject, PredictReply, RefinedObject, RefineReply, Seconds
+from dentasam.labelling.inference.requests import PredictObject, RefineObject, TidySizes
 from dentasam.labelling.inference.served_model import ModelIdentity
 from dentasam.labelling.log.store import Store
+from dentasam.labelling.log.worklist import Worklist
 from dentasam.labelling.log.workspace_id import open_workspace_database
 from dentasam.labelling.server.app import create_app
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.envelope import MEDIA_TYPE, pack, unpack
 from dentasam.labelling.workspace.file_hashes import FileHashes
-from dentasam.labelling.workspace.workspace import CaseImage, Workspace
+from dentasam.labelling.workspace.tidy_sizes import Tidy
+from dentasam.labelling.workspace.workspace import Workspace
 
 TOKEN = "a-token-of-the-tests"
 PORT = 8765
@@ -44,28 +39,33 @@ IDENTITY = ModelIdentity("small", "0" * 64, None, None)
 
 @dataclass
 class StandIn:
-    """In place of `Inference`: predicts a square around the last click, or the box; `asked` holds the requests."""
+    """In place of the encode queue and the predictor.
 
-    paths: dict[int, Path]
+    Its mask for an object is a square around the last click, or the box; it keeps what it was asked.
+    """
+
+    worklist: Worklist
     files: FileHashes = field(default_factory=FileHashes)
     model: ModelIdentity = IDENTITY
     asked: list[Any] = field(default_factory=list)
+    tidied: list[list[Tidy]] = field(default_factory=list)
     opened: list[tuple[int, list[int]]] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
+    news: int = 0
 
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
 
+    def worklist_changed(self) -> None:
+        self.news += 1
+
     def open(self, case_id: int, following: Sequence[int]) -> None:
         self.opened.append((case_id, list(following)))
 
-    def add(self, case_id: int, image: CaseImage) -> None:
-        self.paths[case_id] = image.path
-
     def picture(self, case_id: int) -> str:
         try:
-            return self.files.of(self.paths[case_id])
+            return self.files.of(self.worklist[case_id].path)
         except OSError as error:
             raise ImageError(str(error)) from None
 
@@ -73,22 +73,26 @@ class StandIn:
         return case_id == 1
 
     def progress(self) -> Progress:
-        return Progress(1, len(self.paths), "b.png", self.failed)
+        return Progress(1, len(self.worklist), "b.png", self.failed)
 
-    def predict(self, case_id: int, requests: Sequence[PredictRequest]) -> PredictReply:
-        self.asked.append((case_id, list(requests)))
-        if any(each.box is None and not each.clicks for each in requests):
+    def predict(self, case_id: int, objects: Sequence[PredictObject], sizes: TidySizes) -> PredictReply:
+        self._note(case_id, objects, sizes)
+        if any(each.box is None and not each.clicks for each in objects):
             raise PromptError("an object has neither a click nor a box; give it one")
-        found = tuple(PredictedObject(each.id, _square(each), 0.75) for each in requests)
+        found = tuple(PredictedObject(each.id, _square(each), 0.75) for each in objects)
         return PredictReply(found, self.model, SECONDS, self.picture(case_id))
 
-    def refine(self, case_id: int, requests: Sequence[RefineRequest]) -> RefineReply:
-        self.asked.append((case_id, list(requests)))
-        found = (RefinedObject(each.id, each.after, 0.5, (*each.clicks, (3.0, 4.0, 1))) for each in requests)
+    def refine(self, case_id: int, objects: Sequence[RefineObject], sizes: TidySizes) -> RefineReply:
+        self._note(case_id, objects, sizes)
+        found = (RefinedObject(each.id, each.after, 0.5, (*each.clicks, (3.0, 4.0, 1))) for each in objects)
         return RefineReply(tuple(found), self.model, SECONDS, self.picture(case_id))
 
+    def _note(self, case_id: int, objects: Sequence[PredictObject | RefineObject], sizes: TidySizes) -> None:
+        self.asked.append((case_id, list(objects)))
+        self.tidied.append([sizes(each.category) for each in objects])
 
-def _square(wanted: PredictRequest) -> BoxMask:
+
+def _square(wanted: PredictObject) -> BoxMask:
     mask = np.zeros((HEIGHT, WIDTH), bool)
     if wanted.box is not None:
         x0, y0, x1, y1 = (int(np.clip(value, 0, WIDTH)) for value in wanted.box)
@@ -136,9 +140,9 @@ def running(folder: Path, access: Access | None = None, page: Path | None = None
         engine = open_workspace_database(workspace)
         store = Store(engine)
         store.sync_cases(workspace.images)
-        paths = {image.name: image.path for image in workspace.images}
-        model = StandIn({case.id: paths[case.name] for case in store.cases()})
-        app: Any = create_app(workspace, store, model, access, page=page)  # type: ignore[arg-type]
+        worklist = Worklist(store.cases(), workspace.images)
+        model: Any = StandIn(worklist)
+        app = create_app(workspace, store, worklist, model, model, access, page=page)
         options: dict[str, Any] = {"base_url": BASE, "raise_server_exceptions": False, "follow_redirects": False}
         with (
             TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"}, **options) as client,

@@ -7,29 +7,29 @@ from pathlib import Path
 import pytest
 
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.auth.kept_address import FILE_NAME, Entrance
+from dentasam.labelling.auth.kept_address import FILE_NAME, KeptAddress
 
 
 def test_a_restart_has_the_same_token_and_port(tmp_path: Path) -> None:
-    first = Entrance.of(tmp_path)
+    first = KeptAddress.of(tmp_path)
     assert first.port is None
     assert len(first.token) >= 43
     first.keep(tmp_path, 8123)
-    assert Entrance.of(tmp_path) == Entrance(first.token, 8123)
+    assert KeptAddress.of(tmp_path) == KeptAddress(first.token, 8123)
 
 
 def test_a_new_token_keeps_the_port(tmp_path: Path) -> None:
-    first = Entrance.of(tmp_path)
+    first = KeptAddress.of(tmp_path)
     first.keep(tmp_path, 8123)
-    other = Entrance.of(tmp_path, new=True)
+    other = KeptAddress.of(tmp_path, new=True)
     assert other.token != first.token
     assert other.port == 8123
     other.keep(tmp_path, 8123)
-    assert Entrance.of(tmp_path) == other
+    assert KeptAddress.of(tmp_path) == other
 
 
 def test_only_the_owner_reads_it(tmp_path: Path) -> None:
-    Entrance.of(tmp_path).keep(tmp_path, 1)
+    KeptAddress.of(tmp_path).keep(tmp_path, 1)
     assert stat.S_IMODE((tmp_path / FILE_NAME).stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
 
@@ -51,17 +51,17 @@ def test_a_damaged_file_gives_a_new_token(tmp_path: Path, text: str) -> None:
     path = tmp_path / FILE_NAME
     path.write_text(text)
     path.chmod(0o600)
-    found = Entrance.of(tmp_path)
+    found = KeptAddress.of(tmp_path)
     assert found.port is None
     assert "x" * 43 not in found.token
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o660, 0o604])
 def test_a_token_that_others_could_read_is_not_used(tmp_path: Path, mode: int) -> None:
-    first = Entrance.of(tmp_path)
+    first = KeptAddress.of(tmp_path)
     first.keep(tmp_path, 8123)
     (tmp_path / FILE_NAME).chmod(mode)
-    assert Entrance.of(tmp_path).token != first.token
+    assert KeptAddress.of(tmp_path).token != first.token
 
 
 def test_a_link_is_neither_read_nor_written_through(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_link_is_neither_read_nor_written_through(tmp_path: Path) -> None:
     elsewhere.write_text(json.dumps(planted))
     elsewhere.chmod(0o600)
     (root / FILE_NAME).symlink_to(elsewhere)
-    found = Entrance.of(root)
+    found = KeptAddress.of(root)
     assert found.token != planted["token"]
     found.keep(root, 8124)
     assert json.loads(elsewhere.read_text()) == planted
@@ -80,4 +80,4 @@ def test_a_link_is_neither_read_nor_written_through(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match=r"entrance\.json cannot be written"):
-        Entrance.of(tmp_path).keep(tmp_path / "gone", 8123)
+        KeptAddress.of(tmp_path).keep(tmp_path / "gone", 8123)

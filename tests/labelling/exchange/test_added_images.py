@@ -101,7 +101,8 @@ def test_an_image_becomes_a_case_that_can_be_opened(server: Running) -> None:
     assert set(pixels.content) == {7}
     assert server.client.get(f"/api/cases/{case['id']}/thumbnail").status_code == 200
     assert server.client.post(f"/api/cases/{case['id']}/open").status_code == 204
-    assert case["id"] in server.model.paths
+    assert case["id"] in server.model.worklist
+    assert server.model.news == 1
     # Other pages learn of it without a restart.
     assert server.client.get("/api/progress").json()["worklist"] != before["worklist"]
     answer = server.client.get("/api/export/coco")

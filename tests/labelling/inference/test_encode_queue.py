@@ -1,9 +1,11 @@
-"""The order of encoding, and what faults of a model, an image or a disk do to it."""
+"""The order of encoding, and what errors of a model, an image or a disk do to it."""
 
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
+from dentasam.data.images.read import read_image
 from dentasam.errors import AdapterError, DentasamError, ImageError
-from dentasam.labelling.inference import encode_queue
+from dentasam.labelling.inference.case_encoder import CaseEncoder
+from dentasam.labelling.inference.embedding_memory import EmbeddingMemory
 from dentasam.labelling.inference.embedding_store import EmbeddingStore
-from dentasam.labelling.inference.encode_queue import Encoder
+from dentasam.labelling.inference.encode_queue import EncodeQueue
 from dentasam.labelling.inference.served_model import ServedModel
 from dentasam.labelling.workspace.workspace import CaseImage
 from dentasam.model.core.frame import Frame
@@ -67,13 +71,13 @@ class Encodes:
 
 
 @pytest.fixture
-def encodes(monkeypatch: pytest.MonkeyPatch) -> Encodes:
-    gate = Encodes()
-    monkeypatch.setattr(ServedModel, "encode", lambda self, image: gate(self, image))
-    monkeypatch.setattr(
-        encode_queue, "uncertainty", lambda model, embedding: float(embedding.features[0, 0, 0, 0]) / 4
-    )
-    return gate
+def encodes() -> Encodes:
+    return Encodes()
+
+
+def measured(model: object, embedding: ImageEmbedding) -> float:
+    """In place of the uncertainty: made of the case's number."""
+    return float(embedding.features[0, 0, 0, 0]) / 4
 
 
 @pytest.fixture
@@ -85,40 +89,63 @@ def images(tmp_path: Path) -> dict[int, Path]:
     return paths
 
 
-Start = Callable[..., Encoder]
+@dataclass
+class Running:
+    """A queue, the uncertainties that it has reported, and the embeddings that it holds."""
+
+    queue: EncodeQueue
+    worklist: dict[int, CaseImage]
+    uncertainties: dict[int, float]
+    memory: EmbeddingMemory
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        end = time.monotonic() + WAIT
+        while not holds():
+            assert time.monotonic() < end
+            time.sleep(0.002)
+
+    def until_measured(self, count: int = 8) -> None:
+        """Until as many cases are encoded and their uncertainty is reported."""
+        self.until(lambda: len(self.uncertainties) == count and self.queue.progress().current is None)
+
+
+Start = Callable[..., Running]
 
 
 @pytest.fixture
 def start(tmp_path: Path, segmenter: Segmenter, images: dict[int, Path], encodes: Encodes) -> Iterator[Start]:
     started = []
 
-    def start(loader: Callable[[], Segmenter] = lambda: segmenter, told: dict[int, float] | None = None) -> Encoder:
-        tell = (told if told is not None else {}).__setitem__
-        cases = {case: CaseImage(path.name, path, 256, 16, 8) for case, path in images.items()}
-        encoder = Encoder(loader, EmbeddingStore(tmp_path / "embeddings"), cases, tell)
-        started.append(encoder)
-        encoder.start()
-        return encoder
+    def start(
+        loader: Callable[[], Segmenter] = lambda: segmenter,
+        *,
+        read: Callable[[Path], np.ndarray] = read_image,
+        encode: Callable[[ServedModel, np.ndarray], ImageEmbedding] = encodes,
+        size: int = 8,
+    ) -> Running:
+        uncertainties: dict[int, float] = {}
+        worklist = {case: CaseImage(path.name, path, 256, 16, 8) for case, path in images.items()}
+        encoder = CaseEncoder(EmbeddingStore(tmp_path / "embeddings"), read=read, encode=encode, measure=measured)
+        memory = EmbeddingMemory(size)
+        queue = EncodeQueue(loader, encoder, worklist, uncertainties.__setitem__, memory)
+        started.append(queue)
+        queue.start()
+        return Running(queue, worklist, uncertainties, memory)
 
     yield start
     encodes.end_all()
-    for encoder in started:
-        encoder.stop()
+    for queue in started:
+        queue.stop()
 
 
-def until(encoder: Encoder, holds: Callable[[], bool]) -> None:
-    with encoder._changed:
-        assert encoder._changed.wait_for(holds, WAIT)
-
-
-def asked(encoder: Encoder, case: int, answers: dict[int, object]) -> threading.Thread:
+def asked(queue: EncodeQueue, case: int, answers: dict[int, object]) -> threading.Thread:
     """A click in a request's thread; its answer goes to `answers`."""
 
     def ask() -> None:
         try:
-            answers[case] = encoder.embedding(case)
-        except DentasamError as fault:
-            answers[case] = fault
+            answers[case] = queue.embedding(case)
+        except DentasamError as error:
+            answers[case] = error
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
@@ -126,14 +153,14 @@ def asked(encoder: Encoder, case: int, answers: dict[int, object]) -> threading.
 
 
 def test_requested_first_then_opened_then_following_then_the_rest(start: Start, encodes: Encodes) -> None:
-    encoder = start()
+    running = start()
     assert encodes.wait_begun(1) == [1]
-    encoder.open(5, [7, 6])
+    running.queue.open(5, [7, 6])
     assert encodes.wait_begun(2) == [1, 5]
     answers: dict[int, object] = {}
-    waiting = asked(encoder, 8, answers)
-    until(encoder, lambda: encoder._requested == [8])
-    encoder.open(4, [7, 6])  # a new open while 5 is in progress does not pass the click
+    waiting = asked(running.queue, 8, answers)
+    running.until(lambda: running.queue.requested == (8,))
+    running.queue.open(4, [7, 6])  # a new open while 5 is in progress does not pass the click
     encodes.end(5)
     assert encodes.wait_begun(3) == [1, 5, 8]
     encodes.end(8)
@@ -147,50 +174,48 @@ def test_requested_first_then_opened_then_following_then_the_rest(start: Start, 
     encodes.end(6)
     assert encodes.wait_begun(7)[-1] == 2
     encodes.end_all()
-    until(encoder, lambda: encoder.progress().encoded == 8)
+    running.until(lambda: running.queue.progress().encoded == 8)
     assert encodes.begun == [1, 5, 8, 4, 7, 6, 2, 3]
 
 
 def test_a_click_on_a_case_in_progress_waits_for_it_alone(start: Start, encodes: Encodes) -> None:
-    encoder = start()
+    running = start()
     encodes.wait_begun(1)
     answers: dict[int, object] = {}
-    waiting = asked(encoder, 1, answers)
-    until(encoder, lambda: encoder._requested == [1])
-    assert encoder.progress().current == "1.png"
-    assert not encoder.encoded(1)
+    waiting = asked(running.queue, 1, answers)
+    running.until(lambda: running.queue.requested == (1,))
+    assert running.queue.progress().current == "1.png"
+    assert not running.queue.encoded(1)
     encodes.end(1)
     waiting.join(WAIT)
     assert isinstance(answers[1], tuple)
-    assert encoder.encoded(1)
+    assert running.queue.encoded(1)
     assert encodes.begun.count(1) == 1
 
 
 def test_an_encoded_case_needs_neither_encoder_nor_disk(
     start: Start, encodes: Encodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    encoder = start()
+    running = start()
     encodes.end(1)
     encodes.wait_begun(2)  # it is busy with 2 now
     monkeypatch.setattr(EmbeddingStore, "get", lambda *given: pytest.fail("read from disk"))
-    served, embedding, waited, _ = encoder.embedding(1)
+    served, embedding, waited, _ = running.queue.embedding(1)
     assert (float(embedding.features[0, 0, 0, 0]), waited) == (0.125, 0.0)
-    assert served.identity == encoder.model
+    assert served.identity == running.queue.model
 
 
-def test_a_second_start_encodes_nothing_and_tells_the_same(start: Start, encodes: Encodes) -> None:
+def test_a_second_start_encodes_nothing_and_reports_the_same(start: Start, encodes: Encodes) -> None:
     encodes.end_all()
-    first: dict[int, float] = {}
-    encoder = start(told=first)
-    until(encoder, lambda: len(encoder._told) == 8)
-    encoder.stop()
+    first = start()
+    first.until_measured()
+    first.queue.stop()
     assert sorted(encodes.begun) == list(range(1, 9))
-    second: dict[int, float] = {}
-    again = start(told=second)
-    until(again, lambda: len(again._told) == 8)
-    again.stop()
+    second = start()
+    second.until_measured()
+    second.queue.stop()
     assert len(encodes.begun) == 8
-    assert first == second == {case: case / 32 for case in range(1, 9)}
+    assert first.uncertainties == second.uncertainties == {case: case / 32 for case in range(1, 9)}
 
 
 def test_one_broken_image_does_not_stop_the_others_and_is_tried_again_on_a_click(
@@ -200,43 +225,40 @@ def test_one_broken_image_does_not_stop_the_others_and_is_tried_again_on_a_click
     images[2].write_bytes(good[:40])
     images[3].unlink()
     encodes.end_all()
-    encoder = start()
-    until(encoder, lambda: encoder.progress().encoded == 6 and len(encoder.progress().failed) == 2)
-    failed = encoder.progress().failed
+    running = start()
+    running.until(lambda: running.queue.progress().encoded == 6 and len(running.queue.progress().failed) == 2)
+    failed = running.queue.progress().failed
     assert sorted(failed) == [2, 3]
     assert "2.png" in failed[2]
     assert all("\n" not in line for line in failed.values())
     with pytest.raises(ImageError, match=r"2\.png"):
-        encoder.embedding(2)
+        running.queue.embedding(2)
     images[2].write_bytes(good)
-    assert float(encoder.embedding(2)[1].features[0, 0, 0, 0]) == 0.25
-    assert sorted(encoder.progress().failed) == [3]
+    assert float(running.queue.embedding(2)[1].features[0, 0, 0, 0]) == 0.25
+    assert sorted(running.queue.progress().failed) == [3]
 
 
-def test_a_fault_nobody_foresaw_is_the_images_alone(
-    start: Start, encodes: Encodes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unexpected_error_is_the_images_alone(start: Start, encodes: Encodes) -> None:
     def encode(model: ServedModel, image: np.ndarray) -> ImageEmbedding:
         if image[0, 0] == 4:
             raise RuntimeError("out of memory\nwith a long story")
         return encodes(model, image)
 
-    monkeypatch.setattr(ServedModel, "encode", encode)
     encodes.end_all()
-    encoder = start()
-    until(encoder, lambda: encoder.progress().encoded == 7 and not encoder._encoding)
-    assert encoder.progress().failed == {4: "4.png: out of memory with a long story"}
+    running = start(encode=encode)
+    running.until(lambda: running.queue.progress().encoded == 7 and running.queue.progress().current is None)
+    assert running.queue.progress().failed == {4: "4.png: out of memory with a long story"}
 
 
-def test_a_model_that_cannot_be_loaded_is_told_to_everybody(start: Start) -> None:
+def test_everybody_gets_the_error_of_a_model_that_cannot_be_loaded(start: Start) -> None:
     def loader() -> Segmenter:
         raise AdapterError("x: no such adapter")
 
-    encoder = start(loader)
-    for ask in (encoder.wait_for_model, lambda: encoder.embedding(1)):
+    running = start(loader)
+    for ask in (running.queue.wait_for_model, lambda: running.queue.embedding(1)):
         with pytest.raises(AdapterError, match="no such adapter"):
             ask()
-    assert encoder.model.name == ""
+    assert running.queue.model.name == ""
 
 
 def test_the_start_does_not_wait_for_the_model(start: Start, segmenter: Segmenter) -> None:
@@ -246,27 +268,27 @@ def test_the_start_does_not_wait_for_the_model(start: Start, segmenter: Segmente
         assert gate.wait(WAIT)
         return segmenter
 
-    encoder = start(loader)
-    assert (encoder.model.name, encoder.progress().encoded, encoder.progress().total) == ("", 0, 8)
+    running = start(loader)
+    assert (running.queue.model.name, running.queue.progress().encoded, running.queue.progress().total) == ("", 0, 8)
     with pytest.raises(TimeoutError):
-        encoder.wait_for_model(0.01)
+        running.queue.wait_for_model(0.01)
     gate.set()
-    assert encoder.wait_for_model(WAIT).name == "dentasam-tiny"
+    assert running.queue.wait_for_model(WAIT).name == "dentasam-tiny"
 
 
 def test_stopping_answers_who_waits(start: Start, encodes: Encodes) -> None:
-    encoder = start()
+    running = start()
     encodes.wait_begun(1)
     answers: dict[int, object] = {}
-    waiting = asked(encoder, 6, answers)
+    waiting = asked(running.queue, 6, answers)
     encodes.wait_begun(2)
-    stopping = threading.Thread(target=encoder.stop)
+    stopping = threading.Thread(target=running.queue.stop)
     stopping.start()
     waiting.join(WAIT)
     assert isinstance(answers[6], DentasamError)
     encodes.end_all()
     stopping.join(WAIT)
-    assert not any(thread.is_alive() for thread in encoder._encoders)
+    assert not running.queue.is_running
 
 
 def test_a_full_disk_costs_the_next_start_time_and_nothing_else(
@@ -277,25 +299,24 @@ def test_a_full_disk_costs_the_next_start_time_and_nothing_else(
 
     monkeypatch.setattr(EmbeddingStore, "put", full)
     encodes.end_all()
-    encoder = start()
-    until(encoder, lambda: len(encoder._told) == 8)
-    assert encoder.progress().failed == {}
+    running = start()
+    running.until_measured()
+    assert running.queue.progress().failed == {}
     assert list((tmp_path / "embeddings").glob("*/*.safetensors")) == []
-    assert float(encoder.embedding(3)[1].features[0, 0, 0, 0]) == 0.375
+    assert float(running.queue.embedding(3)[1].features[0, 0, 0, 0]) == 0.375
 
 
 def test_memory_holds_a_few_embeddings_and_opened_ones_among_them(
-    start: Start, encodes: Encodes, images: dict[int, Path], monkeypatch: pytest.MonkeyPatch
+    start: Start, encodes: Encodes, images: dict[int, Path]
 ) -> None:
-    monkeypatch.setattr(encode_queue, "HELD_EMBEDDINGS", 4)
     encodes.end_all()
-    encoder = start()
-    until(encoder, lambda: len(encoder._told) == 8)
-    assert len(encoder._embeddings) == 4
-    encoder.open(8, [7, 6])
+    running = start(size=4)
+    running.until_measured()
+    assert len(running.memory) == 4
+    running.queue.open(8, [7, 6])
     opened = {hashlib.sha256(images[case].read_bytes()).hexdigest() for case in (7, 8)}
-    until(encoder, lambda: {picture for _, picture in encoder._embeddings} >= opened)
-    assert len(encoder._embeddings) == 4
+    running.until(lambda: running.memory.pictures >= opened)
+    assert len(running.memory) == 4
     assert len(encodes.begun) == 8
 
 
@@ -318,29 +339,27 @@ def replace(path: Path, value: int, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["in place, with its date", "moved over it, with its date", "a link turned", "moved"])
-def test_another_picture_in_the_file_is_encoded_and_told_anew(
+def test_another_picture_in_the_file_is_encoded_and_measured_anew(
     start: Start, encodes: Encodes, images: dict[int, Path], how: str
 ) -> None:
     encodes.end_all()
-    told: dict[int, float] = {}
-    encoder = start(told=told)
-    until(encoder, lambda: len(encoder._told) == 8)
-    first = encoder.embedding(3)
+    running = start()
+    running.until_measured()
+    first = running.queue.embedding(3)
     replace(images[3], 24, how)
-    ready = encoder.embedding(3)
+    ready = running.queue.embedding(3)
     assert float(ready.embedding.features[0, 0, 0, 0]) == 3.0
     assert ready.picture == hashlib.sha256(images[3].read_bytes()).hexdigest() != first.picture
-    until(encoder, lambda: len(encoder._told) == 8)
-    assert told[3] == 0.75
+    running.until(lambda: running.uncertainties[3] == 0.75)
     assert encodes.begun == [*encodes.begun[:8], 24]
     # The old picture once more: its embedding is still there.
     replace(images[3], 3, "moved")
-    assert float(encoder.embedding(3).embedding.features[0, 0, 0, 0]) == 0.375
+    assert float(running.queue.embedding(3).embedding.features[0, 0, 0, 0]) == 0.375
     assert len(encodes.begun) == 9
 
 
 def test_a_picture_replaced_while_it_is_read_is_not_kept_under_the_new_ones_name(
-    start: Start, encodes: Encodes, images: dict[int, Path], monkeypatch: pytest.MonkeyPatch
+    start: Start, encodes: Encodes, images: dict[int, Path]
 ) -> None:
     def read(path: Path) -> np.ndarray:
         pixels = np.asarray(Image.open(path))
@@ -348,43 +367,43 @@ def test_a_picture_replaced_while_it_is_read_is_not_kept_under_the_new_ones_name
             replace(path, 16, "moved")
         return pixels
 
-    monkeypatch.setattr(encode_queue, "read_image", read)
     encodes.end_all()
-    encoder = start()
-    assert float(encoder.embedding(1).embedding.features[0, 0, 0, 0]) == 2.0
+    running = start(read=read)
+    assert float(running.queue.embedding(1).embedding.features[0, 0, 0, 0]) == 2.0
 
 
 def test_a_picture_of_another_size_is_refused_for_its_case_alone(
     start: Start, encodes: Encodes, images: dict[int, Path]
 ) -> None:
     encodes.end_all()
-    encoder = start()
-    until(encoder, lambda: len(encoder._told) == 8)
+    running = start()
+    running.until_measured()
     good = images[2].read_bytes()
     Image.fromarray(np.full((32, 256), 2, np.uint8)).save(images[2])
     with pytest.raises(ImageError, match=r"2\.png is now another picture of 256x32 pixels.* 256x16"):
-        encoder.embedding(2)
-    assert float(encoder.embedding(1).embedding.features[0, 0, 0, 0]) == 0.125
+        running.queue.embedding(2)
+    assert float(running.queue.embedding(1).embedding.features[0, 0, 0, 0]) == 0.125
     images[2].write_bytes(good)
-    assert float(encoder.embedding(2).embedding.features[0, 0, 0, 0]) == 0.25
-    assert encoder.progress().failed == {}
+    assert float(running.queue.embedding(2).embedding.features[0, 0, 0, 0]) == 0.25
+    assert running.queue.progress().failed == {}
 
 
 def test_an_image_that_comes_later_is_encoded_too(
     start: Start, encodes: Encodes, images: dict[int, Path], tmp_path: Path
 ) -> None:
     encodes.end_all()
-    encoder = start()
+    running = start()
     Image.fromarray(np.full((16, 256), 40, np.uint8)).save(tmp_path / "later.png")
-    encoder.add(9, CaseImage("later.png", tmp_path / "later.png", 256, 16, 8))
-    until(encoder, lambda: len(encoder._told) == 9)
-    assert encoder.progress().total == 9
-    assert float(encoder.embedding(9).embedding.features[0, 0, 0, 0]) == 5.0
+    running.worklist[9] = CaseImage("later.png", tmp_path / "later.png", 256, 16, 8)
+    running.queue.worklist_changed()
+    running.until_measured(9)
+    assert running.queue.progress().total == 9
+    assert float(running.queue.embedding(9).embedding.features[0, 0, 0, 0]) == 5.0
 
 
 def test_an_unknown_case_is_refused(start: Start) -> None:
-    encoder = start()
-    for ask in (encoder.open, encoder.embedding):
+    running = start()
+    for ask in (running.queue.open, running.queue.embedding):
         with pytest.raises(KeyError):
             ask(99)
-    assert not encoder.encoded(99)
+    assert not running.queue.encoded(99)

@@ -8,12 +8,12 @@ from dentasam.labelling.inference.hand_edits import (
     HAND_LOGIT,
     MASK_LOGIT,
     clicks_of_stroke,
+    consistent_clicks,
+    crop,
     difference,
     mask_logits,
-    told_by_hand,
-    uncontradicted,
-    window,
-    with_hand,
+    with_hand_edits,
+    with_hand_logits,
 )
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.model.core.frame import Frame
@@ -41,9 +41,9 @@ def speckles(seed: int) -> BoxMask:
 def test_hand_pixels_stay_as_the_hand_left_them(one: int, two: int, three: int) -> None:
     mask, painted, erased = speckles(one), speckles(two), speckles(three)
     whole = [each.on_image(HEIGHT, WIDTH) for each in (mask, painted, erased)]
-    found = with_hand(mask, painted, erased).on_image(HEIGHT, WIDTH)
+    found = with_hand_edits(mask, painted, erased).on_image(HEIGHT, WIDTH)
     assert np.array_equal(found, (whole[0] | whole[1]) & ~whole[2])
-    assert np.array_equal(with_hand(mask, None, None).on_image(HEIGHT, WIDTH), whole[0])
+    assert np.array_equal(with_hand_edits(mask, None, None).on_image(HEIGHT, WIDTH), whole[0])
     assert np.array_equal(difference(mask, painted).on_image(HEIGHT, WIDTH), whole[0] & ~whole[1])
 
 
@@ -52,12 +52,12 @@ def test_hand_pixels_stay_as_the_hand_left_them(one: int, two: int, three: int) 
 def test_a_window_is_cut_from_the_whole_image(seed: int, x: int, y: int, width: int, height: int) -> None:
     mask = speckles(seed)
     x1, y1 = min(WIDTH, x + width), min(HEIGHT, y + height)
-    assert np.array_equal(window(mask, x, y, x1, y1), mask.on_image(HEIGHT, WIDTH)[y:y1, x:x1])
+    assert np.array_equal(crop(mask, x, y, x1, y1), mask.on_image(HEIGHT, WIDTH)[y:y1, x:x1])
 
 
 def test_a_window_is_no_view_of_the_mask() -> None:
     mask = rectangle(5, 5, 10, 10)
-    window(mask, 5, 5, 15, 15)[:] = False
+    crop(mask, 5, 5, 15, 15)[:] = False
     assert mask.area == 100
 
 
@@ -79,13 +79,13 @@ def test_the_hand_overrides_the_logits_only_where_it_was() -> None:
     frame = Frame.of(512, 1024)
     logits = np.random.default_rng(0).normal(size=frame.logits).astype(np.float32) * 5
     painted, erased = rectangle(400, 100, 40, 40), rectangle(600, 200, 40, 40)
-    told = told_by_hand(logits, painted, erased, frame)
-    assert (told[25:35, 100:110] >= HAND_LOGIT).all()
-    assert (told[50:60, 150:160] <= -HAND_LOGIT).all()
+    found = with_hand_logits(logits, painted, erased, frame)
+    assert (found[25:35, 100:110] >= HAND_LOGIT).all()
+    assert (found[50:60, 150:160] <= -HAND_LOGIT).all()
     untouched = np.ones(frame.logits, bool)
     untouched[25:35, 100:110] = untouched[50:60, 150:160] = False
-    assert np.array_equal(told[untouched], logits[untouched])
-    assert np.array_equal(told_by_hand(logits, None, BoxMask.empty(), frame), logits)
+    assert np.array_equal(found[untouched], logits[untouched])
+    assert np.array_equal(with_hand_logits(logits, None, BoxMask.empty(), frame), logits)
 
 
 def test_clicks_of_a_stroke_are_in_image_pixels() -> None:
@@ -125,6 +125,6 @@ def test_specks_beside_a_stroke_give_no_click() -> None:
 )
 def test_clicks_that_contradict_the_hand_are_dropped(click: tuple[float, float, int], kept: bool) -> None:
     before, after = rectangle(10, 10, 50, 20), rectangle(10, 10, 30, 20)
-    after = with_hand(after, rectangle(62, 10, 10, 10), None)
+    after = with_hand_edits(after, rectangle(62, 10, 10, 10), None)
     changed = (difference(after, before), difference(before, after), None)
-    assert uncontradicted([click], after, changed) == ([click] if kept else [])
+    assert consistent_clicks([click], after, changed) == ([click] if kept else [])

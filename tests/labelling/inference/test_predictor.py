@@ -11,10 +11,15 @@ import pytest
 from PIL import Image
 
 from dentasam.data.phantom import PhantomObject, generate
-from dentasam.errors import AdapterError, PromptError
+from dentasam.errors import PromptError
+from dentasam.labelling.inference.case_encoder import CaseEncoder
 from dentasam.labelling.inference.embedding_store import EmbeddingStore
+from dentasam.labelling.inference.encode_queue import EncodeQueue
 from dentasam.labelling.inference.hand_edits import HAND_LOGIT, mask_logits
-from dentasam.labelling.inference.predictor import HELD_LOGITS, Inference, PredictReply, PredictRequest, RefineRequest
+from dentasam.labelling.inference.logits_memory import LogitsMemory
+from dentasam.labelling.inference.predictor import Predictor
+from dentasam.labelling.inference.replies import PredictReply
+from dentasam.labelling.inference.requests import PredictObject, RefineObject
 from dentasam.labelling.inference.served_model import Decoded, ObjectPrompt, ServedModel
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.model.embedding import ImageEmbedding
@@ -26,13 +31,17 @@ from ..conftest import case_images
 
 HEIGHT, WIDTH = 384, 1024
 CASE = 7
+# Fewer than a server remembers, and more than a test here needs.
+MAX_LOGITS = 20
 
 
 @dataclass(frozen=True)
 class Bench:
-    """An inference whose one case is a phantom, the plain segmenter beside it, and the phantom's teeth."""
+    """A predictor whose one case is a phantom, the plain segmenter beside it, and the phantom's teeth."""
 
-    inference: Inference
+    predictor: Predictor
+    queue: EncodeQueue
+    memory: LogitsMemory
     segmenter: Segmenter
     embedding: ImageEmbedding
     teeth: list[np.ndarray]
@@ -48,12 +57,17 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     phantom = generate(905, width=WIDTH, height=HEIGHT)
     Image.fromarray(phantom.image).save(folder / "phantom.png")
     segmenter = load("dentasam-tiny", device="cpu")
-    store = EmbeddingStore(folder / "embeddings")
-    inference = Inference(lambda: segmenter, store, case_images({CASE: folder / "phantom.png"}))
-    inference.start()
-    embedding = inference._encoder.embedding(CASE).embedding
-    yield Bench(inference, segmenter, embedding, [one.mask for one in _teeth(phantom.objects)])
-    inference.stop()
+    queue = started(lambda: segmenter, EmbeddingStore(folder / "embeddings"), {CASE: folder / "phantom.png"})
+    memory = LogitsMemory(MAX_LOGITS)
+    teeth = [one.mask for one in _teeth(phantom.objects)]
+    yield Bench(Predictor(queue, memory), queue, memory, segmenter, queue.embedding(CASE).embedding, teeth)
+    queue.stop()
+
+
+def started(loader: Callable[[], Segmenter], store: EmbeddingStore, paths: dict[int, Path]) -> EncodeQueue:
+    queue = EncodeQueue(loader, CaseEncoder(store), case_images(paths))
+    queue.start()
+    return queue
 
 
 def _teeth(objects: Sequence[PhantomObject]) -> list[PhantomObject]:
@@ -83,7 +97,7 @@ def dice(one: np.ndarray, other: np.ndarray) -> float:
 
 def test_a_click_gives_the_segmenters_mask_and_score(bench: Bench) -> None:
     clicks = [bench.click(index) for index in range(3)]
-    reply = bench.inference.predict(CASE, [PredictRequest(str(i), [click]) for i, click in enumerate(clicks)])
+    reply = bench.predictor.predict(CASE, [PredictObject(str(i), [click]) for i, click in enumerate(clicks)])
     points = np.array([[click[:2]] for click in clicks], np.float32)
     expected = bench.segmenter.predict(bench.embedding, points, np.ones((3, 1), np.int64))
     assert [found.id for found in reply.objects] == ["0", "1", "2"]
@@ -91,7 +105,7 @@ def test_a_click_gives_the_segmenters_mask_and_score(bench: Bench) -> None:
         assert np.array_equal(found.mask.on_image(HEIGHT, WIDTH), mask)
         assert found.score == pytest.approx(float(score), abs=1e-5)
     assert dice(expected.masks[0], bench.teeth[0]) > 0.5
-    assert reply.model == bench.inference.model
+    assert reply.model == bench.queue.model
     assert reply.seconds.encode == 0
     assert reply.seconds.decode > 0
 
@@ -101,8 +115,8 @@ def test_boxes_alone_are_enough(bench: Bench) -> None:
     for index, tooth in enumerate(bench.teeth):
         rows, columns = np.nonzero(tooth)
         box = (float(columns.min() - 3), float(rows.min() - 3), float(columns.max() + 4), float(rows.max() + 4))
-        requests.append(PredictRequest(f"box {index}", box=box))
-    found = bench.inference.predict(CASE, requests).objects
+        requests.append(PredictObject(f"box {index}", box=box))
+    found = bench.predictor.predict(CASE, requests).objects
     scores = [dice(one.mask.on_image(HEIGHT, WIDTH), tooth) for one, tooth in zip(found, bench.teeth, strict=True)]
     assert np.mean(scores) > 0.7
     assert min(scores) > 0.3
@@ -110,11 +124,11 @@ def test_boxes_alone_are_enough(bench: Bench) -> None:
 
 def test_logits_are_fed_back_where_the_mask_is_the_one_given_last(bench: Bench, asked: Asked) -> None:
     click = bench.click(2)
-    (first,) = bench.inference.predict(CASE, [PredictRequest("fed", [click])]).objects
+    (first,) = bench.predictor.predict(CASE, [PredictObject("fed", [click])]).objects
     assert asked[-1].logits is None
     wide = BoxMask(0, 0, first.mask.on_image(HEIGHT, WIDTH))  # the same pixels in another box
     more = [click, (click[0] + 3, click[1], 0)]
-    (second,) = bench.inference.predict(CASE, [PredictRequest("fed", more, previous=wide)]).objects
+    (second,) = bench.predictor.predict(CASE, [PredictObject("fed", more, previous=wide)]).objects
     fed = asked[-1].logits
     assert fed is not None
     points = np.array([[click[:2]]], np.float32)
@@ -128,11 +142,11 @@ def test_logits_are_fed_back_where_the_mask_is_the_one_given_last(bench: Bench, 
 
 def test_another_mask_or_another_object_gets_logits_of_the_mask(bench: Bench, asked: Asked) -> None:
     click = bench.click(3)
-    (first,) = bench.inference.predict(CASE, [PredictRequest("one", [click])]).objects
+    (first,) = bench.predictor.predict(CASE, [PredictObject("one", [click])]).objects
     changed = first.mask.on_image(HEIGHT, WIDTH)
     changed[:40, :40] = True
     for name, previous in (("one", BoxMask.from_mask(changed)), ("other", first.mask)):
-        bench.inference.predict(CASE, [PredictRequest(name, [click], previous=previous)])
+        bench.predictor.predict(CASE, [PredictObject(name, [click], previous=previous)])
         fed = asked[-1].logits
         assert fed is not None
         assert np.array_equal(fed, mask_logits(previous, bench.embedding.frame))
@@ -140,26 +154,25 @@ def test_another_mask_or_another_object_gets_logits_of_the_mask(bench: Bench, as
 
 def test_remembered_logits_are_bounded(bench: Bench) -> None:
     click = bench.click(0)
-    for start in range(0, HELD_LOGITS + 10, 90):
-        requests = [PredictRequest(f"many {start + index}", box=(10, 10, 60, 60)) for index in range(1)]
-        bench.inference.predict(CASE, [*requests, PredictRequest("kept", [click])])
-    bench.inference._logits.update(
-        {(CASE, f"old {index}"): bench.inference._logits[CASE, "kept"] for index in range(HELD_LOGITS)}
-    )
-    bench.inference.predict(CASE, [PredictRequest("newest", [click])])
-    assert len(bench.inference._logits) == HELD_LOGITS
-    assert (CASE, "newest") in bench.inference._logits
+    for index in range(MAX_LOGITS):
+        request = PredictObject(f"many {index}", box=(10, 10, 60, 60))
+        bench.predictor.predict(CASE, [request, PredictObject("kept", [click])])
+    reply = bench.predictor.predict(CASE, [PredictObject("newest", [click])])
+    assert len(bench.memory) == MAX_LOGITS
+    for name in ("kept", "newest"):
+        assert bench.memory.get(CASE, name, reply.picture, reply.objects[0].mask) is not None
+    assert bench.memory.get(CASE, "many 0", reply.picture, reply.objects[0].mask) is None
 
 
 def test_painted_and_erased_pixels_stay(bench: Bench, asked: Asked) -> None:
     click = bench.click(4)
-    (plain,) = bench.inference.predict(CASE, [PredictRequest("hand", [click])]).objects
+    (plain,) = bench.predictor.predict(CASE, [PredictObject("hand", [click])]).objects
     painted, erased = (
         BoxMask(5, 5, np.ones((9, 30), bool)),
         BoxMask(int(click[0]) - 4, int(click[1]) - 4, np.ones((8, 8), bool)),
     )
-    request = PredictRequest("hand", [click], None, plain.mask, painted, erased)
-    (found,) = bench.inference.predict(CASE, [request]).objects
+    request = PredictObject("hand", [click], None, plain.mask, painted, erased)
+    (found,) = bench.predictor.predict(CASE, [request]).objects
     mask = found.mask.on_image(HEIGHT, WIDTH)
     assert mask[painted.on_image(HEIGHT, WIDTH)].all()
     assert not mask[erased.on_image(HEIGHT, WIDTH)].any()
@@ -168,7 +181,7 @@ def test_painted_and_erased_pixels_stay(bench: Bench, asked: Asked) -> None:
     x, y = (int(value * bench.embedding.frame.scale / 4) for value in click[:2])
     assert fed[y, x] == -HAND_LOGIT
     # The mask with the hand in it is what the page has now, and what the next click follows.
-    bench.inference.predict(CASE, [PredictRequest("hand", [click], None, found.mask)])
+    bench.predictor.predict(CASE, [PredictObject("hand", [click], None, found.mask)])
     assert asked[-1].logits is not None
     assert not np.array_equal(asked[-1].logits, mask_logits(found.mask, bench.embedding.frame))
 
@@ -176,24 +189,24 @@ def test_painted_and_erased_pixels_stay(bench: Bench, asked: Asked) -> None:
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        (PredictRequest("a"), "neither a click nor a box"),
-        (PredictRequest("a", [(-1.0, 5.0, 1)]), "lies off the image"),
-        (PredictRequest("a", [(5.0, HEIGHT, 1)]), "lies off the image"),
-        (PredictRequest("a", [(float("nan"), 5.0, 1)]), "lies off the image"),
-        (PredictRequest("a", [(5.0, 5.0, 2)]), "positive"),
-        (PredictRequest("a", box=(10, 10, 10, 20)), "misses the image"),
-        (PredictRequest("a", box=(WIDTH, 0, WIDTH + 9, 20)), "misses the image"),
-        (PredictRequest("a", box=(0, 0, float("inf"), 20)), "misses the image"),
+        (PredictObject("a"), "neither a click nor a box"),
+        (PredictObject("a", [(-1.0, 5.0, 1)]), "lies off the image"),
+        (PredictObject("a", [(5.0, HEIGHT, 1)]), "lies off the image"),
+        (PredictObject("a", [(float("nan"), 5.0, 1)]), "lies off the image"),
+        (PredictObject("a", [(5.0, 5.0, 2)]), "positive"),
+        (PredictObject("a", box=(10, 10, 10, 20)), "misses the image"),
+        (PredictObject("a", box=(WIDTH, 0, WIDTH + 9, 20)), "misses the image"),
+        (PredictObject("a", box=(0, 0, float("inf"), 20)), "misses the image"),
     ],
 )
-def test_prompts_off_the_image_are_told(bench: Bench, request_: PredictRequest, message: str) -> None:
+def test_prompts_off_the_image_are_refused(bench: Bench, request_: PredictObject, message: str) -> None:
     with pytest.raises(PromptError, match=message):
-        bench.inference.predict(CASE, [request_])
+        bench.predictor.predict(CASE, [request_])
 
 
 def test_an_unknown_case_is_refused(bench: Bench) -> None:
     with pytest.raises(KeyError):
-        bench.inference.predict(99, [PredictRequest("a", [(1.0, 1.0, 1)])])
+        bench.predictor.predict(99, [PredictObject("a", [(1.0, 1.0, 1)])])
 
 
 def stroked(mask: np.ndarray, truth: np.ndarray, seed: int) -> np.ndarray:
@@ -215,13 +228,13 @@ def stroked(mask: np.ndarray, truth: np.ndarray, seed: int) -> np.ndarray:
 
 def test_refined_masks_are_better_than_before_the_strokes_and_keep_the_hands_pixels(bench: Bench) -> None:
     clicks = [bench.click(index) for index in range(len(bench.teeth))]
-    given = bench.inference.predict(CASE, [PredictRequest(f"r{i}", [click]) for i, click in enumerate(clicks)])
+    given = bench.predictor.predict(CASE, [PredictObject(f"r{i}", [click]) for i, click in enumerate(clicks)])
     before = [found.mask.on_image(HEIGHT, WIDTH) for found in given.objects]
     after = [stroked(mask, truth, i) for i, (mask, truth) in enumerate(zip(before, bench.teeth, strict=True))]
-    reply = bench.inference.refine(
+    reply = bench.predictor.refine(
         CASE,
         [
-            RefineRequest(
+            RefineObject(
                 f"r{i}",
                 BoxMask.from_mask(before[i]),
                 BoxMask.from_mask(after[i]),
@@ -253,7 +266,7 @@ def test_a_stroke_alone_makes_an_object_without_clicks(bench: Bench) -> None:
     stroke = np.zeros_like(truth, np.uint8)
     cv2.circle(stroke, (int(x), int(y)), 8, 1, -1)
     painted = BoxMask.from_mask((stroke > 0) & truth)
-    (found,) = bench.inference.refine(CASE, [RefineRequest("new", BoxMask.empty(), painted)]).objects
+    (found,) = bench.predictor.refine(CASE, [RefineObject("new", BoxMask.empty(), painted)]).objects
     assert [label for _, _, label in found.clicks] == [1]
     mask = found.mask.on_image(HEIGHT, WIDTH)
     assert mask[painted.on_image(HEIGHT, WIDTH)].all()
@@ -262,13 +275,13 @@ def test_a_stroke_alone_makes_an_object_without_clicks(bench: Bench) -> None:
 
 def test_a_click_that_the_stroke_contradicts_is_dropped(bench: Bench) -> None:
     x, y, _ = bench.click(6)
-    (given,) = bench.inference.predict(CASE, [PredictRequest("drop", [(x, y, 1)])]).objects
+    (given,) = bench.predictor.predict(CASE, [PredictObject("drop", [(x, y, 1)])]).objects
     hole = np.zeros((HEIGHT, WIDTH), np.uint8)
     cv2.circle(hole, (int(x), int(y)), 5, 1, -1)
     after = given.mask.on_image(HEIGHT, WIDTH) & ~(hole > 0)
     far = (5.0, 5.0, 0)
-    (found,) = bench.inference.refine(
-        CASE, [RefineRequest("drop", given.mask, BoxMask.from_mask(after), clicks=[(x, y, 1), far])]
+    (found,) = bench.predictor.refine(
+        CASE, [RefineObject("drop", given.mask, BoxMask.from_mask(after), clicks=[(x, y, 1), far])]
     ).objects
     assert found.clicks[0] == far
     assert (x, y, 1) not in found.clicks
@@ -278,21 +291,22 @@ def test_a_click_that_the_stroke_contradicts_is_dropped(bench: Bench) -> None:
 
 def test_nothing_changed_and_no_click_leaves_the_mask(bench: Bench, asked: Asked) -> None:
     mask = BoxMask(20, 30, np.ones((40, 50), bool))
-    reply = bench.inference.refine(CASE, [RefineRequest("same", mask, mask)])
+    reply = bench.predictor.refine(CASE, [RefineObject("same", mask, mask)])
     assert [(found.mask, found.clicks) for found in reply.objects] == [(mask, ())]
     assert asked == []
 
 
 def test_one_request_of_many_objects_is_one_decode_a_form(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    decode = bench.inference._encoder._served.model.decode  # type: ignore[union-attr]
+    model = bench.queue.embedding(CASE).served.model
+    decode = model.decode
 
     def counted(*given: Any, **more: Any) -> Any:
         sizes.append(len(given[1]))
         return decode(*given, **more)
 
-    monkeypatch.setattr(bench.inference._encoder._served.model, "decode", counted)  # type: ignore[union-attr]
-    bench.inference.predict(CASE, [PredictRequest(str(i), [bench.click(i)]) for i in range(12)])
+    monkeypatch.setattr(model, "decode", counted)
+    bench.predictor.predict(CASE, [PredictObject(str(i), [bench.click(i)]) for i in range(12)])
     assert sizes == [12]
 
 
@@ -300,27 +314,24 @@ def test_another_adapter_is_another_model_with_other_embeddings(tmp_path: Path) 
     pixels = np.random.default_rng(3).integers(0, 255, (32, 512), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     store = EmbeddingStore(tmp_path / "embeddings")
-    loader: Callable[[], Segmenter] = lambda: load("dentasam-tiny", device="cpu")  # noqa: E731
-    inference = Inference(loader, store, case_images({1: tmp_path / "a.png"}))
-    inference.start()
-    try:
-        request = PredictRequest("a", [(100.0, 16.0, 1)])
-        base = inference.predict(1, [request])
-        with pytest.raises(AdapterError):
-            inference.use_adapter(tmp_path / "missing")
-        assert inference.model == base.model
-        identity = inference.use_adapter("panoramic-teeth")
-        adapted = inference.predict(1, [request])
-        assert (adapted.model, adapted.model.sha256) == (identity, base.model.sha256)
-        assert adapted.model.adapter == "panoramic-teeth"
-        assert adapted.objects[0].score != base.objects[0].score
-        assert len(list(store.folder.glob("*/*.safetensors"))) == 2
-        assert inference.use_adapter(None) == base.model
-        back = inference.predict(1, [request])
-        assert back.objects[0].score == pytest.approx(base.objects[0].score, abs=1e-6)
-        assert back.objects[0].mask == base.objects[0].mask
-    finally:
-        inference.stop()
+
+    def answer(adapter: str | None) -> PredictReply:
+        queue = started(lambda: load("dentasam-tiny", adapter, "cpu"), store, {1: tmp_path / "a.png"})
+        try:
+            return Predictor(queue).predict(1, [PredictObject("a", [(100.0, 16.0, 1)])])
+        finally:
+            queue.stop()
+
+    base, adapted = answer(None), answer("panoramic-teeth")
+    assert adapted.model.sha256 == base.model.sha256
+    assert (base.model.adapter, adapted.model.adapter) == (None, "panoramic-teeth")
+    assert adapted.objects[0].score != base.objects[0].score
+    assert len(list(store.folder.glob("*/*.safetensors"))) == 2
+    back = answer(None)
+    assert back.model == base.model
+    assert len(list(store.folder.glob("*/*.safetensors"))) == 2
+    assert back.objects[0].score == pytest.approx(base.objects[0].score, abs=1e-6)
+    assert back.objects[0].mask == base.objects[0].mask
 
 
 def test_a_picture_that_was_replaced_is_answered_from_the_new_one(tmp_path: Path) -> None:
@@ -337,24 +348,24 @@ def test_a_picture_that_was_replaced_is_answered_from_the_new_one(tmp_path: Path
     loader: Callable[[], Segmenter] = lambda: load("dentasam-tiny", device="cpu")  # noqa: E731
     first, later = [(100.0, 16.0, 1)], [(100.0, 16.0, 1), (108.0, 20.0, 1)]
 
-    def ask(inference: Inference, previous: BoxMask | None) -> PredictReply:
+    def ask(predictor: Predictor, previous: BoxMask | None) -> PredictReply:
         clicks = first if previous is None else later
-        return inference.predict(1, [PredictRequest("a", clicks, previous=previous)])
+        return predictor.predict(1, [PredictObject("a", clicks, previous=previous)])
 
-    inference = Inference(loader, EmbeddingStore(tmp_path / "embeddings"), case_images({1: path}))
-    inference.start()
-    fresh = Inference(loader, EmbeddingStore(kept), case_images({1: path}))
+    queue = started(loader, EmbeddingStore(tmp_path / "embeddings"), {1: path})
+    fresh_queue = EncodeQueue(loader, CaseEncoder(EmbeddingStore(kept)), case_images({1: path}))
+    predictor, fresh = Predictor(queue), Predictor(fresh_queue)
     try:
-        old = ask(inference, None)
+        old = ask(predictor, None)
         with path.open("r+b") as file:
             file.write(files[1])
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         state = path.stat()
         assert (state.st_mtime_ns, state.st_size) == (before.st_mtime_ns, before.st_size)
         # The mask is the one that the model gave for the old picture: its logits are of no use for the new one.
-        corrected = ask(inference, old.objects[0].mask)
-        again = ask(inference, None)
-        fresh.start()
+        corrected = ask(predictor, old.objects[0].mask)
+        again = ask(predictor, None)
+        fresh_queue.start()
         assert ask(fresh, old.objects[0].mask).objects[0] == corrected.objects[0]
         expected = ask(fresh, None)
         assert expected.objects[0].score == pytest.approx(again.objects[0].score, abs=1e-6)
@@ -362,5 +373,5 @@ def test_a_picture_that_was_replaced_is_answered_from_the_new_one(tmp_path: Path
         assert again.objects[0].score != old.objects[0].score
         assert (old.picture, again.picture) == tuple(hashlib.sha256(each).hexdigest() for each in files)
     finally:
-        inference.stop()
-        fresh.stop()
+        queue.stop()
+        fresh_queue.stop()

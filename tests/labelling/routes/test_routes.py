@@ -509,6 +509,6 @@ def test_the_label_of_an_object_says_what_is_tidied_in_its_mask(server: Running)
     name = schema["labels"][0]["name"]
     asked = [{"id": "a", "clicks": [[3, 4, 1]], "category": name}, {"id": "b", "clicks": [[3, 4, 1]]}]
     assert server.post("/api/cases/1/predict", {"objects": asked}).status_code == 200
-    (_, (first, second)) = server.model.asked[-1]
-    assert (first.tidy.islands, first.tidy.holes) == (30, 0)
-    assert (second.tidy.islands, second.tidy.holes) == (30, DEFAULT_HOLES)
+    first, second = server.model.tidied[-1]
+    assert (first.islands, first.holes) == (30, 0)
+    assert (second.islands, second.holes) == (30, DEFAULT_HOLES)

@@ -18,9 +18,12 @@ import pytest
 
 from dentasam.errors import CheckpointError, DentasamError
 from dentasam.labelling.auth.access import Access
-from dentasam.labelling.auth.kept_address import Entrance
+from dentasam.labelling.auth.kept_address import KeptAddress
 from dentasam.labelling.inference.encode_queue import Progress
-from dentasam.labelling.server.run import Settings, bind, built_page, check_reach, run, serve
+from dentasam.labelling.server import run as run_module
+from dentasam.labelling.server.listening import bind, check_reach
+from dentasam.labelling.server.run import Settings, built_page, run
+from dentasam.labelling.server.serving import serve
 from dentasam.labelling.workspace.workspace import Workspace
 
 from ..running import folder_of_images, running
@@ -30,7 +33,8 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from dentasam.labelling.auth.access import Access
-from dentasam.labelling.server.run import bind, serve
+from dentasam.labelling.server.listening import bind
+from dentasam.labelling.server.serving import serve
 from tests.labelling.running import running
 
 with bind("127.0.0.1", 0) as listening:
@@ -88,9 +92,9 @@ def test_a_port_in_use_is_named() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(
             DentasamError, match=f"port {port} on 127.0.0.1 is in use; choose another --port"
-        ) as fault:
+        ) as error:
             bind("127.0.0.1", port)
-        assert len(str(fault.value).splitlines()) == 1
+        assert len(str(error.value).splitlines()) == 1
 
 
 def test_a_port_is_free_again_at_once() -> None:
@@ -119,9 +123,9 @@ def test_beyond_this_machine_annotators_are_demanded(host: str) -> None:
 def test_a_page_that_was_not_built(tmp_path: Path) -> None:
     with pytest.raises(
         DentasamError, match=r"install Node.js 20 or newer, then dentasam again: pip install \."
-    ) as fault:
+    ) as error:
         built_page(tmp_path)
-    assert len(str(fault.value).splitlines()) == 1
+    assert len(str(error.value).splitlines()) == 1
     (tmp_path / "index.html").touch()
     assert built_page(tmp_path) == tmp_path
 
@@ -130,7 +134,7 @@ def test_before_the_model_is_loaded_the_terminal_and_the_workspace_tell_of_the_s
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "index.html").touch()
-    monkeypatch.setattr(built_page, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(run_module, "PAGE", tmp_path)
     folder = folder_of_images(tmp_path / "images")
     seen: list[str] = []
 
@@ -169,26 +173,26 @@ def test_a_restart_has_the_same_port_and_says_so_where_it_has_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "index.html").touch()
-    monkeypatch.setattr(built_page, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(run_module, "PAGE", tmp_path)
     folder, told = folder_of_images(tmp_path / "images"), list[str]()
     first = start(folder, Settings(port=0), told)
-    entrance = Entrance.of(folder / ".dentasam")
-    assert first == f"http://127.0.0.1:{entrance.port}/"
+    kept = KeptAddress.of(folder / ".dentasam")
+    assert first == f"http://127.0.0.1:{kept.port}/"
     assert start(folder, Settings(port=None), told) == first
-    assert Entrance.of(folder / ".dentasam") == entrance
+    assert KeptAddress.of(folder / ".dentasam") == kept
     assert told == []
-    assert entrance.port is not None
+    assert kept.port is not None
     with (
-        bind("127.0.0.1", entrance.port),
-        pytest.raises(DentasamError, match=f"port {entrance.port} on 127.0.0.1 is in use"),
+        bind("127.0.0.1", kept.port),
+        pytest.raises(DentasamError, match=f"port {kept.port} on 127.0.0.1 is in use"),
     ):
         run(folder, NotImplemented, Settings(port=None), announce=told.append, complain=told.append)
     assert start(folder, Settings(port=0), told) != first
-    assert [str(entrance.port) in line for line in told] == [True]
-    changed = Entrance.of(folder / ".dentasam")
-    assert changed.token == entrance.token
+    assert [str(kept.port) in line for line in told] == [True]
+    changed = KeptAddress.of(folder / ".dentasam")
+    assert changed.token == kept.token
     start(folder, Settings(port=None, new_token=True), told)
-    assert Entrance.of(folder / ".dentasam").token != entrance.token
+    assert KeptAddress.of(folder / ".dentasam").token != kept.token
 
 
 def test_progress_is_shown_and_the_browser_opened_when_asked(
@@ -196,7 +200,7 @@ def test_progress_is_shown_and_the_browser_opened_when_asked(
 ) -> None:
     looked: list[str] = []
     monkeypatch.setattr("webbrowser.open", looked.append)
-    monkeypatch.setattr("dentasam.labelling.server.run.POLL_SECONDS", 0.05)
+    monkeypatch.setattr("dentasam.labelling.server.serving.POLL_SECONDS", 0.05)
     states = iter(range(1, 100))
     seen = threading.Event()
 

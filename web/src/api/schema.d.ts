@@ -1124,7 +1124,10 @@ export interface components {
             /** Objects */
             objects: components["schemas"]["PredictObject"][];
         };
-        /** PredictObject */
+        /**
+         * PredictObject
+         * @description One object: all its clicks, its box, its mask before the last click, all pixels painted and erased by hand.
+         */
         PredictObject: {
             /**
              * Box
@@ -1263,7 +1266,10 @@ export interface components {
             /** Objects */
             objects: components["schemas"]["RefineObject"][];
         };
-        /** RefineObject */
+        /**
+         * RefineObject
+         * @description One object: its mask before and after the strokes, all pixels painted and erased by hand, its clicks so far.
+         */
         RefineObject: {
             after: components["schemas"]["MaskRef"];
             before: components["schemas"]["MaskRef"];

@@ -1,7 +1,7 @@
-"""What a restart of a server keeps: the token and the port, so that pages that are open go on.
+"""What the server keeps of its address for the next start: the token and the port, so that open pages go on.
 
-`entrance.json` in the workspace, readable by its owner alone. Whoever reads it may read and write the labels, as
-whoever reads the workspace itself may. A file that others could have read is not trusted: a new token is made.
+It is `entrance.json` in the workspace, readable by its owner alone. Whoever reads it may read and write the labels,
+as anybody who can read the workspace may. A file that others could have read is not trusted: a new token is made.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ TOKEN = re.compile(r"[\w-]{43,200}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Entrance:
-    """token: what the printed address holds. port: the one that was bound last, None before the first start."""
+class KeptAddress:
+    """token: the one in the printed address. port: the one that was bound last, None before the first start."""
 
     token: str
     port: int | None = None
 
     @classmethod
-    def of(cls, root: Path, *, new: bool = False) -> Entrance:
-        """That of a workspace's folder, with another token where `new`; without a good file, a new one."""
+    def of(cls, root: Path, *, new: bool = False) -> KeptAddress:
+        """The address that a workspace's folder keeps, or a new one if it keeps none. new: with another token."""
         try:
             content = json.loads(read_private(root / FILE_NAME) or "")
             token, port = content["token"], content["port"]
@@ -41,12 +41,12 @@ class Entrance:
         return cls(new_token() if new else token, port)
 
     def keep(self, root: Path, port: int) -> None:
-        """Writes the token with the port that is bound now. Raises WorkspaceError."""
+        """Write the token with the port that is bound now. Raises WorkspaceError."""
         path = root / FILE_NAME
         try:
             with write_atomically(path, durable=True, private=True) as draft:
                 draft.write_text(json.dumps({"token": self.token, "port": port}) + "\n", encoding="utf-8")
-        except OSError as fault:
+        except OSError as error:
             raise WorkspaceError(
-                f"{path} cannot be written ({fault.strerror}); make room or check its folder"
+                f"{path} cannot be written ({error.strerror}); make room or check its folder"
             ) from None

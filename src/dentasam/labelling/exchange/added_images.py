@@ -11,10 +11,10 @@ import secrets
 import shutil
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from dentasam.data.images.kind import IMAGE_SUFFIXES
 from dentasam.data.images.read import read_image
@@ -25,9 +25,6 @@ from dentasam.labelling.log.store import Store
 from dentasam.labelling.log.worklist import Worklist
 from dentasam.labelling.workspace.file_hashes import FileHashes
 from dentasam.labelling.workspace.workspace import CaseImage, Workspace, list_images
-
-if TYPE_CHECKING:
-    from dentasam.labelling.inference.predictor import Inference
 
 UPLOAD_FOLDER = "arriving"
 NOT_AN_IMAGE: Final = " is not a PNG, JPEG, TIFF or DICOM file; convert it to one"
@@ -45,8 +42,11 @@ class ImageRefused(DentasamError):
 class ImageAdder:
     """Adds images to one open workspace. Threads may share it; one image is checked at a time."""
 
-    def __init__(self, workspace: Workspace, store: Store, worklist: Worklist, inference: Inference) -> None:
-        self._workspace, self._store, self._worklist, self._inference = workspace, store, worklist, inference
+    def __init__(
+        self, workspace: Workspace, store: Store, worklist: Worklist, on_change: Callable[[], None] = lambda: None
+    ) -> None:
+        """on_change: called after the worklist got an image."""
+        self._workspace, self._store, self._worklist, self._on_change = workspace, store, worklist, on_change
         self._uploads = workspace.root / UPLOAD_FOLDER
         self._one_at_a_time = threading.Lock()
         # Uploads that a killed server left behind; no other server uses the workspace.
@@ -118,8 +118,8 @@ class ImageAdder:
         cases = self._store.cases()
         case = next(case for case in cases if case.name == image.name)
         if case.id not in self._worklist:
-            self._inference.add(case.id, image)
             self._worklist.replace(cases, workspace.images)
+            self._on_change()
         return case
 
     def _file_of_same_name(self, name: str) -> Path | None:

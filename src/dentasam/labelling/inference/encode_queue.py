@@ -1,48 +1,40 @@
-"""The threads that encode the worklist, and the embeddings they leave: on disk, and in memory for open cases.
+"""The threads that encode the worklist. Their embeddings go to the disk, and into memory for cases in use.
 
-One thread takes the case somebody waits for, then the opened one; the other the cases that follow it, then the
-rest, on one core less and with a low claim on the processor. Neither shares a lock with those who ask the model.
+One thread takes the cases that a click waits for and the opened one. The other works ahead: the cases that follow it,
+then the rest, with one core less and a lower priority. Neither shares a lock with the threads that ask the model.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import sys
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from dentasam.data.images.read import read_image
 from dentasam.errors import CheckpointError, DentasamError, ImageError
-from dentasam.labelling.inference.embedding_store import EmbeddingStore
+from dentasam.labelling.inference.case_encoder import CaseEncoder
+from dentasam.labelling.inference.embedding_memory import EmbeddingMemory
+from dentasam.labelling.inference.encode_order import EncodedCases, EncodeOrder
 from dentasam.labelling.inference.served_model import ModelIdentity, ServedModel
-from dentasam.labelling.inference.uncertainty import uncertainty
 from dentasam.labelling.workspace.file_hashes import FileHashes, check_same_size
 from dentasam.labelling.workspace.workspace import CaseImage
 from dentasam.model.embedding import ImageEmbedding
-from dentasam.model.runtime import with_adapter
 from dentasam.model.segmenter import Segmenter
 
-# Embeddings in float32: 5.4 MB each for a panoramic and the smallest model.
-HELD_EMBEDDINGS = 8
 BACKGROUND_NICE = 10
-# A file that changes each time it is read is still being written.
-READINGS = 3
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """current: name of the image that is being encoded. failed: one line for each case that cannot be."""
+    """current: name of the image that is being encoded. failed: one line for each case that cannot be encoded."""
 
     encoded: int
     total: int
@@ -50,8 +42,8 @@ class Progress:
     failed: Mapping[int, str] = field(default_factory=dict)
 
 
-class Ready(NamedTuple):
-    """What a click needs. picture: the hash of the file that the embedding is of. seconds: waited for it."""
+class ReadyEmbedding(NamedTuple):
+    """What a click needs. seconds: time spent waiting for it. picture: hash of the image file it was made from."""
 
     served: ServedModel
     embedding: ImageEmbedding
@@ -59,58 +51,63 @@ class Ready(NamedTuple):
     picture: str
 
 
-class Encoder:
-    """The model in use and the embeddings of the worklist by it. Every method may be called from any thread.
+class EncodeQueue:
+    """The model in use and its embeddings of the worklist. Every method may be called from any thread.
 
-    Embeddings go by what the image's file holds and not by the case: it may be replaced while the server runs.
+    Embeddings belong to the content of an image's file and not to the case: the file may be replaced while the
+    server runs.
     """
 
     def __init__(
         self,
-        segmenter_loader: Callable[[], Segmenter],
-        store: EmbeddingStore,
-        images: Mapping[int, CaseImage],
-        on_encoded: Callable[[int, float], None],
+        load_segmenter: Callable[[], Segmenter],
+        encoder: CaseEncoder,
+        worklist: Mapping[int, CaseImage],
+        on_uncertainty: Callable[[int, float], None] = lambda case_id, value: None,
+        memory: EmbeddingMemory | None = None,
     ) -> None:
-        self._load = segmenter_loader
-        self._store = store
-        self._images = dict(images)
-        self._on_encoded = on_encoded
+        """worklist: may grow while the queue runs, followed by `worklist_changed`.
+
+        on_uncertainty: called with a case and how unsure the model is of it, 0 to 1.
+        """
+        self._load_segmenter = load_segmenter
+        self._encoder = encoder
+        self._worklist = worklist
+        self._on_uncertainty = on_uncertainty
         self._files = FileHashes()
         self.threads = torch.get_num_threads()
-        # Guards all below it; told at every change that somebody may wait for.
+        # Guards everything below it; notified at every change that a thread may wait for.
         self._changed = threading.Condition()
         self._served: ServedModel | None = None
-        self._fault: DentasamError | None = None
+        self._error: DentasamError | None = None
         self._stopping = False
-        # What each case's file held when it was last looked at.
-        self._pictures: dict[int, str] = {}
-        self._requested: list[int] = []
-        self._opened: list[int] = []
-        self._encoded: set[int] = set()
-        self._told: set[int] = set()
-        self._failed: dict[int, str] = {}
-        self._encoding: list[int] = []
-        self._embeddings: OrderedDict[tuple[str, str], ImageEmbedding] = OrderedDict()
-        self._encoders = [
-            threading.Thread(target=self._encode_now, name="encoder", daemon=True),
-            threading.Thread(target=self._encode_ahead, name="encoder ahead", daemon=True),
+        self._memory = EmbeddingMemory() if memory is None else memory
+        self._cases = EncodedCases()
+        self._order = EncodeOrder(worklist, self._cases, self._memory)
+        self._threads = [
+            threading.Thread(target=self._encode_in_use, name="encode-in-use", daemon=True),
+            threading.Thread(target=self._encode_ahead, name="encode-ahead", daemon=True),
         ]
 
     def start(self) -> None:
         """Begin to load the model and to encode; returns at once."""
-        for encoder in self._encoders:
-            encoder.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self, timeout: float = 30.0) -> None:
-        """End the encoders after what is in progress; who waits for an embedding gets a DentasamError."""
+        """End the threads after the encodes in progress; whoever waits for an embedding gets a DentasamError."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
         end = time.monotonic() + timeout
-        for encoder in self._encoders:
-            if encoder.is_alive():
-                encoder.join(max(0.0, end - time.monotonic()))
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(max(0.0, end - time.monotonic()))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a thread of the queue is alive."""
+        return any(thread.is_alive() for thread in self._threads)
 
     @property
     def model(self) -> ModelIdentity:
@@ -119,290 +116,206 @@ class Encoder:
         return ModelIdentity() if served is None else served.identity
 
     def wait_for_model(self, timeout: float | None = None) -> ModelIdentity:
-        """Wait until the model is loaded. Raises DentasamError where it cannot be, TimeoutError in time."""
+        """Wait until the model is loaded. Raises DentasamError if it cannot be, TimeoutError after `timeout` s."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._served or self._fault or self._stopping, timeout):
+            if not self._changed.wait_for(self._is_decided, timeout):
                 raise TimeoutError("the model is still being loaded")
-            return self._model_at_hand().identity
+            return self._loaded_model().identity
 
-    def use_adapter(self, name_or_dir: str | Path | None) -> ModelIdentity:
-        """Serve another adapter on the same base, or the base alone. Raises AdapterError, and then changes nothing.
-
-        All cases are encoded again, opened ones first: every scope reaches the encoder or the HQ features.
-        """
-        self.wait_for_model()
-        assert self._served is not None
-        served = ServedModel(with_adapter(self._served.segmenter, name_or_dir))
+    def worklist_changed(self) -> None:
+        """The worklist has other cases now, which are encoded too."""
         with self._changed:
-            self._served = served
-            self._encoded.clear()
-            self._told.clear()
-            self._failed.clear()
-            self._embeddings.clear()
-            self._changed.notify_all()
-        return served.identity
-
-    def add(self, case_id: int, image: CaseImage) -> None:
-        """One more image to encode."""
-        with self._changed:
-            self._images = self._images | {case_id: image}
             self._changed.notify_all()
 
     def picture(self, case_id: int) -> str:
-        """The hash of what the case's file holds now; of a new picture everything is made anew.
+        """The hash of what the case's file holds now; a new picture is encoded again.
 
-        Raises ImageError where the file cannot be read.
+        Raises KeyError for an unknown case, ImageError if the file cannot be read.
         """
-        image = self._images[case_id]
+        image = self._worklist[case_id]
         try:
-            found = self._files.of(image.path)
-        except OSError as fault:
-            raise ImageError(f"{image.name} cannot be read any more ({fault.strerror}); put the file back") from None
+            picture = self._files.of(image.path)
+        except OSError as error:
+            raise ImageError(f"{image.name} cannot be read any more ({error.strerror}); put the file back") from None
         with self._changed:
-            if self._pictures.get(case_id, found) != found:
-                self._encoded.discard(case_id)
-                self._told.discard(case_id)
-                self._failed.pop(case_id, None)
+            if self._cases.set_picture(case_id, picture):
                 self._changed.notify_all()
-            self._pictures[case_id] = found
-        return found
+        return picture
 
     def open(self, case_id: int, following: Sequence[int] = ()) -> None:
         """Encode this case first, then those that follow. Raises KeyError for an unknown case."""
-        self._images[case_id]
+        self._worklist[case_id]
         with self._changed:
-            self._opened = [case_id, *(case for case in following if case in self._images and case != case_id)]
+            self._order.open(case_id, following)
             self._changed.notify_all()
+
+    @property
+    def requested(self) -> Sequence[int]:
+        """The cases that clicks wait for, in the order in which they were asked for."""
+        with self._changed:
+            return tuple(self._order.requested)
 
     def encoded(self, case_id: int) -> bool:
         """Whether a click on the case is answered without an encode."""
-        return case_id in self._encoded
+        return case_id in self._cases.encoded
 
     def progress(self) -> Progress:
-        """How far the worklist is."""
+        """How much of the worklist is encoded."""
         with self._changed:
-            current = self._images[self._encoding[0]].name if self._encoding else None
-            return Progress(len(self._encoded), len(self._images), current, dict(self._failed))
+            running = self._order.running
+            current = self._worklist[running[0]].name if running else None
+            return Progress(len(self._cases.encoded), len(self._worklist), current, dict(self._cases.errors))
 
-    def embedding(self, case_id: int) -> Ready:
-        """The model and the embedding by it of what the case's file holds now.
+    def embedding(self, case_id: int) -> ReadyEmbedding:
+        """The model and its embedding of what the case's file holds now, from memory, from the disk, or encoded.
 
-        A case not yet encoded goes to the head of the queue. Raises as `Inference.predict`.
+        A case that is not encoded yet goes to the head of the queue. Raises as `Predictor.predict`.
         """
-        image = self._images[case_id]
+        image = self._worklist[case_id]
         started = time.perf_counter()
         with self._changed:
-            self._changed.wait_for(lambda: self._served or self._fault or self._stopping)
-            served = self._model_at_hand()
+            self._changed.wait_for(self._is_decided)
+            served = self._loaded_model()
         picture = self.picture(case_id)
+        seconds = 0.0
         with self._changed:
-            held = self._held(served.key, picture)
-        if held is not None:
-            return self._ready(image, Ready(served, held, 0.0, picture))
-        stored = self._stored(served, picture)
-        if stored is not None:
-            with self._changed:
-                self._hold(served.key, picture, stored)
-            return self._ready(image, Ready(served, stored, time.perf_counter() - started, picture))
+            embedding = self._memory.get(picture)
+        if embedding is None:
+            embedding = self._encoder.stored(served, picture)
+            if embedding is not None:
+                with self._changed:
+                    self._memory.put(picture, embedding)
+            else:
+                picture, embedding = self._wait_for_encode(case_id)
+            seconds = time.perf_counter() - started
+        check_same_size(image, embedding.frame.height, embedding.frame.width)
+        return ReadyEmbedding(served, embedding, seconds, picture)
+
+    def _wait_for_encode(self, case_id: int) -> tuple[str, ImageEmbedding]:
         with self._changed:
-            self._failed.pop(case_id, None)
+            # A click tries once more what failed before.
+            self._cases.errors.pop(case_id, None)
             while True:
-                served = self._model_at_hand()
+                self._loaded_model()
                 # The file may change once more while it is encoded.
-                picture = self._pictures[case_id]
-                held = self._held(served.key, picture)
-                if held is not None:
-                    return self._ready(image, Ready(served, held, time.perf_counter() - started, picture))
-                if case_id in self._failed:
-                    raise ImageError(self._failed[case_id])
-                if case_id not in self._requested:
-                    self._requested.append(case_id)
+                picture = self._cases.pictures[case_id]
+                embedding = self._memory.get(picture)
+                if embedding is not None:
+                    return picture, embedding
+                if case_id in self._cases.errors:
+                    raise ImageError(self._cases.errors[case_id])
+                if self._order.request(case_id):
                     self._changed.notify_all()
                 self._changed.wait()
 
-    def _ready(self, image: CaseImage, ready: Ready) -> Ready:
-        check_same_size(image, ready.embedding.frame.height, ready.embedding.frame.width)
-        return ready
+    def _is_decided(self) -> bool:
+        """Whether the model is loaded, cannot be loaded, or is not needed any more."""
+        return self._served is not None or self._error is not None or self._stopping
 
-    def _model_at_hand(self) -> ServedModel:
+    def _loaded_model(self) -> ServedModel:
         if self._stopping:
             raise DentasamError("the labelling server is stopping; start it again")
         if self._served is None:
-            assert self._fault is not None
-            raise type(self._fault)(str(self._fault))
+            assert self._error is not None
+            raise type(self._error)(str(self._error))
         return self._served
 
-    def _held(self, key: str, picture: str) -> ImageEmbedding | None:
-        embedding = self._embeddings.get((key, picture))
-        if embedding is not None:
-            self._embeddings.move_to_end((key, picture))
-        return embedding
-
-    def _hold(self, key: str, picture: str, embedding: ImageEmbedding) -> None:
-        self._embeddings[key, picture] = embedding
-        self._embeddings.move_to_end((key, picture))
-        while len(self._embeddings) > HELD_EMBEDDINGS:
-            self._embeddings.popitem(last=False)
-
-    def _stored(self, served: ServedModel, picture: str) -> ImageEmbedding | None:
-        stored = self._store.get(picture, served.key)
-        return None if stored is None else served.segmenter.for_clicks(stored)
-
-    def _encode_now(self) -> None:
-        served = self._loaded()
-        if served is None:
-            return
+    def _encode_in_use(self) -> None:
+        """The first thread: loads the model, then encodes what is in use."""
+        served, error = self._load()
         with self._changed:
-            self._served = served
+            self._served, self._error = served, error
             self._changed.notify_all()
-        while (task := self._task(self._wanted_now)) is not None:
-            self._prepare(*task, threads=self.threads)
+        if served is not None:
+            self._encode_all(served, self._order.next_in_use, self.threads)
 
     def _encode_ahead(self) -> None:
+        """The second thread: encodes the rest of the worklist."""
         with self._changed:
-            self._changed.wait_for(lambda: self._served or self._fault or self._stopping)
-            if self._served is None:
-                return
-        _step_back()
-        while (task := self._task(self._wanted_later)) is not None:
-            self._prepare(*task, threads=max(1, self.threads - 1))
+            self._changed.wait_for(self._is_decided)
+            served = self._served
+        if served is not None:
+            _lower_priority()
+            self._encode_all(served, self._order.next_ahead, max(1, self.threads - 1))
 
-    def _loaded(self) -> ServedModel | None:
+    def _load(self) -> tuple[ServedModel | None, DentasamError | None]:
         try:
-            return ServedModel(self._load())
-        except DentasamError as known:
-            fault = known
-        except Exception as unknown:
+            return ServedModel(self._load_segmenter()), None
+        except DentasamError as error:
+            return None, error
+        except Exception as error:
             log.exception("the model could not be loaded")
-            fault = CheckpointError(f"the model could not be loaded ({_line(unknown)})")
-        with self._changed:
-            self._fault = fault
-            self._changed.notify_all()
-        return None
+            return None, CheckpointError(f"the model could not be loaded ({_line(error)})")
 
-    def _task(self, wanted: Callable[[str], int | None]) -> tuple[ServedModel, int] | None:
-        """The model and the case to do next, waiting for one; None at the end."""
+    def _encode_all(self, served: ServedModel, next_case: Callable[[], int | None], threads: int) -> None:
+        """Encode what `next_case` gives, and wait where it gives nothing, until the queue stops."""
+        while (case_id := self._take(next_case)) is not None:
+            image = self._worklist[case_id]
+            try:
+                use_threads(threads)
+                self._encode(served, case_id, image)
+            except Exception as error:
+                # One broken image, or one too large for the memory, must not stop the others.
+                if not isinstance(error, DentasamError | OSError):
+                    log.exception("%s could not be encoded", image.name)
+                message = str(error) if isinstance(error, DentasamError) else _line(error)
+                named = image.name in message or image.path.name in message
+                with self._changed:
+                    self._cases.errors[case_id] = message if named else f"{image.name}: {message}"
+            finally:
+                with self._changed:
+                    self._order.running.remove(case_id)
+                    self._changed.notify_all()
+
+    def _take(self, next_case: Callable[[], int | None]) -> int | None:
+        """The next case, waiting for one; None once the queue stops."""
         with self._changed:
             while not self._stopping:
-                assert self._served is not None
-                case_id = wanted(self._served.key)
+                case_id = next_case()
                 if case_id is not None:
-                    self._encoding.append(case_id)
-                    return self._served, case_id
+                    self._order.running.append(case_id)
+                    return case_id
                 self._changed.wait()
             return None
 
-    def _wanted_now(self, key: str) -> int | None:
-        self._requested = [
-            case for case in self._requested if case not in self._failed and not self._in_memory(key, case)
-        ]
-        for case_id in self._requested:
-            if case_id not in self._encoding:
-                return case_id
-        opened = self._opened[:1]
-        return opened[0] if opened and self._to_do(key, opened[0], in_memory=True) else None
-
-    def _wanted_later(self, key: str) -> int | None:
-        # Beyond what memory holds, the opened cases would push out each other for ever.
-        for case_id in self._opened[1 : HELD_EMBEDDINGS // 2]:
-            if self._to_do(key, case_id, in_memory=True):
-                return case_id
-        first = set(self._opened[:1])
-        return next((case for case in self._images if case not in first and self._to_do(key, case, False)), None)
-
-    def _to_do(self, key: str, case_id: int, in_memory: bool) -> bool:
-        if case_id in self._failed or case_id in self._encoding:
-            return False
-        return case_id not in self._told or (in_memory and not self._in_memory(key, case_id))
-
-    def _in_memory(self, key: str, case_id: int) -> bool:
-        return (key, self._pictures.get(case_id)) in self._embeddings
-
-    def _prepare(self, served: ServedModel, case_id: int, threads: int) -> None:
-        """Have a case's embedding on disk, in memory where it is wanted soon, and its uncertainty told."""
-        image = self._images[case_id]
-        try:
-            use_threads(threads)
-            picture, embedding = self._of_picture(served, case_id)
-            with self._changed:
-                current = served is self._served and picture == self._pictures[case_id]
-                if current:
-                    wanted = case_id in self._requested or case_id in self._opened
-                    if wanted or len(self._embeddings) < HELD_EMBEDDINGS:
-                        self._hold(served.key, picture, embedding)
-                    self._encoded.add(case_id)
-                    self._changed.notify_all()
-            if current and case_id not in self._told:
-                self._tell_uncertainty(served, case_id, picture, embedding)
-        except Exception as fault:
-            # One broken image, or one too large for the memory, must not stop the others.
-            if not isinstance(fault, DentasamError | OSError):
-                log.exception("%s could not be encoded", image.name)
-            message = str(fault) if isinstance(fault, DentasamError) else _line(fault)
-            with self._changed:
-                if served is self._served:
-                    known = image.name in message or image.path.name in message
-                    self._failed[case_id] = message if known else f"{image.name}: {message}"
-        finally:
-            with self._changed:
-                self._encoding.remove(case_id)
-                self._changed.notify_all()
-
-    def _of_picture(self, served: ServedModel, case_id: int) -> tuple[str, ImageEmbedding]:
-        """What the case's file holds, and the embedding of just that. Raises ImageError."""
-        image = self._images[case_id]
-        for _ in range(READINGS):
-            picture = self.picture(case_id)
-            embedding = self._stored(served, picture)
-            if embedding is not None:
-                check_same_size(image, embedding.frame.height, embedding.frame.width)
-                return picture, embedding
-            pixels = read_image(image.path)
-            # The embedding of one picture must not be kept under the hash of the next.
-            if self.picture(case_id) == picture:
-                check_same_size(image, *pixels.shape)
-                return picture, self._keep(served, image, picture, served.encode(pixels))
-        raise ImageError(f"{image.name} is being written to; open it again when that is done")
-
-    def _keep(self, served: ServedModel, image: CaseImage, picture: str, embedding: ImageEmbedding) -> ImageEmbedding:
-        try:
-            embedding = self._store.put(picture, served.key, embedding)
-        except OSError as fault:
-            # Work goes on from memory; the next start encodes again.
-            log.warning("%s: its embedding cannot be kept (%s); free space on the disk", image.name, fault.strerror)
-        return served.segmenter.for_clicks(embedding)
-
-    def _tell_uncertainty(self, served: ServedModel, case_id: int, picture: str, embedding: ImageEmbedding) -> None:
-        value = self._store.uncertainty(picture, served.key)
-        if value is None:
-            value = uncertainty(served.model, embedding)
-            with contextlib.suppress(OSError):
-                self._store.note_uncertainty(picture, served.key, value)
+    def _encode(self, served: ServedModel, case_id: int, image: CaseImage) -> None:
+        """Put a case's embedding on the disk, and into memory if it is needed or fits; report its uncertainty."""
+        picture, embedding = self._encoder.embedding(served, image, lambda: self.picture(case_id))
         with self._changed:
-            if served is not self._served or picture != self._pictures[case_id]:
+            if picture != self._cases.pictures[case_id]:
                 return
-            self._told.add(case_id)
+            if self._order.is_in_use(case_id) or len(self._memory) < self._memory.size:
+                self._memory.put(picture, embedding)
+            self._cases.encoded.add(case_id)
+            self._changed.notify_all()
+            if case_id in self._cases.measured:
+                return
+        value = self._encoder.uncertainty(served, picture, embedding)
+        with self._changed:
+            if picture != self._cases.pictures[case_id]:
+                return
+            self._cases.measured.add(case_id)
         try:
-            self._on_encoded(case_id, value)
+            self._on_uncertainty(case_id, value)
         except Exception:
-            log.exception("%s: its uncertainty could not be stored", self._images[case_id].name)
-
-
-def _line(fault: BaseException) -> str:
-    return " ".join(str(fault).split()) or type(fault).__name__
+            log.exception("%s: its uncertainty could not be stored", image.name)
 
 
 def use_threads(count: int) -> None:
-    """Threads of torch for what this thread computes: each thread has its own number, inherited from the last set."""
+    """Set how many threads torch uses for what this thread computes: the number is kept per thread."""
     if torch.get_num_threads() != count:
         torch.set_num_threads(count)
 
 
-def _step_back() -> None:
-    """Lower the priority of this thread and of those that torch starts from it. Only Linux has it per thread."""
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _lower_priority() -> None:
+    """Of this thread and of those that torch starts from it. Only Linux has a priority per thread."""
     if sys.platform.startswith("linux"):
         try:
-            here = threading.get_native_id()
-            os.setpriority(os.PRIO_PROCESS, here, os.getpriority(os.PRIO_PROCESS, here) + BACKGROUND_NICE)
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + BACKGROUND_NICE)
         except OSError:
             pass

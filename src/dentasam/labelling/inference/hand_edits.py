@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dentasam.labelling.inference.requests import Click
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.model.core.frame import LOGIT_STRIDE, Frame
 from dentasam.prompts.stroke_clicks import StrokeClicks, stroke_clicks
-
-Click = tuple[float, float, int]
 
 # Logits of a mask that the model did not make itself. On phantoms, over constants from 2 to 32, a correction click
 # after them gave masks as good as after the model's own logits; the bundled base was best with small ones.
@@ -21,18 +20,18 @@ HAND_LOGIT = 8.0
 HAND_COVERAGE = 0.25
 
 
-def with_hand(mask: BoxMask, painted: BoxMask | None, erased: BoxMask | None) -> BoxMask:
+def with_hand_edits(mask: BoxMask, painted: BoxMask | None, erased: BoxMask | None) -> BoxMask:
     """The model's mask with every painted pixel set and every erased pixel clear."""
     x0, y0, x1, y1 = _around(mask, painted)
-    bits = window(mask, x0, y0, x1, y1)
+    bits = crop(mask, x0, y0, x1, y1)
     if painted is not None:
-        bits |= window(painted, x0, y0, x1, y1)
+        bits |= crop(painted, x0, y0, x1, y1)
     if erased is not None:
-        bits &= ~window(erased, x0, y0, x1, y1)
+        bits &= ~crop(erased, x0, y0, x1, y1)
     return BoxMask(x0, y0, bits).tight()
 
 
-def window(mask: BoxMask, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+def crop(mask: BoxMask, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
     """The mask's pixels in a window of the image, (y1 - y0, x1 - x0) bool; a new array."""
     found = np.zeros((y1 - y0, x1 - x0), bool)
     left, right = max(x0, mask.x), min(x1, mask.x + mask.width)
@@ -48,7 +47,7 @@ def mask_logits(mask: BoxMask, frame: Frame) -> np.ndarray:
     return (2 * _coverage(mask, frame) - 1) * MASK_LOGIT
 
 
-def told_by_hand(logits: np.ndarray, painted: BoxMask | None, erased: BoxMask | None, frame: Frame) -> np.ndarray:
+def with_hand_logits(logits: np.ndarray, painted: BoxMask | None, erased: BoxMask | None, frame: Frame) -> np.ndarray:
     """Logits (h, w) that are sure of what the hand painted and erased, and as given everywhere else."""
     if painted is not None and painted.bits.any():
         logits = np.where(_coverage(painted, frame) > HAND_COVERAGE, np.maximum(logits, HAND_LOGIT), logits)
@@ -64,14 +63,14 @@ def clicks_of_stroke(before: BoxMask, after: BoxMask, frame: Frame) -> list[Clic
     """
     x0, y0, x1, y1 = _around(before, after)
     found: StrokeClicks = stroke_clicks(
-        window(before, x0, y0, x1, y1), window(after, x0, y0, x1, y1), max(1.0, 0.75 * LOGIT_STRIDE / frame.scale)
+        crop(before, x0, y0, x1, y1), crop(after, x0, y0, x1, y1), max(1.0, 0.75 * LOGIT_STRIDE / frame.scale)
     )
     return [
         (float(x + x0), float(y + y0), int(label)) for (x, y), label in zip(found.points, found.labels, strict=True)
     ]
 
 
-def uncontradicted(clicks: Sequence[Click], after: BoxMask, changed: Sequence[BoxMask | None]) -> list[Click]:
+def consistent_clicks(clicks: Sequence[Click], after: BoxMask, changed: Sequence[BoxMask | None]) -> list[Click]:
     """The clicks that agree with the hand: one on a pixel that the hand changed must say what `after` says there.
 
     changed: masks of pixels that the hand has set or cleared.
@@ -86,7 +85,7 @@ def uncontradicted(clicks: Sequence[Click], after: BoxMask, changed: Sequence[Bo
 def difference(one: BoxMask, other: BoxMask) -> BoxMask:
     """The pixels set in `one` and not in `other`."""
     x0, y0, x1, y1 = _around(one, None)
-    return BoxMask(x0, y0, window(one, x0, y0, x1, y1) & ~window(other, x0, y0, x1, y1)).tight()
+    return BoxMask(x0, y0, crop(one, x0, y0, x1, y1) & ~crop(other, x0, y0, x1, y1)).tight()
 
 
 def _coverage(mask: BoxMask, frame: Frame) -> np.ndarray:
@@ -98,7 +97,7 @@ def union(one: BoxMask | None, other: BoxMask) -> BoxMask:
     if one is None:
         return other
     x0, y0, x1, y1 = _around(one, other)
-    return BoxMask(x0, y0, window(one, x0, y0, x1, y1) | window(other, x0, y0, x1, y1)).tight()
+    return BoxMask(x0, y0, crop(one, x0, y0, x1, y1) | crop(other, x0, y0, x1, y1)).tight()
 
 
 def _around(one: BoxMask, other: BoxMask | None) -> tuple[int, int, int, int]:

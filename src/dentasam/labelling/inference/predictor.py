@@ -1,295 +1,164 @@
 """Answers of the model for the page: masks from clicks and boxes, and masks that follow strokes of the brush.
 
-Clicks are answered in the thread of their request and take no lock against the encoder: the model is only read,
-and waiting for the encode in progress would cost up to a whole encode, where computing beside it costs a click
-about a third of its time.
+Clicks are answered in the thread of their request and take no lock against the encode queue: the model is only read.
+Waiting for the encode in progress would cost up to a whole encode; computing beside it costs a click about a third of
+its time.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 
 from dentasam.errors import PromptError
-from dentasam.labelling.inference.embedding_store import EmbeddingStore
-from dentasam.labelling.inference.encode_queue import Encoder, Progress, use_threads
+from dentasam.labelling.inference.encode_queue import EncodeQueue, ReadyEmbedding, use_threads
 from dentasam.labelling.inference.hand_edits import (
-    Click,
     clicks_of_stroke,
+    consistent_clicks,
     difference,
     mask_logits,
-    told_by_hand,
-    uncontradicted,
     union,
-    with_hand,
+    with_hand_edits,
+    with_hand_logits,
 )
-from dentasam.labelling.inference.served_model import Decoded, ModelIdentity, ObjectPrompt, ServedModel
+from dentasam.labelling.inference.logits_memory import LogitsMemory
+from dentasam.labelling.inference.replies import (
+    PredictedObject,
+    PredictReply,
+    RefinedObject,
+    RefineReply,
+    Seconds,
+)
+from dentasam.labelling.inference.requests import Box, Click, PredictObject, RefineObject, TidySizes
+from dentasam.labelling.inference.served_model import Decoded, ObjectPrompt
 from dentasam.labelling.inference.tidying import tidied
 from dentasam.labelling.wire.box_mask import BoxMask
-from dentasam.labelling.workspace.tidy_sizes import DEFAULT_TIDY, Tidy
-from dentasam.labelling.workspace.workspace import CaseImage
+from dentasam.labelling.workspace.tidy_sizes import DEFAULT_TIDY
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.full_resolution import full_mask
-from dentasam.model.embedding import ImageEmbedding
-from dentasam.model.segmenter import Segmenter
-
-# Logits of 27 x 64 tokens take 110 KB.
-HELD_LOGITS = 256
 
 
-@dataclass(frozen=True)
-class PredictRequest:
-    """One object: all its clicks, its box, the mask before the last click, and what the hand painted and erased.
+class Predictor:
+    """Masks from the model that a queue has loaded. Every method may be called from any thread."""
 
-    tidy: which small islands and holes of the answer go.
-    """
+    def __init__(self, queue: EncodeQueue, memory: LogitsMemory | None = None) -> None:
+        self._queue = queue
+        self._memory = LogitsMemory() if memory is None else memory
 
-    id: str
-    clicks: Sequence[Click] = ()
-    box: tuple[float, float, float, float] | None = None
-    previous: BoxMask | None = None
-    painted: BoxMask | None = None
-    erased: BoxMask | None = None
-    tidy: Tidy = DEFAULT_TIDY
+    def predict(
+        self, case_id: int, objects: Sequence[PredictObject], sizes: TidySizes = lambda category: DEFAULT_TIDY
+    ) -> PredictReply:
+        """Masks of objects from their clicks and boxes; what was painted and erased by hand stays.
 
+        sizes: the islands and holes to remove from the masks of a category.
 
-@dataclass(frozen=True)
-class RefineRequest:
-    """One object: its mask before and after the strokes, all that the hand painted and erased, its clicks so far.
-
-    tidy: which small islands and holes of the answer go; a hole where there was none goes whatever its size.
-    """
-
-    id: str
-    before: BoxMask
-    after: BoxMask
-    painted: BoxMask | None = None
-    erased: BoxMask | None = None
-    clicks: Sequence[Click] = ()
-    tidy: Tidy = DEFAULT_TIDY
-
-
-@dataclass(frozen=True)
-class PredictedObject:
-    """score: the predicted IoU of the mask as the model made it, before the hand's pixels."""
-
-    id: str
-    mask: BoxMask
-    score: float
-
-
-@dataclass(frozen=True)
-class RefinedObject(PredictedObject):
-    """clicks: all that were given to the model, the old ones first."""
-
-    clicks: tuple[Click, ...]
-
-
-@dataclass(frozen=True)
-class Seconds:
-    """encode: waiting for the image's embedding, 0 where it was at hand. decode: all the rest."""
-
-    encode: float
-    decode: float
-
-
-@dataclass(frozen=True)
-class PredictReply:
-    """picture: the hash of the image file that the masks were made from."""
-
-    objects: tuple[PredictedObject, ...]
-    model: ModelIdentity
-    seconds: Seconds
-    picture: str
-
-
-@dataclass(frozen=True)
-class RefineReply:
-    """picture: as in PredictReply."""
-
-    objects: tuple[RefinedObject, ...]
-    model: ModelIdentity
-    seconds: Seconds
-    picture: str
-
-
-@dataclass(frozen=True)
-class _Remembered:
-    picture: str
-    mask: BoxMask
-    logits: np.ndarray
-
-
-class Inference:
-    """The model, the embeddings and what is still to be encoded. Every method may be called from any thread."""
-
-    def __init__(
-        self,
-        segmenter_loader: Callable[[], Segmenter],
-        store: EmbeddingStore,
-        images: Mapping[int, CaseImage],
-        on_encoded: Callable[[int, float], None] = lambda case_id, value: None,
-    ) -> None:
-        self._encoder = Encoder(segmenter_loader, store, images, on_encoded)
-        self._lock = threading.Lock()
-        self._logits: OrderedDict[tuple[int, str], _Remembered] = OrderedDict()
-
-    def start(self) -> None:
-        """Begin to load the model and to encode; returns at once."""
-        self._encoder.start()
-
-    def stop(self) -> None:
-        """End the encoding; who waits for an embedding gets a DentasamError."""
-        self._encoder.stop()
-
-    @property
-    def model(self) -> ModelIdentity:
-        """The model in use; an identity without a name until it is loaded."""
-        return self._encoder.model
-
-    def wait_for_model(self, timeout: float | None = None) -> ModelIdentity:
-        """Wait until the model is loaded. Raises DentasamError where it cannot be, TimeoutError in time."""
-        return self._encoder.wait_for_model(timeout)
-
-    def use_adapter(self, name_or_dir: str | Path | None) -> ModelIdentity:
-        """Serve another adapter on the same base, or the base alone. Raises AdapterError and then changes nothing."""
-        identity = self._encoder.use_adapter(name_or_dir)
-        with self._lock:
-            self._logits.clear()
-        return identity
-
-    def add(self, case_id: int, image: CaseImage) -> None:
-        """One more image of the worklist."""
-        self._encoder.add(case_id, image)
-
-    def picture(self, case_id: int) -> str:
-        """The hash of what the case's file holds now. Raises KeyError for an unknown case, ImageError."""
-        return self._encoder.picture(case_id)
-
-    def open(self, case_id: int, following: Sequence[int] = ()) -> None:
-        """Encode this case first, then those that follow. Raises KeyError for an unknown case."""
-        self._encoder.open(case_id, following)
-
-    def encoded(self, case_id: int) -> bool:
-        """Whether a click on the case is answered without an encode."""
-        return self._encoder.encoded(case_id)
-
-    def progress(self) -> Progress:
-        """How far the worklist is."""
-        return self._encoder.progress()
-
-    def predict(self, case_id: int, wanted: Sequence[PredictRequest]) -> PredictReply:
-        """Masks of objects from their clicks and boxes; what the hand painted and erased stays.
-
-        A case not yet encoded goes to the head of the queue and is waited for. Raises KeyError for an unknown
+        A case that is not encoded yet goes to the head of the queue and is waited for. Raises KeyError for an unknown
         case, PromptError for an object without a prompt or with one off the image, ImageError for an image that
-        cannot be read, DentasamError where the model could not be loaded.
+        cannot be read, DentasamError if the model could not be loaded.
         """
-        served, embedding, waited, picture = self._encoder.embedding(case_id)
+        ready = self._queue.embedding(case_id)
         started = time.perf_counter()
-        frame = embedding.frame
+        frame = ready.embedding.frame
         prompts = []
-        for given in wanted:
-            _check(given.id, given.clicks, given.box, frame)
+        for asked in objects:
+            _check_prompts(asked, frame)
             logits = None
-            if given.previous is not None:
-                logits = self._logits_of((case_id, given.id), picture, given.previous, frame)
-                logits = told_by_hand(logits, given.painted, given.erased, frame)
-            prompts.append(ObjectPrompt(_rows(given.clicks), given.box, logits))
-        objects = []
-        for given, decoded in zip(wanted, self._decode(served, embedding, prompts), strict=True):
-            hand = {"painted": given.painted, "erased": given.erased}
-            mask = with_hand(BoxMask(*full_mask(decoded.logits, frame)).tight(), **hand)
-            mask = tidied(mask, given.tidy, clicks=given.clicks, **hand)
-            self._remember((case_id, given.id), _Remembered(picture, mask, decoded.logits))
-            objects.append(PredictedObject(given.id, mask, decoded.score))
-        return PredictReply(tuple(objects), served.identity, Seconds(waited, time.perf_counter() - started), picture)
+            if asked.previous is not None:
+                logits = self._logits(case_id, asked.id, ready.picture, asked.previous, frame)
+                logits = with_hand_logits(logits, asked.painted, asked.erased, frame)
+            prompts.append(ObjectPrompt(_click_rows(asked.clicks), asked.box, logits))
+        found = []
+        for asked, decoded in zip(objects, self._decode(ready, prompts), strict=True):
+            by_hand = {"painted": asked.painted, "erased": asked.erased}
+            mask = with_hand_edits(_full_mask(decoded, frame), **by_hand)
+            mask = tidied(mask, sizes(asked.category), clicks=asked.clicks, **by_hand)
+            self._memory.keep(case_id, asked.id, ready.picture, mask, decoded.logits)
+            found.append(PredictedObject(asked.id, mask, decoded.score))
+        return PredictReply(tuple(found), ready.served.identity, _seconds(ready, started), ready.picture)
 
-    def refine(self, case_id: int, wanted: Sequence[RefineRequest]) -> RefineReply:
-        """Masks that follow what strokes changed; the hand's pixels stay. Raises as `predict`.
+    def refine(
+        self, case_id: int, objects: Sequence[RefineObject], sizes: TidySizes = lambda category: DEFAULT_TIDY
+    ) -> RefineReply:
+        """Masks that follow what strokes changed; the pixels edited by hand stay. Raises as `predict`.
 
-        An object that no stroke changed and that has no click keeps its mask, with score 0.
+        sizes: as in `predict`; a hole where there was none is removed whatever its size. An object that no stroke
+        changed and that has no click keeps its mask, with score 0.
         """
-        served, embedding, waited, picture = self._encoder.embedding(case_id)
+        ready = self._queue.embedding(case_id)
         started = time.perf_counter()
-        frame = embedding.frame
-        changes = [(difference(given.after, given.before), difference(given.before, given.after)) for given in wanted]
+        frame = ready.embedding.frame
+        # Of each object, the pixels that its strokes set and those that they cleared.
+        strokes = [
+            (difference(asked.after, asked.before), difference(asked.before, asked.after)) for asked in objects
+        ]
         clicks: list[list[Click]] = []
         prompts: dict[int, ObjectPrompt] = {}
-        for index, (given, (missed, surplus)) in enumerate(zip(wanted, changes, strict=True)):
-            _check_clicks(given.id, given.clicks, frame)
-            kept = uncontradicted(given.clicks, given.after, (missed, surplus, given.painted, given.erased))
-            clicks.append([*kept, *clicks_of_stroke(given.before, given.after, frame)])
+        for index, (asked, (added, removed)) in enumerate(zip(objects, strokes, strict=True)):
+            _check_clicks(asked.id, asked.clicks, frame)
+            kept = consistent_clicks(asked.clicks, asked.after, (added, removed, asked.painted, asked.erased))
+            clicks.append([*kept, *clicks_of_stroke(asked.before, asked.after, frame)])
             if clicks[index]:
-                logits = self._logits_of((case_id, given.id), picture, given.before, frame)
-                logits = told_by_hand(logits, missed, surplus, frame)
-                prompts[index] = ObjectPrompt(_rows(clicks[index]), None, logits)
-        answers = dict(zip(prompts, self._decode(served, embedding, list(prompts.values())), strict=True))
-        objects = []
-        for index, (given, (missed, surplus)) in enumerate(zip(wanted, changes, strict=True)):
-            mask, score = given.after, 0.0
+                logits = self._logits(case_id, asked.id, ready.picture, asked.before, frame)
+                logits = with_hand_logits(logits, added, removed, frame)
+                prompts[index] = ObjectPrompt(_click_rows(clicks[index]), None, logits)
+        answers = dict(zip(prompts, self._decode(ready, list(prompts.values())), strict=True))
+        found = []
+        for index, (asked, (added, removed)) in enumerate(zip(objects, strokes, strict=True)):
+            mask, score = asked.after, 0.0
             if index in answers:
-                decoded = answers[index]
-                # The last strokes last: they stand even where the client has not added them to what was painted.
-                mask = with_hand(BoxMask(*full_mask(decoded.logits, frame)).tight(), given.painted, given.erased)
-                mask = with_hand(mask, missed, surplus)
+                # The last strokes last: they stay even if the client has not added them to what was painted.
+                mask = with_hand_edits(_full_mask(answers[index], frame), asked.painted, asked.erased)
+                mask = with_hand_edits(mask, added, removed)
                 mask = tidied(
                     mask,
-                    given.tidy,
+                    sizes(asked.category),
                     clicks=clicks[index],
-                    painted=union(given.painted, missed),
-                    erased=union(given.erased, surplus),
-                    filled=given.after,
+                    painted=union(asked.painted, added),
+                    erased=union(asked.erased, removed),
+                    filled=asked.after,
                 )
-                score = decoded.score
-                self._remember((case_id, given.id), _Remembered(picture, mask, decoded.logits))
-            objects.append(RefinedObject(given.id, mask, score, tuple(clicks[index])))
-        return RefineReply(tuple(objects), served.identity, Seconds(waited, time.perf_counter() - started), picture)
+                score = answers[index].score
+                self._memory.keep(case_id, asked.id, ready.picture, mask, answers[index].logits)
+            found.append(RefinedObject(asked.id, mask, score, tuple(clicks[index])))
+        return RefineReply(tuple(found), ready.served.identity, _seconds(ready, started), ready.picture)
 
-    def _decode(
-        self, served: ServedModel, embedding: ImageEmbedding, prompts: Sequence[ObjectPrompt]
-    ) -> list[Decoded]:
-        use_threads(self._encoder.threads)
-        return served.decode(embedding, prompts)
+    def _decode(self, ready: ReadyEmbedding, prompts: Sequence[ObjectPrompt]) -> list[Decoded]:
+        use_threads(self._queue.threads)
+        return ready.served.decode(ready.embedding, prompts)
 
-    def _remember(self, key: tuple[int, str], remembered: _Remembered) -> None:
-        """Keep the logits behind a mask for the object's next click."""
-        with self._lock:
-            self._logits[key] = remembered
-            self._logits.move_to_end(key)
-            while len(self._logits) > HELD_LOGITS:
-                self._logits.popitem(last=False)
-
-    def _logits_of(self, key: tuple[int, str], picture: str, mask: BoxMask, frame: Frame) -> np.ndarray:
-        """The model's own logits where it gave the mask last, for this picture, else logits for the mask."""
-        with self._lock:
-            remembered = self._logits.get(key)
-        if remembered is not None and remembered.picture == picture and remembered.mask == mask:
-            return remembered.logits
-        return mask_logits(mask, frame)
+    def _logits(self, case_id: int, object_id: str, picture: str, mask: BoxMask, frame: Frame) -> np.ndarray:
+        """The model's own logits if it gave this mask last for this picture, else logits made from the mask."""
+        own = self._memory.get(case_id, object_id, picture, mask)
+        return mask_logits(mask, frame) if own is None else own
 
 
-def _rows(clicks: Sequence[Click]) -> np.ndarray:
+def _full_mask(decoded: Decoded, frame: Frame) -> BoxMask:
+    return BoxMask(*full_mask(decoded.logits, frame)).tight()
+
+
+def _seconds(ready: ReadyEmbedding, started: float) -> Seconds:
+    return Seconds(ready.seconds, time.perf_counter() - started)
+
+
+def _click_rows(clicks: Sequence[Click]) -> np.ndarray:
     return np.array(clicks, np.float32).reshape(-1, 3)
 
 
-def _check(
-    object_id: str, clicks: Sequence[Click], box: tuple[float, float, float, float] | None, frame: Frame
-) -> None:
-    _check_clicks(object_id, clicks, frame)
-    if not clicks and box is None:
-        raise PromptError(f"object {object_id} has neither a click nor a box; give it one")
-    if box is not None:
-        x0, y0, x1, y1 = box
-        inside = x0 < x1 and y0 < y1 and x0 < frame.width and y0 < frame.height and x1 > 0 and y1 > 0
-        if not (np.isfinite(box).all() and inside):
-            raise PromptError(f"object {object_id}: the box {x0:g},{y0:g},{x1:g},{y1:g} misses the image")
+def _check_prompts(asked: PredictObject, frame: Frame) -> None:
+    _check_clicks(asked.id, asked.clicks, frame)
+    if asked.box is not None:
+        _check_box(asked.id, asked.box, frame)
+    elif not asked.clicks:
+        raise PromptError(f"object {asked.id} has neither a click nor a box; give it one")
+
+
+def _check_box(object_id: str, box: Box, frame: Frame) -> None:
+    x0, y0, x1, y1 = box
+    inside = x0 < x1 and y0 < y1 and x0 < frame.width and y0 < frame.height and x1 > 0 and y1 > 0
+    if not (np.isfinite(box).all() and inside):
+        raise PromptError(f"object {object_id}: the box {x0:g},{y0:g},{x1:g},{y1:g} misses the image")
 
 
 def _check_clicks(object_id: str, clicks: Sequence[Click], frame: Frame) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from dentasam.labelling.inference.hand_edits import Click, window
+from dentasam.labelling.inference.hand_edits import crop
+from dentasam.labelling.inference.requests import Click
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.workspace.tidy_sizes import DEFAULT_TIDY, Tidy
 
@@ -52,7 +53,7 @@ def tidied(
     count, parts, areas = _parts(~bits, 4)
     goes = areas < _pixels(sizes.holes, int(np.count_nonzero(bits)))
     if filled is not None:
-        known = np.bincount(parts[window(filled, *box)], minlength=count)
+        known = np.bincount(parts[crop(filled, *box)], minlength=count)
         goes |= 2 * known > areas
     goes[[0, parts[0, 0]]] = False
     goes[_meant(parts, clicks, 0, erased, box)] = False
@@ -80,5 +81,5 @@ def _meant(
     places = [(round(x) - x0, round(y) - y0) for x, y, given in clicks if given == label]
     meant = [int(parts[row, column]) for column, row in places if 0 <= column < x1 - x0 and 0 <= row < y1 - y0]
     if hand is not None:
-        meant += np.unique(parts[window(hand, *box)]).tolist()
+        meant += np.unique(parts[crop(hand, *box)]).tolist()
     return np.array(meant, int)

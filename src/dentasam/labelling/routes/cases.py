@@ -13,10 +13,10 @@ from dentasam.labelling.routes.context import (
     LARGEST_ID,
     Annotator,
     CaseId,
-    Context,
+    ContextDep,
     Envelope,
     EnvelopeBody,
-    Here,
+    ServerContext,
     gives,
     opened,
     problems,
@@ -31,9 +31,9 @@ _TAG = {"ETag": {"description": "The case's revision, in quotes.", "schema": {"t
 
 
 @router.get("")
-def cases(here: Here) -> list[CaseSummary]:
+def cases(context: ContextDep) -> list[CaseSummary]:
     """The worklist, by name."""
-    return [summary(here, case) for case in here.store.cases() if case.id in here.images]
+    return [summary(context, case) for case in context.store.cases() if case.id in context.worklist]
 
 
 @router.get(
@@ -41,17 +41,17 @@ def cases(here: Here) -> list[CaseSummary]:
     response_class=Response,
     responses={200: gives(CaseDocument) | {"headers": _TAG}, **problems(404)},
 )
-def case(case_id: CaseId, here: Here) -> Response:
+def case(case_id: CaseId, context: ContextDep) -> Response:
     """One case with its objects and comments."""
-    here.image(case_id)
-    state = here.store.state(case_id)
-    shown = summary(here, here.store.case(case_id)).model_dump(mode="json")
+    context.image(case_id)
+    state = context.store.state(case_id)
+    shown = summary(context, context.store.case(case_id)).model_dump(mode="json")
     # Read a moment apart, somebody may have written between; what counts is what the objects show.
     shown |= {"revision": state.revision, "status": state.status, "objects": len(state.present)}
     document = {
         "case": shown,
         "objects": [known.document() for known in state.objects.values()],
-        "comments": [asdict(comment) for comment in here.store.comments(case_id)],
+        "comments": [asdict(comment) for comment in context.store.comments(case_id)],
     }
     return Envelope(document, headers={"ETag": f'"{state.revision}"'})
 
@@ -63,12 +63,12 @@ def case(case_id: CaseId, here: Here) -> Response:
 )
 def log(
     case_id: CaseId,
-    here: Here,
+    context: ContextDep,
     since: Annotated[int, Query(ge=0, le=LARGEST_ID, description="Only operations after this revision.")] = 0,
 ) -> Response:
     """The case's log, oldest first."""
-    here.image(case_id)
-    document = _log_since(here, case_id, since)
+    context.image(case_id)
+    document = _log_since(context, case_id, since)
     return Envelope(document, headers={"ETag": f'"{document["revision"]}"'})
 
 
@@ -85,7 +85,7 @@ def log(
 def append(
     case_id: CaseId,
     body: EnvelopeBody,
-    here: Here,
+    context: ContextDep,
     annotator: Annotator,
     response: Response,
     if_match: Annotated[
@@ -93,36 +93,36 @@ def append(
     ] = None,
 ) -> Stored | Response:
     """Adds operations to the log, all or none. Those that are there already are passed over: it may be sent again."""
-    here.image(case_id)
+    context.image(case_id)
     expected = _revision(if_match)
     document = opened(body)
     if document.keys() != {"operations"}:
         raise HTTPException(422, "the document has one key, operations")
     operations = parse_operations(document["operations"])
     try:
-        appended = here.store.append(case_id, operations, expected, annotator)
+        appended = context.store.append(case_id, operations, expected, annotator)
     except RevisionConflict:
-        return _conflict(here, case_id, expected)
+        return _conflict(context, case_id, expected)
     response.headers["ETag"] = f'"{appended.revision}"'
     return Stored(revision=appended.revision, stored=appended.stored)
 
 
-def summary(here: Context, case: Case) -> CaseSummary:
+def summary(context: ServerContext, case: Case) -> CaseSummary:
     """A row of the worklist."""
-    return CaseSummary(**asdict(case), encoded=here.inference.encoded(case.id))
+    return CaseSummary(**asdict(case), encoded=context.queue.encoded(case.id))
 
 
-def _conflict(here: Context, case_id: int, expected: int) -> Response:
-    document = _log_since(here, case_id, expected)
+def _conflict(context: ServerContext, case_id: int, expected: int) -> Response:
+    document = _log_since(context, case_id, expected)
     touched = {operation["object"] for operation in document["operations"]} - {None}
-    objects = [known.document() for known in here.store.objects_of(case_id, touched)]
+    objects = [known.document() for known in context.store.objects_of(case_id, touched)]
     return Envelope(document | {"objects": objects}, 409, {"ETag": f'"{document["revision"]}"'})
 
 
-def _log_since(here: Context, case_id: int, since: int) -> dict[str, Any]:
-    operations = here.store.operations(case_id, since)
+def _log_since(context: ServerContext, case_id: int, since: int) -> dict[str, Any]:
+    operations = context.store.operations(case_id, since)
     # The revision of what is sent, were more to come between two reads.
-    revision = operations[-1].revision if operations else here.store.case(case_id).revision
+    revision = operations[-1].revision if operations else context.store.case(case_id).revision
     return {"revision": revision, "operations": [stored.document() for stored in operations]}
 
 

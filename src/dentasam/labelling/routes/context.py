@@ -19,7 +19,8 @@ from dentasam.labelling.wire.fields import first_error
 from dentasam.labelling.workspace.workspace import CaseImage, Workspace
 
 if TYPE_CHECKING:
-    from dentasam.labelling.inference.predictor import Inference
+    from dentasam.labelling.inference.encode_queue import EncodeQueue
+    from dentasam.labelling.inference.predictor import Predictor
     from dentasam.labelling.log.store import Store
 
 Document = TypeVar("Document", bound=BaseModel)
@@ -30,14 +31,15 @@ LONGEST_DETAIL = 300
 
 
 @dataclass(frozen=True)
-class Context:
+class ServerContext:
     """The parts of one server."""
 
     workspace: Workspace
     store: "Store"
-    inference: "Inference"
+    worklist: Worklist
+    queue: "EncodeQueue"
+    predictor: "Predictor"
     access: Access
-    images: Worklist
     image_adder: ImageAdder
     idle_seconds: float = 30.0
     page: Path | None = None
@@ -45,7 +47,7 @@ class Context:
 
     def shown(self, message: str) -> str:
         """A message in one line, without the whole paths of files: those are for the terminal."""
-        for image in self.images.values():
+        for image in self.worklist.values():
             message = message.replace(str(image.path), image.name)
         for folder, name in ((self.workspace.root, "the workspace"), (self.workspace.folder, "the image folder")):
             message = message.replace(str(folder), name)
@@ -53,14 +55,14 @@ class Context:
 
     def image(self, case_id: int) -> CaseImage:
         """The image of a case. Raises HTTPException 404."""
-        image = self.images.get(case_id)
+        image = self.worklist.get(case_id)
         if image is None:
             raise HTTPException(404, f"there is no case {case_id} in this workspace")
         return image
 
 
-def _context(request: Request) -> Context:
-    context: Context = request.app.state.context
+def _context(request: Request) -> ServerContext:
+    context: ServerContext = request.app.state.context
     return context
 
 
@@ -77,7 +79,7 @@ async def _envelope(request: Request) -> bytes:
     return await request.body()
 
 
-Here = Annotated[Context, Depends(_context)]
+ContextDep = Annotated[ServerContext, Depends(_context)]
 Annotator = Annotated[str, Depends(_annotator)]
 EnvelopeBody = Annotated[bytes, Depends(_envelope)]
 CaseId = Annotated[int, PathParameter(ge=1, le=LARGEST_ID)]

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from dentasam.labelling.routes.context import Annotator, CaseId, Here, problems
+from dentasam.labelling.routes.context import Annotator, CaseId, ContextDep, problems
 from dentasam.labelling.routes.documents import FailedCase, Progress
 
 router = APIRouter(prefix="/api", tags=["encoding"])
@@ -11,28 +11,28 @@ AHEAD = 3
 
 
 @router.post("/cases/{case_id}/open", status_code=204, responses=problems(404))
-def open_case(case_id: CaseId, here: Here) -> None:
+def open_case(case_id: CaseId, context: ContextDep) -> None:
     """Says that a case is being looked at: it and the next ones of the worklist are encoded first."""
-    here.image(case_id)
-    order = list(here.images)
+    context.image(case_id)
+    order = list(context.worklist)
     place = order.index(case_id)
-    here.inference.open(case_id, order[place + 1 : place + 1 + AHEAD])
+    context.queue.open(case_id, order[place + 1 : place + 1 + AHEAD])
 
 
 @router.get("/progress")
-def progress(here: Here, annotator: Annotator) -> Progress:
+def progress(context: ContextDep, annotator: Annotator) -> Progress:
     """How far the encoding of the worklist is, and whether there is news of it."""
-    state = here.inference.progress()
+    state = context.queue.progress()
     failed = [
-        FailedCase(id=case_id, name=here.images[case_id].name, message=here.shown(message))
+        FailedCase(id=case_id, name=context.worklist[case_id].name, message=context.shown(message))
         for case_id, message in state.failed.items()
     ]
     return Progress(
         encoded=state.encoded,
         total=state.total,
         current=state.current,
-        workspace=here.workspace.id,
+        workspace=context.workspace.id,
         annotator=annotator,
-        worklist=here.images.changes,
+        worklist=context.worklist.changes,
         failed=failed,
     )

@@ -4,10 +4,11 @@ FastAPI does not know them by itself; `ENVELOPED` are put into the OpenAPI, so t
 from it.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from dentasam.labelling.inference.requests import Clicks, PredictObject, RefineObject
 from dentasam.labelling.log.operations import (
     MAX_OPERATIONS,
     Accept,
@@ -25,16 +26,8 @@ from dentasam.labelling.log.operations import (
     Source,
 )
 from dentasam.labelling.routes.documents import CaseSummary, Comment, Given, ModelIdentity
-from dentasam.labelling.wire.fields import MAX_CLICKS, Name, Pixel
 
 MOST_OBJECTS = 256
-
-Key = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.:-]+$")]
-Clicks = Annotated[
-    list[tuple[Pixel, Pixel, Literal[0, 1]]],
-    Field(max_length=MAX_CLICKS, description="x, y in image pixels, and 1 positive or 0 negative."),
-]
-Box = Annotated[tuple[Pixel, Pixel, Pixel, Pixel], Field(description="x0, y0, x1, y1 in image pixels.")]
 
 
 class ObjectDocument(BaseModel):
@@ -126,16 +119,6 @@ class ConflictDocument(LogDocument):
     objects: list[ObjectDocument]
 
 
-class PredictObject(Given):
-    id: Key
-    clicks: Clicks = Field(default=[])
-    box: Box | None = None
-    previous: Mask | None = None
-    painted: Mask | None = None
-    erased: Mask | None = None
-    category: Name | None = Field(default=None, description="The object's label, for what the schema tidies.")
-
-
 class PredictDocument(Given):
     objects: Annotated[list[PredictObject], Field(min_length=1, max_length=MOST_OBJECTS)]
 
@@ -161,16 +144,6 @@ class PredictionDocument(BaseModel):
     model: ModelIdentity
     seconds: Seconds
     picture: PictureHash
-
-
-class RefineObject(Given):
-    id: Key
-    before: Mask
-    after: Mask
-    painted: Mask | None = None
-    erased: Mask | None = None
-    clicks: Clicks = Field(default=[])
-    category: Name | None = Field(default=None, description="The object's label, for what the schema tidies.")
 
 
 class RefineDocument(Given):

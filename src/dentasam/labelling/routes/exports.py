@@ -12,7 +12,7 @@ from dentasam.labelling.exchange.exports import FINISHED, coco_document, write_p
 from dentasam.labelling.exchange.imports import import_coco
 from dentasam.labelling.exchange.time_table import timing_csv
 from dentasam.labelling.log.operations import Status
-from dentasam.labelling.routes.context import Annotator, Here, binary, one_line, problems
+from dentasam.labelling.routes.context import Annotator, ContextDep, binary, one_line, problems
 from dentasam.labelling.routes.documents import CocoDocument, Imported, PassedOver, PassedOverEntry
 
 router = APIRouter(prefix="/api", tags=["files"])
@@ -23,10 +23,12 @@ Finished = Annotated[bool, Query(description="Only cases that are done or approv
 
 
 @router.get("/export/coco", response_model=CocoDocument)
-def export_coco(here: Here, finished: Finished = False) -> Response:
+def export_coco(context: ContextDep, finished: Finished = False) -> Response:
     """All objects as COCO with RLE masks; image paths are relative to the image folder."""
     # Checking each of thousands of annotations once more would say nothing: the function makes them.
-    return JSONResponse(coco_document(here.store, here.workspace, _statuses(finished)), headers=_named("labels.json"))
+    return JSONResponse(
+        coco_document(context.store, context.workspace, _statuses(finished)), headers=_named("labels.json")
+    )
 
 
 @router.get(
@@ -34,11 +36,11 @@ def export_coco(here: Here, finished: Finished = False) -> Response:
     response_class=Response,
     responses={200: binary("application/zip", "A PNG of 0 and 255 per object, in a folder per image.")},
 )
-def export_png(here: Here, finished: Finished = False) -> Response:
+def export_png(context: ContextDep, finished: Finished = False) -> Response:
     """All masks as PNG files in a ZIP."""
     file: IO[bytes] = tempfile.SpooledTemporaryFile(HELD_IN_MEMORY)  # noqa: SIM115 - closed by _blocks
     try:
-        write_png_zip(here.store, here.workspace, file, _statuses(finished))
+        write_png_zip(context.store, context.workspace, file, _statuses(finished))
     except BaseException:
         file.close()
         raise
@@ -51,9 +53,9 @@ def export_png(here: Here, finished: Finished = False) -> Response:
     response_class=Response,
     responses={200: binary("application/x-ndjson", "A JSON object per labelled object.")},
 )
-def export_log(here: Here, finished: Finished = False) -> Response:
+def export_log(context: ContextDep, finished: Finished = False) -> Response:
     """The correction log: what the model proposed and what became of it."""
-    lines = log_lines(here.store, here.workspace, _statuses(finished))
+    lines = log_lines(context.store, context.workspace, _statuses(finished))
     return StreamingResponse(lines, media_type="application/x-ndjson", headers=_named("corrections.ndjson"))
 
 
@@ -62,18 +64,18 @@ def export_log(here: Here, finished: Finished = False) -> Response:
     response_class=Response,
     responses={200: {"description": "A table.", "content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
-def export_timing(here: Here) -> Response:
+def export_timing(context: ContextDep) -> Response:
     """Active time per case, tool and object."""
-    return Response(timing_csv(here.store), media_type="text/csv", headers=_named("timing.csv"))
+    return Response(timing_csv(context.store), media_type="text/csv", headers=_named("timing.csv"))
 
 
 @router.post("/import/coco", responses=problems(413, 507))
-def import_annotations(document: CocoDocument, here: Here, annotator: Annotator) -> Imported:
+def import_annotations(document: CocoDocument, context: ContextDep, annotator: Annotator) -> Imported:
     """Brings the objects of a COCO document into the cases of the same names, to be corrected.
 
     Answers what was passed over and why: images that are not here, boxes alone, crowds (`iscrowd` 1).
     """
-    found = import_coco(here.store, document.model_dump(), annotator)
+    found = import_coco(context.store, document.model_dump(), annotator)
     left = found.skipped
     entries = [
         PassedOverEntry(image=one_line(entry.image), annotation=entry.annotation, reason=entry.reason)

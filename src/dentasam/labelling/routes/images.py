@@ -11,7 +11,7 @@ from dentasam.labelling.exchange.added_images import ImageAdder
 from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.database import is_disk_full
 from dentasam.labelling.routes.cases import summary
-from dentasam.labelling.routes.context import Here, problems
+from dentasam.labelling.routes.context import ContextDep, problems
 from dentasam.labelling.routes.documents import CaseSummary
 
 router = APIRouter(prefix="/api/images", tags=["images"])
@@ -34,7 +34,7 @@ _BODY = {
 )
 async def add_image(
     request: Request,
-    here: Here,
+    context: ContextDep,
     response: Response,
     name: Annotated[str, Query(max_length=1000, description="The file's name, without a folder.")],
 ) -> CaseSummary:
@@ -42,11 +42,11 @@ async def add_image(
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not kind.startswith(TYPES):
         raise HTTPException(415, "the body is the image file itself, of the type application/octet-stream")
-    image_adder = here.image_adder
+    image_adder = context.image_adder
     await run_in_threadpool(image_adder.check, name)
     case, new = await _received(request, image_adder, name)
     response.status_code = 201 if new else 200
-    return await run_in_threadpool(summary, here, case)
+    return await run_in_threadpool(summary, context, case)
 
 
 async def _received(request: Request, image_adder: ImageAdder, name: str) -> tuple[Case, bool]:
@@ -57,8 +57,8 @@ async def _received(request: Request, image_adder: ImageAdder, name: str) -> tup
                     await run_in_threadpool(file.write, block)
                 await run_in_threadpool(_synced, file)
             return await run_in_threadpool(image_adder.add, draft)
-    except OSError as fault:
-        if not is_disk_full(fault):
+    except OSError as error:
+        if not is_disk_full(error):
             raise
         raise HTTPException(507, "the disk of the workspace is full; nothing was added, make room") from None
 

@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
 from dentasam.labelling.exchange.monai import InferParams, MonaiError, Output, infer_response, info, read_params
-from dentasam.labelling.inference.predictor import PredictRequest
-from dentasam.labelling.routes.context import Context, Here, binary, problems
+from dentasam.labelling.inference.requests import PredictObject
+from dentasam.labelling.routes.context import ContextDep, ServerContext, binary, problems
 from dentasam.labelling.routes.documents import MonaiInfo
 from dentasam.version import __version__
 
@@ -24,10 +24,10 @@ async def _params(request: Request) -> InferParams:
 
 
 @router.get("/info/")
-def monai_info(here: Here) -> MonaiInfo:
+def monai_info(context: ContextDep) -> MonaiInfo:
     """The models there are, in MONAI Label's shape."""
-    labels = [label.name for label in here.workspace.schema.labels]
-    return MonaiInfo.model_validate(info(here.inference.model.name, __version__, labels))
+    labels = [label.name for label in context.workspace.schema.labels]
+    return MonaiInfo.model_validate(info(context.queue.model.name, __version__, labels))
 
 
 @router.post(
@@ -67,22 +67,22 @@ def monai_info(here: Here) -> MonaiInfo:
 )
 def infer(
     model: str,
-    here: Here,
+    context: ContextDep,
     params: Annotated[InferParams, Depends(_params)],
     image: Annotated[str, Query(max_length=1000, description="Case number, image name, or its stem.")],
     output: Annotated[Output | None, Query(description="A form of both if left out.")] = None,
 ) -> Response:
     """The mask of one object from points, as MONAI Label's clients ask for it."""
-    identity = here.inference.model
+    identity = context.queue.model
     if model not in (identity.name, ANY_MODEL_NAME):
         raise HTTPException(404, f"there is no model of that name here; this one is {identity.name}")
-    case_id = _case(here, image)
+    case_id = _case(context, image)
     if not params.clicks:
         raise HTTPException(422, "params: no point in foreground or background")
-    tidy = here.workspace.schema.tidy_of(params.label)
-    reply = here.inference.predict(case_id, [PredictRequest("1", clicks=params.clicks, tidy=tidy)])
+    request = PredictObject("1", clicks=params.clicks, category=params.label)
+    reply = context.predictor.predict(case_id, [request], context.workspace.schema.tidy_of)
     (found,) = reply.objects
-    shape = here.image(case_id)
+    shape = context.image(case_id)
     seconds = reply.seconds
     text = {
         "label_names": {params.label or LABEL: 1},
@@ -95,14 +95,14 @@ def infer(
     return Response(reply_bytes.content, headers={"Content-Type": reply_bytes.media_type})
 
 
-def _case(here: Context, wanted: str) -> int:
+def _case(context: ServerContext, wanted: str) -> int:
     """The case an image id means. Only names that the worklist holds are known: no path is ever made of one."""
-    names = {image.name: case_id for case_id, image in here.images.items()}
+    names = {image.name: case_id for case_id, image in context.worklist.items()}
     if wanted in names:
         return names[wanted]
     stems = {PurePosixPath(name).stem: case_id for name, case_id in reversed(names.items())}
     if wanted in stems:
         return stems[wanted]
-    if wanted.isascii() and wanted.isdigit() and len(wanted) < 11 and int(wanted) in here.images:
+    if wanted.isascii() and wanted.isdigit() and len(wanted) < 11 and int(wanted) in context.worklist:
         return int(wanted)
     raise HTTPException(404, "there is no image of that name in the worklist")

@@ -2,28 +2,28 @@
 
 from fastapi import APIRouter
 
-from dentasam.labelling.routes.context import Annotator, CaseId, Here, problems
+from dentasam.labelling.routes.context import Annotator, CaseId, ContextDep, problems
 from dentasam.labelling.routes.documents import Comment, NewComment, TimeBody
 
 router = APIRouter(prefix="/api/cases/{case_id}", tags=["notes"])
 
 
 @router.get("/comments", responses=problems(404))
-def comments(case_id: CaseId, here: Here) -> list[Comment]:
+def comments(case_id: CaseId, context: ContextDep) -> list[Comment]:
     """The comments on a case, oldest first."""
-    here.image(case_id)
-    return [Comment.model_validate(comment, from_attributes=True) for comment in here.store.comments(case_id)]
+    context.image(case_id)
+    return [Comment.model_validate(comment, from_attributes=True) for comment in context.store.comments(case_id)]
 
 
 @router.post("/comments", status_code=201, responses=problems(404, 507))
-def comment(case_id: CaseId, given: NewComment, here: Here, annotator: Annotator) -> Comment:
+def comment(case_id: CaseId, given: NewComment, context: ContextDep, annotator: Annotator) -> Comment:
     """Adds a comment: plain text, shown as it was typed."""
-    here.image(case_id)
-    return Comment.model_validate(here.store.add_comment(case_id, annotator, given.text), from_attributes=True)
+    context.image(case_id)
+    return Comment.model_validate(context.store.add_comment(case_id, annotator, given.text), from_attributes=True)
 
 
 @router.post("/time", status_code=204, responses=problems(404, 507))
-def add_time(case_id: CaseId, given: TimeBody, here: Here, annotator: Annotator) -> None:
+def add_time(case_id: CaseId, given: TimeBody, context: ContextDep, annotator: Annotator) -> None:
     """Adds spans of active work; the page has left idle time out."""
-    here.image(case_id)
-    here.store.add_time(case_id, annotator, given.intervals, here.idle_seconds)
+    context.image(case_id)
+    context.store.add_time(case_id, annotator, given.intervals, context.idle_seconds)

@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import FileResponse
 
-from dentasam.labelling.routes.context import Here
+from dentasam.labelling.routes.context import ContextDep
 
 router = APIRouter(include_in_schema=False)
 # Vite names each file by its content.
@@ -25,15 +25,15 @@ TYPES = {
 
 
 @router.get("/")
-def index(here: Here) -> Response:
-    if here.page is None:
+def index(context: ContextDep) -> Response:
+    if context.page is None:
         raise HTTPException(404, "this server was started without its page")
-    return FileResponse(here.page / "index.html", media_type="text/html", headers={"Cache-Control": "no-store"})
+    return FileResponse(context.page / "index.html", media_type="text/html", headers={"Cache-Control": "no-store"})
 
 
 @router.get("/assets/{name:path}")
-def asset(name: str, here: Here) -> Response:
-    found = here.assets.get(name)
+def asset(name: str, context: ContextDep) -> Response:
+    found = context.assets.get(name)
     if found is None:
         raise HTTPException(404, "there is no such file in the page")
     return FileResponse(found, media_type=TYPES[found.suffix], headers={"Cache-Control": FOREVER})

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, HTTPException, Response
 
 from dentasam.data.images.read import image_size
 from dentasam.errors import ImageError
-from dentasam.labelling.routes.context import CaseId, Context, Here, binary, problems
+from dentasam.labelling.routes.context import CaseId, ContextDep, ServerContext, binary, problems
 from dentasam.labelling.routes.documents import Picture
 from dentasam.labelling.workspace.display import read_pixels, thumbnail_png
 from dentasam.labelling.workspace.file_hashes import check_same_size
@@ -43,12 +43,12 @@ Made = TypeVar("Made")
         **problems(404, 410),
     },
 )
-def pixels(case_id: CaseId, here: Here, if_none_match: IfNoneMatch = None) -> Response:
+def pixels(case_id: CaseId, context: ContextDep, if_none_match: IfNoneMatch = None) -> Response:
     """The image's pixels, raw."""
-    image = here.image(case_id)
-    if _held(if_none_match, tag := _tag(_now(here, case_id), "p")):
+    image = context.image(case_id)
+    if _held(if_none_match, tag := _tag(_now(context, case_id), "p")):
         return _unchanged(tag)
-    picture, read = _made(here, case_id, read_pixels)
+    picture, read = _made(context, case_id, read_pixels)
     height, width = read.pixels.shape
     check_same_size(image, height, width)
     tag = _tag(picture, "p")
@@ -74,47 +74,47 @@ def pixels(case_id: CaseId, here: Here, if_none_match: IfNoneMatch = None) -> Re
         **problems(404, 410),
     },
 )
-def thumbnail(case_id: CaseId, here: Here, if_none_match: IfNoneMatch = None) -> Response:
+def thumbnail(case_id: CaseId, context: ContextDep, if_none_match: IfNoneMatch = None) -> Response:
     """A small picture for the worklist."""
-    here.image(case_id)
-    if _held(if_none_match, tag := _tag(_now(here, case_id), "t")):
+    context.image(case_id)
+    if _held(if_none_match, tag := _tag(_now(context, case_id), "t")):
         return _unchanged(tag)
-    picture, small = _made(here, case_id, thumbnail_png)
+    picture, small = _made(context, case_id, thumbnail_png)
     return Response(small, media_type="image/png", headers={"ETag": _tag(picture, "t"), "Cache-Control": KEPT})
 
 
 @router.get("/picture", responses=problems(404))
-def picture(case_id: CaseId, here: Here) -> Picture:
+def picture(case_id: CaseId, context: ContextDep) -> Picture:
     """Which picture the file of a case holds now: a page that shows another one asks for its pixels again."""
-    image = here.image(case_id)
+    image = context.image(case_id)
     try:
-        found = here.inference.picture(case_id)
+        found = context.queue.picture(case_id)
     except ImageError:
         return Picture(picture=None, problem=_gone(image).detail)
     try:
         check_same_size(image, *image_size(image.path))
     except ImageError as fault:
-        return Picture(picture=found, problem=here.shown(str(fault)))
+        return Picture(picture=found, problem=context.shown(str(fault)))
     return Picture(picture=found, problem=None)
 
 
-def _now(here: Context, case_id: int) -> str:
+def _now(context: ServerContext, case_id: int) -> str:
     try:
-        return here.inference.picture(case_id)
+        return context.queue.picture(case_id)
     except ImageError:
-        raise _gone(here.image(case_id)) from None
+        raise _gone(context.image(case_id)) from None
 
 
-def _made(here: Context, case_id: int, make: Callable[[Path], Made]) -> tuple[str, Made]:
+def _made(context: ServerContext, case_id: int, make: Callable[[Path], Made]) -> tuple[str, Made]:
     """What `make` makes of the case's file, and the hash of just that file: it may be replaced in between."""
-    image = here.image(case_id)
+    image = context.image(case_id)
     for _ in range(READINGS):
-        before = _now(here, case_id)
+        before = _now(context, case_id)
         try:
             made = make(image.path)
         except ImageError:
             raise _gone(image) from None
-        if _now(here, case_id) == before:
+        if _now(context, case_id) == before:
             return before, made
     raise HTTPException(410, f"{image.name} is being written to; open it again when that is done")
 

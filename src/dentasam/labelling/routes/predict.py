@@ -5,12 +5,12 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from dentasam.labelling.inference.predictor import PredictReply, PredictRequest, RefineReply, RefineRequest
+from dentasam.labelling.inference.replies import PredictReply, RefineReply
 from dentasam.labelling.routes.context import (
     CaseId,
+    ContextDep,
     Envelope,
     EnvelopeBody,
-    Here,
     gives,
     problems,
     read_document,
@@ -19,10 +19,8 @@ from dentasam.labelling.routes.context import (
 from dentasam.labelling.routes.enveloped import (
     PredictDocument,
     PredictionDocument,
-    PredictObject,
     RefineDocument,
     RefinementDocument,
-    RefineObject,
 )
 
 router = APIRouter(prefix="/api/cases/{case_id}", tags=["model"])
@@ -35,11 +33,10 @@ _REFUSED = problems(404, 410, 413, 415, 422, 503)
     openapi_extra=takes(PredictDocument),
     responses={200: gives(PredictionDocument), **_REFUSED},
 )
-def predict(case_id: CaseId, body: EnvelopeBody, here: Here) -> Response:
+def predict(case_id: CaseId, body: EnvelopeBody, context: ContextDep) -> Response:
     """The model's masks for objects, each from its clicks and its box; pixels painted by hand stay as they are."""
-    wanted = read_document(body, PredictDocument, here.image(case_id)).objects
-    requests = [PredictRequest(**_asked(given, here)) for given in wanted]
-    return Envelope(_document(here.inference.predict(case_id, requests)))
+    requests = read_document(body, PredictDocument, context.image(case_id)).objects
+    return Envelope(_document(context.predictor.predict(case_id, requests, context.workspace.schema.tidy_of)))
 
 
 @router.post(
@@ -48,17 +45,10 @@ def predict(case_id: CaseId, body: EnvelopeBody, here: Here) -> Response:
     openapi_extra=takes(RefineDocument),
     responses={200: gives(RefinementDocument), **_REFUSED},
 )
-def refine(case_id: CaseId, body: EnvelopeBody, here: Here) -> Response:
+def refine(case_id: CaseId, body: EnvelopeBody, context: ContextDep) -> Response:
     """The model's masks after strokes: one to three clicks are found in what each stroke changed."""
-    wanted = read_document(body, RefineDocument, here.image(case_id)).objects
-    requests = [RefineRequest(**_asked(given, here)) for given in wanted]
-    return Envelope(_document(here.inference.refine(case_id, requests)))
-
-
-def _asked(given: PredictObject | RefineObject, here: Here) -> dict[str, Any]:
-    """What the inference takes: in place of the label, what is tidied in its masks."""
-    fields = dict(given)
-    return fields | {"tidy": here.workspace.schema.tidy_of(fields.pop("category"))}
+    requests = read_document(body, RefineDocument, context.image(case_id)).objects
+    return Envelope(_document(context.predictor.refine(case_id, requests, context.workspace.schema.tidy_of)))
 
 
 def _document(reply: PredictReply | RefineReply) -> dict[str, Any]:

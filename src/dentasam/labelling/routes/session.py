@@ -6,7 +6,7 @@ from fastapi.responses import PlainTextResponse
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.auth.middleware import IMAGE_BODY_BYTES, MASK_BODY_BYTES
-from dentasam.labelling.routes.context import Annotator, Here, problems
+from dentasam.labelling.routes.context import Annotator, ContextDep, problems
 from dentasam.labelling.routes.documents import Limits, ModelIdentity, Session
 from dentasam.labelling.workspace.label_schema import LabelSchema
 from dentasam.version import __version__
@@ -21,27 +21,27 @@ def healthz() -> str:
 
 
 @router.get("/api/session")
-def session(here: Here, annotator: Annotator) -> Session:
+def session(context: ContextDep, annotator: Annotator) -> Session:
     """Who the page belongs to, and what it works with."""
     return Session(
         annotator=annotator,
-        workspace=here.workspace.id,
-        folder=here.workspace.folder.name,
-        model=ModelIdentity.model_validate(here.inference.model),
-        labels=here.workspace.schema,
-        idle_seconds=here.idle_seconds,
+        workspace=context.workspace.id,
+        folder=context.workspace.folder.name,
+        model=ModelIdentity.model_validate(context.queue.model),
+        labels=context.workspace.schema,
+        idle_seconds=context.idle_seconds,
         limits=Limits(pixels=PIXEL_LIMIT, body_bytes=MASK_BODY_BYTES, image_bytes=IMAGE_BODY_BYTES),
-        no_images=here.image_adder.obstacle,
-        sign_out=here.access.annotators is not None,
+        no_images=context.image_adder.obstacle,
+        sign_out=context.access.annotators is not None,
         version=__version__,
     )
 
 
 @router.put("/api/schema", responses=problems(507))
-def put_schema(schema: LabelSchema, here: Here) -> LabelSchema:
+def put_schema(schema: LabelSchema, context: ContextDep) -> LabelSchema:
     """Replaces the workspace's labels; objects keep the names they have."""
     try:
-        here.workspace.set_schema(schema)
+        context.workspace.set_schema(schema)
     except WorkspaceError as fault:
-        raise HTTPException(507, here.shown(str(fault))) from None
+        raise HTTPException(507, context.shown(str(fault))) from None
     return schema

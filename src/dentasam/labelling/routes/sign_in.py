@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from dentasam.labelling.auth.access import TooManyAttempts
-from dentasam.labelling.routes.context import Here
+from dentasam.labelling.routes.context import ContextDep
 
 # Not in the OpenAPI: these are for people, and absent where the token opens the page.
 router = APIRouter(include_in_schema=False)
@@ -84,8 +84,8 @@ async def _fields(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in given.items()}
 
 
-def _named(here: Here) -> None:
-    if here.access.annotators is None:
+def _named(context: ContextDep) -> None:
+    if context.access.annotators is None:
         raise HTTPException(404, "nobody signs in here; open the address that `dentasam label` printed")
 
 
@@ -100,11 +100,11 @@ def style() -> Response:
 
 
 @router.post("/login", dependencies=[Depends(_named)])
-def sign_in(request: Request, here: Here, fields: Annotated[dict[str, str], Depends(_fields)]) -> Response:
+def sign_in(request: Request, context: ContextDep, fields: Annotated[dict[str, str], Depends(_fields)]) -> Response:
     address = request.client.host if request.client else ""
     name = fields.get("name", "")
     try:
-        token = here.access.sign_in(name, fields.get("password", ""), address)
+        token = context.access.sign_in(name, fields.get("password", ""), address)
     except TooManyAttempts as fault:
         seconds = ceil(fault.seconds)
         text = f"Too many attempts. Try again in {seconds} seconds."
@@ -112,13 +112,13 @@ def sign_in(request: Request, here: Here, fields: Annotated[dict[str, str], Depe
     if token is None:
         return HTMLResponse(_form(name, WRONG), 401)
     # 303: the browser asks for the page with GET, and a reload does not send the password again.
-    return RedirectResponse("/", 303, {"Set-Cookie": here.access.cookie_header(token)})
+    return RedirectResponse("/", 303, {"Set-Cookie": context.access.cookie_header(token)})
 
 
 @router.post("/logout", dependencies=[Depends(_named)])
-def sign_out(request: Request, here: Here) -> Response:
-    here.access.sign_out(request.headers)
-    return RedirectResponse("/login", 303, {"Set-Cookie": here.access.cookie_header("")})
+def sign_out(request: Request, context: ContextDep) -> Response:
+    context.access.sign_out(request.headers)
+    return RedirectResponse("/login", 303, {"Set-Cookie": context.access.cookie_header("")})
 
 
 def _form(name: str = "", fault: str = "") -> str:

@@ -22,7 +22,6 @@ from dentasam.labelling.exchange.monai import InferParams
 from dentasam.labelling.log.cases import CaseNotFound
 from dentasam.labelling.log.operations import OperationError
 from dentasam.labelling.log.store import IDLE_SECONDS, StorageFull
-from dentasam.labelling.log.worklist import Worklist
 from dentasam.labelling.routes import (
     cases,
     encoding,
@@ -36,7 +35,7 @@ from dentasam.labelling.routes import (
     session,
     sign_in,
 )
-from dentasam.labelling.routes.context import Context, one_line, problems
+from dentasam.labelling.routes.context import ServerContext, one_line, problems
 from dentasam.labelling.routes.documents import Problem
 from dentasam.labelling.routes.enveloped import ENVELOPED
 from dentasam.labelling.routes.page import assets_of
@@ -45,8 +44,10 @@ from dentasam.labelling.wire.envelope import EnvelopeError
 from dentasam.version import __version__
 
 if TYPE_CHECKING:
-    from dentasam.labelling.inference.predictor import Inference
+    from dentasam.labelling.inference.encode_queue import EncodeQueue
+    from dentasam.labelling.inference.predictor import Predictor
     from dentasam.labelling.log.store import Store
+    from dentasam.labelling.log.worklist import Worklist
     from dentasam.labelling.workspace.workspace import Workspace
 
 REFERENCE = "#/components/schemas/{model}"
@@ -65,22 +66,31 @@ as unsigned LEB128 numbers; the first run is of zeros and may be 0, and the runs
 def create_app(
     workspace: Workspace,
     store: Store,
-    inference: Inference,
+    worklist: Worklist,
+    queue: EncodeQueue,
+    predictor: Predictor,
     access: Access,
     *,
     page: Path | None = None,
     idle_seconds: float = IDLE_SECONDS,
 ) -> FastAPI:
-    """The application for one open workspace, whose cases the store has been told of.
+    """The application for one open workspace, whose images have their cases in the store.
 
     page: the built page's folder. Handlers are plain functions and run in threads, since they wait for the database
     and for the model.
     """
-    worklist = Worklist(store.cases(), workspace.images)
-    image_adder = ImageAdder(workspace, store, worklist, inference)
     app = application()
-    app.state.context = Context(
-        workspace, store, inference, access, worklist, image_adder, idle_seconds, page, assets_of(page)
+    app.state.context = ServerContext(
+        workspace=workspace,
+        store=store,
+        worklist=worklist,
+        queue=queue,
+        predictor=predictor,
+        access=access,
+        image_adder=ImageAdder(workspace, store, worklist, queue.worklist_changed),
+        idle_seconds=idle_seconds,
+        page=page,
+        assets=assets_of(page),
     )
     app.add_middleware(AccessMiddleware, access=access)
     return app
@@ -164,7 +174,7 @@ def _answer_faults(app: FastAPI) -> None:
         app.add_exception_handler(kind, handler)
 
     def shown(request: Request, fault: Exception) -> str:
-        context: Context = request.app.state.context
+        context: ServerContext = request.app.state.context
         return context.shown(str(fault))
 
     answers(StarletteHTTPException, lambda fault: fault.status_code, lambda _, fault: str(fault.detail))
