@@ -217,7 +217,7 @@ def test_where_a_server_has_the_workspace_its_address_is_named(
         (["--export", "yolo", "--out", "x"], "Invalid value for '--export'"),
         (["--idle", "0"], "Invalid value for '--idle'"),
         (["--port", "70000"], "Invalid value for '--port'"),
-        (["--annotator", "<anna>", "--port", "0"], "'<anna>' is no name for an annotator"),
+        (["--annotator", "<anna>", "--port", "0"], "'<anna>' is not a name for an annotator"),
     ],
 )
 def test_wrong_use_is_one_line(folder: Path, page: Path, capsys: Lines, options: list[str], message: str) -> None:

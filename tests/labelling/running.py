@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from fastapi import FastAPI
@@ -156,3 +157,24 @@ def opened(answer: Any) -> Any:
     """The document of an answer that is an envelope."""
     assert answer.headers["content-type"] == MEDIA_TYPE
     return unpack(answer.content)
+
+
+def square(x: int, y: int, side: int) -> BoxMask:
+    return BoxMask(x, y, np.ones((side, side), bool))
+
+
+def create(object: str, **data: Any) -> dict[str, Any]:
+    """An operation that creates an object by hand."""
+    return {
+        "id": str(uuid4()),
+        "kind": "create",
+        "object": object,
+        "time": 1,
+        "data": {"source": "manual", **data},
+    }
+
+
+def masked(object: str, mask: BoxMask, **more: Any) -> dict[str, Any]:
+    """An operation that gives an object its mask with the brush."""
+    operation = {"id": str(uuid4()), "kind": "mask", "object": object, "time": 2, "data": {"tool": "brush"}}
+    return {**operation, "mask": mask, **more}

@@ -62,7 +62,7 @@ def test_an_unknown_name_costs_a_hash_too(path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("name", ["", " anna", "a" * 65, "<b>anna</b>", "anna\nben", "../anna"])
 def test_names_that_are_refused(path: Path, name: str) -> None:
-    with pytest.raises(WorkspaceError, match="is no name for an annotator"):
+    with pytest.raises(WorkspaceError, match="is not a name for an annotator"):
         Annotators(path).add(name, "long enough password")
     assert not path.exists()
 
@@ -110,7 +110,7 @@ def test_guesses_run_out_by_address_and_by_name() -> None:
 def test_failures_of_many_addresses_do_not_fill_the_memory() -> None:
     clock = Clock()
     throttle = Throttle(clock)
-    throttle.KEYS_HELD = 20
+    throttle.MAX_KEYS = 20
     for number in range(100):
         throttle.failed(f"10.0.0.{number}", f"name {number}")
         clock.now += 100

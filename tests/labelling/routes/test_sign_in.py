@@ -152,7 +152,7 @@ def test_guessing_is_slowed_down(server: Running, browser: TestClient) -> None:
 
 
 def test_guesses_at_once_do_not_pass_together(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dentasam.labelling.auth.access import GUESSES_AT_ONCE, TooManyAttempts
+    from dentasam.labelling.auth.access import MAX_SIMULTANEOUS_SIGN_INS, TooManyAttempts
 
     access = server.access
     access.throttle.__init__()  # type: ignore[misc]
@@ -169,7 +169,7 @@ def test_guesses_at_once_do_not_pass_together(server: Running, monkeypatch: pyte
     monkeypatch.setattr(access.annotators, "verify", nested)
     with pytest.raises(TooManyAttempts):
         access.sign_in("anna", "first", "10.0.0.1")
-    assert depth == GUESSES_AT_ONCE
+    assert depth == MAX_SIMULTANEOUS_SIGN_INS
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_a_fault_of_the_server_shows_no_traceback_and_no_path(
     monkeypatch.setattr(server.store, "cases", broken)
     answer = server.client.get("/api/cases")
     assert answer.status_code == 500
-    assert answer.json() == {"detail": "a fault of the server; its terminal shows more"}
+    assert answer.json() == {"detail": "the server failed; its terminal shows more"}
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 

@@ -79,7 +79,7 @@ export interface paths {
         put?: never;
         /**
          * Open Case
-         * @description Says that a case is being looked at: it and the next ones of the worklist are encoded first.
+         * @description Says that a case is open: it and the next ones of the worklist are encoded first.
          */
         post: operations["open_case"];
         delete?: never;
@@ -103,7 +103,7 @@ export interface paths {
         put?: never;
         /**
          * Append
-         * @description Adds operations to the log, all or none. Those that are there already are passed over: it may be sent again.
+         * @description Adds operations to the log, all or none. It may be sent again: those that are there already are passed over.
          */
         post: operations["append"];
         delete?: never;
@@ -121,7 +121,7 @@ export interface paths {
         };
         /**
          * Picture
-         * @description Which picture the file of a case holds now: a page that shows another one asks for its pixels again.
+         * @description Which picture the file of a case holds now; a page that shows another one asks for its pixels again.
          */
         get: operations["picture"];
         put?: never;
@@ -163,7 +163,7 @@ export interface paths {
         put?: never;
         /**
          * Predict
-         * @description The model's masks for objects, each from its clicks and its box; pixels painted by hand stay as they are.
+         * @description The model's masks for objects, each from its clicks and its box; pixels edited by hand stay as they are.
          */
         post: operations["predict"];
         delete?: never;
@@ -345,7 +345,7 @@ export interface paths {
          * Import Annotations
          * @description Brings the objects of a COCO document into the cases of the same names, to be corrected.
          *
-         *     Answers what was passed over and why: images that are not here, boxes alone, crowds (`iscrowd` 1).
+         *     Answers what was passed over and why: images that are not in the worklist, boxes alone, crowds (`iscrowd` 1).
          */
         post: operations["import_annotations"];
         delete?: never;
@@ -363,7 +363,7 @@ export interface paths {
         };
         /**
          * Progress
-         * @description How far the encoding of the worklist is, and whether there is news of it.
+         * @description How much of the worklist is encoded, and whether it has changed.
          */
         get: operations["progress"];
         put?: never;
@@ -384,7 +384,7 @@ export interface paths {
         get?: never;
         /**
          * Put Schema
-         * @description Replaces the workspace's labels; objects keep the names they have.
+         * @description Replaces the workspace's labels; objects keep the names of theirs.
          */
         put: operations["put_schema"];
         post?: never;
@@ -403,7 +403,7 @@ export interface paths {
         };
         /**
          * Session
-         * @description Who the page belongs to, and what it works with.
+         * @description The annotator, the workspace, the model and the limits.
          */
         get: operations["session"];
         put?: never;
@@ -423,7 +423,7 @@ export interface paths {
         };
         /**
          * Healthz
-         * @description Open to everybody, and says nothing but ok.
+         * @description Open to everybody; answers only ok.
          */
         get: operations["healthz"];
         put?: never;
@@ -638,7 +638,7 @@ export interface components {
         };
         /**
          * ConflictDocument
-         * @description What the page has not seen yet; nothing of its request was stored.
+         * @description What the page has not seen yet. Nothing of its request was stored.
          */
         ConflictDocument: {
             /** Objects */
@@ -752,7 +752,7 @@ export interface components {
             cases: number;
             /**
              * Objects
-             * @description Those that are new here; an object that came before is not counted.
+             * @description New objects; one that was imported before is not counted.
              */
             objects: number;
             passed_over: components["schemas"]["PassedOver"];
@@ -818,17 +818,17 @@ export interface components {
         Limits: {
             /**
              * Body Bytes
-             * @description Most bytes of a body with masks.
+             * @description The largest size of a body with masks, in bytes.
              */
             body_bytes: number;
             /**
              * Image Bytes
-             * @description Most bytes of an image file that is added.
+             * @description The largest size of an image file that is added, in bytes.
              */
             image_bytes: number;
             /**
              * Pixels
-             * @description Most pixels that an image may have.
+             * @description The largest number of pixels of an image.
              */
             pixels: number;
         };
@@ -1075,7 +1075,7 @@ export interface components {
         };
         /**
          * PassedOver
-         * @description What did not come in, or not whole.
+         * @description What was not imported, or only in part.
          */
         PassedOver: {
             /**
@@ -1087,7 +1087,7 @@ export interface components {
             images: number;
             /**
              * Objects
-             * @description Annotations, those on images that are passed over among them.
+             * @description Annotations, including those on images that are passed over.
              */
             objects: number;
         };
@@ -1188,14 +1188,14 @@ export interface components {
             objects: components["schemas"]["PredictedObject"][];
             /**
              * Picture
-             * @description Of the picture that was asked: another than `X-Image-Picture` says that it was replaced.
+             * @description Hash of the image file behind the masks; if it is not `X-Image-Picture`, the file was replaced.
              */
             picture: string;
             seconds: components["schemas"]["Seconds"];
         };
         /**
          * Problem
-         * @description Every answer that is no success.
+         * @description Every answer that is an error.
          */
         Problem: {
             /**
@@ -1211,7 +1211,7 @@ export interface components {
         Progress: {
             /**
              * Annotator
-             * @description Who asks: another than the session's after somebody else signed in.
+             * @description The signed-in annotator; differs from the session's after somebody else signed in.
              */
             annotator: string;
             /**
@@ -1227,12 +1227,12 @@ export interface components {
             total: number;
             /**
              * Worklist
-             * @description Another number than before: the worklist has other cases now.
+             * @description Changes when the worklist has other cases.
              */
             worklist: number;
             /**
              * Workspace
-             * @description Whose worklist it is: another than the session's after a restart elsewhere.
+             * @description The worklist's workspace; differs from the session's after a restart on another one.
              */
             workspace: string;
         };
@@ -1326,7 +1326,7 @@ export interface components {
             objects: components["schemas"]["RefinedObject"][];
             /**
              * Picture
-             * @description Of the picture that was asked: another than `X-Image-Picture` says that it was replaced.
+             * @description Hash of the image file behind the masks; if it is not `X-Image-Picture`, the file was replaced.
              */
             picture: string;
             seconds: components["schemas"]["Seconds"];
@@ -1383,7 +1383,7 @@ export interface components {
             folder: string;
             /**
              * Idle Seconds
-             * @description Without input for longer, time counts no more as active.
+             * @description After this long without input, time does not count as active any more.
              */
             idle_seconds: number;
             limits: components["schemas"]["Limits"];
@@ -1450,7 +1450,7 @@ export interface components {
             revision: number;
             /**
              * Stored
-             * @description Operations that were new; those that the log had already are not counted.
+             * @description How many operations were new; those that the log had already are not counted.
              */
             stored: number;
         };
@@ -1853,7 +1853,7 @@ export interface operations {
                     "application/json": components["schemas"]["CaseSummary"][];
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1862,7 +1862,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1871,7 +1871,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1931,7 +1931,7 @@ export interface operations {
                     "application/vnd.dentasam.masks": components["schemas"]["CaseDocument"];
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1940,7 +1940,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1949,7 +1949,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2016,7 +2016,7 @@ export interface operations {
                     "application/json": components["schemas"]["Comment"][];
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2025,7 +2025,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2034,7 +2034,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2105,7 +2105,7 @@ export interface operations {
                     "application/json": components["schemas"]["Comment"];
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2114,7 +2114,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2123,7 +2123,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2197,7 +2197,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2206,7 +2206,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2215,7 +2215,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2287,7 +2287,7 @@ export interface operations {
                     "application/vnd.dentasam.masks": components["schemas"]["LogDocument"];
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2296,7 +2296,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2305,7 +2305,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2381,7 +2381,7 @@ export interface operations {
                     "application/json": components["schemas"]["Stored"];
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2390,7 +2390,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2399,7 +2399,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2502,7 +2502,7 @@ export interface operations {
                     "application/json": components["schemas"]["Picture"];
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2511,7 +2511,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2520,7 +2520,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2601,14 +2601,14 @@ export interface operations {
                     "application/octet-stream": string;
                 };
             };
-            /** @description The pixels with this ETag are still those. */
+            /** @description The pixels with this ETag are still current. */
             304: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2617,7 +2617,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2626,7 +2626,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2706,7 +2706,7 @@ export interface operations {
                     "application/vnd.dentasam.masks": components["schemas"]["PredictionDocument"];
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2715,7 +2715,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2724,7 +2724,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2822,7 +2822,7 @@ export interface operations {
                     "application/vnd.dentasam.masks": components["schemas"]["RefinementDocument"];
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2831,7 +2831,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2840,7 +2840,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2936,14 +2936,14 @@ export interface operations {
                     "image/png": string;
                 };
             };
-            /** @description The thumbnail with this ETag is still the one. */
+            /** @description The thumbnail with this ETag is still current. */
             304: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2952,7 +2952,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2961,7 +2961,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3039,7 +3039,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3048,7 +3048,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3057,7 +3057,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3134,7 +3134,7 @@ export interface operations {
                     "application/json": components["schemas"]["CocoDocument"];
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3143,7 +3143,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3152,7 +3152,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3211,7 +3211,7 @@ export interface operations {
                     "application/x-ndjson": string;
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3220,7 +3220,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3229,7 +3229,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3288,7 +3288,7 @@ export interface operations {
                     "application/zip": string;
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3297,7 +3297,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3306,7 +3306,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3362,7 +3362,7 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3371,7 +3371,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3380,7 +3380,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3434,7 +3434,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The same image is there already. */
+            /** @description The same image was there already. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3452,7 +3452,7 @@ export interface operations {
                     "application/json": components["schemas"]["CaseSummary"];
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3461,7 +3461,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3470,7 +3470,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3479,7 +3479,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The case has changed meanwhile; an image cannot be added here, or another one has its name. */
+            /** @description The case has changed meanwhile; an image cannot be added, or another one has its name. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3557,7 +3557,7 @@ export interface operations {
                     "application/json": components["schemas"]["Imported"];
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3566,7 +3566,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3575,7 +3575,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3640,7 +3640,7 @@ export interface operations {
                     "application/json": components["schemas"]["Progress"];
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3649,7 +3649,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3658,7 +3658,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3718,7 +3718,7 @@ export interface operations {
                     "application/json": components["schemas"]["LabelSchema"];
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3727,7 +3727,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3736,7 +3736,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3801,7 +3801,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3810,7 +3810,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3819,7 +3819,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3916,7 +3916,7 @@ export interface operations {
                     "multipart/form-data": Record<string, never>;
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3925,7 +3925,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3934,7 +3934,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4017,7 +4017,7 @@ export interface operations {
                     "application/json": components["schemas"]["MonaiInfo"];
                 };
             };
-            /** @description The request is no proper HTTP request. */
+            /** @description The request is not valid HTTP. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4026,7 +4026,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Without a token, or with a wrong one. */
+            /** @description There is no token, or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4035,7 +4035,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A write from a page of another site. */
+            /** @description The write came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;

@@ -1,8 +1,9 @@
-"""Who may speak to the server, and under which names.
+"""Who may use the server, and under which host names.
 
-Two things keep strangers out of a server on the user's own machine, beside the Origin of writes (see `gate`). A
-random token that only the printed URL holds, or a session where annotators sign in. And the Host header, which must
-name this server: a foreign name that is made to resolve to 127.0.0.1 (DNS rebinding) still carries itself there.
+Two things keep strangers out of a server on the user's own machine, beside the check of the Origin of writes (see
+`middleware`). The first is a random token in the printed URL, or a session if annotators sign in. The second is the
+Host header, which must name this server: under DNS rebinding, a foreign name that resolves to 127.0.0.1, the header
+carries the foreign name.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from starlette.types import Scope
 from dentasam.labelling.auth.passwords import Annotators, Throttle
 from dentasam.labelling.auth.sessions import Sessions
 
-GUESSES_AT_ONCE: Final = 4
+MAX_SIMULTANEOUS_SIGN_INS: Final = 4
 
 
 class TooManyAttempts(Exception):
-    """Sign-ins have failed too often; `seconds` from now one may try again."""
+    """Sign-ins have failed too often; the next one is allowed in `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
@@ -34,10 +35,10 @@ class TooManyAttempts(Exception):
 
 
 class Access:
-    """The token or the annotators, and the names under which the server may be spoken to.
+    """The token or the annotators, and the host names that the server answers to.
 
-    With `annotators` everybody signs in by name and password and the token opens nothing; without them the token
-    does, and everything is recorded under the name `annotator`.
+    With `annotators` everybody signs in by name and password, and the token opens nothing. Without them the token
+    opens the page, and everything is recorded under the name `annotator`.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Access:
         annotator: str = "annotator",
         sessions: Sessions | None = None,
     ) -> None:
-        """`port` is the one that is bound. `names` are further host names, as a proxy before the server has them.
+        """port: the one that is bound. names: further host names, such as those of a proxy in front of the server.
 
         sessions: who is signed in already; nobody if left out.
         """
@@ -60,7 +61,7 @@ class Access:
         self.annotator = annotator
         self.sessions = Sessions() if sessions is None else sessions
         self.throttle = Throttle()
-        self._guesses = threading.BoundedSemaphore(GUESSES_AT_ONCE)
+        self._guesses = threading.BoundedSemaphore(MAX_SIMULTANEOUS_SIGN_INS)
         self.host, self.port = host, port
         self._hosts = _hosts(host, port, names)
         self._anywhere = host in ("", "0.0.0.0", "::")
@@ -77,22 +78,22 @@ class Access:
 
     @property
     def address(self) -> str:
-        """Where the server is, which is no secret."""
+        """The server's address, which is not secret."""
         host = "127.0.0.1" if self._anywhere else self.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     def knows_host(self, host: str, scope: Scope) -> bool:
         """Whether a Host header names this server.
 
-        A server on all addresses is also named by the address on which a request came in, which no foreign name
-        can be made to look like.
+        A server that listens on all addresses also answers to the address on which a request came in, which a foreign
+        name cannot imitate.
         """
         host = host.lower()
         if host in self._hosts:
             return True
         if not self._anywhere:
             return False
-        # A socket for both kinds of addresses gives those of IPv4 in IPv6's clothes.
+        # A socket for IPv4 and IPv6 gives IPv4 addresses mapped into IPv6.
         local = (scope.get("server") or ("", None))[0].removeprefix("::ffff:")
         return host in _with_port(local, self.port)
 
@@ -100,7 +101,7 @@ class Access:
         """Compares in constant time."""
         return hmac.compare_digest(token.encode("utf-8", "surrogatepass"), self._token)
 
-    def whose(self, headers: Headers) -> str | None:
+    def annotator_of(self, headers: Headers) -> str | None:
         """The annotator whose cookie or `Authorization: Bearer` a request carries, or None."""
         for token in self.tokens(headers):
             if self.annotators is not None:
@@ -112,12 +113,12 @@ class Access:
         return None
 
     def tokens(self, headers: Headers) -> list[str]:
-        """The tokens a request carries, good or not."""
+        """The tokens that a request carries, valid or not."""
         found = []
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             found.append(given.strip())
-        # Browsers send a host's cookies to all its ports, odd ones of other programs among them.
+        # Browsers send a host's cookies to all its ports, including unusual ones of other programs.
         cookie = cookie_parser(headers.get("cookie", "")).get(self.cookie)
         return found if cookie is None else [*found, cookie]
 
@@ -127,7 +128,7 @@ class Access:
         wait = self.throttle.wait(address, name)
         if wait > 0:
             raise TooManyAttempts(wait)
-        # Guesses sent all at once would otherwise pass the count together, and hold all threads of the server.
+        # Simultaneous guesses would otherwise all pass the count, and occupy all threads of the server.
         if not self._guesses.acquire(blocking=False):
             raise TooManyAttempts(1.0)
         try:
@@ -140,12 +141,12 @@ class Access:
         return self.sessions.begin(name)
 
     def sign_out(self, headers: Headers) -> None:
-        """Ends the sessions whose tokens a request carries."""
+        """End the sessions whose tokens a request carries."""
         for token in self.tokens(headers):
             self.sessions.end(token)
 
     def cookie_header(self, token: str) -> str:
-        """A Set-Cookie value; an empty token takes the cookie away."""
+        """A Set-Cookie value; an empty token removes the cookie."""
         gone = "" if token else "; Max-Age=0"
         return f"{self.cookie}={token}; HttpOnly; SameSite=Strict; Path=/{gone}"
 

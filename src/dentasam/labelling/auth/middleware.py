@@ -1,4 +1,4 @@
-"""The layer before every route: it checks each request, limits its body, and puts security headers on the answer."""
+"""The middleware in front of all routes: it checks each request, limits its body, and adds security headers."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dentasam.labelling.auth import refusal_page
 from dentasam.labelling.auth.access import Access
 
-# The one that uvicorn prints.
+# uvicorn prints what is logged here.
 logger = logging.getLogger("uvicorn.error")
 
 MASK_BODY_BYTES: Final = 64 * 1024 * 1024
 TEXT_BODY_BYTES: Final = 1024 * 1024
 LOGIN_BODY_BYTES: Final = 4096
-# An image of the most pixels that are read, 16 bits each, and its header.
+# The largest image that is read, at 16 bits a pixel, and its header.
 IMAGE_BODY_BYTES: Final = 256 * 1024 * 1024
 IMAGE_ROUTE: Final = "/api/images"
 # Routes whose bodies carry masks.
 MASK_ROUTES: Final = ("/operations", "/predict", "/refine", "/import/coco")
 OPEN_ROUTES: Final = ("/healthz",)
 LOGIN_ROUTES: Final = ("/login", "/login.css")
-READING: Final = ("GET", "HEAD", "OPTIONS")
+SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
 CONTENT_POLICY: Final = "; ".join(
     (
@@ -55,7 +55,7 @@ SECURITY_HEADERS: Final = {
 
 
 class AccessMiddleware:
-    """Checks each request before any route sees it, limits its body, and puts the security headers on the answer."""
+    """Checks each request before a route sees it, limits its body, and adds the security headers to the answer."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app, self._access = app, access
@@ -70,13 +70,13 @@ class AccessMiddleware:
 
         started = False
 
-        async def guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
-                    # A page of the gate itself has a stricter content policy of its own.
+                    # The refusal page has a stricter content policy of its own.
                     headers.setdefault(name, value)
                 if "cache-control" not in headers:
                     headers["Cache-Control"] = "no-store"
@@ -84,28 +84,28 @@ class AccessMiddleware:
 
         refusal = self._refusal(scope)
         if refusal is not None:
-            await (refusal.as_page() if _is_navigation(scope) else refusal)(guarded)
+            await (refusal.as_page() if _is_navigation(scope) else refusal)(send_with_headers)
             return
         path = scope["path"]
         limit = body_limit(path)
         declared = Headers(scope=scope).get("content-length", "0")
         if not (declared.isascii() and declared.isdigit()) or len(declared) > 15 or int(declared) > limit:
-            await _Answer(413, _too_large(limit))(guarded)
+            await _Answer(413, _too_large(limit))(send_with_headers)
             return
         try:
-            await self._app(scope, _counted(receive, limit), guarded)
+            await self._app(scope, _counted(receive, limit), send_with_headers)
         except ClientDisconnect:
-            # It went away before its body was there, and nobody waits for an answer.
+            # The client left before its whole body had arrived, so nobody waits for an answer.
             return
         except Exception:
             if started:
                 raise
-            # The terminal gets the whole of it, the page a line.
+            # The terminal shows the whole traceback, the page one line.
             logger.exception("%s %s failed", scope["method"], path)
-            await _Answer(500, "a fault of the server; its terminal shows more")(guarded)
+            await _Answer(500, "the server failed; its terminal shows more")(send_with_headers)
 
     def _refusal(self, scope: Scope) -> _Answer | None:
-        """The answer to a request that may not pass; it also tells the routes whose request it is."""
+        """The answer to a request that may not pass; for one that may, its annotator is kept for the routes."""
         access, path, headers = self._access, scope["path"], Headers(scope=scope)
         if path in OPEN_ROUTES:
             return None
@@ -117,17 +117,17 @@ class AccessMiddleware:
                 421,
                 "this server does not answer under that name; open the address that it printed when it was started",
             )
-        writes = scope["method"] not in READING
+        writes = scope["method"] not in SAFE_METHODS
         if writes and not _same_origin(headers, hosts[0]):
             return _Answer(403, "a page of another site may not write here")
         if access.annotators is None:
             token = _token_in_query(scope)
             if token is not None and path == "/" and scope["method"] == "GET" and access.knows_token(token):
-                # The token leaves the address bar, and with it the browser's history.
+                # The redirect removes the token from the address bar and from the browser's history.
                 return _Answer(303, "", {"Location": "/", "Set-Cookie": access.cookie_header(token)})
         elif path in LOGIN_ROUTES:
             return None
-        annotator = access.whose(headers)
+        annotator = access.annotator_of(headers)
         if annotator is not None:
             scope.setdefault("state", {})["annotator"] = annotator
             return None
@@ -143,7 +143,7 @@ class AccessMiddleware:
 
 
 class _Answer:
-    """A short answer from before the routes. page: what a person reads in place of `detail`, as HTML."""
+    """A short answer of the middleware. page: HTML that a person reads in place of `detail`."""
 
     def __init__(
         self, status: int, detail: str, headers: dict[str, str] | None = None, *, page: str | None = None
@@ -153,7 +153,7 @@ class _Answer:
         self._type = {"Content-Type": "application/json"} if detail else {}
 
     def as_page(self) -> _Answer:
-        """The same for a person at a browser."""
+        """The same answer as a page for a person."""
         if self._body:
             title = "The labelling tool cannot be opened like this"
             self._body = refusal_page.refusal_page(title, self._page or refusal_page.paragraph(self._detail))
@@ -173,7 +173,7 @@ class _Answer:
 
 
 def body_limit(path: str) -> int:
-    """The most bytes that a request's body may have."""
+    """The largest size of a request's body in bytes."""
     if path.endswith(MASK_ROUTES):
         return MASK_BODY_BYTES
     if path == IMAGE_ROUTE:
@@ -182,7 +182,7 @@ def body_limit(path: str) -> int:
 
 
 def _counted(receive: Receive, limit: int) -> Receive:
-    """`receive` that stops a body without a declared length as soon as it has grown past the limit."""
+    """`receive` that refuses a body without a declared length as soon as it exceeds the limit."""
     seen = 0
 
     async def counted() -> Message:
@@ -210,12 +210,12 @@ def _same_origin(headers: Headers, host: str) -> bool:
         parts = urlsplit(origin)
     except ValueError:
         return False
-    # https where a proxy before the server speaks it.
+    # https if a proxy in front of the server speaks it.
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
 def _is_navigation(scope: Scope) -> bool:
-    """Whether a person looks at the answer: a browser that opens an address asks for HTML, a script does not."""
+    """Whether a person will read the answer: a browser that opens an address asks for HTML, a script does not."""
     return scope["method"] in ("GET", "HEAD") and "text/html" in Headers(scope=scope).get("accept", "")
 
 

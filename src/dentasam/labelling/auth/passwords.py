@@ -1,4 +1,4 @@
-"""Named annotators: a YAML file of names and Argon2 hashes, and how often one may guess."""
+"""Annotators who sign in: a YAML file of names and Argon2 password hashes, and a limit on failed attempts."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from dentasam.errors import WorkspaceError
 
 FILE_NAME = "annotators.yaml"
 NAME = re.compile(r"\w[\w .@-]{0,62}\w|\w")
-SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 256
+MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 8, 256
 
 
 class Annotators:
-    """Names and password hashes from `annotators.yaml`; empty where there is no such file."""
+    """Names and password hashes from `annotators.yaml`; empty if there is no such file."""
 
     def __init__(self, path: Path) -> None:
         """Raises WorkspaceError for a file that cannot be read or holds something else."""
@@ -33,12 +33,12 @@ class Annotators:
         self._hashes = _read(path)
         # An unknown name must take as long as a wrong password.
         self._decoy = self._hasher.hash(secrets.token_urlsafe(16))
-        # A hash takes 64 MB and a core: guesses wait in line instead of taking the machine.
+        # A hash takes 64 MB and a core: attempts wait in line instead of filling the machine.
         self._one_at_a_time = threading.Lock()
 
     @classmethod
     def of(cls, folder: Path) -> Annotators:
-        """Those of a workspace's folder."""
+        """The annotators of a workspace's folder."""
         return cls(folder / FILE_NAME)
 
     @property
@@ -51,15 +51,15 @@ class Annotators:
         return sorted(self._hashes)
 
     def add(self, name: str, password: str) -> bool:
-        """Adds an annotator, or gives one a new password; returns whether the name is new.
+        """Add an annotator, or give one a new password; returns whether the name is new.
 
         Raises WorkspaceError for a name or password that cannot be taken, or a file that cannot be written.
         """
         check_name(name)
-        if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
             raise WorkspaceError(
                 f"the password for {name} has {len(password)} characters; "
-                f"choose one of {SHORTEST_PASSWORD} to {LONGEST_PASSWORD}"
+                f"choose one of {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH}"
             )
         new = name not in self._hashes
         self._hashes[name] = self._hasher.hash(password)
@@ -71,7 +71,7 @@ class Annotators:
         stored = self._hashes.get(name)
         with self._one_at_a_time:
             try:
-                self._hasher.verify(stored or self._decoy, password[:LONGEST_PASSWORD])
+                self._hasher.verify(stored or self._decoy, password[:MAX_PASSWORD_LENGTH])
             except (Argon2Error, InvalidHashError):
                 return False
         return stored is not None
@@ -79,11 +79,11 @@ class Annotators:
     def _write(self) -> None:
         content = {"annotators": [{"name": name, "password": self._hashes[name]} for name in self.names]}
         try:
-            # Hashes are guessed at offline by whoever reads them.
+            # Whoever reads the hashes can guess passwords offline.
             with write_atomically(self.path, durable=True, private=True) as draft:
                 draft.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
-        except OSError as fault:
-            raise WorkspaceError(f"{self.path} cannot be written ({fault.strerror}); check its folder") from None
+        except OSError as error:
+            raise WorkspaceError(f"{self.path} cannot be written ({error.strerror}); check its folder") from None
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Throttle:
     PER_ADDRESS = Attempts(10, 300.0)
     # Wider than the one by address, so that a stranger does not lock out a colleague with ten guesses.
     PER_NAME = Attempts(50, 300.0)
-    KEYS_HELD = 10_000
+    MAX_KEYS = 10_000
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -118,7 +118,7 @@ class Throttle:
     def failed(self, address: str, name: str) -> None:
         now = self._clock()
         with self._lock:
-            if len(self._failures) >= self.KEYS_HELD:
+            if len(self._failures) >= self.MAX_KEYS:
                 horizon = now - max(self.PER_ADDRESS.seconds, self.PER_NAME.seconds)
                 self._failures = {key: times for key, times in self._failures.items() if times[-1] > horizon}
             for key in ("address", address), ("name", name):
@@ -142,7 +142,9 @@ class Throttle:
 def check_name(name: str) -> None:
     """Raises WorkspaceError for what cannot be an annotator's name."""
     if not NAME.fullmatch(name):
-        raise WorkspaceError(f"{name!r} is no name for an annotator; use up to 64 letters, digits, spaces or . _ @ -")
+        raise WorkspaceError(
+            f"{name!r} is not a name for an annotator; use up to 64 letters, digits, spaces or . _ @ -"
+        )
 
 
 def _read(path: Path) -> dict[str, str]:
@@ -150,9 +152,9 @@ def _read(path: Path) -> dict[str, str]:
         content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, yaml.YAMLError) as fault:
-        reason = " ".join(str(fault).split())
-        raise WorkspaceError(f"{path} cannot be read ({reason}); mend it, or remove it and add them again") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise WorkspaceError(f"{path} cannot be read ({reason}); fix it, or remove it and add them again") from None
     try:
         hashes = {entry["name"]: entry["password"] for entry in content["annotators"]}
         sound = all(
@@ -163,6 +165,6 @@ def _read(path: Path) -> dict[str, str]:
         sound = False
     if not sound:
         raise WorkspaceError(
-            f"{path} is no list of annotators with Argon2 hashes; remove it and use --add-annotator NAME"
+            f"{path} is not a list of annotators with Argon2 hashes; remove it and use --add-annotator NAME"
         )
     return hashes

@@ -1,4 +1,4 @@
-"""What a person sees in a browser who may not come in: a page without scripts, in place of the API's JSON."""
+"""The page for a person whose request is refused: without scripts, in place of the API's JSON."""
 
 import base64
 import hashlib

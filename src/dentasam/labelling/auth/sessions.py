@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 
 
 class Sessions:
-    """Open sessions by the hash of their token: neither memory nor the file gives a token away.
+    """Open sessions by the hash of their token, so that neither memory nor the file reveals a token.
 
-    With a `path` they are kept there for the next start. A session is bound to the password it was opened with, so
-    a name that is removed or gets another password is signed out at the next start.
+    With a `path` they are kept there for the next start. A session is bound to the password it was opened with: who
+    is removed or gets another password is signed out at the next start.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Sessions:
                 self._write()
 
     def end_all(self) -> None:
-        """Signs everybody out."""
+        """Sign everybody out."""
         with self._lock:
             self._open = {}
             self._write()
@@ -93,8 +93,8 @@ class Sessions:
         try:
             with write_atomically(self._path, durable=True, private=True) as draft:
                 draft.write_text(json.dumps(rows, ensure_ascii=False) + "\n", encoding="utf-8")
-        except OSError as fault:
-            log.warning("%s cannot be written (%s); a restart signs everybody out", self._path, fault.strerror)
+        except OSError as error:
+            log.warning("%s cannot be written (%s); a restart signs everybody out", self._path, error.strerror)
 
     def _mark(self, name: str) -> str | None:
         password = self._passwords.get(name)

@@ -1,9 +1,8 @@
 """Embeddings of the worklist's images on disk, so that a case opens without an encode.
 
-A file is named by everything its content depends on: the image's bytes (by `FileHashes`), the preprocessing, the
-base's weights and the adapter's. Its name ends in the checksum of its bytes. It is written aside and moved into
-place, so that a killed writer leaves nothing under a good name; a damaged file does not fit its name and counts as
-absent.
+A file's name is a hash of everything its content depends on: the image's bytes (hashed by `FileHashes`), the
+preprocessing, the base's weights and the adapter's. The name ends in the checksum of the file, so that a damaged file
+is recognised and counts as absent. A new file is moved into place whole, so that a killed writer leaves none behind.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ class EmbeddingStore:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._sweep()
-        except OSError as fault:
-            raise WorkspaceError(f"{folder}: cannot be used ({fault.strerror}); free it or choose another") from None
+        except OSError as error:
+            raise WorkspaceError(f"{folder}: cannot be used ({error.strerror}); free it or choose another") from None
 
     def holds(self, picture: str, model: str) -> bool:
         """Whether there is a file for the picture, damaged or not."""

@@ -1,4 +1,4 @@
-"""The model as the labelling tool asks it: one adapter merged in, logits out."""
+"""The model that answers the labelling page: with one adapter merged in, from prompts to logits."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from dentasam.model.segmenter import Segmenter
 OBJECTS_PER_DECODE = 16
 # Of a long list of clicks without a mask before them, only the last are given one by one.
 CLICKS_ONE_BY_ONE = 10
-# Where boxes are tried out, as shares of the width; and the share of a box that an answer fills at least.
-PROBES = (0.3, 0.4, 0.5, 0.6, 0.7)
-LEAST_FILLED = 0.1
+# Where boxes are tried, as shares of the width; and the share of a box that a model must fill to know boxes.
+PROBE_COLUMNS = (0.3, 0.4, 0.5, 0.6, 0.7)
+MIN_FILLED = 0.1
 # A tooth fills its box nearly as an ellipse does, and a box drawn by hand is larger than the tooth.
-ELLIPSE = 0.9
+ELLIPSE_SHARE = 0.9
 ELLIPSE_LOGIT = 4.0
 
 
@@ -81,7 +81,7 @@ class ServedModel:
 
     @torch.inference_mode()
     def decode(self, embedding: ImageEmbedding, wanted: Sequence[ObjectPrompt]) -> list[Decoded]:
-        """Logits of all objects wanted, in as few decodes as their forms allow.
+        """Logits of all objects, in as few decodes as their kinds of prompts allow.
 
         With logits, all clicks are given at once beside them, as the last step of the schedule that the model
         was trained on. Without, clicks are given one at a time, each with the logits of the one before.
@@ -119,14 +119,14 @@ class ServedModel:
         """
         if self._knows_boxes is None:
             frame = embedding.frame
-            boxes = [_tooth_sized(x, frame) for x in PROBES]
+            boxes = [_tooth_sized(x, frame) for x in PROBE_COLUMNS]
             prompts = self._prompts([ObjectPrompt(np.zeros((0, 3)), box) for box in boxes], frame)
             logits = self.model.decode(embedding, prompts).logits.float().cpu().numpy()
             filled = [
                 (one > 0).sum() / max(1, (_ellipse(box, frame) > 0).sum())
                 for one, box in zip(logits, boxes, strict=True)
             ]
-            self._knows_boxes = bool(np.median(filled) > LEAST_FILLED)
+            self._knows_boxes = bool(np.median(filled) > MIN_FILLED)
         return self._knows_boxes
 
     def _prompts(self, wanted: list[ObjectPrompt], frame: Frame) -> Prompts:
@@ -164,8 +164,8 @@ def _ellipse(box: tuple[float, float, float, float], frame: Frame) -> np.ndarray
     height, width = frame.logits
     rows, columns = np.ogrid[:height, :width]
     # A logit's centre lies half a logit from its corner. The smallest box still covers one.
-    across = (columns + 0.5 - (x0 + x1) / 2) / max(ELLIPSE * (x1 - x0) / 2, 0.71)
-    down = (rows + 0.5 - (y0 + y1) / 2) / max(ELLIPSE * (y1 - y0) / 2, 0.71)
+    across = (columns + 0.5 - (x0 + x1) / 2) / max(ELLIPSE_SHARE * (x1 - x0) / 2, 0.71)
+    down = (rows + 0.5 - (y0 + y1) / 2) / max(ELLIPSE_SHARE * (y1 - y0) / 2, 0.71)
     inside = across**2 + down**2 <= 1
     return np.where(inside, ELLIPSE_LOGIT, -ELLIPSE_LOGIT).astype(np.float32)
 

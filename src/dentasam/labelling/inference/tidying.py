@@ -1,7 +1,7 @@
-"""Small islands and holes go from the model's masks; what the annotator painted, erased or clicked on stays.
+"""Removes small islands and holes from the model's masks; what the annotator painted, erased or clicked on stays.
 
 A click's mask often has a few stray pixels beside the object or small gaps within it. The label schema says how small
-a part must be to go by itself.
+a part must be to be removed.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ def tidied(
     """The mask without its small islands and holes.
 
     An island is an 8-connected part other than the largest, a hole a 4-connected part of the ground that the mask
-    encloses. A part stays where the hand painted (erased) in it, or where a positive (negative) click lies.
+    encloses.
 
-    filled: a mask whose pixels are no hole: a hole that lies mostly in it goes whatever its size.
+    A part stays if pixels of it were painted (erased) by hand, or if a positive (negative) click lies in it.
+
+    filled: a mask that a hole must not lie in: one that lies mostly in it is filled whatever its size.
     """
     mask = mask.tight()
     if mask.bits.size == 0:
@@ -47,7 +49,7 @@ def tidied(
     if count > 2:
         goes = areas < _pixels(sizes.islands, int(areas[largest]))
         goes[[0, largest]] = False
-        goes[_meant(parts, clicks, 1, painted, box)] = False
+        goes[_intended(parts, clicks, 1, painted, box)] = False
         bits &= ~goes[parts]
 
     count, parts, areas = _parts(~bits, 4)
@@ -56,7 +58,7 @@ def tidied(
         known = np.bincount(parts[crop(filled, *box)], minlength=count)
         goes |= 2 * known > areas
     goes[[0, parts[0, 0]]] = False
-    goes[_meant(parts, clicks, 0, erased, box)] = False
+    goes[_intended(parts, clicks, 0, erased, box)] = False
     bits |= goes[parts]
     return BoxMask(x0 + 1, y0 + 1, bits[1:-1, 1:-1]).tight()
 
@@ -72,14 +74,14 @@ def _pixels(size: float | None, area: int) -> float:
     return size * area if size < 1 else size
 
 
-def _meant(
-    parts: np.ndarray, clicks: Sequence[Click], label: int, hand: BoxMask | None, box: tuple[int, int, int, int]
+def _intended(
+    parts: np.ndarray, clicks: Sequence[Click], label: int, edited: BoxMask | None, box: tuple[int, int, int, int]
 ) -> np.ndarray:
     """The numbers of the parts that the annotator meant: by a click of this label, or by hand."""
     x0, y0, x1, y1 = box
     # A click is a pixel index: its pixel's centre is a whole number.
     places = [(round(x) - x0, round(y) - y0) for x, y, given in clicks if given == label]
     meant = [int(parts[row, column]) for column, row in places if 0 <= column < x1 - x0 and 0 <= row < y1 - y0]
-    if hand is not None:
-        meant += np.unique(parts[crop(hand, *box)]).tolist()
+    if edited is not None:
+        meant += np.unique(parts[crop(edited, *box)]).tolist()
     return np.array(meant, int)

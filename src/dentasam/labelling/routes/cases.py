@@ -10,20 +10,25 @@ from dentasam.labelling.log.append import RevisionConflict
 from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.operations import parse_operations
 from dentasam.labelling.routes.context import (
-    LARGEST_ID,
+    MAX_ID,
     Annotator,
     CaseId,
     ContextDep,
     Envelope,
     EnvelopeBody,
     ServerContext,
-    gives,
-    opened,
-    problems,
-    takes,
+    envelope_answer,
+    envelope_body,
+    errors,
+    unpack_document,
 )
 from dentasam.labelling.routes.documents import CaseSummary, Stored
-from dentasam.labelling.routes.enveloped import CaseDocument, ConflictDocument, LogDocument, OperationsDocument
+from dentasam.labelling.routes.envelope_documents import (
+    CaseDocument,
+    ConflictDocument,
+    LogDocument,
+    OperationsDocument,
+)
 
 router = APIRouter(prefix="/api/cases", tags=["cases"])
 REVISION = re.compile(r'"([0-9]{1,10})"')
@@ -39,14 +44,14 @@ def cases(context: ContextDep) -> list[CaseSummary]:
 @router.get(
     "/{case_id}",
     response_class=Response,
-    responses={200: gives(CaseDocument) | {"headers": _TAG}, **problems(404)},
+    responses={200: envelope_answer(CaseDocument) | {"headers": _TAG}, **errors(404)},
 )
 def case(case_id: CaseId, context: ContextDep) -> Response:
     """One case with its objects and comments."""
     context.image(case_id)
     state = context.store.state(case_id)
     shown = summary(context, context.store.case(case_id)).model_dump(mode="json")
-    # Read a moment apart, somebody may have written between; what counts is what the objects show.
+    # Both were read a moment apart, and somebody may have written in between; the objects' state counts.
     shown |= {"revision": state.revision, "status": state.status, "objects": len(state.present)}
     document = {
         "case": shown,
@@ -59,12 +64,12 @@ def case(case_id: CaseId, context: ContextDep) -> Response:
 @router.get(
     "/{case_id}/operations",
     response_class=Response,
-    responses={200: gives(LogDocument) | {"headers": _TAG}, **problems(404)},
+    responses={200: envelope_answer(LogDocument) | {"headers": _TAG}, **errors(404)},
 )
 def log(
     case_id: CaseId,
     context: ContextDep,
-    since: Annotated[int, Query(ge=0, le=LARGEST_ID, description="Only operations after this revision.")] = 0,
+    since: Annotated[int, Query(ge=0, le=MAX_ID, description="Only operations after this revision.")] = 0,
 ) -> Response:
     """The case's log, oldest first."""
     context.image(case_id)
@@ -74,11 +79,13 @@ def log(
 
 @router.post(
     "/{case_id}/operations",
-    openapi_extra=takes(OperationsDocument),
+    openapi_extra=envelope_body(OperationsDocument),
     responses={
         200: {"headers": _TAG},
-        **problems(404, 413, 415, 422, 428, 507),
-        409: gives(ConflictDocument, "The case has operations that the page has not seen; nothing was stored."),
+        **errors(404, 413, 415, 422, 428, 507),
+        409: envelope_answer(
+            ConflictDocument, "The case has operations that the page has not seen; nothing was stored."
+        ),
     },
     response_model=Stored,
 )
@@ -92,10 +99,10 @@ def append(
         str | None, Header(alias="If-Match", max_length=100, description="The revision last seen, in quotes.")
     ] = None,
 ) -> Stored | Response:
-    """Adds operations to the log, all or none. Those that are there already are passed over: it may be sent again."""
+    """Adds operations to the log, all or none. It may be sent again: those that are there already are passed over."""
     context.image(case_id)
     expected = _revision(if_match)
-    document = opened(body)
+    document = unpack_document(body)
     if document.keys() != {"operations"}:
         raise HTTPException(422, "the document has one key, operations")
     operations = parse_operations(document["operations"])
@@ -121,7 +128,7 @@ def _conflict(context: ServerContext, case_id: int, expected: int) -> Response:
 
 def _log_since(context: ServerContext, case_id: int, since: int) -> dict[str, Any]:
     operations = context.store.operations(case_id, since)
-    # The revision of what is sent, were more to come between two reads.
+    # The revision of what is sent, even if more was written between the two reads.
     revision = operations[-1].revision if operations else context.store.case(case_id).revision
     return {"revision": revision, "operations": [stored.document() for stored in operations]}
 

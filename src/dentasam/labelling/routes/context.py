@@ -1,4 +1,4 @@
-"""What the routes share: the parts of the server, who asks, and how envelopes come in and go out."""
+"""What the routes share: the parts of the server, the annotator, envelopes, and entries of the OpenAPI."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 Document = TypeVar("Document", bound=BaseModel)
 Schema = dict[str, Any]
-# Ids are counted up by the database; a larger number would overflow the column of one.
-LARGEST_ID = 2**31 - 1
-LONGEST_DETAIL = 300
+# The database numbers them; a larger number would overflow its column.
+MAX_ID = 2**31 - 1
+MAX_DETAIL_LENGTH = 300
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class ServerContext:
     page: Path | None = None
     assets: Mapping[str, Path] = field(default_factory=dict)
 
-    def shown(self, message: str) -> str:
-        """A message in one line, without the whole paths of files: those are for the terminal."""
+    def public_message(self, message: str) -> str:
+        """A message in one line, with file names in place of whole paths, which only the terminal may show."""
         for image in self.worklist.values():
             message = message.replace(str(image.path), image.name)
         for folder, name in ((self.workspace.root, "the workspace"), (self.workspace.folder, "the image folder")):
@@ -72,9 +72,9 @@ def _annotator(request: Request) -> str:
 
 
 async def _envelope(request: Request) -> bytes:
-    """The whole body; the layer before the routes has limited it."""
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given != MEDIA_TYPE:
+    """The whole body, whose size the middleware has limited."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != MEDIA_TYPE:
         raise HTTPException(415, f"the body must be of the type {MEDIA_TYPE}")
     return await request.body()
 
@@ -82,7 +82,7 @@ async def _envelope(request: Request) -> bytes:
 ContextDep = Annotated[ServerContext, Depends(_context)]
 Annotator = Annotated[str, Depends(_annotator)]
 EnvelopeBody = Annotated[bytes, Depends(_envelope)]
-CaseId = Annotated[int, PathParameter(ge=1, le=LARGEST_ID)]
+CaseId = Annotated[int, PathParameter(ge=1, le=MAX_ID)]
 
 
 class Envelope(Response):
@@ -95,26 +95,26 @@ class Envelope(Response):
 
 
 def one_line(text: str) -> str:
-    """Text for the page: folded into one line, of bounded length, and such that UTF-8 can carry it."""
+    """Text for the page: folded into one line, cut to MAX_DETAIL_LENGTH characters, and valid in UTF-8."""
     line = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
-    return line if len(line) <= LONGEST_DETAIL else line[: LONGEST_DETAIL - 1] + "…"
+    return line if len(line) <= MAX_DETAIL_LENGTH else line[: MAX_DETAIL_LENGTH - 1] + "…"
 
 
-def opened(body: bytes) -> dict[str, Any]:
-    """The document of an envelope, an object with BoxMasks in it. Raises EnvelopeError."""
+def unpack_document(body: bytes) -> dict[str, Any]:
+    """The document of an envelope: a JSON object, with BoxMasks in it. Raises EnvelopeError."""
     document = unpack(body)
     if not isinstance(document, dict):
-        raise EnvelopeError("the document is no object")
+        raise EnvelopeError("the document is not an object")
     return document
 
 
 def read_document(body: bytes, kind: type[Document], image: CaseImage) -> Document:
-    """A request's document, all of whose masks fit the image. Raises EnvelopeError."""
-    document = opened(body)
+    """A request's document, checked: all its masks fit the image. Raises EnvelopeError."""
+    document = unpack_document(body)
     try:
         parsed = kind.model_validate(document)
-    except ValidationError as fault:
-        raise EnvelopeError(first_error(fault)) from None
+    except ValidationError as error:
+        raise EnvelopeError(first_error(error)) from None
     for mask in _masks_in(document):
         if not mask.fits(image.height, image.width):
             raise EnvelopeError(f"a mask does not fit the image of {image.width}x{image.height}")
@@ -128,22 +128,22 @@ def _masks_in(value: Any) -> list[BoxMask]:
     return [mask for item in inner for mask in _masks_in(item)]
 
 
-def problems(*statuses: int) -> dict[int | str, Schema]:
-    """OpenAPI's entries for what a route may refuse."""
+def errors(*statuses: int) -> dict[int | str, Schema]:
+    """OpenAPI's entries for the errors of a route."""
     return {status: {"model": Problem, "description": _MEANINGS[status]} for status in statuses}
 
 
-def takes(kind: type[BaseModel]) -> Schema:
-    """OpenAPI's entry for a body that is an envelope with such a document."""
+def envelope_body(kind: type[BaseModel]) -> Schema:
+    """OpenAPI's entry for a body that is an envelope with a document of this kind."""
     return {"requestBody": {"required": True, "content": _content(kind)}}
 
 
-def gives(kind: type[BaseModel], description: str = "An envelope.") -> Schema:
-    """OpenAPI's entry for an answer that is an envelope with such a document."""
+def envelope_answer(kind: type[BaseModel], description: str = "An envelope.") -> Schema:
+    """OpenAPI's entry for an answer that is an envelope with a document of this kind."""
     return {"description": description, "content": _content(kind)}
 
 
-def binary(media_type: str, description: str) -> Schema:
+def binary_answer(media_type: str, description: str) -> Schema:
     """OpenAPI's entry for an answer in bytes."""
     return {"description": description, "content": {media_type: {"schema": {"type": "string", "format": "binary"}}}}
 
@@ -153,11 +153,11 @@ def _content(kind: type[BaseModel]) -> Schema:
 
 
 _MEANINGS = {
-    400: "The request is no proper HTTP request.",
-    401: "Without a token, or with a wrong one.",
-    403: "A write from a page of another site.",
+    400: "The request is not valid HTTP.",
+    401: "There is no token, or a wrong one.",
+    403: "The write came from a page of another site.",
     404: "There is no such case or file.",
-    409: "The case has changed meanwhile; an image cannot be added here, or another one has its name.",
+    409: "The case has changed meanwhile; an image cannot be added, or another one has its name.",
     410: "The image's file is gone or damaged.",
     413: "The body is too large.",
     415: "The body is of another type.",

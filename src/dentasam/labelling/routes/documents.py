@@ -1,4 +1,4 @@
-"""What the API takes and gives as JSON, as types. Documents with masks in them are `enveloped`'s."""
+"""What the API takes and gives as JSON, as types. Documents with masks are in `envelope_documents`."""
 
 from typing import Annotated, Any, Literal
 
@@ -8,11 +8,11 @@ from dentasam.labelling.log.operations import Status
 from dentasam.labelling.wire.fields import MAX_COMMENT_LENGTH
 from dentasam.labelling.workspace.label_schema import LabelSchema
 
-MOST_INTERVALS = 5000
+MAX_INTERVALS = 5000
 
 
 def _plain(text: str) -> str:
-    """Plain text alone: what is drawn is what was typed, and every database can store it."""
+    """Refuses control characters, which pages show as something else and some databases cannot store."""
     if any((ord(letter) < 32 and letter not in "\n\t") or ord(letter) == 127 for letter in text):
         raise ValueError("control characters are not taken")
     if not text.strip():
@@ -23,14 +23,14 @@ def _plain(text: str) -> str:
 Text = Annotated[str, Field(min_length=1, max_length=MAX_COMMENT_LENGTH), AfterValidator(_plain)]
 
 
-class Given(BaseModel):
+class RequestBody(BaseModel):
     """What a client sends; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Problem(BaseModel):
-    """Every answer that is no success."""
+    """Every answer that is an error."""
 
     detail: str = Field(description="One line for the user.")
 
@@ -47,9 +47,9 @@ class ModelIdentity(BaseModel):
 
 
 class Limits(BaseModel):
-    pixels: int = Field(description="Most pixels that an image may have.")
-    body_bytes: int = Field(description="Most bytes of a body with masks.")
-    image_bytes: int = Field(description="Most bytes of an image file that is added.")
+    pixels: int = Field(description="The largest number of pixels of an image.")
+    body_bytes: int = Field(description="The largest size of a body with masks, in bytes.")
+    image_bytes: int = Field(description="The largest size of an image file that is added, in bytes.")
 
 
 class Session(BaseModel):
@@ -57,9 +57,9 @@ class Session(BaseModel):
     workspace: str = Field(description="The workspace's id, the same for as long as the workspace lives.")
     folder: str = Field(description="The name of the images' folder, for people.")
     model: ModelIdentity
-    # `schema` is a name that pydantic's models have for themselves.
+    # pydantic's models have an attribute `schema` of their own.
     labels: LabelSchema = Field(alias="schema")
-    idle_seconds: float = Field(description="Without input for longer, time counts no more as active.")
+    idle_seconds: float = Field(description="After this long without input, time does not count as active any more.")
     limits: Limits
     no_images: str | None = Field(description="Why no image can be added here, in one line; null where one can.")
     sign_out: bool = Field(description="Whether annotators sign in here, and so can sign out.")
@@ -91,24 +91,24 @@ class Comment(BaseModel):
     time: str = Field(description="ISO 8601 in UTC.")
 
 
-class NewComment(Given):
+class NewComment(RequestBody):
     text: Text
 
 
 class Stored(BaseModel):
     revision: int
-    stored: int = Field(description="Operations that were new; those that the log had already are not counted.")
+    stored: int = Field(description="How many operations were new; those that the log had already are not counted.")
 
 
-class TimeInterval(Given):
+class TimeInterval(RequestBody):
     tool: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z][a-z0-9-]*$")]
     object: Annotated[str, Field(max_length=64, pattern=r"^[\w-]+$")] | None = None
     start: Annotated[int, Field(ge=0, le=1 << 53, description="Milliseconds since 1970.")]
     seconds: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 
 
-class TimeBody(Given):
-    intervals: Annotated[list[TimeInterval], Field(max_length=MOST_INTERVALS)]
+class TimeBody(RequestBody):
+    intervals: Annotated[list[TimeInterval], Field(max_length=MAX_INTERVALS)]
 
 
 class FailedCase(BaseModel):
@@ -123,9 +123,13 @@ class Progress(BaseModel):
     encoded: int
     total: int
     current: str | None = Field(description="Name of the image that is being encoded.")
-    workspace: str = Field(description="Whose worklist it is: another than the session's after a restart elsewhere.")
-    annotator: str = Field(description="Who asks: another than the session's after somebody else signed in.")
-    worklist: int = Field(description="Another number than before: the worklist has other cases now.")
+    workspace: str = Field(
+        description="The worklist's workspace; differs from the session's after a restart on another one."
+    )
+    annotator: str = Field(
+        description="The signed-in annotator; differs from the session's after somebody else signed in."
+    )
+    worklist: int = Field(description="Changes when the worklist has other cases.")
     failed: list[FailedCase]
 
 
@@ -143,17 +147,17 @@ class PassedOverEntry(BaseModel):
 
 
 class PassedOver(BaseModel):
-    """What did not come in, or not whole."""
+    """What was not imported, or only in part."""
 
     images: int
-    objects: int = Field(description="Annotations, those on images that are passed over among them.")
+    objects: int = Field(description="Annotations, including those on images that are passed over.")
     entries: list[PassedOverEntry] = Field(
         description="Each image and annotation with its reason, the first 200; also objects that lost a bad ring."
     )
 
 
 class Imported(BaseModel):
-    objects: int = Field(description="Those that are new here; an object that came before is not counted.")
+    objects: int = Field(description="New objects; one that was imported before is not counted.")
     cases: int
     passed_over: PassedOver
 

@@ -2,29 +2,29 @@
 
 from fastapi import APIRouter
 
-from dentasam.labelling.routes.context import Annotator, CaseId, ContextDep, problems
+from dentasam.labelling.routes.context import Annotator, CaseId, ContextDep, errors
 from dentasam.labelling.routes.documents import FailedCase, Progress
 
 router = APIRouter(prefix="/api", tags=["encoding"])
-# So many cases of the worklist behind the open one are encoded before all others.
-AHEAD = 3
+# How many cases of the worklist after the open one are encoded before all others.
+CASES_AHEAD = 3
 
 
-@router.post("/cases/{case_id}/open", status_code=204, responses=problems(404))
+@router.post("/cases/{case_id}/open", status_code=204, responses=errors(404))
 def open_case(case_id: CaseId, context: ContextDep) -> None:
-    """Says that a case is being looked at: it and the next ones of the worklist are encoded first."""
+    """Says that a case is open: it and the next ones of the worklist are encoded first."""
     context.image(case_id)
     order = list(context.worklist)
     place = order.index(case_id)
-    context.queue.open(case_id, order[place + 1 : place + 1 + AHEAD])
+    context.queue.open(case_id, order[place + 1 : place + 1 + CASES_AHEAD])
 
 
 @router.get("/progress")
 def progress(context: ContextDep, annotator: Annotator) -> Progress:
-    """How far the encoding of the worklist is, and whether there is news of it."""
+    """How much of the worklist is encoded, and whether it has changed."""
     state = context.queue.progress()
     failed = [
-        FailedCase(id=case_id, name=context.worklist[case_id].name, message=context.shown(message))
+        FailedCase(id=case_id, name=context.worklist[case_id].name, message=context.public_message(message))
         for case_id, message in state.failed.items()
     ]
     return Progress(

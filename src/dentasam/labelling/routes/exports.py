@@ -12,12 +12,12 @@ from dentasam.labelling.exchange.exports import FINISHED, coco_document, write_p
 from dentasam.labelling.exchange.imports import import_coco
 from dentasam.labelling.exchange.time_table import timing_csv
 from dentasam.labelling.log.operations import Status
-from dentasam.labelling.routes.context import Annotator, ContextDep, binary, one_line, problems
+from dentasam.labelling.routes.context import Annotator, ContextDep, binary_answer, errors, one_line
 from dentasam.labelling.routes.documents import CocoDocument, Imported, PassedOver, PassedOverEntry
 
 router = APIRouter(prefix="/api", tags=["files"])
 # Beyond this a ZIP is built on the disk.
-HELD_IN_MEMORY = 32 * 1024 * 1024
+MAX_MEMORY_BYTES = 32 * 1024 * 1024
 BLOCK = 1 << 20
 Finished = Annotated[bool, Query(description="Only cases that are done or approved.")]
 
@@ -25,7 +25,7 @@ Finished = Annotated[bool, Query(description="Only cases that are done or approv
 @router.get("/export/coco", response_model=CocoDocument)
 def export_coco(context: ContextDep, finished: Finished = False) -> Response:
     """All objects as COCO with RLE masks; image paths are relative to the image folder."""
-    # Checking each of thousands of annotations once more would say nothing: the function makes them.
+    # A response class skips the check of thousands of annotations that were made just now.
     return JSONResponse(
         coco_document(context.store, context.workspace, _statuses(finished)), headers=_named("labels.json")
     )
@@ -34,11 +34,11 @@ def export_coco(context: ContextDep, finished: Finished = False) -> Response:
 @router.get(
     "/export/png",
     response_class=Response,
-    responses={200: binary("application/zip", "A PNG of 0 and 255 per object, in a folder per image.")},
+    responses={200: binary_answer("application/zip", "A PNG of 0 and 255 per object, in a folder per image.")},
 )
 def export_png(context: ContextDep, finished: Finished = False) -> Response:
     """All masks as PNG files in a ZIP."""
-    file: IO[bytes] = tempfile.SpooledTemporaryFile(HELD_IN_MEMORY)  # noqa: SIM115 - closed by _blocks
+    file: IO[bytes] = tempfile.SpooledTemporaryFile(MAX_MEMORY_BYTES)  # noqa: SIM115 - closed by _blocks
     try:
         write_png_zip(context.store, context.workspace, file, _statuses(finished))
     except BaseException:
@@ -51,7 +51,7 @@ def export_png(context: ContextDep, finished: Finished = False) -> Response:
 @router.get(
     "/export/log",
     response_class=Response,
-    responses={200: binary("application/x-ndjson", "A JSON object per labelled object.")},
+    responses={200: binary_answer("application/x-ndjson", "A JSON object per labelled object.")},
 )
 def export_log(context: ContextDep, finished: Finished = False) -> Response:
     """The correction log: what the model proposed and what became of it."""
@@ -69,11 +69,11 @@ def export_timing(context: ContextDep) -> Response:
     return Response(timing_csv(context.store), media_type="text/csv", headers=_named("timing.csv"))
 
 
-@router.post("/import/coco", responses=problems(413, 507))
+@router.post("/import/coco", responses=errors(413, 507))
 def import_annotations(document: CocoDocument, context: ContextDep, annotator: Annotator) -> Imported:
     """Brings the objects of a COCO document into the cases of the same names, to be corrected.
 
-    Answers what was passed over and why: images that are not here, boxes alone, crowds (`iscrowd` 1).
+    Answers what was passed over and why: images that are not in the worklist, boxes alone, crowds (`iscrowd` 1).
     """
     found = import_coco(context.store, document.model_dump(), annotator)
     left = found.skipped

@@ -11,7 +11,7 @@ from dentasam.labelling.exchange.added_images import ImageAdder
 from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.database import is_disk_full
 from dentasam.labelling.routes.cases import summary
-from dentasam.labelling.routes.context import ContextDep, problems
+from dentasam.labelling.routes.context import ContextDep, errors
 from dentasam.labelling.routes.documents import CaseSummary
 
 router = APIRouter(prefix="/api/images", tags=["images"])
@@ -28,8 +28,8 @@ _BODY = {
     response_model=CaseSummary,
     openapi_extra={"requestBody": _BODY},
     responses={
-        200: {"model": CaseSummary, "description": "The same image is there already."},
-        **problems(409, 413, 415, 422, 507),
+        200: {"model": CaseSummary, "description": "The same image was there already."},
+        **errors(409, 413, 415, 422, 507),
     },
 )
 async def add_image(

@@ -1,4 +1,4 @@
-"""MONAI Label's way of asking the model; `labelling.monai` says what differs from its own server."""
+"""Masks for MONAI Label's clients; `exchange.monai` says what differs from its own server."""
 
 from pathlib import PurePosixPath
 from typing import Annotated
@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
 from dentasam.labelling.exchange.monai import InferParams, MonaiError, Output, infer_response, info, read_params
 from dentasam.labelling.inference.requests import PredictObject
-from dentasam.labelling.routes.context import ContextDep, ServerContext, binary, problems
+from dentasam.labelling.routes.context import ContextDep, ServerContext, binary_answer, errors
 from dentasam.labelling.routes.documents import MonaiInfo
 from dentasam.version import __version__
 
@@ -19,8 +19,8 @@ LABEL = "object"
 async def _params(request: Request) -> InferParams:
     try:
         return read_params(request.headers.get("content-type", ""), await request.body())
-    except MonaiError as fault:
-        raise HTTPException(422, str(fault)) from None
+    except MonaiError as error:
+        raise HTTPException(422, str(error)) from None
 
 
 @router.get("/info/")
@@ -58,11 +58,11 @@ def monai_info(context: ContextDep) -> MonaiInfo:
             "description": "The label image, `params`, or a form of both.",
             "content": {
                 "multipart/form-data": {"schema": {"type": "object"}},
-                "image/png": binary("image/png", "")["content"]["image/png"],
+                "image/png": binary_answer("image/png", "")["content"]["image/png"],
                 "application/json": {"schema": {"type": "object"}},
             },
         },
-        **problems(404, 410, 413, 422, 503),
+        **errors(404, 410, 413, 422, 503),
     },
 )
 def infer(
@@ -78,7 +78,7 @@ def infer(
         raise HTTPException(404, f"there is no model of that name here; this one is {identity.name}")
     case_id = _case(context, image)
     if not params.clicks:
-        raise HTTPException(422, "params: no point in foreground or background")
+        raise HTTPException(422, "params: there is no point in foreground or background")
     request = PredictObject("1", clicks=params.clicks, category=params.label)
     reply = context.predictor.predict(case_id, [request], context.workspace.schema.tidy_of)
     (found,) = reply.objects
@@ -96,7 +96,7 @@ def infer(
 
 
 def _case(context: ServerContext, wanted: str) -> int:
-    """The case an image id means. Only names that the worklist holds are known: no path is ever made of one."""
+    """The case that an image id names. It is looked up in the worklist; no path is ever made of it."""
     names = {image.name: case_id for case_id, image in context.worklist.items()}
     if wanted in names:
         return names[wanted]

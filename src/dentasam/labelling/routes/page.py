@@ -10,7 +10,7 @@ from dentasam.labelling.routes.context import ContextDep
 router = APIRouter(include_in_schema=False)
 # Vite names each file by its content.
 FOREVER = "private, max-age=31536000, immutable"
-# Told here, since the system's table of types may lack them or be changed by other programs.
+# Fixed here, since the system's table may lack types or be changed by other programs.
 TYPES = {
     ".js": "text/javascript",
     ".css": "text/css",
@@ -40,7 +40,7 @@ def asset(name: str, context: ContextDep) -> Response:
 
 
 def assets_of(page: Path | None) -> dict[str, Path]:
-    """The files that may be asked for, by name: a list made at the start leaves no path to be led astray."""
+    """The page's files by name. They are listed once at the start, so that no path is made of a request."""
     if page is None:
         return {}
     folder = page / "assets"

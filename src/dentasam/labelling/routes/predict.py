@@ -11,12 +11,12 @@ from dentasam.labelling.routes.context import (
     ContextDep,
     Envelope,
     EnvelopeBody,
-    gives,
-    problems,
+    envelope_answer,
+    envelope_body,
+    errors,
     read_document,
-    takes,
 )
-from dentasam.labelling.routes.enveloped import (
+from dentasam.labelling.routes.envelope_documents import (
     PredictDocument,
     PredictionDocument,
     RefineDocument,
@@ -24,17 +24,17 @@ from dentasam.labelling.routes.enveloped import (
 )
 
 router = APIRouter(prefix="/api/cases/{case_id}", tags=["model"])
-_REFUSED = problems(404, 410, 413, 415, 422, 503)
+_REFUSED = errors(404, 410, 413, 415, 422, 503)
 
 
 @router.post(
     "/predict",
     response_class=Response,
-    openapi_extra=takes(PredictDocument),
-    responses={200: gives(PredictionDocument), **_REFUSED},
+    openapi_extra=envelope_body(PredictDocument),
+    responses={200: envelope_answer(PredictionDocument), **_REFUSED},
 )
 def predict(case_id: CaseId, body: EnvelopeBody, context: ContextDep) -> Response:
-    """The model's masks for objects, each from its clicks and its box; pixels painted by hand stay as they are."""
+    """The model's masks for objects, each from its clicks and its box; pixels edited by hand stay as they are."""
     requests = read_document(body, PredictDocument, context.image(case_id)).objects
     return Envelope(_document(context.predictor.predict(case_id, requests, context.workspace.schema.tidy_of)))
 
@@ -42,8 +42,8 @@ def predict(case_id: CaseId, body: EnvelopeBody, context: ContextDep) -> Respons
 @router.post(
     "/refine",
     response_class=Response,
-    openapi_extra=takes(RefineDocument),
-    responses={200: gives(RefinementDocument), **_REFUSED},
+    openapi_extra=envelope_body(RefineDocument),
+    responses={200: envelope_answer(RefinementDocument), **_REFUSED},
 )
 def refine(case_id: CaseId, body: EnvelopeBody, context: ContextDep) -> Response:
     """The model's masks after strokes: one to three clicks are found in what each stroke changed."""

@@ -1,4 +1,4 @@
-"""Whether the server lives, and what a page must know when it starts."""
+"""Whether the server runs, and what a page needs when it starts."""
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import PlainTextResponse
@@ -6,7 +6,7 @@ from fastapi.responses import PlainTextResponse
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.auth.middleware import IMAGE_BODY_BYTES, MASK_BODY_BYTES
-from dentasam.labelling.routes.context import Annotator, ContextDep, problems
+from dentasam.labelling.routes.context import Annotator, ContextDep, errors
 from dentasam.labelling.routes.documents import Limits, ModelIdentity, Session
 from dentasam.labelling.workspace.label_schema import LabelSchema
 from dentasam.version import __version__
@@ -16,13 +16,13 @@ router = APIRouter(tags=["session"])
 
 @router.get("/healthz", response_class=PlainTextResponse)
 def healthz() -> str:
-    """Open to everybody, and says nothing but ok."""
+    """Open to everybody; answers only ok."""
     return "ok"
 
 
 @router.get("/api/session")
 def session(context: ContextDep, annotator: Annotator) -> Session:
-    """Who the page belongs to, and what it works with."""
+    """The annotator, the workspace, the model and the limits."""
     return Session(
         annotator=annotator,
         workspace=context.workspace.id,
@@ -37,11 +37,11 @@ def session(context: ContextDep, annotator: Annotator) -> Session:
     )
 
 
-@router.put("/api/schema", responses=problems(507))
+@router.put("/api/schema", responses=errors(507))
 def put_schema(schema: LabelSchema, context: ContextDep) -> LabelSchema:
-    """Replaces the workspace's labels; objects keep the names they have."""
+    """Replaces the workspace's labels; objects keep the names of theirs."""
     try:
         context.workspace.set_schema(schema)
-    except WorkspaceError as fault:
-        raise HTTPException(507, context.shown(str(fault))) from None
+    except WorkspaceError as error:
+        raise HTTPException(507, context.public_message(str(error))) from None
     return schema

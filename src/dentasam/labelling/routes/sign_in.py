@@ -1,4 +1,4 @@
-"""Signing in and out, where annotators have names: a form without scripts."""
+"""Signing in and out by name and password: a form without scripts."""
 
 from html import escape
 from math import ceil
@@ -11,14 +11,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from dentasam.labelling.auth.access import TooManyAttempts
 from dentasam.labelling.routes.context import ContextDep
 
-# Not in the OpenAPI: these are for people, and absent where the token opens the page.
+# Not in the OpenAPI: these pages are for people, and exist only if annotators sign in.
 router = APIRouter(include_in_schema=False)
 
-LONGEST_NAME = 64
-# The same whether the name or the password is wrong: nobody learns which names there are.
-WRONG = "Name or password is wrong. Check both, capital letters too, and try again."
+MAX_NAME_LENGTH = 64
+# The same for a wrong name and a wrong password, so that nobody learns which names exist.
+WRONG_CREDENTIALS = "Name or password is wrong. Check both, capital letters too, and try again."
 
-# The page's dark colours, as its own style sheet has them: whoever signs in comes to that page.
+# The dark colours of the labelling page, which follows after signing in.
 STYLE = """\
 :root {
   --ground: #0b0e12;
@@ -46,7 +46,7 @@ input, button { font: inherit; padding: 0.5rem; border: 1px solid var(--line); b
 input { background: var(--raised); color: var(--text); }
 button { border-color: var(--accent); background: var(--accent); color: var(--on-accent); }
 :focus-visible { outline: 2px solid var(--focus); outline-offset: 1px; }
-.fault { color: var(--bad); margin: 0; }
+.error { color: var(--bad); margin: 0; }
 """
 FORM = """\
 <!doctype html>
@@ -61,7 +61,7 @@ FORM = """\
 <main>
 <form method="post" action="/login">
 <h1>dentasam</h1>
-{fault}
+{error}
 <label>Name <input name="name" value="{name}" autocomplete="username" required{at_name} maxlength="64"></label>
 <label>Password
 <input name="password" type="password" autocomplete="current-password" required{at_password} maxlength="256"></label>
@@ -84,49 +84,49 @@ async def _fields(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in given.items()}
 
 
-def _named(context: ContextDep) -> None:
+def _require_names(context: ContextDep) -> None:
     if context.access.annotators is None:
         raise HTTPException(404, "nobody signs in here; open the address that `dentasam label` printed")
 
 
-@router.get("/login", dependencies=[Depends(_named)])
+@router.get("/login", dependencies=[Depends(_require_names)])
 def form() -> HTMLResponse:
     return HTMLResponse(_form())
 
 
-@router.get("/login.css", dependencies=[Depends(_named)])
+@router.get("/login.css", dependencies=[Depends(_require_names)])
 def style() -> Response:
     return Response(STYLE, media_type="text/css")
 
 
-@router.post("/login", dependencies=[Depends(_named)])
+@router.post("/login", dependencies=[Depends(_require_names)])
 def sign_in(request: Request, context: ContextDep, fields: Annotated[dict[str, str], Depends(_fields)]) -> Response:
     address = request.client.host if request.client else ""
     name = fields.get("name", "")
     try:
         token = context.access.sign_in(name, fields.get("password", ""), address)
-    except TooManyAttempts as fault:
-        seconds = ceil(fault.seconds)
+    except TooManyAttempts as error:
+        seconds = ceil(error.seconds)
         text = f"Too many attempts. Try again in {seconds} seconds."
         return HTMLResponse(_form(name, text), 429, {"Retry-After": str(seconds)})
     if token is None:
-        return HTMLResponse(_form(name, WRONG), 401)
+        return HTMLResponse(_form(name, WRONG_CREDENTIALS), 401)
     # 303: the browser asks for the page with GET, and a reload does not send the password again.
     return RedirectResponse("/", 303, {"Set-Cookie": context.access.cookie_header(token)})
 
 
-@router.post("/logout", dependencies=[Depends(_named)])
+@router.post("/logout", dependencies=[Depends(_require_names)])
 def sign_out(request: Request, context: ContextDep) -> Response:
     context.access.sign_out(request.headers)
     return RedirectResponse("/login", 303, {"Set-Cookie": context.access.cookie_header("")})
 
 
-def _form(name: str = "", fault: str = "") -> str:
-    """The form, with the name that was typed and the reason why it is shown again."""
+def _form(name: str = "", error: str = "") -> str:
+    """The form; when it is shown again, with the name that was typed and the error."""
     focus = " autofocus"
     return FORM.format(
-        fault=f'<p class="fault" role="alert">{escape(fault)}</p>' if fault else "",
-        name=escape(name[:LONGEST_NAME]),
+        error=f'<p class="error" role="alert">{escape(error)}</p>' if error else "",
+        name=escape(name[:MAX_NAME_LENGTH]),
         at_name="" if name else focus,
         at_password=focus if name else "",
     )

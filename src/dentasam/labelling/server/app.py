@@ -35,9 +35,9 @@ from dentasam.labelling.routes import (
     session,
     sign_in,
 )
-from dentasam.labelling.routes.context import ServerContext, one_line, problems
+from dentasam.labelling.routes.context import ServerContext, errors, one_line
 from dentasam.labelling.routes.documents import Problem
-from dentasam.labelling.routes.enveloped import ENVELOPED
+from dentasam.labelling.routes.envelope_documents import ENVELOPE_DOCUMENTS
 from dentasam.labelling.routes.page import assets_of
 from dentasam.labelling.wire.box_mask import MaskError
 from dentasam.labelling.wire.envelope import EnvelopeError
@@ -51,14 +51,14 @@ if TYPE_CHECKING:
     from dentasam.labelling.workspace.workspace import Workspace
 
 REFERENCE = "#/components/schemas/{model}"
-# Of faults in what a client sends, its own words for them; the status says the rest.
+# Errors in what a client sends; the answer carries their messages.
 MALFORMED = (EnvelopeError, MaskError, OperationError, PromptError, DatasetError)
 DESCRIPTION = """\
 Every route but `/healthz` needs the token: as the cookie that `GET /?token=…` sets, or as `Authorization: Bearer …`.
 
 Bodies of the type `application/vnd.dentasam.masks` are envelopes: the bytes `DSM1`, a little-endian uint32 N, N bytes
-of JSON (the document that the schema describes), then blobs. Where the document holds a mask it has a `MaskRef`: its
-box in image pixels, and where its blob lies behind the document. A blob holds the run lengths of the box, row by row,
+of JSON (the document that the schema describes), then blobs. A mask in the document is a `MaskRef`: its box in
+image pixels, and where its blob lies behind the document. A blob holds the run lengths of the box, row by row,
 as unsigned LEB128 numbers; the first run is of zeros and may be 0, and the runs add up to width × height.
 """
 
@@ -97,21 +97,21 @@ def create_app(
 
 
 def application() -> FastAPI:
-    """The routes without a workspace behind them, for their description."""
+    """The routes without a workspace, which is enough for their description."""
     app = FastAPI(
         title="dentasam label",
         version=__version__,
         description=DESCRIPTION,
-        # Their scripts come from elsewhere, which the content policy forbids.
+        # Both load scripts from other hosts, which the content policy forbids.
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        responses=problems(400, 401, 403, 413, 421, 422),
+        responses=errors(400, 401, 403, 413, 421, 422),
         generate_unique_id_function=lambda route: route.name,
     )
-    for room in (session, cases, images, pixels, predict, encoding, notes, exports, monai, sign_in, page):
-        app.include_router(room.router)
-    _answer_faults(app)
+    for module in (session, cases, images, pixels, predict, encoding, notes, exports, monai, sign_in, page):
+        app.include_router(module.router)
+    _handle_errors(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
 
@@ -124,7 +124,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
         )
         schemas = content.setdefault("components", {}).setdefault("schemas", {})
         _, more = models_json_schema(
-            [*((kind, "validation") for kind in ENVELOPED), (InferParams, "validation"), (Problem, "serialization")],
+            [
+                *((kind, "validation") for kind in ENVELOPE_DOCUMENTS),
+                (InferParams, "validation"),
+                (Problem, "serialization"),
+            ],
             ref_template=REFERENCE,
         )
         schemas |= more["$defs"]
@@ -137,12 +141,12 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def openapi_text() -> str:
-    """The OpenAPI document as it lies in `web/openapi.json`: the same text for the same routes."""
+    """The text of `web/openapi.json`: always the same for the same routes."""
     return json.dumps(application().openapi(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _with_mask_references(content: dict[str, Any]) -> dict[str, Any]:
-    """Every mask's schema, which is the same everywhere, by its name."""
+    """The OpenAPI with one named schema for masks, in place of a copy at every mask."""
     found: dict[str, Any] = {}
 
     def named(value: Any) -> Any:
@@ -160,35 +164,35 @@ def _with_mask_references(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def _answer_faults(app: FastAPI) -> None:
-    """Each kind of fault with its status and one line, `{"detail": …}`, that names no path of this machine."""
+def _handle_errors(app: FastAPI) -> None:
+    """Answer each kind of error with its status and one line, `{"detail": …}`, without paths of this machine."""
 
-    def answers(
+    def handle(
         kind: type[Exception], status: int | Callable[[Any], int], text: Callable[[Request, Any], str]
     ) -> None:
-        def handler(request: Request, fault: Exception) -> JSONResponse:
-            code = status if isinstance(status, int) else status(fault)
-            headers = getattr(fault, "headers", None)
-            return JSONResponse({"detail": one_line(text(request, fault))}, code, headers)
+        def handler(request: Request, error: Exception) -> JSONResponse:
+            code = status if isinstance(status, int) else status(error)
+            headers = getattr(error, "headers", None)
+            return JSONResponse({"detail": one_line(text(request, error))}, code, headers)
 
         app.add_exception_handler(kind, handler)
 
-    def shown(request: Request, fault: Exception) -> str:
+    def public(request: Request, error: Exception) -> str:
         context: ServerContext = request.app.state.context
-        return context.shown(str(fault))
+        return context.public_message(str(error))
 
-    answers(StarletteHTTPException, lambda fault: fault.status_code, lambda _, fault: str(fault.detail))
-    answers(RequestValidationError, 422, lambda _, fault: _first(fault))
-    answers(CaseNotFound, 404, shown)
-    answers(StorageFull, 507, shown)
-    answers(ImageRefused, lambda fault: fault.status, shown)
-    answers(ImageError, 410, shown)
+    handle(StarletteHTTPException, lambda error: error.status_code, lambda _, error: str(error.detail))
+    handle(RequestValidationError, 422, lambda _, error: _first(error))
+    handle(CaseNotFound, 404, public)
+    handle(StorageFull, 507, public)
+    handle(ImageRefused, lambda error: error.status, public)
+    handle(ImageError, 410, public)
     for kind in MALFORMED:
-        answers(kind, 422, shown)
-    answers(DentasamError, 503, shown)
+        handle(kind, 422, public)
+    handle(DentasamError, 503, public)
 
 
-def _first(fault: RequestValidationError) -> str:
-    first = fault.errors()[0]
+def _first(error: RequestValidationError) -> str:
+    first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if part != "body")
     return f"{place}: {first['msg']}" if place else str(first["msg"])

@@ -1,7 +1,7 @@
-"""The documents inside envelopes, as types: those that masks lie behind.
+"""The documents with masks, which travel in envelopes, as types.
 
-FastAPI does not know them by itself; `ENVELOPED` are put into the OpenAPI, so that the page's types can be made
-from it.
+FastAPI does not find them by itself: `ENVELOPE_DOCUMENTS` are added to the OpenAPI, from which the page's types are
+made.
 """
 
 from typing import Annotated
@@ -25,9 +25,9 @@ from dentasam.labelling.log.operations import (
     SetStatus,
     Source,
 )
-from dentasam.labelling.routes.documents import CaseSummary, Comment, Given, ModelIdentity
+from dentasam.labelling.routes.documents import CaseSummary, Comment, ModelIdentity, RequestBody
 
-MOST_OBJECTS = 256
+MAX_OBJECTS = 256
 
 
 class ObjectDocument(BaseModel):
@@ -57,7 +57,7 @@ class CaseDocument(BaseModel):
     comments: list[Comment]
 
 
-class OperationsDocument(Given):
+class OperationsDocument(RequestBody):
     operations: Annotated[list[Operation], Field(max_length=MAX_OPERATIONS)]
 
 
@@ -114,13 +114,13 @@ class LogDocument(BaseModel):
 
 
 class ConflictDocument(LogDocument):
-    """What the page has not seen yet; nothing of its request was stored."""
+    """What the page has not seen yet. Nothing of its request was stored."""
 
     objects: list[ObjectDocument]
 
 
-class PredictDocument(Given):
-    objects: Annotated[list[PredictObject], Field(min_length=1, max_length=MOST_OBJECTS)]
+class PredictDocument(RequestBody):
+    objects: Annotated[list[PredictObject], Field(min_length=1, max_length=MAX_OBJECTS)]
 
 
 class Seconds(BaseModel):
@@ -135,7 +135,10 @@ class PredictedObject(BaseModel):
 
 
 PictureHash = Annotated[
-    str, Field(description="Of the picture that was asked: another than `X-Image-Picture` says that it was replaced.")
+    str,
+    Field(
+        description="Hash of the image file behind the masks; if it is not `X-Image-Picture`, the file was replaced."
+    ),
 ]
 
 
@@ -146,8 +149,8 @@ class PredictionDocument(BaseModel):
     picture: PictureHash
 
 
-class RefineDocument(Given):
-    objects: Annotated[list[RefineObject], Field(min_length=1, max_length=MOST_OBJECTS)]
+class RefineDocument(RequestBody):
+    objects: Annotated[list[RefineObject], Field(min_length=1, max_length=MAX_OBJECTS)]
 
 
 class RefinedObject(PredictedObject):
@@ -161,7 +164,7 @@ class RefinementDocument(BaseModel):
     picture: PictureHash
 
 
-ENVELOPED = (
+ENVELOPE_DOCUMENTS = (
     CaseDocument,
     OperationsDocument,
     LogDocument,
