@@ -1,4 +1,4 @@
-"""The process of one side: started by `measuring.SideProcess`, told by lines of JSON what to do.
+"""The process of one side: started by `measuring.SideProcess`, given its requests as lines of JSON.
 
 Started as a script, it loads the package around it under a name of its own, so that it works from a checkout and from
 inside the installed package alike.
@@ -18,7 +18,7 @@ from typing import Any, TextIO
 PACKAGE = "dentasam_benchmarks"
 # A turn of short work is the mean of as many runs as take this long: the first alone would measure how a processor
 # comes to speed again after the other sides' turns.
-LEAST_SECONDS = 0.2
+MIN_SECONDS = 0.2
 
 
 def load_package(folder: Path) -> None:
@@ -80,7 +80,7 @@ class Worker:
             seconds = self.watching.timed(self._work, self.device, self.times)
         else:
             seconds, self.watched = self.watching.watched(self._work, self.device)
-            self.times = max(1, round(LEAST_SECONDS / seconds))
+            self.times = max(1, round(MIN_SECONDS / seconds))
         self.watching.give_back_if_short(self.device)
         return float(seconds)
 
@@ -89,12 +89,12 @@ class Worker:
             self.work.run()
 
 
-def in_one_line(fault: Exception) -> str:
-    """What went wrong; torch says only of CUDA by the exception's type that memory was short."""
-    words = " ".join(str(fault).split())
-    if isinstance(fault, MemoryError) or "can't allocate memory" in words or "out of memory" in words:
+def in_one_line(error: Exception) -> str:
+    """The message of an error; torch marks running out of memory by a class of its own on CUDA alone."""
+    words = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or "can't allocate memory" in words or "out of memory" in words:
         return "it needs more memory than was free"
-    return words or type(fault).__name__
+    return words or type(error).__name__
 
 
 def serve(requests: TextIO, answers: TextIO) -> None:
@@ -107,9 +107,9 @@ def serve(requests: TextIO, answers: TextIO) -> None:
                 worker, answer = Worker(request), {}
             else:
                 answer = worker.answer(request)
-        except Exception as fault:
+        except Exception as error:
             traceback.print_exc()
-            answer = {"fault": in_one_line(fault)}
+            answer = {"error": in_one_line(error)}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -218,7 +218,7 @@ def main() -> None:
     if chromium is None:
         sys.exit("no Chromium here; python tests/provide.py installs one")
     console, results = Console(), Results()
-    said = Console(stderr=True).print
+    announce = Console(stderr=True).print
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         image = full_size_image(arguments.images, Path(scratch))
         few, many = Path(scratch) / "few", Path(scratch) / "many"
@@ -231,24 +231,24 @@ def main() -> None:
         # The same file again and again: one encode serves all.
         for index in range(arguments.cases):
             os.link(clicked, many / f"case-{index:04d}{image.suffix}")
-        said(f"putting {arguments.objects} objects into each of {arguments.cases} cases")
+        announce(f"putting {arguments.objects} objects into each of {arguments.cases} cases")
         annotate(many, arguments.objects)
 
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        said("serving two cases")
+        announce("serving two cases")
         with serving(few) as (url, client):
             ids = {case["name"]: case["id"] for case in client.get("/api/cases").json()}
             with page_of(browser, url, ids[PAINTED]) as page:
                 renderer = page.evaluate("() => dentasam.stage.renderer.kind")
-                said("brush")
+                announce("brush")
                 brush(page, results, arguments.dabs)
-                said("opacity and undo")
+                announce("opacity and undo")
                 transparency_and_undo(page, results, arguments.times)
             with page_of(browser, url, ids[clicked.name]) as page:
                 size = page.evaluate("() => `${dentasam.editor.width} x ${dentasam.editor.height}`")
-                said("clicks")
+                announce("clicks")
                 clicks(page, results, arguments.times // 2)
-        said(f"serving {arguments.cases} cases")
+        announce(f"serving {arguments.cases} cases")
         with serving(many) as (url, client):
             many_cases(browser, url, client, results, arguments.times // 2)
         version = browser.version

@@ -57,7 +57,7 @@ class Work:
 
 @dataclass
 class Measured:
-    """A side after its rounds. `fault` says why there are none.
+    """A side after its rounds. `error` says why there are none.
 
     added_bytes: memory that a run needed on top of what lay there before it. peak_bytes: all that the process held.
     """
@@ -70,7 +70,7 @@ class Measured:
     peak_bytes: int | None = None
     answer: dict[str, np.ndarray] = field(default_factory=dict)
     facts: dict[str, float] = field(default_factory=dict)
-    fault: str | None = None
+    error: str | None = None
     precision: str | None = None
 
     @property
@@ -79,8 +79,8 @@ class Measured:
 
     def row(self) -> dict[str, Any]:
         """The side as a row of the report."""
-        if self.fault is not None:
-            return {"name": self.name, "not_measured": self.fault}
+        if self.error is not None:
+            return {"name": self.name, "not_measured": self.error}
         row: dict[str, Any] = {
             "name": self.name,
             "seconds": self.median,
@@ -99,16 +99,16 @@ class Missing(Exception):
 
 
 class SideProcess:
-    """The far end of a side: a process that prepares its work and runs it when told to."""
+    """The far end of a side: a process that prepares its work and runs it on request."""
 
     def __init__(self, side: Side, device: str, threads: int, precision: str) -> None:
         self.side, self.measured = side, Measured(side.name, precision=side.precision)
-        self.said: TextIO = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by `end`)
+        self.stderr: TextIO = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by `end`)
         self.process = subprocess.Popen(
             [sys.executable, "-P", str(CHILD)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self.said,
+            stderr=self.stderr,
             text=True,
         )
         self.ask(
@@ -122,10 +122,10 @@ class SideProcess:
 
     @property
     def usable(self) -> bool:
-        return self.measured.fault is None
+        return self.measured.error is None
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """Send one request and wait; a side that has died or failed keeps the reason as its fault."""
+        """Send one request and wait; a side that has died or failed keeps the reason as its error."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
@@ -134,8 +134,8 @@ class SideProcess:
             line = self.process.stdout.readline()
         except BrokenPipeError:
             line = ""
-        answer: dict[str, Any] = json.loads(line) if line else {"fault": self._last_words()}
-        self.measured.fault = answer.get("fault")
+        answer: dict[str, Any] = json.loads(line) if line else {"error": self._last_words()}
+        self.measured.error = answer.get("error")
         return answer
 
     def turn(self) -> None:
@@ -151,7 +151,7 @@ class SideProcess:
 
     def end(self) -> None:
         """Fetch the answer and let the process go, if it has not gone already."""
-        if self.said.closed:
+        if self.stderr.closed:
             return
         if self.usable:
             with tempfile.TemporaryDirectory() as folder:
@@ -166,14 +166,14 @@ class SideProcess:
             self.process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self.process.kill()
-        self.said.close()
+        self.stderr.close()
 
     def _last_words(self) -> str:
         code = self.process.wait()
         if code == -9:
             return "ended by the system, most likely for want of memory"
-        self.said.seek(0)
-        lines = self.said.read().strip().splitlines()
+        self.stderr.seek(0)
+        lines = self.stderr.read().strip().splitlines()
         return lines[-1] if lines else f"ended with code {code}"
 
 

@@ -37,14 +37,14 @@ class Report:
     def add(self, measured: Mapping[str, Measured], group: str = "") -> None:
         """The sides as rows; one that could not be measured becomes a remark."""
         for side in measured.values():
-            if side.fault is not None:
-                self.remarks.append(f"{side.name}: not measured ({side.fault})")
+            if side.error is not None:
+                self.remarks.append(f"{side.name}: not measured ({side.error})")
             row = self.machine.under_ceiling(side.row())
             self.rows.append({"group": group, **row} if group else row)
 
     def ratio(self, name: str, ours: Measured, other: Measured, of: str = "median") -> None:
         """Add other / ours of the medians, of `added_bytes` or of `peak_bytes`, where both were measured."""
-        if ours.fault is None and other.fault is None and getattr(ours, of) and getattr(other, of) is not None:
+        if ours.error is None and other.error is None and getattr(ours, of) and getattr(other, of) is not None:
             self.ratios[name] = getattr(other, of) / getattr(ours, of)
 
     def agreement(self, name: str, ours: Measured, other: Measured, answer: str) -> None:

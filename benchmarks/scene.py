@@ -101,11 +101,12 @@ class Decoding(NamedTuple):
 def decoding(device: torch.device, model: str, objects: int, previous: bool, square: bool) -> Decoding:
     """Objects of a synthetic X-ray with a click each; with `previous` with a correction click and their last mask.
 
-    A network of random weights finds masks that cover half the image, which is no decoder's daily work. So it is lent
-    the bundled model's decoder and features, as far as that one's are wide; the work to do is that of its own size.
+    Random weights would give masks that cover half the image, which is not a decoder's usual work. So the bundled
+    model's decoder and features are copied into the network, as far as their width goes; the amount of work stays the
+    network's own.
     """
     frame = squared(OWN) if square else OWN
-    network_, output = lent(model, device, frame)
+    network_, output = with_bundled_decoder(model, device, frame)
     truth = (truths(objects, frame, device) >= 0.5).cpu().numpy()
     points = torch.from_numpy(frame.logit_points_to_frame(interior_centre(truth)))[:, None].to(device)
     prompts = Prompts(points, torch.ones(objects, 1, dtype=torch.long, device=device))
@@ -129,12 +130,12 @@ class Training(NamedTuple):
 
 
 def training(device: torch.device, model: str, objects: int, frame: Frame, stride: int = LOGIT_STRIDE) -> Training:
-    """Objects of a synthetic X-ray; a network of random weights is lent decoder and features as in `decoding`.
+    """Objects of a synthetic X-ray; with random weights, decoder and features are copied in as in `decoding`.
 
-    The lent features take the place of all but a thousandth of its encoder's, which does all its work forwards and
-    backwards none the less.
+    The copied features replace all but a thousandth of the encoder's, which still does all its work, forward and
+    backward.
     """
-    network_, output = lent(model, device, frame)
+    network_, output = with_bundled_decoder(model, device, frame)
 
     def features(_: nn.Module, __: object, own: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         return output.features + 1e-3 * own[0], output.intermediate + 1e-3 * own[1]
@@ -145,13 +146,13 @@ def training(device: torch.device, model: str, objects: int, frame: Frame, strid
 
 
 @torch.no_grad()
-def lent(model: str, device: torch.device, frame: Frame) -> tuple[SamHQ, EncoderOutput]:
-    """A network, lent the bundled model's decoder where its weights are random, and the X-ray's features."""
+def with_bundled_decoder(model: str, device: torch.device, frame: Frame) -> tuple[SamHQ, EncoderOutput]:
+    """A network, with the bundled model's decoder where its weights are random, and the X-ray's features."""
     network_ = network(model, device)
     encoder = network_
     if random_weights(model):
         encoder = network(BUNDLED, device)
-        lend_decoder(encoder, network_)
+        copy_decoder(encoder, network_)
     output = encoder.encoder_output(xray(frame, device), frame)
     wider = network_.mask_decoder.compress_vit_feat[0].get_parameter("weight").shape[0] - output.intermediate.shape[1]
     return network_, EncoderOutput(output.features, nn.functional.pad(output.intermediate, (0, 0, 0, 0, 0, wider)))
@@ -183,14 +184,14 @@ def truths(objects: int, frame: Frame, device: torch.device, stride: int = LOGIT
     return nn.functional.avg_pool2d(torch.stack(chosen)[:, None], stride)[:, 0].to(device)
 
 
-def lend_decoder(lender: SamHQ, borrower: SamHQ) -> None:
+def copy_decoder(source: SamHQ, target: SamHQ) -> None:
     """Give a network another's prompt encoder and mask decoder; a wider intermediate output meets zeros."""
-    borrower.prompt_encoder.load_state_dict(lender.prompt_encoder.state_dict())
+    target.prompt_encoder.load_state_dict(source.prompt_encoder.state_dict())
     first = "compress_vit_feat.0.weight"  # (channels of the intermediate output, 256, 2, 2)
-    state = lender.mask_decoder.state_dict()
-    wider = borrower.mask_decoder.state_dict()[first].shape[0] - state[first].shape[0]
+    state = source.mask_decoder.state_dict()
+    wider = target.mask_decoder.state_dict()[first].shape[0] - state[first].shape[0]
     state[first] = nn.functional.pad(state[first], (0, 0, 0, 0, 0, 0, 0, wider))
-    borrower.mask_decoder.load_state_dict(state)
+    target.mask_decoder.load_state_dict(state)
 
 
 def weight_bytes(module: nn.Module) -> int:

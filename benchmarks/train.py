@@ -234,7 +234,7 @@ def run(options: Options) -> Report:
     measured = options.measure([Side(f"ours, {many} objects", "train:ours", large)], 1)
     report.add(measured, f"{many} objects")
     (own,) = measured.values()
-    if own.fault is None and tooth.fault is None:
+    if own.error is None and tooth.error is None:
         # the samples share nothing, so that many take many times as long as one
         seconds = many / teeth * tooth.median
         report.rows.append(

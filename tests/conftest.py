@@ -1,4 +1,4 @@
-"""What every test gets: a quiet terminal of known width, and no faults shown at length unless a test asks."""
+"""What every test gets: a quiet terminal of known width, and no traceback unless a test asks."""
 
 import fcntl
 import os

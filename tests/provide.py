@@ -67,6 +67,6 @@ def _playwrights_own() -> str | None:
 
 
 if __name__ == "__main__":
-    fault = provide()
-    if fault:
-        sys.exit(fault)
+    problem = provide()
+    if problem:
+        sys.exit(problem)

@@ -17,29 +17,29 @@ class Clock:
 
 
 def lines_of(seconds_each: float, total: int, first: float = 5.0, already: int = 0) -> list[str]:
-    """What is said of `total` units that take the same time."""
-    clock, said = Clock(), []  # type: ignore[var-annotated]
-    update = PlainProgress("evaluation", "images", said.append, first=first, already=already, clock=clock)
+    """What is printed of `total` units that take the same time."""
+    clock, printed = Clock(), []  # type: ignore[var-annotated]
+    update = PlainProgress("evaluation", "images", printed.append, first=first, already=already, clock=clock)
     for done in range(already + 1, total + 1):
         clock.now += seconds_each
         update(done, total, f"note {done}")
-    return said
+    return printed
 
 
 def test_slow_work_says_a_line_after_each_unit_with_the_time_left() -> None:
-    said = lines_of(90.0, 21)
-    assert len(said) == 21
-    assert said[0] == "evaluation: 1/21 images, 90.0 s for each of the images, 30:00 left, note 1"
-    assert said[19] == "evaluation: 20/21 images, 90.0 s for each of the images, 1:30 left, note 20"
-    assert said[20] == "evaluation: 21/21 images, 90.0 s for each of the images, in 31:30, note 21"
+    printed = lines_of(90.0, 21)
+    assert len(printed) == 21
+    assert printed[0] == "evaluation: 1/21 images, 90.0 s for each of the images, 30:00 left, note 1"
+    assert printed[19] == "evaluation: 20/21 images, 90.0 s for each of the images, 1:30 left, note 20"
+    assert printed[20] == "evaluation: 21/21 images, 90.0 s for each of the images, in 31:30, note 21"
 
 
 def test_fast_work_says_one_every_half_minute_and_one_at_the_end() -> None:
-    said = lines_of(0.25, 400)
+    printed = lines_of(0.25, 400)
     # The first after 5 s, then every 30 s, and the end at 100 s.
-    assert [line.split(" ")[1] for line in said] == ["20/400", "140/400", "260/400", "380/400", "400/400"]
-    assert said[0] == "evaluation: 20/400 images, 4.00 images/s, 1:35 left, note 20"
-    assert said[-1] == "evaluation: 400/400 images, 4.00 images/s, in 1:40, note 400"
+    assert [line.split(" ")[1] for line in printed] == ["20/400", "140/400", "260/400", "380/400", "400/400"]
+    assert printed[0] == "evaluation: 20/400 images, 4.00 images/s, 1:35 left, note 20"
+    assert printed[-1] == "evaluation: 400/400 images, 4.00 images/s, in 1:40, note 400"
 
 
 def test_short_work_says_nothing_unless_a_line_is_wanted() -> None:
@@ -49,20 +49,20 @@ def test_short_work_says_nothing_unless_a_line_is_wanted() -> None:
 
 
 def test_what_was_done_before_does_not_count_as_speed() -> None:
-    said = lines_of(10.0, 44, already=40)
-    assert said[0] == "evaluation: 41/44 images, 10.0 s for each of the images, 0:30 left, note 41"
+    printed = lines_of(10.0, 44, already=40)
+    assert printed[0] == "evaluation: 41/44 images, 10.0 s for each of the images, 0:30 left, note 41"
 
 
 def test_work_that_stands_still_repeats_nothing() -> None:
-    clock, said = Clock(), []  # type: ignore[var-annotated]
-    update = PlainProgress("encoding", "images", said.append, clock=clock)
+    clock, printed = Clock(), []  # type: ignore[var-annotated]
+    update = PlainProgress("encoding", "images", printed.append, clock=clock)
     for _ in range(1000):
         clock.now += 10
         update(3, 5)
-    assert len(said) == 1
+    assert len(printed) == 1
     update(5, 5)
     update(5, 5)
-    assert len(said) == 2
+    assert len(printed) == 2
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.9, "0:59"), (61, "1:01"), (3723, "1:02:03")])

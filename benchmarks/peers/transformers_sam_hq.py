@@ -1,7 +1,7 @@
 """transformers' `SamHQModel` with our network's weights.
 
 From 4.57.6 to 5.23.0 its mask decoder drops the image embedding that the two-way transformer updated, and upscales
-the raw one with height and width swapped: it costs the same and gives other masks. `mend` puts the published
+the raw one with height and width swapped: it costs the same and gives other masks. `fix_decoder` puts the published
 behaviour back, so that both sides can be seen to give the same masks.
 """
 
@@ -21,7 +21,7 @@ from ..scene import vit_settings
 
 
 def build(ours: SamHQ) -> Any:
-    """A mended `SamHQModel` that computes what `ours` does. Raises `Missing` without transformers or a plain ViT."""
+    """A fixed `SamHQModel` that computes what `ours` does. Raises `Missing` without transformers or a plain ViT."""
     settings = vit_settings(ours)
     if settings is None:
         raise Missing("transformers has SAM-HQ with plain ViT encoders only")
@@ -34,7 +34,7 @@ def build(ours: SamHQ) -> Any:
     decoder = {"vit_dim": settings["hidden_size"], "layer_norm_eps": 1e-5}
     theirs = SamHQModel(SamHQConfig(vision_config=settings, mask_decoder_config=decoder))
     copy_weights(ours, theirs)
-    mend(theirs)
+    fix_decoder(theirs)
     return theirs.eval().requires_grad_(False).to(ours.device)
 
 
@@ -50,7 +50,7 @@ def copy_weights(ours: SamHQ, theirs: nn.Module) -> None:
             places[name].copy_(tensor)
 
 
-def mend(theirs: Any) -> None:
+def fix_decoder(theirs: Any) -> None:
     """Hand the updated image embedding to the upscaling."""
     updated: list[Tensor] = []
 

@@ -66,26 +66,26 @@ def measured() -> dict:
         measuring.Side("ours", "encode:ours", {"model": "vit_tiny", "square": False}),
         measuring.Side("ours again", "encode:ours", {"model": "vit_tiny", "square": False}, rounds=1),
     ]
-    said: list[str] = []
-    found = measuring.measure(sides, 2, "cpu", 1, note=said.append)
-    runs = [line for line in said if ": run " in line]
+    notes: list[str] = []
+    found = measuring.measure(sides, 2, "cpu", 1, note=notes.append)
+    runs = [line for line in notes if ": run " in line]
     assert runs == ["ours: run 1", "ours again: run 1", "ours: run 2"]
     return found
 
 
 def test_a_side_that_cannot_run_leaves_the_others(measured: dict) -> None:
-    assert "plain ViT" in measured["peer"].fault
-    assert "nothing_of_the_kind" in measured["unknown"].fault
-    assert measured["ours"].fault is None
+    assert "plain ViT" in measured["peer"].error
+    assert "nothing_of_the_kind" in measured["unknown"].error
+    assert measured["ours"].error is None
     assert [len(side.seconds) for side in measured.values()] == [0, 0, 2, 1]
 
 
 def test_want_of_memory_is_said_in_plain_words() -> None:
     """A tensor of a million GiB: the side fails on its own, the system ends nobody."""
     child = benchmark("child")
-    with pytest.raises(RuntimeError) as fault:
+    with pytest.raises(RuntimeError) as error:
         torch.empty(2**50, dtype=torch.uint8)
-    assert child.in_one_line(fault.value) == "it needs more memory than was free"
+    assert child.in_one_line(error.value) == "it needs more memory than was free"
     assert child.in_one_line(ValueError("two\nlines")) == "two lines"
 
 
@@ -103,7 +103,7 @@ def test_reduced_precision() -> None:
         measuring.Side("train", "train:ours", step),
     ]
     single, half = (measuring.measure(sides, 1, "cpu", 1, precision) for precision in ("fp32", "bf16"))
-    assert half["train"].fault is None
+    assert half["train"].error is None
     assert half["train"].facts.keys() == single["train"].facts.keys() == {"share_of_clicks"}
     exact, rounded = (found["encode"].answer["features"] for found in (single, half))
     difference = np.abs(exact - rounded).max()

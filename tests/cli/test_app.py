@@ -16,7 +16,7 @@ from ..conftest import Command
 
 
 def leave(monkeypatch: pytest.MonkeyPatch, error: BaseException | None, *arguments: str) -> int:
-    """Runs `dentasam compare` with a command in its place that ends as told; gives the exit code."""
+    """Runs `dentasam compare` with a command in its place that ends as given; gives the exit code."""
 
     def command(name: str) -> object:
         single = typer.Typer(add_completion=False)

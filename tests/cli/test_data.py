@@ -55,13 +55,13 @@ def test_formats_lists_each_format() -> None:
 @pytest.mark.parametrize("name", Format)
 def test_export_and_import(dataset: Path, tmp_path: Path, name: str) -> None:
     exported, back = tmp_path / "exported", tmp_path / "back"
-    said = lines("export", dataset, "--format", name, "--out", exported)
-    assert said[0] == f"{exported}: 5 images, 10 objects"
+    printed = lines("export", dataset, "--format", name, "--out", exported)
+    assert printed[0] == f"{exported}: 5 images, 10 objects"
     lost = "note: of 10 objects 5 lost pixels to overlap and 0 vanished; the format png keeps them"
-    assert said[1:] == ([lost] if name == "labels" else [])
+    assert printed[1:] == ([lost] if name == "labels" else [])
     source = exported / "dataset.json" if name == "coco" else exported
-    said = lines("import", source, "--format", name, "--out", back)
-    assert said == [f"{back / 'dataset.json'}: 5 images, 10 objects"]
+    printed = lines("import", source, "--format", name, "--out", back)
+    assert printed == [f"{back / 'dataset.json'}: 5 images, 10 objects"]
     assert Dataset.load(back / "dataset.json").images[2].tags == ("overlap",)
 
 
@@ -83,8 +83,8 @@ def test_check_lists_all_and_fails(dataset: Path) -> None:
 
 
 def test_split(dataset: Path, tmp_path: Path) -> None:
-    said = lines("split", dataset, "--train", 0.6, "--val", 0.2, "--test", 0.2, "--seed", 4)
-    assert said == [
+    printed = lines("split", dataset, "--train", 0.6, "--val", 0.2, "--test", 0.2, "--seed", 4)
+    assert printed == [
         f"{tmp_path / 'train.json'}: 3 images, 6 objects",
         f"{tmp_path / 'val.json'}: 1 image, 2 objects",
         f"{tmp_path / 'test.json'}: 1 image, 2 objects",
@@ -99,8 +99,8 @@ def test_split_tells_of_images_without_objects(dataset: Path, tmp_path: Path) ->
     coco = json.loads(dataset.read_text())
     coco["annotations"] = [known for known in coco["annotations"] if known["image_id"] != 4]
     dataset.write_text(json.dumps(coco))
-    said = lines("split", dataset, "--train", 0.5, "--val", 0.25, "--test", 0.25)
-    assert said == [
+    printed = lines("split", dataset, "--train", 0.5, "--val", 0.25, "--test", 0.25)
+    assert printed == [
         f"{tmp_path / 'train.json'}: 2 images, 4 objects",
         f"{tmp_path / 'val.json'}: 1 image, 2 objects",
         f"{tmp_path / 'test.json'}: 1 image, 2 objects",

@@ -1,4 +1,4 @@
-"""`dentasam label`: what reaches the server, what ends at once, and what is told in one line."""
+"""`dentasam label`: what reaches the server, what ends at once, and what is reported in one line."""
 
 import csv
 import io

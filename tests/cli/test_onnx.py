@@ -48,8 +48,8 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def test_export(tmp_path: Path, capfd: Streams) -> None:
     out = tmp_path / "exported"
     assert leave("models", "export", "dentasam-tiny", "--onnx", "--out", out) == 0
-    said = f"dentasam-tiny with panoramic-teeth, vit_tiny, opset 18, float32 → {out}\n"
-    assert capfd.readouterr().out == said
+    printed = f"dentasam-tiny with panoramic-teeth, vit_tiny, opset 18, float32 → {out}\n"
+    assert capfd.readouterr().out == printed
     assert sorted(path.name for path in out.iterdir()) == [DECODER, CARD, ENCODER]
     card = json.loads((out / CARD).read_text())
     assert (card["base_model"], card["kind"], card["opset"]) == ("dentasam-tiny", "vit_tiny", 18)

@@ -135,10 +135,10 @@ def test_an_unknown_condition_and_a_tiny_size_are_refused() -> None:
 
 
 def test_written_set_reads_back_to_the_same_masks(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    path = write_phantoms(tmp_path, 3, 7, WIDTH, HEIGHT, None, lambda done, count: told.append((done, count)))
+    reported: list[tuple[int, int]] = []
+    path = write_phantoms(tmp_path, 3, 7, WIDTH, HEIGHT, None, lambda done, count: reported.append((done, count)))
     assert path == tmp_path / "phantoms.json"
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert reported == [(1, 3), (2, 3), (3, 3)]
     document = json.loads(path.read_text())
     names = {c["id"]: c["name"] for c in document["categories"]}
     for index, image in enumerate(document["images"]):

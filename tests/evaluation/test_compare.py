@@ -67,8 +67,8 @@ def test_groups_hold_their_own_objects_and_few_images_have_no_interval(results: 
     assert np.isfinite(difference.by_tooth_type["molar"].dice.low).all()
 
 
-@pytest.mark.parametrize("fault", ["clicks", "fewer objects", "another mask", "another image"])
-def test_runs_of_other_objects_are_refused(results: list[Result], bench: Any, dataset: Any, fault: str) -> None:
+@pytest.mark.parametrize("difference", ["clicks", "fewer objects", "another mask", "another image"])
+def test_runs_of_other_objects_are_refused(results: list[Result], bench: Any, dataset: Any, difference: str) -> None:
     first = results[1].objects[0]
     others = {
         "clicks": lambda: evaluate(bench.segmenter(dataset, bench.perfect), dataset, clicks=2),
@@ -79,7 +79,7 @@ def test_runs_of_other_objects_are_refused(results: list[Result], bench: Any, da
         "another image": lambda: replace(results[1], objects=(replace(first, image_id=99), *results[1].objects[1:])),
     }
     with pytest.raises(RunError, match="adapted: ") as caught:
-        compare_results(NAMES[:2], [results[0], others[fault]()])
+        compare_results(NAMES[:2], [results[0], others[difference]()])
     assert "run `dentasam evaluate`" in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -1,7 +1,7 @@
 """The two implementations that the model is held against, as small as they can be built.
 
 `transformers`: from 4.57.6 to 5.23.0 its SAM-HQ mask decoder drops the image embedding that the two-way
-transformer updated, and upscales the raw one with height and width swapped; `mended_transformers` puts the
+transformer updated, and upscales the raw one with height and width swapped; `corrected_transformers` puts the
 published behaviour back. The reference is the package of SAM-HQ's authors, `segment-anything-hq`, which
 imports torchvision and timm for what its forward pass does not use: `reference_package` puts stubs there.
 """
@@ -48,8 +48,8 @@ def draw_weights(model: nn.Module, seed: int, std: float = 0.04) -> None:
                 tensor.copy_(std * noise)
 
 
-def mended_transformers(seed: int = 0) -> Any:
-    """A small transformers `SamHQModel`, with its decoder mended and its weights drawn afresh.
+def corrected_transformers(seed: int = 0) -> Any:
+    """A small transformers `SamHQModel`, with its decoder corrected and its weights drawn anew.
 
     Its decoder's norms default to 1e-6, where the reference has PyTorch's 1e-5.
     """

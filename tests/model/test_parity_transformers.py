@@ -1,4 +1,4 @@
-"""Our encoder and decoder against transformers' SAM-HQ, mended as `oracles` says."""
+"""Our encoder and decoder against transformers' SAM-HQ, corrected as `oracles` says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dentasam.model.embedding import EncoderOutput, ImageEmbedding
 from dentasam.model.encoder.vit import ImageEncoderViT
 from dentasam.model.sam_hq import SamHQ
 
-from .oracles import DEPTH, GLOBAL_BLOCKS, HEADS, WIDTH, mended_transformers
+from .oracles import DEPTH, GLOBAL_BLOCKS, HEADS, WIDTH, corrected_transformers
 
 FRAME = Frame.of(1024, 1024)
 
@@ -37,7 +37,7 @@ class Pair(NamedTuple):
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
     pytest.importorskip("transformers")
-    oracle = mended_transformers()
+    oracle = corrected_transformers()
     ours = SamHQ(ImageEncoderViT(WIDTH, DEPTH, HEADS, GLOBAL_BLOCKS), WIDTH).eval()
     load_state(ours, to_official(oracle.state_dict()), "transformers")
     pixels = torch.randn(1, 3, 1024, 1024, generator=torch.Generator().manual_seed(1))
@@ -64,7 +64,7 @@ def test_vision_encoder(pair: Pair) -> None:
 
 
 def test_the_unmended_decoder_would_not_pass(pair: Pair) -> None:
-    """Guards the oracle: with the mend taken out its masks are far off while its scores agree."""
+    """Guards the oracle: without the correction its masks are far off while its scores agree."""
     decoder = pair.oracle.mask_decoder
     points, labels = torch.tensor([[[300.0, 500.0]]]), torch.tensor([[1]])
     hooks = dict(decoder.upscale_conv1._forward_pre_hooks)

@@ -37,8 +37,8 @@ def test_a_shallow_region_gives_no_click_beside_a_deep_one() -> None:
     before = np.zeros((80, 160), bool)
     after = disc(40, 40, 10)
     after[5:7, 80:150] = True
-    assert stroke_clicks(before, after, least_depth=3).points.tolist() == [[40, 40]]
-    assert len(stroke_clicks(before, after, least_depth=1).points) == 3
+    assert stroke_clicks(before, after, min_depth=3).points.tolist() == [[40, 40]]
+    assert len(stroke_clicks(before, after, min_depth=1).points) == 3
 
 
 def test_where_all_is_shallow_the_deepest_place_gives_the_one_click() -> None:
@@ -46,7 +46,7 @@ def test_where_all_is_shallow_the_deepest_place_gives_the_one_click() -> None:
     after = before.copy()
     after[5, 5:50] = True
     after[20:23, 10:20] = True
-    found = stroke_clicks(before, after, least_depth=8)
+    found = stroke_clicks(before, after, min_depth=8)
     assert found.labels.tolist() == [1]
     assert found.points[0, 1] == 21
 
@@ -55,7 +55,7 @@ def test_one_long_region_gets_peaks_that_lie_apart() -> None:
     before = np.zeros((80, 160), bool)
     after = before.copy()
     after[30:45, 10:150] = True
-    found = stroke_clicks(before, after, least_depth=2)
+    found = stroke_clicks(before, after, min_depth=2)
     assert len(found.points) == 3
     gaps = np.linalg.norm(found.points[:, None] - found.points[None], axis=-1)[np.triu_indices(3, 1)]
     assert gaps.min() >= 16
@@ -80,7 +80,7 @@ def test_every_click_lies_in_a_change_and_says_what_the_hand_did(
     one: np.ndarray, two: np.ndarray, depth: float
 ) -> None:
     before, after = one > 0, two > 0
-    found = stroke_clicks(before, after, least_depth=depth)
+    found = stroke_clicks(before, after, min_depth=depth)
     assert (before != after).any() <= len(found.points) <= STROKE_CLICKS
     columns, rows = found.points.astype(int).T
     assert (before[rows, columns] != after[rows, columns]).all()

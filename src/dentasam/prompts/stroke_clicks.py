@@ -39,14 +39,14 @@ class _Region:
 
 
 def stroke_clicks(
-    before: np.ndarray, after: np.ndarray, least_depth: float = 1.0, limit: int = STROKE_CLICKS
+    before: np.ndarray, after: np.ndarray, min_depth: float = 1.0, limit: int = STROKE_CLICKS
 ) -> StrokeClicks:
     """The clicks that stand for a stroke which changed the mask `before` into `after`.
 
     before, after: (h, w) bool. Each 4-connected region of missed pixels (painted) or surplus pixels (erased) gives
     a click at its deepest pixel, larger regions first; remaining clicks go to further peaks of the same
-    regions. A region shallower than `least_depth` pixels gives none, unless all are: then the deepest gives one. No
-    two clicks are closer than `least_depth` or, within a region, than twice the depth at its first click.
+    regions. A region shallower than `min_depth` pixels gives none, unless all are: then the deepest gives one. No
+    two clicks are closer than `min_depth` or, within a region, than twice the depth at its first click.
     Returns no click where nothing changed. Raises `PromptError` for masks of different shapes.
     """
     if before.shape != after.shape or before.ndim != 2:
@@ -54,7 +54,7 @@ def stroke_clicks(
     regions = _regions(after & ~before, 1) + _regions(before & ~after, 0)
     if not regions:
         return StrokeClicks(np.zeros((0, 2), np.float32), np.zeros(0, np.int64))
-    deep = [region for region in regions if region.depth.max() >= least_depth]
+    deep = [region for region in regions if region.depth.max() >= min_depth]
     if not deep:
         deep, limit = [max(regions, key=lambda region: float(region.depth.max()))], 1
     deep.sort(key=lambda region: -region.area)
@@ -66,10 +66,10 @@ def stroke_clicks(
         for region, deepest in zip(deep, first, strict=True):
             if len(points) == limit:
                 break
-            _clear_around(region, points, max(2 * deepest if turn else 0.0, least_depth))
+            _clear_around(region, points, max(2 * deepest if turn else 0.0, min_depth))
             row, column = divmod(int(region.depth.argmax()), region.depth.shape[1])
             depth = float(region.depth[row, column])
-            if depth > 0 and (turn == 0 or depth >= max(MIN_RELATIVE_DEPTH * deepest, least_depth)):
+            if depth > 0 and (turn == 0 or depth >= max(MIN_RELATIVE_DEPTH * deepest, min_depth)):
                 points.append((region.x + column, region.y + row))
                 labels.append(region.label)
     return StrokeClicks(np.array(points, np.float32).reshape(-1, 2), np.array(labels, np.int64))

@@ -143,9 +143,9 @@ def test_a_crowd_is_kept_and_is_no_object(tmp_path: Path, segmentation: Any) -> 
     assert "1 annotation has iscrowd 1, a region of many objects: kept, and neither trained" in line
     assert "--crowd-as-objects" in line
 
-    told: list[str] = []
-    path = import_dataset("coco", source, tmp_path / "out", ImportOptions(report=told.append))
-    assert told == [line]
+    reported: list[str] = []
+    path = import_dataset("coco", source, tmp_path / "out", ImportOptions(report=reported.append))
+    assert reported == [line]
     written = json.loads(path.read_text())["annotations"]
     assert {item["id"]: item["iscrowd"] for item in written} == {1: 0, 2: 0, 5: 1}
     export_dataset("coco", Dataset.load(path), tmp_path / "again")

@@ -91,10 +91,10 @@ def test_a_dataset_of_the_turned_size_is_not_advised_to_correct_it(tmp_path: Pat
     errors = [problem for problem in find_problems(dataset) if problem.severity == "error"]
     with pytest.raises(DatasetError) as caught:
         Dataset.load(dataset).images[0].read()
-    for said in (*(f"{problem.what}; {problem.fix}" for problem in errors), str(caught.value)):
-        assert "its orientation tag 6 is not applied" in said
-        assert "save the image upright without the tag" in said
-        assert "correct the size" not in said
+    for printed in (*(f"{problem.what}; {problem.fix}" for problem in errors), str(caught.value)):
+        assert "its orientation tag 6 is not applied" in printed
+        assert "save the image upright without the tag" in printed
+        assert "correct the size" not in printed
     assert len(errors) == 1
 
 

@@ -1,4 +1,4 @@
-"""Prompt files: what is read, and that a malformed one is told by its file and entry."""
+"""Prompt files: what is read, and that a malformed one is reported with its file and entry."""
 
 import json
 import unicodedata

@@ -131,9 +131,9 @@ def test_one_number_that_is_not_finite_is_refused(tmp_path: Path, official: Stat
     spoilt.view(-1)[-1] = value
     save_file({**{key: tensor.contiguous() for key, tensor in official.items()}, name: spoilt}, path)
     for read in (load_model, inspect_checkpoint):
-        with pytest.raises(CheckpointError) as fault:
+        with pytest.raises(CheckpointError) as caught:
             read(path)
-        assert str(fault.value).startswith(f"{path}: {name} holds NaN or infinite numbers; take")
+        assert str(caught.value).startswith(f"{path}: {name} holds NaN or infinite numbers; take")
 
 
 def test_a_number_beyond_float32_is_not_finite(tmp_path: Path, official: State) -> None:
@@ -309,9 +309,9 @@ def test_a_wrong_state_dict_is_named(
 ) -> None:
     path = tmp_path / "wrong.safetensors"
     save_file({name: tensor.contiguous() for name, tensor in change(official).items()}, path)
-    with pytest.raises(CheckpointError) as fault:
+    with pytest.raises(CheckpointError) as caught:
         load_model(path)
-    message = str(fault.value)
+    message = str(caught.value)
     assert message.startswith(str(path))
     assert "\n" not in message
     assert len(message.removeprefix(str(path))) < 500

@@ -57,9 +57,9 @@ def test_a_model_is_exported_once(onnx_cache: Path, monkeypatch: pytest.MonkeyPa
         raise AssertionError("exported a second time")
 
     monkeypatch.setattr(loading, "export_onnx", again)
-    said: list[str] = []
-    ours = load("dentasam-tiny", "panoramic-teeth", runtime="onnx", announce=said.append)
-    assert (ours.name, ours.adapter, said) == ("dentasam-tiny", "panoramic-teeth", [])
+    printed: list[str] = []
+    ours = load("dentasam-tiny", "panoramic-teeth", runtime="onnx", announce=printed.append)
+    assert (ours.name, ours.adapter, printed) == ("dentasam-tiny", "panoramic-teeth", [])
     assert with_adapter(ours, "panoramic-teeth").info == ours.info
     assert [folder.name[:30] for folder in onnx_cache.iterdir()] == ["dentasam-tiny-panoramic-teeth-"]
     with pytest.raises(AssertionError):  # the base alone is another model

@@ -88,9 +88,9 @@ def test_old_key_of_the_windowed_objective_is_still_read(tmp_path: Path) -> None
 def test_mistake_in_a_file(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(text)
-    with pytest.raises(RecipeError) as fault:
+    with pytest.raises(RecipeError) as caught:
         load_recipe(file)
-    line = str(fault.value)
+    line = str(caught.value)
     assert str(file) in line
     assert message in line
     assert "\n" not in line
@@ -107,11 +107,11 @@ def test_mistake_in_a_file(tmp_path: Path, text: str, message: str) -> None:
     ],
 )
 def test_mistake_in_an_override(override: str, message: str) -> None:
-    with pytest.raises(RecipeError) as fault:
+    with pytest.raises(RecipeError) as caught:
         load_recipe("decoder", [override])
-    assert override in str(fault.value)
-    assert message in str(fault.value)
-    assert "\n" not in str(fault.value)
+    assert override in str(caught.value)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_unknown_recipe_lists_the_known_ones() -> None:

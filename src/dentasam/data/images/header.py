@@ -1,4 +1,4 @@
-"""What an image file's header tells about the pixels that `read_image` returns."""
+"""Size, bits and display window of an image, from its file's header alone."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""DICOM told by its bytes: pydicom's own files, with and without preamble, against files of other kinds."""
+"""DICOM recognised by its bytes: pydicom's own files, with and without preamble, against files of other kinds."""
 
 import struct
 from pathlib import Path
