@@ -153,3 +153,25 @@ def test_a_workspace_serves_only_its_own_images(tmp_path: Path) -> None:
 
 def test_envelopes_are_packed_anew(server: Running) -> None:
     assert server.client.get("/api/cases/1").content == pack(opened(server.client.get("/api/cases/1")))
+
+
+@pytest.mark.parametrize(
+    "expected", [{"X_Workspace": "another"}, {"X_Annotator": "j%C3%BCrgen"}, {"X_Workspace": "", "X_Annotator": "me"}]
+)
+def test_a_request_meant_for_another_workspace_or_annotator_stores_nothing(
+    server: Running, expected: dict[str, str]
+) -> None:
+    operations = {"operations": [create(str(uuid4()))]}
+    refused = server.post("/api/cases/1/operations", operations, If_Match='"0"', **expected)
+    assert refused.status_code == 412
+    assert refused.json()["detail"].startswith("another ")
+    assert server.store.operations(1) == []
+    headers = {name.replace("_", "-"): value for name, value in expected.items()}
+    assert server.client.get("/api/cases/1/operations", headers=headers).status_code == 412
+
+
+def test_a_request_that_names_its_own_workspace_and_annotator_is_stored(server: Running) -> None:
+    expected = {"X_Workspace": server.workspace.id, "X_Annotator": "me"}
+    operations = {"operations": [create(str(uuid4()))]}
+    stored = server.post("/api/cases/1/operations", operations, If_Match='"0"', **expected)
+    assert (stored.status_code, stored.json()) == (200, {"revision": 1, "stored": 1})

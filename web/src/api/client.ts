@@ -1,5 +1,6 @@
 import { MEDIA_TYPE, pack, unpack } from "../engine/masks/envelope";
 import { ApiError, OfflineError, RevisionConflict } from "./errors";
+import type { ExpectedSession } from "./sync/transport";
 import type {
   CaseComment,
   CaseDocument,
@@ -53,6 +54,11 @@ async function json<T>(path: string, init?: RequestInit): Promise<T> {
 
 function withJson(method: string, body: unknown): RequestInit {
   return { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+}
+
+function sessionHeaders(expected?: ExpectedSession): Record<string, string> {
+  if (!expected) return {};
+  return { "X-Workspace": expected.workspace, "X-Annotator": encodeURIComponent(expected.annotator) };
 }
 
 function withEnvelope(document: unknown, headers: Record<string, string> = {}): RequestInit {
@@ -136,18 +142,25 @@ export function addImage(file: File, sent: (share: number) => void): Promise<{ c
 }
 
 /** Appends to the log of a case. Raises RevisionConflict where the case moved on since `revision`. */
-export async function append(id: number, revision: number, operations: readonly Operation[]): Promise<Stored> {
+export async function append(
+  id: number,
+  revision: number,
+  operations: readonly Operation[],
+  expected?: ExpectedSession,
+): Promise<Stored> {
   const response = await send(
     `/api/cases/${id}/operations`,
-    withEnvelope({ operations }, { "If-Match": `"${revision}"` }),
+    withEnvelope({ operations }, { "If-Match": `"${revision}"`, ...sessionHeaders(expected) }),
   );
   if (response.status === 409) throw new RevisionConflict(await enveloped<ConflictReply>(response));
   if (!response.ok) throw await failure(response);
   return (await response.json()) as Stored;
 }
 
-export async function operationsSince(id: number, since: number): Promise<LogDocument> {
-  return enveloped(await checked(`/api/cases/${id}/operations?since=${since}`));
+export async function operationsSince(id: number, since: number, expected?: ExpectedSession): Promise<LogDocument> {
+  return enveloped(
+    await checked(`/api/cases/${id}/operations?since=${since}`, { headers: sessionHeaders(expected) }),
+  );
 }
 
 export async function predict(id: number, objects: PredictRequest[], signal?: AbortSignal): Promise<Prediction> {

@@ -2268,7 +2268,12 @@ export interface operations {
                 /** @description Only operations after this revision. */
                 since?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The id of the workspace that is meant. */
+                "X-Workspace"?: string | null;
+                /** @description The annotator that is meant, percent-encoded. */
+                "X-Annotator"?: string | null;
+            };
             path: {
                 case_id: number;
             };
@@ -2323,6 +2328,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The workspace or the annotator is another than the one that is meant; nothing was stored. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body is too large. */
             413: {
                 headers: {
@@ -2358,6 +2372,10 @@ export interface operations {
             header?: {
                 /** @description The revision last seen, in quotes. */
                 "If-Match"?: string | null;
+                /** @description The id of the workspace that is meant. */
+                "X-Workspace"?: string | null;
+                /** @description The annotator that is meant, percent-encoded. */
+                "X-Annotator"?: string | null;
             };
             path: {
                 case_id: number;
@@ -2424,6 +2442,15 @@ export interface operations {
                 };
                 content: {
                     "application/vnd.dentasam.masks": components["schemas"]["ConflictDocument"];
+                };
+            };
+            /** @description The workspace or the annotator is another than the one that is meant; nothing was stored. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description The body is too large. */

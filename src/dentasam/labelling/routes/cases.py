@@ -10,6 +10,7 @@ from dentasam.labelling.log.append import RevisionConflict
 from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.operations import parse_operations
 from dentasam.labelling.routes.context import (
+    EXPECTED_SESSION,
     MAX_ID,
     Annotator,
     CaseId,
@@ -64,7 +65,8 @@ def case(case_id: CaseId, context: ContextDep) -> Response:
 @router.get(
     "/{case_id}/operations",
     response_class=Response,
-    responses={200: envelope_answer(LogDocument) | {"headers": _TAG}, **errors(404)},
+    responses={200: envelope_answer(LogDocument) | {"headers": _TAG}, **errors(404, 412)},
+    dependencies=[EXPECTED_SESSION],
 )
 def log(
     case_id: CaseId,
@@ -82,12 +84,13 @@ def log(
     openapi_extra=envelope_body(OperationsDocument),
     responses={
         200: {"headers": _TAG},
-        **errors(404, 413, 415, 422, 428, 507),
+        **errors(404, 412, 413, 415, 422, 428, 507),
         409: envelope_answer(
             ConflictDocument, "The case has operations that the page has not seen; nothing was stored."
         ),
     },
     response_model=Stored,
+    dependencies=[EXPECTED_SESSION],
 )
 def append(
     case_id: CaseId,

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from urllib.parse import unquote
 
-from fastapi import Depends, HTTPException, Request, Response
+from fastapi import Depends, Header, HTTPException, Request, Response
 from fastapi import Path as PathParameter
 from pydantic import BaseModel, ValidationError
 
@@ -71,6 +72,23 @@ def _annotator(request: Request) -> str:
     return name
 
 
+def _expected_session(
+    request: Request,
+    workspace: Annotated[
+        str | None, Header(alias="X-Workspace", max_length=100, description="The id of the workspace that is meant.")
+    ] = None,
+    annotator: Annotated[
+        str | None,
+        Header(alias="X-Annotator", max_length=1000, description="The annotator that is meant, percent-encoded."),
+    ] = None,
+) -> None:
+    """Refuses a request that is meant for another workspace, where a case is another image, or another annotator."""
+    if workspace is not None and workspace != _context(request).workspace.id:
+        raise HTTPException(412, "another workspace answers at this address")
+    if annotator is not None and unquote(annotator) != _annotator(request):
+        raise HTTPException(412, "another annotator is signed in")
+
+
 async def _envelope(request: Request) -> bytes:
     """The whole body, whose size the middleware has limited."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -81,6 +99,8 @@ async def _envelope(request: Request) -> bytes:
 
 ContextDep = Annotated[ServerContext, Depends(_context)]
 Annotator = Annotated[str, Depends(_annotator)]
+# A dependency of the routes that read and write the log.
+EXPECTED_SESSION = Depends(_expected_session)
 EnvelopeBody = Annotated[bytes, Depends(_envelope)]
 CaseId = Annotated[int, PathParameter(ge=1, le=MAX_ID)]
 
@@ -159,6 +179,7 @@ _MEANINGS = {
     404: "There is no such case or file.",
     409: "The case has changed meanwhile; an image cannot be added, or another one has its name.",
     410: "The image's file is gone or damaged.",
+    412: "The workspace or the annotator is another than the one that is meant; nothing was stored.",
     413: "The body is too large.",
     415: "The body is of another type.",
     421: "The Host header does not name this server.",

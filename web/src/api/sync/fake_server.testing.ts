@@ -2,7 +2,7 @@ import { fold } from "../../engine/editing/fold";
 import { BoxMask } from "../../engine/masks/mask";
 import { ApiError, OfflineError, RevisionConflict } from "../errors";
 import type { ObjectState, Operation } from "../types";
-import type { SyncTarget, Transport } from "./transport";
+import type { ExpectedSession, SyncTarget, Transport } from "./transport";
 
 /** A server in memory with the behaviour of the real one; `operations.contract.json` tests both. */
 export class FakeServer implements Transport {
@@ -14,7 +14,7 @@ export class FakeServer implements Transport {
 
   constructor(private readonly only = { id: 7, width: 4096, height: 4096 }) {}
 
-  async append(id: number, revision: number, operations: readonly Operation[]) {
+  async append(id: number, revision: number, operations: readonly Operation[], _expected?: ExpectedSession) {
     await Promise.resolve();
     const failure = this.failures.shift();
     if (failure === "offline") throw new OfflineError();
@@ -42,7 +42,7 @@ export class FakeServer implements Transport {
     return { revision: this.log.length, stored: news.length };
   }
 
-  async operationsSince(id: number, since: number) {
+  async operationsSince(id: number, since: number, _expected?: ExpectedSession) {
     await Promise.resolve();
     this.find(id);
     return { revision: this.log.length, operations: this.log.slice(since) };

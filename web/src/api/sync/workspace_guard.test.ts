@@ -2,8 +2,11 @@ import "fake-indexeddb/auto";
 
 import { expect, it, vi } from "vitest";
 
+import { ApiError } from "../errors";
+import type { Operation } from "../types";
 import { create, FakePage, FakeServer } from "./fake_server.testing";
 import { openSync } from "./sync";
+import type { ExpectedSession } from "./transport";
 
 const CASE = { id: 7, name: "opg.png" };
 
@@ -17,6 +20,22 @@ class MovingServer extends FakeServer {
 
   async session() {
     return { workspace: this.workspace, annotator: this.annotator };
+  }
+
+  override async append(id: number, revision: number, operations: readonly Operation[], expected?: ExpectedSession) {
+    this.meet(expected);
+    return super.append(id, revision, operations);
+  }
+
+  override async operationsSince(id: number, since: number, expected?: ExpectedSession) {
+    this.meet(expected);
+    return super.operationsSince(id, since);
+  }
+
+  private meet(expected?: ExpectedSession): void {
+    if (expected?.workspace !== this.workspace || expected.annotator !== this.annotator) {
+      throw new ApiError(412, "another workspace or annotator");
+    }
   }
 }
 
@@ -83,4 +102,18 @@ it("sends nothing under the name of somebody else who signed in meanwhile", asyn
   await sync.flush();
   expect(server.log).toHaveLength(1);
   expect(sync.status().state).toBe("saved");
+});
+
+it("asks for the session only after a refusal", async () => {
+  const server = new MovingServer("first");
+  const session = vi.spyOn(server, "session");
+  const sync = await openTab(server);
+  sync.enqueue([create("a")]);
+  await sync.flush();
+  expect(server.log).toHaveLength(1);
+  expect(session).not.toHaveBeenCalled();
+  server.annotator = "ben";
+  sync.enqueue([create("b")]);
+  await sync.flush();
+  expect(session).toHaveBeenCalledTimes(1);
 });

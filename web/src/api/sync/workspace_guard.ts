@@ -1,3 +1,4 @@
+import { ApiError } from "../errors";
 import type { Transport } from "./transport";
 
 /** Another workspace answers at this page's address, as after a restart of the server on another folder. */
@@ -20,24 +21,27 @@ export interface WorkspaceServer extends Transport {
   session(): Promise<{ workspace: string; annotator: string }>;
 }
 
+const PRECONDITION_FAILED = 412;
+
 /**
  * The requests of one annotator to one workspace. In another workspace the same case id is another image, and the server stores work
- * under whoever is signed in; as its routes take no precondition for either, the session is confirmed before each request.
+ * under whoever is signed in. So each request says what it expects, and after a refusal the session says what differs.
  */
 export function guardedTransport(workspace: string, annotator: string, server: WorkspaceServer): Transport {
-  const confirm = async () => {
-    const session = await server.session();
-    if (session.workspace !== workspace) throw new OtherWorkspaceError();
-    if (session.annotator !== annotator) throw new OtherAnnotatorError(annotator, session.annotator);
+  const expected = { workspace, annotator };
+  const guarded = async <T>(request: Promise<T>): Promise<T> => {
+    try {
+      return await request;
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== PRECONDITION_FAILED) throw error;
+      const session = await server.session();
+      if (session.workspace !== workspace) throw new OtherWorkspaceError();
+      if (session.annotator !== annotator) throw new OtherAnnotatorError(annotator, session.annotator);
+      throw error;
+    }
   };
   return {
-    async append(...given) {
-      await confirm();
-      return server.append(...given);
-    },
-    async operationsSince(...given) {
-      await confirm();
-      return server.operationsSince(...given);
-    },
+    append: (id, revision, operations) => guarded(server.append(id, revision, operations, expected)),
+    operationsSince: (id, since) => guarded(server.operationsSince(id, since, expected)),
   };
 }
