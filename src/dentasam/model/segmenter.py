@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from dentasam.errors import ImageError, PromptError
-from dentasam.model.adapters.adapter_switch import AdapterSwitch, LoadedAdapters
+from dentasam.model.adapters.segmenter_adapters import AdapterSwitch, LoadedAdapters
 from dentasam.model.checkpoints.loading import ModelInfo, load_model
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.full_resolution import full_masks

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dentasam.errors import AdapterError, CheckpointError
-from dentasam.model.adapters.adapter_switch import MergedAdapter
 from dentasam.model.adapters.folder import AdapterIdentity
+from dentasam.model.adapters.segmenter_adapters import MergedAdapter
 from dentasam.model.checkpoints.loading import ModelInfo
 from dentasam.model.checkpoints.reading import file_of, sha256_of
 from dentasam.model.checkpoints.registry import locate
