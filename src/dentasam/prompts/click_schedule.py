@@ -1,4 +1,4 @@
-"""The schedule of eleven clicks: which prompts an object gets in training, and in which order.
+"""The click schedule of training (eleven iterations by default): which prompts an object gets, in which order.
 
 SAM trains with 11 iterations (Kirillov et al., 2023, appendix A): a first prompt, 8 correction clicks, and 2
 iterations without a new click, which get the previous mask alone, one of them at a random place and one at the end.

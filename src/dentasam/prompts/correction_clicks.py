@@ -1,8 +1,9 @@
-"""Where the first click and each correction click of an object go: one rule for training and evaluation.
+"""Where the first click and each correction click of an object go.
 
-A click goes to the interior centre of a region: the peak of its distance transform, which is the pixel farthest from
-the region's edge (the image's border counts as an edge). Of equally deep pixels, and of equally large regions of one
-kind, the first in reading order is taken. A missed region goes before a surplus region of the same size.
+Evaluation puts a click at the interior centre of a region: the peak of its distance transform, which is the pixel
+farthest from the region's edge (the image's border counts as an edge). Of equally deep pixels, and of equally large
+regions of one kind, the first in reading order is taken. A missed region goes before a surplus region of the same
+size. Training may draw a random wrong pixel instead.
 
 Here masks are arrays, as in evaluation. Training uses `tensor_correction_clicks.py`, which gives the same clicks for
 masks that are tensors, also on a GPU. Which iterations of training get a click is in `click_schedule.py`.

@@ -467,15 +467,15 @@ describe("a stroke", () => {
     const far = editor.create({ mask: rectangle(120, 0, 20, HEIGHT) });
     editor.create();
     editor.setBrush({ size: 8, mode: "take" });
-    const told = new Map<string, number[]>();
+    const reported = new Map<string, number[]>();
     editor.beginStroke("brush", [4, 50]);
     for (let step = 1; step <= 18; step++) {
-      const end = editor.onDirty((id) => told.set(id, [...(told.get(id) ?? []), step]));
+      const end = editor.onDirty((id) => reported.set(id, [...(reported.get(id) ?? []), step]));
       editor.extendStroke([[4 + 10 * step, 50]]);
       end();
     }
-    expect(told.get(near)).toEqual([2, 3, 4]);
-    expect(told.get(far)).toEqual([12, 13, 14]);
+    expect(reported.get(near)).toEqual([2, 3, 4]);
+    expect(reported.get(far)).toEqual([12, 13, 14]);
   });
 });
 
@@ -516,7 +516,7 @@ describe("another's work", () => {
     expect(editor.canUndo).toBe(false);
   });
 
-  it("is told apart from own operations that come back", () => {
+  it("is distinguished from own operations that come back", () => {
     const id = editor.create();
     stroke([[50, 50]]);
     const own = [...sent];
@@ -608,7 +608,7 @@ describe("an accepted object", () => {
     expect(editor.object(id)?.accepted).toBe(false);
   });
 
-  it("stays so where nothing changed, and is told of where a neighbour takes from it", () => {
+  it("stays so where nothing changed, and is reported where a neighbour takes from it", () => {
     const id = editor.create({ mask: rectangle(10, 10, 20, 20) });
     editor.accept(id);
     editor.setBrush({ size: 8, mode: "take" });

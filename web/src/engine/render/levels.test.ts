@@ -29,7 +29,7 @@ describe("levels", () => {
     expect(lookupTable({ low: 0, high: 255, gamma: 1, invert: true }, 8)[10]).toBe(245);
   });
 
-  it("mend what no renderer could use", () => {
+  it("correct what no renderer could use", () => {
     expect(validLevels({ low: 5, high: 5, gamma: 0, invert: false })).toEqual({
       low: 5,
       high: 6,
