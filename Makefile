@@ -51,9 +51,10 @@ web/node_modules/.package-lock.json: web/package-lock.json
 system: $(VENV)/.test-installed
 	@$(BIN)/python tests/provide.py
 
-format: $(VENV)/.test-installed
+format: $(VENV)/.test-installed web/node_modules/.package-lock.json
 	$(BIN)/ruff check --fix src tests benchmarks hatch_build.py
 	$(BIN)/ruff format src tests benchmarks hatch_build.py
+	cd web && npm run --silent format
 
 # With the page, which the rule for the test packages leaves out.
 install: $(VENV)/.test-installed web/node_modules/.package-lock.json

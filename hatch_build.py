@@ -28,9 +28,9 @@ class PageHook(BuildHookInterface):
         page = root / "src" / "dentasam" / "labelling" / "page" / "index.html"
         if self.target_name != "wheel" or os.environ.get("DENTASAM_SKIP_PAGE", "") not in ("", "0"):
             return
-        fault = None if is_current(page, [root / "web" / name for name in SOURCES]) else build(root / "web")
-        if fault is not None:
-            self.app.display_warning(f"the labelling page is not built: {fault}")
+        problem = None if is_current(page, [root / "web" / name for name in SOURCES]) else build(root / "web")
+        if problem is not None:
+            self.app.display_warning(f"the labelling page is not built: {problem}")
 
 
 def is_current(made: Path, sources: list[Path]) -> bool:

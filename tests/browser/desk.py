@@ -37,11 +37,11 @@ class Watch:
     """Everything a browser says that a healthy page would not: errors, and requests to other machines."""
 
     allowed: list[str] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
     def over(self, context: BrowserContext) -> None:
         context.on("console", self._console)
-        context.on("weberror", lambda fault: self.faults.append(f"uncaught: {fault.error}"))
+        context.on("weberror", lambda error: self.errors.append(f"uncaught: {error.error}"))
         context.on("request", self._request)
 
     def allow(self, pattern: str) -> None:
@@ -50,16 +50,16 @@ class Watch:
 
     @property
     def unexpected(self) -> list[str]:
-        return [fault for fault in self.faults if not any(re.search(pattern, fault) for pattern in self.allowed)]
+        return [error for error in self.errors if not any(re.search(pattern, error) for pattern in self.allowed)]
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type == "error" or "Content Security Policy" in message.text:
-            self.faults.append(f"{message.type}: {message.text}")
+            self.errors.append(f"{message.type}: {message.text}")
 
     def _request(self, request: Request) -> None:
         address = urlsplit(request.url)
         if address.scheme not in ("data", "blob") and address.hostname != "127.0.0.1":
-            self.faults.append(f"a request left the machine: {request.url}")
+            self.errors.append(f"a request left the machine: {request.url}")
 
 
 class Desk:

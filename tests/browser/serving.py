@@ -42,15 +42,15 @@ class Server:
         )
         assert self._process.stdout is not None
         assert self._process.stderr is not None
-        faults: list[str] = []
+        printed: list[str] = []
         stderr = self._process.stderr
-        threading.Thread(target=lambda: faults.extend(stderr), daemon=True).start()
+        threading.Thread(target=lambda: printed.extend(stderr), daemon=True).start()
         address = None
         for line in self._process.stdout:
             address = re.search(r"http://127\.0\.0\.1:(\d+)/\S*token=\S+", line)
             if address:
                 break
-        assert address, "".join(faults)
+        assert address, "".join(printed)
         threading.Thread(target=self._process.stdout.read, daemon=True).start()
         self.url, self._port = address.group(0), int(address.group(1))
         token = self.url.partition("token=")[2]

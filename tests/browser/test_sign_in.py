@@ -38,8 +38,8 @@ class Guarded:
 
     def start(self) -> None:
         """Starts it, again on the port that it had before."""
-        faults = self._folder.with_name("stderr.txt")
-        with faults.open("w") as stderr:
+        errors = self._folder.with_name("stderr.txt")
+        with errors.open("w") as stderr:
             self._process = subprocess.Popen(
                 [*COMMAND, "label", str(self._folder), "--port", str(self._port)],
                 stdout=subprocess.PIPE,
@@ -51,7 +51,7 @@ class Guarded:
         self.url = self._process.stdout.readline().strip()
         # Without a token.
         found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/", self.url)
-        assert found, faults.read_text()
+        assert found, errors.read_text()
         self._port = int(found.group(1))
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> None:

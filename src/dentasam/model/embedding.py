@@ -64,10 +64,14 @@ class ImageEmbedding:
 
     def save(self, path: Path) -> None:
         """Write the embedding as safetensors, complete or not at all. Raises OSError."""
+        with write_atomically(Path(path)) as draft:
+            draft.write_bytes(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """The content of the file that `save` writes."""
         metadata = {name: repr(value) for name, value in asdict(self.frame).items()}
         tensors = {"features": self.features.detach().contiguous(), "hq": self.hq.detach().contiguous()}
-        with write_atomically(Path(path)) as draft:
-            draft.write_bytes(save(tensors, metadata=metadata))
+        return save(tensors, metadata=metadata)
 
     @classmethod
     def load(cls, path: Path) -> ImageEmbedding:

@@ -81,10 +81,10 @@ def test_passwords_that_are_refused(path: Path, password: str) -> None:
 )
 def test_a_damaged_file_is_named(path: Path, text: str) -> None:
     path.write_text(text)
-    with pytest.raises(WorkspaceError) as fault:
+    with pytest.raises(WorkspaceError) as caught:
         Annotators(path)
-    assert str(path) in str(fault.value)
-    assert len(str(fault.value).splitlines()) == 1
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_guesses_run_out_by_address_and_by_name() -> None:

@@ -136,14 +136,14 @@ def test_uncertainty_is_of_a_model(tmp_path: Path) -> None:
     assert store.uncertainty(picture(path), model_key("other", None)) is None
 
 
-def test_a_full_disk_is_told_and_leaves_what_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_leaves_what_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, path = EmbeddingStore(tmp_path / "e"), image(tmp_path, "a.png")
     store.put(picture(path), BASE, embedding())
 
-    def full(self: ImageEmbedding, target: Path) -> None:
+    def full(self: Path, content: bytes) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(ImageEmbedding, "save", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
         store.put(picture(path), BASE, embedding(1))
     found = store.get(picture(path), BASE)
@@ -151,7 +151,7 @@ def test_a_full_disk_is_told_and_leaves_what_was(tmp_path: Path, monkeypatch: py
     assert torch.equal(found.features, embedding().features.half().float())
 
 
-def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "e").write_text("")
     with pytest.raises(WorkspaceError, match="cannot be used"):
         EmbeddingStore(tmp_path / "e")

@@ -560,7 +560,7 @@ export interface components {
         };
         /**
          * ChangeMask
-         * @description `mask` is the object's whole mask after it; `painted` and `erased` what the hand has set and cleared so far.
+         * @description `mask` is the object's whole mask after it; `painted` and `erased` what was set and cleared by hand so far.
          *
          *     Where `painted`, `erased`, `data.prompts` or `data.model` is absent, the object keeps what it had; null in
          *     `data.prompts` or `data.model` takes it away.

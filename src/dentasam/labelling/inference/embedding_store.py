@@ -13,6 +13,7 @@ import threading
 import zlib
 from pathlib import Path
 
+from dentasam.atomic_write import write_atomically
 from dentasam.errors import CheckpointError, WorkspaceError
 from dentasam.model.core.frame import PREPROCESSING
 from dentasam.model.embedding import ImageEmbedding
@@ -68,17 +69,13 @@ class EmbeddingStore:
         """
         half = embedding.to("cpu").half()
         stem = _stem(picture, model)
-        unfinished = self.folder / f".{stem}.{os.getpid()}.{threading.get_ident()}.part"
         folder = self.folder / stem[:2]
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            half.save(unfinished)
-            # What an image looks like can be made out from it.
-            unfinished.chmod(0o600)
-            path = folder / f"{stem}.{zlib.crc32(unfinished.read_bytes()):08x}.safetensors"
-            os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        content = half.to_bytes()
+        path = folder / f"{stem}.{zlib.crc32(content):08x}.safetensors"
+        # An embedding shows roughly what its image looks like, so only the owner may read it.
+        with write_atomically(path, private=True) as draft:
+            draft.write_bytes(content)
         for other in folder.glob(f"{stem}.*.safetensors"):
             if other != path:
                 other.unlink(missing_ok=True)
@@ -96,14 +93,9 @@ class EmbeddingStore:
     def note_uncertainty(self, picture: str, model: str, value: float) -> None:
         """Keep the case's uncertainty beside its embedding. Raises OSError where it cannot be written."""
         path = self._note(picture, model)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.touch(0o600)
-            unfinished.write_text(repr(value))
-            os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with write_atomically(path, private=True) as draft:
+            draft.write_text(repr(value))
 
     def bytes_held(self) -> int:
         """Bytes of all embeddings together."""

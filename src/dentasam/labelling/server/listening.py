@@ -1,4 +1,4 @@
-"""The socket that the server listens on, and whom its address may reach."""
+"""The socket that the server listens on, and which machines its address is open to."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from dentasam.atomic_write import write_atomically
 from dentasam.errors import RecipeError
 from dentasam.training.recipe.settings import Recipe
 
@@ -45,7 +46,8 @@ def load_recipe(name_or_file: str | Path, overrides: Iterable[str] = ()) -> Reci
 
 def write_recipe(recipe: Recipe, path: Path) -> None:
     """Write the resolved recipe with every default spelt out; `load_recipe(path)` gives the same recipe."""
-    path.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "utf-8")
+    with write_atomically(path) as draft:
+        draft.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "utf-8")
 
 
 def known_keys(model: type[BaseModel] = Recipe, prefix: str = "") -> list[str]:

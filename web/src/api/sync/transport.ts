@@ -1,6 +1,6 @@
 import type { LogDocument, ObjectState, Operation, Stored } from "../types";
 
-/** For whom and where a request is meant: the server refuses it with 412 where it would be stored under anything else. */
+/** The workspace and annotator that a request expects; the server answers 412 where either differs. */
 export interface ExpectedSession {
   workspace: string;
   annotator: string;
