@@ -15,13 +15,13 @@ PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-
 # its tests share; files start in the order of tests/conftest.py.
 PYTEST  = $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test lint types arrows page system pytest format install clean
+.PHONY: demo test lint types imports page system pytest format install clean
 
 demo: $(VENV)/.installed
 	@[ '$(OUT)' != runs/demo ] || rm -rf runs/demo
 	$(BIN)/dentasam demo --out $(OUT)
 
-test: lint types arrows page system
+test: lint types imports page system
 	$(PYTEST)
 
 # The tests alone, or some of them: make pytest TESTS=tests/model
@@ -35,7 +35,7 @@ lint: $(VENV)/.test-installed
 types: $(VENV)/.test-installed
 	$(BIN)/mypy
 
-arrows: $(VENV)/.test-installed
+imports: $(VENV)/.test-installed
 	$(BIN)/lint-imports
 
 # The labelling page: its types, its unit tests, and the build that the browser tests drive.

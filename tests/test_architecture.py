@@ -1,4 +1,4 @@
-"""The arrows between the rooms, and what a start of the command may cost."""
+"""The directions of imports between the rooms, and what a start of the command may cost."""
 
 import subprocess
 import sys
