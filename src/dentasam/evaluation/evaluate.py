@@ -17,15 +17,13 @@ from dentasam.data.masks import rle
 from dentasam.errors import DatasetError
 from dentasam.evaluation.curve import ClickCurve, click_curve
 from dentasam.evaluation.metrics import surface_fit
+from dentasam.evaluation.prediction import OBJECTS_PER_CALL
 from dentasam.evaluation.result import ObjectResult, Result, Rle
 from dentasam.evaluation.run_folder import RUN_FILES, claim_folder, write_run
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset, ImageRecord
     from dentasam.model.segmenter import Segmenter
-
-# Masks at the image's resolution are held for this many objects at once: 60 MB at 2900x1250.
-OBJECTS_PER_CALL = 16
 
 
 @dataclass(frozen=True)

@@ -44,10 +44,7 @@ class PredictReply:
 
 
 @dataclass(frozen=True)
-class RefineReply:
-    """picture: as in PredictReply."""
+class RefineReply(PredictReply):
+    """The same with the clicks of each object."""
 
     objects: tuple[RefinedObject, ...]
-    model: ModelIdentity
-    seconds: Seconds
-    picture: str

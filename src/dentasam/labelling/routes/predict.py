@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from dentasam.labelling.inference.replies import PredictReply, RefineReply
+from dentasam.labelling.inference.replies import PredictReply
 from dentasam.labelling.routes.context import (
     CaseId,
     ContextDep,
@@ -51,7 +51,7 @@ def refine(case_id: CaseId, body: EnvelopeBody, context: ContextDep) -> Response
     return Envelope(_document(context.predictor.refine(case_id, requests, context.workspace.schema.tidy_of)))
 
 
-def _document(reply: PredictReply | RefineReply) -> dict[str, Any]:
+def _document(reply: PredictReply) -> dict[str, Any]:
     """A reply as it is packed; an object's `clicks` are there after a refinement."""
     return {
         "objects": [{field.name: getattr(found, field.name) for field in fields(found)} for found in reply.objects],
