@@ -19,6 +19,8 @@ from dentasam.model.core.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.decoder.mask_decoder import Output
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.network import Network
+from dentasam.model.windows.window_cache import WindowCache
+from dentasam.model.windows.windowed_image import WindowedImage
 
 # Memory for the objects that are decoded at a time on a CPU: 16 of a panoramic. With all 32 it is no faster.
 DECODE_BYTES = 2**29
@@ -58,6 +60,7 @@ class Segmenter:
         self.adapters = adapters
         self.sparse_upscaling = sparse_upscaling
         self.autocast = autocast_type(precision, model.device)
+        self._window_cache = WindowCache()
 
     @property
     def name(self) -> str:
@@ -121,6 +124,28 @@ class Segmenter:
         It takes twice the memory and is valid for the adapter in use. `predict` takes either embedding.
         """
         return self.model.with_projections(embedding.to(self.device, self.model.dtype))
+
+    def windows(
+        self, image: np.ndarray, embedding: ImageEmbedding | None = None, *, windows: bool = True, repair: bool = True
+    ) -> WindowedImage:
+        """The image for decoding object by object in windows cut from its own pixels, where corrections are heeded.
+
+        image: (H, W) uint8 or uint16. embedding: what `encode` gave for it; encoded here if None.
+        windows: False decodes on the whole image, as `predict` does. repair: False leaves clicks that the mask still
+        contradicts as they are. Valid for the adapter in use. Raises ImageError as `encode`.
+        """
+        embedding = self.for_clicks(self.encode(image) if embedding is None else embedding)
+        return WindowedImage(
+            self.model,
+            image,
+            embedding,
+            self._window_cache,
+            f"{self.info.sha256} {self.adapter}",
+            self.autocast,
+            windows=windows,
+            repair=repair,
+            sparse_upscaling=self.sparse_upscaling,
+        )
 
     @torch.inference_mode()
     def predict(
