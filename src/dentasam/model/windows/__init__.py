@@ -8,7 +8,7 @@
                                           v
                       windowed_image.py follows the object when its mask or a click reaches the window's edge
 
-A panoramic of 2,900 pixels has 45 image pixels to a token, and a correction is a band of 5 to 15 pixels. In a window a
-token has 5 to 15 image pixels. Zooming in on the object is from f-BRS (Sofiiuk et al., https://arxiv.org/abs/2001.10331)
-and FocalClick (Chen et al., https://arxiv.org/abs/2204.02574).
+A panoramic of 2,900 pixels has 45 image pixels to a token, and a correction is a band of 5 to 15 pixels. In a window
+a token has 5 to 15 image pixels. Zooming in on the object is from f-BRS (Sofiiuk et al.,
+https://arxiv.org/abs/2001.10331) and FocalClick (Chen et al., https://arxiv.org/abs/2204.02574).
 """

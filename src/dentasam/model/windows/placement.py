@@ -13,7 +13,7 @@ import numpy as np
 from dentasam.model.core.frame import PATCH, Frame
 from dentasam.model.windows.window import COLS, ROWS, BoxedMask, Window
 
-# A window's side over that of the object's box. 1.35 and 1.9 gave the same Dice, and with 1.35 windows move three times
+# A window's side over that of the object's box. 1.35 and 1.9 gave the same Dice; with 1.35 windows move three times
 # as often.
 MARGIN = 1.6
 # The smallest window's height, as a share of the image's width: some fillings are only a few pixels wide.
