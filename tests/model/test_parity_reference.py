@@ -141,3 +141,21 @@ def reference_decode(
     if output == "sam":
         masks = masks - run(hq_only=True)[0]
     return masks[:, 0], scores[:, 0]
+
+
+def test_the_three_masks_of_an_ambiguous_click(pair: Pair) -> None:
+    """The reference returns the best scored alone: here each of the three is, in turn."""
+    with torch.no_grad():
+        ours = pair.ours.decode_choices(pair.embedding, Prompts(CLICKS, LABELS, BOXES))
+    bias = pair.reference.mask_decoder.iou_prediction_head.layers[-1].bias
+    for index in range(3):
+        with torch.no_grad():
+            bias[1 + index] += 100
+        try:
+            masks, scores = reference_decode(pair, CLICKS, LABELS, BOXES, None, True, "sam+hq")
+        finally:
+            with torch.no_grad():
+                bias[1 + index] -= 100
+        torch.testing.assert_close(ours.logits[:, index], masks, rtol=0, atol=1e-5)
+        torch.testing.assert_close(ours.scores[:, index], scores - 100, rtol=0, atol=2e-5)
+    assert (ours.logits[:, 0] - ours.logits[:, 1]).abs().max() > 0.05

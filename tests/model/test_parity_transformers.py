@@ -146,3 +146,12 @@ def oracle_decode(
     if output == "sam":
         masks = masks - run(hq_only=True).pred_masks[0, :, 0]
     return masks, result.iou_scores[0, :, 0]
+
+
+def test_the_best_of_three_masks(pair: Pair) -> None:
+    masks, scores = oracle_decode(pair, CLICKS[:, :1], LABELS[:, :1], multimask=True)
+    with torch.no_grad():
+        ours = pair.ours.decode_choices(pair.embedding, Prompts(CLICKS[:, :1], LABELS[:, :1]))
+    best = ours.scores.argmax(dim=1)
+    torch.testing.assert_close(ours.logits[torch.arange(2), best], masks, rtol=0, atol=1e-5)
+    torch.testing.assert_close(ours.scores[torch.arange(2), best], scores, rtol=0, atol=1e-5)

@@ -11,7 +11,7 @@ from dentasam.model.core.frame import Frame
 from dentasam.model.core.prompt import Prompts
 from dentasam.model.decoder.mask_decoder import Output
 from dentasam.model.embedding import ImageEmbedding
-from dentasam.model.sam_hq import MaskPrediction
+from dentasam.model.sam_hq import MaskChoices, MaskPrediction
 
 
 class Network(Protocol):
@@ -53,6 +53,10 @@ class Network(Protocol):
         budget: int | None = None,
     ) -> MaskPrediction:
         """Mask logits and predicted IoU of P objects; see `SamHQ.decode`."""
+        ...
+
+    def decode_choices(self, embedding: ImageEmbedding, prompts: Prompts, budget: int | None = None) -> MaskChoices:
+        """The three masks that an ambiguous prompt may mean, with a score each; see `SamHQ.decode_choices`."""
         ...
 
     def scores(self, embedding: ImageEmbedding, prompts: Prompts) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.prompt import Prompts
-from dentasam.model.decoder.mask_decoder import DecoderState, MaskDecoderHQ, Output
+from dentasam.model.decoder.mask_decoder import CHOICES, DecoderState, MaskDecoderHQ, Output
 from dentasam.model.decoder.prompt_encoder import PromptEncoder
 from dentasam.model.decoder.sparse_upscaling import can_upscale_sparsely, upscale_sparsely
 from dentasam.model.embedding import EncoderOutput, EncoderPrefix, ImageEmbedding
@@ -21,6 +21,17 @@ from dentasam.model.encoder.image_encoder import ImageEncoder
 @dataclass(frozen=True)
 class MaskPrediction:
     """Mask logits (P, 4 rows, 4 cols) and predicted IoU, `scores` (P,), of P objects."""
+
+    logits: Tensor
+    scores: Tensor
+
+
+@dataclass(frozen=True)
+class MaskChoices:
+    """The three masks that an ambiguous prompt may mean, for P objects: a part, or the whole that it belongs to.
+
+    logits: (P, 3, 4 rows, 4 cols). scores: (P, 3), the predicted IoU of each.
+    """
 
     logits: Tensor
     scores: Tensor
@@ -106,8 +117,7 @@ class SamHQ(nn.Module):
         if len(prompts) == 0:
             empty = embedding.features.new_zeros(0, *embedding.frame.logits)
             return MaskPrediction(empty, empty.new_zeros(0))
-        most = len(prompts) if budget is None else max(1, budget // object_bytes(embedding))
-        groups = [part for rows in prompts.groups() for part in rows.tensor_split(-(-len(rows) // most))]
+        groups = _groups(embedding, prompts, budget)
         sparse = sparse_upscaling and output != "hq" and not torch.is_grad_enabled()
         sparse = sparse and can_upscale_sparsely(self.mask_decoder)
         if len(groups) == 1:
@@ -120,6 +130,23 @@ class SamHQ(nn.Module):
             torch.cat([part.logits for part in parts])[order],
             torch.cat([part.scores for part in parts])[order],
         )
+
+    def decode_choices(self, embedding: ImageEmbedding, prompts: Prompts, budget: int | None = None) -> MaskChoices:
+        """All three of SAM's masks for an ambiguous prompt, of which `decode` with `multimask` gives the best scored.
+
+        P objects in one call give the masks of P calls. budget: as in `decode`.
+        """
+        if len(prompts) == 0:
+            empty = embedding.features.new_zeros(0, CHOICES, *embedding.frame.logits)
+            return MaskChoices(empty, empty.new_zeros(0, CHOICES))
+        groups = _groups(embedding, prompts, budget)
+        logits, scores = [], []
+        for rows in groups:
+            state = self.attend(embedding, prompts[rows] if len(groups) > 1 else prompts)
+            logits.append(self.mask_decoder.choices(state, embedding.hq))
+            scores.append(state.choice_scores)
+        order = torch.cat(groups).argsort()
+        return MaskChoices(torch.cat(logits)[order], torch.cat(scores)[order])
 
     def attend(self, embedding: ImageEmbedding, prompts: Prompts, multimask: bool = False) -> DecoderState:
         """The first half of `decode`, for objects with one prompt layout; `mask_decoder.masks` is the other half."""
@@ -152,6 +179,12 @@ class SamHQ(nn.Module):
         else:
             masks = self.mask_decoder.masks(state, embedding.hq, output=output)
         return MaskPrediction(masks, state.score)
+
+
+def _groups(embedding: ImageEmbedding, prompts: Prompts, budget: int | None) -> list[Tensor]:
+    """Indices of the objects that are decoded together: of one prompt layout, and no more than the memory allows."""
+    most = len(prompts) if budget is None else max(1, budget // object_bytes(embedding))
+    return [part for rows in prompts.groups() for part in rows.tensor_split(-(-len(rows) // most))]
 
 
 def object_bytes(embedding: ImageEmbedding) -> int:

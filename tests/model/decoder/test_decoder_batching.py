@@ -154,3 +154,37 @@ def test_gradients_together_equal_gradients_alone(model: SamHQ, embedding: Image
         assert expected.grad.abs().max() > 0
         torch.testing.assert_close(ours.grad, expected.grad, rtol=1e-4, atol=1e-5)
     model.zero_grad()
+
+
+@pytest.mark.parametrize("images", [1, 2])
+def test_the_three_masks_of_objects_together_equal_those_alone(
+    model: SamHQ, embedding: ImageEmbedding, prompts: Prompts, images: int
+) -> None:
+    """And the best scored of them is what `multimask` chooses."""
+    if images == 1:
+        embedding = replace(embedding, features=embedding.features[:1], hq=embedding.hq[:1])
+    else:
+        prompts = replace(prompts, image=torch.tensor([0, 1, 1, 0, 0, 1]))
+    with torch.no_grad():
+        together = model.decode_choices(embedding, prompts)
+        chunked = model.decode_choices(embedding, prompts, budget=1)
+        assert together.logits.shape == (6, 3, 32, 64)
+        torch.testing.assert_close(chunked.logits, together.logits, rtol=0, atol=1e-5)
+        best = together.scores.argmax(dim=1)
+        assert len(set(best.tolist())) > 1 or (together.logits.diff(dim=1).abs().amax((2, 3)) > 0.01).all()
+        for index in range(6):
+            one = decode_alone(model, embedding, prompts, index, True, "sam+hq")
+            torch.testing.assert_close(together.logits[index, best[index]], one.logits[0], rtol=0, atol=1e-5)
+            torch.testing.assert_close(together.scores[index, best[index]], one.scores[0], rtol=0, atol=1e-5)
+        none = model.decode_choices(embedding, prompts[torch.zeros(6, dtype=torch.bool)])
+        assert (none.logits.shape, none.scores.shape) == ((0, 3, 32, 64), (0, 3))
+
+
+def test_the_unused_masks_get_no_gradient(model: SamHQ, embedding: ImageEmbedding, prompts: Prompts) -> None:
+    """Not zeros either, at which weight decay would shrink the heads of masks that are not trained."""
+    one = replace(embedding, features=embedding.features[:1], hq=embedding.hq[:1])
+    model.decode(one, prompts[torch.tensor([0])]).logits.sum().backward()
+    single, *others = model.mask_decoder.output_hypernetworks_mlps
+    assert all(parameter.grad is not None for parameter in single.parameters())
+    assert all(parameter.grad is None for other in others for parameter in other.parameters())
+    model.zero_grad()

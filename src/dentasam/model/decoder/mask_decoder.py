@@ -27,7 +27,9 @@ from dentasam.model.decoder.token_crops import TokenCrops
 from dentasam.model.decoder.transformer import SharedProjections, TwoWayAttentionBlock, TwoWayTransformer
 
 Output = Literal["sam+hq", "hq", "sam"]
+# The first makes the single mask, the others the masks that an ambiguous prompt may mean.
 MASK_TOKENS = 4
+CHOICES = MASK_TOKENS - 1
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class DecoderState:
     source: (P, 256, rows, cols), each object's image embedding after the transformer.
     sam_vector, hq_vector: (P, 32), what the hypernetworks make of the mask token and the HQ token.
     score: (P,) predicted IoU.
+    choice_vectors, choice_scores: (P, 3, 32) and (P, 3), the same of SAM's three masks for an ambiguous prompt.
     image: (P,), which image each object belongs to; None where all belong to the first.
     """
 
@@ -44,6 +47,8 @@ class DecoderState:
     sam_vector: Tensor
     hq_vector: Tensor
     score: Tensor
+    choice_vectors: Tensor
+    choice_scores: Tensor
     image: Tensor | None
 
 
@@ -150,18 +155,18 @@ class MaskDecoderHQ(nn.Module):
         if shared is not None:
             shared = self._first_block.shifted(shared, dense.shared)
         tokens, source = self.transformer(image_tokens, positions, tokens, previous, shared)
+        return self.state(tokens, source.transpose(1, 2).unflatten(2, (rows, cols)), image, multimask)
+
+    def state(self, tokens: Tensor, source: Tensor, image: Tensor | None, multimask: bool = False) -> DecoderState:
+        """What the heads make of the transformer's tokens (P, 6 + n, 256) and images (P, 256, rows, cols)."""
         scores = self.iou_prediction_head(tokens[:, 0])
-        choices = range(1, MASK_TOKENS) if multimask else range(1)
-        score, best = scores[:, choices.start : choices.stop].max(dim=1)
-        vectors = torch.stack(
-            [self.output_hypernetworks_mlps[index](tokens[:, 1 + index]) for index in choices], dim=1
-        )
+        vector, *choices = (mlp(tokens[:, 1 + index]) for index, mlp in enumerate(self.output_hypernetworks_mlps))
+        vectors, score = torch.stack(choices, dim=1), scores[:, 0]
+        if multimask:
+            score, best = scores[:, 1:].max(dim=1)
+            vector = vectors[torch.arange(len(best), device=best.device), best]
         return DecoderState(
-            source.transpose(1, 2).unflatten(2, (rows, cols)),
-            vectors[torch.arange(objects, device=best.device), best],
-            self.hf_mlp(tokens[:, 1 + MASK_TOKENS]),
-            score,
-            image,
+            source, vector, self.hf_mlp(tokens[:, 1 + MASK_TOKENS]), score, vectors, scores[:, 1:], image
         )
 
     def masks(
@@ -173,19 +178,30 @@ class MaskDecoderHQ(nn.Module):
         the image's border, equal those of the whole map: upscaling stays within a token, and the two HQ convolutions
         reach two logits, which is half a token.
         """
-        source = state.source if crops is None else crops.cut(state.source)
-        upscaled = self.output_upscaling(source)
-        mask = torch.zeros((), device=source.device)
+        upscaled = self.output_upscaling(state.source if crops is None else crops.cut(state.source))
+        mask = torch.zeros((), device=upscaled.device)
         if output != "hq":
             mask = mask + _dot(state.sam_vector, upscaled)
-        if output != "sam":
-            vector = state.hq_vector
-            if crops is None:
-                share = _image_share(vector, hq, state.image)
-            else:
-                share = _dot(vector, crops.cut_shared(hq, state.image, scale=4))
-            mask = mask + self._hq_mask(vector, upscaled) + share
-        return mask
+        return mask if output == "sam" else mask + self._hq_part(state, hq, upscaled, crops)
+
+    def choices(self, state: DecoderState, hq: Tensor, crops: TokenCrops | None = None) -> Tensor:
+        """The three masks that an ambiguous prompt may mean, SAM's and HQ's together: logits (P, 3, 4 rows, 4 cols).
+
+        As `masks` with `multimask` gives the best scored of them; they share the upscaled image and the HQ part.
+        """
+        upscaled = self.output_upscaling(state.source if crops is None else crops.cut(state.source))
+        vectors = state.choice_vectors.to(upscaled.dtype)
+        masks = torch.bmm(vectors, upscaled.flatten(2)).unflatten(2, upscaled.shape[-2:])
+        return masks + self._hq_part(state, hq, upscaled, crops)[:, None]
+
+    def _hq_part(self, state: DecoderState, hq: Tensor, upscaled: Tensor, crops: TokenCrops | None) -> Tensor:
+        """What the HQ token adds to every mask of an object, (P, h, w)."""
+        vector = state.hq_vector
+        if crops is None:
+            share = _image_share(vector, hq, state.image)
+        else:
+            share = _dot(vector, crops.cut_shared(hq, state.image, scale=4))
+        return self._hq_mask(vector, upscaled) + share
 
     def _hq_mask(self, vector: Tensor, upscaled: Tensor) -> Tensor:
         """The HQ token's vectors (P, 32) against the HQ convolutions of the upscaled image, (P, h, w)."""

@@ -201,6 +201,8 @@ def _of(state: DecoderState, objects: Tensor, source: Tensor) -> DecoderState:
         sam_vector=state.sam_vector[objects],
         hq_vector=state.hq_vector[objects],
         score=state.score[objects],
+        choice_vectors=state.choice_vectors[objects],
+        choice_scores=state.choice_scores[objects],
         image=None if state.image is None else state.image[objects],
     )
 

@@ -18,7 +18,6 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from dentasam.model.core.frame import LONGEST
 from dentasam.model.decoder.cross_attention import Attention
-from dentasam.model.decoder.mask_decoder import MASK_TOKENS, DecoderState
 from dentasam.model.decoder.transformer import TwoWayAttentionBlock
 from dentasam.model.sam_hq import SamHQ
 
@@ -84,13 +83,7 @@ class DecoderGraph(nn.Module):
         last = transformer.final_attn_token_to_image
         tokens = transformer.norm_final_attn(tokens + _attend(last, tokens + prompts, image + positions, image))
 
-        state = DecoderState(
-            image.transpose(1, 2).unflatten(2, (rows, cols)),
-            decoder.output_hypernetworks_mlps[0](tokens[:, 1]),
-            decoder.hf_mlp(tokens[:, 1 + MASK_TOKENS]),
-            decoder.iou_prediction_head(tokens[:, 0])[:, 0],
-            None,
-        )
+        state = decoder.state(tokens, image.transpose(1, 2).unflatten(2, (rows, cols)), None)
         return decoder.masks(state, hq), state.score
 
     def _sparse(self, points: Tensor, labels: Tensor) -> Tensor:

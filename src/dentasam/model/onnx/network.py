@@ -16,7 +16,7 @@ from dentasam.model.decoder.mask_decoder import Output
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.onnx.export import ANSWER, DECODER, EMBEDDING, ENCODER, PIXELS, ExportCard, require
 from dentasam.model.onnx.graphs import FIRST_CORNER, NO_BOX, SECOND_CORNER
-from dentasam.model.sam_hq import MaskPrediction
+from dentasam.model.sam_hq import MaskChoices, MaskPrediction
 
 
 class OnnxNetwork:
@@ -84,6 +84,10 @@ class OnnxNetwork:
             feed = {"features": features, "hq": hq, **_feed(prompts[rows], embedding.frame)}
             logits[rows.numpy()], scores[rows.numpy()] = self._decoder.run(ANSWER, feed)
         return MaskPrediction(torch.from_numpy(logits), torch.from_numpy(scores))
+
+    def decode_choices(self, embedding: ImageEmbedding, prompts: Prompts, budget: int | None = None) -> MaskChoices:
+        """Raises PromptError: the graph gives one mask."""
+        raise PromptError("an exported model gives one mask; use torch for the three of an ambiguous click")
 
     def scores(self, embedding: ImageEmbedding, prompts: Prompts) -> Tensor:
         """The predicted IoU (P,) of the objects; the graph computes their masks too."""
