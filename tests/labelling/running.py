@@ -15,7 +15,14 @@ from starlette.testclient import TestClient
 from dentasam.errors import ImageError, PromptError
 from dentasam.labelling.auth.access import Access
 from dentasam.labelling.inference.encode_queue import Progress
-from dentasam.labelling.inference.replies import PredictedObject, PredictReply, RefinedObject, RefineReply, Seconds
+from dentasam.labelling.inference.replies import (
+    Choice,
+    PredictedObject,
+    PredictReply,
+    RefinedObject,
+    RefineReply,
+    Seconds,
+)
 from dentasam.labelling.inference.requests import PredictObject, RefineObject, TidySizes
 from dentasam.labelling.inference.served_model import ModelIdentity
 from dentasam.labelling.log.store import Store
@@ -80,17 +87,28 @@ class StandIn:
         self._note(case_id, objects, sizes)
         if any(each.box is None and not each.clicks for each in objects):
             raise PromptError("an object has neither a click nor a box; give it one")
-        found = tuple(PredictedObject(each.id, _square(each), 0.75) for each in objects)
+        found = tuple(_predicted(each) for each in objects)
         return PredictReply(found, self.model, SECONDS, self.picture(case_id))
 
     def refine(self, case_id: int, objects: Sequence[RefineObject], sizes: TidySizes) -> RefineReply:
         self._note(case_id, objects, sizes)
-        found = (RefinedObject(each.id, each.after, 0.5, (*each.clicks, (3.0, 4.0, 1))) for each in objects)
+        found = (
+            RefinedObject(each.id, each.after, 0.5, "window", clicks=(*each.clicks, (3.0, 4.0, 1)))
+            for each in objects
+        )
         return RefineReply(tuple(found), self.model, SECONDS, self.picture(case_id))
 
     def _note(self, case_id: int, objects: Sequence[PredictObject | RefineObject], sizes: TidySizes) -> None:
         self.asked.append((case_id, list(objects)))
         self.tidied.append([sizes(each.category) for each in objects])
+
+
+def _predicted(wanted: PredictObject) -> PredictedObject:
+    mask = _square(wanted)
+    choices = (
+        (Choice(mask, 0.75, "window"), Choice(square(mask.x, mask.y, 1), 0.5, "whole")) if wanted.choices else ()
+    )
+    return PredictedObject(wanted.id, mask, 0.75, "window", choices)
 
 
 def _square(wanted: PredictObject) -> BoxMask:

@@ -15,7 +15,13 @@ from ..workspace.test_workspace import write_dicom
 
 TOOTH, FILLING, GONE, HOLLOW = (str(uuid.UUID(int=n)) for n in range(1, 5))
 TOOTH_MASK, FILLING_MASK = block(5, 5, 30, 20), block(5, 10, 12, 26)
-MODEL = {"name": "/home/ann/secret/base.pth", "sha256": "ab", "adapter": "panoramic-teeth", "adapter_sha256": "cd"}
+MODEL = {
+    "name": "/home/ann/secret/base.pth",
+    "sha256": "ab",
+    "adapter": "panoramic-teeth",
+    "adapter_sha256": "cd",
+    "answered_by": "window",
+}
 PROMPTS = {"clicks": [[8.0, 9.0, 1]], "box": None}
 
 

@@ -41,6 +41,7 @@ SOUND = [
         erased=BoxMask.empty(),
         undoes=str(uuid.uuid4()),
     ),
+    document("mask", {"tool": "click", "model": {"name": "m", "score": 0.5, "answered_by": "whole"}}, mask=MASK),
     document("relabel", {"category": "11"}),
     document("parent", {"parent": None}),
     document("lock", {"locked": True}),

@@ -19,6 +19,8 @@ def test_predict(server: Running) -> None:
     assert [found["id"] for found in document["objects"]] == ["one", "two"]
     assert document["objects"][1]["mask"] == square(5, 6, 10)
     assert document["objects"][0]["score"] == 0.75
+    assert [found["answered_by"] for found in document["objects"]] == ["window", "window"]
+    assert [found["choices"] for found in document["objects"]] == [[], []]
     assert document["model"]["name"] == "small"
     assert document["seconds"] == {"encode": 0.25, "decode": 0.5}
     ((case, (one, two)),) = server.model.asked
@@ -26,6 +28,16 @@ def test_predict(server: Running) -> None:
     assert [tuple(click) for click in one.clicks] == [(10.5, 20, 1), (30, 20.25, 0)]
     assert one.previous == previous
     assert (two.box, two.painted, two.erased) == ((5, 6, 15, 16), square(0, 0, 2), None)
+
+
+def test_the_choices_travel_as_masks_with_their_scores(server: Running) -> None:
+    wanted = [{"id": "one", "clicks": [[10, 20, 1]], "choices": True}, {"id": "two", "clicks": [[10, 20, 1]]}]
+    one, two = opened(server.post("/api/cases/1/predict", {"objects": wanted}))["objects"]
+    assert [(each["mask"], each["score"], each["answered_by"]) for each in one["choices"]] == [
+        (square(8, 18, 5), 0.75, "window"),
+        (square(8, 18, 1), 0.5, "whole"),
+    ]
+    assert two["choices"] == []
 
 
 def test_refine(server: Running) -> None:

@@ -605,6 +605,20 @@ export interface components {
             undoes: string | null;
         };
         /**
+         * Choice
+         * @description One of the masks that a click may mean, such as a tooth or its filling.
+         */
+        Choice: {
+            /**
+             * Answered By
+             * @enum {string}
+             */
+            answered_by: "window" | "whole";
+            mask: components["schemas"]["MaskRef"];
+            /** Score */
+            score: number;
+        };
+        /**
          * CocoDocument
          * @description COCO instances. Its details are checked when it is read; unknown keys are passed over.
          */
@@ -918,7 +932,9 @@ export interface components {
         };
         /**
          * ModelScore
-         * @description Which model proposed a mask, and the IoU it expected.
+         * @description Which model proposed a mask, the IoU it expected, and whether it saw an object window or the whole image.
+         *
+         *     `answered_by` is absent in logs from before there were object windows.
          */
         ModelScore: {
             /**
@@ -931,6 +947,11 @@ export interface components {
              * @default null
              */
             adapter_sha256: string | null;
+            /**
+             * Answered By
+             * @default null
+             */
+            answered_by: ("window" | "whole") | null;
             /** Name */
             name: string;
             /**
@@ -1127,6 +1148,8 @@ export interface components {
         /**
          * PredictObject
          * @description One object: all its clicks, its box, its mask before the last click, all pixels painted and erased by hand.
+         *
+         *     choices: whether the reply carries all masks that the prompt may mean, beside the one it takes.
          */
         PredictObject: {
             /**
@@ -1145,6 +1168,11 @@ export interface components {
              * @default null
              */
             category: string | null;
+            /**
+             * Choices
+             * @default false
+             */
+            choices: boolean;
             /**
              * Clicks
              * @description x, y in image pixels, and 1 positive or 0 negative.
@@ -1175,6 +1203,16 @@ export interface components {
         };
         /** PredictedObject */
         PredictedObject: {
+            /**
+             * Answered By
+             * @description Whether the model saw an object window or the whole image; null where it was not asked.
+             */
+            answered_by: ("window" | "whole") | null;
+            /**
+             * Choices
+             * @description What the click may mean, the largest first, `mask` among it; empty unless asked for.
+             */
+            choices: components["schemas"]["Choice"][];
             /** Id */
             id: string;
             mask: components["schemas"]["MaskRef"];
@@ -1304,6 +1342,16 @@ export interface components {
         };
         /** RefinedObject */
         RefinedObject: {
+            /**
+             * Answered By
+             * @description Whether the model saw an object window or the whole image; null where it was not asked.
+             */
+            answered_by: ("window" | "whole") | null;
+            /**
+             * Choices
+             * @description What the click may mean, the largest first, `mask` among it; empty unless asked for.
+             */
+            choices: components["schemas"]["Choice"][];
             /**
              * Clicks
              * @description All clicks used: the old ones and those found in the stroke.

@@ -37,6 +37,8 @@ export interface ModelIdentity {
 
 export interface ModelRecord extends ModelIdentity {
   score: number;
+  /** Whether the model saw an object window or the whole image; absent in logs from before there were windows. */
+  answered_by?: "window" | "whole" | null;
 }
 
 export interface StrokeRecord {

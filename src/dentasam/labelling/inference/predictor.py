@@ -34,6 +34,7 @@ from dentasam.labelling.inference.replies import (
 from dentasam.labelling.inference.requests import Box, Click, PredictObject, RefineObject, TidySizes
 from dentasam.labelling.inference.served_model import Decoded, ObjectPrompt
 from dentasam.labelling.inference.tidying import tidied
+from dentasam.labelling.log.operations import AnsweredBy
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.workspace.tidy_sizes import DEFAULT_TIDY
 from dentasam.model.core.frame import Frame
@@ -75,7 +76,7 @@ class Predictor:
             mask = with_hand_edits(_full_mask(decoded, frame), **by_hand)
             mask = tidied(mask, sizes(asked.category), clicks=asked.clicks, **by_hand)
             self._memory.keep(case_id, asked.id, ready.picture, mask, decoded.logits)
-            found.append(PredictedObject(asked.id, mask, decoded.score))
+            found.append(PredictedObject(asked.id, mask, decoded.score, "whole"))
         return PredictReply(tuple(found), ready.served.identity, _seconds(ready, started), ready.picture)
 
     def refine(
@@ -121,7 +122,8 @@ class Predictor:
                 )
                 score = answers[index].score
                 self._memory.keep(case_id, asked.id, ready.picture, mask, answers[index].logits)
-            found.append(RefinedObject(asked.id, mask, score, tuple(clicks[index])))
+            answered_by: AnsweredBy | None = "whole" if index in answers else None
+            found.append(RefinedObject(asked.id, mask, score, answered_by, clicks=tuple(clicks[index])))
         return RefineReply(tuple(found), ready.served.identity, _seconds(ready, started), ready.picture)
 
     def _decode(self, ready: ReadyEmbedding, prompts: Sequence[ObjectPrompt]) -> list[Decoded]:

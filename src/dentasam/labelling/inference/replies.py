@@ -6,23 +6,40 @@ from dataclasses import dataclass
 
 from dentasam.labelling.inference.requests import Click
 from dentasam.labelling.inference.served_model import ModelIdentity
+from dentasam.labelling.log.operations import AnsweredBy
 from dentasam.labelling.wire.box_mask import BoxMask
 
 
 @dataclass(frozen=True)
+class Choice:
+    """One of the masks that an ambiguous click may mean, such as a tooth or its filling. As in PredictedObject."""
+
+    mask: BoxMask
+    score: float
+    answered_by: AnsweredBy
+
+
+@dataclass(frozen=True)
 class PredictedObject:
-    """score: the predicted IoU of the mask as the model made it, before the pixels edited by hand."""
+    """score: the predicted IoU of the mask as the model made it, before the pixels edited by hand.
+
+    answered_by: whether the model saw an object window or the whole image; None where it was not asked.
+    choices: the masks that the click may mean, the largest first; `mask` is one of them. Empty where they were not
+    asked for, or where the model has none.
+    """
 
     id: str
     mask: BoxMask
     score: float
+    answered_by: AnsweredBy | None = None
+    choices: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True)
 class RefinedObject(PredictedObject):
     """clicks: all that were given to the model, the old ones first."""
 
-    clicks: tuple[Click, ...]
+    clicks: tuple[Click, ...] = ()
 
 
 @dataclass(frozen=True)

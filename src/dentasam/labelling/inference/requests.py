@@ -33,7 +33,10 @@ TidySizes = Callable[[str | None], Tidy]
 
 @dataclass(frozen=True)
 class PredictObject:
-    """One object: all its clicks, its box, its mask before the last click, all pixels painted and erased by hand."""
+    """One object: all its clicks, its box, its mask before the last click, all pixels painted and erased by hand.
+
+    choices: whether the reply carries all masks that the prompt may mean, beside the one it takes.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -44,6 +47,7 @@ class PredictObject:
     painted: Mask | None = None
     erased: Mask | None = None
     category: Category = None
+    choices: bool = False
 
 
 @dataclass(frozen=True)

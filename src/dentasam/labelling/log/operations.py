@@ -16,6 +16,7 @@ from dentasam.labelling.wire.fields import MAX_CLICKS, Name, Pixel
 
 Status = Literal["new", "in-progress", "done", "needs-review", "approved"]
 Source = Literal["manual", "model", "import"]
+AnsweredBy = Literal["window", "whole"]
 Tool = Literal[
     "click", "box", "brush", "eraser", "lasso", "fill-holes", "drop-islands", "smooth", "refine", "neighbour"
 ]
@@ -57,7 +58,10 @@ class _Strict(BaseModel):
 
 
 class ModelScore(_Strict):
-    """Which model proposed a mask, and the IoU it expected."""
+    """Which model proposed a mask, the IoU it expected, and whether it saw an object window or the whole image.
+
+    `answered_by` is absent in logs from before there were object windows.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
@@ -66,6 +70,7 @@ class ModelScore(_Strict):
     adapter: Annotated[str, StringConstraints(max_length=500)] | None = None
     adapter_sha256: Annotated[str, StringConstraints(max_length=128)] | None = None
     score: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    answered_by: AnsweredBy | None = None
 
 
 class Prompts(_Strict):

@@ -12,6 +12,7 @@ from dentasam.labelling.inference.requests import Clicks, PredictObject, RefineO
 from dentasam.labelling.log.operations import (
     MAX_OPERATIONS,
     Accept,
+    AnsweredBy,
     ChangeMask,
     Create,
     Delete,
@@ -128,10 +129,24 @@ class Seconds(BaseModel):
     decode: float
 
 
+class Choice(BaseModel):
+    """One of the masks that a click may mean, such as a tooth or its filling."""
+
+    mask: Mask
+    score: float
+    answered_by: AnsweredBy
+
+
 class PredictedObject(BaseModel):
     id: str
     mask: Mask
     score: float
+    answered_by: AnsweredBy | None = Field(
+        description="Whether the model saw an object window or the whole image; null where it was not asked."
+    )
+    choices: list[Choice] = Field(
+        description="What the click may mean, the largest first, `mask` among it; empty unless asked for."
+    )
 
 
 PictureHash = Annotated[

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from dentasam.labelling.inference.replies import PredictReply
+from dentasam.labelling.inference.replies import Choice, PredictedObject, PredictReply
 from dentasam.labelling.routes.context import (
     CaseId,
     ContextDep,
@@ -54,8 +54,15 @@ def refine(case_id: CaseId, body: EnvelopeBody, context: ContextDep) -> Response
 def _document(reply: PredictReply) -> dict[str, Any]:
     """A reply as it is packed; an object's `clicks` are there after a refinement."""
     return {
-        "objects": [{field.name: getattr(found, field.name) for field in fields(found)} for found in reply.objects],
+        "objects": [
+            _shallow(found) | {"choices": [_shallow(one) for one in found.choices]} for found in reply.objects
+        ],
         "model": asdict(reply.model),
         "seconds": asdict(reply.seconds),
         "picture": reply.picture,
     }
+
+
+def _shallow(found: PredictedObject | Choice) -> dict[str, Any]:
+    """The fields of an answer; its masks stay as they are, to be packed."""
+    return {field.name: getattr(found, field.name) for field in fields(found)}

@@ -8,6 +8,7 @@ import type { Operation } from "../../engine/operations";
 import { ModelRequests } from "./model_requests";
 
 const MODEL = { name: "tiny", sha256: "a", adapter: null, adapter_sha256: null };
+const ANSWER = { score: 0.9, answered_by: "window" as const, choices: [] };
 const MASK = new BoxMask(2, 3, 2, 1, new Uint8Array([1, 1]));
 
 /** As much of an editor as a question needs. */
@@ -72,14 +73,14 @@ function setUp() {
         signal,
         answer: (clicks) =>
           resolve({
-            objects: [{ id: request.id, mask: MASK, score: 0.9, clicks: clicks ?? request.clicks }],
+            objects: [{ ...ANSWER, id: request.id, mask: MASK, clicks: clicks ?? request.clicks }],
             model: MODEL,
             seconds: { encode: 0, decode: 0 },
             picture: "p",
           }),
         empty: () =>
           resolve({
-            objects: [{ id: request.id, mask: BoxMask.empty(), score: 0.1, clicks: [] }],
+            objects: [{ ...ANSWER, id: request.id, mask: BoxMask.empty(), clicks: [] }],
             model: MODEL,
             seconds: { encode: 0, decode: 0 },
             picture: "p",
@@ -114,7 +115,7 @@ describe("questions to the model", () => {
     expect(editor.applied[0]).toMatchObject({
       tool: "click",
       prompts: { clicks: [[4, 5, 1]] },
-      model: { ...MODEL, score: 0.9 },
+      model: { ...MODEL, score: 0.9, answered_by: "window" },
     });
     expect(counts.at(-1)).toBe(0);
   });

@@ -122,6 +122,7 @@ export class ModelRequests {
       painted: pixelsOf(object.painted),
       erased: pixelsOf(object.erased),
       category: object.category,
+      choices: false,
     };
     return this.request(object, tool, prompts, (signal) => this.server.predict(this.caseId, [body], signal));
   }
@@ -161,7 +162,7 @@ export class ModelRequests {
         mask: answer.mask,
         tool,
         prompts: { clicks: answer.clicks ?? prompts.clicks, box: prompts.box },
-        model: { ...reply.model, score: answer.score } as ModelRecord,
+        model: { ...reply.model, score: answer.score, answered_by: answer.answered_by } as ModelRecord,
       });
     } catch (error) {
       if (this.pending.get(id) !== pending) return;
