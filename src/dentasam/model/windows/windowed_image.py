@@ -9,56 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from dentasam.model.core.frame import Frame
 from dentasam.model.core.full_resolution import full_mask
-from dentasam.model.core.gray_range import spread
-from dentasam.model.core.precision import arithmetic
-from dentasam.model.core.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.network import Network
-from dentasam.model.sam_hq import MaskPrediction
+from dentasam.model.sam_hq import MaskChoices, MaskPrediction
+from dentasam.model.windows.choices import distinct, preferred_part
 from dentasam.model.windows.local_repair import repaired, with_clicked_pixels
+from dentasam.model.windows.network_prompts import network_prompts
+from dentasam.model.windows.objects import ObjectAnswer as ObjectAnswer
+from dentasam.model.windows.objects import ObjectPrompt as ObjectPrompt
 from dentasam.model.windows.placement import Box, box_window, first_window, following_window
 from dentasam.model.windows.window import BoxedMask, LogitGrid, Window
-from dentasam.model.windows.window_cache import WindowCache, content_hash
+from dentasam.model.windows.window_cache import WindowCache
+from dentasam.model.windows.window_encoder import WindowEncoder
 
-# Objects that are decoded at a time, and windows that are encoded at a time: more gain nothing on a CPU.
+# Objects that are decoded at a time: more gain nothing on a CPU.
 AT_ONCE = 16
-
-
-@dataclass(frozen=True)
-class ObjectAnswer:
-    """The model's answer for one object.
-
-    mask: at the image's resolution. score: predicted IoU.
-    logits: (h, w) float32, on the grid of the window, or of the whole image where `window` is None.
-    repairs: how many clicks the mask still contradicted, and `local_repair.py` enforced.
-    """
-
-    mask: BoxedMask
-    logits: np.ndarray
-    score: float
-    window: Window | None = None
-    repairs: int = 0
-
-
-@dataclass(frozen=True)
-class ObjectPrompt:
-    """What is asked for one object, in image pixels.
-
-    clicks: (k, 3) x, y, and 1 positive or 0 negative; the oldest first.
-    box: x0, y0, x1, y1 or None.
-    previous: the object's last answer, which the newest click corrects; None where there is none.
-    """
-
-    clicks: np.ndarray
-    box: tuple[float, float, float, float] | None = None
-    previous: ObjectAnswer | None = None
 
 
 @dataclass(frozen=True)
@@ -94,11 +65,9 @@ class WindowedImage:
         """
         self.embedding = embedding
         self.frame = embedding.frame
-        self._network, self._cache, self._autocast = network, cache, autocast
+        self._network = network
         self._windows, self._repair, self._sparse_upscaling = windows, repair, sparse_upscaling
-        # The whole image's gray range, so that a window looks as the image does.
-        self._gray = spread(image)
-        self._key = content_hash(image), model_key
+        self._encoder = WindowEncoder(network, image, cache, model_key, autocast)
 
     @torch.inference_mode()
     def decode(self, prompts: Sequence[ObjectPrompt]) -> list[ObjectAnswer]:
@@ -122,7 +91,34 @@ class WindowedImage:
                 if window is None or window.scale > answer.window.scale:
                     moved[i] = self._moved(answer, window)
         answers |= self._answered(prompts, moved)
+        parted = [i for i in first if prompts[i].prefer_part]
+        choices = self._choices([prompts[i] for i in parted], [answers[i].window for i in parted])
+        answers |= {i: preferred_part(answers[i], own) for i, own in zip(parted, choices, strict=True)}
         return [answers[i] for i in range(len(prompts))]
+
+    @torch.inference_mode()
+    def choices(self, prompts: Sequence[ObjectPrompt]) -> list[tuple[ObjectAnswer, ...]]:
+        """What the first clicks of P objects may mean, each from the largest mask to the smallest: at most three.
+
+        The whole image answers first, and the three masks are decoded in the window around its answer, from clicks
+        alone. Of masks that are nearly the same the best scored is kept. Each can be passed on as `previous`, and the
+        window then follows it. An earlier answer is used for the window's place only.
+        """
+        places = [self._place(prompt) for prompt in prompts]
+        first = [i for i, place in enumerate(places) if place is None]
+        found = self._on_whole_image([prompts[i] for i in first], [None] * len(first))
+        for i, answer in zip(first, found, strict=True):
+            places[i] = self._first_place(prompts[i], answer)
+        windows = [None if place is None else place.window for place in places]
+        choices = self._choices(prompts, windows)
+        # Where the best of them is cut off by its window, all are decoded once more, in a larger one.
+        for i, (prompt, own, window) in enumerate(zip(prompts, choices, windows, strict=True)):
+            if window is not None:
+                best = max(own, key=lambda answer: answer.score)
+                larger = following_window(window, best.mask, prompt.clicks, self.frame)
+                if larger is None or larger.scale > window.scale:
+                    (choices[i],) = self._choices([prompt], [larger])
+        return [distinct(own) for own in choices]
 
     def _place(self, prompt: ObjectPrompt) -> _Place | None:
         """Where an object with an earlier answer is decoded; None for one without."""
@@ -151,11 +147,8 @@ class WindowedImage:
         """The answer's logits in a window, or on the whole image for None."""
         if window == answer.window:
             return _Place(window, answer.logits)
-        own = LogitGrid.of_frame(self.frame) if answer.window is None else answer.window.grid
-        if window is None:
-            grid = LogitGrid.of_frame(self.frame)
-            return _Place(None, own.resampled(answer.logits, grid, self.frame.logits))
-        return _Place(window, own.resampled(answer.logits, window.grid, window.logits))
+        shape = self.frame.logits if window is None else window.logits
+        return _Place(window, self._grid(answer.window).resampled(answer.logits, self._grid(window), shape))
 
     def _answered(self, prompts: Sequence[ObjectPrompt], places: dict[int, _Place]) -> dict[int, ObjectAnswer]:
         """The answers of objects at their places, by the index of their prompt."""
@@ -178,106 +171,68 @@ class WindowedImage:
         self, prompts: Sequence[ObjectPrompt], logits: Sequence[np.ndarray | None]
     ) -> list[ObjectAnswer]:
         answers: list[ObjectAnswer] = []
-        grid = LogitGrid.of_frame(self.frame)
         for start in range(0, len(prompts), AT_ONCE):
             part = prompts[start : start + AT_ONCE]
-            given = _network_prompts(part, [self.frame] * len(part), logits[start : start + AT_ONCE])
+            given = network_prompts(part, [self.frame] * len(part), logits[start : start + AT_ONCE])
             predicted = self._network.decode(
                 self.embedding, given.to(self._network.device), sparse_upscaling=self._sparse_upscaling
             )
-            for prompt, own, score in zip(part, *_on_cpu(predicted), strict=True):
-                kept, repairs = self._repaired(own, grid, prompt.clicks)
-                mask = self._obeyed(BoxedMask(*full_mask(kept, self.frame)), prompt.clicks)
-                answers.append(ObjectAnswer(mask, kept, score, None, repairs))
+            answers += [
+                self._answer(prompt, None, own, score)
+                for prompt, own, score in zip(part, *_on_cpu(predicted), strict=True)
+            ]
         return answers
 
     def _in_windows(self, prompts: Sequence[ObjectPrompt], places: Sequence[_Place]) -> list[ObjectAnswer]:
         windows = [place.window for place in places if place.window is not None]
-        given = _network_prompts(prompts, windows, [place.logits for place in places])
-        given = Prompts(given.points, given.labels, given.boxes, given.logits, torch.arange(len(prompts)))
-        predicted = self._network.decode(
-            self._embeddings(windows), given.to(self._network.device), sparse_upscaling=self._sparse_upscaling
+        given = network_prompts(prompts, windows, [place.logits for place in places], torch.arange(len(prompts))).to(
+            self._network.device
         )
-        answers = []
-        for prompt, window, own, score in zip(prompts, windows, *_on_cpu(predicted), strict=True):
-            kept, repairs = self._repaired(own, window.grid, prompt.clicks)
-            mask = self._obeyed(window.mask(kept), prompt.clicks)
-            answers.append(ObjectAnswer(mask, kept, score, window, repairs))
-        return answers
+        predicted = self._network.decode(
+            self._encoder.encode(windows), given, sparse_upscaling=self._sparse_upscaling
+        )
+        return [
+            self._answer(prompt, window, own, score)
+            for prompt, window, own, score in zip(prompts, windows, *_on_cpu(predicted), strict=True)
+        ]
 
-    def _embeddings(self, windows: Sequence[Window]) -> ImageEmbedding:
-        """The embeddings of P windows, features (P, 256, 24, 16); those that are missing are encoded together."""
-        found: dict[Window, tuple[Tensor, Tensor]] = {}
-        missing = []
-        for window in dict.fromkeys(windows):
-            kept = self._cache.get((*self._key, window))
-            if kept is None:
-                missing.append(window)
-            else:
-                found[window] = kept
-        for start in range(0, len(missing), AT_ONCE):
-            part = missing[start : start + AT_ONCE]
-            frame = part[0].frame
-            pixels = torch.cat([frame.normalised(self._gray_of(window)) for window in part])
-            with arithmetic(self._autocast, self._network.device):
-                encoded = self._network.encode(pixels.to(self._network.device), frame)
-            encoded = encoded.to(dtype=self._network.dtype)
-            for row, window in enumerate(part):
-                # Copies of their own: a view would keep all windows of the batch in memory.
-                own = encoded.features[row].clone(), encoded.hq[row].clone()
-                self._cache.keep((*self._key, window), *own)
-                found[window] = own
-        features, hq = (torch.stack([found[window][place] for window in windows]) for place in (0, 1))
-        return ImageEmbedding(features, hq, windows[0].frame)
+    def _choices(self, prompts: Sequence[ObjectPrompt], windows: Sequence[Window | None]) -> list[list[ObjectAnswer]]:
+        """All three masks of P objects in their windows, or on the whole image for None, from their prompts alone."""
+        found: dict[int, list[ObjectAnswer]] = {}
+        for zoomed in (False, True):
+            rows = [i for i, window in enumerate(windows) if (window is not None) == zoomed]
+            for start in range(0, len(rows), AT_ONCE):
+                part = rows[start : start + AT_ONCE]
+                own = [window for window in (windows[i] for i in part) if window is not None]
+                embedding = self._encoder.encode(own) if zoomed else self.embedding
+                given = network_prompts(
+                    [prompts[i] for i in part],
+                    own or [self.frame] * len(part),
+                    [None] * len(part),
+                    torch.arange(len(part)) if zoomed else None,
+                )
+                predicted = self._network.decode_choices(embedding, given.to(self._network.device))
+                for i, logits, scores in zip(part, *_on_cpu(predicted), strict=True):
+                    found[i] = [
+                        self._answer(prompts[i], windows[i], one.copy(), score)
+                        for one, score in zip(logits, scores, strict=True)
+                    ]
+        return [found[i] for i in range(len(prompts))]
 
-    def _gray_of(self, window: Window) -> Tensor:
-        """Gray values of a window, (384, 256) float32 in 0..255."""
-        gray = window.cut(self._gray).astype(np.float32)
-        return torch.from_numpy(gray * np.float32(255 / 65535) if self._gray.dtype == np.uint16 else gray)
+    def _answer(self, prompt: ObjectPrompt, window: Window | None, logits: np.ndarray, score: float) -> ObjectAnswer:
+        """The answer that logits of a window, or of the whole image for None, give; its clicks are obeyed."""
+        grid, clicks, repairs = self._grid(window), prompt.clicks, 0
+        if self._repair and len(clicks):
+            logits, repairs = repaired(logits, grid.index_of(clicks[:, :2]), clicks[:, 2])
+        mask = BoxedMask(*full_mask(logits, self.frame)) if window is None else window.mask(logits)
+        if self._repair:
+            mask = with_clicked_pixels(mask, clicks, self.frame.height, self.frame.width)
+        return ObjectAnswer(mask, logits, score, window, repairs)
 
-    def _repaired(self, logits: np.ndarray, grid: LogitGrid, clicks: np.ndarray) -> tuple[np.ndarray, int]:
-        if not self._repair or not len(clicks):
-            return logits, 0
-        return repaired(logits, grid.index_of(clicks[:, :2]), clicks[:, 2])
-
-    def _obeyed(self, mask: BoxedMask, clicks: np.ndarray) -> BoxedMask:
-        return with_clicked_pixels(mask, clicks, self.frame.height, self.frame.width) if self._repair else mask
-
-
-def _network_prompts(
-    prompts: Sequence[ObjectPrompt], views: Sequence[Frame | Window], logits: Sequence[np.ndarray | None]
-) -> Prompts:
-    """What the network is given: clicks and boxes in its frame, and the logits that are fed back.
-
-    Objects may have different numbers of clicks, boxes and logits: what one lacks is absent (see `Prompts`). A click
-    that the object's window does not show is absent too, because there is nothing of the object.
-    """
-    most = max((len(prompt.clicks) for prompt in prompts), default=0)
-    points = np.zeros((len(prompts), most, 2), np.float32)
-    labels = np.full((len(prompts), most), -1, np.int64)
-    boxes = np.full((len(prompts), 4), np.nan, np.float32)
-    for i, (prompt, view) in enumerate(zip(prompts, views, strict=True)):
-        shown = [row for row in prompt.clicks if isinstance(view, Frame) or view.holds(float(row[0]), float(row[1]))]
-        if shown:
-            rows = np.array(shown, np.float64)
-            points[i, : len(rows)] = view.points_to_frame(rows[:, :2])
-            labels[i, : len(rows)] = rows[:, 2]
-        if prompt.box is not None:
-            corners = np.array(prompt.box, np.float64).reshape(2, 2)
-            boxes[i] = view.points_to_frame(corners).reshape(4)
-    fed = None
-    if any(own is not None for own in logits):
-        absent = np.full(views[0].logits, np.nan, np.float32)
-        fed = torch.from_numpy(np.stack([absent if own is None else own for own in logits]).astype(np.float32))
-        fed = fed.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
-    return Prompts(
-        torch.from_numpy(points),
-        torch.from_numpy(labels),
-        None if np.isnan(boxes).all() else torch.from_numpy(boxes),
-        fed,
-    )
+    def _grid(self, window: Window | None) -> LogitGrid:
+        return LogitGrid.of_frame(self.frame) if window is None else window.grid
 
 
-def _on_cpu(predicted: MaskPrediction) -> tuple[list[np.ndarray], list[float]]:
+def _on_cpu(predicted: MaskPrediction | MaskChoices) -> tuple[list[np.ndarray], list[Any]]:
     # Copies of their own: a view would keep all objects of the decode in memory.
     return [own.copy() for own in predicted.logits.float().cpu().numpy()], predicted.scores.float().cpu().tolist()

@@ -1,0 +1,42 @@
+"""What is asked for an object of a `WindowedImage`, and what is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dentasam.model.windows.window import BoxedMask, Window
+
+
+@dataclass(frozen=True)
+class ObjectAnswer:
+    """The model's answer for one object.
+
+    mask: at the image's resolution. score: predicted IoU.
+    logits: (h, w) float32, on the grid of the window, or of the whole image where `window` is None.
+    repairs: how many clicks the mask still contradicted, and `local_repair.py` enforced.
+    """
+
+    mask: BoxedMask
+    logits: np.ndarray
+    score: float
+    window: Window | None = None
+    repairs: int = 0
+
+
+@dataclass(frozen=True)
+class ObjectPrompt:
+    """What is asked for one object, in image pixels.
+
+    clicks: (k, 3) x, y, and 1 positive or 0 negative; the oldest first.
+    box: x0, y0, x1, y1 or None.
+    previous: the object's last answer, which the newest click corrects; None where there is none.
+    prefer_part: whether a first click means a part (a filling, a lesion) rather than the tooth that it belongs to,
+    where the model is about as sure of both. Without effect where there is an earlier answer.
+    """
+
+    clicks: np.ndarray
+    box: tuple[float, float, float, float] | None = None
+    previous: ObjectAnswer | None = None
+    prefer_part: bool = False
