@@ -27,13 +27,15 @@ class Scene:
     outside: tuple[float, float] = (1400.0, 500.0)
 
 
-def bright(image: np.ndarray, network: BrightNetwork | None = None, **options: bool) -> WindowedImage:
+def bright(
+    image: np.ndarray, network: BrightNetwork | None = None, *, windows: bool = True, repair: bool = True
+) -> WindowedImage:
     """An image for decoding with a `BrightNetwork` and a cache of its own."""
     network = network or BrightNetwork()
     frame = Frame.of(*image.shape)
     embedding = network.encode(frame.pixels(image), frame)
     network.encoded.clear()
-    return WindowedImage(network, image, embedding, WindowCache(), "bright", **options)
+    return WindowedImage(network, image, embedding, WindowCache(), "bright", windows=windows, repair=repair)
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float:

@@ -45,6 +45,7 @@ def test_a_part_is_followed_in_a_smaller_window(scene: Scene) -> None:
     assert seen is not None
     assert seen.window is not None
     assert seen.window.scale < filling.window.scale / 1.3
+    assert seen.logits is not None
     assert seen.window.mask(seen.logits).at(*scene.in_filling)
 
 
