@@ -68,7 +68,8 @@ def clicked_loss(
             prompts = replace(prompts, logits=fed_back)
         if step == "correction":
             wrong = (predicted > 0).cpu().numpy()
-            clicks = correction_clicks(wrong, truth, rng if schedule.random_clicks else None)
+            centred = rng.random(len(truth)) >= schedule.random_share
+            clicks = correction_clicks(wrong, truth, rng, centred)
             found = torch.from_numpy(clicks.found).to(coverage.device)
             at = in_frame(clicks.points, stride, frame).to(coverage.device)
             at = torch.where(found[:, None], at, prompts.points[:, -1])

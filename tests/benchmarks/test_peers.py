@@ -24,7 +24,7 @@ transformers_sam_hq = benchmark("peers.transformers_sam_hq")
 CPU = torch.device("cpu")
 FRAME = Frame(128, 256, 1.0, 8, 16)
 SQUARE = Frame(256, 256, 1.0, 16, 16)
-SCHEDULE = ClickSchedule(corrections=2, mask_only=1, random_clicks=False)  # nothing in it is drawn
+SCHEDULE = ClickSchedule(corrections=2, mask_only=1, random_share=0.0)  # nothing in it is drawn
 
 
 def network(dtype: torch.dtype = torch.float32) -> SamHQ:

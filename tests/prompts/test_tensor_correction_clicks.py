@@ -95,6 +95,25 @@ def test_correction_clicks_are_those_of_opencv(seed: int, height: int, width: in
         assert np.array_equal(ours, theirs), name
 
 
+@settings(max_examples=40, deadline=None)
+@given(seeds, st.integers(2, 48), st.integers(2, 48))
+def test_some_objects_are_clicked_at_the_centre_and_the_others_at_random(seed: int, height: int, width: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth, prediction = drawn_masks(rng, 7, height, width), drawn_masks(rng, 7, height, width)
+    draws, centred = rng.random(7), rng.random(7) < 0.5
+    at_centre, at_random = (clicks.correction_clicks(prediction, truth, given) for given in (None, draws))
+    arrays = clicks.correction_clicks(prediction, truth, draws, centred)
+    tensors = tensor_clicks.correction_clicks(
+        torch.from_numpy(prediction), torch.from_numpy(truth), torch.from_numpy(draws), centred
+    )
+    for name in ("points", "labels", "found"):
+        expected = np.stack(
+            [getattr(at_centre if own else at_random, name)[index] for index, own in enumerate(centred)]
+        )
+        assert np.array_equal(getattr(arrays, name), expected), name
+        assert np.array_equal(getattr(tensors, name).numpy(), expected), name
+
+
 @settings(max_examples=60, deadline=None)
 @given(seeds, st.integers(2, 48), st.integers(2, 48))
 def test_first_clicks_are_those_of_opencv(seed: int, height: int, width: int) -> None:

@@ -21,8 +21,8 @@ Step = Literal["first", "correction", "mask"]
 class ClickSchedule:
     """`corrections` correction clicks after the first click, and `mask_only` iterations without a new click.
 
-    random_clicks: a correction goes to a random wrong pixel; otherwise to the interior centre of the largest wrong
-        region, as in evaluation.
+    random_share: share of the corrections that go to a random wrong pixel, drawn for each object and iteration. The
+        others go to the interior centre of the largest wrong region, as in evaluation and as people click.
     random_first: share of objects whose first click is at a random place inside the object instead of its centre.
     box_first: share of training steps in which the first prompt is an inexact box instead of a click.
     done_dice: an object whose mask reaches this Dice at logit resolution is finished, and takes no part in the rest
@@ -31,7 +31,7 @@ class ClickSchedule:
 
     corrections: int = 8
     mask_only: int = 2
-    random_clicks: bool = True
+    random_share: float = 1.0
     random_first: float = 0.0
     box_first: float = 0.0
     done_dice: float | None = 1.0

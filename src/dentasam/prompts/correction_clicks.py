@@ -49,7 +49,10 @@ def interior_centre(masks: np.ndarray) -> np.ndarray:
 
 
 def correction_clicks(
-    prediction: np.ndarray, truth: np.ndarray, draws: np.random.Generator | np.ndarray | None = None
+    prediction: np.ndarray,
+    truth: np.ndarray,
+    draws: np.random.Generator | np.ndarray | None = None,
+    centred: np.ndarray | None = None,
 ) -> Clicks:
     """Where to click next: positive in a missed region, negative in a surplus region.
 
@@ -58,6 +61,7 @@ def correction_clicks(
         larger is clicked at its interior centre. A generator, or (P,) numbers of its `random()`, as in training: a
         pixel is drawn uniformly from all wrong pixels, which is the same as a region drawn by area and a pixel inside
         it (Kirillov et al., 2023). With numbers, an object's click does not depend on the other objects of the call.
+    centred: (P,) bool, which objects are clicked at the interior centre although there are draws; None for none.
     Raises `PromptError` for arrays of different shapes.
     """
     if prediction.shape != truth.shape:
@@ -72,7 +76,10 @@ def correction_clicks(
             continue
         found[index] = True
         inside = true[y : y + wrong.shape[0], x : x + wrong.shape[1]]
-        column, row = _centre_of_worst(wrong, inside) if shares is None else _drawn(wrong, shares[index])
+        if shares is None or (centred is not None and centred[index]):
+            column, row = _centre_of_worst(wrong, inside)
+        else:
+            column, row = _drawn(wrong, shares[index])
         points[index] = x + column, y + row
         labels[index] = int(inside[row, column])
     return Clicks(points, labels, found)

@@ -38,11 +38,14 @@ def interior_centre(masks: Tensor) -> Tensor:
     return _deepest(masks)
 
 
-def correction_clicks(prediction: Tensor, truth: Tensor, draws: Tensor | None = None) -> TensorClicks:
+def correction_clicks(
+    prediction: Tensor, truth: Tensor, draws: Tensor | None = None, centred: np.ndarray | None = None
+) -> TensorClicks:
     """Where to click next; prediction, truth: (P, h, w) bool.
 
     draws: (P,) float64 in 0..1, which of its wrong pixels each object gets a click on; None for the interior centre
         of the largest wrong region. On a CUDA device, draws need no device synchronisation; the largest region does.
+    centred: (P,) bool, which objects are clicked at that centre although there are draws; None for none.
     Raises `PromptError` for tensors of different shapes.
     """
     if prediction.shape != truth.shape:
@@ -50,11 +53,14 @@ def correction_clicks(prediction: Tensor, truth: Tensor, draws: Tensor | None = 
     if not on_device(truth.device):
         shares = None if draws is None else draws.cpu().numpy()
         return _to_tensors(
-            clicks.correction_clicks(prediction.cpu().numpy(), truth.cpu().numpy(), shares), truth.device
+            clicks.correction_clicks(prediction.cpu().numpy(), truth.cpu().numpy(), shares, centred), truth.device
         )
     wrong = prediction != truth
     found = wrong.flatten(1).any(dim=1)
     points = _centre_of_worst(wrong, truth) if draws is None else _drawn(wrong, draws)
+    if draws is not None and centred is not None and centred.any():
+        rows = torch.from_numpy(np.flatnonzero(centred)).to(truth.device)
+        points[rows] = _centre_of_worst(wrong[rows], truth[rows])
     points = points * found[:, None]
     column, row = points.long().unbind(dim=1)
     positive = truth.flatten(1).gather(1, (row * truth.shape[2] + column)[:, None])[:, 0]

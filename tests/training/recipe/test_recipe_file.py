@@ -10,6 +10,7 @@ from dentasam.model.adapters.lora import LoraSettings
 from dentasam.prompts.click_schedule import ClickSchedule
 from dentasam.training.recipe.recipe_file import known_keys, load_recipe, recipe_names, write_recipe
 from dentasam.training.recipe.settings import Recipe
+from dentasam.training.step.click_terms import ClickTerms
 from dentasam.training.step.loss import MaskLoss
 
 
@@ -17,7 +18,9 @@ from dentasam.training.step.loss import MaskLoss
 def test_bundled_recipe_is_valid_commented_and_builds_its_parts(name: str) -> None:
     recipe = load_recipe(name)
     ClickSchedule(**recipe.schedule.model_dump(exclude={"iterations"}))
-    MaskLoss(**recipe.objective.model_dump())
+    weights = recipe.objective.model_dump()
+    ClickTerms(weights.pop("region"), weights.pop("click"))
+    MaskLoss(**weights)
     if recipe.scope != "full":
         LoraSettings(recipe.scope, **recipe.lora.model_dump())
         assert name == recipe.scope
@@ -59,6 +62,18 @@ def test_old_key_of_the_windowed_objective_is_still_read(tmp_path: Path) -> None
     assert not load_recipe("hq", ["windows=false"]).windowed_objective
 
 
+@pytest.mark.parametrize(("old", "share"), [("true", 1.0), ("false", 0.0)])
+def test_random_clicks_were_all_or_none(tmp_path: Path, old: str, share: float) -> None:
+    (tmp_path / "old.yaml").write_text(f"schedule: {{random_clicks: {old}}}\n")
+    recipe = load_recipe(tmp_path / "old.yaml")
+    assert recipe.schedule.random_share == share
+    write_recipe(recipe, tmp_path / "new.yaml")
+    assert load_recipe(tmp_path / "new.yaml") == recipe
+    assert "random_clicks" not in (tmp_path / "new.yaml").read_text()
+    assert load_recipe("hq", [f"schedule.random_clicks={old}"]).schedule.random_share == share
+    assert load_recipe(tmp_path / "old.yaml", ["schedule.random_share=0.25"]).schedule.random_share == 0.25
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -82,6 +97,10 @@ def test_old_key_of_the_windowed_objective_is_still_read(tmp_path: Path) -> None
         ("seed: 1\nseed: 2", "line 2 is not valid YAML ('seed' twice)"),
         ("seed: [1", "is not valid YAML"),
         ("windows: true\nwindowed_objective: true", "'windows' is the old name of 'windowed_objective'"),
+        (
+            "schedule: {random_clicks: true, random_share: 1}",
+            "'schedule.random_clicks' is the old name of 'schedule.random_share'",
+        ),
         ("- 1", "a recipe is a mapping"),
     ],
 )

@@ -5,6 +5,7 @@ import torch
 from dentasam.prompts.click_schedule import ClickSchedule
 from dentasam.training.recipe.recipe_file import load_recipe
 from dentasam.training.recipe.step_plan import RunPlan
+from dentasam.training.step.click_terms import ClickTerms
 from dentasam.training.step.loss import MaskLoss
 from dentasam.training.step.step_settings import StepSettings
 
@@ -17,7 +18,12 @@ def test_a_recipe_without_stages_has_crops_first_and_whole_images_last() -> None
     first = plan.at(0)
     assert (first.number, first.images, first.objects_per_image, first.shapes_share) == (0, 2, 8, 0.0)
     assert first.settings == StepSettings(
-        ClickSchedule(8, 2, True, 0.2, 0.15, 1.0), MaskLoss(1.0, 4.0, 0.05), False, torch.bfloat16, 3 * 2**20
+        ClickSchedule(8, 2, 0.5, 0.2, 0.15, 1.0),
+        MaskLoss(1.0, 4.0, 0.05),
+        False,
+        torch.bfloat16,
+        3 * 2**20,
+        ClickTerms(1.0, 0.5),
     )
     assert not first.running_statistics
     assert not plan.statistics_ever_run
@@ -34,6 +40,6 @@ def test_stages_follow_each_other() -> None:
     assert [plan.at(step).settings.schedule.corrections for step in steps] == [2, 2, 3, 7, 8, 8, 8]
     assert [plan.at(step).running_statistics for step in steps] == [True] * 4 + [False] * 3
     assert plan.at(0).shapes_share == 0.3
-    assert plan.at(0).settings.schedule.random_clicks
+    assert [plan.at(step).settings.schedule.random_share for step in steps] == [0.5] * 7
     assert plan.statistics_ever_run
     assert plan.batch_sizes == [2, 4, 6]

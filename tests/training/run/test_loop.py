@@ -88,7 +88,7 @@ def test_passes_weigh_objects_equally(tmp_path: Path) -> None:
             "crop.size=128",
             "objects_per_image=4",
             "windowed_objective=false",
-            "schedule.random_clicks=false",
+            "schedule.random_share=0",
             "schedule.random_first=0",
             "schedule.mask_only=0",
             "schedule.corrections=2",

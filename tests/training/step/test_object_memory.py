@@ -13,6 +13,7 @@ from dentasam.model.core.frame import Frame
 from dentasam.model.core.prompt import Prompts
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.sam_hq import MaskPrediction, SamHQ, build_sam_hq
+from dentasam.training.step.click_terms import Clicked, ClickTerms
 from dentasam.training.step.loss import MaskLoss, at_least_single
 from dentasam.training.step.object_memory import trained_object_bytes
 from dentasam.training.step.windowed_loss import LossWindows, whole_masks
@@ -46,7 +47,7 @@ def coverage(objects: int) -> torch.Tensor:
     return masks
 
 
-def peak(model: SamHQ, objects: int, clicks: int, windows: bool, dtype: torch.dtype) -> int:
+def peak(model: SamHQ, objects: int, clicks: int, windows: bool, dtype: torch.dtype, terms: ClickTerms) -> int:
     """Of one click, forward and backward, with a fed-back mask."""
     leaf = ImageEmbedding(torch.randn(1, 256, 12, 16), torch.randn(1, 32, 48, 64), FRAME).leaf()
     masks = coverage(objects)
@@ -56,14 +57,20 @@ def peak(model: SamHQ, objects: int, clicks: int, windows: bool, dtype: torch.dt
         logits=torch.randn(objects, *FRAME.logits),
     )
     placed = LossWindows.around(masks, FRAME) if windows else None
+    clicked = Clicked.of(prompts, masks > 0.5, FRAME)
     with Living() as living, torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
         state = model.attend(leaf, prompts)
         if placed is None:
-            each = MaskLoss()(MaskPrediction(model.mask_decoder.masks(state, leaf.hq), state.score), masks)
+            logits = model.mask_decoder.masks(state, leaf.hq)
+            each = MaskLoss()(MaskPrediction(logits, state.score), masks)
+            if terms:
+                each = each + terms(at_least_single(logits), masks, clicked)
         else:
             whole = at_least_single(whole_masks(model, leaf, state, prompts.logits))
             draws = torch.full((2, objects), 0.3, dtype=torch.float64)
             each = placed.losses(model, leaf, state, whole, MaskLoss(), draws)
+            if terms:
+                each = each + placed.click_losses(model, leaf, state, terms, clicked)
         each.sum().backward()
     model.zero_grad()
     return living.peak
@@ -76,6 +83,7 @@ def model() -> Any:
     return add_lora(build_sam_hq("vit_tiny").train(), LoraSettings("decoder"))
 
 
+@pytest.mark.parametrize("terms", [ClickTerms(), ClickTerms(1.0, 0.5)])
 @pytest.mark.parametrize(
     ("clicks", "windows", "dtype"),
     [
@@ -86,8 +94,11 @@ def model() -> Any:
         (9, True, torch.bfloat16),
     ],
 )
-def test_estimate_is_near_what_is_counted(model: SamHQ, clicks: int, windows: bool, dtype: torch.dtype) -> None:
-    counted = (peak(model, 6, clicks, windows, dtype) - peak(model, 3, clicks, windows, dtype)) / 3
+def test_estimate_is_near_what_is_counted(
+    model: SamHQ, clicks: int, windows: bool, dtype: torch.dtype, terms: ClickTerms
+) -> None:
+    six, three = (peak(model, objects, clicks, windows, dtype, terms) for objects in (6, 3))
+    counted = (six - three) / 3
     placed = LossWindows.around(coverage(1), FRAME) if windows else None
-    estimate = trained_object_bytes(FRAME, placed, clicks, dtype)
-    assert 0.95 * counted < estimate < 1.3 * counted
+    estimate = trained_object_bytes(FRAME, placed, clicks, dtype, terms)
+    assert 0.95 * counted < estimate < 1.3 * counted, estimate / counted

@@ -12,6 +12,7 @@ from dentasam.model.sam_hq import SamHQ, build_sam_hq
 from dentasam.prompts.click_schedule import ClickSchedule
 from dentasam.prompts.correction_clicks import correction_clicks
 from dentasam.training.step import training_step as step_module
+from dentasam.training.step.click_terms import Clicked, ClickTerms
 from dentasam.training.step.click_through import click_through, corrected
 from dentasam.training.step.finished_objects import FinishedObjects
 from dentasam.training.step.first_prompts import first_prompts, loose_boxes
@@ -189,15 +190,16 @@ def assert_alike(
 
 
 @pytest.mark.parametrize("windows", [False, True])
-@pytest.mark.parametrize("random_clicks", [False, True])
+@pytest.mark.parametrize("random_share", [0.0, 0.5, 1.0])
 def test_chunks_of_objects_change_memory_alone(
-    model: SamHQ, monkeypatch: pytest.MonkeyPatch, windows: bool, random_clicks: bool
+    model: SamHQ, monkeypatch: pytest.MonkeyPatch, windows: bool, random_share: float
 ) -> None:
     monkeypatch.setattr(
         "dentasam.training.step.step_objects.MAX_WINDOW_SHARE", 9.0
     )  # windows even in a frame as small as this
-    schedule = replace(SCHEDULE, random_clicks=random_clicks)
-    whole, expected = gradients(model, schedule, windowed_loss=windows)
+    schedule = replace(SCHEDULE, random_share=random_share)
+    terms = ClickTerms(1.0, 0.5)
+    whole, expected = gradients(model, schedule, windowed_loss=windows, click_terms=terms)
     sizes = []
     attend = model.attend
 
@@ -207,7 +209,7 @@ def test_chunks_of_objects_change_memory_alone(
 
     monkeypatch.setattr(model, "attend", counted)
     monkeypatch.setattr("dentasam.training.step.training_step.trained_object_bytes", lambda *_: 100)
-    report, found = gradients(model, schedule, windowed_loss=windows, decode_bytes=250)
+    report, found = gradients(model, schedule, windowed_loss=windows, decode_bytes=250, click_terms=terms)
     assert sizes == [2] * 6 + [2] * 6 + [1] * 6  # chunk after chunk, each through the whole schedule
     # positions are single precision, whose sines end in another bit at another place of a batch
     assert_alike(found, expected, rtol=1e-5, atol=1e-7)
@@ -219,7 +221,7 @@ def test_chunks_of_objects_change_memory_alone(
 def test_chunk_follows_the_budget(
     model: SamHQ, monkeypatch: pytest.MonkeyPatch, budget: int | None, largest: int
 ) -> None:
-    each = trained_object_bytes(FRAME, None, 1, torch.float64)
+    each = trained_object_bytes(FRAME, None, 1, torch.float64, ClickTerms())
     sizes = []
     attend = model.attend
     monkeypatch.setattr(model, "attend", lambda leaf, prompts: (sizes.append(len(prompts)), attend(leaf, prompts))[1])
@@ -233,7 +235,7 @@ def test_chunk_follows_the_budget(
 
 def test_a_done_object_leaves_with_its_last_result(model: SamHQ, monkeypatch: pytest.MonkeyPatch) -> None:
     """Objects 1 and 3 of 5 are done after the second iteration, all others after the fourth."""
-    schedule = ClickSchedule(corrections=4, mask_only=1, random_clicks=False, done_dice=0.9)
+    schedule = ClickSchedule(corrections=4, mask_only=1, random_share=0.0, done_dice=0.9)
     sizes, losses = [], []
     attend, backward = model.attend, torch.Tensor.backward
     coverage = torch.cat(batch()[1])
@@ -257,6 +259,33 @@ def test_a_done_object_leaves_with_its_last_result(model: SamHQ, monkeypatch: py
     _, alone = done_losses(model, schedule)
     assert sum(losses[:4]) < report.loss
     assert report.loss == pytest.approx(alone, rel=1e-9)
+
+
+def test_the_terms_of_the_clicks_see_each_mask_and_the_one_before(
+    model: SamHQ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step's loss has the terms of every iteration, with its clicks so far and where the last mask was wrong."""
+    schedule = ClickSchedule(corrections=2, mask_only=1, random_share=0.5, done_dice=None)
+    truth = torch.cat(batch()[1]) > 0.5
+    seen: list[tuple[torch.Tensor, Clicked]] = []
+
+    class Recorded(ClickTerms):
+        def __call__(self, logits: torch.Tensor, coverage: torch.Tensor, clicked: Clicked) -> torch.Tensor:
+            seen.append((logits.detach(), clicked))
+            return super().__call__(logits, coverage, clicked)
+
+    plain, _ = gradients(model, schedule)
+    with_terms, _ = gradients(model, schedule, click_terms=Recorded(1.0, 0.5))
+    assert seen[0][1].wrong is None
+    expected = []
+    for index, (logits, clicked) in enumerate(seen):
+        if index:
+            assert clicked.wrong is not None
+            assert torch.equal(clicked.wrong, (seen[index - 1][0] > 0) != truth)
+        x, y = clicked.points.round().long().unbind(dim=-1)
+        assert torch.equal(clicked.labels > 0, truth[torch.arange(5)[:, None], y, x])
+        expected.append(ClickTerms(1.0, 0.5)(logits, truth.double(), clicked).mean())
+    assert with_terms.loss == pytest.approx(plain.loss + float(torch.stack(expected).mean()), rel=1e-9)
 
 
 def done_losses(model: SamHQ, schedule: ClickSchedule) -> tuple[list[torch.Tensor], float]:
@@ -283,7 +312,7 @@ def test_the_gradient_of_a_done_object_ends_with_its_last_click(
     model: SamHQ, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where all are done after the second of four iterations, it is that of two iterations at half the weight."""
-    long, short = (ClickSchedule(corrections=n, mask_only=0, random_clicks=False) for n in (3, 1))
+    long, short = (ClickSchedule(corrections=n, mask_only=0, random_share=0.0) for n in (3, 1))
     _, expected = gradients(model, short)
     calls = []
 
@@ -346,14 +375,14 @@ def as_on_a_gpu(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("windows", [False, True])
-@pytest.mark.parametrize("random_clicks", [False, True])
+@pytest.mark.parametrize("random_share", [0.0, 0.5, 1.0])
 def test_a_step_on_a_gpu_takes_the_same_clicks(
-    model: SamHQ, monkeypatch: pytest.MonkeyPatch, windows: bool, random_clicks: bool
+    model: SamHQ, monkeypatch: pytest.MonkeyPatch, windows: bool, random_share: float
 ) -> None:
     """And has the same gradient, with windows that are gathered, and objects that are done staying in the batch."""
     monkeypatch.setattr("dentasam.training.step.step_objects.MAX_WINDOW_SHARE", 9.0)
     monkeypatch.setattr("dentasam.training.step.windowed_loss.can_upscale_sparsely", lambda decoder: False)
-    schedule = replace(SCHEDULE, random_clicks=random_clicks, box_first=0.5, done_dice=0.9)
+    schedule = replace(SCHEDULE, random_share=random_share, box_first=0.5, done_dice=0.9)
     coverage = torch.cat(batch()[1])
 
     def dice(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
@@ -365,10 +394,10 @@ def test_a_step_on_a_gpu_takes_the_same_clicks(
     attend = model.attend
     with monkeypatch.context() as patch:
         patch.setattr(model, "attend", lambda leaf, prompts: (sizes.append(len(prompts)), attend(leaf, prompts))[1])
-        whole, expected = gradients(model, schedule, windowed_loss=windows)
+        whole, expected = gradients(model, schedule, windowed_loss=windows, click_terms=ClickTerms(1.0, 0.5))
     assert sizes == [5, *[3] * (SCHEDULE.iterations - 1)]
     as_on_a_gpu(monkeypatch)
-    report, found = gradients(model, schedule, windowed_loss=windows)
+    report, found = gradients(model, schedule, windowed_loss=windows, click_terms=ClickTerms(1.0, 0.5))
     assert_alike(found, expected, rtol=1e-5, atol=1e-7)
     assert report.loss == pytest.approx(whole.loss, rel=1e-6)
     assert report.dice_at_clicks == pytest.approx(whole.dice_at_clicks, rel=1e-6)
@@ -408,7 +437,7 @@ def test_no_click_waits_for_a_gpu(model: SamHQ, monkeypatch: pytest.MonkeyPatch,
     for box_first in (0.0, 1.0):
         schedule = replace(SCHEDULE, box_first=box_first)
         rng = np.random.default_rng(3)
-        settings = StepSettings(schedule, windowed_loss=windows)
+        settings = StepSettings(schedule, windowed_loss=windows, click_terms=ClickTerms(1.0, 0.5))
         train_step(model, pixels[:1], FRAME, masks[:1], settings, rng)
     assert asked == [3, 3]
 

@@ -1,9 +1,11 @@
 import numpy as np
+import pytest
 import torch
 
 from dentasam.model.core.frame import Frame
 from dentasam.model.sam_hq import MaskPrediction, SamHQ, build_sam_hq
 from dentasam.prompts.click_schedule import ClickSchedule
+from dentasam.training.step.click_terms import Clicked, ClickTerms
 from dentasam.training.step.first_prompts import first_prompts
 from dentasam.training.step.loss import MaskLoss
 from dentasam.training.step.step_settings import StepSettings
@@ -68,9 +70,41 @@ def test_gradient_points_where_the_exact_one_does() -> None:
     gradients = []
     for windows in (False, True):
         model.zero_grad()
-        schedule = ClickSchedule(corrections=2, mask_only=1, random_clicks=False)
+        schedule = ClickSchedule(corrections=2, mask_only=1, random_share=0.0)
         settings = StepSettings(schedule, windowed_loss=windows)
         train_step(model, pixels, FRAME, [coverage()], settings, np.random.default_rng(2))
         gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
     exact, found = gradients
     assert torch.nn.functional.cosine_similarity(exact, found, dim=0) > 0.95
+
+
+@pytest.mark.parametrize("gathered", [False, True])
+def test_terms_of_the_clicks_are_the_exact_ones(monkeypatch: pytest.MonkeyPatch, gathered: bool) -> None:
+    """In value and gradient, wherever the clicks are: at borders, between logits, and where an object has none."""
+    monkeypatch.setattr("dentasam.training.step.windowed_loss.on_device", lambda device: gathered)
+    model = small_model()
+    embedding = model.encode(torch.randn(1, 3, *FRAME.padded, dtype=torch.float64), FRAME)
+    prompts = first_prompts(coverage(), None, FRAME, ClickSchedule(), np.random.default_rng(0))
+    state = model.attend(embedding, prompts)
+    points = torch.tensor(
+        [[[0.0, 0.0], [22.3, 3.7]], [[63.0, 47.0], [31.5, 27.5]], [[40.25, 12.0], [62.9, 46.8]]], dtype=torch.float64
+    )
+    wrong = torch.rand(3, *FRAME.logits, generator=torch.Generator().manual_seed(1)) < 0.3
+    clicked = Clicked(points, torch.tensor([[0, 1], [1, 0], [-1, 1]]), wrong)
+    placed, terms = LossWindows.around(coverage(), FRAME), ClickTerms(0.7, 0.4)
+
+    def gradient(each: torch.Tensor) -> list[torch.Tensor]:
+        heads = [
+            *model.mask_decoder.output_upscaling.parameters(),
+            *model.mask_decoder.embedding_maskfeature.parameters(),
+        ]
+        return list(torch.autograd.grad((each * torch.tensor([1.0, 2.0, 3.0])).sum(), heads, retain_graph=True))
+
+    expected = terms(model.mask_decoder.masks(state, embedding.hq), coverage(), clicked)
+    found = placed.click_losses(model, embedding, state, terms, clicked)
+    assert torch.allclose(found, expected, rtol=0, atol=1e-12)
+    for ours, theirs in zip(gradient(found), gradient(expected), strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+    alone = placed.click_losses(model, embedding, state, ClickTerms(0.0, 0.4), clicked)
+    region = placed.click_losses(model, embedding, state, ClickTerms(0.7, 0.0), clicked)
+    assert torch.allclose(alone + region, expected, rtol=0, atol=1e-12)

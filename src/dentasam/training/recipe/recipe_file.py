@@ -18,8 +18,9 @@ from dentasam.atomic_write import write_atomically
 from dentasam.errors import RecipeError
 from dentasam.training.recipe.settings import Recipe
 
-# Keys of older recipes, which are still read: old name to new name.
-RENAMED_KEYS = {"windows": "windowed_objective"}
+# Keys of older recipes, which are still read: old name to new name. Random clicks were all or none: a true or false,
+# which is read as a share of 1 or 0.
+RENAMED_KEYS = {"windows": "windowed_objective", "schedule.random_clicks": "schedule.random_share"}
 
 
 def recipe_names() -> list[str]:
@@ -87,9 +88,16 @@ def _read_mapping(name_or_file: str | Path) -> dict[str, Any]:
 def _with_new_names(values: dict[str, Any], source: str | Path) -> dict[str, Any]:
     """The same values under the names that keys have today."""
     for old, new in RENAMED_KEYS.items():
-        if old in values and new in values:
+        section, _, old_name = old.rpartition(".")
+        new_name = new.rpartition(".")[2]
+        inside = values.get(section) if section else values
+        if not isinstance(inside, dict) or old_name not in inside:
+            continue
+        if new_name in inside:
             raise RecipeError(f"{source}: '{old}' is the old name of '{new}'; give one of the two")
-    return {RENAMED_KEYS.get(key, key): value for key, value in values.items()}
+        renamed = {new_name if key == old_name else key: value for key, value in inside.items()}
+        values = values | {section: renamed} if section else renamed
+    return values
 
 
 def _parse_override(item: str) -> tuple[list[str], Any]:

@@ -39,7 +39,7 @@ class Schedule(Section):
     iterations: int = Field(11, ge=1)
     corrections: int = Field(8, ge=0)
     mask_only: int = Field(2, ge=0)
-    random_clicks: bool = True
+    random_share: Share = 1.0
     random_first: Share = 0.0
     box_first: Share = 0.0
     done_dice: float | None = Field(1.0, gt=0, le=1)
@@ -74,6 +74,7 @@ class Stage(Section):
     shapes_share: Share = 0.0
     corrections: int = Field(ge=0)
     mask_only: int = Field(0, ge=0)
+    random_share: Share = 1.0
     random_first: Share = 0.0
     box_first: Share = 0.0
     batch_norm: Literal["frozen", "running"] = "running"
@@ -112,11 +113,13 @@ class Budget(Section):
 
 
 class LossWeights(Section):
-    """Weights of the parts of the loss, see `MaskLoss`."""
+    """Weights of the parts of the loss, see `MaskLoss` and, for `region` and `click`, `ClickTerms`."""
 
     dice: float = Field(1.0, ge=0)
     bce: float = Field(2.0, ge=0)
     iou: float = Field(0.05, ge=0)
+    region: float = Field(0.0, ge=0)
+    click: float = Field(0.0, ge=0)
 
 
 class Augmentation(Section):

@@ -13,6 +13,7 @@ import torch
 from dentasam.prompts.click_schedule import ClickSchedule
 from dentasam.training.recipe.learning_rate import rate_at
 from dentasam.training.recipe.settings import Recipe, Schedule, Stage
+from dentasam.training.step.click_terms import ClickTerms
 from dentasam.training.step.loss import MaskLoss
 from dentasam.training.step.step_settings import StepSettings
 
@@ -66,7 +67,7 @@ class RunPlan:
                 stage.objects_per_image,
                 stage.window,
                 stage.shapes_share,
-                self._settings(stage, random_clicks=True),
+                self._settings(stage),
                 stage.batch_norm == "running",
             )
         on_crops = step < round(recipe.crop.share * self.total_steps)
@@ -76,7 +77,7 @@ class RunPlan:
             recipe.objects_per_image,
             recipe.crop.size if on_crops else None,
             0.0,
-            self._settings(recipe.schedule, recipe.schedule.random_clicks),
+            self._settings(recipe.schedule),
             recipe.batch_norm == "running",
         )
 
@@ -103,20 +104,21 @@ class RunPlan:
                 return stage
         return self.recipe.stages[-1] if self.recipe.stages else None
 
-    def _settings(self, prompts: Schedule | Stage, random_clicks: bool) -> StepSettings:
-        recipe = self.recipe
+    def _settings(self, prompts: Schedule | Stage) -> StepSettings:
+        recipe, weights = self.recipe, self.recipe.objective
         memory = recipe.decode_memory_mb
         return StepSettings(
             ClickSchedule(
                 prompts.corrections,
                 prompts.mask_only,
-                random_clicks,
+                prompts.random_share,
                 prompts.random_first,
                 prompts.box_first,
                 recipe.schedule.done_dice,
             ),
-            MaskLoss(**recipe.objective.model_dump()),
+            MaskLoss(weights.dice, weights.bce, weights.iou),
             recipe.windowed_objective,
             self.autocast,
             None if memory is None else memory * 2**20,
+            ClickTerms(weights.region, weights.click),
         )

@@ -23,6 +23,7 @@ from dentasam.model.sam_hq import MaskPrediction, SamHQ
 from dentasam.prompts.click_schedule import Step
 from dentasam.prompts.correction_clicks import Clicks
 from dentasam.prompts.tensor_correction_clicks import TensorClicks, correction_clicks, on_device
+from dentasam.training.step.click_terms import Clicked
 from dentasam.training.step.finished_objects import FinishedObjects
 from dentasam.training.step.first_prompts import in_frame
 from dentasam.training.step.loss import at_least_single, hard_dice
@@ -89,8 +90,8 @@ def _next_prompts(objects: StepObjects, index: int, step: Step, logits: Tensor, 
     """The prompts of an iteration after the first: the last mask's logits and, in a correction, one more click."""
     if step == "mask":
         return objects.prompts.with_masks(logits)
-    draws = None if objects.clicks is None else objects.clicks[index]
-    return corrected(objects.prompts, correction_clicks(logits > 0, objects.truth, draws), logits, frame)
+    clicks = correction_clicks(logits > 0, objects.truth, objects.clicks[index], objects.centred[index])
+    return corrected(objects.prompts, clicks, logits, frame)
 
 
 def _masks_and_losses(
@@ -98,9 +99,17 @@ def _masks_and_losses(
 ) -> tuple[Tensor, Tensor]:
     """The masks' logits (P, h, w) without a graph, and each object's loss (P,) with one."""
     state = model.attend(embedding, objects.prompts)
-    if objects.windows is None:
+    windows, terms = objects.windows, settings.click_terms
+    clicked = Clicked.of(objects.prompts, objects.truth, embedding.frame) if terms else None
+    if windows is None:
         masks = model.mask_decoder.masks(state, embedding.hq)
-        return masks.detach(), settings.loss(MaskPrediction(masks, state.score), objects.coverage)
+        losses = settings.loss(MaskPrediction(masks, state.score), objects.coverage)
+        if clicked is not None:
+            losses = losses + terms(at_least_single(masks), objects.coverage, clicked)
+        return masks.detach(), losses
     masks = whole_masks(model, embedding, state, objects.prompts.logits)
     draws = objects.elsewhere[index]
-    return masks, objects.windows.losses(model, embedding, state, at_least_single(masks), settings.loss, draws)
+    losses = windows.losses(model, embedding, state, at_least_single(masks), settings.loss, draws)
+    if clicked is not None:
+        losses = losses + windows.click_losses(model, embedding, state, terms, clicked)
+    return masks, losses

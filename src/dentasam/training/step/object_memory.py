@@ -9,6 +9,7 @@ floating-point numbers, each object takes:
                                     6190 in the masks and the loss, where they have a graph
                                     3530 in the masks without a graph, before the graph of the windows is made;
                                     less on a CPU, where most of a mask is only estimated
+    for each token of the pieces    6190, where the loss has terms of the clicks and the windows' graph
     for each token of the object    27,700 (7 tokens, and one for each click)
 
 `tests/training/step/test_object_memory.py` counts again. Nothing here is measured on a GPU.
@@ -19,7 +20,8 @@ from __future__ import annotations
 import torch
 
 from dentasam.model.core.frame import Frame
-from dentasam.training.step.windowed_loss import LossWindows
+from dentasam.training.step.click_terms import ClickTerms
+from dentasam.training.step.windowed_loss import LossWindows, click_piece_tokens
 
 # Numbers for each token of the image.
 _TRANSFORMER, _TRANSFORMER_PER_CLICK, _MASKS_WITH_GRAPH, _MASKS_WITHOUT_GRAPH = 2320, 40, 6190, 3530
@@ -27,15 +29,18 @@ _TRANSFORMER, _TRANSFORMER_PER_CLICK, _MASKS_WITH_GRAPH, _MASKS_WITHOUT_GRAPH = 
 _OBJECT_TOKEN, _OBJECT_TOKENS = 27_700, 7
 
 
-def trained_object_bytes(frame: Frame, windows: LossWindows | None, clicks: int, dtype: torch.dtype) -> int:
+def trained_object_bytes(
+    frame: Frame, windows: LossWindows | None, clicks: int, dtype: torch.dtype, terms: ClickTerms
+) -> int:
     """About what each further object adds to the peak memory of a click's backward pass.
 
     clicks: the most that an object gets. dtype: of the decoder's arithmetic. Norms, softmax and loss stay in single
-    precision, so that half precision saves three eighths.
+    precision, so that half precision saves three eighths. terms: those of the loss that follow the clicks.
     """
     masks: float = _MASKS_WITH_GRAPH
     if windows is not None:
-        masks = max(_MASKS_WITHOUT_GRAPH, windows.share * _MASKS_WITH_GRAPH)
+        share = windows.share + click_piece_tokens(terms, clicks) / (frame.rows * frame.cols)
+        masks = max(_MASKS_WITHOUT_GRAPH, share * _MASKS_WITH_GRAPH)
     numbers = frame.rows * frame.cols * (_TRANSFORMER + _TRANSFORMER_PER_CLICK * clicks + masks)
     numbers += _OBJECT_TOKEN * (_OBJECT_TOKENS + clicks)
     return int(numbers * (2.5 if dtype.itemsize == 2 else dtype.itemsize))

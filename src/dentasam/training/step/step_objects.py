@@ -31,8 +31,8 @@ class StepObjects:
 
     coverage: (P, h, w). truth: (P, h, w) bool.
     windows: where the gradient of the loss is taken; None for the whole masks.
-    clicks: (K, P) in 0..1, which of the wrong pixels is clicked; None to click the centre of the largest wrong
-    region.
+    clicks: (K, P) in 0..1, which of the wrong pixels is clicked.
+    centred: (K, P) bool, where the interior centre of the largest wrong region is clicked instead.
     elsewhere: (K, 2, P) in 0..1, where the loss's second window is, see `LossWindows.elsewhere`.
     """
 
@@ -40,7 +40,8 @@ class StepObjects:
     coverage: Tensor
     truth: Tensor
     windows: LossWindows | None
-    clicks: Tensor | None
+    clicks: Tensor
+    centred: np.ndarray
     elsewhere: Tensor
 
     @classmethod
@@ -59,13 +60,13 @@ class StepObjects:
         """
         prompts = first_prompts(coverage, image, frame, settings.schedule, rng)
         draws = torch.from_numpy(rng.random((iterations, 3, len(coverage))))
+        centred = rng.random((iterations, len(coverage))) >= settings.schedule.random_share
         if on_device(coverage.device):
             draws = draws.to(coverage.device)
         windows = LossWindows.around(coverage, frame) if settings.windowed_loss else None
         if windows is not None and windows.share > MAX_WINDOW_SHARE:
             windows = None
-        clicks = draws[:, 0] if settings.schedule.random_clicks else None
-        return cls(prompts, coverage, coverage > 0.5, windows, clicks, draws[:, 1:])
+        return cls(prompts, coverage, coverage > 0.5, windows, draws[:, 0], centred, draws[:, 1:])
 
     def __len__(self) -> int:
         return len(self.coverage)
@@ -81,7 +82,8 @@ class StepObjects:
             self.coverage[there],
             self.truth[there],
             None if self.windows is None else self.windows.at(rows),
-            None if self.clicks is None else self.clicks[:, index.to(self.clicks.device)],
+            self.clicks[:, index.to(self.clicks.device)],
+            self.centred[:, list(rows)],
             self.elsewhere[..., index.to(self.elsewhere.device)],
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 
 from dentasam.prompts.click_schedule import ClickSchedule
+from dentasam.training.step.click_terms import ClickTerms
 from dentasam.training.step.loss import MaskLoss
 
 
@@ -20,6 +21,7 @@ class StepSettings:
         where that is less work. Without it the gradient is exact.
     autocast: the type of reduced-precision arithmetic, or None for full precision.
     decode_bytes: memory for the objects that are clicked together; None for all objects at once.
+    click_terms: the terms of the loss that ask the mask to follow the clicks.
     """
 
     schedule: ClickSchedule = field(default_factory=ClickSchedule)
@@ -27,3 +29,4 @@ class StepSettings:
     windowed_loss: bool = False
     autocast: torch.dtype | None = None
     decode_bytes: int | None = None
+    click_terms: ClickTerms = field(default_factory=ClickTerms)

@@ -94,7 +94,8 @@ def _objects_at_once(objects: StepObjects, settings: StepSettings, frame: Frame,
     if settings.decode_bytes is None:
         return len(objects)
     clicks = 1 + settings.schedule.corrections
-    return max(1, settings.decode_bytes // trained_object_bytes(frame, objects.windows, clicks, dtype))
+    each = trained_object_bytes(frame, objects.windows, clicks, dtype, settings.click_terms)
+    return max(1, settings.decode_bytes // each)
 
 
 def _backward_through_encoder(embedding: ImageEmbedding, leaf: ImageEmbedding) -> None:

@@ -8,7 +8,8 @@ gradient goes through two windows for each object:
     elsewhere   by equal chance around the highest logit outside the neighbourhood, or anywhere; the mean of its
                 cross-entropy stands for the mean over the rest of the image
 
-What the Dice loss counts outside the neighbourhood has its exact value, and no gradient.
+What the Dice loss counts outside the neighbourhood has its exact value, and no gradient. The terms that ask the mask
+to follow the clicks have their own small pieces of the grid around the clicks, where value and gradient are exact.
 """
 
 from __future__ import annotations
@@ -29,6 +30,14 @@ from dentasam.model.decoder.token_crops import TokenCrops
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.sam_hq import SamHQ
 from dentasam.prompts.tensor_correction_clicks import on_device
+from dentasam.training.step.click_terms import (
+    REGION_REACH,
+    Clicked,
+    ClickTerms,
+    click_term,
+    logits_at,
+    region_term,
+)
 from dentasam.training.step.loss import (
     MaskLoss,
     area,
@@ -40,6 +49,8 @@ from dentasam.training.step.loss import (
 
 # The outermost tokens of a window, whose logits depend on tokens outside it.
 HALO = 1
+# Tokens on each side of a click's own token that hold what is read at the click, and its region of the loss.
+_AT_CLICK, _REGION = 1, round(REGION_REACH) // LOGIT_STRIDE
 
 
 @dataclass(frozen=True)
@@ -128,6 +139,44 @@ class LossWindows:
             hard_iou(logits, self.coverage),
         )
 
+    def click_losses(
+        self, model: SamHQ, embedding: ImageEmbedding, state: DecoderState, terms: ClickTerms, clicked: Clicked
+    ) -> Tensor:
+        """The terms of the clicks, (P,), as `terms` gives them for the whole masks, with a graph through pieces.
+
+        A logit at a click is mixed from logits of its token and the next ones, whose own neighbours reach no farther,
+        so three tokens along each axis are enough without a halo.
+        """
+        total, values, last = torch.zeros_like(self.coverage[:, 0, 0]), [], clicked.points.shape[1] - 1
+        for index in range(last + 1) if terms.click > 0 else [last]:
+            with_region = index == last and terms.region > 0
+            pieces = self._around_clicks(clicked.points[:, index], _REGION + HALO if with_region else _AT_CLICK)
+            logits = self._logits(model, embedding, state, pieces)
+            wrong = None if clicked.wrong is None else self.cut(clicked.wrong, pieces)
+            inside = clicked.in_pieces(index, self._corners(pieces), wrong)
+            values.append(logits_at(logits, inside.points))
+            if with_region:
+                total = total + terms.region * region_term(logits, self.cut(self.coverage, pieces), inside)
+        if terms.click > 0:
+            total = total + terms.click * click_term(torch.cat(values, dim=1), clicked.labels)
+        return total
+
+    def _around_clicks(self, points: Tensor, side: int) -> TokenCrops:
+        """Pieces with up to `side` tokens on each side of the token at points (P, 2), in logit pixels."""
+        token = torch.floor((points + 0.5) / LOGIT_STRIDE).long()
+        rows, cols = min(2 * side + 1, self.frame.rows), min(2 * side + 1, self.frame.cols)
+        left = (token[:, 0] - side).clamp(0, self.frame.cols - cols)
+        top = (token[:, 1] - side).clamp(0, self.frame.rows - rows)
+        if on_device(points.device):
+            return TokenCrops(top, left, rows, cols)
+        return TokenCrops(top.tolist(), left.tolist(), rows, cols)
+
+    def _corners(self, pieces: TokenCrops) -> Tensor:
+        """x, y of each piece's first logit, (P, 2)."""
+        device = self.near.device
+        starts = [torch.as_tensor(start, device=device) for start in (pieces.left, pieces.top)]
+        return LOGIT_STRIDE * torch.stack(starts, dim=1)
+
     def core(self, windows: TokenCrops) -> Tensor:
         """Where a window's logits equal those of the whole map, (P, h, w) bool: everywhere but in its halo."""
         device = self.near.device
@@ -141,6 +190,13 @@ class LossWindows:
     def cut(self, maps: Tensor, windows: TokenCrops) -> Tensor:
         """What the windows show of maps at logit resolution, (P, h, w) to (P, 4 rows, 4 cols)."""
         return windows.finer(LOGIT_STRIDE).cut(maps[:, None])[:, 0]
+
+
+def click_piece_tokens(terms: ClickTerms, clicks: int) -> int:
+    """Tokens in an object's pieces of `LossWindows.click_losses` with so many clicks."""
+    at_click, region = (2 * _AT_CLICK + 1) ** 2, (2 * (_REGION + HALO) + 1) ** 2
+    older = at_click * (clicks - 1) if terms.click > 0 else 0
+    return older + (region if terms.region > 0 else at_click if terms.click > 0 else 0)
 
 
 @torch.no_grad()
