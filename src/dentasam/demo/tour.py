@@ -41,7 +41,7 @@ RECIPE_SETTINGS = (
     "optimiser.warmup_steps=5",
     "augmentation.rotation_deg=0",
     "augmentation.scale=0",
-    "augmentation.blur=0",
+    "augmentation.exposure=0",
     "budget.epochs=null",
     "workers=0",
 )

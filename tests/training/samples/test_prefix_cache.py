@@ -24,7 +24,7 @@ from ..small_run import BASE, Ellipses, small_recipe
 FRAME = Frame(64, 96, 1.0, 4, 6, top=9, left=31)
 SETTINGS = (
     *("crop.share=0", "augmentation.flip=0.5", "validation.every_steps=4", "checkpoint_every=4", "budget.steps=4"),
-    *(f"augmentation.{name}=0" for name in ("rotation_deg", "scale", "gamma", "contrast", "noise", "blur")),
+    *(f"augmentation.{name}=0" for name in ("rotation_deg", "scale", "exposure")),
     *("objects_per_image=3", "windowed_objective=false", "optimiser.clip_norm=null"),
 )
 

@@ -128,15 +128,24 @@ class Augmentation(Section):
     flip: Share = 0.5
     rotation_deg: float = Field(5.0, ge=0, le=180)
     scale: float = Field(0.1, ge=0, lt=1)
+    exposure: Share = 1.0
     gamma: float = Field(0.2, ge=0, lt=1)
     contrast: float = Field(0.2, ge=0, lt=1)
+    offset: float = Field(0.0, ge=0, le=1)
     noise: float = Field(0.02, ge=0, le=1)
     blur: float = Field(0.3, ge=0)
+    sharpen: float = Field(0.0, ge=0)
+    tilt: float = Field(0.0, ge=0, le=1)
+    vignette: float = Field(0.0, ge=0, le=1)
+    tone: Share = 0.0
+    clahe: float = Field(0.0, ge=0)
+    jpeg: int = Field(0, ge=0, le=95)
 
     @property
     def changes_pixels(self) -> bool:
         """Whether anything but the mirror image is asked for."""
-        return any((self.rotation_deg, self.scale, self.gamma, self.contrast, self.noise, self.blur))
+        looks = any(value for name, value in self if name not in ("flip", "rotation_deg", "scale", "exposure"))
+        return bool(self.rotation_deg or self.scale or (self.exposure and looks))
 
 
 class Validation(Section):
@@ -227,7 +236,7 @@ class Recipe(Section):
             raise ValueError("cache.dir needs batch_norm frozen: running statistics change what was cached")
         if self.augmentation.changes_pixels or self.crop.share > 0:
             raise ValueError(
-                "cache.dir holds whole images and their mirror images only: set crop.share and every "
-                "augmentation but flip to 0, or cache.dir to null"
+                "cache.dir holds whole images and their mirror images only: set crop.share and of the augmentation "
+                "rotation_deg, scale and exposure to 0, or cache.dir to null"
             )
         return self

@@ -1,21 +1,20 @@
 """Random variations that a panoramic could have: mirrored, slightly rotated and scaled, exposed differently.
 
 The caller seeds the generator by epoch and image, so that a resumed run sees the same variations. Image and masks
-move together. kornia does the arithmetic.
+move together (kornia does the arithmetic); what changes gray values alone is in `exposure.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from kornia.enhance import adjust_gamma
-from kornia.filters import gaussian_blur2d
 from kornia.geometry.transform import get_rotation_matrix2d, warp_affine
 from torch import Tensor
 
 from dentasam.training.recipe.settings import Augmentation
+from dentasam.training.samples.exposure import Exposure, draw_exposure, exposed, processed
 
 # FDI quadrants, permanent 1-4 and deciduous 5-8: a mirror image shows right teeth on the left.
 _MIRRORED_QUADRANT = dict(zip("12345678", "21436587", strict=True))
@@ -28,11 +27,7 @@ class Variation:
     flip: bool = False
     angle: float = 0.0  # degrees, counter-clockwise
     scale: float = 1.0
-    gamma: float = 1.0
-    contrast: float = 1.0
-    noise: float = 0.0  # standard deviation, gray range 1
-    noise_seed: int = 0
-    blur: float = 0.0  # standard deviation, frame pixels
+    exposure: Exposure = field(default_factory=Exposure)
 
     @property
     def moves_pixels(self) -> bool:
@@ -52,32 +47,17 @@ def draw(settings: Augmentation, rng: np.random.Generator) -> Variation:
         flip=bool(rng.random() < settings.flip),
         angle=float(rng.uniform(-1, 1)) * settings.rotation_deg,
         scale=factor(settings.scale),
-        gamma=factor(settings.gamma),
-        contrast=factor(settings.contrast),
-        noise=float(rng.random()) * settings.noise,
-        noise_seed=int(rng.integers(2**31)),
-        blur=float(rng.random()) * settings.blur,
+        exposure=draw_exposure(settings, rng),
     )
 
 
 def vary_image(gray: Tensor, variation: Variation) -> Tensor:
     """Gray values (h, w) in 0..255 at frame size, varied; same shape and range."""
-    image = gray[None, None] / 255.0  # (1, 1, h, w)
+    image = torch.from_numpy(processed(gray.numpy(), variation.exposure))[None, None]  # (1, 1, h, w)
     if variation.flip:
         image = image.flip(-1)
     image = _moved(image, variation, (gray.shape[0], gray.shape[1]))
-    if variation.blur > 0.1:  # a narrower kernel is a single pixel
-        width = 2 * int(np.ceil(3 * variation.blur)) + 1
-        image = gaussian_blur2d(image, (width, width), (variation.blur, variation.blur))
-    if variation.gamma != 1.0:
-        image = adjust_gamma(image.clamp(0, 1), variation.gamma)
-    if variation.contrast != 1.0:
-        middle = image.mean()
-        image = (image - middle) * variation.contrast + middle
-    if variation.noise > 0:
-        generator = torch.Generator().manual_seed(variation.noise_seed)
-        image = image + torch.randn(image.shape, generator=generator) * variation.noise
-    return image[0, 0].clamp(0, 1) * 255.0
+    return torch.from_numpy(exposed(image[0, 0].numpy(), variation.exposure))
 
 
 def vary_masks(coverage: Tensor, variation: Variation, size: tuple[int, int]) -> Tensor:

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from dentasam.data.phantom import CONDITIONS, generate, generate_shapes
 from dentasam.model.core.frame import LOGIT_STRIDE, LONGEST, PATCH, Frame
 from dentasam.training.recipe.step_plan import RunPlan, StepPlan
+from dentasam.training.samples.exposure import draw_exposure, exposed, processed
 from dentasam.training.samples.sample import Sample
 
 # Drawn scenes that each loading process keeps in memory.
@@ -83,7 +84,9 @@ class PhantomSamples(Dataset[list[Sample]]):
             flags=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REFLECT_101,
         )
-        pixels = frame.normalised(torch.from_numpy(_exposed(gray.astype(np.float32), rng)))
+        exposure = draw_exposure(self.plan.recipe.augmentation, rng)
+        gray = exposed(processed(gray.astype(np.float32), exposure), exposure)
+        pixels = frame.normalised(torch.from_numpy(gray))
         return Sample(pixels, None, frame, torch.from_numpy(coverage), categories, position)
 
 
@@ -161,19 +164,3 @@ def _visible(
     if not kept:
         return np.zeros((0, rows, cols), np.float32), ()
     return np.stack(kept).astype(np.float32) / 255, tuple(categories)
-
-
-def _exposed(gray: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random exposure of gray values (h, w) in 0..255: gamma, contrast, offset, blur or sharpening, grain."""
-    unit: np.ndarray = np.clip(gray / 255, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.25)))
-    unit = (unit - 0.5) * np.float32(np.exp(rng.normal(0, 0.2))) + np.float32(0.5 + rng.normal(0, 0.08))
-    pick = rng.random()
-    if pick < 0.3:
-        unit = cv2.GaussianBlur(unit, (0, 0), float(rng.uniform(0.4, 1.6)))
-    elif pick < 0.5:
-        unit = unit + np.float32(rng.uniform(0.3, 1.2)) * (unit - cv2.GaussianBlur(unit, (0, 0), 1.5))
-    noise: np.ndarray = rng.standard_normal(unit.shape, dtype=np.float32)
-    noise *= np.float32(abs(rng.normal(0, 0.025)))
-    if rng.random() < 0.4:
-        noise = cv2.GaussianBlur(noise, (0, 0), 0.8)
-    return np.ascontiguousarray(np.clip(unit + noise, 0, 1) * 255, dtype=np.float32)
