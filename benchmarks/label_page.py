@@ -161,7 +161,7 @@ def clicks(page: Page, results: Results, times: int) -> None:
         for which, down in (("first", 0.45), ("second", 0.48)):
             page.evaluate("() => measured.click()")
             page.mouse.click(*place(page, width * (LEFT + (RIGHT - LEFT) * share), height * down))
-            if page.get_by_test_id("click-choice").is_visible():
+            if page.get_by_test_id("click-question").is_visible():
                 page.keyboard.press("Enter")
             taken = page.evaluate("() => window.clicked")
             if turn > 0:  # the first warms up

@@ -35,9 +35,9 @@ def test_the_question_leaves_the_active_object_in_sight(desk: Desk, worklist: Wo
         desk.click(*middle(worklist.tooth(tooth)))
         desk.until("dentasam.editor.active?.area > 0")
         desk.click(*middle(worklist.tooth(other)))
-        choice = desk.page.get_by_test_id("click-choice")
-        expect(choice).to_be_visible()
-        box, stage = choice.bounding_box(), desk.stage.bounding_box()
+        question = desk.page.get_by_test_id("click-question")
+        expect(question).to_be_visible()
+        box, stage = question.bounding_box(), desk.stage.bounding_box()
         assert box is not None
         assert stage is not None
         assert stage["x"] <= box["x"]
@@ -55,29 +55,29 @@ def test_click_far_from_the_active_object_asks(desk: Desk, worklist: WorkList) -
     desk.predicted(*middle(tooth))
     first = desk.active or ""
     mask = desk.mask()
-    choice = desk.page.get_by_test_id("click-choice")
+    question = desk.page.get_by_test_id("click-question")
 
     def ask() -> None:
         desk.click(*middle(other))
-        expect(choice).to_be_visible()
+        expect(question).to_be_visible()
         assert desk.active == first
         assert np.array_equal(desk.only()["mask"], mask)
 
     ask()
-    expect(choice).to_contain_text("Another object")
+    expect(question).to_contain_text("Another object")
     # The question stands beside the click.
     x, y = desk.place(*middle(other))
-    box = desk.page.get_by_test_id("choice-new").bounding_box()
+    box = desk.page.get_by_test_id("answer-new").bounding_box()
     assert box is not None
     assert min(abs(box["x"] - x), abs(box["x"] + box["width"] - x)) < 60
     assert abs(box["y"] - y) < 60
     desk.press("Escape")
-    expect(choice).to_have_count(0)
+    expect(question).to_have_count(0)
     assert np.array_equal(desk.only()["mask"], mask)
 
     ask()
     desk.press("n")
-    expect(choice).to_have_count(0)
+    expect(question).to_have_count(0)
     desk.until(f"dentasam.editor.activeId !== '{first}' && dentasam.editor.active?.area > 0")
     found = desk.objects()
     assert np.array_equal(found[first]["mask"], mask)
@@ -91,7 +91,7 @@ def test_click_far_from_the_active_object_asks(desk: Desk, worklist: WorkList) -
         ask()
         again()
         desk.until("dentasam.editor.active?.prompts.clicks.length === 2")
-        expect(choice).to_have_count(0)
+        expect(question).to_have_count(0)
         assert desk.active == first
         assert not desk.only()["accepted"]
         desk.press("Control+z")
@@ -104,7 +104,7 @@ def test_click_close_to_the_mask_corrects_without_a_question(desk: Desk, worklis
     rows = np.flatnonzero(mask.any(axis=1))
     column = float(np.flatnonzero(mask[rows[-1]]).mean()) + 0.5
     desk.predicted(column, rows[-1] + 4.5)
-    expect(desk.page.get_by_test_id("click-choice")).to_have_count(0)
+    expect(desk.page.get_by_test_id("click-question")).to_have_count(0)
     assert len(desk.only()["prompts"]["clicks"]) == 2
 
 
@@ -125,13 +125,13 @@ def test_n_takes_the_click_tool_and_the_hint_names_it(desk: Desk) -> None:
 def test_question_goes_when_the_annotator_does_something_else(desk: Desk, worklist: WorkList) -> None:
     desk.predicted(*middle(worklist.tooth("36")))
     mask = desk.mask()
-    choice = desk.page.get_by_test_id("click-choice")
+    question = desk.page.get_by_test_id("click-question")
     for act in ("b", "v"):
         desk.press("c")
         desk.click(*middle(worklist.tooth("46")))
-        expect(choice).to_be_visible()
+        expect(question).to_be_visible()
         desk.press(act)
-        expect(choice).to_have_count(0)
+        expect(question).to_have_count(0)
     # Enter is then the acceptance again.
     desk.press("3", "6", "Enter")
     assert desk.only()["accepted"]

@@ -2,7 +2,7 @@ import { type PointerEvent, useEffect, useRef } from "react";
 
 import { Stage } from "../../engine/stage";
 import { pictureLabel } from "../labels/picture_label";
-import { ClickChoice } from "../prompting/ClickChoice";
+import { ClickQuestion } from "../prompting/ClickQuestion";
 import { useBench, useWorkbench } from "../state/context";
 import { setHover, setZoom } from "../state/pointer_readout";
 import { bringIntoSight } from "../state/visibility";
@@ -101,7 +101,7 @@ export function StageView() {
           </div>
         )}
       </div>
-      <ClickChoice />
+      <ClickQuestion />
       {typed !== null && (
         <div className="typed" role="status" data-testid="typed-digit">
           {typed}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { choiceSide } from "./choice_place";
+import { questionSide } from "./question_place";
 
 const QUESTION = { width: 200, height: 60 };
 const ROOM = { width: 1000, height: 600 };
@@ -18,6 +18,6 @@ describe("the question beside a click", () => {
     ],
     ["in the picture though it covers the object", [980, 30], { x: 700, y: 0, width: 300, height: 300 }, "left"],
   ] as const)("stands %s", (_, at, object, side) => {
-    expect(choiceSide([...at], QUESTION, object, ROOM)).toBe(side);
+    expect(questionSide([...at], QUESTION, object, ROOM)).toBe(side);
   });
 });

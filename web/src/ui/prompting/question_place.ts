@@ -12,7 +12,7 @@ interface Size {
 const GAP = 18;
 
 /** The side of a click where its question covers least: inside the stage, and off the object that it names. */
-export function choiceSide([x, y]: Point, question: Size, object: Rect, room: Size): Side {
+export function questionSide([x, y]: Point, question: Size, object: Rect, room: Size): Side {
   const { width, height } = question;
   const boxes: Record<Side, Rect> = {
     right: { x: x + GAP, y: y - height / 2, width, height },

@@ -1,10 +1,10 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { nameOf } from "../labels/label_names";
 import { useBench, useEditor, useWorkbench } from "../state/context";
-import { choiceSide } from "./choice_place";
+import { questionSide } from "./question_place";
 
 /** Asks beside a click far from the active object whether it is for that object or for another one. Nothing waits for the answer. */
-export function ClickChoice() {
+export function ClickQuestion() {
   const { bench, actions } = useWorkbench();
   const editor = useEditor();
   const question = useBench((state) => state.question);
@@ -25,29 +25,29 @@ export function ClickChoice() {
   const box = active.mask.box;
   const [left, top] = stage.view.toScreen(box.x, box.y);
   const { zoom } = stage.view;
-  const side = choiceSide(
+  const side = questionSide(
     [x, y],
     size,
     { x: left, y: top, width: zoom * box.width, height: zoom * box.height },
     stage.view,
   );
   return (
-    <div className={`click-choice ${side}`} style={{ left: x, top: y }}>
+    <div className={`click-question ${side}`} style={{ left: x, top: y }}>
       <span className="click-mark" aria-hidden="true" />
       <div
         ref={answers}
         className="click-answers"
         role="group"
         aria-label="What is this click for?"
-        data-testid="click-choice"
+        data-testid="click-question"
       >
         <span className="unseen" role="status">
           Another tooth? N. Part of {name}? Enter.
         </span>
-        <button type="button" onClick={() => actions.answer("new")} data-testid="choice-new">
+        <button type="button" onClick={() => actions.answer("new")} data-testid="answer-new">
           Another object <kbd>N</kbd>
         </button>
-        <button type="button" onClick={() => actions.answer("same")} data-testid="choice-same">
+        <button type="button" onClick={() => actions.answer("same")} data-testid="answer-same">
           Part of {name} <kbd>Enter</kbd>
         </button>
       </div>
