@@ -16,11 +16,12 @@ MODEL = {"name": "dentasam-tiny", "score": 0.5}
 
 
 def session(make: Make) -> list[StoredOperation]:
-    """A tooth by a click, a second click, two strokes of which one is taken back, and caries drawn by hand."""
+    """A tooth by a click, another choice, a second click, two strokes (one taken back), and caries drawn by hand."""
     undone = make("mask", TOOTH, {"tool": "eraser"}, mask=block(0, 0, 3, 3))
     operations = [
         make("create", TOOTH, TOOTH_LABEL),
         make("mask", TOOTH, {"tool": "click", "model": MODEL}, mask=block(0, 0, 5, 5)),
+        make("mask", TOOTH, {"tool": "choice", "model": MODEL | {"score": 0.25}}, mask=block(0, 0, 3, 3)),
         make("mask", TOOTH, {"tool": "click", "model": MODEL | {"score": 0.75}}, mask=block(0, 0, 6, 5)),
         make("mask", TOOTH, {"tool": "brush"}, mask=block(0, 0, 7, 5)),
         make("mask", TOOTH, {"tool": "refine", "model": MODEL | {"score": 0.875}}, mask=block(0, 0, 7, 6)),
@@ -36,6 +37,7 @@ def session(make: Make) -> list[StoredOperation]:
 def test_actions_are_counted_and_what_was_undone_is_not(make: Make) -> None:
     assert count_actions(session(make)) == {
         ("ann", TOOTH, "click"): ActionCounts(prompts=2, corrections=1),
+        ("ann", TOOTH, "choice"): ActionCounts(corrections=1),
         ("ann", TOOTH, "brush"): ActionCounts(strokes=1, corrections=1),
         ("ann", TOOTH, "refine"): ActionCounts(),
         ("ann", CARIES, "lasso"): ActionCounts(strokes=1),
@@ -56,7 +58,7 @@ def test_a_stroke_on_what_was_imported_is_a_correction(sqlite_store: Store, make
 def test_the_table_adds_up_in_each_scope(store: Store, make: Make) -> None:
     a = store.cases()[0].id
     store.append(a, [stored.operation for stored in session(make)], 0, "ann")
-    store.append(a, [make("mask", TOOTH, {"tool": "brush"}, mask=block(0, 0, 8, 8))], 10, "=bob")
+    store.append(a, [make("mask", TOOTH, {"tool": "brush"}, mask=block(0, 0, 8, 8))], 11, "=bob")
     store.add_time(a, "ann", [Reported(0, 20.0, "click", TOOTH), Reported(20_000, 10.5, "brush", TOOTH)])
     store.add_time(a, "ann", [Reported(40_000, 5.0, "lasso", CARIES), Reported(50_000, 2.0, "view")])
     store.add_time(a, "=bob", [Reported(0, 3.0, "brush", TOOTH)])
@@ -66,15 +68,15 @@ def test_the_table_adds_up_in_each_scope(store: Store, make: Make) -> None:
     for scope in ("case", "tool", "object"):
         mine = [row for row in rows if row["scope"] == scope and row["annotator"] == "ann"]
         assert sum(float(row["seconds"]) for row in mine) == pytest.approx(37.5)
-        assert [sum(int(row[key]) for row in mine) for key in ("prompts", "strokes", "corrections")] == [2, 2, 2]
+        assert [sum(int(row[key]) for row in mine) for key in ("prompts", "strokes", "corrections")] == [2, 2, 3]
     # No name is a formula to a table program.
     assert {row["annotator"]: row["seconds"] for row in rows if row["scope"] == "case"} == {
         "ann": "37.500",
         "'=bob": "3.000",
     }
     tools = {row["tool"]: row["seconds"] for row in rows if row["scope"] == "tool" and row["annotator"] == "ann"}
-    assert tools == {"brush": "10.500", "click": "20.000", "lasso": "5.000", "refine": "0.000", "smooth": "0.000",
-                     "view": "2.000"}  # fmt: skip
+    assert tools == {"brush": "10.500", "choice": "0.000", "click": "20.000", "lasso": "5.000", "refine": "0.000",
+                     "smooth": "0.000", "view": "2.000"}  # fmt: skip
     objects = {row["object"]: row for row in rows if row["scope"] == "object" and row["annotator"] == "ann"}
     assert (objects[TOOTH]["seconds"], objects[TOOTH]["category"], objects[TOOTH]["model_score"]) == (
         "30.500", "36", "0.875",

@@ -902,7 +902,7 @@ export interface components {
              * Tool
              * @enum {string}
              */
-            tool: "click" | "box" | "brush" | "eraser" | "lasso" | "fill-holes" | "drop-islands" | "smooth" | "refine" | "neighbour";
+            tool: "click" | "box" | "brush" | "eraser" | "lasso" | "fill-holes" | "drop-islands" | "smooth" | "refine" | "choice" | "neighbour";
         };
         /**
          * MaskRef

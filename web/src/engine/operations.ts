@@ -26,6 +26,8 @@ export type MaskTool =
   | "drop-islands"
   | "smooth"
   | "refine"
+  /** Another of the masks that the model offered for a click. */
+  | "choice"
   | "neighbour";
 
 export interface ModelIdentity {

@@ -18,7 +18,17 @@ Status = Literal["new", "in-progress", "done", "needs-review", "approved"]
 Source = Literal["manual", "model", "import"]
 AnsweredBy = Literal["window", "whole"]
 Tool = Literal[
-    "click", "box", "brush", "eraser", "lasso", "fill-holes", "drop-islands", "smooth", "refine", "neighbour"
+    "click",
+    "box",
+    "brush",
+    "eraser",
+    "lasso",
+    "fill-holes",
+    "drop-islands",
+    "smooth",
+    "refine",
+    "choice",
+    "neighbour",
 ]
 
 MAX_OPERATIONS = 2000

@@ -14,6 +14,7 @@ import { type Prediction, Predictions } from "./predictions";
 import { RemoteChanges } from "./remote_changes";
 
 export type { CaseObject } from "./case_object";
+export type { Choice, MaskChoices } from "./mask_choices";
 export type { BrushOptions, BrushTool } from "./mask_edits";
 export type { Prediction } from "./predictions";
 
@@ -233,6 +234,12 @@ export class CaseEditor {
   applyPrediction(id: string, prediction: Prediction): boolean {
     this.endStroke();
     return this.predictions.apply(id, prediction);
+  }
+
+  /** Takes another of the masks that the model offered for the first click. False where there is no such other mask. */
+  choose(id: string, index: number): boolean {
+    this.endStroke();
+    return this.predictions.choose(id, index);
   }
 
   /** The object's mask before and after the manual changes since the model's last answer; null without any. */

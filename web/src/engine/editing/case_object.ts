@@ -1,6 +1,7 @@
 import { Bitmask, BoxMask } from "../masks/mask";
 import type { PackedMask } from "../masks/packed_mask";
 import type { ModelRecord, ObjectSource, ObjectState, Prompts } from "../operations";
+import type { MaskChoices } from "./mask_choices";
 
 export const NO_PROMPTS: Prompts = { clicks: [], box: null };
 
@@ -22,6 +23,8 @@ export class CaseObject {
   readonly erased: Bitmask;
   /** The mask before the first manual change since the model's last answer; null without such a change. */
   uncorrected: PackedMask | null = null;
+  /** Local: what the model offers while its first answer is the object's mask; null before and after. */
+  choices: MaskChoices | null = null;
 
   constructor(
     readonly id: string,
@@ -51,6 +54,7 @@ export class CaseObject {
     if (mask === undefined) return;
     this.mask.restore(mask ?? BoxMask.empty());
     this.uncorrected = null;
+    this.choices = null;
   }
 
   get area(): number {

@@ -12,8 +12,8 @@ const MAX_LOGGED_POINTS = 20_000;
 
 /** What a step of the history keeps of an object beside the pixels. */
 export function contextOf(object: CaseObject): MaskContext {
-  const { prompts, model, uncorrected } = object;
-  return { prompts, model, uncorrected };
+  const { prompts, model, uncorrected, choices } = object;
+  return { prompts, model, uncorrected, choices };
 }
 
 /** The pixels that were flipped, as a change whose context is the object as it is now. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Change, type Entry, History, MAX_STEPS } from "./history";
 
 function entryOf(object: string, bytes = 0): Entry {
-  const context = { prompts: { clicks: [], box: null }, model: null, uncorrected: null };
+  const context = { prompts: { clicks: [], box: null }, model: null, uncorrected: null, choices: null };
   const mask = { x: 0, y: 0, width: 1, height: 1, runs: new Uint8Array(bytes) };
   const change: Change = {
     kind: "mask",

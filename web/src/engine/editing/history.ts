@@ -1,11 +1,13 @@
 import type { PackedMask } from "../masks/packed_mask";
 import type { MaskTool, ModelRecord, Prompts, Status } from "../operations";
+import type { MaskChoices } from "./mask_choices";
 
 /** What changes together with the mask of an object. */
 export interface MaskContext {
   prompts: Prompts;
   model: ModelRecord | null;
   uncorrected: PackedMask | null;
+  choices: MaskChoices | null;
 }
 
 /** A change of pixels: each mask is 1 where a pixel was flipped, so flipping it again undoes and redoes the change. */

@@ -191,6 +191,7 @@ export class MaskEdits {
     }
     const changes = parts.map((flips) => {
       const before = contextOf(flips.object);
+      flips.object.choices = null;
       if (flips.object.uncorrected === null && flips.mask !== null) {
         const earlier = difference(flips.object.mask.snapshot(), flips.mask) ?? BoxMask.empty();
         flips.object.uncorrected = packMask(earlier);

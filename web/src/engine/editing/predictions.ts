@@ -1,10 +1,13 @@
 import { difference } from "../masks/difference";
 import type { BoxMask } from "../masks/mask";
 import { unpackMask } from "../masks/packed_mask";
-import type { ModelRecord, Prompts } from "../operations";
+import type { MaskTool, ModelRecord, Prompts } from "../operations";
 import type { CaseLog } from "./case_log";
+import type { CaseObject } from "./case_object";
 import type { CaseObjects } from "./case_objects";
 import { contextOf, keepManualPixels, maskChange } from "./changes";
+import type { MaskContext } from "./history";
+import { type Choice, choicesWith } from "./mask_choices";
 
 export interface Prediction {
   mask: BoxMask;
@@ -12,6 +15,8 @@ export interface Prediction {
   /** All prompts the object has now, not only the new ones. */
   prompts: Prompts;
   model: ModelRecord | null;
+  /** What the click may mean, the largest first, `mask` among it; absent where there was no choice. */
+  choices?: readonly Choice<BoxMask>[];
 }
 
 /** Masks that the model predicts, and the manual corrections that it refines them from. */
@@ -22,21 +27,34 @@ export class Predictions {
   ) {}
 
   /** Takes over the model's mask; painted and erased pixels stay as they are. False for a locked or unknown object. */
-  apply(id: string, { mask, tool, prompts, model }: Prediction): boolean {
+  apply(id: string, { mask, tool, prompts, model, choices = [] }: Prediction): boolean {
     const object = this.objects.editable(id);
     if (object === null) return false;
+    this.replace(object, tool, mask, { prompts, model, uncorrected: null, choices: choicesWith(mask, choices) });
+    return true;
+  }
+
+  /** Takes another of the masks that the model offered for the first click. False where there is no such other mask. */
+  choose(id: string, index: number): boolean {
+    const object = this.objects.editable(id);
+    const choice = object?.choices?.offered[index];
+    if (!object?.choices || choice === undefined || index === object.choices.taken) return false;
+    const { prompts, uncorrected } = object;
+    const choices = { ...object.choices, taken: index };
+    this.replace(object, "choice", unpackMask(choice.mask), { prompts, model: choice.model, uncorrected, choices });
+    return true;
+  }
+
+  private replace(object: CaseObject, tool: MaskTool, mask: BoxMask, after: MaskContext): void {
     const before = contextOf(object);
     const old = object.mask.snapshot();
     object.mask.restore(mask);
     keepManualPixels(object);
     const flipped = difference(old, object.mask.snapshot());
-    object.prompts = prompts;
-    object.model = model;
-    object.uncorrected = null;
+    Object.assign(object, after);
     const change = maskChange({ object, mask: flipped, painted: null, erased: null }, tool, before);
     this.log.changedMasks([change]);
-    if (flipped !== null) this.objects.dirty(id, flipped);
-    return true;
+    if (flipped !== null) this.objects.dirty(object.id, flipped);
   }
 
   /** The object's mask before and after the manual changes since the model's last answer; null without any. */

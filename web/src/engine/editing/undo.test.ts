@@ -46,7 +46,7 @@ function act(editor: CaseEditor, random: () => number, ids: string[]): void {
     mode: (["overlap", "protect", "take"] as const)[whole(3)],
     limited: random() < 0.2,
   });
-  switch (whole(14)) {
+  switch (whole(15)) {
     case 0:
       if (ids.length < 10) ids.push(editor.create(random() < 0.5 ? { mask: blob() } : {}));
       break;
@@ -71,15 +71,13 @@ function act(editor: CaseEditor, random: () => number, ids: string[]): void {
       ][whole(4)]!();
       break;
     case 7:
-    case 8:
-      if (some)
-        editor.applyPrediction(some, {
-          mask: blob(),
-          tool: random() < 0.5 ? "click" : "refine",
-          prompts: prompts(),
-          model,
-        });
+    case 8: {
+      const [mask, other] = [blob(), blob()];
+      const tool = random() < 0.5 ? "click" : "refine";
+      const choices = [mask, other].map((each) => ({ mask: each, model }));
+      if (some) editor.applyPrediction(some, { mask, tool, prompts: prompts(), model, choices });
       break;
+    }
     case 9:
       if (some) editor.relabel(some, String(11 + whole(8)));
       break;
@@ -101,6 +99,11 @@ function act(editor: CaseEditor, random: () => number, ids: string[]): void {
           }),
         );
       break;
+    case 14: {
+      const open = ids.find((id) => editor.object(id)?.choices);
+      if (open !== undefined) editor.choose(open, whole(2));
+      break;
+    }
   }
 }
 

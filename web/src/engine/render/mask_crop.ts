@@ -5,14 +5,16 @@ import { type Levels, lookupTable } from "./levels";
 
 /** Room left around the masks, as a share of their size. */
 const MARGIN_SHARE = 0.6;
+type RGB = readonly [number, number, number];
+
 const MIN_SIDE = 48;
 const FILL = 0.3;
-const COLOUR = [86, 180, 233];
+const COLOUR: RGB = [86, 180, 233];
 const OUTLINE = [255, 255, 255];
 const BACKGROUND = [11, 14, 18];
 
 /** The part of the image, of the shape width : height, in which all of these masks lie with room around them. */
-export function cropOf(masks: readonly BoxMask[], width: number, height: number): Rect {
+export function cropOf(masks: readonly BoxMask[], width: number, height: number, margin = MARGIN_SHARE): Rect {
   const drawn = masks.filter((mask) => mask.width > 0);
   const least = (values: number[]) => (values.length > 0 ? Math.min(...values) : 0);
   const x = least(drawn.map((mask) => mask.x));
@@ -22,8 +24,8 @@ export function cropOf(masks: readonly BoxMask[], width: number, height: number)
     height: -least(drawn.map((mask) => -mask.y - mask.height)) - y,
   };
   const scale = Math.max(
-    (box.width * (1 + MARGIN_SHARE)) / width,
-    (box.height * (1 + MARGIN_SHARE)) / height,
+    (box.width * (1 + margin)) / width,
+    (box.height * (1 + margin)) / height,
     MIN_SIDE / Math.min(width, height),
   );
   const [wide, high] = [width * scale, height * scale];
@@ -38,12 +40,22 @@ interface Drawn {
   height: number;
   /** Filled and outlined. */
   mask: BoxMask | null;
+  colour?: RGB;
   /** Outlined in white. */
-  other: BoxMask | null;
+  other?: BoxMask | null;
 }
 
 /** The X-ray within `crop` with one mask over it and the outline of another; RGBA, row-major. */
-export function drawCrop({ image, levels, crop, width, height, mask, other }: Drawn): Uint8ClampedArray<ArrayBuffer> {
+export function drawCrop({
+  image,
+  levels,
+  crop,
+  width,
+  height,
+  mask,
+  colour: own = COLOUR,
+  other = null,
+}: Drawn): Uint8ClampedArray<ArrayBuffer> {
   const pixels = new Uint8ClampedArray(width * height * 4);
   const table = image === null ? null : lookupTable(levels, image.bits);
   const at = (column: number, row: number): [number, number] => [
@@ -65,11 +77,10 @@ export function drawCrop({ image, levels, crop, width, height, mask, other }: Dr
       const [x, y] = at(column, row);
       const there = image !== null && x >= 0 && y >= 0 && x < image.width && y < image.height;
       const grey = there && table !== null ? table[image.pixels[y * image.width + x]!]! : null;
-      let colour = grey === null ? BACKGROUND : [grey, grey, grey];
-      if (onEdge(mask, column, row)) colour = COLOUR;
+      let colour: readonly number[] = grey === null ? BACKGROUND : [grey, grey, grey];
+      if (onEdge(mask, column, row)) colour = own;
       else if (onEdge(other, column, row)) colour = OUTLINE;
-      else if (within(mask, column, row))
-        colour = colour.map((value, part) => value + FILL * (COLOUR[part]! - value));
+      else if (within(mask, column, row)) colour = colour.map((value, part) => value + FILL * (own[part]! - value));
       pixels.set([...colour, 255], (row * width + column) * 4);
     }
   }

@@ -2,6 +2,7 @@ import { type PointerEvent, useEffect, useRef } from "react";
 
 import { Stage } from "../../engine/stage";
 import { pictureLabel } from "../labels/picture_label";
+import { ChoicePicture } from "../prompting/ChoicePicture";
 import { ClickQuestion } from "../prompting/ClickQuestion";
 import { useBench, useWorkbench } from "../state/context";
 import { setHover, setZoom } from "../state/pointer_readout";
@@ -102,6 +103,7 @@ export function StageView() {
         )}
       </div>
       <ClickQuestion />
+      <ChoicePicture />
       {typed !== null && (
         <div className="typed" role="status" data-testid="typed-digit">
           {typed}

@@ -1,4 +1,5 @@
 import { stepOpacity } from "../canvas/display_settings";
+import { chooseNext } from "../prompting/choice_actions";
 import type { AnnotationActions } from "../state/annotation_actions";
 import type { Workbench } from "../state/workbench";
 import { stepBrush } from "../tools/tool_settings";
@@ -32,6 +33,7 @@ export function commandsOf(bench: Workbench, actions: AnnotationActions): Record
     redo: () => actions.redo(),
     refine: () => actions.refine(),
     "auto-refine": () => preferences.set({ autoRefine: !preferences.get().autoRefine }),
+    "choose-next": ({ repeat }) => !repeat && chooseNext(bench),
     "fill-holes": () => actions.clean("fillHoles"),
     "drop-islands": () => actions.clean("dropIslands"),
     smooth: () => actions.clean("smooth"),

@@ -28,6 +28,7 @@ export type Command =
   | "redo"
   | "refine"
   | "auto-refine"
+  | "choose-next"
   | "fill-holes"
   | "drop-islands"
   | "smooth"
@@ -106,6 +107,12 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { command: "redo", keys: ["Ctrl+Y", "Ctrl+Shift+Z", "Shift+Z"], title: "Redo", group: "Masks" },
   { command: "refine", keys: ["R"], title: "Refine with the model from what was painted and erased", group: "Masks" },
   { command: "auto-refine", keys: ["Shift+R"], title: "Refine after every stroke, on or off", group: "Masks" },
+  {
+    command: "choose-next",
+    keys: ["P"],
+    title: "After the first click of an object: whole, part, smaller part",
+    group: "Masks",
+  },
   { command: "fill-holes", keys: ["G"], title: "Fill holes", group: "Masks" },
   { command: "drop-islands", keys: ["J"], title: "Drop islands", group: "Masks" },
   { command: "smooth", keys: ["U"], title: "Smooth the outline", group: "Masks" },

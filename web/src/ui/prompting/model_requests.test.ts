@@ -1,19 +1,25 @@
 import { describe, expect, it } from "vitest";
 
-import type { PredictRequest, Refinement, RefineRequest } from "../../api/types";
-import type { CaseEditor, Prediction } from "../../engine/editing/case_editor";
+import type { Prediction, PredictRequest, Refinement, RefineRequest } from "../../api/types";
+import type { Prediction as Applied, CaseEditor } from "../../engine/editing/case_editor";
 import { CaseObject } from "../../engine/editing/case_object";
 import { BoxMask } from "../../engine/masks/mask";
 import type { Operation } from "../../engine/operations";
 import { ModelRequests } from "./model_requests";
 
 const MODEL = { name: "tiny", sha256: "a", adapter: null, adapter_sha256: null };
-const ANSWER = { score: 0.9, answered_by: "window" as const, choices: [] };
 const MASK = new BoxMask(2, 3, 2, 1, new Uint8Array([1, 1]));
+
+const PART = new BoxMask(2, 3, 1, 1, new Uint8Array([1]));
+const CHOICES: Prediction["objects"][number]["choices"] = [
+  { mask: MASK, score: 0.9, answered_by: "whole" },
+  { mask: PART, score: 0.4, answered_by: "window" },
+];
+const ANSWER = { score: 0.9, answered_by: "whole" as const, choices: CHOICES };
 
 /** As much of an editor as a question needs. */
 class FakeEditor {
-  readonly applied: (Prediction & { id: string })[] = [];
+  readonly applied: (Applied & { id: string })[] = [];
   correction: { before: BoxMask; after: BoxMask } | null = null;
   stroking = false;
   activeId: string | null = "a";
@@ -47,7 +53,7 @@ class FakeEditor {
     return this.correction;
   }
 
-  applyPrediction(id: string, prediction: Prediction): boolean {
+  applyPrediction(id: string, prediction: Applied): boolean {
     this.applied.push({ ...prediction, id });
     return true;
   }
@@ -118,6 +124,35 @@ describe("questions to the model", () => {
       model: { ...MODEL, score: 0.9, answered_by: "window" },
     });
     expect(counts.at(-1)).toBe(0);
+  });
+
+  it("asks what the click may mean at the first positive click alone, and records what answered", async () => {
+    const { editor, asked, requests } = setUp();
+    const first = requests.click(editor.one, [4, 5, 1]);
+    expect(requests.isAsked("a")).toBe(true);
+    asked[0]?.answer();
+    await first;
+    expect(requests.isAsked("a")).toBe(false);
+    expect(editor.applied[0]?.model).toEqual({ ...MODEL, score: 0.9, answered_by: "whole" });
+    expect(editor.applied[0]?.choices).toEqual([
+      { mask: MASK, model: { ...MODEL, score: 0.9, answered_by: "whole" } },
+      { mask: PART, model: { ...MODEL, score: 0.4, answered_by: "window" } },
+    ]);
+
+    // Two clicks, of which the first was not answered; a negative click; a box; an object with a mask.
+    void requests.click(editor.one, [4, 5, 1]);
+    void requests.click(editor.one, [6, 5, 1]);
+    requests.cancel("a");
+    void requests.click(editor.one, [4, 5, 0]);
+    requests.cancel("a");
+    void requests.box(editor.one, [1, 1, 9, 9]);
+    requests.cancel("a");
+    editor.one.mask.restore(PART);
+    void requests.click(editor.one, [4, 5, 1]);
+    const wanted = asked.map(({ request }) => "choices" in request && request.choices);
+    expect(wanted).toEqual([true, true, false, false, false, false]);
+    // The mask that was taken tells the server which logits to go on from.
+    expect(asked.at(-1)?.request).toMatchObject({ previous: PART });
   });
 
   it("takes the clicks of an unanswered question along and ignores its late answer", async () => {

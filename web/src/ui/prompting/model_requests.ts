@@ -31,6 +31,11 @@ function pixelsOf(mask: Bitmask): BoxMask | null {
   return snapshot.bits.length > 0 ? snapshot : null;
 }
 
+/** Such a click may mean a part or the whole, and the model is asked for all of them. */
+function isFirstClick({ area }: CaseObject, { clicks, box }: Prompts): boolean {
+  return area === 0 && box === null && clicks.length === 1 && clicks[0]?.[2] === 1;
+}
+
 /**
  * Requests to the model for the objects of one case: here a click becomes a request, and its answer a mask. Each object has at most
  * one request under way. A new click includes the clicks of an unanswered request and cancels it; an answer that arrives after a newer
@@ -102,6 +107,10 @@ export class ModelRequests {
     }
   }
 
+  isAsked(object: string): boolean {
+    return this.pending.has(object);
+  }
+
   /** Clicks of an object that wait for an answer. */
   waiting(object: CaseObject): readonly Click[] {
     return this.pending.get(object.id)?.prompts.clicks ?? [];
@@ -122,7 +131,7 @@ export class ModelRequests {
       painted: pixelsOf(object.painted),
       erased: pixelsOf(object.erased),
       category: object.category,
-      choices: false,
+      choices: isFirstClick(object, prompts),
     };
     return this.request(object, tool, prompts, (signal) => this.server.predict(this.caseId, [body], signal));
   }
@@ -157,12 +166,18 @@ export class ModelRequests {
         this.editor.discard(id);
         return this.listener.empty();
       }
+      const recordOf = ({ score, answered_by }: Pick<Answer, "score" | "answered_by">): ModelRecord => ({
+        ...reply.model,
+        score,
+        answered_by,
+      });
       this.applying = id;
       this.editor.applyPrediction(id, {
         mask: answer.mask,
         tool,
         prompts: { clicks: answer.clicks ?? prompts.clicks, box: prompts.box },
-        model: { ...reply.model, score: answer.score, answered_by: answer.answered_by } as ModelRecord,
+        model: recordOf(answer),
+        choices: answer.choices.map((choice) => ({ mask: choice.mask, model: recordOf(choice) })),
       });
     } catch (error) {
       if (this.pending.get(id) !== pending) return;
