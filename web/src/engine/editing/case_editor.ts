@@ -242,6 +242,12 @@ export class CaseEditor {
     return this.predictions.choose(id, index);
   }
 
+  /** For a label that names parts: takes the part of what the model offered, unless the annotator has chosen. */
+  preferPart(id: string): boolean {
+    this.endStroke();
+    return this.predictions.preferPart(id);
+  }
+
   /** The object's mask before and after the manual changes since the model's last answer; null without any. */
   lastCorrection(id: string): { before: BoxMask; after: BoxMask } | null {
     this.endStroke();

@@ -12,7 +12,7 @@ function rectangle(x: number, y: number, width: number, height: number): BoxMask
 
 const recordOf = (score: number): ModelRecord => ({ ...IDENTITY, score, answered_by: "whole" });
 const WHOLE = { mask: rectangle(20, 10, 40, 80), model: recordOf(0.9) };
-const PART = { mask: rectangle(35, 25, 12, 10), model: recordOf(0.8) };
+const PART = { mask: rectangle(35, 25, 12, 10), model: recordOf(0.85) };
 const SMALL = { mask: rectangle(38, 28, 4, 4), model: recordOf(0.5) };
 
 let editor: CaseEditor;
@@ -66,7 +66,7 @@ describe("the choices of a first click", () => {
     editor.choose(id, 1);
     editor.choose(id, 2);
     editor.undo();
-    expect([takenOf(id), maskOf(id).equals(PART.mask), editor.object(id)?.score]).toEqual([1, true, 0.8]);
+    expect([takenOf(id), maskOf(id).equals(PART.mask), editor.object(id)?.score]).toEqual([1, true, 0.85]);
     editor.undo();
     expect([takenOf(id), maskOf(id).equals(WHOLE.mask)]).toEqual([0, true]);
     editor.redo();
@@ -74,6 +74,25 @@ describe("the choices of a first click", () => {
     editor.undo();
     editor.undo();
     expect(editor.object(id)?.deleted).toBe(true);
+  });
+
+  it("give a label for parts the part, unless the annotator has chosen", () => {
+    const id = clicked();
+    // The smallest one is scored too low.
+    expect(editor.preferPart(id)).toBe(true);
+    expect(takenOf(id)).toBe(1);
+    // Once more does nothing, nor does it for what is a part already.
+    expect(editor.preferPart(id)).toBe(false);
+    expect(editor.preferPart(clicked(PART))).toBe(false);
+    const chosen = clicked(PART);
+    editor.choose(chosen, 0);
+    expect(editor.preferPart(chosen)).toBe(false);
+    // Not a part: it lies outside, is nearly the whole, or the model does not believe in it.
+    const outside = { mask: rectangle(57, 25, 12, 10), model: recordOf(0.9) };
+    const nearly = { mask: rectangle(20, 10, 40, 60), model: recordOf(0.9) };
+    for (const other of [outside, nearly, SMALL])
+      expect(editor.preferPart(clicked(WHOLE, [WHOLE, other]))).toBe(false);
+    expect(editor.preferPart(editor.create())).toBe(false);
   });
 
   it("stay with what is there: no such choice, the one that is taken, a locked object", () => {

@@ -7,7 +7,7 @@ import type { CaseObject } from "./case_object";
 import type { CaseObjects } from "./case_objects";
 import { contextOf, keepManualPixels, maskChange } from "./changes";
 import type { MaskContext } from "./history";
-import { type Choice, choicesWith } from "./mask_choices";
+import { type Choice, choicesWith, preferredPart } from "./mask_choices";
 
 export interface Prediction {
   mask: BoxMask;
@@ -43,6 +43,13 @@ export class Predictions {
     const choices = { ...object.choices, taken: index };
     this.replace(object, "choice", unpackMask(choice.mask), { prompts, model: choice.model, uncorrected, choices });
     return true;
+  }
+
+  /** Takes the part where the model's own answer, not a choice of the annotator, is the whole. */
+  preferPart(id: string): boolean {
+    const choices = this.objects.get(id)?.choices ?? null;
+    if (choices === null || choices.taken !== choices.answered) return false;
+    return this.choose(id, preferredPart(choices));
   }
 
   private replace(object: CaseObject, tool: MaskTool, mask: BoxMask, after: MaskContext): void {

@@ -34,6 +34,7 @@ describe("shortcuts", () => {
     ["?", { shiftKey: true }, "help"],
     [" ", {}, "peek"],
     ["[", {}, "smaller"],
+    ["p", {}, "choose-next"],
     [",", {}, "less-fill"],
     [".", {}, "more-fill"],
   ] as const)("reads %j with %j as %s", (key, held, command) => {

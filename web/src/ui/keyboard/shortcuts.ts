@@ -110,7 +110,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   {
     command: "choose-next",
     keys: ["P"],
-    title: "After the first click of an object: whole, part, smaller part",
+    title: "After the first click of an object: whole, part or smaller part",
     group: "Masks",
   },
   { command: "fill-holes", keys: ["G"], title: "Fill holes", group: "Masks" },

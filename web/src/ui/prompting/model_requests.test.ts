@@ -121,7 +121,7 @@ describe("questions to the model", () => {
     expect(editor.applied[0]).toMatchObject({
       tool: "click",
       prompts: { clicks: [[4, 5, 1]] },
-      model: { ...MODEL, score: 0.9, answered_by: "window" },
+      model: { ...MODEL, score: 0.9, answered_by: "whole" },
     });
     expect(counts.at(-1)).toBe(0);
   });

@@ -95,7 +95,10 @@ export class AnnotationActions {
       this.bench.toast(`Tooth ${category} is now used ${users === 2 ? "twice" : `${users} times`}.`, "warning");
   }
 
-  /** With its label, a restoration or lesion without a parent gets the tooth that it lies in; a tooth has no parent. */
+  /**
+   * With its label, a restoration or lesion becomes the part that its first click may mean, and gets the tooth that it lies in; a tooth
+   * has no parent.
+   */
   private relabel(editor: CaseEditor, id: string, category: string | null): void {
     const kind = category === null ? undefined : this.bench.labels.get(category)?.kind;
     editor.group(() => {
@@ -103,8 +106,9 @@ export class AnnotationActions {
       const object = editor.object(id);
       if (object === undefined) return;
       if (kind === "tooth") editor.setParent(id, null);
-      else if ((kind === "restoration" || kind === "lesion") && object.parent === null)
-        editor.setParent(id, toothOf(editor, object, this.bench.labels));
+      if (kind !== "restoration" && kind !== "lesion") return;
+      if (!object.accepted) editor.preferPart(id);
+      if (object.parent === null) editor.setParent(id, toothOf(editor, object, this.bench.labels));
     });
   }
 

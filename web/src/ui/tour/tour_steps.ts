@@ -9,7 +9,7 @@ export interface TourStep {
 export const TOUR: readonly TourStep[] = [
   {
     title: "Click on a tooth",
-    text: "The model outlines it. Each tooth, filling or lesion is an object of its own.",
+    text: "The model outlines it. Each tooth, filling or lesion is an object of its own. Where a click may mean the filling or the tooth, small pictures show both: P switches.",
     targets: [".stage-host"],
   },
   {
