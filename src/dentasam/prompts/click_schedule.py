@@ -25,6 +25,8 @@ class ClickSchedule:
         others go to the interior centre of the largest wrong region, as in evaluation and as people click.
     random_first: share of objects whose first click is at a random place inside the object instead of its centre.
     box_first: share of training steps in which the first prompt is an inexact box instead of a click.
+    multimask_share: share of training steps whose first click gets SAM's three masks for an ambiguous prompt, of
+        which the best for each object is trained and fed back; not where a box comes first.
     done_dice: an object whose mask reaches this Dice at logit resolution is finished, and takes no part in the rest
         of a training step; 1 means a mask that needs no correction, None that no object finishes early.
     """
@@ -35,6 +37,7 @@ class ClickSchedule:
     random_first: float = 0.0
     box_first: float = 0.0
     done_dice: float | None = 1.0
+    multimask_share: float = 0.0
 
     def __post_init__(self) -> None:
         if self.corrections < 0 or self.mask_only < 0:

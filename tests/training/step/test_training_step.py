@@ -190,14 +190,14 @@ def assert_alike(
 
 
 @pytest.mark.parametrize("windows", [False, True])
-@pytest.mark.parametrize("random_share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(("random_share", "multimask"), [(0.0, 0.0), (0.5, 1.0), (1.0, 0.0)])
 def test_chunks_of_objects_change_memory_alone(
-    model: SamHQ, monkeypatch: pytest.MonkeyPatch, windows: bool, random_share: float
+    model: SamHQ, monkeypatch: pytest.MonkeyPatch, windows: bool, random_share: float, multimask: float
 ) -> None:
     monkeypatch.setattr(
         "dentasam.training.step.step_objects.MAX_WINDOW_SHARE", 9.0
     )  # windows even in a frame as small as this
-    schedule = replace(SCHEDULE, random_share=random_share)
+    schedule = replace(SCHEDULE, random_share=random_share, multimask_share=multimask)
     terms = ClickTerms(1.0, 0.5)
     whole, expected = gradients(model, schedule, windowed_loss=windows, click_terms=terms)
     sizes = []
@@ -375,14 +375,15 @@ def as_on_a_gpu(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("windows", [False, True])
-@pytest.mark.parametrize("random_share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(("random_share", "multimask"), [(0.0, 0.0), (0.5, 1.0), (1.0, 0.0)])
 def test_a_step_on_a_gpu_takes_the_same_clicks(
-    model: SamHQ, monkeypatch: pytest.MonkeyPatch, windows: bool, random_share: float
+    model: SamHQ, monkeypatch: pytest.MonkeyPatch, windows: bool, random_share: float, multimask: float
 ) -> None:
     """And has the same gradient, with windows that are gathered, and objects that are done staying in the batch."""
     monkeypatch.setattr("dentasam.training.step.step_objects.MAX_WINDOW_SHARE", 9.0)
     monkeypatch.setattr("dentasam.training.step.windowed_loss.can_upscale_sparsely", lambda decoder: False)
-    schedule = replace(SCHEDULE, random_share=random_share, box_first=0.5, done_dice=0.9)
+    schedule = replace(SCHEDULE, random_share=random_share, multimask_share=multimask, done_dice=0.9)
+    schedule = replace(schedule, box_first=0.0 if multimask else 0.5)
     coverage = torch.cat(batch()[1])
 
     def dice(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
@@ -434,12 +435,12 @@ def test_no_click_waits_for_a_gpu(model: SamHQ, monkeypatch: pytest.MonkeyPatch,
 
     monkeypatch.setattr(step_module, "click_through", watched)
     pixels, masks = batch()
-    for box_first in (0.0, 1.0):
-        schedule = replace(SCHEDULE, box_first=box_first)
+    for box_first, multimask in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0)):
+        schedule = replace(SCHEDULE, box_first=box_first, multimask_share=multimask)
         rng = np.random.default_rng(3)
         settings = StepSettings(schedule, windowed_loss=windows, click_terms=ClickTerms(1.0, 0.5))
         train_step(model, pixels[:1], FRAME, masks[:1], settings, rng)
-    assert asked == [3, 3]
+    assert asked == [3, 3, 3]
 
 
 def test_what_counts_as_a_wait() -> None:

@@ -42,6 +42,7 @@ class Schedule(Section):
     random_share: Share = 1.0
     random_first: Share = 0.0
     box_first: Share = 0.0
+    multimask_share: Share = 0.0
     done_dice: float | None = Field(1.0, gt=0, le=1)
 
     @model_validator(mode="after")
@@ -77,6 +78,7 @@ class Stage(Section):
     random_share: Share = 1.0
     random_first: Share = 0.0
     box_first: Share = 0.0
+    multimask_share: Share = 0.0
     batch_norm: Literal["frozen", "running"] = "running"
     lr_end: float | None = Field(None, ge=0)
 

@@ -115,6 +115,7 @@ class RunPlan:
                 prompts.random_first,
                 prompts.box_first,
                 recipe.schedule.done_dice,
+                prompts.multimask_share,
             ),
             MaskLoss(weights.dice, weights.bce, weights.iou),
             recipe.windowed_objective,

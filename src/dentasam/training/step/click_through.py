@@ -19,17 +19,16 @@ from torch import Tensor
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.prompt import LOGIT_LIMIT, Prompts
 from dentasam.model.embedding import ImageEmbedding
-from dentasam.model.sam_hq import MaskPrediction, SamHQ
+from dentasam.model.sam_hq import SamHQ
 from dentasam.prompts.click_schedule import Step
 from dentasam.prompts.correction_clicks import Clicks
 from dentasam.prompts.tensor_correction_clicks import TensorClicks, correction_clicks, on_device
-from dentasam.training.step.click_terms import Clicked
 from dentasam.training.step.finished_objects import FinishedObjects
 from dentasam.training.step.first_prompts import in_frame
 from dentasam.training.step.loss import at_least_single, hard_dice
+from dentasam.training.step.mask_losses import masks_and_losses
 from dentasam.training.step.step_objects import StepObjects
 from dentasam.training.step.step_settings import StepSettings
-from dentasam.training.step.windowed_loss import whole_masks
 
 
 def click_through(
@@ -55,7 +54,7 @@ def click_through(
             objects = objects.with_prompts(_next_prompts(objects, index, step, logits, leaf.frame))
         # The decoder works in the encoder's precision; the leaf adds gradients up in its own.
         embedding = replace(leaf, features=leaf.features.to(dtype), hq=leaf.hq.to(dtype))
-        masks, losses = _masks_and_losses(model, embedding, objects, index, settings)
+        masks, losses = masks_and_losses(model, embedding, objects, index, settings)
         logits = at_least_single(masks).clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
         (finished.counted(losses).sum() * share).backward()
         remaining, result = finished.after(losses.detach(), hard_dice(logits, objects.coverage))
@@ -92,24 +91,3 @@ def _next_prompts(objects: StepObjects, index: int, step: Step, logits: Tensor, 
         return objects.prompts.with_masks(logits)
     clicks = correction_clicks(logits > 0, objects.truth, objects.clicks[index], objects.centred[index])
     return corrected(objects.prompts, clicks, logits, frame)
-
-
-def _masks_and_losses(
-    model: SamHQ, embedding: ImageEmbedding, objects: StepObjects, index: int, settings: StepSettings
-) -> tuple[Tensor, Tensor]:
-    """The masks' logits (P, h, w) without a graph, and each object's loss (P,) with one."""
-    state = model.attend(embedding, objects.prompts)
-    windows, terms = objects.windows, settings.click_terms
-    clicked = Clicked.of(objects.prompts, objects.truth, embedding.frame) if terms else None
-    if windows is None:
-        masks = model.mask_decoder.masks(state, embedding.hq)
-        losses = settings.loss(MaskPrediction(masks, state.score), objects.coverage)
-        if clicked is not None:
-            losses = losses + terms(at_least_single(masks), objects.coverage, clicked)
-        return masks.detach(), losses
-    masks = whole_masks(model, embedding, state, objects.prompts.logits)
-    draws = objects.elsewhere[index]
-    losses = windows.losses(model, embedding, state, at_least_single(masks), settings.loss, draws)
-    if clicked is not None:
-        losses = losses + windows.click_losses(model, embedding, state, terms, clicked)
-    return masks, losses

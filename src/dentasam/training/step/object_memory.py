@@ -30,17 +30,23 @@ _OBJECT_TOKEN, _OBJECT_TOKENS = 27_700, 7
 
 
 def trained_object_bytes(
-    frame: Frame, windows: LossWindows | None, clicks: int, dtype: torch.dtype, terms: ClickTerms
+    frame: Frame,
+    windows: LossWindows | None,
+    clicks: int,
+    dtype: torch.dtype,
+    terms: ClickTerms,
+    masks_at_once: int = 1,
 ) -> int:
     """About what each further object adds to the peak memory of a click's backward pass.
 
     clicks: the most that an object gets. dtype: of the decoder's arithmetic. Norms, softmax and loss stay in single
     precision, so that half precision saves three eighths. terms: those of the loss that follow the clicks.
+    masks_at_once: 3 where the first click gets SAM's three masks.
     """
-    masks: float = _MASKS_WITH_GRAPH
+    masks: float = masks_at_once * _MASKS_WITH_GRAPH
     if windows is not None:
         share = windows.share + click_piece_tokens(terms, clicks) / (frame.rows * frame.cols)
-        masks = max(_MASKS_WITHOUT_GRAPH, share * _MASKS_WITH_GRAPH)
+        masks = max(_MASKS_WITHOUT_GRAPH, masks_at_once * share * _MASKS_WITH_GRAPH)
     numbers = frame.rows * frame.cols * (_TRANSFORMER + _TRANSFORMER_PER_CLICK * clicks + masks)
     numbers += _OBJECT_TOKEN * (_OBJECT_TOKENS + clicks)
     return int(numbers * (2.5 if dtype.itemsize == 2 else dtype.itemsize))

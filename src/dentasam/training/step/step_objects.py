@@ -34,6 +34,7 @@ class StepObjects:
     clicks: (K, P) in 0..1, which of the wrong pixels is clicked.
     centred: (K, P) bool, where the interior centre of the largest wrong region is clicked instead.
     elsewhere: (K, 2, P) in 0..1, where the loss's second window is, see `LossWindows.elsewhere`.
+    multimask: whether the first iteration decodes SAM's three masks, see `mask_losses.py`.
     """
 
     prompts: Prompts
@@ -43,6 +44,7 @@ class StepObjects:
     clicks: Tensor
     centred: np.ndarray
     elsewhere: Tensor
+    multimask: bool = False
 
     @classmethod
     def begin(
@@ -63,10 +65,13 @@ class StepObjects:
         centred = rng.random((iterations, len(coverage))) >= settings.schedule.random_share
         if on_device(coverage.device):
             draws = draws.to(coverage.device)
+        # A box says what is meant; a click may be ambiguous.
+        share = 0.0 if prompts.boxes is not None else settings.schedule.multimask_share
+        multimask = share > 0 and bool(rng.random() < share)
         windows = LossWindows.around(coverage, frame) if settings.windowed_loss else None
         if windows is not None and windows.share > MAX_WINDOW_SHARE:
             windows = None
-        return cls(prompts, coverage, coverage > 0.5, windows, draws[:, 0], centred, draws[:, 1:])
+        return cls(prompts, coverage, coverage > 0.5, windows, draws[:, 0], centred, draws[:, 1:], multimask)
 
     def __len__(self) -> int:
         return len(self.coverage)
@@ -85,6 +90,7 @@ class StepObjects:
             self.clicks[:, index.to(self.clicks.device)],
             self.centred[:, list(rows)],
             self.elsewhere[..., index.to(self.elsewhere.device)],
+            self.multimask,
         )
 
     def chunks(self, most: int) -> Iterator[StepObjects]:

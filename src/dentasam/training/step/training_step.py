@@ -23,6 +23,7 @@ from torch import Tensor
 
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.precision import arithmetic
+from dentasam.model.decoder.mask_decoder import CHOICES
 from dentasam.model.embedding import EncoderOutput, EncoderPrefix, ImageEmbedding
 from dentasam.model.sam_hq import SamHQ
 from dentasam.training.step.click_through import click_through
@@ -94,7 +95,8 @@ def _objects_at_once(objects: StepObjects, settings: StepSettings, frame: Frame,
     if settings.decode_bytes is None:
         return len(objects)
     clicks = 1 + settings.schedule.corrections
-    each = trained_object_bytes(frame, objects.windows, clicks, dtype, settings.click_terms)
+    at_once = CHOICES if objects.multimask else 1
+    each = trained_object_bytes(frame, objects.windows, clicks, dtype, settings.click_terms, at_once)
     return max(1, settings.decode_bytes // each)
 
 
