@@ -31,11 +31,12 @@ def main() -> None:
     tokens = LONGEST // PATCH
     dice: dict[str, list[np.ndarray]] = {"own grid": [], "padded square": []}
     for record in [record for record in Dataset.load(given.dataset).images if record.objects][: given.images]:
-        image, truth = record.read(), record.masks()
+        image, truth = record.read(), record.boxed_masks()
         own = Frame.of(*image.shape)
         for name, frame in (("own grid", own), ("padded square", replace(own, rows=tokens, cols=tokens))):
             embedding = segmenter.model.encode(frame.pixels(image).to(segmenter.device), frame)
-            dice[name].append(click_curve(segmenter, embedding, truth, given.clicks).dice)
+            view = segmenter.windows(image, embedding, windows=False, repair=False)
+            dice[name].append(click_curve(view, truth, given.clicks).dice)
     curves = {name: np.concatenate(parts) for name, parts in dice.items()}
     print(
         f"{given.images} images, {len(curves['own grid'])} objects, {given.model}, adapter {given.adapter}: "

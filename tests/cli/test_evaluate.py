@@ -11,6 +11,8 @@ import pytest
 
 from dentasam.cli.app import main
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
+from dentasam.model.windows.boxed_mask import BoxedMask
+from dentasam.model.windows.objects import ObjectAnswer
 
 
 class WholeImage:
@@ -24,12 +26,13 @@ class WholeImage:
     def encode(self, image: np.ndarray) -> SimpleNamespace:
         return SimpleNamespace(shape=image.shape)
 
-    def predict(self, embedding: SimpleNamespace, clicks: Any, labels: Any, logits: Any) -> SimpleNamespace:
-        count = len(labels)
+    def windows(
+        self, image: np.ndarray, embedding: SimpleNamespace, *, windows: bool, repair: bool
+    ) -> SimpleNamespace:
+        whole = BoxedMask(0, 0, np.ones(embedding.shape, bool))
+        answer = ObjectAnswer(whole, np.zeros((4, 6), np.float32), 1.0)
         return SimpleNamespace(
-            masks=np.ones((count, *embedding.shape), bool),
-            logits=np.zeros((count, 4, 6), np.float32),
-            scores=np.ones(count),
+            decode=lambda prompts: [answer] * len(prompts), uses_windows=windows, uses_repair=repair
         )
 
 
@@ -79,6 +82,8 @@ def test_writes_the_run_and_prints_its_summary(
     assert asked == [{"model": "m", "adapter": "a", "device": "cpu", "precision": "fp32"}]
     metrics = json.loads((out / "metrics.json").read_text())
     assert (metrics["images"], metrics["objects"], metrics["dice_at_clicks"]) == (2, 2, [0.4, 0.4])
+    assert (metrics["windows"], metrics["repair"]) == (True, True)
+    assert metrics["answers"] == {"window": 0, "whole_image": 4}
     assert "0.4000" in printed.out
     assert "2 objects in 2 images" in printed.out
     assert str(out / "report.html") in printed.out
@@ -97,7 +102,9 @@ def test_a_folder_in_use_costs_one_line_and_no_model(
     assert shown.count("\n") == 1
     assert "--overwrite" in shown
     assert len(asked) == 1
-    assert leave(*arguments, "--overwrite") == 0
+    assert leave(*arguments, "--overwrite", "--no-windows", "--no-repair") == 0
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert (metrics["windows"], metrics["repair"]) == (False, False)
 
 
 @pytest.mark.parametrize("clicks", ["0", "-1", "many"])

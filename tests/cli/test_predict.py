@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,24 +19,21 @@ import dentasam.model.runtime
 from dentasam.cli import app
 from dentasam.data.dataset import Dataset
 from dentasam.data.phantom import generate
-from dentasam.data.prompt_files.prompts import ObjectPrompt
-from dentasam.evaluation.prediction import OBJECTS_PER_CALL, predict_objects
+from dentasam.data.prompt_files.prompts import ObjectPrompt as Prompt
+from dentasam.evaluation.prediction import predict_objects
 from dentasam.evaluation.prediction_run import unique_names
-
-
-@dataclass
-class Answer:
-    masks: np.ndarray
-    logits: np.ndarray
-    scores: np.ndarray
+from dentasam.model.core.frame import Frame
+from dentasam.model.windows.boxed_mask import BoxedMask
+from dentasam.model.windows.objects import ObjectAnswer, ObjectPrompt
 
 
 @dataclass
 class Recorder:
     """Its mask for an object is a square around the last positive click, or the box; nothing at x = 0."""
 
-    calls: list[tuple[np.ndarray, np.ndarray, Any, Any]] = field(default_factory=list)
+    calls: list[list[ObjectPrompt]] = field(default_factory=list)
     loaded: list[tuple[Any, ...]] = field(default_factory=list)
+    asked: list[tuple[bool, bool]] = field(default_factory=list)
 
     def merged(self) -> "Recorder":
         return self
@@ -44,25 +42,25 @@ class Recorder:
         # What an embedding knows: a later image may be encoded before this one's objects are asked for.
         return image.shape
 
-    def predict(
-        self,
-        embedding: tuple[int, ...],
-        clicks: np.ndarray,
-        labels: np.ndarray,
-        boxes: Any = None,
-        logits: Any = None,
-    ) -> Answer:
-        self.calls.append((clicks, labels, boxes, logits))
-        masks = np.zeros((len(clicks), *embedding), dtype=bool)
-        for row, mask in enumerate(masks):
-            if boxes is not None:
-                x0, y0, x1, y1 = boxes[row].astype(int)
+    def windows(
+        self, image: np.ndarray, embedding: tuple[int, ...], *, windows: bool = True, repair: bool = True
+    ) -> SimpleNamespace:
+        self.asked.append((windows, repair))
+        return SimpleNamespace(frame=Frame.of(*embedding), decode=self.decode)
+
+    def decode(self, prompts: list[ObjectPrompt]) -> list[ObjectAnswer]:
+        self.calls.append(prompts)
+        answers = []
+        for prompt, score in zip(prompts, np.linspace(0.5, 0.9, len(prompts)), strict=True):
+            if prompt.box is not None:
+                x0, y0, x1, y1 = map(int, prompt.box)
             else:
-                x, y = clicks[row][labels[row] == 1][-1].astype(int)
+                x, y = prompt.clicks[prompt.clicks[:, 2] == 1][-1, :2].astype(int)
                 x0, y0, x1, y1 = (x - 2, y - 2, x + 3, y + 3) if x else (0, 0, 0, 0)
-            mask[y0:y1, x0:x1] = True
-        mean = np.full((len(clicks), 4, 4), float(len(self.calls)), dtype=np.float32)
-        return Answer(masks, mean, np.linspace(0.5, 0.9, len(clicks)))
+            mask = BoxedMask(x0, y0, np.ones((y1 - y0, x1 - x0), bool))
+            logits = np.full((4, 4), len(self.calls), np.float32)
+            answers.append(ObjectAnswer(mask, logits, float(score)))
+        return answers
 
 
 @pytest.fixture
@@ -91,38 +89,41 @@ def leave(*arguments: object) -> int:
     return leaving.value.code
 
 
-def test_clicks_are_given_one_at_a_time_with_the_logits_before() -> None:
+def test_clicks_are_given_one_at_a_time_with_the_answer_before() -> None:
     recorder = Recorder()
     wanted = [
-        ObjectPrompt("11", ((10, 10, 1), (20, 10, 0))),
-        ObjectPrompt("12", (), (1, 2, 9, 8)),
-        ObjectPrompt("13", ((30, 30, 1), (40, 30, 1))),
-        ObjectPrompt("14", ((5, 5, 1),), (4, 4, 8, 8)),
+        Prompt("11", ((10, 10, 1), (20, 10, 0))),
+        Prompt("12", (), (1, 2, 9, 8)),
+        Prompt("13", ((30, 30, 1), (40, 30, 1))),
+        Prompt("14", ((5, 5, 1),), (4, 4, 8, 8)),
     ]
-    masks, scores = predict_objects(recorder, recorder.encode(np.zeros((40, 60))), wanted)  # type: ignore[arg-type]
-    assert [(call[0].shape, call[2] is None, call[3] is None) for call in recorder.calls] == [
-        ((2, 1, 2), True, True),
-        ((2, 2, 2), True, False),
-        ((1, 0, 2), False, True),
-        ((1, 1, 2), False, True),
+    view = recorder.windows(np.zeros((40, 60)), (40, 60))
+    answers = predict_objects(view, wanted)  # type: ignore[arg-type]
+    first, second = recorder.calls
+    assert [(len(prompt.clicks), prompt.box, prompt.previous) for prompt in first] == [
+        (1, None, None),
+        (0, (1, 2, 9, 8), None),
+        (1, None, None),
+        (1, (4, 4, 8, 8), None),
     ]
-    np.testing.assert_array_equal(recorder.calls[1][3], np.full((2, 4, 4), 1.0))
-    np.testing.assert_array_equal(recorder.calls[1][0], [[[10, 10], [20, 10]], [[30, 30], [40, 30]]])
-    np.testing.assert_array_equal(recorder.calls[1][1], [[1, 0], [1, 1]])
-    assert masks[1].sum() == 8 * 6
-    assert masks[2][30, 40]
-    assert not masks[2][30, 30]
-    assert scores == [0.5, 0.5, 0.9, 0.5]
+    np.testing.assert_array_equal(
+        [prompt.clicks for prompt in second], [[[10, 10, 1], [20, 10, 0]], [[30, 30, 1], [40, 30, 1]]]
+    )
+    for prompt in second:
+        assert prompt.previous is not None
+        np.testing.assert_array_equal(prompt.previous.logits, np.ones((4, 4)))
+    assert answers[1].mask.bits.sum() == 8 * 6
+    assert answers[2].mask.at(40, 30)
+    assert not answers[2].mask.at(30, 30)
+    np.testing.assert_allclose([answer.score for answer in answers], [0.5, 0.5 + 0.4 / 3, 0.9, 0.9])
+    assert predict_objects(view, []) == []  # type: ignore[arg-type]
 
 
-def test_many_objects_go_in_parts() -> None:
-    recorder = Recorder()
-    count = OBJECTS_PER_CALL + 3
-    wanted = [ObjectPrompt(str(n), ((n + 3, 20, 1),)) for n in range(count)]
-    masks, scores = predict_objects(recorder, recorder.encode(np.zeros((40, 60))), wanted)  # type: ignore[arg-type]
-    assert [len(call[0]) for call in recorder.calls] == [OBJECTS_PER_CALL, 3]
-    assert len(scores) == count
-    assert all(mask[20, n + 3] and mask.sum() == 25 for n, mask in enumerate(masks))
+def test_windows_and_repair_are_on_unless_turned_off(recorder: Recorder, image: Path, tmp_path: Path) -> None:
+    given = [image, "--boxes", "2,3,9,9", "--out"]
+    assert leave(*given, tmp_path / "on") == 0
+    assert leave(*given, tmp_path / "off", "--no-windows", "--no-repair") == 0
+    assert recorder.asked == [(True, True), (False, False)]
 
 
 def test_names_are_told_apart() -> None:
@@ -159,7 +160,7 @@ def test_prompts_and_boxes_together(
     assert (out / "objects.csv").read_text().splitlines() == [
         "image,object,category,score,area_px",
         "opg.png,1,36,0.5000,25",
-        "opg.png,2,object,0.5000,150",
+        "opg.png,2,object,0.7667,150",
         "opg.png,3,object,0.9000,16",
     ]
     assert shown.err == f"dentasam: {image}: nothing found for object 2; move its click or box\n"

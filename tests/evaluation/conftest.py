@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
+from dentasam.model.windows.boxed_mask import BoxedMask
+from dentasam.model.windows.objects import ObjectAnswer, ObjectPrompt
 
 HEIGHT, WIDTH = 64, 96
 Change = Callable[[np.ndarray, int], np.ndarray]
@@ -29,27 +31,24 @@ class KnowingSegmenter:
         self.encoded += 1
         return SimpleNamespace(masks=self.truth[image.tobytes()])
 
-    def predict(
-        self,
-        embedding: SimpleNamespace,
-        clicks: np.ndarray,
-        labels: np.ndarray,
-        boxes: Any = None,
-        logits: np.ndarray | None = None,
+    def windows(
+        self, image: np.ndarray, embedding: SimpleNamespace, *, windows: bool = True, repair: bool = True
     ) -> SimpleNamespace:
-        count, k = labels.shape
-        assert clicks.shape == (count, k, 2)
-        assert (labels >= 0).all()
-        assert (logits is None) == (k == 1)
-        assert logits is None or (logits.shape[0] == count and (logits == k - 1).all())  # of the call before
-        self.calls.append((count, k))
-        masks = []
-        for x, y in clicks[:, 0].astype(int):
-            truth = next(mask for mask in embedding.masks if mask[y, x])
-            masks.append(self.change(truth, k))
-        return SimpleNamespace(
-            masks=np.array(masks), logits=np.full((count, 4, 6), k, np.float32), scores=np.full(count, 0.5)
-        )
+        def decode(prompts: Sequence[ObjectPrompt]) -> list[ObjectAnswer]:
+            (k,) = {len(prompt.clicks) for prompt in prompts}
+            self.calls.append((len(prompts), k))
+            answers = []
+            for prompt in prompts:
+                assert (prompt.clicks[:, 2] >= 0).all()
+                assert (prompt.previous is None) == (k == 1)
+                assert prompt.previous is None or (prompt.previous.logits == k - 1).all()  # of the call before
+                x, y = prompt.clicks[0, :2].astype(int)
+                truth = next(mask for mask in embedding.masks if mask[y, x])
+                mask = BoxedMask(0, 0, self.change(truth, k)).tight()
+                answers.append(ObjectAnswer(mask, np.full((4, 6), k, np.float32), 0.5))
+            return answers
+
+        return SimpleNamespace(decode=decode, uses_windows=windows, uses_repair=repair)
 
 
 def perfect(mask: np.ndarray, clicks: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Comparisons are paired, over the same objects only, and say so in every file they write."""
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +46,10 @@ def test_differences_are_paired_by_object_at_equal_clicks(results: list[Result])
 def test_a_run_against_its_copy_is_zero_and_excludes_nothing(results: list[Result]) -> None:
     comparison = compare_results(NAMES[:2], [results[0], replace(results[0], adapter="copy")])
     overall = comparison.differences[0].overall
-    for part in (overall.dice, overall.iou, overall.noc, overall.failures, overall.surface):
+    known = overall.surface[:4]  # no pixel size, no millimetres
+    shares = (*overall.shares.values(), *overall.corrections.values())
+    assert len(shares) == 6
+    for part in (overall.dice, overall.iou, overall.noc, overall.failures, overall.noc_dice, known, *shares):
         assert (part.mean == 0).all()
         assert (part.low == 0).all()
         assert (part.high == 0).all()
@@ -129,6 +133,33 @@ def test_all_files_are_written_and_agree(folders: list[Path], tmp_path: Path) ->
     assert f"| {mean:+.4f} [{low:+.4f}, {high:+.4f}] |" in table
     rows = [line for line in table.splitlines() if line.startswith("|")]
     assert all(row.count("|") == 5 for row in rows[:5])
+
+
+def test_a_folder_of_an_earlier_version_is_compared_with_dashes(folders: list[Path], tmp_path: Path) -> None:
+    old = folders[0]
+    metrics = json.loads((old / "metrics.json").read_text())
+    for key in ("windows", "repair", "answers", "unheeded_at_clicks", "noc_dice"):
+        del metrics[key]
+    (old / "metrics.json").write_text(json.dumps(metrics))
+    rows = list(csv.DictReader((old / "objects.csv").open()))
+    kept = list(rows[0])[: list(rows[0]).index("clicks") + 1]
+    with (old / "objects.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, kept, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    comparison = compare(folders, tmp_path / "out", resamples=50)
+    assert comparison.means[0].shares == comparison.differences[0].overall.shares == {}
+    assert comparison.means[1].shares.keys() == {"unheeded", "repaired", "repeated"}
+    table = (tmp_path / "out" / "comparison.md").read_text()
+    (row,) = [line for line in table.splitlines() if line.startswith("| HD95, ‰")]
+    assert [cell.strip() for cell in row.split("|")][2] == "–"
+    assert [cell.strip() for cell in row.split("|")][4] == "–"
+    assert f"{comparison.means[1].surface.mean[2]:.2f}" in row
+    content = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert content["runs"][0]["surface"]["hd95_permille"] == {"mean": None, "low": None, "high": None}
+    # What the old folder's Dice says is there.
+    assert content["runs"][0]["noc_dice"]["95"]["mean"] == pytest.approx(comparison.base.noc_dice()[0][:, 3].mean())
+    assert "–" in (tmp_path / "out" / "comparison.html").read_text()
 
 
 def test_the_page_has_panels_only_where_the_dataset_still_lies(folders: list[Path], tmp_path: Path) -> None:

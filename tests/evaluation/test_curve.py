@@ -6,10 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dentasam.data.phantom import generate
 from dentasam.errors import DatasetError, OutputError
-from dentasam.evaluation import evaluate as evaluate_module
 from dentasam.evaluation.curve import click_curve
 from dentasam.evaluation.evaluate import Progress, evaluate
+from dentasam.evaluation.metrics import overlap
+from dentasam.model.runtime import load
+from dentasam.model.segmenter import Segmenter
+from dentasam.model.windows.boxed_mask import BoxedMask
+from dentasam.prompts.correction_clicks import correction_clicks, interior_centre
 
 
 def test_a_perfect_segmenter_scores_one_and_is_asked_once_per_image(bench: Any, dataset: Any) -> None:
@@ -19,7 +24,10 @@ def test_a_perfect_segmenter_scores_one_and_is_asked_once_per_image(bench: Any, 
     assert metrics["dice_at_clicks"] == metrics["iou_at_clicks"] == [1.0] * 4
     assert metrics["noc"] == {"80": 1.0, "85": 1.0, "90": 1.0}
     assert metrics["failures"] == {"80": 0, "85": 0, "90": 0}
-    assert metrics["surface"] == {"hd95_px": 0.0, "nsd_2px": 1.0}
+    assert metrics["surface"] == {
+        "hd95_px": 0.0, "nsd_2px": 1.0, "hd95_permille": 0.0, "nsd_1permille": 1.0, "hd95_mm": None,
+        "objects_with_mm": 0,
+    }  # fmt: skip
     assert segmenter.encoded == metrics["images"] == 8
     assert segmenter.calls == [(3, 1)] * 8  # all objects together, and no second click
     assert all(item.labels == (1,) for item in result.objects)
@@ -46,26 +54,65 @@ def test_objects_without_a_further_click_leave_the_batch_and_keep_their_values(b
 
     segmenter = bench.segmenter(dataset, change)
     record = dataset.images[0]
-    found = click_curve(segmenter, segmenter.encode(record.read()), record.masks(), clicks=4)
+    image = record.read()
+    view = segmenter.windows(image, segmenter.encode(image))
+    found = click_curve(view, record.boxed_masks(), clicks=4)
     assert segmenter.calls == [(3, 1), (2, 2), (1, 3), (1, 4)]
     assert (found.dice[0] == 1).all()
     assert found.dice[1, 0] < 1
     assert (found.dice[1, 1:] == 1).all()
     assert (found.dice[2] < 1).all()
     assert found.labels.tolist() == [[1, -1, -1, -1], [1, 0, -1, -1], [1, 0, 0, 0]]
-    assert (found.final[0] == record.masks()[0]).all()
-    assert (found.first[1] != found.final[1]).any()
+    first, final = ([mask.on_image(*image.shape) for mask in masks] for masks in (found.first, found.final))
+    assert (final[0] == record.masks()[0]).all()
+    assert (first[1] != final[1]).any()
 
 
-def test_many_objects_are_decoded_in_parts_with_the_same_result(
-    bench: Any, dataset: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = evaluate(bench.segmenter(dataset, bench.grown(2)), dataset, clicks=3)
-    monkeypatch.setattr(evaluate_module, "OBJECTS_PER_CALL", 2)
-    segmenter = bench.segmenter(dataset, bench.grown(2))
-    parts = evaluate(segmenter, dataset, clicks=3)
-    assert parts.objects == whole.objects
-    assert max(count for count, _ in segmenter.calls) == 2
+@pytest.fixture(scope="module")
+def bundled() -> Segmenter:
+    return load("dentasam-tiny", adapter="panoramic-teeth", device="cpu", precision="fp32").merged()
+
+
+def test_without_windows_and_repair_it_is_the_loop_over_whole_masks(bundled: Segmenter) -> None:
+    phantom = generate(5, 500, 250)
+    truth = np.stack([item.mask for item in phantom.objects][:6])
+    embedding = bundled.encode(phantom.image)
+    view = bundled.windows(phantom.image, embedding, windows=False, repair=False)
+    found = click_curve(view, [BoxedMask(0, 0, mask).tight() for mask in truth], clicks=4)
+
+    points, labels = interior_centre(truth)[:, None], np.ones((len(truth), 1), np.int64)
+    logits = None
+    for k in range(4):
+        predicted = bundled.predict(embedding, points, labels, logits=logits)
+        dice, iou = overlap(predicted.masks, truth)
+        np.testing.assert_array_equal(found.dice[:, k], dice)
+        np.testing.assert_array_equal(found.iou[:, k], iou)
+        np.testing.assert_array_equal(found.points[:, : k + 1], points)
+        np.testing.assert_array_equal(found.labels[:, : k + 1], labels)
+        x, y = points[:, k].astype(int).T
+        inside = predicted.masks[np.arange(len(truth)), y, x]
+        np.testing.assert_array_equal(found.unheeded[:, k], inside != (labels[:, k] == 1))
+        correction = correction_clicks(predicted.masks, truth)
+        assert correction.found.all()
+        points = np.concatenate([points, correction.points[:, None]], axis=1)
+        labels = np.concatenate([labels, correction.labels[:, None]], axis=1)
+        logits = predicted.logits
+    np.testing.assert_array_equal([mask.on_image(250, 500) for mask in found.final], predicted.masks)
+    assert not found.windowed.any()
+    assert not found.repaired.any()
+
+
+def test_repaired_clicks_are_heeded_and_counted(bundled: Segmenter) -> None:
+    phantom = generate(5, 500, 250)
+    truth = [BoxedMask(0, 0, item.mask).tight() for item in phantom.objects][:6]
+    with_repair = click_curve(bundled.windows(phantom.image, windows=False), truth, clicks=4)
+    without = click_curve(bundled.windows(phantom.image, windows=False, repair=False), truth, clicks=4)
+    assert not with_repair.unheeded.any()
+    # Up to the second click both runs are alike, so that what was not heeded there is what had to be repaired.
+    assert without.unheeded[:, 1].any()
+    same = (with_repair.points[:, 1] == without.points[:, 1]).all(axis=1)
+    assert same.any()
+    assert (with_repair.repaired[same, 1] >= without.unheeded[same, 1]).all()
 
 
 def test_an_empty_prediction_counts_as_the_worst_and_is_clicked_again(bench: Any, dataset: Any) -> None:
@@ -77,7 +124,8 @@ def test_an_empty_prediction_counts_as_the_worst_and_is_clicked_again(bench: Any
     assert metrics["dice_at_clicks"] == [0, 0, 0]
     assert metrics["noc"]["90"] == 3
     assert metrics["failures"]["90"] == metrics["objects"] == 24
-    assert metrics["surface"] == {"hd95_px": pytest.approx(np.hypot(64, 96), abs=1e-4), "nsd_2px": 0}
+    assert metrics["surface"]["hd95_px"] == pytest.approx(np.hypot(64, 96), abs=1e-4)
+    assert metrics["surface"]["nsd_2px"] == metrics["surface"]["nsd_1permille"] == 0
     assert all(item.labels == (1, 1, 1) for item in never.objects)
 
 

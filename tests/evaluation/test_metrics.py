@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from dentasam.evaluation.metrics import clicks_needed, overlap, surface_fit
+from dentasam.evaluation.metrics import boxed_overlap, boxed_surface_fit, clicks_needed, overlap, surface_fit
+from dentasam.model.windows.boxed_mask import BoxedMask
 
 
 def blob(seed: int, height: int = 60, width: int = 90, share: float = 0.3) -> np.ndarray:
@@ -45,28 +46,41 @@ def test_overlap_is_that_of_torchmetrics(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAIRS)
+def test_masks_in_boxes_have_the_same_scores(name: str) -> None:
+    prediction, truth = PAIRS[name]
+    boxed = [BoxedMask(0, 0, mask).tight() for mask in (prediction, truth)]
+    (dice,), (iou,) = overlap(prediction[None], truth[None])
+    assert boxed_overlap(*boxed) == (dice, iou)
+    assert boxed_surface_fit(boxed[0], boxed[1], truth.shape) == surface_fit(prediction, truth)
+
+
+@pytest.mark.parametrize("name", PAIRS)
 def test_surface_fit_is_that_of_monai(name: str) -> None:
     from monai.metrics.hausdorff_distance import compute_hausdorff_distance
     from monai.metrics.surface_dice import compute_surface_dice
 
     prediction, truth = PAIRS[name]
     p, t = torch.tensor(prediction)[None, None], torch.tensor(truth)[None, None]
-    for tolerance in (1.0, 2.0):
-        fit = surface_fit(prediction, truth, tolerance)
-        hd95 = compute_hausdorff_distance(p, t, include_background=True, percentile=95)
+    tolerances = (1.0, 2.0, 2.9)
+    fit = surface_fit(prediction, truth, tolerances)
+    hd95 = compute_hausdorff_distance(p, t, include_background=True, percentile=95)
+    assert fit.hd95 == pytest.approx(float(hd95), abs=1e-4)
+    for tolerance, found in zip(tolerances, fit.nsd, strict=True):
         nsd = compute_surface_dice(p, t, class_thresholds=[tolerance], include_background=True)
-        assert fit.hd95 == pytest.approx(float(hd95), abs=1e-4)
-        assert fit.nsd == pytest.approx(float(nsd), abs=1e-6)
+        assert found == pytest.approx(float(nsd), abs=1e-6)
 
 
 def test_empty_masks_have_finite_scores() -> None:
     empty, full = np.zeros((30, 40), bool), np.ones((30, 40), bool)
     dice, iou = overlap(np.stack([empty, empty, full]), np.stack([empty, full, empty]))
     assert dice.tolist() == iou.tolist() == [1, 0, 0]
-    assert (surface_fit(empty, empty).hd95, surface_fit(empty, empty).nsd) == (0, 1)
+    assert (surface_fit(empty, empty).hd95, surface_fit(empty, empty).nsd) == (0, (1,))
+    nothing, all_ = BoxedMask(0, 0, empty).tight(), BoxedMask(0, 0, full)
+    assert [boxed_overlap(*pair) for pair in ((nothing, nothing), (nothing, all_))] == [(1, 1), (0, 0)]
+    assert boxed_surface_fit(nothing, all_, (30, 40)).hd95 == pytest.approx(50)
     for pair in ((empty, full), (full, empty)):
         assert surface_fit(*pair).hd95 == pytest.approx(50)  # the diagonal of 30 x 40
-        assert surface_fit(*pair).nsd == 0
+        assert surface_fit(*pair).nsd == (0,)
 
 
 def test_surface_fit_is_symmetric_and_does_not_see_where_the_object_lies() -> None:
@@ -94,4 +108,4 @@ def test_empty_pairs_agree_with_monai_where_monai_has_a_number() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         nsd = compute_surface_dice(empty, full, class_thresholds=[2.0], include_background=True)
-    assert float(nsd) == 0 == surface_fit(np.zeros((30, 40), bool), np.ones((30, 40), bool)).nsd
+    assert (float(nsd),) == (0,) == surface_fit(np.zeros((30, 40), bool), np.ones((30, 40), bool)).nsd

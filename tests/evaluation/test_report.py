@@ -73,7 +73,7 @@ def test_the_report_shows_the_measured_numbers_and_the_worst_cases(bench: Any, d
     metrics = result.metrics()
     for value in metrics["dice_at_clicks"]:
         assert f"{value:.3f}" in page
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3
     assert sum(tag == "img" for tag, _ in Elements(page).found) == 3 * 16
     assert "blurred" in page
     assert "incisor" in page

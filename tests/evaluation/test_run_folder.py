@@ -15,13 +15,17 @@ from dentasam.errors import OutputError
 from dentasam.evaluation import run_folder
 from dentasam.evaluation.evaluate import evaluate
 from dentasam.evaluation.overlays import decoded
-from dentasam.evaluation.result import Result, tooth_type
+from dentasam.evaluation.result import SURFACE_MEASURES, Result, tooth_type
 from dentasam.evaluation.run_folder import RunError, objects_csv, read_run, write_file
 
 # the contract of metrics.json; by_tooth_type and precision are ours on top
 KEYS = {
     "model", "adapter", "dataset", "images", "objects", "clicks", "dice_at_clicks", "iou_at_clicks", "noc",
     "failures", "surface", "by_tag", "by_category", "seconds",
+}  # fmt: skip
+MORE_KEYS = {
+    "by_tooth_type", "precision", "windows", "repair", "answers", "clicks_given", "unheeded_at_clicks",
+    "repaired_at_clicks", "repeated_at_clicks", "corrections", "first_click_missed", "noc_dice", "failures_dice",
 }  # fmt: skip
 
 
@@ -35,7 +39,7 @@ def run(bench: Any, dataset: Any, tmp_path: Path) -> tuple[Result, Path]:
 def test_metrics_json_keeps_the_contract(run: tuple[Result, Path], dataset: Any) -> None:
     result, out = run
     metrics = json.loads((out / "metrics.json").read_text())
-    assert metrics.keys() == KEYS | {"by_tooth_type", "precision"}
+    assert metrics.keys() == KEYS | MORE_KEYS
     assert metrics["model"] == "dentasam-tiny"
     assert metrics["adapter"] == "panoramic-teeth"
     assert metrics["dataset"] == str(dataset.path)
@@ -43,7 +47,8 @@ def test_metrics_json_keeps_the_contract(run: tuple[Result, Path], dataset: Any)
     assert len(metrics["dice_at_clicks"]) == len(metrics["iou_at_clicks"]) == 3
     assert metrics["dice_at_clicks"] == pytest.approx(result.dice().mean(axis=0), abs=1e-6)
     assert metrics["noc"].keys() == metrics["failures"].keys() == {"80", "85", "90"}
-    assert metrics["surface"].keys() == {"hd95_px", "nsd_2px"}
+    assert metrics["noc_dice"].keys() == metrics["failures_dice"].keys() == {"80", "85", "90", "95"}
+    assert metrics["surface"].keys() == {*SURFACE_MEASURES, "objects_with_mm"}
     assert metrics["seconds"].keys() == {"encode", "decode"}
     assert metrics["by_tag"].keys() == {"blurred"}
     assert metrics["by_category"].keys() == {"11", "36", "implant"}
@@ -72,13 +77,18 @@ def test_a_run_reads_back_as_it_was(run: tuple[Result, Path]) -> None:
     result, out = run
     again = read_run(out)
     assert again.dice() == pytest.approx(result.dice(), abs=1e-6)
-    assert again.surface() == pytest.approx(result.surface(), abs=1e-4)
+    assert again.surface() == pytest.approx(result.surface(), abs=1e-4, nan_ok=True)
+    assert (again.windows, again.repair) == (result.windows, result.repair) == (True, True)
     for item, known in zip(again.objects, result.objects, strict=True):
         assert (item.object_id, item.category, item.tags, item.area) == (
             known.object_id, known.category, known.tags, known.area
         )  # fmt: skip
         assert item.labels == known.labels
         assert item.points == known.points
+        assert (item.unheeded, item.repaired, item.windowed, item.repeated) == (
+            known.unheeded, known.repaired, known.windowed, known.repeated
+        )  # fmt: skip
+        assert (item.width, item.mm_per_px) == (96, None)
         assert (item.first, item.final, item.score) == (known.first, known.final, known.score)
     (out / "predictions.json").unlink()
     assert all(item.final is None for item in read_run(out).objects)

@@ -24,6 +24,8 @@ def evaluate(
     device: options.Device = None,
     runtime: options.OnRuntime = None,
     precision: options.OfEncoder = "fp32",
+    windows: options.Windows = True,
+    repair: options.Repair = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that --out holds already.")] = False,
 ) -> None:
     """Measure a model click by click: Dice and IoU after each correction click, and how good it ends."""
@@ -43,7 +45,17 @@ def evaluate(
             dice = f"Dice@1 {step.dice_first:.3f} · Dice@{clicks} {step.dice_last:.3f}"
             update(step.images, step.total, dice)
 
-        result = measure(segmenter, dataset, clicks=clicks, out=out, progress=show, limit=limit, overwrite=overwrite)
+        result = measure(
+            segmenter,
+            dataset,
+            clicks=clicks,
+            out=out,
+            progress=show,
+            limit=limit,
+            overwrite=overwrite,
+            windows=windows,
+            repair=repair,
+        )
     _print_summary(result, out)
 
 
@@ -52,24 +64,35 @@ def _print_summary(result: "Result", out: Path) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from dentasam.evaluation.click_shares import KINDS
+
     metrics = result.metrics()
     table = Table(title=escape(f"{result.name} on {result.dataset}"), title_justify="left")
     table.add_column("clicks", justify="right")
     table.add_column("Dice", justify="right")
     table.add_column("IoU", justify="right")
-    for k, (dice, iou) in enumerate(zip(metrics["dice_at_clicks"], metrics["iou_at_clicks"], strict=True), start=1):
-        table.add_row(str(k), f"{dice:.4f}", f"{iou:.4f}")
+    for kind in KINDS:
+        table.add_column(kind, justify="right")
+    for k in range(result.clicks):
+        shares = [f"{100 * metrics[f'{kind}_at_clicks'][k]:.1f} %" for kind in KINDS]
+        table.add_row(str(k + 1), *(f"{metrics[f'{name}_at_clicks'][k]:.4f}" for name in ("dice", "iou")), *shares)
     console = Console()
     console.print(table)
+    answers, surface = metrics["answers"], metrics["surface"]
     console.print(
-        f"{metrics['objects']} objects in {metrics['images']} images · "
-        + " · ".join(f"NoC@{t} {metrics['noc'][t]:.2f} ({metrics['failures'][t]} never)" for t in metrics["noc"]),
+        f"{metrics['objects']} objects in {metrics['images']} images · {answers['window']} answers in object "
+        f"windows, {answers['whole_image']} on the whole image",
         highlight=False,
     )
+    for measure, of in (("IoU", ""), ("Dice", "_dice")):
+        noc, failures = metrics[f"noc{of}"], metrics[f"failures{of}"]
+        needed = " · ".join(f"{measure} 0.{t} {noc[t]:.2f} ({failures[t]} never)" for t in noc)
+        console.print(f"mean clicks to {needed}", highlight=False)
+    millimetres = "" if surface["hd95_mm"] is None else f", {surface['hd95_mm']:.3f} mm"
     console.print(
-        f"HD95 {metrics['surface']['hd95_px']:.2f} px · surface Dice at 2 px "
-        f"{metrics['surface']['nsd_2px']:.4f} · encode {metrics['seconds']['encode']:.2f} s, "
-        f"decode {metrics['seconds']['decode']:.2f} s per image",
+        f"HD95 {surface['hd95_px']:.2f} px, {surface['hd95_permille']:.2f} ‰ of the width{millimetres} · "
+        f"surface Dice at 2 px {surface['nsd_2px']:.4f}, at 1 ‰ {surface['nsd_1permille']:.4f} · encode "
+        f"{metrics['seconds']['encode']:.2f} s, decode {metrics['seconds']['decode']:.2f} s per image",
         highlight=False,
     )
     console.print(f"report: {out / 'report.html'}", markup=False, highlight=False, soft_wrap=True)

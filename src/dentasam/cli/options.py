@@ -54,6 +54,18 @@ Adapter = Annotated[
     ),
 ]
 
+Windows = Annotated[
+    bool,
+    typer.Option(
+        "--windows/--no-windows",
+        help="Decode each object in a window cut from the image's own pixels, or all on the whole image.",
+    ),
+]
+Repair = Annotated[
+    bool,
+    typer.Option("--repair/--no-repair", help="Change the mask around a click that it still contradicts, or not."),
+]
+
 Images = Annotated[
     Path | None,
     typer.Option(

@@ -46,6 +46,8 @@ def predict(
     device: options.Device = None,
     runtime: options.OnRuntime = None,
     precision: options.OfEncoder = "auto",
+    windows: options.Windows = True,
+    repair: options.Repair = True,
 ) -> None:
     """Masks for images from clicks or boxes, with overlays to look at."""
     from dentasam.data.prompt_files.sources import PromptSources
@@ -60,7 +62,17 @@ def predict(
 
     sources = PromptSources.read(prompts, boxes or [], images_file)
     done = predict_to_folder(
-        images, sources, out, format.value, load, cpu=device == "cpu", say=say, complain=complain, warn=warn
+        images,
+        sources,
+        out,
+        format.value,
+        load,
+        cpu=device == "cpu",
+        windows=windows,
+        repair=repair,
+        say=say,
+        complain=complain,
+        warn=warn,
     )
     if done is not None:
         for note in done.notes:

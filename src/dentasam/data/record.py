@@ -11,6 +11,7 @@ from dentasam.data.images.orientation import wrong_size
 from dentasam.data.images.read import read_header, read_image
 from dentasam.data.masks import rle, segmentation
 from dentasam.errors import DatasetError
+from dentasam.model.windows.boxed_mask import BoxedMask
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class ImageRecord:
         """
         for record in self.objects:
             mask = np.zeros((self.height, self.width), bool)
-            self._decode_into(mask, record)
+            rle.decode_into(mask, self._runs(record))
             yield mask
 
     def masks(self) -> np.ndarray:
@@ -114,11 +115,19 @@ class ImageRecord:
         """
         masks = np.zeros((len(self.objects), self.height, self.width), bool)
         for mask, record in zip(masks, self.objects, strict=True):
-            self._decode_into(mask, record)
+            rle.decode_into(mask, self._runs(record))
         return masks
 
-    def _decode_into(self, mask: np.ndarray, record: ObjectRecord) -> None:
+    def boxed_masks(self) -> list[BoxedMask]:
+        """The objects' masks, each in the smallest box around it. Raises DatasetError as `each_mask`."""
+        return [BoxedMask(*rle.decode_box(self._runs(record), self.height)) for record in self.objects]
+
+    def mm_per_pixel(self) -> float | None:
+        """The side of a pixel in millimetres, where the image file states it (see `ImageHeader`); else None."""
+        return read_header(self.path).mm_per_pixel
+
+    def _runs(self, record: ObjectRecord) -> np.ndarray:
         try:
-            rle.decode_into(mask, record.runs(self.height, self.width))
+            return record.runs(self.height, self.width)
         except DatasetError as error:
             raise DatasetError(f"image {self.id} ({self.path}), {error}") from None

@@ -14,6 +14,7 @@ there is no interval.
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,28 +51,68 @@ def cluster_bootstrap(
 ) -> Intervals:
     """Mean over objects and its interval, for each column by itself (not simultaneous over columns).
 
-    values: (P, k), a row per object; clusters: (P,) the image of each. The same seed gives the same draws, so
-    runs over the same objects are compared under the same resamples.
+    values: (P, k), a row per object, NaN where an object has no such value: a column's mean is over those that have.
+    clusters: (P,) the image of each. The same seed gives the same draws, so runs over the same objects are compared
+    under the same resamples.
+    """
+    known = ~np.isnan(values)
+    if known.all():
+        found = share_bootstrap(values, np.ones_like(values), clusters, None, resamples, confidence, seed)
+        mean = values.mean(axis=0)
+        return Intervals(mean, np.minimum(found.low, mean), np.maximum(found.high, mean))
+    parts = np.full((3, values.shape[1]), np.nan)
+    for pattern in {known[:, column].tobytes() for column in range(values.shape[1])}:
+        rows = np.frombuffer(pattern, bool)
+        columns = [column for column in range(values.shape[1]) if known[:, column].tobytes() == pattern]
+        if rows.any():
+            images = [cluster for cluster, there in zip(clusters, rows, strict=True) if there]
+            found = cluster_bootstrap(values[rows][:, columns], images, resamples, confidence, seed)
+            parts[:, columns] = found.mean, found.low, found.high
+    return Intervals(*parts)
+
+
+def share_bootstrap(
+    hits: NDArray[Any],
+    given: NDArray[Any],
+    clusters: Sequence[Hashable],
+    base: tuple[NDArray[Any], NDArray[Any]] | None = None,
+    resamples: int = RESAMPLES,
+    confidence: float = CONFIDENCE,
+    seed: int = 0,
+) -> Intervals:
+    """Sum of `hits` over sum of `given`, both (P, k), and its interval: a share of clicks, or a mean of values.
+
+    base: hits and given of another run on the same objects, whose shares are subtracted, under the same draws. A sum
+    of `given` that is 0 gives a share of 0.
     """
     names = {name: i for i, name in enumerate(dict.fromkeys(clusters))}
     index = np.array([names[name] for name in clusters])
     images = len(names)
-    mean = values.mean(axis=0)
+
+    def totals(values: NDArray[Any]) -> NDArray[np.float64]:
+        summed = np.zeros((images, values.shape[1]))  # (images, k) sum of the objects' values
+        np.add.at(summed, index, values)
+        return summed
+
+    runs = [(totals(h), totals(g)) for h, g in [(hits, given), *([] if base is None else [base])]]
+
+    def shares(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(draws, k) from how often each image was drawn, (draws, images)."""
+        each = [np.divide(drawn @ h, np.maximum(drawn @ g, 1e-9)) for h, g in runs]
+        return each[0] if base is None else each[0] - each[1]
+
+    mean = shares(np.ones((1, images)))[0]
     if images < MIN_IMAGES:
         unknown = np.full_like(mean, np.nan)
         return Intervals(mean, unknown, unknown)
 
-    totals = np.zeros((images, values.shape[1]))  # (images, k) sum of the objects' values
-    np.add.at(totals, index, values)
-    sizes = np.bincount(index, minlength=images).astype(np.float64)  # (images,) objects of each
-
     rng = np.random.default_rng(seed)
-    means = np.empty((resamples, values.shape[1]))
+    means = np.empty((resamples, hits.shape[1]))
     step = max(1, DRAWS_AT_ONCE // images)
     for start in range(0, resamples, step):
         count = min(step, resamples - start)
         drawn = rng.multinomial(images, np.full(images, 1 / images), size=count).astype(np.float64)
-        means[start : start + count] = (drawn @ totals) / (drawn @ sizes)[:, None]
+        means[start : start + count] = shares(drawn)
 
     low, high = np.quantile(means, _tails(images, confidence), axis=0)
     # Resamples of equal values differ in their last bits; the mean of constant values must still lie inside.

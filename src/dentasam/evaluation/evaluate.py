@@ -11,19 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dentasam.data.masks import rle
 from dentasam.errors import DatasetError
 from dentasam.evaluation.curve import ClickCurve, click_curve
-from dentasam.evaluation.metrics import surface_fit
-from dentasam.evaluation.prediction import OBJECTS_PER_CALL
+from dentasam.evaluation.metrics import boxed_surface_fit
 from dentasam.evaluation.result import ObjectResult, Result, Rle
 from dentasam.evaluation.run_folder import RUN_FILES, claim_folder, write_run
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset, ImageRecord
     from dentasam.model.segmenter import Segmenter
+    from dentasam.model.windows.boxed_mask import BoxedMask
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,16 @@ def evaluate(
     progress: Callable[[Progress], None] | None = None,
     limit: int | None = None,
     overwrite: bool = False,
+    windows: bool = True,
+    repair: bool = True,
 ) -> Result:
     """Measure a segmenter on a dataset and, with `out`, write the run folder.
 
     Every image is encoded once, and its objects are decoded together.
 
     limit: measure the first images only. progress: called after each image.
+    windows: decode each object in a window cut from the image's own pixels, where the model can; else on the whole
+    image. repair: enforce clicks that the mask still contradicts.
     Raises DatasetError where there is nothing to measure, OutputError where `out` is in use.
     """
     if out is not None:
@@ -67,12 +70,11 @@ def evaluate(
         embedding = segmenter.encode(image)
         _wait_for_device(embedding)
         encode += time.perf_counter() - started
-        truth = record.masks()
-        for start in range(0, len(truth), OBJECTS_PER_CALL):
-            part = slice(start, start + OBJECTS_PER_CALL)
-            curve = click_curve(segmenter, embedding, truth[part], clicks)
-            decode += curve.seconds
-            objects += _object_results(record, start, truth[part], curve)
+        view = segmenter.windows(image, embedding, windows=windows, repair=repair)
+        truth = record.boxed_masks()
+        curve = click_curve(view, truth, clicks)
+        decode += curve.seconds
+        objects += _object_results(record, truth, curve)
         if progress is not None:
             dice = np.array([(item.dice[0], item.dice[-1]) for item in objects]).mean(axis=0)
             progress(Progress(done, len(records), len(objects), float(dice[0]), float(dice[1])))
@@ -85,6 +87,8 @@ def evaluate(
         objects=tuple(objects),
         seconds={"encode": encode / len(records), "decode": decode / len(records)},
         precision=segmenter.precision,
+        windows=view.uses_windows,
+        repair=view.uses_repair,
     )
     if out is not None:
         # matplotlib takes a second to import, which a command that stops at a wrong argument should not wait for.
@@ -94,14 +98,13 @@ def evaluate(
     return result
 
 
-def _object_results(
-    record: "ImageRecord", start: int, truth: NDArray[np.bool_], curve: ClickCurve
-) -> list[ObjectResult]:
+def _object_results(record: "ImageRecord", truth: "list[BoxedMask]", curve: ClickCurve) -> list[ObjectResult]:
     results = []
-    for i, mask in enumerate(truth):
-        labelled = record.objects[start + i]
-        fit = surface_fit(curve.final[i], mask)
-        given = curve.labels[i] >= 0
+    size = record.height, record.width
+    mm_per_px = record.mm_per_pixel()
+    for i, (labelled, mask) in enumerate(zip(record.objects, truth, strict=True)):
+        fit = boxed_surface_fit(curve.final[i], mask, size, (2.0, record.width / 1000))
+        given = int(np.count_nonzero(curve.labels[i] >= 0))
         results.append(
             ObjectResult(
                 image_id=record.id,
@@ -109,24 +112,29 @@ def _object_results(
                 object_id=labelled.id,
                 category=labelled.category,
                 tags=tuple(record.tags),
-                area=int(np.count_nonzero(mask)),
+                area=int(np.count_nonzero(mask.bits)),
                 dice=tuple(curve.dice[i].tolist()),
                 iou=tuple(curve.iou[i].tolist()),
                 hd95_px=fit.hd95,
-                nsd_2px=fit.nsd,
-                points=tuple((float(x), float(y)) for x, y in curve.points[i][given]),
-                labels=tuple(curve.labels[i][given].tolist()),
-                first=_rle(curve.first[i]),
-                final=_rle(curve.final[i]),
+                nsd_2px=fit.nsd[0],
+                points=tuple((float(x), float(y)) for x, y in curve.points[i, :given]),
+                labels=tuple(curve.labels[i, :given].tolist()),
+                first=_rle(curve.first[i], *size),
+                final=_rle(curve.final[i], *size),
                 score=float(curve.scores[i]),
+                width=record.width,
+                mm_per_px=mm_per_px,
+                nsd_1permille=fit.nsd[1],
+                unheeded=tuple(curve.unheeded[i, :given].tolist()),
+                repaired=tuple(curve.repaired[i, :given].tolist()),
+                windowed=tuple(curve.windowed[i, :given].tolist()),
             )
         )
     return results
 
 
-def _rle(mask: NDArray[np.bool_]) -> Rle:
-    height, width = mask.shape
-    return {"size": [height, width], "counts": rle.to_string(rle.encode(mask), height, width)}
+def _rle(mask: "BoxedMask", height: int, width: int) -> Rle:
+    return {"size": [height, width], "counts": rle.to_string(rle.encode_box(*mask, height, width), height, width)}
 
 
 def _wait_for_device(embedding: Any) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from dentasam.evaluation.bootstrap import Intervals
@@ -51,6 +51,17 @@ def difference_curves(curves: Sequence[Curve], base: str, measure: str = "Dice")
     for i, curve in enumerate(curves, start=1):
         _draw(axes, curve, i)
     axes.set_title(f"difference to {base}", loc="left", color=INK, fontsize=10, parse_math=False)
+    _legend(axes)
+    return figure
+
+
+def share_curves(curves: Sequence[Curve], of: str) -> Figure:
+    """Shares of the clicks given, by click, in per cent, with their 95 % intervals as bands."""
+    figure, axes = _plot(of)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    for i, curve in enumerate(curves):
+        _draw(axes, curve, i)
+    axes.set_ylim(bottom=0)
     _legend(axes)
     return figure
 

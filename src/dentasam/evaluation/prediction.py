@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dentasam.data.images.read import read_image
+from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.errors import PromptError
 
 if TYPE_CHECKING:
     from dentasam.data.prompt_files.prompts import ObjectPrompt
-    from dentasam.model.embedding import ImageEmbedding
     from dentasam.model.segmenter import Segmenter
+    from dentasam.model.windows.objects import ObjectAnswer
+    from dentasam.model.windows.windowed_image import WindowedImage
 
-# Masks at the image's resolution are held for this many objects at once: 60 MB at 2900x1250.
-OBJECTS_PER_CALL = 16
 # Detectors let a box reach over the image's edge by a little. A box that reaches further, as a share of the image's
 # width or height, was made for an image of another size.
 MAX_BOX_OVERHANG = 0.05
@@ -53,66 +53,64 @@ class PredictedImage:
         return replace(self, record=replace(self.record, id=image_id, objects=objects))
 
 
-def predict_images(segmenter: Segmenter, wanted: Sequence[PromptedImage]) -> Iterator[PredictedImage]:
+def predict_images(
+    segmenter: Segmenter, wanted: Sequence[PromptedImage], windows: bool = True, repair: bool = True
+) -> Iterator[PredictedImage]:
     """The images in their order, each as soon as it is finished.
 
+    windows: decode each object in a window cut from the image's own pixels, where the model can. repair: enforce
+    clicks that the mask still contradicts.
     Raises ImageError where a file cannot be read, PromptError where a prompt lies outside its image.
     """
     with ThreadPoolExecutor(max_workers=1) as ahead:
         # One image ahead and no more, because its pixels and embeddings are kept in memory.
-        coming = [ahead.submit(_encoded, segmenter, wanted[0])] if wanted else []
+        coming = [ahead.submit(_encoded, segmenter, wanted[0], windows, repair)] if wanted else []
         for number, given in enumerate(wanted):
-            (height, width), embedding = coming.pop().result()
+            view = coming.pop().result()
             if number + 1 < len(wanted):
-                coming.append(ahead.submit(_encoded, segmenter, wanted[number + 1]))
-            masks, scores = predict_objects(segmenter, embedding, given.objects)
-            found = [place for place, mask in enumerate(masks) if mask.any()]
+                coming.append(ahead.submit(_encoded, segmenter, wanted[number + 1], windows, repair))
+            height, width = view.frame.height, view.frame.width
+            answers = predict_objects(view, given.objects)
+            found = [place for place, answer in enumerate(answers) if answer.mask.bits.any()]
             objects = tuple(
-                ObjectRecord.from_mask(number, given.objects[place].category, masks[place])
+                ObjectRecord.from_runs(
+                    number,
+                    given.objects[place].category,
+                    rle.encode_box(*answers[place].mask, height, width),
+                    height,
+                    width,
+                )
                 for number, place in enumerate(found, start=1)
             )
             record = ImageRecord(1, given.path.resolve(), given.name, width, height, objects=objects)
-            missing = tuple(place + 1 for place in range(len(masks)) if place not in found)
-            yield PredictedImage(record, tuple(scores[place] for place in found), missing)
+            missing = tuple(place + 1 for place in range(len(answers)) if place not in found)
+            yield PredictedImage(record, tuple(answers[place].score for place in found), missing)
 
 
-def predict_objects(
-    segmenter: Segmenter, embedding: ImageEmbedding, wanted: Sequence[ObjectPrompt]
-) -> tuple[list[np.ndarray], list[float]]:
-    """A mask (H, W) bool and its predicted IoU for each object, in their order.
+def predict_objects(view: WindowedImage, wanted: Sequence[ObjectPrompt]) -> list[ObjectAnswer]:
+    """The answer for each object, in their order.
 
-    Clicks are given one at a time, each with the logits of the mask before it, as in training and evaluation. Objects
-    with the same number of clicks are decoded together, so that no list of clicks is padded.
+    Clicks are given one at a time, each with the answer before it, as in training and evaluation.
     """
-    groups: dict[tuple[int, bool], list[int]] = {}
-    for index, prompt in enumerate(wanted):
-        groups.setdefault((len(prompt.clicks), prompt.box is None), []).append(index)
-    masks: dict[int, np.ndarray] = {}
-    scores: dict[int, float] = {}
-    for (clicks, boxless), members in groups.items():
-        for start in range(0, len(members), OBJECTS_PER_CALL):
-            part = members[start : start + OBJECTS_PER_CALL]
-            given = np.array([wanted[i].clicks for i in part], dtype=np.float64).reshape(len(part), clicks, 3)
-            boxes = None if boxless else np.array([wanted[i].box for i in part], dtype=np.float64)
-            logits = None
-            for shown in range(min(1, clicks), clicks + 1):
-                prediction = segmenter.predict(
-                    embedding,
-                    given[:, :shown, :2],
-                    given[:, :shown, 2].astype(np.int64),
-                    boxes=boxes,
-                    logits=logits,
-                )
-                logits = prediction.logits
-            masks.update(zip(part, prediction.masks, strict=True))
-            scores.update(zip(part, map(float, prediction.scores), strict=True))
-    return [masks[index] for index in range(len(wanted))], [scores[index] for index in range(len(wanted))]
+    from dentasam.model.windows import objects as asked
+
+    answers: dict[int, ObjectAnswer] = {}
+    # An object without a click has a box, and is decoded once.
+    decodes = [max(1, len(prompt.clicks)) for prompt in wanted]
+    for step in range(1, max(decodes, default=0) + 1):
+        part = [i for i, count in enumerate(decodes) if count >= step]
+        clicks = [np.array(wanted[i].clicks[:step], np.float64).reshape(-1, 3) for i in part]
+        prompts = [
+            asked.ObjectPrompt(rows, wanted[i].box, answers.get(i)) for i, rows in zip(part, clicks, strict=True)
+        ]
+        answers |= zip(part, view.decode(prompts), strict=True)
+    return [answers[index] for index in range(len(wanted))]
 
 
-def _encoded(segmenter: Segmenter, wanted: PromptedImage) -> tuple[tuple[int, int], ImageEmbedding]:
+def _encoded(segmenter: Segmenter, wanted: PromptedImage, windows: bool, repair: bool) -> WindowedImage:
     image = read_image(wanted.path)
     _check_inside(wanted, *image.shape)
-    return image.shape, segmenter.encode(image)
+    return segmenter.windows(image, segmenter.encode(image), windows=windows, repair=repair)
 
 
 def _check_inside(wanted: PromptedImage, height: int, width: int) -> None:

@@ -5,8 +5,9 @@ Under `accelerate launch`, each process predicts every n-th image, and the first
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -49,6 +50,8 @@ def predict_to_folder(
     load: Callable[[str | None], Segmenter],
     *,
     cpu: bool,
+    windows: bool,
+    repair: bool,
     say: Callable[[str], None],
     complain: Callable[[str], None],
     warn: Callable[[str], None],
@@ -56,7 +59,8 @@ def predict_to_folder(
     """Predicts the images into the folder `out`, new or empty; None in a process that is not the first.
 
     format: of the masks, by its name in `data.formats.registry`. load: makes the model; it takes the device of this
-    process where there are several processes, else None. cpu: whether a GPU stays unused. say, complain, warn: take a
+    process where there are several processes, else None. cpu: whether a GPU stays unused. windows, repair: see
+    `predict_images`. say, complain, warn: take a
     line about each image, an object that was not found, and a prompt that was not used. Raises PromptError,
     ImageError or OutputError, before a model is loaded where the files alone show the error.
     """
@@ -72,7 +76,8 @@ def predict_to_folder(
                 claim_folder(out)
         segmenter = load(str(processes.device) if processes.num_processes > 1 else None)
         started = perf_counter()
-        found = _predict_together(processes, segmenter, asked, say, complain)
+        predicted = partial(predict_images, segmenter, windows=windows, repair=repair)
+        found = _predict_together(processes, predicted, asked, say, complain)
         seconds = perf_counter() - started
     if not processes.is_main_process:
         return None
@@ -82,7 +87,7 @@ def predict_to_folder(
 
 def _predict_together(
     processes: Accelerator,
-    segmenter: Segmenter,
+    predicted: Callable[[Sequence[PromptedImage]], Iterator[PredictedImage]],
     asked: Sequence[PromptedImage],
     say: Callable[[str], None],
     complain: Callable[[str], None],
@@ -92,7 +97,7 @@ def _predict_together(
     found: list[PredictedImage] = []
     quiet = None if processes.is_main_process else Console(quiet=True)
     with all_or_none(processes), shown("prediction", "images", quiet, transient=True) as update:
-        for image, given in zip(predict_images(segmenter, mine), mine, strict=True):
+        for image, given in zip(predicted(mine), mine, strict=True):
             for place in image.missing:
                 complain(f"{given.path}: nothing found for object {place}; move its click or box")
             say(f"{given.name}: {len(image.record.objects)} objects")

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from dentasam.evaluation.bootstrap import cluster_bootstrap
-from dentasam.evaluation.figures import Curve, click_curves, distribution, to_svg
+from dentasam.evaluation.bootstrap import cluster_bootstrap, share_bootstrap
+from dentasam.evaluation.click_shares import KINDS
+from dentasam.evaluation.figures import Curve, click_curves, distribution, share_curves, to_svg
 from dentasam.evaluation.overlays import (
     PREDICTION,
     TRUTH,
@@ -16,7 +18,13 @@ from dentasam.evaluation.overlays import (
     decoded,
     displayable,
 )
-from dentasam.evaluation.result import NOC_THRESHOLDS, ObjectResult, Result
+from dentasam.evaluation.result import (
+    NOC_DICE_THRESHOLDS,
+    NOC_THRESHOLDS,
+    SURFACE_MEASURES,
+    ObjectResult,
+    Result,
+)
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset
@@ -49,6 +57,10 @@ class GroupRow:
     failures: int
     hd95_px: float
     nsd_2px: float
+    hd95_permille: float
+    nsd_1permille: float
+    unheeded: float
+    repaired: float
 
 
 def run_report(result: Result, dataset: "Dataset") -> str:
@@ -60,7 +72,9 @@ def run_report(result: Result, dataset: "Dataset") -> str:
         "report.html.j2",
         result=result,
         metrics=result.metrics(),
-        thresholds=[str(t) for t in NOC_THRESHOLDS],
+        needed=[("IoU", "", NOC_THRESHOLDS), ("Dice", "_dice", NOC_DICE_THRESHOLDS)],
+        kinds=KINDS,
+        shares=_share_figure(result, clusters),
         steps=shown_clicks(result.clicks),
         curve=to_svg(click_curves([Curve("Dice", dice), Curve("IoU", iou)], "Dice, IoU")),
         distribution=to_svg(distribution(result.dice()[:, 0], result.dice()[:, -1], result.clicks)),
@@ -74,6 +88,17 @@ def run_report(result: Result, dataset: "Dataset") -> str:
     )
 
 
+def _share_figure(result: Result, clusters: list[int]) -> Markup | None:
+    """Unheeded, repaired and repeated clicks; None for a result of an earlier version."""
+    curves = []
+    for kind in KINDS:
+        events = result.click_events(kind)
+        if events is None:
+            return None
+        curves.append(Curve(kind, share_bootstrap(events.hits, events.given, clusters)))
+    return to_svg(share_curves(curves, "share of the clicks given"))
+
+
 def shown_clicks(clicks: int) -> list[int]:
     """Numbers of clicks that tables show: 1, 2, 3, 5, 8 and the last."""
     return sorted({k for k in (1, 2, 3, 5, 8) if k < clicks} | {clicks})
@@ -84,7 +109,12 @@ def group_rows(groups: dict[str, Result]) -> list[GroupRow]:
     rows = []
     for name, part in groups.items():
         noc, failed = part.noc()
-        hd95, nsd = part.surface().mean(axis=0)
+        surface = dict(zip(SURFACE_MEASURES, part.surface().T.mean(axis=1).tolist(), strict=True))
+        events = {kind: part.click_events(kind) for kind in ("unheeded", "repaired")}
+        shares = {
+            kind: float("nan") if found is None else float(found.corrections.share()[0])
+            for kind, found in events.items()
+        }
         rows.append(
             GroupRow(
                 name=name,
@@ -93,8 +123,11 @@ def group_rows(groups: dict[str, Result]) -> list[GroupRow]:
                 dice=part.dice().mean(axis=0).tolist(),
                 noc=float(noc[:, -1].mean()),
                 failures=int(failed[:, -1].sum()),
-                hd95_px=float(hd95),
-                nsd_2px=float(nsd),
+                hd95_px=surface["hd95_px"],
+                nsd_2px=surface["nsd_2px"],
+                hd95_permille=surface["hd95_permille"],
+                nsd_1permille=surface["nsd_1permille"],
+                **shares,
             )
         )
     return rows

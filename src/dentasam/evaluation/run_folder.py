@@ -20,6 +20,7 @@ from dentasam.atomic_write import write_atomically
 from dentasam.data.masks import rle
 from dentasam.data.table import as_written, csv_text
 from dentasam.errors import DentasamError, OutputError
+from dentasam.evaluation.click_shares import KINDS
 from dentasam.evaluation.result import ObjectResult, Result
 from dentasam.output_folder import made_folder
 
@@ -70,6 +71,8 @@ def read_run(folder: Path) -> Result:
             objects=tuple(objects),
             seconds=metrics["seconds"],
             precision=metrics.get("precision", "fp32"),
+            windows=metrics.get("windows"),
+            repair=metrics.get("repair"),
         )
         whole = metrics["objects"] == len(objects) > 0
     except OSError as error:
@@ -97,11 +100,15 @@ def to_json(content: Any) -> str:
 
 
 def objects_csv(result: Result) -> str:
-    """The text of objects.csv. `clicks` holds `x y label` of every click, joined by `;`; tags are joined by `|`."""
+    """The text of objects.csv. `clicks` holds `x y label` of every click, joined by `;`; tags are joined by `|`.
+
+    `unheeded`, `repaired`, `repeated` and `windowed` hold 1 or 0 for every click, joined by `;` as the clicks are.
+    """
     steps = range(1, result.clicks + 1)
     fixed = ["image_id", "image", "object_id", "category", "tooth_type", "tags", "area_px"]
     measured = [f"dice_{k}" for k in steps] + [f"iou_{k}" for k in steps] + ["hd95_px", "nsd_2px", "clicks"]
-    rows: list[list[object]] = [[*fixed, *measured]]
+    sizes = ["width_px", "mm_per_px", "hd95_permille", "hd95_mm", "nsd_1permille"]
+    rows: list[list[object]] = [[*fixed, *measured, *sizes, *KINDS, "windowed"]]
     for item in result.objects:
         clicks = ";".join(f"{x:g} {y:g} {n}" for (x, y), n in zip(item.points, item.labels, strict=True))
         rows.append(
@@ -109,6 +116,11 @@ def objects_csv(result: Result) -> str:
             + ["|".join(item.tags), item.area]
             + [f"{value:.6f}" for value in (*item.dice, *item.iou)]
             + [f"{item.hd95_px:.4f}", f"{item.nsd_2px:.6f}", clicks]
+            + ["" if item.width is None else item.width]
+            + ["" if item.mm_per_px is None else f"{item.mm_per_px:g}"]
+            + ["" if value is None else f"{value:.4f}" for value in (item.hd95_permille, item.hd95_mm)]
+            + ["" if item.nsd_1permille is None else f"{item.nsd_1permille:.6f}"]
+            + [_flags(getattr(item, kind)) for kind in (*KINDS, "windowed")]
         )
     return csv_text(rows)
 
@@ -116,7 +128,7 @@ def objects_csv(result: Result) -> str:
 def _object_result(row: dict[str, str], clicks: int) -> ObjectResult:
     given = [click.split() for click in as_written(row["clicks"]).split(";")]
     steps = range(1, clicks + 1)
-    return ObjectResult(
+    item = ObjectResult(
         image_id=int(row["image_id"]),
         image=as_written(row["image"]),
         object_id=int(row["object_id"]),
@@ -130,6 +142,25 @@ def _object_result(row: dict[str, str], clicks: int) -> ObjectResult:
         points=tuple((float(x), float(y)) for x, y, _ in given),
         labels=tuple(int(label) for _, _, label in given),
     )
+    if "width_px" not in row:  # written by an earlier version
+        return item
+    return replace(
+        item,
+        width=int(row["width_px"]) if row["width_px"] else None,
+        mm_per_px=float(row["mm_per_px"]) if row["mm_per_px"] else None,
+        nsd_1permille=float(row["nsd_1permille"]) if row["nsd_1permille"] else None,
+        unheeded=_read_flags(row["unheeded"]),
+        repaired=_read_flags(row["repaired"]),
+        windowed=_read_flags(row["windowed"]),
+    )
+
+
+def _flags(events: tuple[bool, ...] | None) -> str:
+    return "" if events is None else ";".join(str(int(event)) for event in events)
+
+
+def _read_flags(text: str) -> tuple[bool, ...] | None:
+    return tuple(flag == "1" for flag in text.split(";")) if text else None
 
 
 def _predictions(result: Result, dataset: "Dataset") -> list[dict[str, Any]]:

@@ -132,7 +132,8 @@ class Segmenter:
 
         image: (H, W) uint8 or uint16. embedding: what `encode` gave for it; encoded here if None.
         windows: False decodes on the whole image, as `predict` does. repair: False leaves clicks that the mask still
-        contradicts as they are. Valid for the adapter in use. Raises ImageError as `encode`.
+        contradicts as they are. An exported model decodes on the whole image in any case. Valid for the adapter in
+        use. Raises ImageError as `encode`.
         """
         embedding = self.for_clicks(self.encode(image) if embedding is None else embedding)
         return WindowedImage(
@@ -142,7 +143,7 @@ class Segmenter:
             self._window_cache,
             f"{self.info.sha256} {self.adapter}",
             self.autocast,
-            windows=windows,
+            windows=windows and self.model.runtime == "torch",
             repair=repair,
             sparse_upscaling=self.sparse_upscaling,
         )

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from dentasam.errors import PromptError
+from dentasam.model.windows.boxed_mask import BoxedMask
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,25 @@ def correction_clicks(
         points[index] = x + column, y + row
         labels[index] = int(inside[row, column])
     return Clicks(points, labels, found)
+
+
+def boxed_interior_centre(mask: BoxedMask) -> tuple[float, float]:
+    """x, y of `interior_centre` for a mask in a box. Raises `PromptError` for an empty mask."""
+    (point,) = interior_centre(mask.bits[None])
+    return mask.x + float(point[0]), mask.y + float(point[1])
+
+
+def boxed_correction_click(prediction: BoxedMask, truth: BoxedMask) -> tuple[float, float, int] | None:
+    """x, y and label of the click of `correction_clicks` for masks in boxes; None where they agree.
+
+    Outside both boxes the masks agree, and the edge of the wrong regions lies inside or at the box's edge as it does
+    in the image. So the click is the one on the whole image, for a hundredth of the pixels.
+    """
+    x, y, predicted, true = prediction.in_joint_box(truth)
+    click = correction_clicks(predicted[None], true[None])
+    if not click.found[0]:
+        return None
+    return x + float(click.points[0, 0]), y + float(click.points[0, 1]), int(click.labels[0])
 
 
 def _cropped(mask: np.ndarray) -> tuple[int, int, np.ndarray]:

@@ -34,6 +34,21 @@ def test_a_mask_becomes_what_pycocotools_makes_of_it(mask: np.ndarray) -> None:
     np.testing.assert_array_equal(decoded(runs, height, width), mask)
 
 
+@settings(max_examples=100, deadline=None)
+@given(MASKS, st.integers(0, 5), st.integers(0, 5), st.integers(0, 5), st.integers(0, 5))
+def test_a_mask_in_a_box_is_that_on_the_image(bits: np.ndarray, x: int, y: int, right: int, below: int) -> None:
+    whole = np.pad(bits, ((y, below), (x, right)))
+    height, width = whole.shape
+    runs = rle.encode(whole)
+    np.testing.assert_array_equal(rle.encode_box(x, y, bits, height, width), runs)
+    left, top, content = rle.decode_box(runs, height)
+    again = np.zeros_like(whole)
+    again[top : top + content.shape[0], left : left + content.shape[1]] = content
+    np.testing.assert_array_equal(again, whole)
+    if whole.any():
+        assert (left, top, *content.shape[::-1]) == rle.box_of(runs, height)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(MASKS, min_size=1, max_size=5))
 def test_many_strings_are_read_at_once(masks: list[np.ndarray]) -> None:

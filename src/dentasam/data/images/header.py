@@ -9,6 +9,8 @@ class ImageHeader:
 
     windowed: whether the file defines how to display its values (a DICOM window or VOI LUT); the pixels are then read
     through it, and are to be displayed over their whole range. orientation: the tag of EXIF or TIFF, 1 to 8.
+    mm_per_pixel: the side of a pixel in millimetres, where the file states it and pixels are square (DICOM alone:
+    resolution tags of PNG, JPEG and TIFF are about printing).
     """
 
     height: int
@@ -16,3 +18,4 @@ class ImageHeader:
     bits: int
     windowed: bool = False
     orientation: int = 1
+    mm_per_pixel: float | None = None

@@ -69,7 +69,24 @@ def encode(mask: np.ndarray) -> np.ndarray:
         return np.array([height * width], np.int64)
     columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
     left, right = int(columns[0]), int(columns[-1]) + 1
-    pixels = np.ascontiguousarray(mask[:, left:right].T).reshape(-1)  # ((right - left) * H,)
+    return _runs_of_columns(np.ascontiguousarray(mask[:, left:right].T), left, width)
+
+
+def encode_box(x: int, y: int, bits: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The runs of a mask (height, width) that is `bits` (h, w) bool in the box at x, y, and empty outside it."""
+    used = np.flatnonzero(bits.any(axis=0))
+    if used.size == 0:
+        return np.array([height * width], np.int64)
+    left, right = int(used[0]), int(used[-1]) + 1
+    columns = np.zeros((right - left, height), bool)
+    columns[:, y : y + bits.shape[0]] = bits[:, left:right].T
+    return _runs_of_columns(columns, x + left, width)
+
+
+def _runs_of_columns(columns: np.ndarray, left: int, width: int) -> np.ndarray:
+    """The runs of a mask of `width` columns from those (n, H) that start at `left`; the first and last not empty."""
+    height, right = columns.shape[1], left + len(columns)
+    pixels = columns.reshape(-1)  # ((right - left) * H,)
     changes = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1 + left * height
     start = [left * height] if pixels[0] else []
     # A mask that reaches the last pixel ends with a run of ones, without an empty run of zeros behind it.
@@ -79,18 +96,34 @@ def encode(mask: np.ndarray) -> np.ndarray:
 
 def decode_into(mask: np.ndarray, runs: np.ndarray) -> None:
     """Sets the ones of `runs` in a mask (H, W) bool that is False all over; runs add up to H × W."""
-    height = mask.shape[0]
+    left, columns = _columns_of_runs(runs, mask.shape[0])
+    if len(columns):
+        mask[:, left : left + len(columns)] = columns.T
+
+
+def decode_box(runs: np.ndarray, height: int) -> tuple[int, int, np.ndarray]:
+    """x, y and content (h, w) bool of the smallest box around a mask; an empty mask has no pixels, (0, 0)."""
+    left, columns = _columns_of_runs(runs, height)
+    rows = np.flatnonzero(columns.any(axis=0))
+    if rows.size == 0:
+        return 0, 0, np.zeros((0, 0), bool)
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    return left, top, np.ascontiguousarray(columns[:, top:bottom].T)
+
+
+def _columns_of_runs(runs: np.ndarray, height: int) -> tuple[int, np.ndarray]:
+    """The index of the first column with ones, and the columns (n, height) bool from there to the last with ones."""
     ends = np.cumsum(runs)
     starts_of_ones, ends_of_ones = ends[:-1:2], ends[1::2]
     filled = np.flatnonzero(starts_of_ones < ends_of_ones)
     if filled.size == 0:
-        return
+        return 0, np.zeros((0, height), bool)
     left = int(starts_of_ones[filled[0]]) // height
     right = -(-int(ends_of_ones[filled[-1]]) // height)
     inside = np.clip(ends, left * height, right * height)
     lengths = np.diff(inside, prepend=left * height)
     pixels = np.repeat(np.arange(lengths.size) % 2 == 1, lengths)
-    mask[:, left:right] = pixels.reshape(right - left, height).T
+    return left, pixels.reshape(right - left, height)
 
 
 def area_of(runs: np.ndarray) -> int:

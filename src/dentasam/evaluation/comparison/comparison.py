@@ -4,15 +4,16 @@ The first run is the base, and every other one is compared with it. Differences 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dentasam.evaluation.bootstrap import CONFIDENCE, RESAMPLES, Intervals, cluster_bootstrap
-from dentasam.evaluation.result import NOC_THRESHOLDS, Result
+from dentasam.evaluation.bootstrap import CONFIDENCE, RESAMPLES, Intervals, cluster_bootstrap, share_bootstrap
+from dentasam.evaluation.click_shares import KINDS
+from dentasam.evaluation.result import NOC_DICE_THRESHOLDS, NOC_THRESHOLDS, SURFACE_MEASURES, Result
 from dentasam.evaluation.run_folder import RunError
 
 
@@ -21,7 +22,10 @@ class Measures:
     """Mean and 95 % interval of everything measured, over one set of objects.
 
     dice, iou: (k,) after each click. noc: (3,) clicks to IoU 0.80, 0.85, 0.90. failures: (3,) share of the objects
-    that never reach it. surface: (2,) HD95 in px and surface Dice at 2 px.
+    that never reach it. noc_dice, failures_dice: (4,) the same for Dice 0.80, 0.85, 0.90, 0.95.
+    surface: (5,) SURFACE_MEASURES, NaN where they are not known.
+    shares: (k,) of the clicks given that were unheeded, repaired or repeated; corrections: (1,) of all clicks but the
+    first. Both lack what an earlier version did not measure, and the groups of a comparison have none.
     """
 
     objects: int
@@ -30,19 +34,28 @@ class Measures:
     iou: Intervals
     noc: Intervals
     failures: Intervals
+    noc_dice: Intervals
+    failures_dice: Intervals
     surface: Intervals
+    shares: dict[str, Intervals] = field(default_factory=dict)
+    corrections: dict[str, Intervals] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The content of comparison.json for these objects."""
-        thresholds = [str(t) for t in NOC_THRESHOLDS]
+        of_iou = [str(t) for t in NOC_THRESHOLDS]
+        of_dice = [str(t) for t in NOC_DICE_THRESHOLDS]
         return {
             "objects": self.objects,
             "images": self.images,
             "dice_at_clicks": _to_dict(self.dice),
             "iou_at_clicks": _to_dict(self.iou),
-            "noc": dict(zip(thresholds, _each(self.noc), strict=True)),
-            "failure_share": dict(zip(thresholds, _each(self.failures), strict=True)),
-            "surface": dict(zip(("hd95_px", "nsd_2px"), _each(self.surface), strict=True)),
+            "noc": dict(zip(of_iou, _each(self.noc), strict=True)),
+            "failure_share": dict(zip(of_iou, _each(self.failures), strict=True)),
+            "noc_dice": dict(zip(of_dice, _each(self.noc_dice), strict=True)),
+            "failure_share_dice": dict(zip(of_dice, _each(self.failures_dice), strict=True)),
+            "surface": dict(zip(SURFACE_MEASURES, _each(self.surface), strict=True)),
+            **{f"{kind}_at_clicks": _to_dict(share) for kind, share in self.shares.items()},
+            "corrections": {kind: _each(share)[0] for kind, share in self.corrections.items()},
         }
 
 
@@ -139,13 +152,28 @@ def compare_results(
         intervals = cluster_bootstrap(values[list(chosen)], images, resamples, seed=seed)
         return _measures(intervals, len(images), len(set(images)), aligned[0].clicks)
 
+    def with_shares(measures: Measures, result: Result, base: Result | None = None) -> Measures:
+        shares: dict[str, Intervals] = {}
+        corrections: dict[str, Intervals] = {}
+        for kind in KINDS:
+            own, other = result.click_events(kind), None if base is None else base.click_events(kind)
+            if own is None or (base is not None and other is None):
+                continue
+            for found, a, b in (
+                (shares, own, other),
+                (corrections, own.corrections, None if other is None else other.corrections),
+            ):
+                minus = None if b is None else (b.hits, b.given)
+                found[kind] = share_bootstrap(a.hits, a.given, clusters, minus, resamples, seed=seed)
+        return replace(measures, shares=shares, corrections=corrections)
+
     differences = []
-    for name, values in zip(names[1:], measured[1:], strict=True):
+    for name, result, values in zip(names[1:], aligned[1:], measured[1:], strict=True):
         delta = values - measured[0]
         differences.append(
             Difference(
                 run=name,
-                overall=summary(delta),
+                overall=with_shares(summary(delta), result, aligned[0]),
                 by_tag={tag: summary(delta, rows) for tag, rows in _rows_by_tag(aligned[0]).items()},
                 by_tooth_type={kind: summary(delta, rows) for kind, rows in _rows_by_tooth_type(aligned[0]).items()},
             )
@@ -154,7 +182,7 @@ def compare_results(
         names=names,
         folders=tuple(folders),
         results=tuple(aligned),
-        means=tuple(summary(values) for values in measured),
+        means=tuple(with_shares(summary(values), result) for values, result in zip(measured, aligned, strict=True)),
         differences=tuple(differences),
         resamples=resamples,
         seed=seed,
@@ -199,22 +227,19 @@ def _distinct_names(folders: Sequence[Path], results: Sequence[Result]) -> tuple
 
 
 def _values(result: Result) -> NDArray[np.float64]:
-    """(P, 2k + 8): Dice and IoU per click, NoC and failure at three thresholds, HD95, NSD."""
-    noc, failed = result.noc()
-    return np.concatenate([result.dice(), result.iou(), noc, failed, result.surface()], axis=1)
+    """(P, 2k + 19): Dice and IoU per click, NoC and failures by IoU and by Dice, surface measures."""
+    parts = [result.dice(), result.iou(), *result.noc(), *result.noc_dice(), result.surface()]
+    return np.concatenate(parts, axis=1)
 
 
 def _measures(intervals: Intervals, objects: int, images: int, clicks: int) -> Measures:
-    k = clicks
-    return Measures(
-        objects=objects,
-        images=images,
-        dice=intervals[:k],
-        iou=intervals[k : 2 * k],
-        noc=intervals[2 * k : 2 * k + 3],
-        failures=intervals[2 * k + 3 : 2 * k + 6],
-        surface=intervals[2 * k + 6 :],
+    """The columns of `_values` by name."""
+    of_iou, of_dice = len(NOC_THRESHOLDS), len(NOC_DICE_THRESHOLDS)
+    ends = np.cumsum([clicks, clicks, of_iou, of_iou, of_dice, of_dice, len(SURFACE_MEASURES)]).tolist()
+    dice, iou, noc, failures, noc_dice, failures_dice, surface = (
+        intervals[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)
     )
+    return Measures(objects, images, dice, iou, noc, failures, noc_dice, failures_dice, surface)
 
 
 def _rows_by_tag(result: Result) -> dict[str, list[int]]:

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 from dentasam.data.dataset import Dataset
 from dentasam.evaluation.bootstrap import MIN_IMAGES
+from dentasam.evaluation.click_shares import KINDS
 from dentasam.evaluation.comparison.comparison import Comparison
+from dentasam.evaluation.comparison.final_rows import final_rows
 from dentasam.evaluation.comparison.panels import Panel, side_by_side
-from dentasam.evaluation.figures import Curve, click_curves, difference_curves, to_png, to_svg
+from dentasam.evaluation.figures import Curve, click_curves, difference_curves, share_curves, to_png, to_svg
 from dentasam.evaluation.report import render, shown_clicks
-from dentasam.evaluation.result import NOC_THRESHOLDS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,9 +35,10 @@ def comparison_page(comparison: Comparison, data: Path, images: Path | None = No
         base=comparison.base,
         clicks=comparison.base.clicks,
         steps=shown_clicks(comparison.base.clicks),
-        thresholds=[str(t) for t in NOC_THRESHOLDS],
+        final_rows=final_rows(comparison),
         curves=to_svg(click_curves(_curves(comparison))),
         difference_curves=to_svg(_difference_figure(comparison)),
+        shares=[to_svg(figure) for figure in _share_figures(comparison)],
         min_images=MIN_IMAGES,
         panels=panels,
         missing=missing,
@@ -59,3 +61,17 @@ def _curves(comparison: Comparison) -> list[Curve]:
 def _difference_figure(comparison: Comparison) -> "Figure":
     curves = [Curve(difference.run, difference.overall.dice) for difference in comparison.differences]
     return difference_curves(curves, comparison.names[0])
+
+
+def _share_figures(comparison: Comparison) -> "list[Figure]":
+    """Unheeded, repaired and repeated clicks of the runs that measured them."""
+    figures = []
+    for kind in KINDS:
+        curves = [
+            Curve(name, means.shares[kind])
+            for name, means in zip(comparison.names, comparison.means, strict=True)
+            if kind in means.shares
+        ]
+        if curves:
+            figures.append(share_curves(curves, f"{kind}, share of the clicks given"))
+    return figures

@@ -4,8 +4,8 @@ import numpy as np
 
 from dentasam.evaluation.bootstrap import MIN_IMAGES, Intervals
 from dentasam.evaluation.comparison.comparison import Comparison
+from dentasam.evaluation.comparison.final_rows import final_rows
 from dentasam.evaluation.report import shown_clicks
-from dentasam.evaluation.result import NOC_THRESHOLDS
 
 
 def comparison_table(comparison: Comparison) -> str:
@@ -45,41 +45,24 @@ def _dice_rows(comparison: Comparison) -> list[list[str]]:
 
 
 def _final_rows(comparison: Comparison) -> list[list[str]]:
-    """NoC, failures and surface measures. Failures are in per cent, their differences in percentage points."""
-    rows = []
-    deltas = [difference.overall for difference in comparison.differences]
-    for i, threshold in enumerate(NOC_THRESHOLDS):
-        rows.append(
-            [
-                f"NoC@{threshold}",
-                *(f"{means.noc.mean[i]:.2f}" for means in comparison.means),
-                *(_signed(delta.noc, i, digits=2) for delta in deltas),
-            ]
-        )
-    for i, threshold in enumerate(NOC_THRESHOLDS):
-        rows.append(
-            [
-                f"never IoU 0.{threshold}",
-                *(f"{100 * means.failures.mean[i]:.1f} %" for means in comparison.means),
-                *(_signed(_scaled(delta.failures, 100), i, digits=1) for delta in deltas),
-            ]
-        )
-    for i, (name, digits) in enumerate((("HD95, px", 2), ("surface Dice at 2 px", 4))):
-        rows.append(
-            [
-                name,
-                *(f"{means.surface.mean[i]:.{digits}f}" for means in comparison.means),
-                *(_signed(delta.surface, i, digits) for delta in deltas),
-            ]
-        )
-    return rows
+    return [
+        [
+            row.name,
+            *(_plain(mean, row.digits) for mean in row.means),
+            *(_signed(difference, 0, row.digits) for difference in row.differences),
+        ]
+        for row in final_rows(comparison)
+    ]
 
 
-def _scaled(intervals: Intervals, factor: float) -> Intervals:
-    return Intervals(intervals.mean * factor, intervals.low * factor, intervals.high * factor)
+def _plain(intervals: Intervals, digits: int) -> str:
+    mean = intervals.mean[0]
+    return f"{mean:.{digits}f}" if np.isfinite(mean) else "–"
 
 
 def _signed(intervals: Intervals, i: int, digits: int = 4) -> str:
+    if not np.isfinite(intervals.mean[i]):
+        return "–"
     mean, low, high = (f"{part[i]:+.{digits}f}" for part in (intervals.mean, intervals.low, intervals.high))
     return mean if not np.isfinite(intervals.low[i]) else f"{mean} [{low}, {high}]"
 

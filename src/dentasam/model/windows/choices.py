@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dentasam.model.windows.boxed_mask import BoxedMask
 from dentasam.model.windows.objects import ObjectAnswer
-from dentasam.model.windows.window import BoxedMask
 
 # Masks with a greater IoU are the same to a person.
 MAX_IOU = 0.9

@@ -13,7 +13,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from dentasam.model.windows.window import BoxedMask
+from dentasam.model.windows.boxed_mask import BoxedMask
 
 # Standard deviations in logits that are tried, widest first.
 WIDTHS = (3.0, 2.0, 1.4, 1.0, 0.7, 0.5, 0.35)
@@ -26,25 +26,25 @@ LEAST_LOGIT = 1.0
 MAX_DISC = 3
 
 
-def repaired(logits: np.ndarray, points: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, int]:
-    """Logits (h, w) in which every click is clearly on its side, and how many clicks they contradicted before.
+def repaired(logits: np.ndarray, points: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (h, w) in which every click is clearly on its side, and which clicks (k,) bool they contradicted before.
 
     points: (k, 2) x, y of clicks in indices of logits, oldest first; those outside the map are left out.
     labels: (k,) 1 positive, 0 negative. Where two clicks of different sides share a point, the newer one counts.
     """
     height, width = logits.shape
-    result, repairs = np.asarray(logits, np.float32), 0
+    result, contradicted = np.asarray(logits, np.float32), np.zeros(len(labels), bool)
     obeyed: list[tuple[float, float, float]] = []
-    for (x, y), label in zip(points, labels, strict=True):
+    for index, ((x, y), label) in enumerate(zip(points, labels, strict=True)):
         if label < 0 or not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
             continue
         side = 1.0 if label == 1 else -1.0
         value = side * value_at(result, x, y)
         if value < LEAST_LOGIT:
             result = _with_bump(result, x, y, side, obeyed)
-            repairs += value < 0
+            contradicted[index] = value < 0
         obeyed.append((float(x), float(y), side))
-    return result, repairs
+    return result, contradicted
 
 
 def value_at(logits: np.ndarray, x: float, y: float) -> float:

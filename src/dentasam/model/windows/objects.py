@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dentasam.model.windows.window import BoxedMask, Window
+from dentasam.model.windows.boxed_mask import BoxedMask
+from dentasam.model.windows.window import Window
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,8 @@ class ObjectAnswer:
     mask: at the image's resolution. score: predicted IoU.
     logits: (h, w) float32, on the grid of the window, or of the whole image where `window` is None.
     repairs: how many clicks the mask still contradicted, and `local_repair.py` enforced.
+    newest_repaired: whether the newest click was one of them in any decode that led to this answer: without the
+    repair, the model would not have heeded it.
     """
 
     mask: BoxedMask
@@ -23,6 +26,7 @@ class ObjectAnswer:
     score: float
     window: Window | None = None
     repairs: int = 0
+    newest_repaired: bool = False
 
 
 @dataclass(frozen=True)

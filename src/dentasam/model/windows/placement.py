@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from dentasam.model.core.frame import PATCH, Frame
-from dentasam.model.windows.window import COLS, ROWS, BoxedMask, Window
+from dentasam.model.windows.boxed_mask import BoxedMask
+from dentasam.model.windows.window import COLS, ROWS, Window
 
 # A window's side over that of the object's box. 1.35 and 1.9 gave the same Dice; with 1.35 windows move three times
 # as often.

@@ -15,37 +15,12 @@ import torch
 from torch import Tensor
 
 from dentasam.model.core.frame import LOGIT_STRIDE, PATCH, Frame
+from dentasam.model.windows.boxed_mask import BoxedMask as BoxedMask
 
 ROWS, COLS = 24, 16
 POSITIONS = 64
 # The logit of what lies outside the map that is resampled: surely not the object.
 OUTSIDE_LOGIT = -10.0
-
-
-class BoxedMask(NamedTuple):
-    """A mask that is empty outside a box: x and y of the box's upper left pixel, and bits (h, w) bool inside it."""
-
-    x: int
-    y: int
-    bits: np.ndarray
-
-    def on_image(self, height: int, width: int) -> np.ndarray:
-        """The whole mask, (height, width) bool."""
-        mask = np.zeros((height, width), bool)
-        mask[self.y : self.y + self.bits.shape[0], self.x : self.x + self.bits.shape[1]] = self.bits
-        return mask
-
-    def tight(self) -> BoxedMask:
-        """The same mask in the smallest box around its pixels."""
-        left, top, width, height = cv2.boundingRect(self.bits.view(np.uint8))
-        bits = np.ascontiguousarray(self.bits[top : top + height, left : left + width])
-        return BoxedMask(self.x + left, self.y + top, bits) if width else BoxedMask(0, 0, np.zeros((0, 0), bool))
-
-    def at(self, x: float, y: float) -> bool:
-        """Whether the pixel that holds the point is in the mask."""
-        column, row = round(x) - self.x, round(y) - self.y
-        height, width = self.bits.shape
-        return bool(0 <= row < height and 0 <= column < width and self.bits[row, column])
 
 
 class LogitGrid(NamedTuple):

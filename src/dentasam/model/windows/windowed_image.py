@@ -8,7 +8,7 @@ a huge object        whole image, because a window would be no finer
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,14 @@ from dentasam.model.core.full_resolution import full_mask
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.network import Network
 from dentasam.model.sam_hq import MaskChoices, MaskPrediction
+from dentasam.model.windows.boxed_mask import BoxedMask
 from dentasam.model.windows.choices import distinct, preferred_part
 from dentasam.model.windows.local_repair import repaired, with_clicked_pixels
 from dentasam.model.windows.network_prompts import network_prompts
 from dentasam.model.windows.objects import ObjectAnswer as ObjectAnswer
 from dentasam.model.windows.objects import ObjectPrompt as ObjectPrompt
 from dentasam.model.windows.placement import Box, box_window, first_window, following_window
-from dentasam.model.windows.window import BoxedMask, LogitGrid, Window
+from dentasam.model.windows.window import LogitGrid, Window
 from dentasam.model.windows.window_cache import WindowCache
 from dentasam.model.windows.window_encoder import WindowEncoder
 
@@ -66,7 +67,8 @@ class WindowedImage:
         self.embedding = embedding
         self.frame = embedding.frame
         self._network = network
-        self._windows, self._repair, self._sparse_upscaling = windows, repair, sparse_upscaling
+        self.uses_windows, self.uses_repair = windows, repair
+        self._sparse_upscaling = sparse_upscaling
         self._encoder = WindowEncoder(network, image, cache, model_key, autocast)
 
     @torch.inference_mode()
@@ -82,7 +84,8 @@ class WindowedImage:
         )
         for i in first:
             places[i] = self._first_place(prompts[i], answers[i])
-        answers |= self._answered(prompts, {i: place for i, place in enumerate(places) if place is not None})
+        placed = {i: place for i, place in enumerate(places) if place is not None}
+        answers |= _with_earlier_repairs(self._answered(prompts, placed), answers)
         # A mask that is cut off by its window is decoded once more, in a larger one.
         moved = {}
         for i, answer in answers.items():
@@ -90,7 +93,7 @@ class WindowedImage:
                 window = following_window(answer.window, answer.mask, prompts[i].clicks, self.frame)
                 if window is None or window.scale > answer.window.scale:
                     moved[i] = self._moved(answer, window)
-        answers |= self._answered(prompts, moved)
+        answers |= _with_earlier_repairs(self._answered(prompts, moved), answers)
         parted = [i for i in first if prompts[i].prefer_part]
         choices = self._choices([prompts[i] for i in parted], [answers[i].window for i in parted])
         answers |= {i: preferred_part(answers[i], own) for i, own in zip(parted, choices, strict=True)}
@@ -125,7 +128,7 @@ class WindowedImage:
         previous = prompt.previous
         if previous is None:
             return None
-        if not self._windows:
+        if not self.uses_windows:
             return _Place(None, previous.logits)
         if previous.window is None:
             return self._first_place(prompt, previous) or _Place(None, previous.logits)
@@ -133,7 +136,7 @@ class WindowedImage:
 
     def _first_place(self, prompt: ObjectPrompt, answer: ObjectAnswer) -> _Place | None:
         """The window after an answer of the whole image; None where that answer stands."""
-        if not self._windows:
+        if not self.uses_windows:
             return None
         if prompt.box is not None:
             window, useful = box_window(Box(*prompt.box), self.frame), True
@@ -221,16 +224,27 @@ class WindowedImage:
 
     def _answer(self, prompt: ObjectPrompt, window: Window | None, logits: np.ndarray, score: float) -> ObjectAnswer:
         """The answer that logits of a window, or of the whole image for None, give; its clicks are obeyed."""
-        grid, clicks, repairs = self._grid(window), prompt.clicks, 0
-        if self._repair and len(clicks):
-            logits, repairs = repaired(logits, grid.index_of(clicks[:, :2]), clicks[:, 2])
+        clicks = prompt.clicks
+        contradicted = np.zeros(len(clicks), bool)
+        if self.uses_repair and len(clicks):
+            logits, contradicted = repaired(logits, self._grid(window).index_of(clicks[:, :2]), clicks[:, 2])
         mask = BoxedMask(*full_mask(logits, self.frame)) if window is None else window.mask(logits)
-        if self._repair:
+        if self.uses_repair:
+            wrong = [label >= 0 and mask.at(x, y) != (label == 1) for x, y, label in clicks]
+            contradicted = contradicted | np.array(wrong, bool)
             mask = with_clicked_pixels(mask, clicks, self.frame.height, self.frame.width)
-        return ObjectAnswer(mask, logits, score, window, repairs)
+        return ObjectAnswer(mask, logits, score, window, int(contradicted.sum()), bool(contradicted[-1:].any()))
 
     def _grid(self, window: Window | None) -> LogitGrid:
         return LogitGrid.of_frame(self.frame) if window is None else window.grid
+
+
+def _with_earlier_repairs(
+    answers: dict[int, ObjectAnswer], earlier: dict[int, ObjectAnswer]
+) -> dict[int, ObjectAnswer]:
+    """The answers that replace earlier ones to the same prompts, with whether the newest click was repaired there."""
+    before = {i for i, answer in earlier.items() if answer.newest_repaired}
+    return {i: replace(answer, newest_repaired=True) if i in before else answer for i, answer in answers.items()}
 
 
 def _on_cpu(predicted: MaskPrediction | MaskChoices) -> tuple[list[np.ndarray], list[Any]]:

@@ -19,6 +19,7 @@ from dentasam.data.images.dicom.elements import Elements, UnreadableError
 from dentasam.data.images.dicom.file import DicomFile, open_dicom
 from dentasam.data.images.dicom.layout import PALETTE, Layout, layout_of
 from dentasam.data.images.dicom.pixels import check_pixels, read_pixels
+from dentasam.data.images.dicom.spacing import mm_per_pixel
 from dentasam.data.images.dicom.windowing import gray_levels, voi_table, window_of
 from dentasam.data.images.header import ImageHeader
 from dentasam.data.notices import notice
@@ -53,12 +54,15 @@ def read_dicom(path: Path) -> np.ndarray:
 
 
 def dicom_header(path: Path) -> ImageHeader:
-    """Size, bits and whether there is a window, from the header. Raises ImageError where `read_dicom` rejects it."""
+    """What the header alone says, without the pixels. Raises ImageError where `read_dicom` rejects it."""
     with _errors_named(path):
         _, elements, layout = _opened(path, pixels=False)
         bits = palette_bits(palette_of(elements)) if layout.photometric == PALETTE else layout.stored
         windowed = not layout.is_colour and (voi_table(elements) is not None or window_of(elements) is not None)
-        return ImageHeader(layout.rows, layout.columns, 8 if bits <= 8 else 16, windowed)
+        eight_or_sixteen = 8 if bits <= 8 else 16
+        return ImageHeader(
+            layout.rows, layout.columns, eight_or_sixteen, windowed, mm_per_pixel=mm_per_pixel(elements)
+        )
 
 
 def _opened(path: Path, pixels: bool) -> tuple[DicomFile, Elements, Layout]:
