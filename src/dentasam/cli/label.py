@@ -34,6 +34,13 @@ def label(
     device: options.Device = None,
     runtime: options.OnRuntime = None,
     precision: options.OfEncoder = "auto",
+    windows: Annotated[
+        bool,
+        typer.Option(
+            "--windows/--no-windows",
+            help="Decode each object in a window cut from the image's own pixels, or on the whole image.",
+        ),
+    ] = True,
     host: Annotated[
         str,
         typer.Option("--host", help="Address to listen on; where other machines reach it, annotators must sign in."),
@@ -127,6 +134,7 @@ def label(
             idle_seconds=idle,
             open_browser=open_browser,
             model=model,
+            windows=windows,
         )
 
         def segmenter() -> "Segmenter":

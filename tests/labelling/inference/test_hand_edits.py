@@ -17,6 +17,7 @@ from dentasam.labelling.inference.hand_edits import (
 )
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.model.core.frame import Frame
+from dentasam.model.windows.window import Window
 
 HEIGHT, WIDTH = 60, 90
 
@@ -73,6 +74,35 @@ def test_logits_of_a_mask_are_its_sign_inside_and_outside() -> None:
     assert (logits == -MASK_LOGIT).sum() == logits.size - 30 * 20
     upscaled = frame.logits_to_image(torch.from_numpy(logits)[None])[0].numpy() > 0
     assert np.count_nonzero(upscaled != mask.on_image(512, 1024)) < 0.02 * mask.area
+
+
+@settings(max_examples=50, deadline=None)
+@given(seeds, st.floats(0, WIDTH), st.floats(0, HEIGHT), st.floats(0.05, 0.4), st.integers(0, 60), st.integers(0, 40))
+def test_logits_in_a_window_are_those_of_the_whole_masks_coverage(
+    seed: int, x: float, y: float, scale: float, left: int, top: int
+) -> None:
+    window = Window(x - 256 * scale / 2, y - 384 * scale / 2, scale, HEIGHT, WIDTH)
+    mask = speckles(seed)
+    coverage = window.masks_to_logits(mask.on_image(HEIGHT, WIDTH)[None])[0].numpy()
+    np.testing.assert_allclose(mask_logits(mask, window), (2 * coverage - 1) * MASK_LOGIT, atol=1e-3)
+    painted = rectangle(left, top, 20, 15)
+    logits = np.zeros(window.logits, np.float32)
+    found = with_hand_logits(logits, painted, None, window)
+    certain = window.masks_to_logits(painted.on_image(HEIGHT, WIDTH)[None])[0].numpy()
+    clear = abs(certain - 0.25) > 1e-4
+    np.testing.assert_array_equal(found[clear], np.where(certain > 0.25, HAND_LOGIT, 0)[clear])
+
+
+def test_a_region_too_fine_for_the_whole_image_gives_a_click_in_a_window() -> None:
+    frame = Frame.of(1500, 3000)
+    window = Window(400.0, 300.0, 0.8, 1500, 3000)
+    before = rectangle(450, 350, 80, 150)
+    after = with_hand_edits(before, rectangle(530, 400, 7, 30), None)
+    after = with_hand_edits(after, rectangle(450, 500, 60, 60), None)
+    # A logit is 11.7 pixels of the whole image, and 3.2 in the window.
+    fine = [[x >= 530 for x, _, _ in clicks_of_stroke(before, after, view)] for view in (frame, window)]
+    assert not any(fine[0])
+    assert any(fine[1])
 
 
 def test_the_hand_overrides_the_logits_only_where_it_was() -> None:

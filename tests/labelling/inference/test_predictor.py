@@ -12,19 +12,21 @@ from PIL import Image
 
 from dentasam.data.phantom import PhantomObject, generate
 from dentasam.errors import PromptError
+from dentasam.labelling.inference.answer_memory import AnswerMemory
 from dentasam.labelling.inference.case_encoder import CaseEncoder
 from dentasam.labelling.inference.embedding_store import EmbeddingStore
 from dentasam.labelling.inference.encode_queue import EncodeQueue
 from dentasam.labelling.inference.hand_edits import HAND_LOGIT, mask_logits
-from dentasam.labelling.inference.logits_memory import LogitsMemory
 from dentasam.labelling.inference.predictor import Predictor
 from dentasam.labelling.inference.replies import PredictReply
 from dentasam.labelling.inference.requests import PredictObject, RefineObject
-from dentasam.labelling.inference.served_model import Decoded, ObjectPrompt, ServedModel
+from dentasam.labelling.inference.served_model import ServedModel
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.runtime import load
 from dentasam.model.segmenter import Segmenter
+from dentasam.model.windows.objects import ObjectAnswer, ObjectPrompt
+from dentasam.model.windows.windowed_image import WindowedImage
 from dentasam.prompts.correction_clicks import correction_clicks, interior_centre
 
 from ..conftest import case_images
@@ -32,7 +34,7 @@ from ..conftest import case_images
 HEIGHT, WIDTH = 384, 1024
 CASE = 7
 # Fewer than a server remembers, and more than a test here needs.
-MAX_LOGITS = 20
+MAX_BYTES = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Bench:
 
     predictor: Predictor
     queue: EncodeQueue
-    memory: LogitsMemory
+    memory: AnswerMemory
     segmenter: Segmenter
     embedding: ImageEmbedding
     teeth: list[np.ndarray]
@@ -58,14 +60,16 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     Image.fromarray(phantom.image).save(folder / "phantom.png")
     segmenter = load("dentasam-tiny", device="cpu")
     queue = started(lambda: segmenter, EmbeddingStore(folder / "embeddings"), {CASE: folder / "phantom.png"})
-    memory = LogitsMemory(MAX_LOGITS)
+    memory = AnswerMemory(MAX_BYTES)
     teeth = [one.mask for one in _teeth(phantom.objects)]
     yield Bench(Predictor(queue, memory), queue, memory, segmenter, queue.embedding(CASE).embedding, teeth)
     queue.stop()
 
 
-def started(loader: Callable[[], Segmenter], store: EmbeddingStore, paths: dict[int, Path]) -> EncodeQueue:
-    queue = EncodeQueue(loader, CaseEncoder(store), case_images(paths))
+def started(
+    loader: Callable[[], Segmenter], store: EmbeddingStore, paths: dict[int, Path], windows: bool = False
+) -> EncodeQueue:
+    queue = EncodeQueue(loader, CaseEncoder(store), case_images(paths), windows=windows)
     queue.start()
     return queue
 
@@ -83,12 +87,19 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     seen: Asked = []
     decode = ServedModel.decode
 
-    def spy(self: ServedModel, embedding: ImageEmbedding, wanted: Sequence[ObjectPrompt]) -> list[Decoded]:
+    def spy(self: ServedModel, image: WindowedImage, wanted: Sequence[ObjectPrompt]) -> list[ObjectAnswer]:
         seen.extend(wanted)
-        return decode(self, embedding, wanted)
+        return decode(self, image, wanted)
 
     monkeypatch.setattr(ServedModel, "decode", spy)
     return seen
+
+
+def fed_back(asked: Asked) -> np.ndarray:
+    """The logits that the last decode was given."""
+    previous = asked[-1].previous
+    assert previous is not None
+    return previous.logits
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:
@@ -105,6 +116,7 @@ def test_a_click_gives_the_segmenters_mask_and_score(bench: Bench) -> None:
         assert np.array_equal(found.mask.on_image(HEIGHT, WIDTH), mask)
         assert found.score == pytest.approx(float(score), abs=1e-5)
     assert dice(expected.masks[0], bench.teeth[0]) > 0.5
+    assert {found.answered_by for found in reply.objects} == {"whole"}
     assert reply.model == bench.queue.model
     assert reply.seconds.encode == 0
     assert reply.seconds.decode > 0
@@ -125,12 +137,11 @@ def test_boxes_alone_are_enough(bench: Bench) -> None:
 def test_logits_are_fed_back_where_the_mask_is_the_one_given_last(bench: Bench, asked: Asked) -> None:
     click = bench.click(2)
     (first,) = bench.predictor.predict(CASE, [PredictObject("fed", [click])]).objects
-    assert asked[-1].logits is None
+    assert asked[-1].previous is None
     wide = BoxMask(0, 0, first.mask.on_image(HEIGHT, WIDTH))  # the same pixels in another box
-    more = [click, (click[0] + 3, click[1], 0)]
+    more = [click, (click[0], 8.0, 0)]  # where the model says no anyway, so that nothing is repaired
     (second,) = bench.predictor.predict(CASE, [PredictObject("fed", more, previous=wide)]).objects
-    fed = asked[-1].logits
-    assert fed is not None
+    fed = fed_back(asked)
     points = np.array([[click[:2]]], np.float32)
     expected = bench.segmenter.predict(bench.embedding, points, np.ones((1, 1), np.int64)).logits[0]
     np.testing.assert_allclose(fed, expected, atol=1e-4)
@@ -147,18 +158,17 @@ def test_another_mask_or_another_object_gets_logits_of_the_mask(bench: Bench, as
     changed[:40, :40] = True
     for name, previous in (("one", BoxMask.from_mask(changed)), ("other", first.mask)):
         bench.predictor.predict(CASE, [PredictObject(name, [click], previous=previous)])
-        fed = asked[-1].logits
-        assert fed is not None
+        fed = fed_back(asked)
         assert np.array_equal(fed, mask_logits(previous, bench.embedding.frame))
 
 
 def test_remembered_logits_are_bounded(bench: Bench) -> None:
     click = bench.click(0)
-    for index in range(MAX_LOGITS):
+    for index in range(60):
         request = PredictObject(f"many {index}", box=(10, 10, 60, 60))
         bench.predictor.predict(CASE, [request, PredictObject("kept", [click])])
     reply = bench.predictor.predict(CASE, [PredictObject("newest", [click])])
-    assert len(bench.memory) == MAX_LOGITS
+    assert bench.memory.bytes_held <= MAX_BYTES
     for name in ("kept", "newest"):
         assert bench.memory.get(CASE, name, reply.picture, reply.objects[0].mask) is not None
     assert bench.memory.get(CASE, "many 0", reply.picture, reply.objects[0].mask) is None
@@ -176,14 +186,12 @@ def test_painted_and_erased_pixels_stay(bench: Bench, asked: Asked) -> None:
     mask = found.mask.on_image(HEIGHT, WIDTH)
     assert mask[painted.on_image(HEIGHT, WIDTH)].all()
     assert not mask[erased.on_image(HEIGHT, WIDTH)].any()
-    fed = asked[-1].logits
-    assert fed is not None
+    fed = fed_back(asked)
     x, y = (int(value * bench.embedding.frame.scale / 4) for value in click[:2])
     assert fed[y, x] == -HAND_LOGIT
     # The mask with the hand in it is what the page has now, and what the next click follows.
     bench.predictor.predict(CASE, [PredictObject("hand", [click], None, found.mask)])
-    assert asked[-1].logits is not None
-    assert not np.array_equal(asked[-1].logits, mask_logits(found.mask, bench.embedding.frame))
+    assert not np.array_equal(fed_back(asked), mask_logits(found.mask, bench.embedding.frame))
 
 
 @pytest.mark.parametrize(
@@ -334,7 +342,8 @@ def test_another_adapter_is_another_model_with_other_embeddings(tmp_path: Path) 
     assert back.objects[0].mask == base.objects[0].mask
 
 
-def test_a_picture_that_was_replaced_is_answered_from_the_new_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("windows", [False, True])
+def test_a_picture_that_was_replaced_is_answered_from_the_new_one(tmp_path: Path, windows: bool) -> None:
     path, kept = tmp_path / "a.bmp.png", tmp_path / "kept"
     pixels = [np.random.default_rng(seed).integers(0, 255, (32, 512), dtype=np.uint8) for seed in (3, 4)]
     files = []
@@ -352,11 +361,12 @@ def test_a_picture_that_was_replaced_is_answered_from_the_new_one(tmp_path: Path
         clicks = first if previous is None else later
         return predictor.predict(1, [PredictObject("a", clicks, previous=previous)])
 
-    queue = started(loader, EmbeddingStore(tmp_path / "embeddings"), {1: path})
-    fresh_queue = EncodeQueue(loader, CaseEncoder(EmbeddingStore(kept)), case_images({1: path}))
+    queue = started(loader, EmbeddingStore(tmp_path / "embeddings"), {1: path}, windows)
+    fresh_queue = EncodeQueue(loader, CaseEncoder(EmbeddingStore(kept)), case_images({1: path}), windows=windows)
     predictor, fresh = Predictor(queue), Predictor(fresh_queue)
     try:
         old = ask(predictor, None)
+        assert old.objects[0].answered_by == ("window" if windows else "whole")
         with path.open("r+b") as file:
             file.write(files[1])
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))

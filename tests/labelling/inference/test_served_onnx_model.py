@@ -6,17 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dentasam.labelling.inference.served_model import ObjectPrompt, ServedModel
+from dentasam.labelling.inference.served_model import ServedModel
 from dentasam.labelling.inference.uncertainty import uncertainty
 from dentasam.model.onnx.int8 import quantise_encoder
 from dentasam.model.onnx.loading import load_onnx
 from dentasam.model.runtime import load
+from dentasam.model.windows.objects import ObjectAnswer, ObjectPrompt
+from dentasam.model.windows.window import BoxedMask
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (64, 512), dtype=np.uint8)
 
 
 def test_it_is_served_as_torch_is(exported_bundled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs = ServedModel(load("dentasam-tiny", "panoramic-teeth", "cpu", "fp32"))
+    theirs = ServedModel(load("dentasam-tiny", "panoramic-teeth", "cpu", "fp32"), windows=False)
     monkeypatch.setattr(theirs.segmenter, "sparse_upscaling", False)
     ours = ServedModel(load_onnx(exported_bundled))
     assert ours.identity == theirs.identity
@@ -25,10 +27,15 @@ def test_it_is_served_as_torch_is(exported_bundled: Path, monkeypatch: pytest.Mo
     logits = np.random.default_rng(1).normal(size=embedding.frame.logits).astype(np.float32)
     wanted = [
         ObjectPrompt(np.array([[100, 30, 1], [120, 50, 0]])),
-        ObjectPrompt(np.array([[300, 40, 1]]), None, logits),
+        ObjectPrompt(
+            np.array([[300, 40, 1]]), None, ObjectAnswer(BoxedMask(0, 0, np.zeros((0, 0), bool)), logits, 0.5)
+        ),
         ObjectPrompt(np.zeros((0, 3)), (50.0, 10.0, 90.0, 60.0)),
     ]
-    pairs = zip(ours.decode(ours.encode(IMAGE), wanted), theirs.decode(embedding, wanted), strict=True)
+    # Asked for windows, it still decodes on the whole image.
+    assert not ours.windows
+    answers = ours.decode(ours.image(None, ours.encode(IMAGE)), wanted)
+    pairs = zip(answers, theirs.decode(theirs.image(None, embedding), wanted), strict=True)
     for found, expected in pairs:
         np.testing.assert_allclose(found.logits, expected.logits, atol=2e-3)
         assert found.score == pytest.approx(expected.score, abs=1e-4)

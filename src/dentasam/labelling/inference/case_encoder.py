@@ -1,4 +1,4 @@
-"""Makes the embedding and the uncertainty of one case, or takes them from the disk."""
+"""Makes the embedding and the uncertainty of one case, or takes them from the disk, and reads its pixels."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,11 +19,20 @@ from dentasam.labelling.workspace.file_hashes import check_same_size
 from dentasam.labelling.workspace.workspace import CaseImage
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.network import Network
+from dentasam.model.windows.windowed_image import WindowedImage
 
 # A file that changes each time it is read is still being written.
 MAX_READS = 3
 
 log = logging.getLogger(__name__)
+
+
+class EncodedCase(NamedTuple):
+    """What a case's file holds (its hash), the embedding of exactly that, and its pixels (H, W) where it was read."""
+
+    picture: str
+    embedding: ImageEmbedding
+    pixels: np.ndarray | None = None
 
 
 class CaseEncoder:
@@ -47,9 +57,17 @@ class CaseEncoder:
         stored = self._store.get(picture, served.key)
         return None if stored is None else served.segmenter.for_clicks(stored)
 
-    def embedding(
-        self, served: ServedModel, image: CaseImage, current_picture: Callable[[], str]
-    ) -> tuple[str, ImageEmbedding]:
+    def pixels(self, image: CaseImage, picture: str, current_picture: Callable[[], str]) -> np.ndarray | None:
+        """The pixels (H, W) of a picture from the case's file; None where the file holds another one by now.
+
+        Raises ImageError.
+        """
+        if current_picture() != picture:
+            return None
+        pixels = self._read(image.path)
+        return pixels if current_picture() == picture else None
+
+    def embedding(self, served: ServedModel, image: CaseImage, current_picture: Callable[[], str]) -> EncodedCase:
         """What the case's file holds, and the embedding of exactly that, which is on the disk then.
 
         current_picture: hashes the file as it is now. Raises ImageError.
@@ -59,13 +77,34 @@ class CaseEncoder:
             embedding = self.stored(served, picture)
             if embedding is not None:
                 check_same_size(image, embedding.frame.height, embedding.frame.width)
-                return picture, embedding
-            pixels = self._read(image.path)
+                return EncodedCase(picture, embedding)
             # The embedding of one picture must not be kept under the hash of the next.
-            if current_picture() == picture:
+            pixels = self.pixels(image, picture, current_picture)
+            if pixels is not None:
                 check_same_size(image, *pixels.shape)
-                return picture, self._keep(served, image, picture, self._encode(served, pixels))
+                embedding = self._keep(served, image, picture, self._encode(served, pixels))
+                return EncodedCase(picture, embedding, pixels)
         raise ImageError(f"{image.name} is being written to; open it again when that is done")
+
+    def image(
+        self,
+        served: ServedModel,
+        image: CaseImage,
+        picture: str,
+        embedding: ImageEmbedding,
+        current_picture: Callable[[], str],
+        pixels: np.ndarray | None = None,
+    ) -> tuple[WindowedImage, int] | None:
+        """The image for decoding, of a picture and its embedding, and the bytes of its pixels.
+
+        pixels: of the picture, read from the case's file if None; without object windows they are not needed. None
+        where the file holds another picture by now. Raises ImageError.
+        """
+        if not served.windows:
+            return served.image(None, embedding), 0
+        if pixels is None:
+            pixels = self.pixels(image, picture, current_picture)
+        return None if pixels is None else (served.image(pixels, embedding), pixels.nbytes)
 
     def uncertainty(self, served: ServedModel, picture: str, embedding: ImageEmbedding) -> float:
         """How unsure the model is of a case, 0 sure … 1 unsure; kept on the disk beside the embedding."""

@@ -1,7 +1,8 @@
 """The threads that encode the worklist. Their embeddings go to the disk, and into memory for cases in use.
 
-One thread takes the cases that a click waits for and the opened one. The other works ahead: the cases that follow it,
-then the rest, with one core less and a lower priority. Neither shares a lock with the threads that ask the model.
+One thread takes the cases that a click waits for and the opened one. Another works ahead: the cases that follow it,
+then the rest, with one core less and a lower priority. A third reads the pixels of cases in use, from which object
+windows are cut. None shares a lock with the threads that ask the model.
 """
 
 from __future__ import annotations
@@ -13,19 +14,23 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from dentasam.errors import CheckpointError, DentasamError, ImageError
-from dentasam.labelling.inference.case_encoder import CaseEncoder
+from dentasam.labelling.inference.case_encoder import MAX_READS, CaseEncoder
 from dentasam.labelling.inference.embedding_memory import EmbeddingMemory
 from dentasam.labelling.inference.encode_order import EncodedCases, EncodeOrder
+from dentasam.labelling.inference.image_memory import ImageMemory
 from dentasam.labelling.inference.served_model import ModelIdentity, ServedModel
 from dentasam.labelling.workspace.file_hashes import FileHashes, check_same_size
 from dentasam.labelling.workspace.workspace import CaseImage
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.segmenter import Segmenter
+from dentasam.model.windows.windowed_image import WindowedImage
 
 BACKGROUND_NICE = 10
 
@@ -43,10 +48,19 @@ class Progress:
 
 
 class ReadyEmbedding(NamedTuple):
-    """What a click needs. seconds: time spent waiting for it. picture: hash of the image file it was made from."""
+    """A case's embedding. seconds: time spent waiting for it. picture: hash of the image file it was made from."""
 
     served: ServedModel
     embedding: ImageEmbedding
+    seconds: float
+    picture: str
+
+
+class ReadyImage(NamedTuple):
+    """What a click needs. seconds: time spent waiting for it. picture: hash of the image file it was made from."""
+
+    served: ServedModel
+    image: WindowedImage
     seconds: float
     picture: str
 
@@ -65,12 +79,17 @@ class EncodeQueue:
         worklist: Mapping[int, CaseImage],
         on_uncertainty: Callable[[int, float], None] = lambda case_id, value: None,
         memory: EmbeddingMemory | None = None,
+        images: ImageMemory | None = None,
+        windows: bool = True,
     ) -> None:
         """worklist: may grow while the queue runs, followed by `worklist_changed`.
 
-        on_uncertainty: called with a case and how unsure the model is of it, 0 to 1.
+        on_uncertainty: called with a case and how unsure the model is of it, 0 to 1. windows: whether objects are
+        decoded in object windows.
         """
         self._load_segmenter = load_segmenter
+        self._windows = windows
+        self._images = ImageMemory() if images is None else images
         self._encoder = encoder
         self._worklist = worklist
         self._on_uncertainty = on_uncertainty
@@ -84,9 +103,12 @@ class EncodeQueue:
         self._memory = EmbeddingMemory() if memory is None else memory
         self._cases = EncodedCases()
         self._order = EncodeOrder(worklist, self._cases, self._memory)
+        # Cases whose pixels may be missing, the newest last.
+        self._unread: list[int] = []
         self._threads = [
             threading.Thread(target=self._encode_in_use, name="encode-in-use", daemon=True),
             threading.Thread(target=self._encode_ahead, name="encode-ahead", daemon=True),
+            threading.Thread(target=self._read_pixels, name="read-pixels", daemon=True),
         ]
 
     def start(self) -> None:
@@ -122,6 +144,12 @@ class EncodeQueue:
                 raise TimeoutError("the model is still being loaded")
             return self._loaded_model().identity
 
+    @property
+    def windows(self) -> bool:
+        """Whether the loaded model decodes objects in object windows."""
+        served = self._served
+        return served is not None and served.windows
+
     def worklist_changed(self) -> None:
         """The worklist has other cases now, which are encoded too."""
         with self._changed:
@@ -147,6 +175,7 @@ class EncodeQueue:
         self._worklist[case_id]
         with self._changed:
             self._order.open(case_id, following)
+            self._unread += [*reversed(following[:1]), case_id]
             self._changed.notify_all()
 
     @property
@@ -190,6 +219,38 @@ class EncodeQueue:
             seconds = time.perf_counter() - started
         check_same_size(image, embedding.frame.height, embedding.frame.width)
         return ReadyEmbedding(served, embedding, seconds, picture)
+
+    def image(self, case_id: int) -> ReadyImage:
+        """The model and the image of what the case's file holds now, with its embedding and its pixels.
+
+        Raises as `Predictor.predict`.
+        """
+        started = time.perf_counter()
+        for _ in range(MAX_READS):
+            ready = self.embedding(case_id)
+            waited = ready.picture not in self._images
+            image = self._image(ready.served, case_id, ready.picture, ready.embedding)
+            if image is not None:
+                seconds = time.perf_counter() - started if waited else ready.seconds
+                return ReadyImage(ready.served, image, seconds, ready.picture)
+        raise ImageError(f"{self._worklist[case_id].name} is being written to; open it again when that is done")
+
+    def _image(
+        self,
+        served: ServedModel,
+        case_id: int,
+        picture: str,
+        embedding: ImageEmbedding,
+        pixels: np.ndarray | None = None,
+    ) -> WindowedImage | None:
+        """The image of a picture, from memory or from the case's file; None where that holds another picture now.
+
+        pixels: of the picture, where they have been read already.
+        """
+        image = self._worklist[case_id]
+        current_picture = partial(self.picture, case_id)
+        make = partial(self._encoder.image, served, image, picture, embedding, current_picture, pixels)
+        return self._images.get(picture, make)
 
     def _wait_for_encode(self, case_id: int) -> tuple[str, ImageEmbedding]:
         with self._changed:
@@ -238,9 +299,30 @@ class EncodeQueue:
             _lower_priority()
             self._encode_all(served, self._order.next_ahead, max(1, self.threads - 1))
 
+    def _read_pixels(self) -> None:
+        """The third thread: reads the pixels of cases in use whose embeddings are in memory."""
+        with self._changed:
+            self._changed.wait_for(self._is_decided)
+            served = self._served
+        while served is not None:
+            with self._changed:
+                self._changed.wait_for(lambda: self._unread or self._stopping)
+                if self._stopping:
+                    return
+                case_id = self._unread.pop()
+                picture = self._cases.pictures.get(case_id)
+                # Where it is not in memory yet, the case comes here again with its embedding.
+                embedding = None if picture is None else self._memory.get(picture)
+            if picture is not None and embedding is not None:
+                try:
+                    self._image(served, case_id, picture, embedding)
+                except Exception as error:
+                    # The next click reads it again, and says what is wrong with it.
+                    log.info("%s: its pixels could not be read (%s)", self._worklist[case_id].name, _line(error))
+
     def _load(self) -> tuple[ServedModel | None, DentasamError | None]:
         try:
-            return ServedModel(self._load_segmenter()), None
+            return ServedModel(self._load_segmenter(), windows=self._windows), None
         except DentasamError as error:
             return None, error
         except Exception as error:
@@ -280,12 +362,18 @@ class EncodeQueue:
 
     def _encode(self, served: ServedModel, case_id: int, image: CaseImage) -> None:
         """Put a case's embedding on the disk, and into memory if it is needed or fits; report its uncertainty."""
-        picture, embedding = self._encoder.embedding(served, image, lambda: self.picture(case_id))
+        picture, embedding, pixels = self._encoder.embedding(served, image, partial(self.picture, case_id))
+        with self._changed:
+            in_use = self._order.is_in_use(case_id)
+        if in_use and pixels is not None:
+            self._image(served, case_id, picture, embedding, pixels)
         with self._changed:
             if picture != self._cases.pictures[case_id]:
                 return
-            if self._order.is_in_use(case_id) or len(self._memory) < self._memory.size:
+            if in_use or len(self._memory) < self._memory.size:
                 self._memory.put(picture, embedding)
+            if in_use:
+                self._unread.append(case_id)
             self._cases.encoded.add(case_id)
             self._changed.notify_all()
             if case_id in self._cases.measured:

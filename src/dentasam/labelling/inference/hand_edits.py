@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from dentasam.labelling.inference.requests import Click
 from dentasam.labelling.wire.box_mask import BoxMask
-from dentasam.model.core.frame import LOGIT_STRIDE, Frame
+from dentasam.model.core.frame import Frame
+from dentasam.model.windows.window import LogitGrid, Window
 from dentasam.prompts.stroke_clicks import StrokeClicks, stroke_clicks
 
 # Logits of a mask that the model did not make itself. On phantoms, over constants from 2 to 32, a correction click
@@ -18,6 +20,11 @@ MASK_LOGIT = 4.0
 # raised the Dice of the refined masks from 0.887 to 0.895 (bundled base) and from 0.891 to 0.895 (with its adapter).
 HAND_LOGIT = 8.0
 HAND_COVERAGE = 0.25
+# A region of a stroke that is less deep than this share of a logit is below what the model can tell apart.
+MIN_DEPTH = 0.75
+
+# Where logits lie: over the whole image, or in an object's window.
+View = Frame | Window
 
 
 def with_hand_edits(mask: BoxMask, painted: BoxMask | None, erased: BoxMask | None) -> BoxMask:
@@ -42,28 +49,26 @@ def crop(mask: BoxMask, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
     return found
 
 
-def mask_logits(mask: BoxMask, frame: Frame) -> np.ndarray:
+def mask_logits(mask: BoxMask, view: View) -> np.ndarray:
     """Logits (h, w) that stand for a mask: its coverage at their resolution, from -MASK_LOGIT to MASK_LOGIT."""
-    return (2 * _coverage(mask, frame) - 1) * MASK_LOGIT
+    return (2 * _coverage(mask, view) - 1) * MASK_LOGIT
 
 
-def with_hand_logits(logits: np.ndarray, painted: BoxMask | None, erased: BoxMask | None, frame: Frame) -> np.ndarray:
+def with_hand_logits(logits: np.ndarray, painted: BoxMask | None, erased: BoxMask | None, view: View) -> np.ndarray:
     """Logits (h, w) that are certain of the pixels painted and erased by hand, and unchanged everywhere else."""
     if painted is not None and painted.bits.any():
-        logits = np.where(_coverage(painted, frame) > HAND_COVERAGE, np.maximum(logits, HAND_LOGIT), logits)
+        logits = np.where(_coverage(painted, view) > HAND_COVERAGE, np.maximum(logits, HAND_LOGIT), logits)
     if erased is not None and erased.bits.any():
-        logits = np.where(_coverage(erased, frame) > HAND_COVERAGE, np.minimum(logits, -HAND_LOGIT), logits)
+        logits = np.where(_coverage(erased, view) > HAND_COVERAGE, np.minimum(logits, -HAND_LOGIT), logits)
     return logits
 
 
-def clicks_of_stroke(before: BoxMask, after: BoxMask, frame: Frame) -> list[Click]:
-    """One to three clicks for what a stroke changed; none where it changed nothing.
-
-    A region must be three quarters of a logit deep: less is below what the model can tell apart.
-    """
+def clicks_of_stroke(before: BoxMask, after: BoxMask, view: View) -> list[Click]:
+    """One to three clicks for what a stroke changed; none where it changed less than a logit of `view`."""
     x0, y0, x1, y1 = _around(before, after)
+    grid = LogitGrid.of_frame(view) if isinstance(view, Frame) else view.grid
     found: StrokeClicks = stroke_clicks(
-        crop(before, x0, y0, x1, y1), crop(after, x0, y0, x1, y1), max(1.0, 0.75 * LOGIT_STRIDE / frame.scale)
+        crop(before, x0, y0, x1, y1), crop(after, x0, y0, x1, y1), max(1.0, MIN_DEPTH * grid.width)
     )
     return [
         (float(x + x0), float(y + y0), int(label)) for (x, y), label in zip(found.points, found.labels, strict=True)
@@ -88,8 +93,16 @@ def difference(one: BoxMask, other: BoxMask) -> BoxMask:
     return BoxMask(x0, y0, crop(one, x0, y0, x1, y1) & ~crop(other, x0, y0, x1, y1)).tight()
 
 
-def _coverage(mask: BoxMask, frame: Frame) -> np.ndarray:
-    return frame.masks_to_logits(mask.on_image(frame.height, frame.width)[None]).numpy()[0]
+def _coverage(mask: BoxMask, view: View) -> np.ndarray:
+    if isinstance(view, Frame):
+        return view.masks_to_logits(mask.on_image(view.height, view.width)[None]).numpy()[0]
+    # Only the pixels that the window shows, since the whole image takes far longer. All around them is empty.
+    height, width = view.size
+    x0, y0 = (max(0, int(np.floor(at)) - 1) for at in (view.x, view.y))
+    x1 = min(view.image_width, int(np.ceil(view.x + width)) + 1)
+    y1 = min(view.image_height, int(np.ceil(view.y + height)) + 1)
+    shown = replace(view, x=view.x - x0, y=view.y - y0)
+    return shown.masks_to_logits(crop(mask, x0, y0, x1, y1)[None]).numpy()[0]
 
 
 def union(one: BoxMask | None, other: BoxMask) -> BoxMask:

@@ -13,17 +13,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from dentasam.errors import PromptError
-from dentasam.labelling.inference.encode_queue import EncodeQueue, ReadyEmbedding, use_threads
+from dentasam.labelling.inference.answer_memory import AnswerMemory
+from dentasam.labelling.inference.encode_queue import EncodeQueue, ReadyImage, use_threads
 from dentasam.labelling.inference.hand_edits import (
     clicks_of_stroke,
     consistent_clicks,
     difference,
-    mask_logits,
     union,
     with_hand_edits,
-    with_hand_logits,
 )
-from dentasam.labelling.inference.logits_memory import LogitsMemory
+from dentasam.labelling.inference.previous_answer import placed, previous_answer
 from dentasam.labelling.inference.replies import (
     PredictedObject,
     PredictReply,
@@ -32,21 +31,20 @@ from dentasam.labelling.inference.replies import (
     Seconds,
 )
 from dentasam.labelling.inference.requests import Box, Click, PredictObject, RefineObject, TidySizes
-from dentasam.labelling.inference.served_model import Decoded, ObjectPrompt
 from dentasam.labelling.inference.tidying import tidied
 from dentasam.labelling.log.operations import AnsweredBy
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.workspace.tidy_sizes import DEFAULT_TIDY
 from dentasam.model.core.frame import Frame
-from dentasam.model.core.full_resolution import full_mask
+from dentasam.model.windows.objects import ObjectAnswer, ObjectPrompt
 
 
 class Predictor:
     """Masks from the model that a queue has loaded. Every method may be called from any thread."""
 
-    def __init__(self, queue: EncodeQueue, memory: LogitsMemory | None = None) -> None:
+    def __init__(self, queue: EncodeQueue, memory: AnswerMemory | None = None) -> None:
         self._queue = queue
-        self._memory = LogitsMemory() if memory is None else memory
+        self._memory = AnswerMemory() if memory is None else memory
 
     def predict(
         self, case_id: int, objects: Sequence[PredictObject], sizes: TidySizes = lambda category: DEFAULT_TIDY
@@ -59,24 +57,25 @@ class Predictor:
         case, PromptError for an object without a prompt or with one off the image, ImageError for an image that
         cannot be read, DentasamError if the model could not be loaded.
         """
-        ready = self._queue.embedding(case_id)
+        ready = self._queue.image(case_id)
         started = time.perf_counter()
-        frame = ready.embedding.frame
+        frame, windows = ready.image.frame, ready.served.windows
         prompts = []
         for asked in objects:
             _check_prompts(asked, frame)
-            logits = None
+            clicks, previous = _click_rows(asked.clicks), None
             if asked.previous is not None:
-                logits = self._logits(case_id, asked.id, ready.picture, asked.previous, frame)
-                logits = with_hand_logits(logits, asked.painted, asked.erased, frame)
-            prompts.append(ObjectPrompt(_click_rows(asked.clicks), asked.box, logits))
+                known, now = self._known(case_id, asked.id, ready, asked.previous), asked.previous
+                edits = [(asked.painted, asked.erased)]
+                previous = previous_answer(known, now, now, clicks, frame, windows=windows, edits=edits)
+            prompts.append(ObjectPrompt(clicks, asked.box, previous))
         found = []
-        for asked, decoded in zip(objects, self._decode(ready, prompts), strict=True):
+        for asked, answer in zip(objects, self._decode(ready, prompts), strict=True):
             by_hand = {"painted": asked.painted, "erased": asked.erased}
-            mask = with_hand_edits(_full_mask(decoded, frame), **by_hand)
+            mask = with_hand_edits(_box_mask(answer), **by_hand)
             mask = tidied(mask, sizes(asked.category), clicks=asked.clicks, **by_hand)
-            self._memory.keep(case_id, asked.id, ready.picture, mask, decoded.logits)
-            found.append(PredictedObject(asked.id, mask, decoded.score, "whole"))
+            self._memory.keep(case_id, asked.id, ready.picture, mask, answer)
+            found.append(PredictedObject(asked.id, mask, answer.score, _answered_by(answer)))
         return PredictReply(tuple(found), ready.served.identity, _seconds(ready, started), ready.picture)
 
     def refine(
@@ -87,60 +86,68 @@ class Predictor:
         sizes: as in `predict`; a hole where there was none is removed whatever its size. An object that no stroke
         changed and that has no click keeps its mask, with score 0.
         """
-        ready = self._queue.embedding(case_id)
+        ready = self._queue.image(case_id)
         started = time.perf_counter()
-        frame = ready.embedding.frame
+        frame, windows = ready.image.frame, ready.served.windows
         # Of each object, the pixels that its strokes set and those that they cleared.
         strokes = [
             (difference(asked.after, asked.before), difference(asked.before, asked.after)) for asked in objects
         ]
         clicks: list[list[Click]] = []
         prompts: dict[int, ObjectPrompt] = {}
-        for index, (asked, (added, removed)) in enumerate(zip(objects, strokes, strict=True)):
+        for index, (asked, edits) in enumerate(zip(objects, strokes, strict=True)):
             _check_clicks(asked.id, asked.clicks, frame)
-            kept = consistent_clicks(asked.clicks, asked.after, (added, removed, asked.painted, asked.erased))
-            clicks.append([*kept, *clicks_of_stroke(asked.before, asked.after, frame)])
+            known = self._known(case_id, asked.id, ready, asked.before)
+            kept = consistent_clicks(asked.clicks, asked.after, (*edits, asked.painted, asked.erased))
+            # How fine a stroke's clicks can be depends on the window where they will be given.
+            window = placed(known, asked.after, _click_rows(kept), frame, windows=windows)
+            clicks.append([*kept, *clicks_of_stroke(asked.before, asked.after, window or frame)])
             if clicks[index]:
-                logits = self._logits(case_id, asked.id, ready.picture, asked.before, frame)
-                logits = with_hand_logits(logits, added, removed, frame)
-                prompts[index] = ObjectPrompt(_click_rows(clicks[index]), None, logits)
+                rows, before, after = _click_rows(clicks[index]), asked.before, asked.after
+                previous = previous_answer(known, before, after, rows, frame, windows=windows, edits=[edits])
+                prompts[index] = ObjectPrompt(rows, None, previous)
         answers = dict(zip(prompts, self._decode(ready, list(prompts.values())), strict=True))
         found = []
         for index, (asked, (added, removed)) in enumerate(zip(objects, strokes, strict=True)):
-            mask, score = asked.after, 0.0
-            if index in answers:
-                # The last strokes last: they stay even if the client has not added them to what was painted.
-                mask = with_hand_edits(_full_mask(answers[index], frame), asked.painted, asked.erased)
-                mask = with_hand_edits(mask, added, removed)
-                mask = tidied(
-                    mask,
-                    sizes(asked.category),
-                    clicks=clicks[index],
-                    painted=union(asked.painted, added),
-                    erased=union(asked.erased, removed),
-                    filled=asked.after,
-                )
-                score = answers[index].score
-                self._memory.keep(case_id, asked.id, ready.picture, mask, answers[index].logits)
-            answered_by: AnsweredBy | None = "whole" if index in answers else None
-            found.append(RefinedObject(asked.id, mask, score, answered_by, clicks=tuple(clicks[index])))
+            if index not in answers:
+                found.append(RefinedObject(asked.id, asked.after, 0.0, clicks=tuple(clicks[index])))
+                continue
+            answer = answers[index]
+            # The last strokes last: they stay even if the client has not added them to what was painted.
+            mask = with_hand_edits(_box_mask(answer), asked.painted, asked.erased)
+            mask = with_hand_edits(mask, added, removed)
+            mask = tidied(
+                mask,
+                sizes(asked.category),
+                clicks=clicks[index],
+                painted=union(asked.painted, added),
+                erased=union(asked.erased, removed),
+                filled=asked.after,
+            )
+            self._memory.keep(case_id, asked.id, ready.picture, mask, answer)
+            found.append(
+                RefinedObject(asked.id, mask, answer.score, _answered_by(answer), clicks=tuple(clicks[index]))
+            )
         return RefineReply(tuple(found), ready.served.identity, _seconds(ready, started), ready.picture)
 
-    def _decode(self, ready: ReadyEmbedding, prompts: Sequence[ObjectPrompt]) -> list[Decoded]:
+    def _known(self, case_id: int, object_id: str, ready: ReadyImage, mask: BoxMask) -> ObjectAnswer | None:
+        """The model's own answer for this picture that gave this very mask, if it is among the object's last ones."""
+        return self._memory.get(case_id, object_id, ready.picture, mask)
+
+    def _decode(self, ready: ReadyImage, prompts: Sequence[ObjectPrompt]) -> list[ObjectAnswer]:
         use_threads(self._queue.threads)
-        return ready.served.decode(ready.embedding, prompts)
-
-    def _logits(self, case_id: int, object_id: str, picture: str, mask: BoxMask, frame: Frame) -> np.ndarray:
-        """The model's own logits if it gave this mask last for this picture, else logits made from the mask."""
-        own = self._memory.get(case_id, object_id, picture, mask)
-        return mask_logits(mask, frame) if own is None else own
+        return ready.served.decode(ready.image, prompts)
 
 
-def _full_mask(decoded: Decoded, frame: Frame) -> BoxMask:
-    return BoxMask(*full_mask(decoded.logits, frame)).tight()
+def _box_mask(answer: ObjectAnswer) -> BoxMask:
+    return BoxMask(*answer.mask).tight()
 
 
-def _seconds(ready: ReadyEmbedding, started: float) -> Seconds:
+def _answered_by(answer: ObjectAnswer) -> AnsweredBy:
+    return "whole" if answer.window is None else "window"
+
+
+def _seconds(ready: ReadyImage, started: float) -> Seconds:
     return Seconds(ready.seconds, time.perf_counter() - started)
 
 

@@ -44,7 +44,7 @@ class RefinedObject(PredictedObject):
 
 @dataclass(frozen=True)
 class Seconds:
-    """encode: time spent waiting for the image's embedding, 0 if it was in memory. decode: all other time."""
+    """encode: time spent waiting for the image's embedding and pixels, 0 if they were in memory. decode: the rest."""
 
     encode: float
     decode: float

@@ -1,4 +1,4 @@
-"""The model that answers the labelling page: with one adapter merged in, from prompts to logits."""
+"""The model that answers the labelling page: with one adapter merged in, from prompts to answers."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from dentasam.labelling.inference.embedding_store import model_key
-from dentasam.model.core.frame import LOGIT_STRIDE, Frame
-from dentasam.model.core.prompt import LOGIT_LIMIT, Prompts
+from dentasam.model.core.frame import Frame
+from dentasam.model.core.full_resolution import full_mask
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.segmenter import Segmenter
+from dentasam.model.windows.objects import ObjectAnswer, ObjectPrompt
+from dentasam.model.windows.placement import Box, box_window
+from dentasam.model.windows.window import BoxedMask, LogitGrid
+from dentasam.model.windows.windowed_image import WindowedImage
 
-# More objects in one decode gain nothing on a CPU and hold 30 MB each.
-OBJECTS_PER_DECODE = 16
 # Of a long list of clicks without a mask before them, only the last are given one by one.
 CLICKS_ONE_BY_ONE = 10
 # Where boxes are tried, as shares of the width; and the share of a box that a model must fill to know boxes.
@@ -39,23 +40,6 @@ class ModelIdentity:
     adapter_sha256: str | None = None
 
 
-@dataclass(frozen=True)
-class ObjectPrompt:
-    """Clicks (k, 3) x, y, 1 or 0; box x0, y0, x1, y1 or None, in image pixels; logits (h, w) or None."""
-
-    clicks: np.ndarray
-    box: tuple[float, float, float, float] | None = None
-    logits: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """logits (h, w) float32 to feed back, and the predicted IoU."""
-
-    logits: np.ndarray
-    score: float
-
-
 class ServedModel:
     """A segmenter for many requests.
 
@@ -63,12 +47,17 @@ class ServedModel:
     base and adapter. The weights never change after it was made, so threads may encode and decode at once.
     """
 
-    def __init__(self, segmenter: Segmenter) -> None:
-        """Raises AdapterError where the adapter cannot be merged."""
+    def __init__(self, segmenter: Segmenter, *, windows: bool = True) -> None:
+        """windows: whether objects are decoded in object windows, where the model's runtime can encode them.
+
+        Raises AdapterError where the adapter cannot be merged.
+        """
         adapter = segmenter.adapters.identity()
         self.segmenter = segmenter = segmenter.merged()
         self._knows_boxes: bool | None = None
         self.model = segmenter.model
+        # An exported model encodes whole images alone.
+        self.windows = windows and self.model.runtime == "torch"
         name, adapter_sha256 = (adapter.name, adapter.weights_sha256) if adapter else (None, None)
         self.identity = ModelIdentity(segmenter.name, segmenter.info.sha256, name, adapter_sha256)
         key = adapter.weights_sha256 + adapter.settings_sha256 if adapter else None
@@ -79,39 +68,33 @@ class ServedModel:
         """As `Segmenter.encode`."""
         return self.segmenter.encode(image)
 
-    @torch.inference_mode()
-    def decode(self, embedding: ImageEmbedding, wanted: Sequence[ObjectPrompt]) -> list[Decoded]:
-        """Logits of all objects, in as few decodes as their kinds of prompts allow.
+    def image(self, pixels: np.ndarray | None, embedding: ImageEmbedding) -> WindowedImage:
+        """The image for decoding its objects; its pixels (H, W) are needed where they are decoded in windows."""
+        if pixels is None:
+            if self.windows:
+                raise ValueError("windows are cut from the image's pixels")
+            pixels = np.zeros((1, 1), np.uint8)
+        return self.segmenter.windows(pixels, embedding, windows=self.windows)
 
-        With logits, all clicks are given at once beside them, as the last step of the schedule that the model
-        was trained on. Without, clicks are given one at a time, each with the logits of the one before.
+    def decode(self, image: WindowedImage, wanted: Sequence[ObjectPrompt]) -> list[ObjectAnswer]:
+        """The answers of all objects.
+
+        With an earlier answer, all clicks are given at once beside its logits, as the last step of the schedule that
+        the model was trained on. Without, clicks are given one at a time, each with the answer to the one before.
         """
-        embedding = embedding.to(self.segmenter.device, self.model.dtype)
-        if any(prompt.box is not None for prompt in wanted) and not self.knows_boxes(embedding):
-            wanted = [without_box(prompt, embedding.frame) for prompt in wanted]
-        groups: dict[tuple[int, bool, bool], list[int]] = {}
-        for index, prompt in enumerate(wanted):
-            form = len(prompt.clicks), prompt.box is None, prompt.logits is None
-            groups.setdefault(form, []).append(index)
-        found: dict[int, Decoded] = {}
-        for (clicks, _, bare), members in groups.items():
-            for start in range(0, len(members), OBJECTS_PER_DECODE):
-                part = members[start : start + OBJECTS_PER_DECODE]
-                prompts = self._prompts([wanted[index] for index in part], embedding.frame)
-                first = min(max(1, clicks - CLICKS_ONE_BY_ONE), clicks) if bare else clicks
-                logits = prompts.logits
-                for shown in range(first, clicks + 1):
-                    given = Prompts(prompts.points[:, :shown], prompts.labels[:, :shown], prompts.boxes, logits)
-                    predicted = self.model.decode(embedding, given, sparse_upscaling=self.segmenter.sparse_upscaling)
-                    logits = predicted.logits.float().clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
-                scores = predicted.scores.float().cpu()
-                for row, index in enumerate(part):
-                    # A copy of its own: a view would keep all objects of the decode in memory.
-                    own = predicted.logits[row].float().cpu().numpy().copy()
-                    found[index] = Decoded(own, float(scores[row]))
-        return [found[index] for index in range(len(wanted))]
+        if any(prompt.box is not None for prompt in wanted) and not self.knows_boxes(image.embedding):
+            wanted = [without_box(prompt, image.frame, windows=self.windows) for prompt in wanted]
+        answers = [prompt.previous for prompt in wanted]
+        shown = [_clicks_at_first(prompt) for prompt in wanted]
+        rows = list(range(len(wanted)))
+        while rows:
+            given = [replace(wanted[i], clicks=wanted[i].clicks[: shown[i]], previous=answers[i]) for i in rows]
+            for i, answer in zip(rows, image.decode(given), strict=True):
+                answers[i] = answer
+                shown[i] += 1
+            rows = [i for i in rows if shown[i] <= len(wanted[i].clicks)]
+        return [answer for answer in answers if answer is not None]
 
-    @torch.inference_mode()
     def knows_boxes(self, embedding: ImageEmbedding) -> bool:
         """Whether the model was trained with boxes, found out once, from boxes in the middle of an image.
 
@@ -120,48 +103,48 @@ class ServedModel:
         if self._knows_boxes is None:
             frame = embedding.frame
             boxes = [_tooth_sized(x, frame) for x in PROBE_COLUMNS]
-            prompts = self._prompts([ObjectPrompt(np.zeros((0, 3)), box) for box in boxes], frame)
-            logits = self.model.decode(embedding, prompts).logits.float().cpu().numpy()
+            clicks, labels = np.zeros((len(boxes), 0, 2)), np.zeros((len(boxes), 0), np.int64)
+            logits = self.segmenter.predict(embedding, clicks, labels, np.array(boxes)).logits
             filled = [
-                (one > 0).sum() / max(1, (_ellipse(box, frame) > 0).sum())
+                (one > 0).sum() / max(1, (_ellipse(box, LogitGrid.of_frame(frame), frame.logits) > 0).sum())
                 for one, box in zip(logits, boxes, strict=True)
             ]
             self._knows_boxes = bool(np.median(filled) > MIN_FILLED)
         return self._knows_boxes
 
-    def _prompts(self, wanted: list[ObjectPrompt], frame: Frame) -> Prompts:
-        clicks = np.stack([np.asarray(prompt.clicks, np.float32).reshape(-1, 3) for prompt in wanted])
-        boxes = logits = None
-        if wanted[0].box is not None:
-            corners = np.array([prompt.box for prompt in wanted], np.float32).reshape(-1, 2, 2)
-            boxes = torch.from_numpy(frame.points_to_frame(corners).reshape(-1, 4))
-        if wanted[0].logits is not None:
-            logits = torch.from_numpy(np.stack([np.asarray(p.logits, np.float32) for p in wanted]))
-            logits = logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
-        points = torch.from_numpy(frame.points_to_frame(clicks[..., :2]))
-        labels = torch.from_numpy(clicks[..., 2].astype(np.int64))
-        return Prompts(points, labels, boxes, logits).to(self.segmenter.device)
 
+def without_box(prompt: ObjectPrompt, frame: Frame, *, windows: bool) -> ObjectPrompt:
+    """The prompt in clicks and an answer, for a model that was never shown a box: an ellipse, a click on its centre.
 
-def without_box(prompt: ObjectPrompt, frame: Frame) -> ObjectPrompt:
-    """The prompt in clicks and logits, for a model that was never shown a box: an ellipse, and a click on its centre.
-
-    Where the object has logits already, they say more than the box does.
+    Where the object has an answer already, that says more than the box does. windows: whether the ellipse lies in a
+    window around the box, where that is finer than the whole image.
     """
-    if prompt.box is None or prompt.logits is not None:
+    if prompt.box is None or prompt.previous is not None:
         return replace(prompt, box=None)
     x0, y0, x1, y1 = prompt.box
     x0, x1 = (min(max(x, 0), frame.width - 1) for x in (x0, x1))
     y0, y1 = (min(max(y, 0), frame.height - 1) for y in (y0, y1))
     clicks = prompt.clicks if len(prompt.clicks) else np.array([[(x0 + x1) / 2, (y0 + y1) / 2, 1]], np.float32)
-    return ObjectPrompt(clicks, None, _ellipse((x0, y0, x1, y1), frame))
+    window = box_window(Box(x0, y0, x1, y1), frame) if windows else None
+    if window is None:
+        logits = _ellipse((x0, y0, x1, y1), LogitGrid.of_frame(frame), frame.logits)
+        mask = BoxedMask(*full_mask(logits, frame)).tight()
+    else:
+        logits = _ellipse((x0, y0, x1, y1), window.grid, window.logits)
+        mask = window.mask(logits)
+    return replace(prompt, clicks=clicks, box=None, previous=ObjectAnswer(mask, logits, 1.0, window))
 
 
-def _ellipse(box: tuple[float, float, float, float], frame: Frame) -> np.ndarray:
-    """Logits (h, w): positive in the ellipse inside a box, negative elsewhere."""
-    corners = frame.points_to_frame(np.array(box, np.float32).reshape(2, 2)) / LOGIT_STRIDE
-    (x0, y0), (x1, y1) = corners
-    height, width = frame.logits
+def _clicks_at_first(prompt: ObjectPrompt) -> int:
+    """How many clicks are given in the first decode: all of them beside an earlier answer, one without."""
+    clicks = len(prompt.clicks)
+    return clicks if prompt.previous is not None else min(max(1, clicks - CLICKS_ONE_BY_ONE), clicks)
+
+
+def _ellipse(box: tuple[float, float, float, float], grid: LogitGrid, shape: tuple[int, int]) -> np.ndarray:
+    """Logits (h, w) of a grid: positive in the ellipse inside a box, negative elsewhere."""
+    (x0, y0), (x1, y1) = (np.array(box).reshape(2, 2) - (grid.x, grid.y)) / (grid.width, grid.height)
+    height, width = shape
     rows, columns = np.ogrid[:height, :width]
     # A logit's centre lies half a logit from its corner. The smallest box still covers one.
     across = (columns + 0.5 - (x0 + x1) / 2) / max(ELLIPSE_SHARE * (x1 - x0) / 2, 0.71)

@@ -43,7 +43,7 @@ class Settings:
     new_token: end the printed address and all sessions that were valid so far.
     names: further host names, such as those of a proxy in front of the server.
     folder, database: None for the workspace's usual ones. annotator: None for the name of the login.
-    model: what the model is called in the terminal.
+    model: what the model is called in the terminal. windows: whether objects are decoded in object windows.
     """
 
     host: str = "127.0.0.1"
@@ -57,6 +57,7 @@ class Settings:
     idle_seconds: float = 30.0
     open_browser: bool = False
     model: str = "the model"
+    windows: bool = True
 
 
 def run(
@@ -94,11 +95,13 @@ def run(
             if not is_loopback(settings.host):
                 announce("passwords and labels travel unencrypted; on a network of others put a TLS proxy before it")
             with _loading(settings.model):
-                app, queue = _application(workspace, store, load, access, page, settings.idle_seconds)
+                app, queue = _application(workspace, store, load, access, page, settings)
                 cleanup.callback(queue.stop)
                 queue.start()
                 # A model that cannot be loaded ends the start, instead of failing each click.
                 queue.wait_for_model()
+            if settings.windows and not queue.windows:
+                announce("an exported model decodes every object on the whole image; --runtime torch has windows")
             serve(
                 app,
                 listening,
@@ -133,7 +136,7 @@ def _application(
     load: Callable[[], Segmenter],
     access: Access,
     page: Path,
-    idle_seconds: float,
+    settings: Settings,
 ) -> tuple[FastAPI, EncodeQueue]:
     """The application and its encode queue, which is not started yet."""
     # Imported late: torch alone takes seconds.
@@ -146,9 +149,9 @@ def _application(
 
     worklist = Worklist(store.cases(), workspace.images)
     encoder = CaseEncoder(EmbeddingStore(workspace.embeddings))
-    queue = EncodeQueue(load, encoder, worklist, store.set_uncertainty)
+    queue = EncodeQueue(load, encoder, worklist, store.set_uncertainty, windows=settings.windows)
     app = create_app(
-        workspace, store, worklist, queue, Predictor(queue), access, page=page, idle_seconds=idle_seconds
+        workspace, store, worklist, queue, Predictor(queue), access, page=page, idle_seconds=settings.idle_seconds
     )
     return app, queue
 
