@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from dentasam.data.phantom import CONDITIONS, Phantom, generate, generate_shapes, write_phantoms
+from dentasam.data.phantom import CONDITIONS, PART_CATEGORIES, Phantom, generate, generate_shapes, write_phantoms
 from dentasam.errors import DatasetError, OutputError
 
 WIDTH, HEIGHT = 512, 256
@@ -157,6 +157,52 @@ def test_written_set_reads_back_to_the_same_masks(tmp_path: Path) -> None:
             assert row["bbox"] == coco_mask.toBbox(rle).tolist()
     with pytest.raises(OutputError, match="exists already"):
         write_phantoms(tmp_path, 1, 7, WIDTH, HEIGHT)
+
+
+def test_parts_of_every_look_lie_in_a_tooth_and_in_each_other() -> None:
+    """Bright and dark fillings, crowns, root fillings with posts in them, caries; lesions at the ends of roots."""
+    contrast: dict[str, list[float]] = {}
+    crowns = posts = 0
+    for seed in range(60):
+        phantom = generate(seed, 2 * WIDTH, 2 * HEIGHT)
+        outlines = list(teeth(phantom).values())
+        roots = [o.mask for o in phantom.objects if o.category == "root filling"]
+        for item in phantom.objects:
+            if item.category not in PART_CATEGORIES:
+                continue
+            inside = [(tooth & item.mask).sum() / item.mask.sum() for tooth in outlines]
+            best = int(np.argmax(inside))
+            own = outlines[best]
+            near = cv2.dilate(item.mask.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool) & ~item.mask
+            if (near & own).any():
+                difference = phantom.image[item.mask].mean() - phantom.image[near].mean()
+                contrast.setdefault(item.category, []).append(float(difference))
+            if item.category in ("root filling", "caries"):
+                assert inside[best] == 1
+                assert item.mask.sum() < 0.4 * own.sum()
+            if item.category == "restoration" and inside[best] == 1:
+                crowns += item.mask.sum() > 0.3 * own.sum()
+                posts += any((root & item.mask).sum() == item.mask.sum() for root in roots)
+    assert {category: len(found) > 5 for category, found in contrast.items()} == dict.fromkeys(PART_CATEGORIES, True)
+    assert np.median(contrast["root filling"]) > 20
+    assert np.median(contrast["caries"]) < -8
+    assert np.median(contrast["periapical lesion"]) < -8
+    fillings = np.array(contrast["restoration"])
+    assert (fillings > 60).mean() > 0.4
+    assert 0.01 < (fillings < -5).mean() < 0.3
+    assert crowns > 5
+    assert posts > 2
+
+
+def test_root_fillings_end_where_a_crown_hides_them() -> None:
+    hidden = 0
+    for seed in range(40):
+        phantom = generate(seed, 2 * WIDTH, 2 * HEIGHT)
+        crowns = [o.mask for o in phantom.objects if o.category == "restoration" and o.mask.sum() > 1500]
+        for item in phantom.objects:
+            if item.category == "root filling":
+                hidden += sum(int((item.mask & crown).sum() > 0.2 * item.mask.sum()) for crown in crowns)
+    assert hidden == 0
 
 
 def test_shapes_are_many_and_some_overlap() -> None:

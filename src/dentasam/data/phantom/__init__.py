@@ -2,8 +2,17 @@
 
 from dentasam.data.phantom.conditions import CONDITIONS
 from dentasam.data.phantom.generator import generate
+from dentasam.data.phantom.parts import PART_CATEGORIES
 from dentasam.data.phantom.scene import Phantom, PhantomObject
 from dentasam.data.phantom.shapes import generate_shapes
 from dentasam.data.phantom.writer import write_phantoms
 
-__all__ = ["CONDITIONS", "Phantom", "PhantomObject", "generate", "generate_shapes", "write_phantoms"]
+__all__ = [
+    "CONDITIONS",
+    "PART_CATEGORIES",
+    "Phantom",
+    "PhantomObject",
+    "generate",
+    "generate_shapes",
+    "write_phantoms",
+]

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from dentasam.data.phantom.conditions import CONDITIONS, apply_metal, blur, develop, marker, streaks
-from dentasam.data.phantom.dentition import draw_dentition
+from dentasam.data.phantom.dentition import Tooth, draw_dentition
 from dentasam.data.phantom.head import draw_head
+from dentasam.data.phantom.parts import draw_parts
 from dentasam.data.phantom.rendering import (
     Look,
     Metal,
@@ -18,7 +19,7 @@ from dentasam.data.phantom.rendering import (
     draw_tooth,
     settle,
 )
-from dentasam.data.phantom.scene import Geometry, Phantom, PhantomObject
+from dentasam.data.phantom.scene import Geometry, Mask, Phantom, PhantomObject
 from dentasam.errors import DatasetError
 
 
@@ -49,14 +50,15 @@ def generate(seed: int, width: int = 1024, height: int = 512, conditions: Sequen
     filled = float(rng.choice([0.0, 0.06, 0.2, 0.5], p=[0.25, 0.35, 0.28, 0.12]))
     if artifact:
         filled = max(filled, 0.35)
-    drawn = []
+    drawn: list[tuple[Tooth, Mask]] = []
+    root_filled: list[tuple[Tooth, Mask]] = []
     arch = np.zeros_like(image)
     for index in rng.permutation(len(dentition.teeth)):
         tooth = dentition.teeth[index]
         mask = draw_tooth(rng, arch, tooth, geometry, look)
         if mask is None:
             continue
-        drawn.append(tooth)
+        drawn.append((tooth, mask))
         objects.append(PhantomObject(tooth.number, mask))
         share = filled * (0.3 if tooth.position <= 3 else 1.4)
         if not tooth.germ and rng.random() < share:
@@ -64,14 +66,17 @@ def generate(seed: int, width: int = 1024, height: int = 512, conditions: Sequen
             if restoration is not None:
                 extra.append(PhantomObject("restoration", restoration))
             if rng.random() < 0.25:
-                draw_root_filling(rng, arch, tooth, geometry)
+                canals = draw_root_filling(rng, arch, tooth, mask, geometry)
+                if canals is not None:
+                    root_filled.append((tooth, canals))
     if rng.random() < 0.35:
         for place in dentition.gaps:
             if place.position <= 7 and rng.random() < 0.4:
                 extra.extend(draw_implant(rng, metal, place, geometry))
+    parts = draw_parts(np.random.default_rng([seed, 15]), arch, metal, drawn, root_filled, geometry)
     image += settle(arch)
     if rng.random() < 0.1:
-        draw_appliance(rng, metal, drawn, geometry)
+        draw_appliance(rng, metal, [tooth for tooth, _ in drawn], geometry)
         tags.append("appliance")
     apply_metal(rng, image, metal, geometry, artifact)
     if artifact:
@@ -81,6 +86,7 @@ def generate(seed: int, width: int = 1024, height: int = 512, conditions: Sequen
     if "blurred" in conditions:
         image = blur(rng, image, geometry)
     values = develop(rng, image, geometry, sharp="blurred" not in conditions)
+    extra += parts
     found = {o.category for o in extra}
     tags += [tag for tag in ("restoration", "implant") if tag in found]
     if sum(place.position <= 7 for place in dentition.gaps) > 0:

@@ -183,12 +183,22 @@ def draw_restoration(
     return result
 
 
-def draw_root_filling(rng: np.random.Generator, image: FloatImage, tooth: Tooth, geometry: Geometry) -> None:
-    """Bright canals, and a little of the chamber."""
+def draw_root_filling(
+    rng: np.random.Generator, image: FloatImage, tooth: Tooth, mask: Mask, geometry: Geometry
+) -> Mask | None:
+    """Bright canals, and a little of the chamber; what of them is inside the tooth's outline, (H, W) bool."""
     polygons = [tooth.pixels(canal, geometry) for canal in tooth.shape.canals]
     window = window_of(np.concatenate(polygons), geometry, 5)
-    if window is not None:
-        image[window] += _soft(paint(window, polygons), 0.8 * geometry.pixel) * np.float32(rng.uniform(45, 110))
+    if window is None:
+        return None
+    painted = paint(window, polygons)
+    image[window] += _soft(painted, 0.8 * geometry.pixel) * np.float32(rng.uniform(45, 110))
+    inside = (painted > 0) & mask[window]
+    if np.count_nonzero(inside) < 12 * geometry.pixel**2:
+        return None
+    result = np.zeros_like(mask)
+    result[window] = inside
+    return result
 
 
 def draw_implant(rng: np.random.Generator, metal: Metal, place: Tooth, geometry: Geometry) -> list[PhantomObject]:

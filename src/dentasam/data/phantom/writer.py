@@ -12,6 +12,7 @@ from dentasam.atomic_write import write_atomically
 from dentasam.data.masks import rle
 from dentasam.data.phantom.conditions import CONDITIONS
 from dentasam.data.phantom.generator import generate
+from dentasam.data.phantom.parts import CARIES, PERIAPICAL, ROOT_FILLING
 from dentasam.data.phantom.scene import PhantomObject
 from dentasam.errors import OutputError
 
@@ -19,6 +20,9 @@ TEETH = [f"{quadrant}{position}" for quadrant in "1234" for position in range(1,
 CATEGORIES = [{"id": int(number), "name": number, "supercategory": "tooth"} for number in TEETH] + [
     {"id": 101, "name": "restoration", "supercategory": "restoration"},
     {"id": 102, "name": "implant", "supercategory": "implant"},
+    {"id": 103, "name": ROOT_FILLING, "supercategory": "restoration"},
+    {"id": 104, "name": CARIES, "supercategory": "lesion"},
+    {"id": 105, "name": PERIAPICAL, "supercategory": "lesion"},
 ]
 CATEGORY_IDS = {str(category["name"]): category["id"] for category in CATEGORIES}
 
