@@ -96,16 +96,17 @@ def draw_exposure(settings: Augmentation, rng: np.random.Generator) -> Exposure:
 
 def processed(gray: np.ndarray, exposure: Exposure) -> np.ndarray:
     """An image (h, w) float32 in 0..255 at its own resolution as another software would have stored it."""
-    if exposure.clahe > 0:
-        tiles = (exposure.clahe_tiles, exposure.clahe_tiles)
-        fine = (np.clip(gray, 0, 255) * 257).round().astype(np.uint16)
-        gray = cv2.createCLAHE(exposure.clahe, tiles).apply(fine).astype(np.float32) / 257
-    if exposure.tone:
-        straight = np.linspace(0, 255, len(exposure.tone))
-        gray = np.interp(gray, straight, 255 * np.array(exposure.tone)).astype(np.float32)
+    if exposure.clahe > 0 or exposure.tone:
+        fine = np.rint(np.clip(gray, 0, 255) * np.float32(257)).astype(np.uint16)
+        if exposure.clahe > 0:
+            fine = cv2.createCLAHE(exposure.clahe, (exposure.clahe_tiles, exposure.clahe_tiles)).apply(fine)
+        values = np.arange(2**16, dtype=np.float64) / 257
+        if exposure.tone:
+            values = np.interp(values, np.linspace(0, 255, len(exposure.tone)), 255 * np.array(exposure.tone))
+        gray = values.astype(np.float32)[fine]
     if exposure.jpeg < 100:
-        values = np.clip(np.rint(gray), 0, 255).astype(np.uint8)
-        _, coded = cv2.imencode(".jpg", values, [cv2.IMWRITE_JPEG_QUALITY, exposure.jpeg])
+        coarse = np.clip(np.rint(gray), 0, 255).astype(np.uint8)
+        _, coded = cv2.imencode(".jpg", coarse, [cv2.IMWRITE_JPEG_QUALITY, exposure.jpeg])
         gray = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.float32)
     return gray
 
