@@ -24,6 +24,7 @@ from ..conftest import Command
 TEETH = 3
 ONE_STEP = (
     *("--set", "schedule.iterations=2", "--set", "schedule.corrections=1", "--set", "schedule.mask_only=0"),
+    *("--set", "schedule.iterations_drawn={}", "--set", "object_windows.share=0"),
     *("--set", "crop.size=64", "--set", "crop.share=1", "--set", "objects_per_image=1", "--set", "workers=0"),
     *("--set", "budget.epochs=null", "--set", "budget.steps=1", "--set", "batch_images=1"),
     *("--set", "validation.images=1", "--set", "validation.clicks=1", "--set", "precision=fp32"),

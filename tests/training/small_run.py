@@ -28,6 +28,8 @@ SETTINGS = (
     "schedule.mask_only=1",
     "schedule.box_first=0",
     "lora.rank=2",
+    "object_windows.share=0",
+    "schedule.iterations_drawn={}",
     "crop.size=64",
     "crop.share=1",
     "budget.epochs=null",
@@ -70,7 +72,7 @@ class Ellipses:
             masks.append(((y - 32) / height) ** 2 + ((x - middle) / width) ** 2 < 1)
         image = 40 + 120 * np.any(masks, axis=0) + rng.normal(0, 8, (64, 1024))
         return make_case(
-            image.clip(0, 255).astype(np.uint8), np.stack(masks), tuple("11" for _ in masks), f"image {index}"
+            image.clip(0, 255).astype(np.uint8), np.stack(masks), tuple("11" for _ in masks), f"image {index}", 0.0
         )
 
 

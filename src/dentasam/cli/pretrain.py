@@ -11,6 +11,12 @@ from dentasam.cli import options
 def pretrain(
     recipe: options.Recipe,
     out: Annotated[Path, typer.Option("--out", help="Folder for the model, the recipe and the metrics.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", metavar="NAME|PATH", help="Model or architecture to start from; the recipe's if left out."
+        ),
+    ] = None,
     settings: options.Settings = None,
     resume: options.Resume = False,
     tensorboard: options.TensorBoard = False,
@@ -21,6 +27,8 @@ def pretrain(
     from dentasam.training.recipe.recipe_file import load_recipe
 
     resolved = load_recipe(recipe, settings or [])
+    if model is not None:
+        resolved = resolved.model_copy(update={"base": model})
     if resolved.scope != "full":
         raise RecipeError(
             f"{recipe}: pretraining needs scope full, not {resolved.scope}; start from the recipe dentasam-tiny"
@@ -50,7 +58,7 @@ def pretrain(
             network,
             resolved,
             PhantomSource(resolved.phantoms, resolved.seed),
-            PhantomSource(resolved.phantoms, resolved.seed, held_out=True),
+            PhantomSource(resolved.phantoms, resolved.seed, held_out=True, full=resolved.trains_object_windows),
             out,
             base,
             resume=resume,

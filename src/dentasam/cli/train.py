@@ -18,6 +18,12 @@ def train(
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME|PATH", help="Base model; the recipe's if left out.")
     ] = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option(
+            "--adapter", metavar="NAME|DIR", help="Start from the weights of this adapter; the recipe's if left out."
+        ),
+    ] = None,
     images: options.Images = None,
     validation_images: Annotated[
         Path | None,
@@ -35,6 +41,8 @@ def train(
     resolved = load_recipe(recipe, settings or [])
     if model is not None:
         resolved = resolved.model_copy(update={"base": model})
+    if adapter is not None:
+        resolved = resolved.model_copy(update={"adapter": adapter})
     if resolved.scope == "full":
         raise RecipeError(f"{recipe}: scope full trains no adapter; choose another scope, or use dentasam pretrain")
 
@@ -48,7 +56,8 @@ def train(
 
     keep_mb = resolved.cache.decoded_mb
     given = (training, images), (validation, validation_images)
-    sources = [DatasetSource(options.load_dataset(path, folder), keep_mb) for path, folder in given]
+    full, smooth_px = resolved.trains_object_windows, resolved.object_windows.smooth_truth_px
+    sources = [DatasetSource(options.load_dataset(path, folder), keep_mb, full, smooth_px) for path, folder in given]
     network, info = load_model(resolved.base)
     with launched(cpu) as accelerator:
         result = run_training(

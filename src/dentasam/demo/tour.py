@@ -30,6 +30,8 @@ MAX_TRAINING_SECONDS, MIN_TRAINING_SECONDS = 130.0, 20.0
 
 # A short run: small crops of the image at about half a second a step, whole images at the end.
 RECIPE_SETTINGS = (
+    "object_windows.share=0",
+    "schedule.iterations_drawn={}",
     "schedule.iterations=4",
     "schedule.corrections=2",
     "schedule.mask_only=1",
@@ -124,4 +126,5 @@ def _train(model: str, train: Dataset, steps: int, out: Path, minutes: float) ->
     recipe = load_recipe("encoder+decoder", [*RECIPE_SETTINGS, *limits])
     network, info = load_model(model)
     base = Base(info.name, info.sha256, f"{len(train.images)} phantoms, synthetic")
-    run_training(network, recipe, DatasetSource(train, recipe.cache.decoded_mb), None, out, base)
+    source = DatasetSource(train, recipe.cache.decoded_mb, full=recipe.trains_object_windows)
+    run_training(network, recipe, source, None, out, base)

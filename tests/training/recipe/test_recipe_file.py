@@ -17,7 +17,7 @@ from dentasam.training.step.loss import MaskLoss
 @pytest.mark.parametrize("name", recipe_names())
 def test_bundled_recipe_is_valid_commented_and_builds_its_parts(name: str) -> None:
     recipe = load_recipe(name)
-    ClickSchedule(**recipe.schedule.model_dump(exclude={"iterations"}))
+    ClickSchedule(**recipe.schedule.model_dump(exclude={"iterations", "iterations_drawn"}))
     weights = recipe.objective.model_dump()
     ClickTerms(weights.pop("region"), weights.pop("click"))
     MaskLoss(**weights)

@@ -69,6 +69,27 @@ def load_adapter(
     return card
 
 
+def copy_adapter(model: nn.Module, source: str | Path, name: str = "default") -> None:
+    """Give the adapter `name` of `model` the weights of a saved one, from which it is then trained on.
+
+    source: an adapter's folder, or the name of a bundled one. It may be of another base of the same architecture.
+    Raises AdapterError where the folder is not an adapter or is damaged, or is not of the same scope and settings.
+    """
+    directory = find_adapter(source)
+    content, own = read_json(directory / CONFIG), model.peft_config[name]  # type: ignore[index]
+    for peft, ours in _SETTINGS.items():
+        if ours != "dropout" and content.get(peft) != getattr(own, peft):
+            raise AdapterError(
+                f"{directory}: its lora.{ours} is {content.get(peft)}, the recipe's {getattr(own, peft)}; "
+                f"set lora.{ours} to the adapter's"
+            )
+    weights = _read_weights(directory)
+    difference = _difference(_shapes(adapter_weights(model, name)), _shapes(weights))
+    if difference:
+        raise AdapterError(f"{directory / WEIGHTS}: {difference}; it is of another scope or architecture")
+    set_peft_model_state_dict(model, weights, adapter_name=name)
+
+
 def _read_config(directory: Path, card: AdapterCard, model: nn.Module, weights: Mapping[str, Tensor]) -> LoraConfig:
     """The PEFT config, from the fields this package writes alone: PEFT has others that load more files."""
     path = directory / CONFIG

@@ -7,12 +7,30 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from dentasam.model.core.precision import Precision
 
 Scope = Literal["encoder+decoder", "encoder", "decoder", "hq", "full"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+
+
+def _shares_of_one(shares: dict[int, float]) -> dict[int, float]:
+    if shares and abs(sum(shares.values()) - 1) > 1e-6:
+        raise ValueError(f"the shares must add up to 1, not {sum(shares.values()):g}")
+    return shares
+
+
+def _ascending(range_: tuple[float, float]) -> tuple[float, float]:
+    if range_[0] > range_[1]:
+        raise ValueError("give the lower end of the range first")
+    return range_
+
+
+# A step's number of iterations and its share of the steps; empty where the schedule's own number always holds.
+IterationShares = Annotated[dict[Annotated[int, Field(ge=1)], Share], AfterValidator(_shares_of_one)]
+Range = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
 
 
 class Section(BaseModel):
@@ -34,11 +52,16 @@ class Lora(Section):
 
 
 class Schedule(Section):
-    """Which prompts an object gets: a first click, corrections, and iterations that feed back the mask alone."""
+    """Which prompts an object gets: a first click, corrections, and iterations that feed back the mask alone.
+
+    iterations_drawn: a step's number of iterations and its share of the steps, in place of `iterations`: a first
+        click and corrections alone.
+    """
 
     iterations: int = Field(11, ge=1)
     corrections: int = Field(8, ge=0)
     mask_only: int = Field(2, ge=0)
+    iterations_drawn: IterationShares = {}
     random_share: Share = 1.0
     random_first: Share = 0.0
     box_first: Share = 0.0
@@ -61,8 +84,38 @@ class Crop(Section):
     share: Share = 0.0
 
 
+class ObjectWindows(Section):
+    """Steps on object windows (`model/windows/`), for `share` of the steps; stages have shares of their own.
+
+    objects_per_image: windows of each image. iterations_drawn: as in `Schedule`.
+    margin: of a window's side over that of the object's box. scale_jitter: standard deviation of the logarithm of a
+        further factor. shift: greatest, as a share of the window's side.
+    rotation_deg: standard deviation, in half of the windows. mirror: share that are mirrored.
+    click_alone: share that lie around the first click, at any height in `click_height`, a share of the image's width.
+    box_alone: share that lie around the object's own box, and get no earlier mask.
+    random_first: share of first clicks anywhere inside the object instead of at its interior centre.
+    smooth_truth_px: standard deviation of a Gaussian, in image pixels, that rounds off masks drawn on a coarse grid.
+    """
+
+    share: Share = 0.0
+    objects_per_image: int = Field(8, ge=1)
+    iterations_drawn: IterationShares = {3: 0.2, 5: 0.35, 8: 0.25, 11: 0.2}
+    margin: Range = (1.3, 2.0)
+    scale_jitter: float = Field(0.08, ge=0, le=1)
+    shift: float = Field(0.08, ge=0, le=0.5)
+    rotation_deg: float = Field(4.5, ge=0, le=45)
+    mirror: Share = 0.5
+    click_alone: Share = 0.1
+    click_height: Range = (0.09, 0.35)
+    box_alone: Share = 0.15
+    random_first: Share = 0.4
+    smooth_truth_px: float = Field(1.2, ge=0, le=10)
+
+
 class Stage(Section):
     """Part of a run on phantoms: a number of steps on crops of one size (`window`; null: whole images), one schedule.
+
+    object_windows: share of the steps on object windows instead. iterations_drawn: of the others, as in `Schedule`.
 
     Where stages name `lr_end`, the learning rate falls to it by a half cosine from the rate at which the stage before
     ended, in place of one cosine over all steps: a step on whole images takes many times as long as one on crops.
@@ -75,6 +128,8 @@ class Stage(Section):
     shapes_share: Share = 0.0
     corrections: int = Field(ge=0)
     mask_only: int = Field(0, ge=0)
+    iterations_drawn: IterationShares = {}
+    object_windows: Share = 0.0
     random_share: Share = 1.0
     random_first: Share = 0.0
     box_first: Share = 0.0
@@ -165,7 +220,11 @@ class Cache(Section):
 
 
 class Phantoms(Section):
-    """The synthetic images that `dentasam pretrain` draws while it runs."""
+    """The synthetic images that `dentasam pretrain` draws while it runs.
+
+    full_widths: least and greatest width in pixels, where there are steps on object windows.
+    window_fillings: share of the object windows that show a filling, where the image has as many.
+    """
 
     images: int = Field(2000, ge=1)
     width: int = Field(1024, ge=64)
@@ -173,13 +232,19 @@ class Phantoms(Section):
     shapes_share: Share = 0.25
     conditions_share: Share = 0.2
     fillings_share: Share = 0.15
+    full_widths: tuple[Annotated[int, Field(ge=256)], Annotated[int, Field(ge=256)]] = (1200, 3000)
+    window_fillings: Share = 0.3
 
 
 class Recipe(Section):
-    """All settings of a run."""
+    """All settings of a run.
+
+    adapter: name or folder of an adapter of the same scope and rank, whose weights the new one starts from.
+    """
 
     scope: Scope = "encoder+decoder"
     base: str = "dentasam-tiny"
+    adapter: str | None = None
     lora: Lora = Lora()
     schedule: Schedule = Schedule()
     windowed_objective: bool = True
@@ -189,6 +254,7 @@ class Recipe(Section):
     batch_images: int = Field(2, ge=1)
     images_at_once: int = Field(1, ge=1)
     crop: Crop = Crop()
+    object_windows: ObjectWindows = ObjectWindows()
     optimiser: Optimiser = Optimiser()
     budget: Budget = Budget(epochs=10)
     objective: LossWeights = LossWeights()
@@ -207,6 +273,11 @@ class Recipe(Section):
     def encoder_frozen(self) -> bool:
         return self.scope in ("decoder", "hq")
 
+    @property
+    def trains_object_windows(self) -> bool:
+        """Whether there are steps on object windows, which need images at their full size."""
+        return any(stage.object_windows for stage in self.stages) if self.stages else self.object_windows.share > 0
+
     def total_steps(self, images: int) -> int:
         """Optimiser steps of a whole run over `images` training images."""
         if self.stages:
@@ -217,6 +288,12 @@ class Recipe(Section):
     def _stages_fit(self) -> Recipe:
         if self.stages and self.scope != "full":
             raise ValueError(f"stages are for pretraining on phantoms (scope full, not {self.scope})")
+        return self
+
+    @model_validator(mode="after")
+    def _adapter_fits(self) -> Recipe:
+        if self.adapter is not None and self.scope == "full":
+            raise ValueError("adapter is for scopes that train one, not full; set it to null")
         return self
 
     @model_validator(mode="after")

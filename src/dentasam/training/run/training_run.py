@@ -15,6 +15,7 @@ from torch import nn
 
 from dentasam.errors import RecipeError
 from dentasam.model.adapters.folder import AdapterCard
+from dentasam.model.adapters.loading import copy_adapter
 from dentasam.model.adapters.lora import LoraSettings, add_lora, first_adapted
 from dentasam.model.adapters.saving import save_adapter
 from dentasam.model.adapters.trainable import freeze_statistics, trainable_line, trainable_parameters
@@ -28,6 +29,7 @@ from dentasam.training.run.batch_gradient import batch_gradient
 from dentasam.training.run.optimiser import build_optimiser
 from dentasam.training.run.progress_line import ProgressLine
 from dentasam.training.run.validation import CurveSums, click_curve, validation_samples
+from dentasam.training.run.window_validation import window_curve
 from dentasam.training.samples.embedding_cache import EmbeddingCache
 from dentasam.training.samples.encoding import Encoding
 from dentasam.training.samples.image_samples import TrainingSamples
@@ -151,13 +153,16 @@ class TrainingRun:
             f"validation at step {progress.step}: Dice@1…{settings.clicks} {dice}  mean {curve.score:.4f}"
             + ("  best so far" if gained else f"  (best {progress.best_score:.4f} at {progress.best_step})")
         )
-        return {
+        row = {
             "kind": "validation",
             "step": progress.step,
             "score": curve.score,
             "dice_at_clicks": curve.dice_at_clicks,
             "objects": curve.objects,
         }
+        if self.recipe.trains_object_windows:
+            row["unheeded"] = curve.unheeded / max(1, curve.objects * settings.clicks)
+        return row
 
     def out_of_patience(self) -> bool:
         """Whether as many validations brought no gain as the recipe allows."""
@@ -201,9 +206,12 @@ class TrainingRun:
         samples = validation_samples(source, self.recipe, self.cache, rank, processes)
         count = -(-min(settings.images, len(source)) // processes)
         samples = line.counted(f"validation at step {self.progress.step}", samples, count)
-        own = click_curve(self.model, samples, settings.clicks, self.encoding.output, self.autocast)
-        *dice, objects = distributed.total(self.accelerator, [*own.dice.tolist(), own.objects])
-        return CurveSums(np.array(dice), int(objects))
+        measure = window_curve if self.recipe.trains_object_windows else click_curve
+        own = measure(self.model, samples, settings.clicks, self.encoding.output, self.autocast)
+        *dice, objects, unheeded = distributed.total(
+            self.accelerator, [*own.dice.tolist(), own.objects, own.unheeded]
+        )
+        return CurveSums(np.array(dice), int(objects), int(unheeded))
 
     def _save_best(self) -> None:
         if self.recipe.scope == "full":
@@ -242,4 +250,7 @@ def _trainable(model: SamHQ, recipe: Recipe, name: str) -> SamHQ:
         model.image_encoder.recompute = True
     if recipe.scope == "full":
         return model.requires_grad_(True)
-    return add_lora(model, LoraSettings(recipe.scope, **recipe.lora.model_dump()))
+    add_lora(model, LoraSettings(recipe.scope, **recipe.lora.model_dump()))
+    if recipe.adapter is not None:
+        copy_adapter(model, recipe.adapter)
+    return model

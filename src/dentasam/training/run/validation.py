@@ -1,7 +1,7 @@
 """The validation score: the click curve of a few images, clicked as in evaluation.
 
 Dice is taken at logit resolution, which is fast and good enough to rank checkpoints. `dentasam evaluate` measures at
-the image's own resolution.
+the image's own resolution. Recipes with object windows are measured in them, by `window_validation.py`.
 """
 
 from __future__ import annotations
@@ -33,10 +33,14 @@ _OBJECT_STREAM = 5
 
 @dataclass(frozen=True)
 class CurveSums:
-    """Dice after each click, summed over objects, so that curves of several images or processes add up."""
+    """Dice after each click, (clicks,), summed over objects, so that curves of several images or processes add up.
 
-    dice: np.ndarray  # (clicks,) float64
+    unheeded: how many clicks the mask after them contradicts, where that is counted.
+    """
+
+    dice: np.ndarray
     objects: int
+    unheeded: int = 0
 
     @property
     def dice_at_clicks(self) -> list[float]:
@@ -53,11 +57,14 @@ def validation_samples(
     source: Source, recipe: Recipe, cache: EmbeddingCache | None = None, rank: int = 0, processes: int = 1
 ) -> Iterator[Sample]:
     """This process's share of the validation images: always the same, spread evenly over the source."""
+    first = 0.0 if recipe.trains_object_windows else None
     count = min(recipe.validation.images, len(source))
     indices = np.unique(np.linspace(0, len(source) - 1, count).round().astype(int))
     for index in indices[rank::processes].tolist():
         rng = np.random.default_rng([_OBJECT_STREAM, index])
-        yield whole_sample(source.case(index, 0), objects=recipe.objects_per_image, rng=rng, cache=cache)
+        yield whole_sample(
+            source.case(index, 0), objects=recipe.objects_per_image, rng=rng, cache=cache, random_first=first
+        )
 
 
 @torch.no_grad()

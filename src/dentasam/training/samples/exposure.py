@@ -141,3 +141,12 @@ def _grain(height: int, width: int, exposure: Exposure) -> np.ndarray:
     grains = rng.standard_normal((height // _COARSE + 1, width // _COARSE + 1), dtype=np.float32)
     field = cv2.resize(grains, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(field / max(float(field.std()), 1e-6), dtype=np.float32)
+
+
+def processed_image(image: np.ndarray, exposure: Exposure) -> np.ndarray:
+    """An image (H, W) uint8 or uint16 as `processed` makes it, of the same type."""
+    if not (exposure.clahe or exposure.tone or exposure.jpeg < 100):
+        return image
+    unit = np.float32(257.0 if image.dtype == np.uint16 else 1.0)
+    gray = processed(image.astype(np.float32) / unit, exposure)
+    return np.rint(gray.clip(0, 255) * unit).astype(image.dtype)

@@ -5,6 +5,8 @@ Another kind of sample is a module like `whole_image.py` or `crop.py` and a bran
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from torch.utils.data import Dataset
 
@@ -54,6 +56,11 @@ class TrainingSamples(Dataset[list[Sample]]):
         case = self.source.case(index, epoch)
         variation = draw(recipe.augmentation, np.random.default_rng([_VARIATION_STREAM, recipe.seed, epoch, index]))
         rng = np.random.default_rng([_OBJECT_STREAM, recipe.seed, epoch, index])
+        if plan.object_windows is not None:
+            # The windows are mirrored, rotated and scaled one by one; what they show is moved once.
+            unmoved = replace(variation, flip=False, angle=0.0, scale=1.0)
+            first = plan.object_windows.random_first
+            return whole_sample(case, unmoved, plan.objects_per_image, rng, position, self.cache, first)
         if plan.crop is None:
             return whole_sample(case, variation, plan.objects_per_image, rng, position, self.cache)
         # The step's images share these places, so that most of them get the same crop and can be encoded together.

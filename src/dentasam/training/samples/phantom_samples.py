@@ -2,10 +2,14 @@
 
 A crop lies at a random place of the 1024 frame and has the positions of that place, because a model that has only
 seen crops at the origin fails on whole images. All images of a step share the crop's place, and so one frame.
+
+For object windows phantoms are drawn as large as radiographs are, and whole images are reduced from them. Each has
+the frame of its own size then.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,7 +21,10 @@ from torch.utils.data import Dataset
 from dentasam.data.phantom import CONDITIONS, generate, generate_shapes
 from dentasam.model.core.frame import LOGIT_STRIDE, LONGEST, PATCH, Frame
 from dentasam.training.recipe.step_plan import RunPlan, StepPlan
-from dentasam.training.samples.exposure import draw_exposure, exposed, processed
+from dentasam.training.samples.area_warp import area_warp, inverse, mapped
+from dentasam.training.samples.boxed_coverage import BoxedCoverage
+from dentasam.training.samples.exposure import draw_exposure, exposed, processed, processed_image
+from dentasam.training.samples.full_image import FullObjects, first_clicks
 from dentasam.training.samples.sample import Sample
 
 # Drawn scenes that each loading process keeps in memory.
@@ -27,6 +34,11 @@ _MIN_VISIBLE_SHARE = 0.5
 _MIN_AREA = 100
 # Placements that are tried until some object is in the crop.
 _MAX_PLACEMENTS = 8
+# The least area of an object of an object window, in image pixels.
+_MIN_FULL_AREA = 60
+# Height over width of phantoms that are drawn as large as radiographs.
+_FULL_ASPECTS = (0.42, 0.5)
+_FILLING = "restoration"
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,10 @@ class _Scene:
     image: np.ndarray
     parts: list[_Part]
 
+    @property
+    def bytes(self) -> int:
+        return self.image.nbytes + sum(part.mask.nbytes for part in self.parts)
+
 
 class PhantomSamples(Dataset[list[Sample]]):
     """Item `step` is the list of this process's samples of that optimiser step, see `StepSamples`."""
@@ -55,6 +71,7 @@ class PhantomSamples(Dataset[list[Sample]]):
         self.plan = plan
         self.rank = rank
         self.processes = processes
+        self._full_scenes: OrderedDict[tuple[int, bool], _Scene] = OrderedDict()
 
     def __len__(self) -> int:
         return self.plan.total_steps
@@ -66,6 +83,8 @@ class PhantomSamples(Dataset[list[Sample]]):
         return [self._sample(plan, frame, int(position)) for position in positions]
 
     def _sample(self, plan: StepPlan, frame: Frame, position: int) -> Sample:
+        if plan.full_widths is not None:
+            return self._full_sample(plan, plan.full_widths, position)
         rng = np.random.default_rng([self.plan.recipe.seed, plan.number, position])
         phantoms = self.plan.recipe.phantoms
         seed, shapes = int(rng.integers(phantoms.images)), bool(rng.random() < plan.shapes_share)
@@ -89,6 +108,52 @@ class PhantomSamples(Dataset[list[Sample]]):
         pixels = frame.normalised(torch.from_numpy(gray))
         return Sample(pixels, None, frame, torch.from_numpy(coverage), categories, position)
 
+    def _full_sample(self, plan: StepPlan, widths: tuple[int, int], position: int) -> Sample:
+        """A whole image that is reduced from a phantom of a radiograph's size; in a window step with the latter."""
+        rng = np.random.default_rng([self.plan.recipe.seed, plan.number, position])
+        phantoms = self.plan.recipe.phantoms
+        seed, shapes = int(rng.integers(phantoms.images)), bool(rng.random() < plan.shapes_share)
+        scene = self._full_scene(seed, shapes, widths)
+        frame = Frame.of(*scene.image.shape)
+        height, width = frame.size
+        matrix = _placement(scene, height, width, True, rng)
+        edges = matrix + np.column_stack([np.zeros((2, 2)), 0.5 - matrix[:, :2] @ (0.5, 0.5)])
+        exposure = draw_exposure(self.plan.recipe.augmentation, rng)
+        image = processed_image(scene.image, exposure)
+        gray = area_warp(image, inverse(edges), height, width, cv2.BORDER_REFLECT_101)
+        pixels = frame.normalised(torch.from_numpy(exposed(gray.astype(np.float32), exposure)))
+        if plan.object_windows is None:
+            coverage, categories = _visible(scene, matrix, frame, plan.objects_per_image, rng)
+            return Sample(pixels, None, frame, torch.from_numpy(coverage), categories, position)
+        parts = _window_parts(scene, edges, frame, plan.objects_per_image, phantoms.window_fillings, rng)
+        masks = tuple(BoxedCoverage(part.y, part.x, part.mask) for part in parts)
+        first = plan.object_windows.random_first
+        full = FullObjects(image, masks, first_clicks(masks, first, rng), edges)
+        rows, cols = frame.logits
+        coverages = [_coverage(part, matrix, frame)[0] for part in parts]
+        coverage = np.stack(coverages) if coverages else np.zeros((0, rows, cols), np.float32)
+        categories = tuple(part.category for part in parts)
+        return Sample(pixels, None, frame, torch.from_numpy(coverage), categories, position, full=full)
+
+    def _full_scene(self, seed: int, shapes: bool, widths: tuple[int, int]) -> _Scene:
+        """A scene of a radiograph's size, kept in memory while all that are kept fit in `cache.decoded_mb`."""
+        kept = self._full_scenes.get((seed, shapes))
+        if kept is not None:
+            self._full_scenes.move_to_end((seed, shapes))
+            return kept
+        rng = np.random.default_rng([seed, 78])
+        width = int(rng.integers(widths[0], widths[1] + 1))
+        phantoms = self.plan.recipe.phantoms
+        # Every filling is drawn: a share of the windows is for them.
+        scene = _drawn(
+            seed, shapes, width, round(width * rng.uniform(*_FULL_ASPECTS)), phantoms.conditions_share, 1.0, rng
+        )
+        self._full_scenes[seed, shapes] = scene
+        size = sum(other.bytes for other in self._full_scenes.values())
+        while size > self.plan.recipe.cache.decoded_mb * 2**20 and len(self._full_scenes) > 1:
+            size -= self._full_scenes.popitem(last=False)[1].bytes
+        return scene
+
 
 def _frame(plan: StepPlan, rng: np.random.Generator) -> Frame:
     """A crop at a random place of the token grid, or a whole image of a random width."""
@@ -105,14 +170,26 @@ def _frame(plan: StepPlan, rng: np.random.Generator) -> Frame:
 def _scene(seed: int, shapes: bool, conditions_share: float, fillings_share: float) -> _Scene:
     rng = np.random.default_rng([seed, 77])
     width = int(rng.integers(880, 1100))
+    return _drawn(seed, shapes, width, 512, conditions_share, fillings_share, rng)
+
+
+def _drawn(
+    seed: int,
+    shapes: bool,
+    width: int,
+    height: int,
+    conditions_share: float,
+    fillings_share: float,
+    rng: np.random.Generator,
+) -> _Scene:
     if shapes:
-        phantom = generate_shapes(seed, width, 512)
+        phantom = generate_shapes(seed, width, height)
     else:
         hard = [str(rng.choice(CONDITIONS))] if rng.random() < conditions_share else []
-        phantom = generate(seed, width, 512, hard)
+        phantom = generate(seed, width, height, hard)
     parts = []
     for item in phantom.objects:
-        if item.category == "restoration" and rng.random() > fillings_share:
+        if item.category == _FILLING and rng.random() > fillings_share:
             continue
         x, y, w, h = cv2.boundingRect(item.mask.astype(np.uint8))
         if w and h:
@@ -144,23 +221,50 @@ def _visible(
     scene: _Scene, matrix: np.ndarray, frame: Frame, most: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Coverage (P, 4 rows, 4 cols) and categories of up to `most` objects that are at least half inside the crop."""
-    height, width = frame.size
     rows, cols = frame.logits
     area_scale = abs(float(np.linalg.det(matrix[:, :2])))
     kept, categories = [], []
     for index in rng.permutation(len(scene.parts)):
         part = scene.parts[index]
-        moved = matrix.copy()
-        moved[:, 2] += matrix[:, :2] @ (part.x, part.y)
-        mask = cv2.warpAffine(part.mask, moved, (cols * LOGIT_STRIDE, rows * LOGIT_STRIDE), flags=cv2.INTER_LINEAR)
-        mask[height:] = 0
-        mask[:, width:] = 0
-        if cv2.sumElems(mask)[0] / 255 < max(_MIN_AREA, _MIN_VISIBLE_SHARE * part.area * area_scale):
+        coverage, area = _coverage(part, matrix, frame)
+        if area < max(_MIN_AREA, _MIN_VISIBLE_SHARE * part.area * area_scale):
             continue
-        kept.append(cv2.resize(mask, (cols, rows), interpolation=cv2.INTER_AREA))
+        kept.append(coverage)
         categories.append(part.category)
         if len(kept) == most:
             break
     if not kept:
         return np.zeros((0, rows, cols), np.float32), ()
-    return np.stack(kept).astype(np.float32) / 255, tuple(categories)
+    return np.stack(kept), tuple(categories)
+
+
+def _coverage(part: _Part, matrix: np.ndarray, frame: Frame) -> tuple[np.ndarray, float]:
+    """Coverage (4 rows, 4 cols) 0..1 of a part of a scene placed by a matrix, and its area in frame pixels."""
+    height, width = frame.size
+    rows, cols = frame.logits
+    moved = matrix.copy()
+    moved[:, 2] += matrix[:, :2] @ (part.x, part.y)
+    mask = cv2.warpAffine(part.mask, moved, (cols * LOGIT_STRIDE, rows * LOGIT_STRIDE), flags=cv2.INTER_LINEAR)
+    mask[height:] = 0
+    mask[:, width:] = 0
+    coverage = cv2.resize(mask, (cols, rows), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    return coverage, cv2.sumElems(mask)[0] / 255
+
+
+def _window_parts(
+    scene: _Scene, edges: np.ndarray, frame: Frame, most: int, fillings: float, rng: np.random.Generator
+) -> list[_Part]:
+    """Up to `most` objects that are whole in the view, a share of them fillings where there are as many."""
+    height, width = frame.size
+    inside = []
+    for part in scene.parts:
+        tall, wide = part.mask.shape
+        box = np.array([(0, 0), (wide, 0), (0, tall), (wide, tall)]) - 0.5
+        corners = mapped(box + np.array([part.x, part.y]), edges)
+        if part.area >= _MIN_FULL_AREA and (corners >= -0.5).all() and (corners <= (width - 0.5, height - 0.5)).all():
+            inside.append(part)
+    order = [inside[index] for index in rng.permutation(len(inside))]
+    small = [part for part in order if part.category == _FILLING]
+    others = [part for part in order if part.category != _FILLING]
+    first = round(fillings * most)
+    return [*small[:first], *others, *small[first:]][:most]

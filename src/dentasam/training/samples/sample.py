@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from dentasam.model.core.frame import Frame
 from dentasam.training.recipe.step_plan import RunPlan
 from dentasam.training.samples.embedding_cache import Encoded
+from dentasam.training.samples.full_image import FullObjects
 
 # How many steps each loading process works ahead of the one that is taken.
 _STEPS_AHEAD = 2
@@ -25,6 +26,7 @@ class Sample:
     masks: (P, 4 rows, 4 cols) float32 coverage 0..1; P may be 0.
     position: place in the step's batch over all processes; it seeds the clicks.
     cache_key: where to keep the encoder's output; None where it is not to be kept.
+    full: the same objects in the image at its own resolution, in a step on object windows.
     """
 
     pixels: Tensor | None
@@ -34,6 +36,7 @@ class Sample:
     categories: tuple[str, ...]
     position: int
     cache_key: str | None = None
+    full: FullObjects | None = None
 
     def pin_memory(self) -> Sample:
         """The same sample in page-locked memory, from which a GPU copies in the background; DataLoader calls this."""
@@ -77,10 +80,11 @@ def step_loader(samples: StepSamples, first_step: int, pinned: bool = False) -> 
     )
 
 
-def encoder_groups(samples: list[Sample], at_once: int) -> list[list[Sample]]:
+def encoder_groups(samples: list[Sample], at_once: int, any_frame: bool = False) -> list[list[Sample]]:
     """Group samples that can go through the encoder together: at one place of the frame, of one size.
 
     Samples without objects are left out. Samples whose encoder output is stored are alone in their group.
+    any_frame: group all samples alike, because what goes through the encoder are their object windows.
     """
     groups: dict[tuple[int, ...], list[Sample]] = {}
     for sample in samples:
@@ -88,7 +92,9 @@ def encoder_groups(samples: list[Sample], at_once: int) -> list[list[Sample]]:
             continue
         frame = sample.frame
         key: tuple[int, ...] = (frame.rows, frame.cols, frame.top, frame.left)
-        if sample.cache_key is not None:
+        if any_frame:
+            key = ()
+        elif sample.cache_key is not None:
             key = (-1, sample.position)
         groups.setdefault(key, []).append(sample)
     return [group[start : start + at_once] for group in groups.values() for start in range(0, len(group), at_once)]

@@ -1,7 +1,8 @@
 """Where training images come from: a dataset on disk, or phantoms drawn while training runs.
 
-Both give a `Case`: the image at frame size, and for each object its coverage within its bounding box. A case is about
-1 MB, whatever the size of the radiograph, and can be kept in memory.
+Both give a `Case`: the image at frame size, and for each object its coverage within its bounding box. That is about
+1 MB, whatever the size of the radiograph, and can be kept in memory. For object windows a case also has the image at
+its own resolution, which takes up to 8 MB more.
 """
 
 from __future__ import annotations
@@ -20,18 +21,11 @@ from dentasam.data.phantom import CONDITIONS, generate, generate_shapes
 from dentasam.errors import DatasetError
 from dentasam.model.core.frame import PIXEL_MEAN, PIXEL_STD, Frame
 from dentasam.training.recipe.settings import Phantoms
+from dentasam.training.samples.boxed_coverage import BoxedCoverage, boxed
+from dentasam.training.samples.full_image import FullImage
 
 # Frame pixels to a cell of the mask grid: twice the logits' resolution, so that rotation costs little sharpness.
 MASK_STRIDE = 2
-
-
-@dataclass(frozen=True)
-class BoxedCoverage:
-    """Coverage 0..255 of one object within its bounding box on the mask grid."""
-
-    top: int
-    left: int
-    coverage: np.ndarray  # (h, w) uint8
 
 
 @dataclass(frozen=True)
@@ -40,6 +34,7 @@ class Case:
 
     gray: (h, w) uint16 at frame size, 257 times the gray value of 0..255.
     sha256: of the image file; empty where there is none.
+    full: the image and its objects at their own resolution, for object windows; None where it was not asked for.
     """
 
     frame: Frame
@@ -47,6 +42,7 @@ class Case:
     coverages: tuple[BoxedCoverage, ...]
     categories: tuple[str, ...]
     sha256: str = ""
+    full: FullImage | None = None
 
     @property
     def mask_grid(self) -> tuple[int, int]:
@@ -56,7 +52,9 @@ class Case:
 
     @property
     def bytes(self) -> int:
-        return self.gray.nbytes + sum(item.coverage.nbytes for item in self.coverages)
+        """Memory of the case."""
+        full = 0 if self.full is None else self.full.bytes
+        return full + self.gray.nbytes + sum(item.coverage.nbytes for item in self.coverages)
 
     def image(self) -> Tensor:
         """Gray values (h, w) float32 in 0..255 at frame size."""
@@ -82,11 +80,15 @@ class Source(Protocol):
 class DatasetSource:
     """The images of a COCO dataset that have objects, decoded once and kept while they fit in `keep_mb`."""
 
-    def __init__(self, dataset: Dataset, keep_mb: int = 512) -> None:
-        """Raises DatasetError for a dataset without objects."""
+    def __init__(self, dataset: Dataset, keep_mb: int = 512, full: bool = False, smooth_px: float = 0.0) -> None:
+        """full: cases have their image at its own resolution, with masks smoothed by `smooth_px` (see `FullImage`).
+
+        Raises DatasetError for a dataset without objects.
+        """
         self.records = [record for record in dataset.images if record.objects]
         if not self.records:
             raise DatasetError(f"{dataset.path}: no image has an object; annotate some or name another dataset")
+        self._full, self._smooth_px = full, smooth_px
         self._limit = keep_mb * 2**20
         self._kept: OrderedDict[int, Case] = OrderedDict()
         self._bytes = 0
@@ -105,6 +107,7 @@ class DatasetSource:
             record.masks(),
             tuple(item.category for item in record.objects),
             hashlib.sha256(record.path.read_bytes()).hexdigest(),
+            self._smooth_px if self._full else None,
         )
         self._kept[index] = case
         self._bytes += case.bytes
@@ -117,10 +120,12 @@ class PhantomSource:
     """Synthetic panoramics and textured shapes, another image for each index in each epoch.
 
     held_out: the same images in each epoch, without shapes and different from those of training, for validation.
+    full: images as large as `full_widths` of the settings says, which cases also have at that size.
     """
 
-    def __init__(self, settings: Phantoms, seed: int, held_out: bool = False) -> None:
+    def __init__(self, settings: Phantoms, seed: int, held_out: bool = False, full: bool = False) -> None:
         self.settings = settings
+        self._full = full
         self._stream = (seed, int(held_out))
         self._held_out = held_out
 
@@ -131,37 +136,45 @@ class PhantomSource:
         settings = self.settings
         rng = np.random.default_rng([*self._stream, 0 if self._held_out else epoch, index])
         seed = int(rng.integers(2**31))
-        if rng.random() < settings.shapes_share and not self._held_out:
-            phantom = generate_shapes(seed, settings.width, settings.height)
+        shapes = rng.random() < settings.shapes_share and not self._held_out
+        width, height = settings.width, settings.height
+        if self._full:
+            width = int(rng.integers(settings.full_widths[0], settings.full_widths[1] + 1))
+            height = round(width * settings.height / settings.width)
+        if shapes:
+            phantom = generate_shapes(seed, width, height)
         else:
             hard = rng.random() < settings.conditions_share
             conditions = (CONDITIONS[int(rng.integers(len(CONDITIONS)))],) if hard else ()
-            phantom = generate(seed, width=settings.width, height=settings.height, conditions=conditions)
+            phantom = generate(seed, width=width, height=height, conditions=conditions)
         masks = np.stack([drawn.mask for drawn in phantom.objects])
-        return make_case(phantom.image, masks, tuple(drawn.category for drawn in phantom.objects))
+        categories = tuple(drawn.category for drawn in phantom.objects)
+        return make_case(phantom.image, masks, categories, full_smooth_px=0.0 if self._full else None)
 
 
-def make_case(image: np.ndarray, masks: np.ndarray, categories: tuple[str, ...], sha256: str = "") -> Case:
-    """A case of an image (H, W) uint8 or uint16 and masks (P, H, W) bool; objects too small to see are left out."""
+def make_case(
+    image: np.ndarray,
+    masks: np.ndarray,
+    categories: tuple[str, ...],
+    sha256: str = "",
+    full_smooth_px: float | None = None,
+) -> Case:
+    """A case of an image (H, W) uint8 or uint16 and masks (P, H, W) bool; objects too small to see are left out.
+
+    full_smooth_px: for a case with its full image, how much the masks there are smoothed (see `FullImage`).
+    """
     frame = Frame.of(*image.shape)
     height, width = frame.size
     gray = frame.pixels(image)[0, 0, :height, :width] * PIXEL_STD[0] + PIXEL_MEAN[0]
     finer = Frame(frame.height, frame.width, frame.scale * 2, frame.rows * 2, frame.cols * 2)
     coverage = (finer.masks_to_logits(masks).numpy() * 255.0).round().astype(np.uint8)
-    boxed = [_boxed(plane) for plane in coverage]
-    seen = [place for place, item in enumerate(boxed) if item is not None]
+    planes = [boxed(plane) for plane in coverage]
+    seen = [place for place, item in enumerate(planes) if item is not None]
     return Case(
         frame,
         (gray.clamp(0, 255) * 257.0).round().numpy().astype(np.uint16),
-        tuple(item for item in boxed if item is not None),
+        tuple(item for item in planes if item is not None),
         tuple(categories[place] for place in seen),
         sha256,
+        None if full_smooth_px is None else FullImage.of(image, masks[seen], full_smooth_px),
     )
-
-
-def _boxed(plane: np.ndarray) -> BoxedCoverage | None:
-    rows, cols = np.flatnonzero(plane.any(axis=1)), np.flatnonzero(plane.any(axis=0))
-    if not len(rows):
-        return None
-    top, left = int(rows[0]), int(cols[0])
-    return BoxedCoverage(top, left, plane[top : rows[-1] + 1, left : cols[-1] + 1].copy())

@@ -8,6 +8,7 @@ from dentasam.model.core.frame import Frame
 from dentasam.model.embedding import EncoderOutput
 from dentasam.training.samples.augmentation import UNCHANGED, Variation, vary_category, vary_image
 from dentasam.training.samples.embedding_cache import EmbeddingCache, Encoded
+from dentasam.training.samples.full_image import frame_matrix
 from dentasam.training.samples.sample import Sample
 from dentasam.training.samples.sources import Case
 from dentasam.training.samples.visible_objects import choose, clickable, grid_coverage, half_visible, to_logits
@@ -20,10 +21,13 @@ def whole_sample(
     rng: np.random.Generator | None = None,
     position: int = 0,
     cache: EmbeddingCache | None = None,
+    random_first: float | None = None,
 ) -> Sample:
     """The whole image with up to `objects` objects, drawn by `rng`; without either, all of them.
 
     Where the cache holds the encoder's output for the image, the sample has it in place of pixels.
+    random_first: for a sample with its objects at full resolution, how many of their first clicks are anywhere inside
+    them. The variation may then not move any pixel.
     """
     frame = case.frame
     coverage = grid_coverage(case, variation)
@@ -39,7 +43,12 @@ def whole_sample(
             output = None
     if output is None:
         pixels = frame.normalised(vary_image(case.image(), variation))
-    return Sample(pixels, output, frame, masks, categories, position, key)
+    full = None
+    if random_first is not None:
+        assert case.full is not None, "the source was not asked for full images"
+        assert rng is not None
+        full = case.full.objects(chosen.numpy(), frame_matrix(frame), random_first, rng, variation.exposure)
+    return Sample(pixels, output, frame, masks, categories, position, key, full)
 
 
 def _fits(output: Encoded, frame: Frame) -> bool:

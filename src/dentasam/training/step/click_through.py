@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from dentasam.model.core.frame import Frame
@@ -89,5 +90,12 @@ def _next_prompts(objects: StepObjects, index: int, step: Step, logits: Tensor, 
     """The prompts of an iteration after the first: the last mask's logits and, in a correction, one more click."""
     if step == "mask":
         return objects.prompts.with_masks(logits)
-    clicks = correction_clicks(logits > 0, objects.truth, objects.clicks[index], objects.centred[index])
-    return corrected(objects.prompts, clicks, logits, frame)
+    draws, centred, fine = objects.clicks[index], objects.centred[index], objects.fine_truth
+    if fine is None:
+        clicks = correction_clicks(logits > 0, objects.truth, draws, centred)
+        return corrected(objects.prompts, clicks, logits, frame)
+    predicted = F.interpolate(logits[:, None], size=fine.shape[1:], mode="bilinear", align_corners=False)[:, 0] > 0
+    clicks = correction_clicks(predicted, fine, draws, centred)
+    fineness = fine.shape[1] // logits.shape[1]
+    on_logits = replace(clicks, points=(clicks.points + 0.5) / fineness - 0.5)
+    return corrected(objects.prompts, on_logits, logits, frame)

@@ -18,6 +18,7 @@ from dentasam.model.core.frame import Frame
 from dentasam.model.core.prompt import Prompts
 from dentasam.prompts.tensor_correction_clicks import on_device
 from dentasam.training.step.first_prompts import first_prompts
+from dentasam.training.step.given_prompts import GivenPrompts
 from dentasam.training.step.step_settings import StepSettings
 from dentasam.training.step.windowed_loss import LossWindows
 
@@ -35,6 +36,7 @@ class StepObjects:
     centred: (K, P) bool, where the interior centre of the largest wrong region is clicked instead.
     elsewhere: (K, 2, P) in 0..1, where the loss's second window is, see `LossWindows.elsewhere`.
     multimask: whether the first iteration decodes SAM's three masks, see `mask_losses.py`.
+    fine_truth: (P, n h, n w) bool, a finer truth to click on; None where clicks are on logits.
     """
 
     prompts: Prompts
@@ -45,6 +47,7 @@ class StepObjects:
     centred: np.ndarray
     elsewhere: Tensor
     multimask: bool = False
+    fine_truth: Tensor | None = None
 
     @classmethod
     def begin(
@@ -55,12 +58,14 @@ class StepObjects:
         settings: StepSettings,
         iterations: int,
         rng: np.random.Generator,
+        given: GivenPrompts | None = None,
     ) -> StepObjects:
-        """Objects with their first prompts.
+        """Objects with their first prompts, which are drawn unless they are given.
 
         image: (P,), which image each object belongs to; None for a single image.
         """
-        prompts = first_prompts(coverage, image, frame, settings.schedule, rng)
+        prompts = first_prompts(coverage, image, frame, settings.schedule, rng) if given is None else given.prompts
+        fine_truth = None if given is None else given.truth
         draws = torch.from_numpy(rng.random((iterations, 3, len(coverage))))
         centred = rng.random((iterations, len(coverage))) >= settings.schedule.random_share
         if on_device(coverage.device):
@@ -68,10 +73,13 @@ class StepObjects:
         # A box says what is meant; a click may be ambiguous.
         share = 0.0 if prompts.boxes is not None else settings.schedule.multimask_share
         multimask = share > 0 and bool(rng.random() < share)
+        if multimask:
+            prompts = prompts.with_masks(None)  # in use the three masks are decoded from clicks alone
         windows = LossWindows.around(coverage, frame) if settings.windowed_loss else None
         if windows is not None and windows.share > MAX_WINDOW_SHARE:
             windows = None
-        return cls(prompts, coverage, coverage > 0.5, windows, draws[:, 0], centred, draws[:, 1:], multimask)
+        truth, rest = coverage > 0.5, draws[:, 1:]
+        return cls(prompts, coverage, truth, windows, draws[:, 0], centred, rest, multimask, fine_truth)
 
     def __len__(self) -> int:
         return len(self.coverage)
@@ -91,6 +99,7 @@ class StepObjects:
             self.centred[:, list(rows)],
             self.elsewhere[..., index.to(self.elsewhere.device)],
             self.multimask,
+            None if self.fine_truth is None else self.fine_truth[there],
         )
 
     def chunks(self, most: int) -> Iterator[StepObjects]:

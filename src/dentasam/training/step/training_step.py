@@ -27,6 +27,7 @@ from dentasam.model.decoder.mask_decoder import CHOICES
 from dentasam.model.embedding import EncoderOutput, EncoderPrefix, ImageEmbedding
 from dentasam.model.sam_hq import SamHQ
 from dentasam.training.step.click_through import click_through
+from dentasam.training.step.given_prompts import GivenPrompts
 from dentasam.training.step.object_memory import trained_object_bytes
 from dentasam.training.step.step_objects import StepObjects
 from dentasam.training.step.step_settings import StepSettings
@@ -48,6 +49,7 @@ def train_step(
     masks: Sequence[Tensor],
     settings: StepSettings,
     rng: np.random.Generator,
+    given: GivenPrompts | None = None,
 ) -> StepReport:
     """Add the gradient of the mean loss over objects and iterations to the parameters' `grad`.
 
@@ -55,6 +57,7 @@ def train_step(
     frame: the frame that all B images share.
     masks: for each image the coverage 0..1 of its objects at logit resolution, (P_b, 4 rows, 4 cols).
     rng: draws the order of the iterations, the first prompts and the clicks.
+    given: the first prompts, where they are not to be drawn.
     """
     coverage = torch.cat(list(masks))
     steps = settings.schedule.steps(rng)
@@ -64,7 +67,7 @@ def train_step(
     with arithmetic(settings.autocast, coverage.device):
         embedding = _embedding(model, source, frame)
         leaf = embedding.leaf()
-        objects = StepObjects.begin(coverage, _image_of_object(masks), frame, settings, len(steps), rng)
+        objects = StepObjects.begin(coverage, _image_of_object(masks), frame, settings, len(steps), rng, given)
         dtype, share = embedding.hq.dtype, 1.0 / (len(objects) * len(steps))
         chunks = objects.chunks(_objects_at_once(objects, settings, frame, dtype))
         sums = torch.stack([click_through(model, leaf, dtype, chunk, steps, settings, share) for chunk in chunks])
