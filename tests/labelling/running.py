@@ -23,7 +23,7 @@ from dentasam.labelling.inference.replies import (
     RefineReply,
     Seconds,
 )
-from dentasam.labelling.inference.requests import PredictObject, RefineObject, TidySizes
+from dentasam.labelling.inference.requests import PredictObject, PrefersPart, RefineObject, TidySizes
 from dentasam.labelling.inference.served_model import ModelIdentity
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.log.worklist import Worklist
@@ -57,6 +57,7 @@ class StandIn:
     model: ModelIdentity = IDENTITY
     asked: list[Any] = field(default_factory=list)
     tidied: list[list[Tidy]] = field(default_factory=list)
+    parts: list[list[bool]] = field(default_factory=list)
     opened: list[tuple[int, list[int]]] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
     news: int = 0
@@ -83,8 +84,15 @@ class StandIn:
     def progress(self) -> Progress:
         return Progress(1, len(self.worklist), "b.png", self.failed)
 
-    def predict(self, case_id: int, objects: Sequence[PredictObject], sizes: TidySizes) -> PredictReply:
+    def predict(
+        self,
+        case_id: int,
+        objects: Sequence[PredictObject],
+        sizes: TidySizes,
+        prefers_part: PrefersPart = lambda category: False,
+    ) -> PredictReply:
         self._note(case_id, objects, sizes)
+        self.parts.append([prefers_part(each.category) for each in objects])
         if any(each.box is None and not each.clicks for each in objects):
             raise PromptError("an object has neither a click nor a box; give it one")
         found = tuple(_predicted(each) for each in objects)

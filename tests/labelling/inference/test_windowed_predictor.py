@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.workspace.tidy_sizes import Tidy
 from dentasam.model.runtime import load
 from dentasam.model.windows.objects import ObjectAnswer, ObjectPrompt
+from dentasam.model.windows.window import BoxedMask
 from dentasam.model.windows.windowed_image import WindowedImage
 from dentasam.prompts.correction_clicks import interior_centre
 
@@ -222,6 +223,75 @@ def test_without_windows_the_whole_image_answers_as_it_does_alone(bench: Bench, 
         )  # stored in half precision
     finally:
         queue.stop()
+
+
+@pytest.fixture
+def three(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[ObjectPrompt]:
+    """Three nested masks in place of the choices of the model, made of its answer; returns what it was asked."""
+    seen: list[ObjectPrompt] = []
+
+    def choices(self: WindowedImage, prompts: list[ObjectPrompt]) -> list[tuple[ObjectAnswer, ...]]:
+        seen.extend(prompts)
+        found = []
+        for prompt in prompts:
+            single = prompt.previous
+            assert single is not None
+            x, y, _ = prompt.clicks[0]
+            parts = []
+            for half, score in ((9, 0.8), (4, 0.75)):
+                bits = np.ones((2 * half + 1, 2 * half + 1), bool)
+                mask = BoxedMask(int(x) - half, int(y) - half, bits)
+                parts.append(replace(single, mask=mask, logits=single.logits - 1 / half, score=score))
+            found.append((replace(single, score=0.8), *parts))
+        return found
+
+    monkeypatch.setattr(WindowedImage, "choices", choices)
+    return seen
+
+
+def test_each_choice_is_offered_and_its_own_logits_are_found_when_it_is_taken(
+    bench: Bench, three: list[ObjectPrompt], given: list[ObjectPrompt]
+) -> None:
+    click = bench.click(8)
+    request = PredictObject("choices", [click], choices=True)
+    (found,) = bench.predictor.predict(CASE, [request], lambda category: UNTIDIED).objects
+    assert [choice.mask.area for choice in found.choices[1:]] == [19 * 19, 9 * 9]
+    assert found.choices[0].mask == found.mask
+    assert {choice.answered_by for choice in found.choices} == {"window"}
+    # The window of the answer is that of the choices, so that nothing is encoded for them.
+    assert three[-1].previous is not None
+    for choice, logits in zip(found.choices[1:], (-1 / 9, -1 / 4), strict=True):
+        x, y, _ = click
+        bench.ask("choices", [click, (x + 2, y, 1)], choice.mask)
+        previous = given[-1].previous
+        assert previous is not None
+        kept = bench.answer("choices", choice.mask)
+        np.testing.assert_allclose(kept.logits - three[-1].previous.logits, logits, atol=1e-4)
+        assert previous.score == choice.score
+
+
+def test_a_label_for_parts_takes_the_part(bench: Bench, three: list[ObjectPrompt]) -> None:
+    click = bench.click(9)
+    asked = [
+        PredictObject("part", [click], category="filling", choices=True),
+        PredictObject("silent", [click], category="filling"),
+        PredictObject("whole", [click], category="36", choices=True),
+        PredictObject("plain", [click], category="36"),
+    ]
+    reply = bench.predictor.predict(CASE, asked, lambda category: UNTIDIED, lambda category: category == "filling")
+    part, silent, whole, plain = reply.objects
+    assert part.mask == silent.mask == part.choices[2].mask == whole.choices[2].mask
+    assert whole.mask == plain.mask == whole.choices[0].mask
+    assert (len(part.choices), silent.choices, len(whole.choices), plain.choices) == (3, (), 3, ())
+    assert len(three) == 3
+
+
+def test_a_later_click_offers_nothing(bench: Bench, three: list[ObjectPrompt]) -> None:
+    click = bench.click(9)
+    first = bench.ask("later", [click])
+    request = PredictObject("later", [click, (*click[:2], 1)], previous=first.mask, category="filling", choices=True)
+    (found,) = bench.predictor.predict(CASE, [request], prefers_part=lambda category: True).objects
+    assert (found.choices, three) == ((), [])
 
 
 def test_threads_on_one_case_answer_as_one_alone(bench: Bench) -> None:

@@ -85,3 +85,14 @@ def test_the_label_of_an_object_says_what_is_tidied_in_its_mask(server: Running)
     first, second = server.model.tidied[-1]
     assert (first.islands, first.holes) == (30, 0)
     assert (second.islands, second.holes) == (30, DEFAULT_HOLES)
+
+
+def test_the_label_of_an_object_says_whether_its_first_click_means_a_part(server: Running) -> None:
+    schema = server.client.get("/api/session").json()["schema"]
+    by_name = {label["name"]: label for label in schema["labels"]}
+    by_name["restoration"]["prefers"], by_name["36"]["prefers"] = "whole", "part"
+    assert server.client.put("/api/schema", json=schema).status_code == 200
+    names = ["36", "37", "restoration", "caries", None, "unknown"]
+    asked = [{"id": str(i), "clicks": [[3, 4, 1]], "category": name} for i, name in enumerate(names)]
+    assert server.post("/api/cases/1/predict", {"objects": asked}).status_code == 200
+    assert server.model.parts == [[True, False, False, True, False, False]]

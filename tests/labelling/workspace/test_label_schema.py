@@ -49,6 +49,21 @@ def test_neighbouring_and_opposing_teeth_differ_in_colour() -> None:
         assert [pair for pair in pairs if colours[pair[0]] == colours[pair[1]]] == []
 
 
+def test_restorations_and_lesions_prefer_the_part_unless_the_file_says_otherwise() -> None:
+    default = LabelSchema.default()
+    names = ["restoration", "root filling", "implant", "caries", "periapical lesion"]
+    assert [label.name for label in default.labels if default.prefers_part(label.name)] == names
+    assert not default.prefers_part(None)
+    assert not default.prefers_part("unknown")
+    own = LabelSchema(
+        labels=(
+            Label(**label(name="crown", kind="restoration", prefers="whole")),
+            Label(**label(name="root", kind="tooth", prefers="part")),
+        )
+    )
+    assert [own.prefers_part(each.name) for each in own.labels] == [False, True]
+
+
 def test_a_schema_survives_its_file(tmp_path: Path) -> None:
     path = tmp_path / "schema.yaml"
     schema = LabelSchema(

@@ -797,6 +797,7 @@ export interface components {
          * @description One label. The name is what exports carry (a tooth's FDI number), the title what people read.
          *
          *     tidy: what goes from the model's masks of this label, where it differs from the workspace's.
+         *     prefers: what a first click means that may mean a part or the whole; None is the part for restorations and lesions.
          */
         Label: {
             /** Colour */
@@ -809,6 +810,8 @@ export interface components {
             kind: "tooth" | "restoration" | "lesion" | "other";
             /** Name */
             name: string;
+            /** Prefers */
+            prefers?: ("part" | "whole") | null;
             tidy?: components["schemas"]["Tidy"] | null;
             /** Title */
             title: string;

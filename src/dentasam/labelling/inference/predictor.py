@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,15 +23,17 @@ from dentasam.labelling.inference.hand_edits import (
     union,
     with_hand_edits,
 )
+from dentasam.labelling.inference.offered_choices import offered
 from dentasam.labelling.inference.previous_answer import placed, previous_answer
 from dentasam.labelling.inference.replies import (
+    Choice,
     PredictedObject,
     PredictReply,
     RefinedObject,
     RefineReply,
     Seconds,
 )
-from dentasam.labelling.inference.requests import Box, Click, PredictObject, RefineObject, TidySizes
+from dentasam.labelling.inference.requests import Box, Click, PredictObject, PrefersPart, RefineObject, TidySizes
 from dentasam.labelling.inference.tidying import tidied
 from dentasam.labelling.log.operations import AnsweredBy
 from dentasam.labelling.wire.box_mask import BoxMask
@@ -47,11 +50,16 @@ class Predictor:
         self._memory = AnswerMemory() if memory is None else memory
 
     def predict(
-        self, case_id: int, objects: Sequence[PredictObject], sizes: TidySizes = lambda category: DEFAULT_TIDY
+        self,
+        case_id: int,
+        objects: Sequence[PredictObject],
+        sizes: TidySizes = lambda category: DEFAULT_TIDY,
+        prefers_part: PrefersPart = lambda category: False,
     ) -> PredictReply:
         """Masks of objects from their clicks and boxes; what was painted and erased by hand stays.
 
-        sizes: the islands and holes to remove from the masks of a category.
+        sizes: the islands and holes to remove from the masks of a category. prefers_part: whether the first click of
+        an object of a category means a part where it may mean a part or the whole.
 
         A case that is not encoded yet goes to the head of the queue and is waited for. Raises KeyError for an unknown
         case, PromptError for an object without a prompt or with one off the image, ImageError for an image that
@@ -69,13 +77,17 @@ class Predictor:
                 edits = [(asked.painted, asked.erased)]
                 previous = previous_answer(known, now, now, clicks, frame, windows=windows, edits=edits)
             prompts.append(ObjectPrompt(clicks, asked.box, previous))
+        answers = self._decode(ready, prompts)
+        parts = [prefers_part(asked.category) for asked in objects]
+        choices = self._choices(ready, objects, parts, prompts, answers)
         found = []
-        for asked, answer in zip(objects, self._decode(ready, prompts), strict=True):
-            by_hand = {"painted": asked.painted, "erased": asked.erased}
-            mask = with_hand_edits(_box_mask(answer), **by_hand)
-            mask = tidied(mask, sizes(asked.category), clicks=asked.clicks, **by_hand)
-            self._memory.keep(case_id, asked.id, ready.picture, mask, answer)
-            found.append(PredictedObject(asked.id, mask, answer.score, _answered_by(answer)))
+        for asked, part, single, own in zip(objects, parts, answers, choices, strict=True):
+            answer, shown = offered(single, own, prefer_part=part)
+            # The answer last, so that it is the newest in the memory.
+            masks = [self._mask(case_id, ready, asked, each, sizes) for each in (*shown, answer)]
+            offers = [Choice(mask, each.score, _answered_by(each)) for mask, each in zip(masks, shown, strict=False)]
+            reply = PredictedObject(asked.id, masks[-1], answer.score, _answered_by(answer))
+            found.append(replace(reply, choices=tuple(offers)) if asked.choices else reply)
         return PredictReply(tuple(found), ready.served.identity, _seconds(ready, started), ready.picture)
 
     def refine(
@@ -129,6 +141,34 @@ class Predictor:
                 RefinedObject(asked.id, mask, answer.score, _answered_by(answer), clicks=tuple(clicks[index]))
             )
         return RefineReply(tuple(found), ready.served.identity, _seconds(ready, started), ready.picture)
+
+    def _mask(
+        self, case_id: int, ready: ReadyImage, asked: PredictObject, answer: ObjectAnswer, sizes: TidySizes
+    ) -> BoxMask:
+        """The mask that the page gets for an answer, which is kept for the object's next click."""
+        by_hand = {"painted": asked.painted, "erased": asked.erased}
+        mask = with_hand_edits(_box_mask(answer), **by_hand)
+        mask = tidied(mask, sizes(asked.category), clicks=asked.clicks, **by_hand)
+        self._memory.keep(case_id, asked.id, ready.picture, mask, answer)
+        return mask
+
+    def _choices(
+        self,
+        ready: ReadyImage,
+        objects: Sequence[PredictObject],
+        parts: Sequence[bool],
+        prompts: Sequence[ObjectPrompt],
+        answers: Sequence[ObjectAnswer],
+    ) -> list[tuple[ObjectAnswer, ...]]:
+        """What the first clicks of objects may mean; nothing for objects where that is not asked."""
+        rows = [
+            i
+            for i, (asked, part) in enumerate(zip(objects, parts, strict=True))
+            if (asked.choices or part) and asked.clicks and asked.previous is None
+        ]
+        found = ready.served.choices(ready.image, [prompts[i] for i in rows], [answers[i] for i in rows])
+        by_row = dict(zip(rows, found, strict=True))
+        return [by_row.get(i, ()) for i in range(len(objects))]
 
     def _known(self, case_id: int, object_id: str, ready: ReadyImage, mask: BoxMask) -> ObjectAnswer | None:
         """The model's own answer for this picture that gave this very mask, if it is among the object's last ones."""

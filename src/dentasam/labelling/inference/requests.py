@@ -29,6 +29,8 @@ Category = Annotated[Name | None, Field(description="The object's label, for wha
 
 # The sizes of the islands and holes to remove from the masks of a category.
 TidySizes = Callable[[str | None], Tidy]
+# Whether a first click means a part rather than the whole, for objects of a category.
+PrefersPart = Callable[[str | None], bool]
 
 
 @dataclass(frozen=True)

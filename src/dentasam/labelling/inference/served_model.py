@@ -95,6 +95,18 @@ class ServedModel:
             rows = [i for i in rows if shown[i] <= len(wanted[i].clicks)]
         return [answer for answer in answers if answer is not None]
 
+    def choices(
+        self, image: WindowedImage, wanted: Sequence[ObjectPrompt], answers: Sequence[ObjectAnswer]
+    ) -> list[tuple[ObjectAnswer, ...]]:
+        """What the first clicks of objects may mean, as `WindowedImage.choices`, in the windows of their answers.
+
+        Nothing for each object where the model's runtime gives a single mask.
+        """
+        if not wanted or self.model.runtime != "torch":
+            return [()] * len(wanted)
+        given = [replace(prompt, previous=answer) for prompt, answer in zip(wanted, answers, strict=True)]
+        return image.choices(given)
+
     def knows_boxes(self, embedding: ImageEmbedding) -> bool:
         """Whether the model was trained with boxes, found out once, from boxes in the middle of an image.
 

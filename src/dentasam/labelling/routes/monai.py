@@ -80,7 +80,8 @@ def infer(
     if not params.clicks:
         raise HTTPException(422, "params: there is no point in foreground or background")
     request = PredictObject("1", clicks=params.clicks, category=params.label)
-    reply = context.predictor.predict(case_id, [request], context.workspace.schema.tidy_of)
+    schema = context.workspace.schema
+    reply = context.predictor.predict(case_id, [request], schema.tidy_of, schema.prefers_part)
     (found,) = reply.objects
     shape = context.image(case_id)
     seconds = reply.seconds

@@ -36,7 +36,8 @@ _REFUSED = errors(404, 410, 413, 415, 422, 503)
 def predict(case_id: CaseId, body: EnvelopeBody, context: ContextDep) -> Response:
     """The model's masks for objects, each from its clicks and its box; pixels edited by hand stay as they are."""
     requests = read_document(body, PredictDocument, context.image(case_id)).objects
-    return Envelope(_document(context.predictor.predict(case_id, requests, context.workspace.schema.tidy_of)))
+    schema = context.workspace.schema
+    return Envelope(_document(context.predictor.predict(case_id, requests, schema.tidy_of, schema.prefers_part)))
 
 
 @router.post(

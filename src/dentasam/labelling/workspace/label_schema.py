@@ -14,6 +14,7 @@ from dentasam.labelling.workspace.tidy_sizes import DEFAULT_TIDY, Tidy
 
 DEFAULT_FILE = Path(__file__).with_name("schema.yaml")
 Kind = Literal["tooth", "restoration", "lesion", "other"]
+PART_KINDS: tuple[Kind, ...] = ("restoration", "lesion")
 # The difference between the largest and the smallest of red, green and blue; grayer colours vanish on an X-ray.
 MIN_CHROMA = 64
 MAX_LABELS = 500
@@ -33,6 +34,7 @@ class Label(BaseModel):
     """One label. The name is what exports carry (a tooth's FDI number), the title what people read.
 
     tidy: what goes from the model's masks of this label, where it differs from the workspace's.
+    prefers: what a first click means where it may mean either; None is the part for restorations and lesions.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,6 +44,7 @@ class Label(BaseModel):
     kind: Kind = "other"
     colour: Colour
     tidy: Tidy | None = None
+    prefers: Literal["part", "whole"] | None = None
 
 
 class LabelSchema(BaseModel):
@@ -102,6 +105,13 @@ class LabelSchema(BaseModel):
         own = next((label.tidy for label in self.labels if label.name == name), None)
         return (own or Tidy()).with_defaults(self.tidy).with_defaults(DEFAULT_TIDY)
 
+    def prefers_part(self, name: str | None) -> bool:
+        """Whether a first click means a part, such as the filling of a tooth, for objects of a label."""
+        label = next((label for label in self.labels if label.name == name), None)
+        if label is None:
+            return False
+        return label.kind in PART_KINDS if label.prefers is None else label.prefers == "part"
+
 
 _YAML: dict[str, Any] = {"default_flow_style": None, "sort_keys": False, "allow_unicode": True, "width": 200}
 
@@ -110,7 +120,10 @@ _ABOUT_TIDY = (
     "# tidy: islands and holes of the model's masks that are smaller go by themselves; below 1 a share of the\n"
     "# object, from 1 on pixels, 0 keeps them. A label may have a tidy of its own.\n"
 )
-_ABOUT_LABELS = "# name: what exports carry; kind: tooth, restoration, lesion or other; colour: #rrggbb, no grey.\n"
+_ABOUT_LABELS = (
+    "# name: what exports carry; kind: tooth, restoration, lesion or other; colour: #rrggbb, no grey.\n"
+    "# prefers: part or whole, which a first click means; if left out, the part for restorations and lesions.\n"
+)
 
 
 def _plain(label: Label) -> dict[str, Any]:

@@ -107,7 +107,7 @@ class WindowedImage:
         alone. Of masks that are nearly the same the best scored is kept. Each can be passed on as `previous`, and the
         window then follows it. An earlier answer is used for the window's place only.
         """
-        places = [self._place(prompt) for prompt in prompts]
+        places = [self._place_of_choices(prompt) for prompt in prompts]
         first = [i for i, place in enumerate(places) if place is None]
         found = self._on_whole_image([prompts[i] for i in first], [None] * len(first))
         for i, answer in zip(first, found, strict=True):
@@ -133,6 +133,13 @@ class WindowedImage:
         if previous.window is None:
             return self._first_place(prompt, previous) or _Place(None, previous.logits)
         return self._moved(previous, following_window(previous.window, previous.mask, prompt.clicks, self.frame))
+
+    def _place_of_choices(self, prompt: ObjectPrompt) -> _Place | None:
+        """As `_place`, but a window does not shrink to the answer: the object may mean something larger."""
+        place, previous = self._place(prompt), prompt.previous
+        if place is None or previous is None or place.window is None or previous.window is None:
+            return place
+        return _Place(previous.window, None) if place.window.scale < previous.window.scale else place
 
     def _first_place(self, prompt: ObjectPrompt, answer: ObjectAnswer) -> _Place | None:
         """The window after an answer of the whole image; None where that answer stands."""

@@ -100,14 +100,17 @@ export class AnnotationActions {
    * has no parent.
    */
   private relabel(editor: CaseEditor, id: string, category: string | null): void {
-    const kind = category === null ? undefined : this.bench.labels.get(category)?.kind;
+    const label = category === null ? undefined : this.bench.labels.get(category);
+    const kind = label?.kind;
     editor.group(() => {
       editor.relabel(id, category);
       const object = editor.object(id);
       if (object === undefined) return;
       if (kind === "tooth") editor.setParent(id, null);
-      if (kind !== "restoration" && kind !== "lesion") return;
-      if (!object.accepted) editor.preferPart(id);
+      const isPart = kind === "restoration" || kind === "lesion";
+      // As `prefers_part` of labelling/workspace/label_schema.py.
+      if (!object.accepted && (label?.prefers ?? (isPart ? "part" : "whole")) === "part") editor.preferPart(id);
+      if (!isPart) return;
       if (object.parent === null) editor.setParent(id, toothOf(editor, object, this.bench.labels));
     });
   }
