@@ -5,7 +5,7 @@ import torch
 
 from dentasam.training.recipe.settings import Recipe, Stage
 from dentasam.training.recipe.step_plan import RunPlan
-from dentasam.training.samples.phantom_samples import PhantomSamples
+from dentasam.training.samples.phantom_samples import PhantomSamples, _Part, click_on_part
 
 RECIPE = Recipe(
     scope="full",
@@ -72,3 +72,43 @@ def _grown(mask: np.ndarray) -> np.ndarray:
 def test_stages_are_for_full_training_only() -> None:
     with pytest.raises(ValueError, match="pretraining"):
         Recipe(scope="decoder", stages=RECIPE.stages)
+
+
+def _part(x: int, y: int, mask: np.ndarray, category: str) -> _Part:
+    return _Part(x, y, (mask * 255).astype(np.uint8), int(mask.sum()), category)
+
+
+def test_a_click_on_a_part_means_the_whole_around_it() -> None:
+    tooth = _part(10, 20, np.ones((60, 40), bool), "36")
+    inside = _part(20, 30, np.ones((9, 5), bool), "restoration")
+    reaching_out = _part(45, 30, np.ones((9, 30), bool), "caries")
+    neighbour = _part(20, 50, np.ones((9, 5), bool), "37")
+    click, rng = np.array([1, 2], np.float32), np.random.default_rng(0)
+    assert click_on_part(tooth, [tooth, reaching_out, inside, neighbour], click, rng).tolist() == [22, 32]
+    assert click_on_part(tooth, [tooth, reaching_out, neighbour], click, rng).tolist() == [1, 2]
+    assert click_on_part(inside, [tooth, inside], click, rng).tolist() == [1, 2]
+    cover = _part(10, 20, np.ones((58, 40), bool), "restoration")  # a part that is nearly the whole is not ambiguous
+    assert click_on_part(tooth, [cover], click, rng).tolist() == [1, 2]
+    post = _part(21, 31, np.ones((3, 1), bool), "restoration")  # a part of a part
+    assert click_on_part(inside, [tooth, inside, post], click, rng).tolist() == [21, 31]
+
+
+def test_a_share_of_the_first_clicks_in_windows_is_on_parts() -> None:
+    """The clicked objects are larger than the part, and both samples have the same objects."""
+
+    def clicks(share: float) -> list[tuple[np.ndarray, tuple[str, ...]]]:
+        recipe = Recipe(
+            scope="full",
+            seed=5,
+            stages=(Stage(steps=6, batch_images=1, objects_per_image=8, corrections=1, object_windows=1.0),),
+            phantoms={"images": 40, "full_widths": (1200, 1300), "shapes_share": 0, "clicks_on_parts": share},
+        )
+        samples = PhantomSamples(RunPlan.of(recipe, 0))
+        found = [sample for step in range(6) for sample in samples[step]]
+        return [(sample.full.clicks, sample.categories) for sample in found if sample.full is not None]
+
+    moved = 0
+    for (plain, categories), (on_parts, same) in zip(clicks(0.0), clicks(1.0), strict=True):
+        assert categories == same
+        moved += int((plain != on_parts).any(axis=1).sum())
+    assert moved > 0

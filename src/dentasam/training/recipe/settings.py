@@ -223,7 +223,9 @@ class Phantoms(Section):
     """The synthetic images that `dentasam pretrain` draws while it runs.
 
     full_widths: least and greatest width in pixels, where there are steps on object windows.
-    window_fillings: share of the object windows that show a filling, where the image has as many.
+    fillings_share: of the parts (fillings, root fillings, lesions), those that are objects.
+    window_fillings: share of the object windows that show a part, where the image has as many.
+    clicks_on_parts: share of the objects with a part within them whose first click in an object window is on it.
     """
 
     images: int = Field(2000, ge=1)
@@ -234,6 +236,7 @@ class Phantoms(Section):
     fillings_share: Share = 0.15
     full_widths: tuple[Annotated[int, Field(ge=256)], Annotated[int, Field(ge=256)]] = (1200, 3000)
     window_fillings: Share = 0.3
+    clicks_on_parts: Share = 0.0
 
 
 class Recipe(Section):

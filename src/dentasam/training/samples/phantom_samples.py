@@ -18,8 +18,9 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from dentasam.data.phantom import CONDITIONS, generate, generate_shapes
+from dentasam.data.phantom import CONDITIONS, PART_CATEGORIES, generate, generate_shapes
 from dentasam.model.core.frame import LOGIT_STRIDE, LONGEST, PATCH, Frame
+from dentasam.prompts.correction_clicks import interior_centre
 from dentasam.training.recipe.step_plan import RunPlan, StepPlan
 from dentasam.training.samples.area_warp import area_warp, inverse, mapped
 from dentasam.training.samples.boxed_coverage import BoxedCoverage
@@ -38,7 +39,8 @@ _MAX_PLACEMENTS = 8
 _MIN_FULL_AREA = 60
 # Height over width of phantoms that are drawn as large as radiographs.
 _FULL_ASPECTS = (0.42, 0.5)
-_FILLING = "restoration"
+# A part lies within an object where this share of it does.
+_MIN_INSIDE = 0.9
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,11 @@ class PhantomSamples(Dataset[list[Sample]]):
         parts = _window_parts(scene, edges, frame, plan.objects_per_image, phantoms.window_fillings, rng)
         masks = tuple(BoxedCoverage(part.y, part.x, part.mask) for part in parts)
         first = plan.object_windows.random_first
-        full = FullObjects(image, masks, first_clicks(masks, first, rng), edges)
+        clicks = first_clicks(masks, first, rng)
+        for index, part in enumerate(parts):
+            if rng.random() < phantoms.clicks_on_parts:
+                clicks[index] = click_on_part(part, scene.parts, clicks[index], rng)
+        full = FullObjects(image, masks, clicks, edges)
         rows, cols = frame.logits
         coverages = [_coverage(part, matrix, frame)[0] for part in parts]
         coverage = np.stack(coverages) if coverages else np.zeros((0, rows, cols), np.float32)
@@ -144,7 +150,7 @@ class PhantomSamples(Dataset[list[Sample]]):
         rng = np.random.default_rng([seed, 78])
         width = int(rng.integers(widths[0], widths[1] + 1))
         phantoms = self.plan.recipe.phantoms
-        # Every filling is drawn: a share of the windows is for them.
+        # Every part is kept: a share of the windows is for them.
         scene = _drawn(
             seed, shapes, width, round(width * rng.uniform(*_FULL_ASPECTS)), phantoms.conditions_share, 1.0, rng
         )
@@ -189,7 +195,7 @@ def _drawn(
         phantom = generate(seed, width, height, hard)
     parts = []
     for item in phantom.objects:
-        if item.category == _FILLING and rng.random() > fillings_share:
+        if item.category in PART_CATEGORIES and rng.random() > fillings_share:
             continue
         x, y, w, h = cv2.boundingRect(item.mask.astype(np.uint8))
         if w and h:
@@ -254,7 +260,7 @@ def _coverage(part: _Part, matrix: np.ndarray, frame: Frame) -> tuple[np.ndarray
 def _window_parts(
     scene: _Scene, edges: np.ndarray, frame: Frame, most: int, fillings: float, rng: np.random.Generator
 ) -> list[_Part]:
-    """Up to `most` objects that are whole in the view, a share of them fillings where there are as many."""
+    """Up to `most` objects that are whole in the view, a share of them parts of others where there are as many."""
     height, width = frame.size
     inside = []
     for part in scene.parts:
@@ -264,7 +270,33 @@ def _window_parts(
         if part.area >= _MIN_FULL_AREA and (corners >= -0.5).all() and (corners <= (width - 0.5, height - 0.5)).all():
             inside.append(part)
     order = [inside[index] for index in rng.permutation(len(inside))]
-    small = [part for part in order if part.category == _FILLING]
-    others = [part for part in order if part.category != _FILLING]
+    small = [part for part in order if part.category in PART_CATEGORIES]
+    others = [part for part in order if part.category not in PART_CATEGORIES]
     first = round(fillings * most)
     return [*small[:first], *others, *small[first:]][:most]
+
+
+def click_on_part(whole: _Part, others: list[_Part], click: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A first click (2,) x, y on an object at the interior centre of a part that lies within it, else the given one.
+
+    So a click on a filling also means the tooth, and one on a post the root filling.
+    """
+    shared = [_shared(whole, other) for other in others if other is not whole and other.category in PART_CATEGORIES]
+    within = [mask for mask in shared if mask is not None]
+    if not within:
+        return click
+    return interior_centre(within[int(rng.integers(len(within)))][None])[0] + np.array([whole.x, whole.y], np.float32)
+
+
+def _shared(whole: _Part, other: _Part) -> np.ndarray | None:
+    """Where another object lies in the box of an object, (h, w) bool; None where it is not a part of it."""
+    left, top = max(whole.x, other.x), max(whole.y, other.y)
+    right = min(whole.x + whole.mask.shape[1], other.x + other.mask.shape[1])
+    bottom = min(whole.y + whole.mask.shape[0], other.y + other.mask.shape[0])
+    if right <= left or bottom <= top or other.area > _MIN_INSIDE * whole.area:
+        return None
+    both = np.zeros(whole.mask.shape, bool)
+    rows, columns = slice(top - whole.y, bottom - whole.y), slice(left - whole.x, right - whole.x)
+    both[rows, columns] = other.mask[top - other.y : bottom - other.y, left - other.x : right - other.x] > 0
+    both &= whole.mask > 0
+    return both if both.sum() >= _MIN_INSIDE * other.area else None
