@@ -46,7 +46,7 @@ class Recorder:
         self, image: np.ndarray, embedding: tuple[int, ...], *, windows: bool = True, repair: bool = True
     ) -> SimpleNamespace:
         self.asked.append((windows, repair))
-        return SimpleNamespace(frame=Frame.of(*embedding), decode=self.decode)
+        return SimpleNamespace(frame=Frame.of(*embedding), decode=self.decode, uses_windows=windows)
 
     def decode(self, prompts: list[ObjectPrompt]) -> list[ObjectAnswer]:
         self.calls.append(prompts)
@@ -100,6 +100,7 @@ def test_clicks_are_given_one_at_a_time_with_the_answer_before() -> None:
     view = recorder.windows(np.zeros((40, 60)), (40, 60))
     answers = predict_objects(view, wanted)  # type: ignore[arg-type]
     first, second = recorder.calls
+    assert not any(prompt.prefer_part for prompt in first)
     assert [(len(prompt.clicks), prompt.box, prompt.previous) for prompt in first] == [
         (1, None, None),
         (0, (1, 2, 9, 8), None),
@@ -117,6 +118,16 @@ def test_clicks_are_given_one_at_a_time_with_the_answer_before() -> None:
     assert not answers[2].mask.at(30, 30)
     np.testing.assert_allclose([answer.score for answer in answers], [0.5, 0.5 + 0.4 / 3, 0.9, 0.9])
     assert predict_objects(view, []) == []  # type: ignore[arg-type]
+
+
+def test_a_click_on_a_filling_prefers_the_part() -> None:
+    recorder = Recorder()
+    wanted = [Prompt("root filling", ((10, 10, 1),)), Prompt("root filling", ((10, 10, 1),), (5, 5, 20, 20))]
+    wanted.append(Prompt("36", ((30, 30, 1),)))
+    for windows in (True, False):
+        predict_objects(recorder.windows(np.zeros((40, 60)), (40, 60), windows=windows), wanted)  # type: ignore[arg-type]
+    found = [[prompt.prefer_part for prompt in call] for call in recorder.calls]
+    assert found == [[True, False, False], [False, False, False]]
 
 
 def test_windows_and_repair_are_on_unless_turned_off(recorder: Recorder, image: Path, tmp_path: Path) -> None:

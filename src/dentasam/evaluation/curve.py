@@ -46,8 +46,13 @@ class ClickCurve:
     seconds: float
 
 
-def click_curve(view: WindowedImage, truth: Sequence[BoxedMask], clicks: int = 11) -> ClickCurve:
+def click_curve(
+    view: WindowedImage, truth: Sequence[BoxedMask], clicks: int = 11, parts: Sequence[bool] | None = None
+) -> ClickCurve:
     """Simulate an annotator on P objects of one encoded image (`Segmenter.windows`).
+
+    parts: (P,) which objects are parts (`data/category_kind.py`), so that their first click prefers one. Only object
+    windows have the choice.
 
     The first click goes to the interior centre, each further one to where the last mask is most wrong at the image's
     own resolution, with the last answer fed back. An object whose mask is perfect leaves the batch and keeps its
@@ -69,7 +74,10 @@ def click_curve(view: WindowedImage, truth: Sequence[BoxedMask], clicks: int = 1
         points[i, 0], labels[i, 0] = boxed_interior_centre(mask), 1
     for k in range(clicks):
         given = [np.column_stack([points[i, : k + 1], labels[i, : k + 1]]) for i in active]
-        prompts = [ObjectPrompt(rows, None, answers.get(i)) for i, rows in zip(active, given, strict=True)]
+        prompts = [
+            ObjectPrompt(rows, None, answers.get(i), prefer_part=bool(parts and parts[i] and view.uses_windows))
+            for i, rows in zip(active, given, strict=True)
+        ]
         started = time.perf_counter()
         found = view.decode(prompts)
         seconds += time.perf_counter() - started

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dentasam.data.category_kind import is_part
 from dentasam.data.masks import rle
 from dentasam.errors import DatasetError
 from dentasam.evaluation.curve import ClickCurve, click_curve
@@ -72,7 +73,8 @@ def evaluate(
         encode += time.perf_counter() - started
         view = segmenter.windows(image, embedding, windows=windows, repair=repair)
         truth = record.boxed_masks()
-        curve = click_curve(view, truth, clicks)
+        parts = [is_part(item.category) for item in record.objects]
+        curve = click_curve(view, truth, clicks, parts)
         decode += curve.seconds
         objects += _object_results(record, truth, curve)
         if progress is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dentasam.data.category_kind import is_part
 from dentasam.data.images.read import read_image
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
@@ -95,13 +96,16 @@ def predict_objects(view: WindowedImage, wanted: Sequence[ObjectPrompt]) -> list
     from dentasam.model.windows import objects as asked
 
     answers: dict[int, ObjectAnswer] = {}
+    # A box says how large the object is. Only object windows have the choice between a tooth and its part.
+    parts = [view.uses_windows and prompt.box is None and is_part(prompt.category) for prompt in wanted]
     # An object without a click has a box, and is decoded once.
     decodes = [max(1, len(prompt.clicks)) for prompt in wanted]
     for step in range(1, max(decodes, default=0) + 1):
         part = [i for i, count in enumerate(decodes) if count >= step]
         clicks = [np.array(wanted[i].clicks[:step], np.float64).reshape(-1, 3) for i in part]
         prompts = [
-            asked.ObjectPrompt(rows, wanted[i].box, answers.get(i)) for i, rows in zip(part, clicks, strict=True)
+            asked.ObjectPrompt(rows, wanted[i].box, answers.get(i), prefer_part=parts[i])
+            for i, rows in zip(part, clicks, strict=True)
         ]
         answers |= zip(part, view.decode(prompts), strict=True)
     return [answers[index] for index in range(len(wanted))]
