@@ -48,7 +48,7 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def test_export(tmp_path: Path, capfd: Streams) -> None:
     out = tmp_path / "exported"
     assert leave("models", "export", "dentasam-tiny", "--onnx", "--out", out) == 0
-    printed = f"dentasam-tiny with panoramic-teeth, vit_tiny, opset 18, float32 → {out}\n"
+    printed = f"dentasam-tiny with panoramic-teeth, vit_tiny, opset 18, float32, with object windows → {out}\n"
     assert capfd.readouterr().out == printed
     assert sorted(path.name for path in out.iterdir()) == [DECODER, CARD, ENCODER]
     card = json.loads((out / CARD).read_text())
@@ -63,7 +63,7 @@ def test_export(tmp_path: Path, capfd: Streams) -> None:
 def test_export_in_int8(tmp_path: Path, capfd: Streams) -> None:
     out = tmp_path / "exported"
     assert leave("models", "export", "dentasam-tiny", "--adapter", "none", "--int8", "--out", out) == 0
-    assert capfd.readouterr().out == f"dentasam-tiny, vit_tiny, opset 18, int8 (dynamic) → {out}\n"
+    assert capfd.readouterr().out == f"dentasam-tiny, vit_tiny, opset 18, int8 (dynamic), with object windows → {out}\n"
     card = json.loads((out / CARD).read_text())
     assert (card["adapter"], card["int8"]) == (None, "dynamic")
 

@@ -83,7 +83,10 @@ def export(
     onnx: Annotated[bool, typer.Option("--onnx", help="As ONNX, the one format there is.")] = True,
     int8: Annotated[bool, typer.Option("--int8", help="The encoder's linear layers in 8-bit integers.")] = False,
 ) -> None:
-    """Write MODEL, with an adapter merged in, as encoder.onnx, decoder.onnx and dentasam.json."""
+    """Write MODEL, with an adapter merged in, as encoder.onnx, decoder.onnx and dentasam.json.
+
+    They take whole images and object windows, and give the mask of each object and its choices.
+    """
     from dentasam.model.onnx.export import export_onnx, require
     from dentasam.model.segmenter import load_torch
     from dentasam.output_folder import claim_folder
@@ -97,4 +100,4 @@ def export(
         card = quantise_encoder(out)
     merged = f" with {card.adapter.name}" if card.adapter else ""
     numbers = f"int8 ({card.int8})" if card.int8 else "float32"
-    say(f"{card.base_model}{merged}, {card.kind}, opset {card.opset}, {numbers} → {out}")
+    say(f"{card.base_model}{merged}, {card.kind}, opset {card.opset}, {numbers}, with object windows → {out}")

@@ -35,8 +35,13 @@ class Network(Protocol):
         """The type in which `decode` takes embeddings."""
         ...
 
+    @property
+    def takes_windows(self) -> bool:
+        """Whether it encodes object windows and gives choices; False for models that were exported before those."""
+        ...
+
     def encode(self, pixels: Tensor, frame: Frame) -> ImageEmbedding:
-        """The embedding of an image's pixels (1, 3, 16 rows, 16 cols), from `Frame.pixels`."""
+        """The embedding of pixels (B, 3, 16 rows, 16 cols) of B images or windows with one frame."""
         ...
 
     def with_projections(self, embedding: ImageEmbedding) -> ImageEmbedding:

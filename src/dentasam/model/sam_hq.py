@@ -44,6 +44,7 @@ class SamHQ(nn.Module):
     """
 
     runtime: Literal["torch"] = "torch"
+    takes_windows = True
 
     def __init__(self, image_encoder: ImageEncoder, intermediate_width: int) -> None:
         super().__init__()

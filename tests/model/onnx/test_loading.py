@@ -12,11 +12,16 @@ import onnx
 import pytest
 
 import dentasam
+from dentasam.data.phantom import generate
 from dentasam.errors import AdapterError, CheckpointError, ExtraError, PromptError
 from dentasam.model.onnx import loading
 from dentasam.model.onnx.export import CARD, DECODER, ENCODER, ExportCard, is_export
+from dentasam.model.onnx.int8 import quantise_encoder
 from dentasam.model.onnx.loading import load_onnx
 from dentasam.model.runtime import load, with_adapter
+from dentasam.model.windows.choices import iou
+from dentasam.model.windows.objects import ObjectPrompt
+from dentasam.prompts.correction_clicks import interior_centre
 
 HEIGHT, WIDTH = 100, 240
 
@@ -98,8 +103,6 @@ def test_what_the_graph_does_not_hold(exported: Path, image: np.ndarray) -> None
     embedding = ours.encode(image)
     clicks, labels = np.array([[[30.0, 40.0]]]), np.array([[1]])
     with pytest.raises(PromptError, match="use torch"):
-        ours.predict(embedding, clicks, labels, multimask=True)
-    with pytest.raises(PromptError, match="use torch"):
         ours.predict(embedding, clicks, labels, output="sam")
 
 
@@ -146,3 +149,78 @@ def test_the_card_says_what_was_exported(exported: Path) -> None:
     assert (card.base_model, card.base_sha256, card.kind, card.int8) == (base.name, base.sha256, base.kind, None)
     assert card.adapter is not None
     assert card.adapter.name == "panoramic-teeth"
+
+
+def test_object_windows_answer_as_torch(exported: Path) -> None:
+    """The first clicks of two objects, their choices, and a correction in their windows."""
+    phantom = generate(5, 800, 400)
+    teeth = [item.mask for item in phantom.objects if item.category.isdigit()][:2]
+    (x0, y0), (x1, y1) = interior_centre(np.stack(teeth))
+    torch_segmenter = dentasam.load("dentasam-tiny", "panoramic-teeth", "cpu", "fp32").merged()
+    torch_segmenter.sparse_upscaling = False
+    found = []
+    for segmenter in (torch_segmenter, load_onnx(exported)):
+        image = segmenter.windows(phantom.image)
+        prompts = [ObjectPrompt(np.array([[x, y, 1.0]])) for x, y in ((x0, y0), (x1, y1))]
+        first = image.decode(prompts)
+        corrected = [
+            ObjectPrompt(np.vstack([prompt.clicks, [x, y - 9, 1.0]]), previous=answer)
+            for prompt, answer, (x, y) in zip(prompts, first, ((x0, y0), (x1, y1)), strict=True)
+        ]
+        found.append((first, image.decode(corrected), [choice for own in image.choices(prompts) for choice in own]))
+    for expected, ours in zip(*found, strict=True):
+        assert len(ours) == len(expected) >= 2
+        for right, own in zip(expected, ours, strict=True):
+            assert right.window is not None
+            assert own.window == right.window
+            np.testing.assert_allclose(own.logits, right.logits, atol=1e-3)
+            assert own.score == pytest.approx(right.score, abs=1e-4)
+            assert iou(own.mask, right.mask) > 0.999
+
+
+def test_an_older_export_answers_on_the_whole_image(
+    exported: Path, image: np.ndarray, caplog: pytest.LogCaptureFixture
+) -> None:
+    newer = load_onnx(exported)
+    clicks = np.array([[60.0, 50.0, 1.0], [20.0, 20.0, 0.0]])
+    (expected,) = newer.windows(image, windows=False).decode([ObjectPrompt(clicks)])
+    _as_before_windows(exported)
+    with caplog.at_level("WARNING"):
+        older = load_onnx(exported)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{exported}: exported before object windows; answers on the whole image until exported again"
+    ]
+    seen = older.windows(image)
+    (answer,), (choices,) = seen.decode([ObjectPrompt(clicks)]), seen.choices([ObjectPrompt(clicks)])
+    for own in (answer, *choices):
+        assert own.window is None
+        np.testing.assert_allclose(own.logits, expected.logits, atol=1e-4)
+        assert iou(own.mask, expected.mask) > 0.999
+    assert len(choices) == 1
+    with pytest.raises(PromptError, match="export it again"):
+        older.predict(older.encode(image), clicks[None, :, :2], np.array([[1, 0]]), multimask=True)
+    with pytest.raises(CheckpointError, match="earlier version"):
+        quantise_encoder(exported)
+
+
+def _as_before_windows(folder: Path) -> None:
+    """The folder as an earlier version wrote it: one whole image, and the single mask."""
+    zeros = onnx.numpy_helper.from_array(np.zeros(1, np.int64))
+    place = onnx.numpy_helper.from_array(np.zeros(2, np.int64))
+    for name in (ENCODER, DECODER):
+        graph = onnx.load(folder / name)
+        nodes = [onnx.helper.make_node("Constant", [], ["place"], value=place)]
+        if name == DECODER:
+            nodes += [
+                onnx.helper.make_node("Shape", ["labels"], ["objects"], start=0, end=1),
+                onnx.helper.make_node("ConstantOfShape", ["objects"], ["image"], value=zeros),
+            ]
+        for given in [each for each in graph.graph.input if each.name in ("place", "image")]:
+            graph.graph.input.remove(given)
+        for given in [each for each in graph.graph.output if each.name in ("choices", "choice_scores")]:
+            graph.graph.output.remove(given)
+        for node in reversed(nodes):
+            graph.graph.node.insert(0, node)
+        onnx.save(graph, folder / name)
+    card = json.loads((folder / CARD).read_text())
+    (folder / CARD).write_text(json.dumps(card | {"format": 1}))

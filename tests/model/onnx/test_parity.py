@@ -16,6 +16,7 @@ from dentasam.model.encoder.vit import ImageEncoderViT
 from dentasam.model.onnx.export import ExportCard, export_graphs
 from dentasam.model.onnx.network import OnnxNetwork
 from dentasam.model.sam_hq import SamHQ
+from dentasam.model.windows.window import Window
 
 from ..oracles import draw_weights
 
@@ -121,3 +122,71 @@ def test_objects_of_any_form_in_one_call(exported: Exported) -> None:
     none = exported.onnx.decode(embedding, prompts[torch.zeros(4, dtype=torch.bool)])
     assert none.logits.shape == (0, 32, 64)
     assert none.scores.shape == (0,)
+
+
+WINDOW = Window(0.0, 0.0, 1.0, 1000, 2000).frame
+IMAGES = 3
+
+
+@torch.inference_mode()
+def test_windows_are_encoded_at_their_place(exported: Exported) -> None:
+    pixels = torch.randn(IMAGES, 3, *WINDOW.padded, generator=torch.Generator().manual_seed(4))
+    expected, found = exported.torch.encode(pixels, WINDOW), exported.onnx.encode(pixels, WINDOW)
+    assert (WINDOW.top, WINDOW.left) != (0, 0)
+    torch.testing.assert_close(found.features, expected.features, rtol=0, atol=TOLERANCE)
+    torch.testing.assert_close(found.hq, expected.hq, rtol=0, atol=TOLERANCE)
+
+
+@torch.inference_mode()
+def test_the_place_counts(random_vit: Exported) -> None:
+    """Guards the test above, for the encoder that has positions."""
+    pixels = torch.randn(1, 3, *WINDOW.padded, generator=torch.Generator().manual_seed(4))
+    placed, first = (random_vit.onnx.encode(pixels, frame) for frame in (WINDOW, frame_of(WINDOW.rows, WINDOW.cols)))
+    assert (placed.features - first.features).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("fed_back", [False, True], ids=["no logits", "logits"])
+@torch.inference_mode()
+def test_objects_of_several_windows(exported: Exported, fed_back: bool) -> None:
+    """In one call as in one for each, and as torch: the single mask, all three, and the best of them."""
+    generator = torch.Generator().manual_seed(5)
+    rows, cols = WINDOW.rows, WINDOW.cols
+    embedding = ImageEmbedding(
+        torch.randn(IMAGES, 256, rows, cols, generator=generator),
+        torch.randn(IMAGES, 32, LOGIT_STRIDE * rows, LOGIT_STRIDE * cols, generator=generator),
+        WINDOW,
+    )
+    image = torch.tensor([0, 2, 2, 1, 0])
+    labels = torch.tensor([[1, -1], [1, 0], [1, -1], [1, 1], [0, 1]])
+    inside = torch.rand(5, 2, 2, generator=generator) * torch.tensor([WINDOW.width, WINDOW.height])
+    points = inside + torch.tensor(WINDOW.origin)
+    logits = 4 * torch.randn(5, *WINDOW.logits, generator=generator) if fed_back else None
+    if logits is not None:
+        logits[1] = NAN
+    prompts = Prompts(points, labels, None, logits, image)
+
+    expected, found = exported.torch.decode(embedding, prompts), exported.onnx.decode(embedding, prompts)
+    three, ours = exported.torch.decode_choices(embedding, prompts), exported.onnx.decode_choices(embedding, prompts)
+    best, chosen = (model.decode(embedding, prompts, multimask=True) for model in (exported.torch, exported.onnx))
+    assert three.logits.shape == (5, 3, *WINDOW.logits)
+    assert (three.logits[:, 0] - three.logits[:, 1]).abs().max() > 0.01
+    for right, own in ((expected, found), (three, ours), (best, chosen)):
+        torch.testing.assert_close(own.logits, right.logits, rtol=0, atol=TOLERANCE)
+        torch.testing.assert_close(own.scores, right.scores, rtol=0, atol=TOLERANCE)
+    for index in range(5):
+        alone = exported.onnx.decode(embedding, prompts[torch.tensor([index])])
+        torch.testing.assert_close(found.logits[index], alone.logits[0], rtol=0, atol=TOLERANCE)
+
+
+@torch.inference_mode()
+def test_a_decode_at_another_place_differs(random_vit: Exported) -> None:
+    """Guards the tests of the decoder: the same tokens and click, elsewhere in the grid of positions."""
+    generator = torch.Generator().manual_seed(6)
+    placed, first = WINDOW, frame_of(WINDOW.rows, WINDOW.cols)
+    features = torch.randn(1, 256, WINDOW.rows, WINDOW.cols, generator=generator)
+    hq = torch.randn(1, 32, *WINDOW.logits, generator=generator)
+    prompts = Prompts(torch.tensor([[[500.0, 500.0]]]), torch.tensor([[1]]))
+    one, other = (
+        random_vit.onnx.decode(ImageEmbedding(features, hq, frame), prompts).logits for frame in (placed, first)
+    )
+    assert (one - other).abs().max() > 0.01

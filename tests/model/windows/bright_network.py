@@ -29,6 +29,7 @@ class BrightNetwork:
     """
 
     runtime: Literal["torch"] = "torch"
+    takes_windows = True
     device = torch.device("cpu")
     dtype = torch.float32
 

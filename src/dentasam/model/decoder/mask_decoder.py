@@ -223,6 +223,9 @@ def _image_share(vector: Tensor, hq: Tensor, image: Tensor | None) -> Tensor:
     flat = hq.flatten(2).to(vector.dtype)
     if image is None:
         share = vector @ flat[0]
+    elif torch.compiler.is_compiling():
+        # A graph cannot branch on the images; B is one, or as many as there are windows, which are small.
+        share = (vector @ flat)[image, torch.arange(image.shape[0], device=image.device)]
     elif hq.device.type != "cpu":
         share = torch.bmm(vector[:, None], flat[image])[:, 0]  # copies, but without a device synchronisation
     else:

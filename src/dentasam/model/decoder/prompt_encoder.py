@@ -34,11 +34,11 @@ class PositionEmbeddingRandom(nn.Module):
         angles = 2 * math.pi * ((2 * unit.float() - 1) @ matrix)
         return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
-    def grid(self, rows: int, cols: int, top: int = 0, left: int = 0) -> Tensor:
+    def grid(self, rows: int, cols: int, top: int | Tensor = 0, left: int | Tensor = 0) -> Tensor:
         """Encodings (256, rows, cols) of the tokens from (top, left) on in the 64 x 64 grid."""
         device = self.positional_encoding_gaussian_matrix.device
-        y = (torch.arange(top, top + rows, device=device) + 0.5) / GRID
-        x = (torch.arange(left, left + cols, device=device) + 0.5) / GRID
+        y = (torch.arange(rows, device=device) + top + 0.5) / GRID
+        x = (torch.arange(cols, device=device) + left + 0.5) / GRID
         unit = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
         return self.encode(unit).permute(2, 0, 1)
 

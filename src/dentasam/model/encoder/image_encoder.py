@@ -38,16 +38,19 @@ class ImageEncoder(Protocol):
         """The parts in their order. `prefix` and `suffix` count them, and so does `LoraSettings.encoder_last`."""
         ...
 
-    def __call__(self, pixels: Tensor, top: int = 0, left: int = 0) -> tuple[Tensor, Tensor]:
+    def __call__(self, pixels: Tensor, top: int | Tensor = 0, left: int | Tensor = 0) -> tuple[Tensor, Tensor]:
         """Image embeddings (B, 256, rows, cols) and the intermediate map (B, C, rows, cols) for the HQ features.
 
         pixels: (B, 3, 16 rows, 16 cols), normalised by `Frame.pixels`.
         top, left: the place of the image's first token in the 64 x 64 grid; not 0 for a crop of a larger image.
-        Raises ValueError where the image does not fit the grid.
+        Tensors without dimensions in an exported graph, where they are inputs.
+        Raises ValueError where the image does not fit the grid, unless they are tensors.
         """
         ...
 
-    def prefix(self, pixels: Tensor, stop: int, top: int = 0, left: int = 0) -> tuple[Tensor, Tensor | None]:
+    def prefix(
+        self, pixels: Tensor, stop: int, top: int | Tensor = 0, left: int | Tensor = 0
+    ) -> tuple[Tensor, Tensor | None]:
         """The input (B, C, h, w) of part `stop`, and the intermediate map, None where it is computed later."""
         ...
 

@@ -203,14 +203,16 @@ class TinyViT(nn.Module):
         """The four stages."""
         return self.layers
 
-    def forward(self, pixels: Tensor, top: int = 0, left: int = 0) -> tuple[Tensor, Tensor]:
+    def forward(self, pixels: Tensor, top: int | Tensor = 0, left: int | Tensor = 0) -> tuple[Tensor, Tensor]:
         """Image embeddings (B, 256, rows, cols) and the intermediate map (B, 160, rows, cols).
 
         pixels: (B, 3, 16 rows, 16 cols). top, left: without effect, as TinyViT has no absolute positions.
         """
         return self.suffix(*self.prefix(pixels, 0, top, left), 0)
 
-    def prefix(self, pixels: Tensor, stop: int, top: int = 0, left: int = 0) -> tuple[Tensor, Tensor | None]:
+    def prefix(
+        self, pixels: Tensor, stop: int, top: int | Tensor = 0, left: int | Tensor = 0
+    ) -> tuple[Tensor, Tensor | None]:
         """The input (B, C, h, w) of stage `stop`, and the intermediate map, None where it is computed later."""
         x = self.patch_embed(pixels.contiguous(memory_format=torch.channels_last))
         return self._stages(x, None, 0, stop)

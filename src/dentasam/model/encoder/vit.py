@@ -257,7 +257,7 @@ class ImageEncoderViT(nn.Module):
         """The transformer blocks."""
         return self.blocks
 
-    def forward(self, pixels: Tensor, top: int = 0, left: int = 0) -> tuple[Tensor, Tensor]:
+    def forward(self, pixels: Tensor, top: int | Tensor = 0, left: int | Tensor = 0) -> tuple[Tensor, Tensor]:
         """Encode images of one size whose first token is at (top, left) of the full grid.
 
         Args:
@@ -272,14 +272,23 @@ class ImageEncoderViT(nn.Module):
         """
         return self.suffix(*self.prefix(pixels, 0, top, left), 0)
 
-    def prefix(self, pixels: Tensor, stop: int, top: int = 0, left: int = 0) -> tuple[Tensor, Tensor | None]:
+    def prefix(
+        self, pixels: Tensor, stop: int, top: int | Tensor = 0, left: int | Tensor = 0
+    ) -> tuple[Tensor, Tensor | None]:
         """The input (B, C, rows, cols) of block `stop`, and the intermediate map, None where it is computed later."""
         x = self.patch_embed(pixels)
-        rows, cols = x.shape[1], x.shape[2]
+        x = x + self._positions(x.shape[1], x.shape[2], top, left)
+        return self._blocks(x, None, 0, stop)
+
+    def _positions(self, rows: int, cols: int, top: int | Tensor, left: int | Tensor) -> Tensor:
+        """The positional table (1, rows, cols, C) of the tokens from (top, left) on."""
+        if isinstance(top, Tensor) or isinstance(left, Tensor):
+            # In an exported graph the place is an input, which cannot be checked.
+            down, across = (torch.arange(length, device=self.pos_embed.device) for length in (rows, cols))
+            return self.pos_embed.index_select(1, down + top).index_select(2, across + left)
         if min(top, left) < 0 or top + rows > self.grid or left + cols > self.grid:
             raise ValueError(f"{rows}x{cols} tokens at ({top}, {left}) do not fit the {self.grid}x{self.grid} grid")
-        x = x + self.pos_embed[:, top : top + rows, left : left + cols]
-        return self._blocks(x, None, 0, stop)
+        return self.pos_embed[:, top : top + rows, left : left + cols]
 
     def suffix(self, tokens: Tensor, intermediate: Tensor | None, start: int) -> tuple[Tensor, Tensor]:
         """What `forward` returns, from what `prefix` returned for block `start`."""

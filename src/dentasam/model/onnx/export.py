@@ -1,11 +1,12 @@
 """A model as two ONNX files and a card, to run without torch's network and on other runtimes.
 
-    encoder.onnx   pixels (1, 3, 16 rows, 16 cols) -> features, hq
-    decoder.onnx   features, hq, points, labels, previous, has_previous -> logits, scores
+    encoder.onnx   pixels (B, 3, 16 rows, 16 cols), place -> features, hq
+    decoder.onnx   features, hq, place, image, points, labels, previous, has_previous
+                   -> logits, scores, choices, choice_scores
     dentasam.json  which base, which adapter is merged in, and how the encoder computes
 
-One file serves every image shape and any number of objects and clicks: rows, cols, objects and prompts are free
-dimensions. `graphs.py` says what the inputs mean.
+One file serves whole images of every shape, object windows, and any number of objects and clicks: images, rows, cols,
+objects and prompts are free dimensions. `graphs.py` says what the inputs mean.
 """
 
 from __future__ import annotations
@@ -37,13 +38,15 @@ from dentasam.version import __version__
 ENCODER, DECODER, CARD = "encoder.onnx", "decoder.onnx", "dentasam.json"
 OPSET = 18
 # Raise this when the graphs' inputs or outputs change, or what they compute.
-FORMAT = 1
-PIXELS = "pixels"
+FORMAT = 2
+# Format 1 is still opened: one whole image at a time, without `place`, `image` and the choices.
+WHOLE_IMAGES_ALONE = 1
+PIXELS, PLACE = "pixels", "place"
 EMBEDDING = ("features", "hq")
-PROMPTS = ("points", "labels", "previous", "has_previous")
-ANSWER = ("logits", "scores")
+PROMPTS = ("image", "points", "labels", "previous", "has_previous")
+ANSWER, CHOICES = ("logits", "scores"), ("choices", "choice_scores")
 # Sizes that are not multiples of each other, so that the tracer does not take two free dimensions for one.
-_ROWS, _COLS, _OBJECTS = 9, 20, 3
+_IMAGES, _ROWS, _COLS, _OBJECTS = 7, 9, 20, 3
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,14 @@ class ExportCard:
                 card = replace(card, adapter=AdapterIdentity(**content["adapter"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{path}: not the card of an exported model ({error}); export it again") from error
-        if card.format != FORMAT:
+        if card.format not in (FORMAT, WHOLE_IMAGES_ALONE):
             raise CheckpointError(f"{path}: of another version's format ({card.format}); export the model again")
         return card
+
+    @property
+    def windows(self) -> bool:
+        """Whether the graphs take object windows and give choices."""
+        return self.format != WHOLE_IMAGES_ALONE
 
     def write(self, folder: Path) -> None:
         """Write the card beside the graphs, complete or not at all."""
@@ -134,33 +142,39 @@ def require(*packages: str) -> None:
 
 def _export_encoder(model: SamHQ, path: Path) -> None:
     rows, cols = (torch.export.Dim(name, min=1, max=GRID) for name in ("rows", "cols"))
-    pixels = torch.zeros(1, 3, PATCH * _ROWS, PATCH * _COLS, device=model.device)
-    _export(EncoderGraph(model), (pixels,), (PIXELS,), EMBEDDING, ({2: PATCH * rows, 3: PATCH * cols},), path)
+    pixels = torch.zeros(_IMAGES, 3, PATCH * _ROWS, PATCH * _COLS, device=model.device)
+    place = torch.zeros(2, dtype=torch.long, device=model.device)
+    free: dict[int, Any] = {0: torch.export.Dim("images", min=1), 2: PATCH * rows, 3: PATCH * cols}
+    _export(EncoderGraph(model), (pixels, place), (PIXELS, PLACE), EMBEDDING, (free, {}), path)
 
 
 def _export_decoder(model: SamHQ, path: Path) -> None:
     rows, cols = (torch.export.Dim(name, min=1, max=GRID) for name in ("rows", "cols"))
-    objects, prompts = (torch.export.Dim(name, min=1) for name in ("objects", "prompts"))
+    images, objects, prompts = (torch.export.Dim(name, min=1) for name in ("images", "objects", "prompts"))
     high, wide = LOGIT_STRIDE * _ROWS, LOGIT_STRIDE * _COLS
     labels = torch.tensor([[1, FIRST_CORNER, SECOND_CORNER, 0], [1, 1, 0, NO_BOX], [0, 0, 1, NO_BOX]])
     inputs = (
-        torch.zeros(1, 256, _ROWS, _COLS),
-        torch.zeros(1, 32, high, wide),
+        torch.zeros(_IMAGES, 256, _ROWS, _COLS),
+        torch.zeros(_IMAGES, 32, high, wide),
+        torch.zeros(2, dtype=torch.long),
+        torch.zeros(_OBJECTS, dtype=torch.long),
         torch.zeros(*labels.shape, 2),
         labels,
         torch.zeros(_OBJECTS, high, wide),
         torch.tensor([True, False, True]),
     )
-    free = (
-        {2: rows, 3: cols},
-        {2: LOGIT_STRIDE * rows, 3: LOGIT_STRIDE * cols},
+    shapes: tuple[dict[int, Any], ...] = (
+        {0: images, 2: rows, 3: cols},
+        {0: images, 2: LOGIT_STRIDE * rows, 3: LOGIT_STRIDE * cols},
+        {},
+        {0: objects},
         {0: objects, 1: prompts},
         {0: objects, 1: prompts},
         {0: objects, 1: LOGIT_STRIDE * rows, 2: LOGIT_STRIDE * cols},
         {0: objects},
     )
     on_device = tuple(tensor.to(model.device) for tensor in inputs)
-    _export(DecoderGraph(model), on_device, (*EMBEDDING, *PROMPTS), ANSWER, free, path)
+    _export(DecoderGraph(model), on_device, (*EMBEDDING, PLACE, *PROMPTS), (*ANSWER, *CHOICES), shapes, path)
 
 
 def _export(

@@ -1,7 +1,8 @@
 """The two graphs that are exported to ONNX: what depends on the image alone, and what depends on prompts.
 
-    encoder    pixels -> features, HQ features              once per image
-    decoder    features, HQ features, prompts -> logits, predicted IoU
+    encoder    pixels, place -> features, HQ features              once per image or object window
+    decoder    features, HQ features, place, prompts -> logits and predicted IoU: the mask, and the three of an
+               ambiguous prompt
 
 The decoder's two-way transformer is written here a second time, as it was published: the one that training and the
 torch runtime use branches on the content of its tensors (which objects have a previous mask, what they share), which
@@ -10,6 +11,7 @@ a graph for any number of objects cannot do. A test holds that both give the sam
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import torch
@@ -27,23 +29,25 @@ FIRST_CORNER, SECOND_CORNER, NO_BOX = 2, 3, -1
 
 
 class EncoderGraph(nn.Module):
-    """pixels (1, 3, 16 rows, 16 cols) to features (1, 256, rows, cols) and HQ features (1, 32, 4 rows, 4 cols).
+    """pixels (B, 3, 16 rows, 16 cols) to features (B, 256, rows, cols) and HQ features (B, 32, 4 rows, 4 cols).
 
-    The image is at the first row and column of the 64 x 64 grid, as whole images are.
+    place: (2,) row and column of the first token in the 64 x 64 grid: 0, 0 for whole images.
     """
 
     def __init__(self, model: SamHQ) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        features, intermediate = self.model.image_encoder(pixels)
+    def forward(self, pixels: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
+        features, intermediate = self.model.image_encoder(pixels, place[0], place[1])
         return features, self.model.mask_decoder.hq_features(features, intermediate)
 
 
 class DecoderGraph(nn.Module):
-    """Mask logits (P, 4 rows, 4 cols) and predicted IoU (P,) of P objects of one image.
+    """Mask logits (P, 4 rows, 4 cols) and predicted IoU (P,) of P objects, and choices (P, 3, …) with theirs (P, 3).
 
+    features, hq, place: what the encoder gave for B images, and where they are in the 64 x 64 grid.
+    image: (P,) which of the images each object belongs to.
     points: (P, n, 2) x, y in frame pixels. labels: (P, n), see above. Each object's clicks, then the two corners of
     its box or one point with the label -1.
     previous: (P, 4 rows, 4 cols) logits. has_previous: (P,) bool, False where `previous` is to be ignored.
@@ -54,15 +58,24 @@ class DecoderGraph(nn.Module):
         self.model = model
 
     def forward(
-        self, features: Tensor, hq: Tensor, points: Tensor, labels: Tensor, previous: Tensor, has_previous: Tensor
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        features: Tensor,
+        hq: Tensor,
+        place: Tensor,
+        image: Tensor,
+        points: Tensor,
+        labels: Tensor,
+        previous: Tensor,
+        has_previous: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         prompt_encoder, decoder = self.model.prompt_encoder, self.model.mask_decoder
         rows, cols = features.shape[2:]
-        positions = prompt_encoder.pe_layer.grid(rows, cols).flatten(1).T[None]  # (1, rows cols, 256)
+        grid = prompt_encoder.pe_layer.grid(rows, cols, place[0], place[1])
+        positions = grid.flatten(1).T[None]  # (1, rows cols, 256)
         none = prompt_encoder.no_mask_embed.weight[..., None, None]
         downscaled = prompt_encoder.mask_downscaling(previous[:, None])
         dense = torch.where(has_previous[:, None, None, None], downscaled, none)
-        image = (features + dense).flatten(2).transpose(1, 2)  # (P, rows cols, 256)
+        seen = (features[image] + dense).flatten(2).transpose(1, 2)  # (P, rows cols, 256)
 
         own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight, decoder.hf_token.weight])
         prompts = torch.cat([own.expand(points.shape[0], -1, -1), self._sparse(points, labels)], dim=1)
@@ -75,16 +88,19 @@ class DecoderGraph(nn.Module):
                 query = tokens + prompts
                 tokens = tokens + _attend(layer.self_attn, query, query, tokens)
             tokens = layer.norm1(tokens)
-            placed = image + positions
-            read = _attend(layer.cross_attn_token_to_image, tokens + prompts, placed, image)
+            placed = seen + positions
+            read = _attend(layer.cross_attn_token_to_image, tokens + prompts, placed, seen)
             tokens = layer.norm2(tokens + read)
             tokens = layer.norm3(tokens + layer.mlp(tokens))
-            image = layer.norm4(image + _attend(layer.cross_attn_image_to_token, placed, tokens + prompts, tokens))
+            seen = layer.norm4(seen + _attend(layer.cross_attn_image_to_token, placed, tokens + prompts, tokens))
         last = transformer.final_attn_token_to_image
-        tokens = transformer.norm_final_attn(tokens + _attend(last, tokens + prompts, image + positions, image))
+        tokens = transformer.norm_final_attn(tokens + _attend(last, tokens + prompts, seen + positions, seen))
 
-        state = decoder.state(tokens, image.transpose(1, 2).unflatten(2, (rows, cols)), None)
-        return decoder.masks(state, hq), state.score
+        state = decoder.state(tokens, seen.transpose(1, 2).unflatten(2, (rows, cols)), image)
+        # The single mask as one more choice: all share what is upscaled.
+        vectors = torch.cat([state.sam_vector[:, None], state.choice_vectors], dim=1)
+        masks = decoder.choices(replace(state, choice_vectors=vectors), hq)
+        return masks[:, 0], state.score, masks[:, 1:], state.choice_scores
 
     def _sparse(self, points: Tensor, labels: Tensor) -> Tensor:
         """Sparse prompt embeddings (P, n, 256): the label's vector, plus the positional encoding unless it is -1."""

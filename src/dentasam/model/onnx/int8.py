@@ -20,7 +20,7 @@ import numpy as np
 
 from dentasam.errors import CheckpointError
 from dentasam.model.core.frame import Frame
-from dentasam.model.onnx.export import ENCODER, PIXELS, ExportCard, require
+from dentasam.model.onnx.export import ENCODER, PIXELS, PLACE, ExportCard, require
 
 Method = Literal["dynamic", "static"]
 _LINEAR = ["MatMul", "Gemm"]
@@ -33,11 +33,13 @@ def quantise_encoder(folder: Path, method: Method = "dynamic", images: Iterable[
     """Replace the encoder of an exported model by an 8-bit one, and note that on its card, which is returned.
 
     images: grayscale (H, W), uint8 or uint16, for the static method to calibrate on; a handful is enough.
-    Raises CheckpointError where the folder is not an exported model or its encoder is quantised already, ValueError
-    for the static method without images, ExtraError without the packages for it.
+    Raises CheckpointError where the folder is not an exported model of this version or its encoder is quantised
+    already, ValueError for the static method without images, ExtraError without the packages for it.
     """
     require("onnx", "onnxruntime")
     card = ExportCard.read(folder)
+    if not card.windows:
+        raise CheckpointError(f"{folder}: of an earlier version's format ({card.format}); export the model again")
     if card.int8 is not None:
         raise CheckpointError(f"{folder}: in int8 already ({card.int8}); export the model again")
     from onnxruntime.quantization import QuantType, quantize_dynamic, quantize_static
@@ -73,7 +75,10 @@ class _Inputs:
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         image = next(self.rest, None)
-        return None if image is None else {PIXELS: Frame.of(*image.shape).pixels(image).numpy()}
+        if image is None:
+            return None
+        frame = Frame.of(*image.shape)
+        return {PIXELS: frame.pixels(image).numpy(), PLACE: np.array([frame.top, frame.left])}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,11 +13,24 @@ from torch import Tensor
 from dentasam.errors import CheckpointError, PromptError
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.prompt import Prompts
+from dentasam.model.decoder.mask_decoder import CHOICES as MASK_CHOICES
 from dentasam.model.decoder.mask_decoder import Output
 from dentasam.model.embedding import ImageEmbedding
-from dentasam.model.onnx.export import ANSWER, DECODER, EMBEDDING, ENCODER, PIXELS, ExportCard, require
+from dentasam.model.onnx.export import (
+    ANSWER,
+    CHOICES,
+    DECODER,
+    EMBEDDING,
+    ENCODER,
+    PIXELS,
+    PLACE,
+    ExportCard,
+    require,
+)
 from dentasam.model.onnx.graphs import FIRST_CORNER, NO_BOX, SECOND_CORNER
 from dentasam.model.sam_hq import MaskChoices, MaskPrediction
+
+log = logging.getLogger(__name__)
 
 
 class OnnxNetwork:
@@ -39,6 +53,8 @@ class OnnxNetwork:
         self._decoder = _session(self.folder / DECODER)
         for name in (ENCODER, DECODER):
             _check_finite(self.folder / name)
+        if not self.takes_windows:
+            log.warning("%s: exported before object windows; answers on the whole image until exported again", folder)
 
     @property
     def device(self) -> torch.device:
@@ -50,11 +66,19 @@ class OnnxNetwork:
         """The type of embeddings."""
         return torch.float32
 
+    @property
+    def takes_windows(self) -> bool:
+        """Whether the graphs take object windows and give choices."""
+        return self.card.windows
+
     def encode(self, pixels: Tensor, frame: Frame) -> ImageEmbedding:
-        """The embedding of the pixels (1, 3, 16 rows, 16 cols) of a whole image."""
-        if frame.top or frame.left or len(pixels) != 1:
-            raise ValueError("an exported model encodes one whole image at a time")
-        features, hq = self._encoder.run(EMBEDDING, {PIXELS: pixels.numpy()})
+        """The embedding of pixels (B, 3, 16 rows, 16 cols) of B images or windows with one frame."""
+        feed = {PIXELS: pixels.numpy()}
+        if self.takes_windows:
+            feed[PLACE] = _place(frame)
+        elif frame.top or frame.left or len(pixels) != 1:
+            raise ValueError(f"{self.folder}: encodes one whole image at a time; export it again for object windows")
+        features, hq = self._encoder.run(EMBEDDING, feed)
         return ImageEmbedding(torch.from_numpy(features), torch.from_numpy(hq), frame)
 
     def with_projections(self, embedding: ImageEmbedding) -> ImageEmbedding:
@@ -70,28 +94,50 @@ class OnnxNetwork:
         sparse_upscaling: bool = False,
         budget: int | None = None,
     ) -> MaskPrediction:
-        """As `SamHQ.decode`, for one image.
+        """As `SamHQ.decode`.
 
         `sparse_upscaling` and `budget` are about torch's time and memory and have no effect here. Raises PromptError
-        for `multimask` and for another `output`, which the graph does not compute.
+        for `multimask` where the model was exported before it gave choices, and for another `output`, which the graph
+        does not compute.
         """
-        if multimask or output != "sam+hq":
-            raise PromptError("an exported model gives one mask by SAM and HQ together; use torch for the others")
-        logits = np.empty((len(prompts), *embedding.frame.logits), np.float32)
-        scores = np.empty(len(prompts), np.float32)
-        features, hq = embedding.features.float().numpy(), embedding.hq.float().numpy()
-        for rows in prompts.groups() if len(prompts) else []:
-            feed = {"features": features, "hq": hq, **_feed(prompts[rows], embedding.frame)}
-            logits[rows.numpy()], scores[rows.numpy()] = self._decoder.run(ANSWER, feed)
-        return MaskPrediction(torch.from_numpy(logits), torch.from_numpy(scores))
+        if output != "sam+hq":
+            raise PromptError("an exported model gives masks by SAM and HQ together; use torch for the others")
+        if multimask:
+            choices = self.decode_choices(embedding, prompts)
+            scores, best = choices.scores.max(dim=1)
+            return MaskPrediction(choices.logits[torch.arange(len(best)), best], scores)
+        return MaskPrediction(*self._run(ANSWER, (), embedding, prompts))
 
     def decode_choices(self, embedding: ImageEmbedding, prompts: Prompts, budget: int | None = None) -> MaskChoices:
-        """Raises PromptError: the graph gives one mask."""
-        raise PromptError("an exported model gives one mask; use torch for the three of an ambiguous click")
+        """As `SamHQ.decode_choices`. Raises PromptError where the model was exported before it gave choices."""
+        if not self.takes_windows:
+            raise PromptError(f"{self.folder}: gives one mask; export it again for those of an ambiguous click")
+        return MaskChoices(*self._run(CHOICES, (MASK_CHOICES,), embedding, prompts))
+
+    def _run(
+        self, outputs: tuple[str, str], each: tuple[int, ...], embedding: ImageEmbedding, prompts: Prompts
+    ) -> tuple[Tensor, Tensor]:
+        """Logits (P, …, h, w) and scores (P, …) of the graph's outputs of these names; `each` is what stands for …"""
+        frame = embedding.frame
+        logits = np.empty((len(prompts), *each, *frame.logits), np.float32)
+        scores = np.empty((len(prompts), *each), np.float32)
+        image = {"features": embedding.features.float().numpy(), "hq": embedding.hq.float().numpy()}
+        if self.takes_windows:
+            image[PLACE] = _place(frame)
+        for rows in prompts.groups() if len(prompts) else []:
+            feed = image | _feed(prompts[rows], frame)
+            if not self.takes_windows:
+                del feed["image"]
+            logits[rows.numpy()], scores[rows.numpy()] = self._decoder.run(outputs, feed)
+        return torch.from_numpy(logits), torch.from_numpy(scores)
 
     def scores(self, embedding: ImageEmbedding, prompts: Prompts) -> Tensor:
         """The predicted IoU (P,) of the objects; the graph computes their masks too."""
         return self.decode(embedding, prompts).scores
+
+
+def _place(frame: Frame) -> np.ndarray:
+    return np.array([frame.top, frame.left], np.int64)
 
 
 def _feed(prompts: Prompts, frame: Frame) -> dict[str, np.ndarray]:
@@ -109,7 +155,9 @@ def _feed(prompts: Prompts, frame: Frame) -> dict[str, np.ndarray]:
     else:
         has_previous = ~prompts.logits.isnan().flatten(1).any(dim=1).numpy()
         previous = prompts.logits.float().nan_to_num().numpy()
+    image = torch.zeros(objects, dtype=torch.long) if prompts.image is None else prompts.image
     return {
+        "image": image.numpy(),
         "points": np.concatenate([points, last], axis=1).astype(np.float32),
         "labels": np.concatenate([labels, np.tile(roles, (objects, 1))], axis=1).astype(np.int64),
         "previous": previous,

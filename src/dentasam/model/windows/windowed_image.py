@@ -62,12 +62,13 @@ class WindowedImage:
     ) -> None:
         """image: (H, W) uint8 or uint16, what `embedding` was made from. model_key: names the model and its adapter.
 
-        windows: False decodes everything on the whole image. repair: False leaves clicks that the mask contradicts.
+        windows: False decodes everything on the whole image. A model that was exported before there were windows
+        does so too, and its choices are its single mask. repair: False leaves clicks that the mask contradicts.
         """
         self.embedding = embedding
         self.frame = embedding.frame
         self._network = network
-        self.uses_windows, self.uses_repair = windows, repair
+        self.uses_windows, self.uses_repair = windows and network.takes_windows, repair
         self._sparse_upscaling = sparse_upscaling
         self._encoder = WindowEncoder(network, image, cache, model_key, autocast)
 
@@ -129,7 +130,7 @@ class WindowedImage:
         if previous is None:
             return None
         if not self.uses_windows:
-            return _Place(None, previous.logits)
+            return self._moved(previous, None)
         if previous.window is None:
             return self._first_place(prompt, previous) or _Place(None, previous.logits)
         return self._moved(previous, following_window(previous.window, previous.mask, prompt.clicks, self.frame))
@@ -211,6 +212,8 @@ class WindowedImage:
 
     def _choices(self, prompts: Sequence[ObjectPrompt], windows: Sequence[Window | None]) -> list[list[ObjectAnswer]]:
         """All three masks of P objects in their windows, or on the whole image for None, from their prompts alone."""
+        if not self._network.takes_windows:
+            return [[answer] for answer in self._on_whole_image(prompts, [None] * len(prompts))]
         found: dict[int, list[ObjectAnswer]] = {}
         for zoomed in (False, True):
             rows = [i for i, window in enumerate(windows) if (window is not None) == zoomed]
