@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from dentasam.model.runtime import load as load
     from dentasam.model.segmenter import Prediction as Prediction
     from dentasam.model.segmenter import Segmenter as Segmenter
+    from dentasam.model.windows.objects import ObjectAnswer as ObjectAnswer
+    from dentasam.model.windows.objects import ObjectPrompt as ObjectPrompt
+    from dentasam.model.windows.window_prediction import WindowPrediction as WindowPrediction
+    from dentasam.model.windows.windowed_image import WindowedImage as WindowedImage
     from dentasam.prompts.correction_clicks import correction_clicks as correction_clicks
     from dentasam.prompts.correction_clicks import interior_centre as interior_centre
 
@@ -51,6 +55,10 @@ _MODULES = {
     "Segmenter": "dentasam.model.segmenter",
     "Prediction": "dentasam.model.segmenter",
     "ImageEmbedding": "dentasam.model.embedding",
+    "WindowedImage": "dentasam.model.windows.windowed_image",
+    "WindowPrediction": "dentasam.model.windows.window_prediction",
+    "ObjectPrompt": "dentasam.model.windows.objects",
+    "ObjectAnswer": "dentasam.model.windows.objects",
     "Dataset": "dentasam.data.dataset",
     "read_image": "dentasam.data.images.read",
     "interior_centre": "dentasam.prompts.correction_clicks",

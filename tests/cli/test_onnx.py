@@ -63,7 +63,9 @@ def test_export(tmp_path: Path, capfd: Streams) -> None:
 def test_export_in_int8(tmp_path: Path, capfd: Streams) -> None:
     out = tmp_path / "exported"
     assert leave("models", "export", "dentasam-tiny", "--adapter", "none", "--int8", "--out", out) == 0
-    assert capfd.readouterr().out == f"dentasam-tiny, vit_tiny, opset 18, int8 (dynamic), with object windows → {out}\n"
+    assert (
+        capfd.readouterr().out == f"dentasam-tiny, vit_tiny, opset 18, int8 (dynamic), with object windows → {out}\n"
+    )
     card = json.loads((out / CARD).read_text())
     assert (card["adapter"], card["int8"]) == (None, "dynamic")
 

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -115,3 +117,18 @@ def test_merged_gives_the_same_masks_without_the_adapters_layers(segmenter: Segm
     assert isinstance(merged.model, SamHQ)
     assert any("lora" in name for name, _ in adapted.model.named_parameters())
     assert not any("lora" in name for name, _ in merged.model.named_parameters())
+
+
+def test_the_base_alone_needs_no_peft() -> None:
+    """Its import takes seconds."""
+    script = """
+import sys, dentasam
+segmenter = dentasam.load("dentasam-tiny", device="cpu")
+segmenter.use_adapter(None)
+assert segmenter.merged() is segmenter
+assert "peft" not in sys.modules
+segmenter.load_adapter("panoramic-teeth")
+assert "peft" in sys.modules
+assert segmenter.merged() is not segmenter
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

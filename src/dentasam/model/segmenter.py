@@ -16,6 +16,7 @@ from dentasam.model.core.full_resolution import full_masks
 from dentasam.model.core.memory import keep_freed_memory
 from dentasam.model.core.precision import Precision, arithmetic, autocast_type
 from dentasam.model.core.prompt import LOGIT_LIMIT, Prompts
+from dentasam.model.core.prompt_arrays import checked_clicks
 from dentasam.model.decoder.mask_decoder import Output
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.network import Network
@@ -132,8 +133,8 @@ class Segmenter:
 
         image: (H, W) uint8 or uint16. embedding: what `encode` gave for it; encoded here if None.
         windows: False decodes on the whole image, as `predict` does. repair: False leaves clicks that the mask still
-        contradicts as they are. An exported model decodes on the whole image in any case. Valid for the adapter in
-        use. Raises ImageError as `encode`.
+        contradicts as they are. Valid for the adapter in use. `WindowedImage.predict` takes arrays as `predict` does,
+        `decode` and `choices` take objects one by one. Raises ImageError as `encode`.
         """
         embedding = self.for_clicks(self.encode(image) if embedding is None else embedding)
         return WindowedImage(
@@ -143,7 +144,7 @@ class Segmenter:
             self._window_cache,
             f"{self.info.sha256} {self.adapter}",
             self.autocast,
-            windows=windows and self.model.runtime == "torch",
+            windows=windows,
             repair=repair,
             sparse_upscaling=self.sparse_upscaling,
         )
@@ -170,9 +171,9 @@ class Segmenter:
         Raises PromptError for arrays of other shapes, values that are not finite, and objects without a prompt.
         """
         frame = embedding.frame
-        points = np.asarray(clicks, dtype=np.float32)
-        marks = np.asarray(labels, dtype=np.int64)
-        _check(points, marks, boxes, logits, frame)
+        points, marks = checked_clicks(clicks, labels, boxes)
+        if logits is not None and np.shape(logits) != (len(points), *frame.logits):
+            raise PromptError(f"logits must be {(len(points), *frame.logits)}, not {np.shape(logits)}")
         corners = None
         if boxes is not None:
             corners = frame.points_to_frame(np.asarray(boxes).reshape(-1, 2, 2)).reshape(-1, 4)
@@ -222,29 +223,3 @@ def best_device() -> torch.device:
 
 def _fed_back(logits: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.asarray(logits, dtype=np.float32)).clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
-
-
-def _check(
-    points: np.ndarray,
-    labels: np.ndarray,
-    boxes: np.ndarray | None,
-    logits: np.ndarray | None,
-    frame: Frame,
-) -> None:
-    if points.ndim != 3 or points.shape[2] != 2:
-        raise PromptError(f"clicks must be (objects, clicks, 2) x, y, not {points.shape}")
-    objects = len(points)
-    if labels.shape != points.shape[:2]:
-        raise PromptError(f"labels must be {points.shape[:2]}, one for each click, not {labels.shape}")
-    if not np.isin(labels, (1, 0, -1)).all():
-        raise PromptError("labels must be 1 (positive), 0 (negative) or -1 (no click)")
-    if not np.isfinite(points[labels >= 0]).all():
-        raise PromptError("clicks must be finite numbers")
-    if boxes is not None and np.shape(boxes) != (objects, 4):
-        raise PromptError(f"boxes must be ({objects}, 4) x0, y0, x1, y1, not {np.shape(boxes)}")
-    if logits is not None and np.shape(logits) != (objects, *frame.logits):
-        raise PromptError(f"logits must be {(objects, *frame.logits)}, not {np.shape(logits)}")
-    boxed = np.zeros(objects, dtype=bool) if boxes is None else np.isfinite(np.asarray(boxes, float)).all(axis=1)
-    without = np.flatnonzero(~boxed & (labels < 0).all(axis=1))
-    if len(without):
-        raise PromptError(f"object {without[0]} has neither a click nor a box; give it one")

@@ -17,10 +17,11 @@ from dentasam.model.windows.window import BoxedMask
 IMAGE = np.random.default_rng(0).integers(0, 255, (64, 512), dtype=np.uint8)
 
 
-def test_it_is_served_as_torch_is(exported_bundled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs = ServedModel(load("dentasam-tiny", "panoramic-teeth", "cpu", "fp32"), windows=False)
+@pytest.mark.parametrize("windows", [False, True], ids=["whole image", "windows"])
+def test_it_is_served_as_torch_is(exported_bundled: Path, monkeypatch: pytest.MonkeyPatch, windows: bool) -> None:
+    theirs = ServedModel(load("dentasam-tiny", "panoramic-teeth", "cpu", "fp32"), windows=windows)
     monkeypatch.setattr(theirs.segmenter, "sparse_upscaling", False)
-    ours = ServedModel(load_onnx(exported_bundled))
+    ours = ServedModel(load_onnx(exported_bundled), windows=windows)
     assert ours.identity == theirs.identity
     assert ours.key == theirs.key  # embeddings on disk serve both
     embedding = theirs.encode(IMAGE)
@@ -32,11 +33,12 @@ def test_it_is_served_as_torch_is(exported_bundled: Path, monkeypatch: pytest.Mo
         ),
         ObjectPrompt(np.zeros((0, 3)), (50.0, 10.0, 90.0, 60.0)),
     ]
-    # Asked for windows, it still decodes on the whole image.
-    assert not ours.windows
-    answers = ours.decode(ours.image(None, ours.encode(IMAGE)), wanted)
-    pairs = zip(answers, theirs.decode(theirs.image(None, embedding), wanted), strict=True)
+    assert ours.windows == windows
+    pixels = IMAGE if windows else None
+    answers = ours.decode(ours.image(pixels, ours.encode(IMAGE)), wanted)
+    pairs = zip(answers, theirs.decode(theirs.image(pixels, embedding), wanted), strict=True)
     for found, expected in pairs:
+        assert found.window == expected.window
         np.testing.assert_allclose(found.logits, expected.logits, atol=2e-3)
         assert found.score == pytest.approx(expected.score, abs=1e-4)
     assert uncertainty(ours.model, embedding) == pytest.approx(uncertainty(theirs.model, embedding), abs=1e-4)

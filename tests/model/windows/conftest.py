@@ -6,6 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+import dentasam
+from dentasam.model.segmenter import Segmenter
+
 from .scenes import HEIGHT, WIDTH, Scene
 
 
@@ -16,3 +19,10 @@ def scene() -> Scene:
     cv2.ellipse(filling, (1204, 415), (28, 20), 20, 0, 360, 1, -1)
     image = 20 + 110 * tooth + 120 * filling
     return Scene(image.astype(np.uint8), tooth.astype(bool), filling.astype(bool))
+
+
+@pytest.fixture(scope="session")
+def segmenter() -> Segmenter:
+    """The bundled model without an adapter, on the CPU."""
+    loaded: Segmenter = dentasam.load("dentasam-tiny", device="cpu", precision="fp32")
+    return loaded

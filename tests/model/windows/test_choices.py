@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from dentasam.model.windows.boxed_mask import BoxedMask
 from dentasam.model.windows.choices import MAX_SCORE_LOSS, MIN_SCORE, distinct, intersection, iou, preferred_part
 from dentasam.model.windows.objects import ObjectAnswer
-from dentasam.model.windows.window import BoxedMask
 
 HEIGHT, WIDTH = 12, 16
 

@@ -48,7 +48,7 @@ class ServedModel:
     """
 
     def __init__(self, segmenter: Segmenter, *, windows: bool = True) -> None:
-        """windows: whether objects are decoded in object windows, where the model's runtime can encode them.
+        """windows: whether objects are decoded in object windows, unless the model was exported before there were any.
 
         Raises AdapterError where the adapter cannot be merged.
         """
@@ -56,8 +56,7 @@ class ServedModel:
         self.segmenter = segmenter = segmenter.merged()
         self._knows_boxes: bool | None = None
         self.model = segmenter.model
-        # An exported model encodes whole images alone.
-        self.windows = windows and self.model.runtime == "torch"
+        self.windows = windows and self.model.takes_windows
         name, adapter_sha256 = (adapter.name, adapter.weights_sha256) if adapter else (None, None)
         self.identity = ModelIdentity(segmenter.name, segmenter.info.sha256, name, adapter_sha256)
         key = adapter.weights_sha256 + adapter.settings_sha256 if adapter else None

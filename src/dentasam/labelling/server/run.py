@@ -100,8 +100,6 @@ def run(
                 queue.start()
                 # A model that cannot be loaded ends the start, instead of failing each click.
                 queue.wait_for_model()
-            if settings.windows and not queue.windows:
-                announce("an exported model decodes every object on the whole image; --runtime torch has windows")
             serve(
                 app,
                 listening,

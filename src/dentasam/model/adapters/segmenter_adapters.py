@@ -8,9 +8,6 @@ from typing import Protocol
 
 from dentasam.errors import AdapterError
 from dentasam.model.adapters.folder import AdapterIdentity
-from dentasam.model.adapters.loading import load_adapter
-from dentasam.model.adapters.merging import merge_adapter
-from dentasam.model.adapters.switching import active_adapter, adapter_names, use_adapter
 from dentasam.model.checkpoints.loading import ModelInfo
 from dentasam.model.network import Network
 from dentasam.model.sam_hq import SamHQ
@@ -45,15 +42,23 @@ class AdapterSwitch(Protocol):
 
 
 class LoadedAdapters:
-    """Adapters that PEFT keeps beside the weights of their base, so that switching copies nothing."""
+    """Adapters that PEFT keeps beside the weights of their base, so that switching copies nothing.
+
+    PEFT takes seconds to import, so it is imported with the first adapter, and never for the base alone.
+    """
 
     def __init__(self, model: SamHQ, base: ModelInfo) -> None:
         self.model, self.base = model, base
         self.in_use: str | None = None
+        self._any = False
 
     def load(self, source: str | Path) -> None:
         """Load an adapter, unless it is loaded already, and use it. Raises AdapterError."""
+        from dentasam.model.adapters.loading import load_adapter
+        from dentasam.model.adapters.switching import adapter_names
+
         name = _peft_name(source)
+        self._any = True
         if name not in adapter_names(self.model):
             load_adapter(self.model, source, self.base.sha256, name=name, base_name=self.base.name)
             self.model.to(self.model.device).eval()
@@ -61,6 +66,10 @@ class LoadedAdapters:
 
     def use(self, source: str | Path | None) -> None:
         """Use an adapter that is loaded already, or the base alone. Raises AdapterError."""
+        if source is None and not self._any:
+            return
+        from dentasam.model.adapters.switching import use_adapter
+
         use_adapter(self.model, None if source is None else _peft_name(source))
         self.in_use = None if source is None else str(source)
 
@@ -70,6 +79,11 @@ class LoadedAdapters:
 
     def merged(self) -> tuple[Network, AdapterSwitch] | None:
         """A copy of the network with the adapter in use merged in; None without one. Raises AdapterError."""
+        if not self._any:
+            return None
+        from dentasam.model.adapters.merging import merge_adapter
+        from dentasam.model.adapters.switching import active_adapter
+
         active = active_adapter(self.model)
         if active is None:
             return None

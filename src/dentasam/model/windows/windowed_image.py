@@ -28,6 +28,7 @@ from dentasam.model.windows.placement import Box, box_window, first_window, foll
 from dentasam.model.windows.window import LogitGrid, Window
 from dentasam.model.windows.window_cache import WindowCache
 from dentasam.model.windows.window_encoder import WindowEncoder
+from dentasam.model.windows.window_prediction import WindowPrediction, object_prompts
 
 # Objects that are decoded at a time: more gain nothing on a CPU.
 AT_ONCE = 16
@@ -123,6 +124,26 @@ class WindowedImage:
                 if larger is None or larger.scale > window.scale:
                     (choices[i],) = self._choices([prompt], [larger])
         return [distinct(own) for own in choices]
+
+    def predict(
+        self,
+        clicks: np.ndarray,
+        labels: np.ndarray,
+        boxes: np.ndarray | None = None,
+        previous: WindowPrediction | Sequence[ObjectAnswer] | None = None,
+        prefer_part: bool = False,
+    ) -> WindowPrediction:
+        """`decode` with arrays, as `Segmenter.predict` takes them, for notebooks.
+
+        clicks: (P, k, 2) float x, y in image pixels, all of an object's clicks with the newest last.
+        labels: (P, k), 1 positive, 0 negative, -1 where an object has no such click.
+        boxes: (P, 4) x0, y0, x1, y1 in image pixels; a row of NaN where an object has none.
+        previous: the prediction that the newest clicks correct, or one answer for each object, as of `choices`.
+        prefer_part: as in `ObjectPrompt`, for all objects.
+        Raises PromptError for arrays of other shapes, values that are not finite, and objects without a prompt.
+        """
+        answers = self.decode(object_prompts(clicks, labels, boxes, previous, prefer_part))
+        return WindowPrediction(tuple(answers), self.frame.height, self.frame.width)
 
     def _place(self, prompt: ObjectPrompt) -> _Place | None:
         """Where an object with an earlier answer is decoded; None for one without."""
