@@ -25,8 +25,8 @@ def test_the_newest_click_is_obeyed_and_none_is_lost_that_is_a_logit_away(
 ) -> None:
     points = np.array([(x * (W - 1), y * (H - 1)) for x, y, _ in drawn])
     labels = np.array([int(positive) for *_, positive in drawn])
-    found, repairs = repaired(logits_from(seed, spread), points, labels)
-    assert 0 <= repairs <= len(points)
+    found, contradicted = repaired(logits_from(seed, spread), points, labels)
+    assert contradicted.shape == (len(points),)
     for index, (point, label) in enumerate(zip(points, labels, strict=True)):
         opposite = points[labels != label]
         apart = np.abs(opposite - point).max(axis=1, initial=0) if len(opposite) else np.array([99.0])
@@ -39,15 +39,15 @@ def test_the_newest_click_is_obeyed_and_none_is_lost_that_is_a_logit_away(
 def test_logits_that_obey_are_left_alone(drawn: list[tuple[float, float, bool]], seed: int) -> None:
     points = np.array([(x * (W - 1), y * (H - 1)) for x, y, _ in drawn])
     found, _ = repaired(logits_from(seed, 3.0), points[:1], np.array([1]))
-    again, repairs = repaired(found, points[:1], np.array([1]))
-    assert repairs == 0
+    again, contradicted = repaired(found, points[:1], np.array([1]))
+    assert not contradicted.any()
     np.testing.assert_array_equal(again, found)
 
 
 def test_a_repair_is_local() -> None:
     logits = np.full((96, 64), -4.0, np.float32)
-    found, repairs = repaired(logits, np.array([[30.0, 40.0]]), np.array([1]))
-    assert repairs == 1
+    found, contradicted = repaired(logits, np.array([[30.0, 40.0]]), np.array([1]))
+    assert contradicted.tolist() == [True]
     assert found[40, 30] > 0
     rows, columns = np.nonzero(found > 0)
     assert np.hypot(rows - 40, columns - 30).max() < 6
@@ -57,8 +57,8 @@ def test_a_repair_is_local() -> None:
 def test_clicks_outside_the_map_and_absent_ones_change_nothing() -> None:
     logits = np.full((H, W), -4.0, np.float32)
     points = np.array([[-3.0, 5.0], [W + 1.0, 5.0], [5.0, 5.0]])
-    found, repairs = repaired(logits, points, np.array([1, 1, -1]))
-    assert repairs == 0
+    found, contradicted = repaired(logits, points, np.array([1, 1, -1]))
+    assert not contradicted.any()
     np.testing.assert_array_equal(found, logits)
 
 

@@ -48,7 +48,7 @@ class ServedModel:
     """
 
     def __init__(self, segmenter: Segmenter, *, windows: bool = True) -> None:
-        """windows: whether objects are decoded in object windows, unless the model was exported before there were any.
+        """windows: whether objects are decoded in object windows, if the model takes them.
 
         Raises AdapterError where the adapter cannot be merged.
         """
