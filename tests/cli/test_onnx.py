@@ -85,7 +85,7 @@ def test_predict_gives_the_masks_of_torch(phantoms: Dataset, tmp_path: Path) -> 
     masks = {}
     for runtime in ("torch", "onnx"):
         out = tmp_path / runtime
-        assert leave("predict", *given, "--runtime", runtime, "--out", out) == 0
+        assert leave("predict", *given, "--runtime", runtime, "--no-windows", "--out", out) == 0
         masks[runtime] = next(iter(Dataset.load(out / "dataset.json").images)).masks()
     assert masks["torch"].any(axis=(1, 2)).all()
     assert np.mean(masks["torch"] != masks["onnx"]) < 1e-3
@@ -96,7 +96,7 @@ def test_evaluate_an_exported_folder(
 ) -> None:
     dice = {}
     of_torch = ["--model", "dentasam-tiny", "--adapter", "panoramic-teeth"]
-    given = ["--clicks", 2, "--device", "cpu"]
+    given = ["--no-windows", "--clicks", 2, "--device", "cpu"]
     for name, model in (("torch", of_torch), ("onnx", ["--model", exported_bundled])):
         out = tmp_path / name
         assert leave("evaluate", phantoms.path, *model, *given, "--out", out) == 0

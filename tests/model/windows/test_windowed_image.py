@@ -69,6 +69,16 @@ def test_clicks_of_choices_are_obeyed(scene: Scene) -> None:
     assert all(answer.mask.at(1204, 404) for answer in unrepaired)
 
 
+def test_where_the_model_is_sure_of_no_choice_the_single_mask_is_given(scene: Scene) -> None:
+    """As with weights that never saw an ambiguous click."""
+    image = bright(scene.image, BrightNetwork(scores=(0.1, 0.15, 0.12)))
+    prompts = [ObjectPrompt(click(scene.in_filling), prefer_part=prefer) for prefer in (False, True)]
+    (expected,) = image.decode(prompts[:1])
+    assert expected.score > 0.8
+    for (found,) in image.choices(prompts):
+        assert_same(found, expected)
+
+
 def test_choices_after_an_answer_look_where_it_did(scene: Scene) -> None:
     network = BrightNetwork()
     image = bright(scene.image, network)

@@ -17,7 +17,7 @@ from dentasam.model.windows.objects import ObjectAnswer
 MAX_IOU = 0.9
 # A part is taken if its score is at most this far below that of the best scored of the three masks,
 MAX_SCORE_LOSS = 0.1
-# is no less than this (weights that never saw an ambiguous click give scores below 0.2, and three equal masks),
+# is no less than this (untrained for ambiguous clicks, the base gives scores below 0.2 and three like masks),
 MIN_SCORE = 0.4
 # covers no more than this share of the single mask's area,
 MAX_PART_SHARE = 0.7

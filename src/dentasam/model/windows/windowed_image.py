@@ -19,7 +19,7 @@ from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.network import Network
 from dentasam.model.sam_hq import MaskChoices, MaskPrediction
 from dentasam.model.windows.boxed_mask import BoxedMask
-from dentasam.model.windows.choices import distinct, preferred_part
+from dentasam.model.windows.choices import MIN_SCORE, distinct, preferred_part
 from dentasam.model.windows.local_repair import repaired, with_clicked_pixels
 from dentasam.model.windows.network_prompts import network_prompts
 from dentasam.model.windows.objects import ObjectAnswer as ObjectAnswer
@@ -107,7 +107,8 @@ class WindowedImage:
 
         The whole image answers first, and the three masks are decoded in the window around its answer, from clicks
         alone. Of masks that are nearly the same the best scored is kept. Each can be passed on as `previous`, and the
-        window then follows it. An earlier answer is used for the window's place only.
+        window then follows it. An earlier answer is used for the window's place only. Where the model is sure of
+        none, as before it was trained for ambiguous clicks, the single mask is all there is.
         """
         places = [self._place_of_choices(prompt) for prompt in prompts]
         first = [i for i, place in enumerate(places) if place is None]
@@ -123,7 +124,12 @@ class WindowedImage:
                 larger = following_window(window, best.mask, prompt.clicks, self.frame)
                 if larger is None or larger.scale > window.scale:
                     (choices[i],) = self._choices([prompt], [larger])
-        return [distinct(own) for own in choices]
+        shown = [distinct(own) for own in choices]
+        unsure = [i for i, own in enumerate(choices) if max(answer.score for answer in own) < MIN_SCORE]
+        single = self.decode([replace(prompts[i], previous=None, prefer_part=False) for i in unsure])
+        for i, answer in zip(unsure, single, strict=True):
+            shown[i] = (answer,)
+        return shown
 
     def predict(
         self,
