@@ -99,9 +99,9 @@ class ServedModel:
     ) -> list[tuple[ObjectAnswer, ...]]:
         """What the first clicks of objects may mean, as `WindowedImage.choices`, in the windows of their answers.
 
-        Nothing for each object where the model's runtime gives a single mask.
+        Nothing for each object where the model was exported before there were choices.
         """
-        if not wanted or self.model.runtime != "torch":
+        if not wanted or not self.model.takes_windows:
             return [()] * len(wanted)
         given = [replace(prompt, previous=answer) for prompt, answer in zip(wanted, answers, strict=True)]
         return image.choices(given)
