@@ -147,11 +147,12 @@ def main() -> None:
     parser.add_argument("--model", default="dentasam-tiny")
     parser.add_argument("--adapter", default="panoramic-teeth")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the encoder, all ways")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     cv2.setNumThreads(given.threads)
-    segmenter = load(given.model, None if given.adapter == "none" else given.adapter, "cpu", "fp32").merged()
+    segmenter = load(given.model, None if given.adapter == "none" else given.adapter, "cpu", given.precision).merged()
     with tempfile.TemporaryDirectory() as folder:
         path = write_phantoms(Path(folder), given.images, SEED, given.width, given.height)
         dataset = teeth(Dataset.load(path))
@@ -161,7 +162,7 @@ def main() -> None:
     objects = dataset.objects
     print(
         f"{given.images} phantom(s) of {given.width} x {given.height}, {objects} teeth, {given.clicks} clicks each, "
-        f"{given.model}, adapter {given.adapter}, {given.threads} threads; seconds of processor time"
+        f"{given.model}, adapter {given.adapter}, {given.precision}, {given.threads} thread(s); seconds of processor time"
     )
     print(f"{'':22}" + "".join(f"{part:>9}" for part in (*PARTS, "sum", "wall", "a tooth")))
     rows = []
@@ -182,7 +183,13 @@ def main() -> None:
     if given.json is not None:
         machine = Machine.here(torch.device("cpu"))
         work = {"images": given.images, "size": f"{given.width} x {given.height}", "objects": objects}
-        work |= {"clicks": given.clicks, "model": given.model, "adapter": given.adapter, "threads": given.threads}
+        work |= {
+            "clicks": given.clicks,
+            "model": given.model,
+            "adapter": given.adapter,
+            "threads": given.threads,
+            "precision": given.precision,
+        }
         content = {"machine": machine.as_dict(), "work": work, "rows": rows, "ratios": ratios}
         given.json.write_text(json.dumps(content, indent=2) + "\n")
 
