@@ -77,6 +77,9 @@ def test_where_the_model_is_sure_of_no_choice_the_single_mask_is_given(scene: Sc
     assert expected.score > 0.8
     for (found,) in image.choices(prompts):
         assert_same(found, expected)
+    # An answer that is there already is not decoded again.
+    ((kept,),) = image.choices([ObjectPrompt(prompts[0].clicks, previous=expected)])
+    assert kept is expected
 
 
 def test_choices_after_an_answer_look_where_it_did(scene: Scene) -> None:

@@ -108,7 +108,8 @@ class WindowedImage:
         The whole image answers first, and the three masks are decoded in the window around its answer, from clicks
         alone. Of masks that are nearly the same the best scored is kept. Each can be passed on as `previous`, and the
         window then follows it. An earlier answer is used for the window's place only. Where the model is sure of
-        none, as before it was trained for ambiguous clicks, the single mask is all there is.
+        none, as before it was trained for ambiguous clicks, the earlier answer is all there is, or else the single
+        mask.
         """
         places = [self._place_of_choices(prompt) for prompt in prompts]
         first = [i for i, place in enumerate(places) if place is None]
@@ -121,14 +122,18 @@ class WindowedImage:
         for i, (prompt, own, window) in enumerate(zip(prompts, choices, windows, strict=True)):
             if window is not None:
                 best = max(own, key=lambda answer: answer.score)
+                if best.score < MIN_SCORE:
+                    continue
                 larger = following_window(window, best.mask, prompt.clicks, self.frame)
                 if larger is None or larger.scale > window.scale:
                     (choices[i],) = self._choices([prompt], [larger])
         shown = [distinct(own) for own in choices]
         unsure = [i for i, own in enumerate(choices) if max(answer.score for answer in own) < MIN_SCORE]
-        single = self.decode([replace(prompts[i], previous=None, prefer_part=False) for i in unsure])
-        for i, answer in zip(unsure, single, strict=True):
-            shown[i] = (answer,)
+        without = [i for i in unsure if prompts[i].previous is None]
+        single = self.decode([replace(prompts[i], prefer_part=False) for i in without])
+        answers = dict(zip(without, single, strict=True))
+        for i in unsure:
+            shown[i] = (prompts[i].previous or answers[i],)
         return shown
 
     def predict(
