@@ -162,7 +162,8 @@ def main() -> None:
     objects = dataset.objects
     print(
         f"{given.images} phantom(s) of {given.width} x {given.height}, {objects} teeth, {given.clicks} clicks each, "
-        f"{given.model}, adapter {given.adapter}, {given.precision}, {given.threads} thread(s); seconds of processor time"
+        f"{given.model}, adapter {given.adapter}, {given.precision}, {given.threads} thread(s); "
+        "seconds of processor time"
     )
     print(f"{'':22}" + "".join(f"{part:>9}" for part in (*PARTS, "sum", "wall", "a tooth")))
     rows = []
