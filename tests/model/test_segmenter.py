@@ -68,6 +68,11 @@ def test_only_grayscale_images_are_encoded(segmenter: Segmenter, wrong: object) 
         segmenter.encode(wrong)  # type: ignore[arg-type]
 
 
+def test_windows_refuse_the_embedding_of_an_image_of_another_size(segmenter: Segmenter, image: np.ndarray) -> None:
+    with pytest.raises(ImageError, match="the embedding is of 60 x 120 pixels"):
+        segmenter.windows(image[:, :100], segmenter.encode(image))
+
+
 @pytest.mark.parametrize(
     ("clicks", "labels", "message"),
     [

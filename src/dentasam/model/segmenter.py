@@ -134,15 +134,21 @@ class Segmenter:
         image: (H, W) uint8 or uint16. embedding: what `encode` gave for it; encoded here if None.
         windows: False decodes on the whole image, as `predict` does. repair: False leaves clicks that the mask still
         contradicts as they are. Valid for the adapter in use. `WindowedImage.predict` takes arrays as `predict` does,
-        `decode` and `choices` take objects one by one. Raises ImageError as `encode`.
+        `decode` and `choices` take objects one by one. Raises ImageError as `encode`, and for an embedding of an
+        image of another size.
         """
-        embedding = self.for_clicks(self.encode(image) if embedding is None else embedding)
+        if embedding is None:
+            embedding = self.encode(image)
+        elif windows and image.shape != (embedding.frame.height, embedding.frame.width):
+            size = f"{embedding.frame.height} x {embedding.frame.width}"
+            raise ImageError(f"the embedding is of {size} pixels, the image has {image.shape}; encode this image")
+        embedding = self.for_clicks(embedding)
         return WindowedImage(
             self.model,
             image,
             embedding,
             self._window_cache,
-            f"{self.info.sha256} {self.adapter}",
+            lambda: f"{self.info.sha256} {self.adapter}",
             self.autocast,
             windows=windows,
             repair=repair,

@@ -151,6 +151,8 @@ def test_specks_beside_a_stroke_give_no_click() -> None:
         ((65.5, 15.9, 0), False),  # negative on what was painted
         ((65.5, 15.9, 1), True),
         ((80.0, 50.0, 0), True),  # away from all
+        ((39.4, 15.0, 1), True),  # pixel 39 is the last that stayed
+        ((39.6, 15.0, 1), False),  # pixel 40 was erased
     ],
 )
 def test_clicks_that_contradict_the_hand_are_dropped(click: tuple[float, float, int], kept: bool) -> None:

@@ -35,7 +35,7 @@ def bright(
     frame = Frame.of(*image.shape)
     embedding = network.encode(frame.pixels(image), frame)
     network.encoded.clear()
-    return WindowedImage(network, image, embedding, WindowCache(), "bright", windows=windows, repair=repair)
+    return WindowedImage(network, image, embedding, WindowCache(), lambda: "bright", windows=windows, repair=repair)
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentasam.model.windows.boxed_mask import BoxedMask
+from dentasam.model.windows.boxed_mask import BoxedMask, clicked_pixel
 from dentasam.model.windows.local_repair import repaired, value_at, with_clicked_pixels
 
 H, W = 24, 18
@@ -88,3 +88,19 @@ def test_an_obeyed_mask_is_returned_as_it_is() -> None:
     mask = BoxedMask(5, 5, np.ones((4, 4), bool))
     obeyed = np.array([[6.0, 6.0, 1.0], [20.0, 20.0, 0.0], [1.0, 1.0, -1.0]])
     assert with_clicked_pixels(mask, obeyed, 30, 40) is mask
+
+
+def test_clicks_at_and_beyond_the_image_border() -> None:
+    """Pixel i reaches from i - 0.5 up to i + 0.5; a click on no pixel changes none."""
+    mask = BoxedMask(5, 5, np.ones((4, 4), bool))
+    outside = np.array([[39.5, 29.5, 1.0], [-0.6, 3.0, 1.0], [-9.0, -9.0, 1.0], [60.0, 10.0, 1.0]])
+    assert with_clicked_pixels(mask, outside, 30, 40) is mask
+    last = with_clicked_pixels(mask, np.array([[39.4, 29.4, 1.0], [-0.5, -0.5, 1.0]]), 30, 40)
+    assert last.at(39, 29)
+    assert last.at(0, 0)
+    assert last.on_image(30, 40).shape == (30, 40)
+
+
+@pytest.mark.parametrize(("x", "pixel"), [(0.0, 0), (0.49, 0), (0.5, 1), (1.5, 2), (2.5, 3), (-0.5, 0), (-0.51, -1)])
+def test_a_click_is_on_the_pixel_whose_centre_is_nearest(x: float, pixel: int) -> None:
+    assert clicked_pixel(x, x) == (pixel, pixel)

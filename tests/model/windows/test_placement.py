@@ -166,3 +166,18 @@ def test_a_small_image_has_no_window_that_would_be_finer() -> None:
     small = box_window(Box(390, 190, 410, 210), frame)
     assert small is not None
     assert PATCH * ROWS * small.scale == pytest.approx(MIN_HEIGHT * 800)
+
+
+def test_a_negative_click_that_the_window_does_not_show_moves_nothing() -> None:
+    """Nothing of the object is there, so it is obeyed already; a positive click there is what is missing."""
+    window, _ = first_window(TOOTH, 0.9, CENTRE, FRAME)
+    assert window is not None
+    far = np.array([[1450.0, 650.0, 1.0], [2890.0, 10.0, 0.0]])
+    assert first_window(TOOTH, 0.9, far, FRAME) == (window, True)
+    assert following_window(window, TOOTH, far, FRAME) is window
+    both = positive((1450, 650), (2890, 10))
+    assert following_window(window, TOOTH, both, FRAME) is None
+    # What a person painted there is the object's.
+    painted = TOOTH.on_image(HEIGHT, WIDTH)
+    painted[0:30, 2870:2900] = True
+    assert following_window(window, BoxedMask(0, 0, painted).tight(), far, FRAME) is None

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
+from dentasam.errors import AdapterError
 from dentasam.model.core.frame import Frame
 from dentasam.model.segmenter import Segmenter
 from dentasam.model.windows.objects import ObjectPrompt
@@ -64,7 +66,7 @@ def encoded(
     frame = Frame.of(*image.shape)
     embedding = network.encode(frame.pixels(image), frame)
     network.encoded.clear()
-    windowed = WindowedImage(network, image, embedding, cache, model)
+    windowed = WindowedImage(network, image, embedding, cache, lambda: model)
     windowed.decode([ObjectPrompt(np.array([[*point, 1.0]]))] * 2)
     return sum(network.encoded)
 
@@ -92,3 +94,17 @@ def test_another_adapter_sees_windows_of_its_own(segmenter: Segmenter) -> None:
     assert base.window == adapted.window is not None
     assert np.abs(adapted.logits - base.logits).max() > 0.05
     np.testing.assert_allclose(again.logits, base.logits, atol=1e-5)
+
+
+def test_an_image_of_another_adapter_is_refused(segmenter: Segmenter) -> None:
+    """Its windows would be kept, encoded with one adapter, under the name of the other."""
+    image = np.random.default_rng(1).integers(0, 255, (HEIGHT // 2, WIDTH // 2), dtype=np.uint8)
+    prompt = ObjectPrompt(np.array([[500.0, 240.0, 1.0]]), box=(460.0, 200.0, 540.0, 300.0))
+    of_base = segmenter.windows(image)
+    segmenter.load_adapter("panoramic-teeth")
+    try:
+        with pytest.raises(AdapterError, match="another adapter is in use"):
+            of_base.decode([prompt])
+    finally:
+        segmenter.use_adapter(None)
+    assert len(of_base.decode([prompt])) == 1

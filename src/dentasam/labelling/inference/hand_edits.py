@@ -10,7 +10,7 @@ import numpy as np
 from dentasam.labelling.inference.requests import Click
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.model.core.frame import Frame
-from dentasam.model.windows.window import LogitGrid, Window
+from dentasam.model.windows.window import BoxedMask, LogitGrid, Window
 from dentasam.prompts.stroke_clicks import StrokeClicks, stroke_clicks
 
 # Logits of a mask that the model did not make itself. On phantoms, over constants from 2 to 32, a correction click
@@ -126,5 +126,4 @@ def _around(one: BoxMask, other: BoxMask | None) -> tuple[int, int, int, int]:
 
 
 def _at(mask: BoxMask, x: float, y: float) -> bool:
-    column, row = int(x) - mask.x, int(y) - mask.y
-    return 0 <= column < mask.width and 0 <= row < mask.height and bool(mask.bits[row, column])
+    return BoxedMask(mask.x, mask.y, mask.bits).at(x, y)

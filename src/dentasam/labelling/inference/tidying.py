@@ -15,6 +15,7 @@ from dentasam.labelling.inference.hand_edits import crop
 from dentasam.labelling.inference.requests import Click
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.workspace.tidy_sizes import DEFAULT_TIDY, Tidy
+from dentasam.model.windows.boxed_mask import clicked_pixel
 
 
 def tidied(
@@ -79,9 +80,8 @@ def _intended(
 ) -> np.ndarray:
     """The numbers of the parts that the annotator meant: by a click of this label, or by hand."""
     x0, y0, x1, y1 = box
-    # A click is a pixel index: its pixel's centre is a whole number.
-    places = [(round(x) - x0, round(y) - y0) for x, y, given in clicks if given == label]
-    meant = [int(parts[row, column]) for column, row in places if 0 <= column < x1 - x0 and 0 <= row < y1 - y0]
+    places = [clicked_pixel(x, y) for x, y, given in clicks if given == label]
+    meant = [int(parts[row - y0, column - x0]) for column, row in places if x0 <= column < x1 and y0 <= row < y1]
     if edited is not None:
         meant += np.unique(parts[crop(edited, *box)]).tolist()
     return np.array(meant, int)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import NamedTuple
 
 import cv2
@@ -29,7 +30,8 @@ class BoxedMask(NamedTuple):
 
     def at(self, x: float, y: float) -> bool:
         """Whether the pixel that holds the point is in the mask."""
-        column, row = round(x) - self.x, round(y) - self.y
+        column, row = clicked_pixel(x, y)
+        column, row = column - self.x, row - self.y
         height, width = self.bits.shape
         return bool(0 <= row < height and 0 <= column < width and self.bits[row, column])
 
@@ -44,3 +46,8 @@ class BoxedMask(NamedTuple):
         moved = [mask._replace(x=mask.x - x0, y=mask.y - y0) if mask.bits.size else mask for mask in (self, other)]
         own, others = (mask.on_image(y1 - y0, x1 - x0) for mask in moved)
         return x0, y0, own, others
+
+
+def clicked_pixel(x: float, y: float) -> tuple[int, int]:
+    """Column and row of the pixel that holds a point: pixel i reaches from i - 0.5 up to i + 0.5, its centre is i."""
+    return floor(x + 0.5), floor(y + 0.5)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from dentasam.model.windows.boxed_mask import BoxedMask
+from dentasam.model.windows.boxed_mask import BoxedMask, clicked_pixel
 
 # Standard deviations in logits that are tried, widest first.
 WIDTHS = (3.0, 2.0, 1.4, 1.0, 0.7, 0.5, 0.35)
@@ -71,10 +71,12 @@ def _with_bump(
 def with_clicked_pixels(mask: BoxedMask, clicks: np.ndarray, height: int, width: int) -> BoxedMask:
     """The mask with every clicked pixel on its side; of two clicks on one pixel the newer counts.
 
-    clicks: (k, 3) x, y, label in pixels of the image of `height` x `width`, oldest first. A pixel that changes sides
-    takes a disc with it, no larger than half the way to the next click of the other side.
+    clicks: (k, 3) x, y, label in pixels of the image of `height` x `width`, oldest first; those outside it have no
+    pixel. A pixel that changes sides takes a disc with it, no larger than half the way to the next click of the other
+    side.
     """
-    spots = [(round(float(x)), round(float(y)), int(label)) for x, y, label in clicks if label >= 0]
+    spots = [(*clicked_pixel(x, y), int(label)) for x, y, label in clicks if label >= 0]
+    spots = [(x, y, label) for x, y, label in spots if 0 <= x < width and 0 <= y < height]
     if all(mask.at(x, y) == (label == 1) for x, y, label in spots):
         return mask
     x0 = max(0, min([mask.x, *(x - MAX_DISC for x, _, _ in spots)]))

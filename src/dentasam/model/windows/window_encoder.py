@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from dentasam.errors import AdapterError
 from dentasam.model.core.gray_range import spread
 from dentasam.model.core.precision import arithmetic
 from dentasam.model.embedding import ImageEmbedding
@@ -23,16 +24,27 @@ class WindowEncoder:
     """Encodes windows of one image. Threads may share it."""
 
     def __init__(
-        self, network: Network, image: np.ndarray, cache: WindowCache, model_key: str, autocast: torch.dtype | None
+        self,
+        network: Network,
+        image: np.ndarray,
+        cache: WindowCache,
+        model_key: Callable[[], str],
+        autocast: torch.dtype | None,
     ) -> None:
-        """image: (H, W) uint8 or uint16. model_key: names the model and its adapter, in `cache`."""
+        """image: (H, W) uint8 or uint16. model_key: names the model with its adapter in use, in `cache`."""
         self._network, self._cache, self._autocast = network, cache, autocast
         # The whole image's gray range, so that a window looks as the image does.
         self._gray = spread(image)
-        self._key = content_hash(image), model_key
+        self._model_key = model_key
+        self._key = content_hash(image), model_key()
 
     def encode(self, windows: Sequence[Window]) -> ImageEmbedding:
-        """The embeddings of P windows, features (P, 256, 24, 16); those that are missing are encoded together."""
+        """The embeddings of P windows, features (P, 256, 24, 16); those that are missing are encoded together.
+
+        Raises AdapterError where another adapter is in use than when this was made.
+        """
+        if self._model_key() != self._key[1]:
+            raise AdapterError("another adapter is in use now; encode the image again and call Segmenter.windows")
         found: dict[Window, tuple[Tensor, Tensor]] = {}
         missing = []
         for window in dict.fromkeys(windows):

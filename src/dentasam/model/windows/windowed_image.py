@@ -7,7 +7,7 @@ a huge object        whole image, because a window would be no finer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -54,14 +54,15 @@ class WindowedImage:
         image: np.ndarray,
         embedding: ImageEmbedding,
         cache: WindowCache,
-        model_key: str,
+        model_key: Callable[[], str],
         autocast: torch.dtype | None = None,
         *,
         windows: bool = True,
         repair: bool = True,
         sparse_upscaling: bool = True,
     ) -> None:
-        """image: (H, W) uint8 or uint16, what `embedding` was made from. model_key: names the model and its adapter.
+        """image: (H, W) uint8 or uint16, what `embedding` was made from. model_key: names the model with its
+        adapter in use; objects are refused (AdapterError) once it has changed.
 
         windows: False decodes everything on the whole image. A model that was exported before there were windows
         does so too, and its choices are its single mask. repair: False leaves clicks that the mask contradicts.

@@ -43,7 +43,7 @@ def window_curve(
             embedding = model.prepare(encode(sample), sample.frame)
         embedding = model.with_projections(embedding.to(dtype=model.dtype))
         image = WindowedImage(
-            model, sample.full.image, embedding, WindowCache(), "in training", autocast, repair=False
+            model, sample.full.image, embedding, WindowCache(), lambda: "in training", autocast, repair=False
         )
         own_dice, own_unheeded = _curve_of(image, sample.full, clicks)
         dice += own_dice
