@@ -1,10 +1,11 @@
 """Evaluating many full-size objects in object windows, against whole images with full-size masks as it was before.
 
-    python -m benchmarks.evaluate_speed [--images 2] [--clicks 11] [--model …] [--adapter …] [--json FILE]
+    python -m benchmarks.evaluate_speed [--images 4] [--clicks 11] [--model …] [--adapter …] [--json FILE]
 
 Phantoms of 2,900 x 1,250 with all their teeth. All ways take the same images in turn, from the file to run lengths,
 and are compared by processor time, which other work on the machine disturbs less than the clock. The parts are
-encoding (of the image and of windows), decoding, clicks, metrics (overlap, surface, run lengths) and the rest.
+encoding (of the image and of windows), decoding, clicks, metrics (overlap, surface, run lengths) and the rest. The
+last way is what `dentasam evaluate` does with several images: one a thread, as many at a time as there are threads.
 """
 
 from __future__ import annotations
@@ -121,12 +122,14 @@ def measure(
     segmenter: Segmenter, dataset: Dataset, clicks: int
 ) -> tuple[dict[str, Stopwatch], dict[str, list[np.ndarray]]]:
     """Dice (P, clicks) of each image and the time, three ways in turn: as before, in object windows, and the present
-    code on the whole image without repair, which gives the numbers of before."""
-    watches = {name: Stopwatch() for name in ("whole image, before", "object windows", "whole image, now")}
+    code on the whole image without repair, which gives the numbers of before. Then all images in object windows."""
+    one_by_one = ("whole image, before", "object windows", "whole image, now")
+    watches = {name: Stopwatch() for name in (*one_by_one, "object windows, several images")}
     dice: dict[str, list[np.ndarray]] = {name: [] for name in watches}
     for record in dataset.images:
         one = replace(dataset, images=(record,))
-        for name, watch in watches.items():
+        for name in one_by_one:
+            watch = watches[name]
             with watch.around():
                 if name == "whole image, before":
                     dice[name].append(evaluate_image(segmenter, record, clicks, watch.timed))
@@ -135,19 +138,24 @@ def measure(
                 with watched(watch):
                     result = evaluation.evaluate(segmenter, one, clicks, windows=windows, repair=windows)
                 dice[name].append(result.dice())
+    together = watches["object windows, several images"]
+    with together.around():
+        dice["object windows, several images"] = [evaluation.evaluate(segmenter, dataset, clicks).dice()]
     return watches, dice
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=2)
+    parser.add_argument("--images", type=int, default=4)
     parser.add_argument("--clicks", type=int, default=11)
     parser.add_argument("--width", type=int, default=2900)
     parser.add_argument("--height", type=int, default=1250)
     parser.add_argument("--model", default="dentasam-tiny")
     parser.add_argument("--adapter", default="panoramic-teeth")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the encoder, all ways")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch")
+    parser.add_argument(
+        "--precision", choices=("auto", "fp32", "bf16"), default="auto", help="of the encoder, all ways"
+    )
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -162,21 +170,22 @@ def main() -> None:
     objects = dataset.objects
     print(
         f"{given.images} phantom(s) of {given.width} x {given.height}, {objects} teeth, {given.clicks} clicks each, "
-        f"{given.model}, adapter {given.adapter}, {given.precision}, {given.threads} thread(s); "
+        f"{given.model}, adapter {given.adapter}, {segmenter.precision}, {given.threads} thread(s); "
         "seconds of processor time"
     )
-    print(f"{'':22}" + "".join(f"{part:>9}" for part in (*PARTS, "sum", "wall", "a tooth")))
+    print(f"{'':31}" + "".join(f"{part:>9}" for part in (*PARTS, "sum", "wall", "a tooth")))
     rows = []
     for name, watch in watches.items():
         values = {**watch.seconds, "sum": watch.total, "wall": watch.wall, "a tooth": watch.total / objects}
-        print(f"{name:22}" + "".join(f"{value:9.2f}" for value in values.values()))
+        print(f"{name:31}" + "".join(f"{value:9.2f}" for value in values.values()))
         mean = np.concatenate(dice[name]).mean(axis=0)
-        print(f"{'':22}Dice@1 {mean[0]:.4f}, Dice@{given.clicks} {mean[-1]:.4f}")
+        print(f"{'':31}Dice@1 {mean[0]:.4f}, Dice@{given.clicks} {mean[-1]:.4f}")
         rows.append({"name": name, **values, "dice_at_clicks": mean.tolist()})
-    before, windowed, now = watches.values()
+    before, windowed, now, together = watches.values()
     ratios = {
-        "evaluate_vs_whole_image": before.total / windowed.total,
-        "evaluate_wall_vs_whole_image": before.wall / windowed.wall,
+        "evaluate_vs_whole_image": before.total / together.total,
+        "evaluate_wall_vs_whole_image": before.wall / together.wall,
+        "evaluate_one_image_vs_whole_image": before.total / windowed.total,
         "evaluate_boxes_vs_whole_image": before.total / now.total,
     }
     for ratio, value in ratios.items():

@@ -18,7 +18,7 @@ from dentasam.model.windows.objects import ObjectAnswer
 class WholeImage:
     """A segmenter without a model: everything is the object."""
 
-    name, adapter, precision = "whole", None, "fp32"
+    name, adapter, precision, images_at_once = "whole", None, "fp32", 1
 
     def merged(self) -> "WholeImage":
         return self

@@ -20,6 +20,8 @@ Change = Callable[[np.ndarray, int], np.ndarray]
 class KnowingSegmenter:
     """Finds the object that the first click lies in and gives its mask, spoiled by `change(mask, clicks)`."""
 
+    images_at_once = 1
+
     def __init__(self, dataset: Dataset, change: Change, name: str = "dentasam-tiny", adapter: Any = None):
         self.name, self.adapter, self.precision = name, adapter, "fp32"
         self.change = change

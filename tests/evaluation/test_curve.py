@@ -158,3 +158,17 @@ def test_a_dataset_without_objects_is_refused(bench: Any, dataset: Any) -> None:
     bare = replace(dataset, images=tuple(replace(record, objects=()) for record in dataset.images))
     with pytest.raises(DatasetError, match="no objects"):
         evaluate(bench.segmenter(dataset, bench.perfect), bare)
+
+
+def test_images_that_are_measured_at_a_time_keep_their_order_and_results(dataset: Any, bench: Any) -> None:
+    one, several = bench.segmenter(dataset, bench.grown(2)), bench.segmenter(dataset, bench.grown(2))
+    several.images_at_once = 3
+    seen: list[int] = []
+    expected = evaluate(one, dataset, clicks=4)
+    result = evaluate(several, dataset, clicks=4, progress=lambda progress: seen.append(progress.images))
+    assert result.objects == expected.objects
+    assert [item.image_id for item in result.objects] == [
+        record.id for record in dataset.images for _ in record.objects
+    ]
+    assert seen == list(range(1, len(dataset.images) + 1))
+    assert several.encoded == len(dataset.images)

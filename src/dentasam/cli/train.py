@@ -52,18 +52,23 @@ def train(
     from dentasam.training.run import run_state
     from dentasam.training.run.loop import train as run_training
     from dentasam.training.run.training_run import Base
-    from dentasam.training.samples.sources import DatasetSource
+    from dentasam.training.samples.mixed_source import MixedSource
+    from dentasam.training.samples.sources import DatasetSource, PhantomSource, Source
 
     keep_mb = resolved.cache.decoded_mb
     given = (training, images), (validation, validation_images)
     full, smooth_px = resolved.trains_object_windows, resolved.object_windows.smooth_truth_px
     sources = [DatasetSource(options.load_dataset(path, folder), keep_mb, full, smooth_px) for path, folder in given]
+    learnt: Source = sources[0]
+    if resolved.phantoms_share:
+        drawn = PhantomSource(resolved.phantoms, resolved.seed, full=full)
+        learnt = MixedSource(sources[0], drawn, resolved.phantoms_share, resolved.seed)
     network, info = load_model(resolved.base)
     with launched(cpu) as accelerator:
         result = run_training(
             network,
             resolved,
-            sources[0],
+            learnt,
             sources[1],
             out,
             Base(info.name, info.sha256, f"{training.name}: {len(sources[0])} images"),

@@ -5,7 +5,9 @@ evaluate  ->  click_curve (curve.py)  ->  Result (result.py)  ->  report.html (r
 """
 
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +52,8 @@ def evaluate(
 ) -> Result:
     """Measure a segmenter on a dataset and, with `out`, write the run folder.
 
-    Every image is encoded once, and its objects are decoded together.
+    Every image is encoded once, and its objects are decoded together. On a CPU, as many images are measured at a time
+    as torch has threads, each in one: threads that share an image wait for each other half of the time.
 
     limit: measure the first images only. progress: called after each image.
     windows: decode each object in a window cut from the image's own pixels, where the model can; else on the whole
@@ -65,18 +68,10 @@ def evaluate(
 
     objects: list[ObjectResult] = []
     encode = decode = 0.0
-    for done, record in enumerate(records, start=1):
-        image = record.read()
-        started = time.perf_counter()
-        embedding = segmenter.encode(image)
-        _wait_for_device(embedding)
-        encode += time.perf_counter() - started
-        view = segmenter.windows(image, embedding, windows=windows, repair=repair)
-        truth = record.boxed_masks()
-        parts = [is_part(item.category) for item in record.objects]
-        curve = click_curve(view, truth, clicks, parts)
-        decode += curve.seconds
-        objects += _object_results(record, truth, curve)
+    for done, measured in enumerate(_measured(segmenter, records, clicks, windows, repair), start=1):
+        objects += measured.objects
+        encode += measured.encode
+        decode += measured.decode
         if progress is not None:
             dice = np.array([(item.dice[0], item.dice[-1]) for item in objects]).mean(axis=0)
             progress(Progress(done, len(records), len(objects), float(dice[0]), float(dice[1])))
@@ -89,8 +84,8 @@ def evaluate(
         objects=tuple(objects),
         seconds={"encode": encode / len(records), "decode": decode / len(records)},
         precision=segmenter.precision,
-        windows=view.uses_windows,
-        repair=view.uses_repair,
+        windows=measured.uses_windows,
+        repair=measured.uses_repair,
     )
     if out is not None:
         # matplotlib takes a second to import, which a command that stops at a wrong argument should not wait for.
@@ -98,6 +93,55 @@ def evaluate(
 
         write_run(result, dataset, run_report(result, dataset), out)
     return result
+
+
+@dataclass(frozen=True)
+class _MeasuredImage:
+    """encode, decode: seconds."""
+
+    objects: list[ObjectResult]
+    encode: float
+    decode: float
+    uses_windows: bool
+    uses_repair: bool
+
+
+def _measured(
+    segmenter: "Segmenter", records: "Sequence[ImageRecord]", clicks: int, windows: bool, repair: bool
+) -> Iterator[_MeasuredImage]:
+    """The images in their order, several at a time."""
+    import torch
+
+    def measure(record: "ImageRecord") -> _MeasuredImage:
+        if workers > 1:
+            torch.set_num_threads(1)  # of this thread of Python alone
+        return _measured_image(segmenter, record, clicks, windows, repair)
+
+    workers = min(segmenter.images_at_once, len(records))
+    with ThreadPoolExecutor(workers) as pool:
+        # No more images ahead than are measured: each holds its pixels and embeddings.
+        running = deque(pool.submit(measure, record) for record in records[:workers])
+        for record in records[workers:]:
+            done = running.popleft().result()
+            running.append(pool.submit(measure, record))
+            yield done
+        while running:
+            yield running.popleft().result()
+
+
+def _measured_image(
+    segmenter: "Segmenter", record: "ImageRecord", clicks: int, windows: bool, repair: bool
+) -> _MeasuredImage:
+    image = record.read()
+    started = time.perf_counter()
+    embedding = segmenter.encode(image)
+    _wait_for_device(embedding)
+    encode = time.perf_counter() - started
+    view = segmenter.windows(image, embedding, windows=windows, repair=repair)
+    truth = record.boxed_masks()
+    curve = click_curve(view, truth, clicks, [is_part(item.category) for item in record.objects])
+    objects = _object_results(record, truth, curve)
+    return _MeasuredImage(objects, encode, curve.seconds, view.uses_windows, view.uses_repair)
 
 
 def _object_results(record: "ImageRecord", truth: "list[BoxedMask]", curve: ClickCurve) -> list[ObjectResult]:

@@ -79,6 +79,15 @@ class Segmenter:
         return "fp32" if self.autocast is None else "bf16"
 
     @property
+    def images_at_once(self) -> int:
+        """How many images to work on at a time, each in a thread of its own with one thread of torch.
+
+        On a CPU as many as torch has threads, which then need not wait for each other. A GPU and ONNX Runtime share
+        out an image by themselves.
+        """
+        return torch.get_num_threads() if self.device.type == "cpu" and self.model.runtime == "torch" else 1
+
+    @property
     def adapter(self) -> str | None:
         """The adapter in use, by its name or folder as it was given; None for the base alone."""
         return self.adapters.in_use

@@ -243,6 +243,7 @@ class Recipe(Section):
     """All settings of a run.
 
     adapter: name or folder of an adapter of the same scope and rank, whose weights the new one starts from.
+    phantoms_share: share of the images of an adapter's training that are phantoms in place of the dataset's.
     """
 
     scope: Scope = "encoder+decoder"
@@ -267,6 +268,7 @@ class Recipe(Section):
     validation: Validation = Validation()
     cache: Cache = Cache()
     phantoms: Phantoms = Phantoms()
+    phantoms_share: Share = 0.0
     stages: tuple[Stage, ...] = ()
     seed: int = Field(0, ge=0)
     workers: int = Field(1, ge=0)
