@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -5,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import dentasam
 from dentasam.errors import AdapterError, CheckpointError, ImageError, PromptError
+from dentasam.model.adapters.folder import WEIGHTS, find_adapter
 from dentasam.model.checkpoints.saving import save_checkpoint
 from dentasam.model.sam_hq import SamHQ, build_sam_hq
 from dentasam.model.segmenter import Segmenter
@@ -102,6 +105,21 @@ def test_faults_name_the_file(tmp_path: Path, segmenter: Segmenter) -> None:
         dentasam.load(tmp_path / "nothing.safetensors")
     with pytest.raises(AdapterError, match="nowhere"):
         segmenter.load_adapter(tmp_path / "nowhere")
+
+
+def test_adapters_of_similar_names_are_kept_apart(tmp_path: Path, image: np.ndarray) -> None:
+    """PEFT allows no dot and no slash in a name, so `v1.0` and `v1_0` could become the same one."""
+    dotted, plain = tmp_path / "v1.0", tmp_path / "v1_0"
+    for folder in (dotted, plain):
+        shutil.copytree(find_adapter("panoramic-teeth"), folder)
+    stronger = {name: 3 * value if "lora_B" in name else value for name, value in load_file(plain / WEIGHTS).items()}
+    save_file(stronger, plain / WEIGHTS)
+    loaded = dentasam.load("dentasam-tiny", adapter=dotted, device="cpu", precision="fp32")
+    first = loaded.encode(image).features
+    loaded.load_adapter(plain)
+    assert not torch.allclose(loaded.encode(image).features, first, atol=1e-3)
+    loaded.use_adapter(dotted)
+    assert torch.allclose(loaded.encode(image).features, first, atol=1e-5)
 
 
 def test_merged_gives_the_same_masks_without_the_adapters_layers(segmenter: Segmenter, image: np.ndarray) -> None:

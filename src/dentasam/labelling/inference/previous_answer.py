@@ -16,7 +16,7 @@ from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.model.core.frame import Frame
 from dentasam.model.windows.objects import ObjectAnswer
 from dentasam.model.windows.placement import Box, box_window, first_window, following_window
-from dentasam.model.windows.window import BoxedMask, LogitGrid, Window
+from dentasam.model.windows.window import BoxedMask, Window
 
 # The score of a mask that the model did not give: whoever gave it is sure.
 SURE = 1.0
@@ -42,7 +42,7 @@ def previous_answer(
     """
     window = placed(known, now, clicks, frame, windows=windows)
     view = frame if window is None else window
-    logits = mask_logits(given, view) if known is None else _moved(known, window, frame)
+    logits = mask_logits(given, view) if known is None else known.logits_in(window, frame)
     for painted, erased in edits:
         logits = with_hand_logits(logits, painted, erased, view)
     return ObjectAnswer(_boxed(now), logits, SURE if known is None else known.score, window)
@@ -68,10 +68,3 @@ def placed(
 def _boxed(mask: BoxMask) -> BoxedMask:
     tight = mask.tight()
     return BoxedMask(tight.x, tight.y, tight.bits)
-
-
-def _moved(answer: ObjectAnswer, window: Window | None, frame: Frame) -> np.ndarray:
-    if window == answer.window:
-        return answer.logits
-    own, target = (LogitGrid.of_frame(frame) if each is None else each.grid for each in (answer.window, window))
-    return own.resampled(answer.logits, target, (frame if window is None else window).logits)

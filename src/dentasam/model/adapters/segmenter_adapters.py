@@ -117,5 +117,5 @@ class MergedAdapter:
 
 
 def _peft_name(source: str | Path) -> str:
-    """PEFT names adapters inside parameter names, where a dot would separate two modules."""
-    return str(source).replace(".", "_").replace("/", "_")
+    """PEFT names adapters inside parameter names, where a dot would separate two modules. No two share a name."""
+    return str(source).replace("_", "__").replace(".", "_d").replace("/", "_s")

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dentasam.model.core.frame import Frame
 from dentasam.model.windows.boxed_mask import BoxedMask
-from dentasam.model.windows.window import Window
+from dentasam.model.windows.window import Window, grid_of
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,13 @@ class ObjectAnswer:
     window: Window | None = None
     repairs: int = 0
     newest_repaired: bool = False
+
+    def logits_in(self, window: Window | None, frame: Frame) -> np.ndarray:
+        """The logits in another window, or on the whole image for None; frame: the whole image's."""
+        if window == self.window:
+            return self.logits
+        shape = frame.logits if window is None else window.logits
+        return grid_of(self.window, frame).resampled(self.logits, grid_of(window, frame), shape)
 
 
 @dataclass(frozen=True)

@@ -149,3 +149,8 @@ class Window:
             cut = self.cut(mask.astype(np.float32), cv2.BORDER_CONSTANT)
             target[:] = cv2.resize(cut, (cols, rows), interpolation=cv2.INTER_AREA)
         return torch.from_numpy(coverage)
+
+
+def grid_of(window: Window | None, frame: Frame) -> LogitGrid:
+    """Where the logits of a window lie, or those of the whole image for None."""
+    return LogitGrid.of_frame(frame) if window is None else window.grid

@@ -25,7 +25,7 @@ from dentasam.model.windows.network_prompts import network_prompts
 from dentasam.model.windows.objects import ObjectAnswer as ObjectAnswer
 from dentasam.model.windows.objects import ObjectPrompt as ObjectPrompt
 from dentasam.model.windows.placement import Box, box_window, first_window, following_window
-from dentasam.model.windows.window import LogitGrid, Window
+from dentasam.model.windows.window import Window, grid_of
 from dentasam.model.windows.window_cache import WindowCache
 from dentasam.model.windows.window_encoder import WindowEncoder
 from dentasam.model.windows.window_prediction import WindowPrediction, object_prompts
@@ -189,10 +189,7 @@ class WindowedImage:
 
     def _moved(self, answer: ObjectAnswer, window: Window | None) -> _Place:
         """The answer's logits in a window, or on the whole image for None."""
-        if window == answer.window:
-            return _Place(window, answer.logits)
-        shape = self.frame.logits if window is None else window.logits
-        return _Place(window, self._grid(answer.window).resampled(answer.logits, self._grid(window), shape))
+        return _Place(window, answer.logits_in(window, self.frame))
 
     def _answered(self, prompts: Sequence[ObjectPrompt], places: dict[int, _Place]) -> dict[int, ObjectAnswer]:
         """The answers of objects at their places, by the index of their prompt."""
@@ -273,16 +270,13 @@ class WindowedImage:
         clicks = prompt.clicks
         contradicted = np.zeros(len(clicks), bool)
         if self.uses_repair and len(clicks):
-            logits, contradicted = repaired(logits, self._grid(window).index_of(clicks[:, :2]), clicks[:, 2])
+            logits, contradicted = repaired(logits, grid_of(window, self.frame).index_of(clicks[:, :2]), clicks[:, 2])
         mask = BoxedMask(*full_mask(logits, self.frame)) if window is None else window.mask(logits)
         if self.uses_repair:
             wrong = [label >= 0 and mask.at(x, y) != (label == 1) for x, y, label in clicks]
             contradicted = contradicted | np.array(wrong, bool)
             mask = with_clicked_pixels(mask, clicks, self.frame.height, self.frame.width)
         return ObjectAnswer(mask, logits, score, window, int(contradicted.sum()), bool(contradicted[-1:].any()))
-
-    def _grid(self, window: Window | None) -> LogitGrid:
-        return LogitGrid.of_frame(self.frame) if window is None else window.grid
 
 
 def _with_earlier_repairs(

@@ -40,6 +40,7 @@ export function preferredPart({ offered, taken }: MaskChoices): number {
     ([index, mask]) =>
       whole !== undefined &&
       (scores[index] ?? 0) >= least &&
+      mask.area > 0 &&
       mask.area <= MAX_PART_SHARE * whole.area &&
       sharedArea(mask, whole) >= MIN_INSIDE * mask.area,
   );
