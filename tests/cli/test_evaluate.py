@@ -27,7 +27,7 @@ class WholeImage:
         return SimpleNamespace(shape=image.shape)
 
     def windows(
-        self, image: np.ndarray, embedding: SimpleNamespace, *, windows: bool, repair: bool
+        self, image: np.ndarray, embedding: SimpleNamespace, *, windows: bool, repair: bool, objects: int
     ) -> SimpleNamespace:
         whole = BoxedMask(0, 0, np.ones(embedding.shape, bool))
         answer = ObjectAnswer(whole, np.zeros((4, 6), np.float32), 1.0)

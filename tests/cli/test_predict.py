@@ -43,7 +43,13 @@ class Recorder:
         return image.shape
 
     def windows(
-        self, image: np.ndarray, embedding: tuple[int, ...], *, windows: bool = True, repair: bool = True
+        self,
+        image: np.ndarray,
+        embedding: tuple[int, ...],
+        *,
+        windows: bool = True,
+        repair: bool = True,
+        objects: int = 0,
     ) -> SimpleNamespace:
         self.asked.append((windows, repair))
         return SimpleNamespace(frame=Frame.of(*embedding), decode=self.decode, uses_windows=windows)

@@ -34,8 +34,16 @@ class KnowingSegmenter:
         return SimpleNamespace(masks=self.truth[image.tobytes()])
 
     def windows(
-        self, image: np.ndarray, embedding: SimpleNamespace, *, windows: bool = True, repair: bool = True
+        self,
+        image: np.ndarray,
+        embedding: SimpleNamespace,
+        *,
+        windows: bool = True,
+        repair: bool = True,
+        objects: int | None = None,
     ) -> SimpleNamespace:
+        assert objects in (None, len(embedding.masks))
+
         def decode(prompts: Sequence[ObjectPrompt]) -> list[ObjectAnswer]:
             (k,) = {len(prompt.clicks) for prompt in prompts}
             self.calls.append((len(prompts), k))

@@ -1,10 +1,12 @@
 """The click loop: what it asks the segmenter, and that an object that is done keeps its result."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from dentasam.data.phantom import generate
 from dentasam.errors import DatasetError, OutputError
@@ -164,6 +166,7 @@ def test_images_that_are_measured_at_a_time_keep_their_order_and_results(dataset
     one, several = bench.segmenter(dataset, bench.grown(2)), bench.segmenter(dataset, bench.grown(2))
     several.images_at_once = 3
     seen: list[int] = []
+    threads = torch.get_num_threads()
     expected = evaluate(one, dataset, clicks=4)
     result = evaluate(several, dataset, clicks=4, progress=lambda progress: seen.append(progress.images))
     assert result.objects == expected.objects
@@ -172,3 +175,6 @@ def test_images_that_are_measured_at_a_time_keep_their_order_and_results(dataset
     ]
     assert seen == list(range(1, len(dataset.images) + 1))
     assert several.encoded == len(dataset.images)
+    # A thread of Python begins with torch's last number of threads, whichever thread set it.
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == torch.get_num_threads() == threads

@@ -114,19 +114,22 @@ def _measured(
 
     def measure(record: "ImageRecord") -> _MeasuredImage:
         if workers > 1:
-            torch.set_num_threads(1)  # of this thread of Python alone
+            torch.set_num_threads(1)  # of this thread of Python, and of threads that begin after it
         return _measured_image(segmenter, record, clicks, windows, repair)
 
-    workers = min(segmenter.images_at_once, len(records))
-    with ThreadPoolExecutor(workers) as pool:
-        # No more images ahead than are measured: each holds its pixels and embeddings.
-        running = deque(pool.submit(measure, record) for record in records[:workers])
-        for record in records[workers:]:
-            done = running.popleft().result()
-            running.append(pool.submit(measure, record))
-            yield done
-        while running:
-            yield running.popleft().result()
+    workers, threads = min(segmenter.images_at_once, len(records)), torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            # No more images ahead than are measured: each holds its pixels and embeddings.
+            running = deque(pool.submit(measure, record) for record in records[:workers])
+            for record in records[workers:]:
+                done = running.popleft().result()
+                running.append(pool.submit(measure, record))
+                yield done
+            while running:
+                yield running.popleft().result()
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _measured_image(
@@ -137,7 +140,7 @@ def _measured_image(
     embedding = segmenter.encode(image)
     _wait_for_device(embedding)
     encode = time.perf_counter() - started
-    view = segmenter.windows(image, embedding, windows=windows, repair=repair)
+    view = segmenter.windows(image, embedding, windows=windows, repair=repair, objects=len(record.objects))
     truth = record.boxed_masks()
     curve = click_curve(view, truth, clicks, [is_part(item.category) for item in record.objects])
     objects = _object_results(record, truth, curve)

@@ -114,7 +114,8 @@ def predict_objects(view: WindowedImage, wanted: Sequence[ObjectPrompt]) -> list
 def _encoded(segmenter: Segmenter, wanted: PromptedImage, windows: bool, repair: bool) -> WindowedImage:
     image = read_image(wanted.path)
     _check_inside(wanted, *image.shape)
-    return segmenter.windows(image, segmenter.encode(image), windows=windows, repair=repair)
+    embedding, objects = segmenter.encode(image), len(wanted.objects)
+    return segmenter.windows(image, embedding, windows=windows, repair=repair, objects=objects)
 
 
 def _check_inside(wanted: PromptedImage, height: int, width: int) -> None:

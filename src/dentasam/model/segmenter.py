@@ -25,6 +25,8 @@ from dentasam.model.windows.windowed_image import WindowedImage
 
 # Memory for the objects that are decoded at a time on a CPU: 16 of a panoramic. With all 32 it is no faster.
 DECODE_BYTES = 2**29
+# Windows that are kept for each object: the present one, and one that it moves to.
+WINDOWS_OF_OBJECT = 2
 
 
 @dataclass(frozen=True)
@@ -136,15 +138,22 @@ class Segmenter:
         return self.model.with_projections(embedding.to(self.device, self.model.dtype))
 
     def windows(
-        self, image: np.ndarray, embedding: ImageEmbedding | None = None, *, windows: bool = True, repair: bool = True
+        self,
+        image: np.ndarray,
+        embedding: ImageEmbedding | None = None,
+        *,
+        windows: bool = True,
+        repair: bool = True,
+        objects: int | None = None,
     ) -> WindowedImage:
         """The image for decoding object by object in windows cut from its own pixels, where corrections are heeded.
 
         image: (H, W) uint8 or uint16. embedding: what `encode` gave for it; encoded here if None.
         windows: False decodes on the whole image, as `predict` does. repair: False leaves clicks that the mask still
-        contradicts as they are. Valid for the adapter in use. `WindowedImage.predict` takes arrays as `predict` does,
-        `decode` and `choices` take objects one by one. Raises ImageError as `encode`, and for an embedding of an
-        image of another size.
+        contradicts as they are. objects: how many there are to decode together, so that the windows of all are kept
+        with this image; without it, the segmenter keeps the latest 96 windows of all its images. Valid for the
+        adapter in use. `WindowedImage.predict` takes arrays as `predict` does, `decode` and `choices` take objects
+        one by one. Raises ImageError as `encode`, and for an embedding of an image of another size.
         """
         if embedding is None:
             embedding = self.encode(image)
@@ -156,7 +165,7 @@ class Segmenter:
             self.model,
             image,
             embedding,
-            self._window_cache,
+            self._window_cache if objects is None else WindowCache(WINDOWS_OF_OBJECT * objects),
             lambda: f"{self.info.sha256} {self.adapter}",
             self.autocast,
             windows=windows,

@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from dentasam.errors import AdapterError
 from dentasam.model.core.frame import Frame
+from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.segmenter import Segmenter
 from dentasam.model.windows.objects import ObjectPrompt
 from dentasam.model.windows.window import Window
@@ -108,3 +110,28 @@ def test_an_image_of_another_adapter_is_refused(segmenter: Segmenter) -> None:
     finally:
         segmenter.use_adapter(None)
     assert len(of_base.decode([prompt])) == 1
+
+
+@pytest.mark.parametrize(("objects", "again"), [(3, 0), (None, 3)])
+def test_the_windows_of_all_objects_are_kept_with_their_image(
+    segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch, objects: int | None, again: int
+) -> None:
+    """Objects that are decoded in turn, and more than the shared cache holds, would push each other out."""
+    encoded: list[int] = []
+    encode = segmenter.model.encode
+    image = np.random.default_rng(2).integers(0, 255, (HEIGHT // 2, WIDTH // 2), dtype=np.uint8)
+    prompts = [ObjectPrompt(np.zeros((0, 3)), (x, 200.0, x + 80, 300.0)) for x in (200.0, 460.0, 700.0)]
+
+    def counted(pixels: Tensor, frame: Frame) -> ImageEmbedding:
+        encoded.append(len(pixels))
+        return encode(pixels, frame)
+
+    monkeypatch.setattr(segmenter, "_window_cache", WindowCache(2))
+    view = segmenter.windows(image, objects=objects)
+    monkeypatch.setattr(segmenter.model, "encode", counted)
+    first = view.decode(prompts)
+    assert sum(encoded) >= 3
+    encoded.clear()
+    view.decode(prompts)
+    assert (sum(encoded) >= again) if again else not encoded
+    assert len(first) == 3

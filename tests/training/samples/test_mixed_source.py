@@ -28,7 +28,9 @@ def drawn(source: MixedSource, epoch: int) -> list[bool]:
     return [bool(source.case(index, epoch).gray.any()) for index in range(len(source))]
 
 
-def test_a_share_of_the_images_are_phantoms_others_in_each_epoch_and_the_same_in_each_run(phantoms: PhantomSource) -> None:
+def test_a_share_of_the_images_are_phantoms_new_in_each_epoch(
+    phantoms: PhantomSource,
+) -> None:
     source, again = (MixedSource(Blank(), phantoms, 0.3, seed=5) for _ in range(2))
     assert len(source) == 60
     first, second = drawn(source, 0), drawn(source, 1)

@@ -5,7 +5,7 @@ Every section forbids unknown keys, so that a misspelt setting stops the run ins
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -14,6 +14,7 @@ from dentasam.model.core.precision import Precision
 Scope = Literal["encoder+decoder", "encoder", "decoder", "hq", "full"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
+_Number = TypeVar("_Number", int, float)
 
 
 def _shares_of_one(shares: dict[int, float]) -> dict[int, float]:
@@ -22,7 +23,7 @@ def _shares_of_one(shares: dict[int, float]) -> dict[int, float]:
     return shares
 
 
-def _ascending(range_: tuple[float, float]) -> tuple[float, float]:
+def _ascending(range_: tuple[_Number, _Number]) -> tuple[_Number, _Number]:
     if range_[0] > range_[1]:
         raise ValueError("give the lower end of the range first")
     return range_
@@ -31,6 +32,8 @@ def _ascending(range_: tuple[float, float]) -> tuple[float, float]:
 # A step's number of iterations and its share of the steps; empty where the schedule's own number always holds.
 IterationShares = Annotated[dict[Annotated[int, Field(ge=1)], Share], AfterValidator(_shares_of_one)]
 Range = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
+_Width = Annotated[int, Field(ge=256)]
+Widths = Annotated[tuple[_Width, _Width], AfterValidator(_ascending)]
 
 
 class Section(BaseModel):
@@ -234,7 +237,7 @@ class Phantoms(Section):
     shapes_share: Share = 0.25
     conditions_share: Share = 0.2
     fillings_share: Share = 0.15
-    full_widths: tuple[Annotated[int, Field(ge=256)], Annotated[int, Field(ge=256)]] = (1200, 3000)
+    full_widths: Widths = (1200, 3000)
     window_fillings: Share = 0.3
     clicks_on_parts: Share = 0.0
 
