@@ -55,11 +55,22 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    folder = tmp_path_factory.mktemp("inference")
+    """Decodes on the whole image, where an answer is that of `Segmenter.predict`."""
+    yield from _bench(tmp_path_factory.mktemp("inference"), windows=False)
+
+
+@pytest.fixture(scope="module")
+def zoomed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """Decodes in object windows, as a server does unless it is told not to."""
+    yield from _bench(tmp_path_factory.mktemp("zoomed"), windows=True)
+
+
+def _bench(folder: Path, *, windows: bool) -> Iterator[Bench]:
     phantom = generate(905, width=WIDTH, height=HEIGHT)
     Image.fromarray(phantom.image).save(folder / "phantom.png")
     segmenter = load("dentasam-tiny", device="cpu")
-    queue = started(lambda: segmenter, EmbeddingStore(folder / "embeddings"), {CASE: folder / "phantom.png"})
+    store, paths = EmbeddingStore(folder / "embeddings"), {CASE: folder / "phantom.png"}
+    queue = started(lambda: segmenter, store, paths, windows)
     memory = AnswerMemory(MAX_BYTES)
     teeth = [one.mask for one in _teeth(phantom.objects)]
     yield Bench(Predictor(queue, memory), queue, memory, segmenter, queue.embedding(CASE).embedding, teeth)
@@ -234,12 +245,12 @@ def stroked(mask: np.ndarray, truth: np.ndarray, seed: int) -> np.ndarray:
     return after
 
 
-def test_refined_masks_are_better_than_before_the_strokes_and_keep_the_hands_pixels(bench: Bench) -> None:
-    clicks = [bench.click(index) for index in range(len(bench.teeth))]
-    given = bench.predictor.predict(CASE, [PredictObject(f"r{i}", [click]) for i, click in enumerate(clicks)])
+def test_refined_masks_are_better_than_before_the_strokes_and_keep_the_hands_pixels(zoomed: Bench) -> None:
+    clicks = [zoomed.click(index) for index in range(len(zoomed.teeth))]
+    given = zoomed.predictor.predict(CASE, [PredictObject(f"r{i}", [click]) for i, click in enumerate(clicks)])
     before = [found.mask.on_image(HEIGHT, WIDTH) for found in given.objects]
-    after = [stroked(mask, truth, i) for i, (mask, truth) in enumerate(zip(before, bench.teeth, strict=True))]
-    reply = bench.predictor.refine(
+    after = [stroked(mask, truth, i) for i, (mask, truth) in enumerate(zip(before, zoomed.teeth, strict=True))]
+    reply = zoomed.predictor.refine(
         CASE,
         [
             RefineObject(
@@ -261,7 +272,7 @@ def test_refined_masks_are_better_than_before_the_strokes_and_keep_the_hands_pix
         assert len(new) <= 3
         assert all(changed[int(y), int(x)] and after[i][int(y), int(x)] == label for x, y, label in new)
     scores = [
-        np.mean([dice(a, b) for a, b in zip(masks, bench.teeth, strict=True)]) for masks in (before, after, refined)
+        np.mean([dice(a, b) for a, b in zip(masks, zoomed.teeth, strict=True)]) for masks in (before, after, refined)
     ]
     # What a sloppy brush leaves right is hard to better; it must never be spoilt.
     assert scores[0] + 0.02 < scores[2], scores
