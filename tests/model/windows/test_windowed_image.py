@@ -202,7 +202,8 @@ def test_without_windows_and_repair_it_is_predict(segmenter: Segmenter) -> None:
         np.testing.assert_allclose([answer.logits for answer in found.answers], expected.logits, atol=1e-4)
         np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
         assert (found.masks != expected.masks).mean() < 1e-5
-        assert expected.masks.any(axis=(1, 2)).all()
+        # That there is something to compare: which of the masks a model leaves empty is its own affair.
+        assert expected.masks.any()
 
 
 def test_an_answer_of_a_window_is_taken_without_windows(scene: Scene) -> None:
