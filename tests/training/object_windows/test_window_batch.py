@@ -14,7 +14,7 @@ from dentasam.model.windows.window import LogitGrid, Window
 from dentasam.training.object_windows import window_batch as module
 from dentasam.training.object_windows.drawn_window import DrawnWindow, draw_window
 from dentasam.training.object_windows.window_batch import FRAME, WindowBatch, logits_in, truth_in, window_batch
-from dentasam.training.recipe.settings import Augmentation, ObjectWindows
+from dentasam.training.recipe.sections import Augmentation, ObjectWindows
 from dentasam.training.samples.area_warp import area_warp, chained, inverse
 from dentasam.training.samples.boxed_coverage import boxed
 from dentasam.training.samples.encoding import Encoding

@@ -18,7 +18,7 @@ from dentasam.model.adapters.loading import load_adapter
 from dentasam.model.embedding import EncoderOutput
 from dentasam.model.sam_hq import build_sam_hq
 from dentasam.training.recipe.learning_rate import learning_rate, rate_at
-from dentasam.training.recipe.settings import Optimiser
+from dentasam.training.recipe.sections import Optimiser
 from dentasam.training.run import batch_gradient, distributed
 from dentasam.training.run.loop import train as run_training
 from dentasam.training.run.metrics_log import TensorBoard

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dentasam.training.recipe.settings import Augmentation
+from dentasam.training.recipe.sections import Augmentation
 from dentasam.training.samples.augmentation import Variation, draw, mirrored, vary_category, vary_image, vary_masks
 from dentasam.training.samples.exposure import Exposure
 

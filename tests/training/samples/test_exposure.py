@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dentasam.training.recipe.settings import Augmentation
+from dentasam.training.recipe.sections import Augmentation
 from dentasam.training.samples.exposure import Exposure, draw_exposure, exposed, processed
 
 SIZE = (96, 160)

@@ -14,7 +14,7 @@ from dentasam.data.phantom import write_phantoms
 from dentasam.errors import DatasetError
 from dentasam.model.core.frame import Frame
 from dentasam.model.embedding import EncoderPrefix
-from dentasam.training.recipe.settings import Phantoms
+from dentasam.training.recipe.sections import Phantoms
 from dentasam.training.recipe.step_plan import RunPlan
 from dentasam.training.samples.augmentation import Variation
 from dentasam.training.samples.crop import crop_sample

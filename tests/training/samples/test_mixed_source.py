@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dentasam.training.recipe.settings import Phantoms
+from dentasam.training.recipe.sections import Phantoms
 from dentasam.training.samples.mixed_source import MixedSource
 from dentasam.training.samples.sources import Case, PhantomSource, make_case
 

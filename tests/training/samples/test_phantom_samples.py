@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import torch
 
-from dentasam.training.recipe.settings import Recipe, Stage
+from dentasam.training.recipe.sections import Stage
+from dentasam.training.recipe.settings import Recipe
 from dentasam.training.recipe.step_plan import RunPlan
 from dentasam.training.samples.phantom_samples import PhantomSamples, _Part, click_on_part
 

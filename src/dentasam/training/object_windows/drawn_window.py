@@ -16,7 +16,7 @@ from dentasam.model.core.frame import PATCH, Frame
 from dentasam.model.core.full_resolution import full_mask
 from dentasam.model.windows.placement import MARGIN, MIN_HEIGHT, Box, box_window, click_window, first_window
 from dentasam.model.windows.window import COLS, ROWS, BoxedMask, Window
-from dentasam.training.recipe.settings import ObjectWindows
+from dentasam.training.recipe.sections import ObjectWindows
 
 HEIGHT, WIDTH = PATCH * ROWS, PATCH * COLS
 # The click stays this share of the window's half sides from its centre at most.

@@ -17,7 +17,7 @@ from dentasam.model.windows.placement import Box
 from dentasam.model.windows.window import OUTSIDE_LOGIT, Window
 from dentasam.training.object_windows.drawn_window import HEIGHT, WIDTH, DrawnWindow, draw_window, view_of
 from dentasam.training.object_windows.first_answers import first_answers
-from dentasam.training.recipe.settings import Augmentation, ObjectWindows
+from dentasam.training.recipe.sections import Augmentation, ObjectWindows
 from dentasam.training.samples.area_warp import area_warp, chained, inverse, mapped
 from dentasam.training.samples.boxed_coverage import BoxedCoverage
 from dentasam.training.samples.encoding import Encoding

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from dentasam.training.recipe.settings import Optimiser, Recipe
+from dentasam.training.recipe.sections import Optimiser
+from dentasam.training.recipe.settings import Recipe
 
 
 def rate_at(recipe: Recipe, step: int, total_steps: int, minutes: float) -> float:

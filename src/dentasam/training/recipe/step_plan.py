@@ -13,7 +13,8 @@ import torch
 
 from dentasam.prompts.click_schedule import ClickSchedule
 from dentasam.training.recipe.learning_rate import rate_at
-from dentasam.training.recipe.settings import ObjectWindows, Recipe, Schedule, Stage
+from dentasam.training.recipe.sections import ObjectWindows, Schedule, Stage
+from dentasam.training.recipe.settings import Recipe
 from dentasam.training.step.click_terms import ClickTerms
 from dentasam.training.step.loss import MaskLoss
 from dentasam.training.step.step_settings import StepSettings

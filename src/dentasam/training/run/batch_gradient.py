@@ -11,7 +11,8 @@ from torch import nn
 
 from dentasam.model.sam_hq import SamHQ
 from dentasam.training.object_windows.window_batch import FRAME, window_batch
-from dentasam.training.recipe.settings import ObjectWindows, Recipe
+from dentasam.training.recipe.sections import ObjectWindows
+from dentasam.training.recipe.settings import Recipe
 from dentasam.training.recipe.step_plan import StepPlan
 from dentasam.training.run.distributed import scale_gradients
 from dentasam.training.samples.encoding import Encoding

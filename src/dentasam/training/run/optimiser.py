@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from dentasam.training.recipe.settings import Optimiser
+from dentasam.training.recipe.sections import Optimiser
 from dentasam.training.run.muon import Muon
 
 

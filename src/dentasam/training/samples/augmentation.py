@@ -13,7 +13,7 @@ import torch
 from kornia.geometry.transform import get_rotation_matrix2d, warp_affine
 from torch import Tensor
 
-from dentasam.training.recipe.settings import Augmentation
+from dentasam.training.recipe.sections import Augmentation
 from dentasam.training.samples.exposure import Exposure, draw_exposure, exposed, processed
 
 # FDI quadrants, permanent 1-4 and deciduous 5-8: a mirror image shows right teeth on the left.

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from dentasam.training.recipe.settings import Augmentation
+from dentasam.training.recipe.sections import Augmentation
 
 # Shares of the draws that have an effect at all.
 _CLAHE_SHARE, _TONE_SHARE, _JPEG_SHARE, _BLUR_SHARE, _SHARPEN_SHARE, _COARSE_SHARE = 0.4, 0.5, 0.4, 0.35, 0.35, 0.5

@@ -20,7 +20,7 @@ from dentasam.data.dataset import Dataset
 from dentasam.data.phantom import CONDITIONS, generate, generate_shapes
 from dentasam.errors import DatasetError
 from dentasam.model.core.frame import PIXEL_MEAN, PIXEL_STD, Frame
-from dentasam.training.recipe.settings import Phantoms
+from dentasam.training.recipe.sections import Phantoms
 from dentasam.training.samples.boxed_coverage import BoxedCoverage, boxed
 from dentasam.training.samples.full_image import FullImage
 
