@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from dentasam.labelling.exchange.offline import open_workspace
-from dentasam.labelling.inference.uncertainty import LEFT, RIGHT
+from dentasam.labelling.inference.encoding.uncertainty import LEFT, RIGHT
 from dentasam.labelling.log.operations import parse_operation
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.wire.box_mask import BoxMask

@@ -29,12 +29,12 @@ from rich.console import Console
 from rich.table import Table
 
 from dentasam.data.images.read import image_size, read_image
-from dentasam.labelling.inference.case_encoder import CaseEncoder
-from dentasam.labelling.inference.embedding_store import EmbeddingStore
-from dentasam.labelling.inference.encode_queue import EncodeQueue
+from dentasam.labelling.inference.encoding.case_encoder import CaseEncoder
+from dentasam.labelling.inference.encoding.embedding_store import EmbeddingStore
+from dentasam.labelling.inference.encoding.encode_queue import EncodeQueue
+from dentasam.labelling.inference.encoding.uncertainty import LEFT, RIGHT
 from dentasam.labelling.inference.predictor import Predictor
 from dentasam.labelling.inference.requests import Click, PredictObject
-from dentasam.labelling.inference.uncertainty import LEFT, RIGHT
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.workspace.workspace import CaseImage
 from dentasam.model.runtime import load

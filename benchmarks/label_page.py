@@ -37,7 +37,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dentasam.data.images.read import read_image
-from dentasam.labelling.inference.uncertainty import LEFT, RIGHT
+from dentasam.labelling.inference.encoding.uncertainty import LEFT, RIGHT
 
 ROOT = Path(__file__).parent.parent
 PAINTED = "painted.png"

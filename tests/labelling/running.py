@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from dentasam.errors import ImageError, PromptError
 from dentasam.labelling.auth.access import Access
-from dentasam.labelling.inference.encode_queue import Progress
+from dentasam.labelling.inference.encoding.encode_queue import Progress
 from dentasam.labelling.inference.replies import (
     Choice,
     PredictedObject,

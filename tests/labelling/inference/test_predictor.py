@@ -13,9 +13,9 @@ from PIL import Image
 from dentasam.data.phantom import PhantomObject, generate
 from dentasam.errors import PromptError
 from dentasam.labelling.inference.answer_memory import AnswerMemory
-from dentasam.labelling.inference.case_encoder import CaseEncoder
-from dentasam.labelling.inference.embedding_store import EmbeddingStore
-from dentasam.labelling.inference.encode_queue import EncodeQueue
+from dentasam.labelling.inference.encoding.case_encoder import CaseEncoder
+from dentasam.labelling.inference.encoding.embedding_store import EmbeddingStore
+from dentasam.labelling.inference.encoding.encode_queue import EncodeQueue
 from dentasam.labelling.inference.hand_edits import HAND_LOGIT, mask_logits
 from dentasam.labelling.inference.predictor import Predictor
 from dentasam.labelling.inference.replies import PredictReply

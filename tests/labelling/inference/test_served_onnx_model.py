@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dentasam.labelling.inference.encoding.uncertainty import uncertainty
 from dentasam.labelling.inference.served_model import ServedModel
-from dentasam.labelling.inference.uncertainty import uncertainty
 from dentasam.model.onnx.int8 import quantise_encoder
 from dentasam.model.onnx.loading import load_onnx
 from dentasam.model.runtime import load

@@ -19,7 +19,7 @@ import pytest
 from dentasam.errors import CheckpointError, DentasamError
 from dentasam.labelling.auth.access import Access
 from dentasam.labelling.auth.kept_address import KeptAddress
-from dentasam.labelling.inference.encode_queue import Progress
+from dentasam.labelling.inference.encoding.encode_queue import Progress
 from dentasam.labelling.server import run as run_module
 from dentasam.labelling.server.listening import bind, check_reach
 from dentasam.labelling.server.run import Settings, built_page, run

@@ -15,7 +15,7 @@ import numpy as np
 
 from dentasam.errors import PromptError
 from dentasam.labelling.inference.answer_memory import AnswerMemory
-from dentasam.labelling.inference.encode_queue import EncodeQueue, ReadyImage, use_threads
+from dentasam.labelling.inference.encoding.encode_queue import EncodeQueue, ReadyImage, use_threads
 from dentasam.labelling.inference.hand_edits import (
     clicks_of_stroke,
     consistent_clicks,

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dentasam.labelling.inference.embedding_store import model_key
-from dentasam.model.core.frame import Frame
+from dentasam.model.core.frame import PREPROCESSING, Frame
 from dentasam.model.core.full_resolution import full_mask
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.segmenter import Segmenter
@@ -38,6 +37,11 @@ class ModelIdentity:
     sha256: str = ""
     adapter: str | None = None
     adapter_sha256: str | None = None
+
+
+def model_key(base_sha256: str, adapter_sha256: str | None) -> str:
+    """What an embedding depends on besides its image."""
+    return f"{PREPROCESSING}|{base_sha256}|{adapter_sha256 or ''}"
 
 
 class ServedModel:

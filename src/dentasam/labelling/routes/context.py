@@ -20,7 +20,7 @@ from dentasam.labelling.wire.fields import first_error
 from dentasam.labelling.workspace.workspace import CaseImage, Workspace
 
 if TYPE_CHECKING:
-    from dentasam.labelling.inference.encode_queue import EncodeQueue
+    from dentasam.labelling.inference.encoding.encode_queue import EncodeQueue
     from dentasam.labelling.inference.predictor import Predictor
     from dentasam.labelling.log.store import Store
 

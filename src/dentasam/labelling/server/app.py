@@ -44,7 +44,7 @@ from dentasam.labelling.wire.envelope import EnvelopeError
 from dentasam.version import __version__
 
 if TYPE_CHECKING:
-    from dentasam.labelling.inference.encode_queue import EncodeQueue
+    from dentasam.labelling.inference.encoding.encode_queue import EncodeQueue
     from dentasam.labelling.inference.predictor import Predictor
     from dentasam.labelling.log.store import Store
     from dentasam.labelling.log.worklist import Worklist

@@ -25,7 +25,7 @@ from dentasam.labelling.server.serving import serve
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from dentasam.labelling.inference.encode_queue import EncodeQueue
+    from dentasam.labelling.inference.encoding.encode_queue import EncodeQueue
     from dentasam.labelling.log.store import Store
     from dentasam.labelling.workspace.workspace import Workspace
     from dentasam.model.segmenter import Segmenter
@@ -138,9 +138,9 @@ def _application(
 ) -> tuple[FastAPI, EncodeQueue]:
     """The application and its encode queue, which is not started yet."""
     # Imported late: torch alone takes seconds.
-    from dentasam.labelling.inference.case_encoder import CaseEncoder
-    from dentasam.labelling.inference.embedding_store import EmbeddingStore
-    from dentasam.labelling.inference.encode_queue import EncodeQueue
+    from dentasam.labelling.inference.encoding.case_encoder import CaseEncoder
+    from dentasam.labelling.inference.encoding.embedding_store import EmbeddingStore
+    from dentasam.labelling.inference.encoding.encode_queue import EncodeQueue
     from dentasam.labelling.inference.predictor import Predictor
     from dentasam.labelling.log.worklist import Worklist
     from dentasam.labelling.server.app import create_app

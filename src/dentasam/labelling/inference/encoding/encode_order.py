@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dentasam.labelling.inference.embedding_memory import EmbeddingMemory
+from dentasam.labelling.inference.encoding.embedding_memory import EmbeddingMemory
 from dentasam.labelling.workspace.workspace import CaseImage
 
 

@@ -15,16 +15,10 @@ from pathlib import Path
 
 from dentasam.atomic_write import write_atomically
 from dentasam.errors import CheckpointError, WorkspaceError
-from dentasam.model.core.frame import PREPROCESSING
 from dentasam.model.embedding import ImageEmbedding
 
 # 2.7 MB for a panoramic: some 1,500 of them.
 DISK_LIMIT = 4 * 2**30
-
-
-def model_key(base_sha256: str, adapter_sha256: str | None) -> str:
-    """What an embedding depends on besides its image."""
-    return f"{PREPROCESSING}|{base_sha256}|{adapter_sha256 or ''}"
 
 
 class EmbeddingStore:

@@ -15,10 +15,10 @@ from PIL import Image
 
 from dentasam.data.images.read import read_image
 from dentasam.errors import AdapterError, DentasamError, ImageError
-from dentasam.labelling.inference.case_encoder import CaseEncoder
-from dentasam.labelling.inference.embedding_memory import EmbeddingMemory
-from dentasam.labelling.inference.embedding_store import EmbeddingStore
-from dentasam.labelling.inference.encode_queue import EncodeQueue
+from dentasam.labelling.inference.encoding.case_encoder import CaseEncoder
+from dentasam.labelling.inference.encoding.embedding_memory import EmbeddingMemory
+from dentasam.labelling.inference.encoding.embedding_store import EmbeddingStore
+from dentasam.labelling.inference.encoding.encode_queue import EncodeQueue
 from dentasam.labelling.inference.served_model import ServedModel
 from dentasam.labelling.workspace.workspace import CaseImage
 from dentasam.model.core.frame import Frame

@@ -12,9 +12,9 @@ import numpy as np
 
 from dentasam.data.images.read import read_image
 from dentasam.errors import ImageError
-from dentasam.labelling.inference.embedding_store import EmbeddingStore
+from dentasam.labelling.inference.encoding.embedding_store import EmbeddingStore
+from dentasam.labelling.inference.encoding.uncertainty import uncertainty
 from dentasam.labelling.inference.served_model import ServedModel
-from dentasam.labelling.inference.uncertainty import uncertainty
 from dentasam.labelling.workspace.file_hashes import check_same_size
 from dentasam.labelling.workspace.workspace import CaseImage
 from dentasam.model.embedding import ImageEmbedding

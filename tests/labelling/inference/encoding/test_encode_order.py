@@ -2,8 +2,8 @@ from pathlib import Path
 
 import torch
 
-from dentasam.labelling.inference.embedding_memory import EmbeddingMemory
-from dentasam.labelling.inference.encode_order import EncodedCases, EncodeOrder
+from dentasam.labelling.inference.encoding.embedding_memory import EmbeddingMemory
+from dentasam.labelling.inference.encoding.encode_order import EncodedCases, EncodeOrder
 from dentasam.labelling.workspace.workspace import CaseImage
 from dentasam.model.core.frame import Frame
 from dentasam.model.embedding import ImageEmbedding

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from dentasam.labelling.inference.image_memory import ImageMemory
+from dentasam.labelling.inference.encoding.image_memory import ImageMemory
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.runtime import load
 from dentasam.model.segmenter import Segmenter

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 
 from dentasam.errors import CheckpointError, DentasamError, ImageError
-from dentasam.labelling.inference.case_encoder import MAX_READS, CaseEncoder
-from dentasam.labelling.inference.embedding_memory import EmbeddingMemory
-from dentasam.labelling.inference.encode_order import EncodedCases, EncodeOrder
-from dentasam.labelling.inference.image_memory import ImageMemory
+from dentasam.labelling.inference.encoding.case_encoder import MAX_READS, CaseEncoder
+from dentasam.labelling.inference.encoding.embedding_memory import EmbeddingMemory
+from dentasam.labelling.inference.encoding.encode_order import EncodedCases, EncodeOrder
+from dentasam.labelling.inference.encoding.image_memory import ImageMemory
 from dentasam.labelling.inference.served_model import ModelIdentity, ServedModel
 from dentasam.labelling.workspace.file_hashes import FileHashes, check_same_size
 from dentasam.labelling.workspace.workspace import CaseImage

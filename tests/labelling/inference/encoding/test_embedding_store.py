@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.inference.embedding_store import EmbeddingStore, model_key
+from dentasam.labelling.inference.encoding.embedding_store import EmbeddingStore
+from dentasam.labelling.inference.served_model import model_key
 from dentasam.model.core.frame import Frame
 from dentasam.model.embedding import ImageEmbedding
 
@@ -94,7 +95,7 @@ def test_a_killed_writer_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("dentasam.labelling.inference.embedding_store.os.replace", killed)
+        patched.setattr("dentasam.labelling.inference.encoding.embedding_store.os.replace", killed)
         with pytest.raises(KeyboardInterrupt):
             store.put(picture(path), BASE, embedding())
     assert store.get(picture(path), BASE) is None

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dentasam.labelling.inference.uncertainty import probe_clicks, uncertainty
+from dentasam.labelling.inference.encoding.uncertainty import probe_clicks, uncertainty
 from dentasam.model.runtime import load
 from dentasam.model.segmenter import Segmenter
 
