@@ -93,6 +93,13 @@ def test_malformed_prompts_are_refused(
         segmenter.predict(segmenter.encode(image), clicks, labels)
 
 
+def test_a_box_with_its_corners_in_another_order_is_refused(segmenter: Segmenter, image: np.ndarray) -> None:
+    none = np.zeros((2, 0, 2)), np.zeros((2, 0), int)
+    boxes = np.array([[4.0, 4.0, 20.0, 20.0], [20.0, 4.0, 4.0, 20.0]])
+    with pytest.raises(PromptError, match="object 1: a box is x0, y0, x1, y1"):
+        segmenter.predict(segmenter.encode(image), *none, boxes=boxes)
+
+
 def test_logits_of_another_frame_are_refused(segmenter: Segmenter, image: np.ndarray) -> None:
     with pytest.raises(PromptError, match="logits must be"):
         segmenter.predict(

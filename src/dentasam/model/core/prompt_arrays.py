@@ -11,7 +11,8 @@ def checked_clicks(clicks: np.ndarray, labels: np.ndarray, boxes: np.ndarray | N
     """Clicks (P, k, 2) float32 and labels (P, k) int64, of objects that have a click or a box each.
 
     boxes: (P, 4) or None; a row of NaN is an object without a box.
-    Raises PromptError for arrays of other shapes, values that are not finite, and objects without a prompt.
+    Raises PromptError for arrays of other shapes, values that are not finite, boxes whose corners are in another order,
+    and objects without a prompt.
     """
     points, marks = np.asarray(clicks, dtype=np.float32), np.asarray(labels, dtype=np.int64)
     if points.ndim != 3 or points.shape[2] != 2:
@@ -25,6 +26,11 @@ def checked_clicks(clicks: np.ndarray, labels: np.ndarray, boxes: np.ndarray | N
         raise PromptError("clicks must be finite numbers")
     if boxes is not None and np.shape(boxes) != (objects, 4):
         raise PromptError(f"boxes must be ({objects}, 4) x0, y0, x1, y1, not {np.shape(boxes)}")
+    if boxes is not None:
+        x0, y0, x1, y1 = np.asarray(boxes, float).T
+        turned = np.flatnonzero((x1 < x0) | (y1 < y0))
+        if len(turned):
+            raise PromptError(f"object {turned[0]}: a box is x0, y0, x1, y1 with x0 <= x1 and y0 <= y1")
     boxed = np.zeros(objects, dtype=bool) if boxes is None else np.isfinite(np.asarray(boxes, float)).all(axis=1)
     without = np.flatnonzero(~boxed & (marks < 0).all(axis=1))
     if len(without):
