@@ -11,8 +11,8 @@ def checked_clicks(clicks: np.ndarray, labels: np.ndarray, boxes: np.ndarray | N
     """Clicks (P, k, 2) float32 and labels (P, k) int64, of objects that have a click or a box each.
 
     boxes: (P, 4) or None; a row of NaN is an object without a box.
-    Raises PromptError for arrays of other shapes, values that are not finite, boxes whose corners are in another order,
-    and objects without a prompt.
+    Raises PromptError for arrays of other shapes, values that are not finite, boxes with their corners in another
+    order, and objects without a prompt.
     """
     points, marks = np.asarray(clicks, dtype=np.float32), np.asarray(labels, dtype=np.int64)
     if points.ndim != 3 or points.shape[2] != 2:
