@@ -16,10 +16,13 @@ def test_both_ways_on_the_whole_image_agree(tmp_path: Path) -> None:
     dataset = speed.teeth(Dataset.load(write_phantoms(tmp_path, 1, seed=5, width=384, height=192)))
     segmenter = load("dentasam-tiny", "panoramic-teeth", "cpu", "fp32").merged()
     watches, dice = speed.measure(segmenter, dataset, clicks=3)
-    (before,), (windowed,), (now,) = dice.values()
+    (before,), (windowed,), (now,), (together,) = dice.values()
     np.testing.assert_array_equal(before, now)
+    np.testing.assert_array_equal(windowed, together)
     assert windowed.shape == before.shape == (dataset.objects, 3)
-    for watch in watches.values():
+    *one_by_one, several = watches.values()
+    assert several.total == several.seconds["rest"] > 0
+    for watch in one_by_one:
         assert set(watch.seconds) == set(speed.PARTS)
         assert min(watch.seconds[part] for part in ("encode", "decode", "clicks")) > 0
         assert watch.total > watch.seconds["encode"] + watch.seconds["decode"]

@@ -68,7 +68,9 @@ def test_a_case_without_a_mouse(desk: Desk, worklist: WorkList) -> None:
     desk.press("Enter")
     expect(dialog).not_to_be_visible()
     assert desk.page.evaluate("() => dentasam.editor.status") == "in-progress"
-    desk.press("Enter", "Shift+Tab", "Enter")
+    desk.press("Enter")
+    expect(dialog).to_be_visible()
+    desk.press("Shift+Tab", "Enter")
     desk.shown(following)
     expect(desk.page.get_by_test_id("case-name")).to_have_text(desk.server.document(following)["case"]["name"])
     desk.saved()
