@@ -34,13 +34,7 @@ def label(
     device: options.Device = None,
     runtime: options.OnRuntime = None,
     precision: options.OfEncoder = "auto",
-    windows: Annotated[
-        bool,
-        typer.Option(
-            "--windows/--no-windows",
-            help="Decode each object in a window cut from the image's own pixels, or on the whole image.",
-        ),
-    ] = True,
+    windows: options.Windows = True,
     host: Annotated[
         str,
         typer.Option("--host", help="Address to listen on; where other machines reach it, annotators must sign in."),

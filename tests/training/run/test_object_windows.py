@@ -12,7 +12,7 @@ from dentasam.errors import AdapterError, RecipeError
 from dentasam.model.windows.window import BoxedMask
 from dentasam.training.recipe.step_plan import RunPlan
 from dentasam.training.run.training_run import TrainingRun
-from dentasam.training.run.window_validation import _in_one_box
+from dentasam.training.run.window_validation import _truth
 from dentasam.training.samples.boxed_coverage import boxed
 
 from ..small_run import small_recipe, small_run
@@ -76,12 +76,12 @@ def test_mask_and_truth_are_compared_where_they_are() -> None:
     truth[5:20, 30:50], mask[10:30, 25:45] = True, True
     own = boxed(truth.view(np.uint8), 255)
     assert own is not None
-    x, y, predicted, true = _in_one_box(BoxedMask(25, 10, np.ones((20, 20), bool)), own, shape)
+    x, y, predicted, true = BoxedMask(25, 10, np.ones((20, 20), bool)).in_joint_box(_truth(own))
     assert (x, y, true.shape) == (25, 5, (25, 25))
     assert np.array_equal(true, truth[5:30, 25:50])
     assert np.array_equal(predicted, mask[5:30, 25:50])
     empty = BoxedMask(0, 0, np.zeros((0, 0), bool))
-    x, y, predicted, true = _in_one_box(empty, own, shape)
+    x, y, predicted, true = empty.in_joint_box(_truth(own))
     assert (x, y, predicted.sum(), true.sum()) == (30, 5, 0, 300)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import cv2
 import numpy as np
 import torch
 
@@ -57,6 +56,7 @@ def _curve_of(image: WindowedImage, full: FullObjects, clicks: int) -> tuple[np.
     curve, unheeded = np.zeros(clicks), 0
     given = [np.array([[*click, 1.0]]) for click in full.clicks.astype(np.float64)]
     answers: list[ObjectAnswer | None] = [None] * len(given)
+    truth = [_truth(coverage) for coverage in full.masks]
     dice = np.zeros(len(given))
     open_ = list(range(len(given)))  # a perfect mask gets no further click and keeps its result
     for click in range(clicks):
@@ -66,11 +66,11 @@ def _curve_of(image: WindowedImage, full: FullObjects, clicks: int) -> tuple[np.
             answers[i] = answer
             x, y, label = given[i][-1]
             unheeded += answer.mask.at(x, y) != (label == 1)
-            left_x, top, predicted, true = _in_one_box(answer.mask, full.masks[i], full.image.shape)
+            x0, y0, predicted, true = answer.mask.in_joint_box(truth[i])
             dice[i] = 2 * (predicted & true).sum() / max(1, predicted.sum() + true.sum())
             found = correction_clicks(predicted[None], true[None])
             if found.found[0]:
-                point = found.points[0] + (left_x, top)
+                point = found.points[0] + (x0, y0)
                 given[i] = np.concatenate([given[i], [[*point, found.labels[0]]]])
                 left.append(i)
         open_ = left
@@ -81,21 +81,5 @@ def _curve_of(image: WindowedImage, full: FullObjects, clicks: int) -> tuple[np.
     return curve, int(unheeded)
 
 
-def _in_one_box(
-    mask: BoxedMask, truth: BoxedCoverage, shape: tuple[int, ...]
-) -> tuple[int, int, np.ndarray, np.ndarray]:
-    """x and y of the smallest box around a mask and the truth, cut off at the image's border, and both in it."""
-    inside = truth.coverage >= INSIDE
-    column, row, width, height = cv2.boundingRect(inside.view(np.uint8))
-    true = BoxedMask(truth.left + column, truth.top + row, inside[row : row + height, column : column + width])
-    both = [part for part in (mask, true) if part.bits.size]
-    x0, y0 = max(0, min(part.x for part in both)), max(0, min(part.y for part in both))
-    x1 = min(shape[1], max(part.x + part.bits.shape[1] for part in both))
-    y1 = min(shape[0], max(part.y + part.bits.shape[0] for part in both))
-    planes = np.zeros((2, y1 - y0, x1 - x0), bool)
-    for plane, part in zip(planes, (mask, true), strict=True):
-        rows, cols = max(0, y0 - part.y), max(0, x0 - part.x)
-        bits = part.bits[rows : y1 - part.y, cols : x1 - part.x]
-        top, left = max(0, part.y - y0), max(0, part.x - x0)
-        plane[top : top + bits.shape[0], left : left + bits.shape[1]] = bits
-    return x0, y0, planes[0], planes[1]
+def _truth(coverage: BoxedCoverage) -> BoxedMask:
+    return BoxedMask(coverage.left, coverage.top, coverage.coverage >= INSIDE).tight()
