@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from dentasam.model.core.frame import LOGIT_STRIDE
+from dentasam.model.core.frame import LOGIT_STRIDE, Frame
 from dentasam.model.core.prompt import PromptLayout, Prompts
 from dentasam.model.sam_hq import SamHQ
 from dentasam.model.windows.placement import Box
@@ -53,6 +55,42 @@ class _Cut:
     logits: np.ndarray
 
 
+@dataclass(frozen=True)
+class _View:
+    """An image with P objects as the model sees it whole, and its answers to the first prompts.
+
+    frame: of the view. clicks: (P, 2), and boxes, in its pixels. logits: (P, 4 rows, 4 cols); scores: (P,).
+    """
+
+    full: FullObjects
+    frame: Frame
+    clicks: np.ndarray
+    boxes: list[Box]
+    logits: np.ndarray
+    scores: np.ndarray
+
+    @classmethod
+    def of(cls, model: SamHQ, encoding: Encoding, sample: Sample, by_box: bool) -> _View:
+        full = sample.full
+        assert full is not None
+        clicks = mapped(full.clicks, full.to_frame)
+        boxes = [_box(mask, full.to_frame) for mask in full.masks]
+        corners = np.array(boxes, np.float64) - 0.5 if by_box else None
+        logits, scores = first_answers(model, encoding, sample, clicks, corners)
+        return cls(full, view_of(sample.frame), clicks, boxes, logits, scores)
+
+    def cuts(
+        self, settings: ObjectWindows, by_box: bool, augmentation: Augmentation, rng: np.random.Generator
+    ) -> list[_Cut]:
+        """A window for each object, in their order."""
+        full, cuts = self.full, []
+        for place, (mask, box) in enumerate(zip(full.masks, self.boxes, strict=True)):
+            answer, score, click = self.logits[place], float(self.scores[place]), self.clicks[place]
+            drawn = draw_window(answer, score, click, box, by_box, self.frame, settings, rng)
+            cuts.append(_cut(full, mask, full.clicks[place], answer, drawn, augmentation, rng))
+        return cuts
+
+
 def window_batch(
     model: SamHQ,
     encoding: Encoding,
@@ -67,10 +105,11 @@ def window_batch(
     by_box: the first prompt of every object is its box, with the answer to it, instead of a click.
     augmentation: how each window is exposed, by itself.
     """
-    cuts: list[_Cut] = []
-    for sample, rng in zip(samples, rngs, strict=True):
-        assert sample.full is not None
-        cuts += _cuts(model, encoding, sample, sample.full, settings, by_box, augmentation, rng)
+    views = [_View.of(model, encoding, sample, by_box) for sample in samples]
+    # An image a thread: OpenCV and NumPy let others work, and a GPU would wait for a single one.
+    with ThreadPoolExecutor() as threads:
+        of_images = threads.map(lambda view, rng: view.cuts(settings, by_box, augmentation, rng), views, rngs)
+        cuts = list(chain.from_iterable(of_images))
     device = model.device
     pixels = torch.cat([FRAME.normalised(torch.from_numpy(cut.gray)) for cut in cuts]).to(device)
     coverage = torch.from_numpy(np.stack([cut.coverage for cut in cuts])).to(device)
@@ -85,28 +124,6 @@ def window_batch(
     )
     truth = torch.from_numpy(np.stack([cut.truth for cut in cuts])).to(device)
     return WindowBatch(pixels, list(coverage[:, None]), GivenPrompts(prompts.to(device), truth))
-
-
-def _cuts(
-    model: SamHQ,
-    encoding: Encoding,
-    sample: Sample,
-    full: FullObjects,
-    settings: ObjectWindows,
-    by_box: bool,
-    augmentation: Augmentation,
-    rng: np.random.Generator,
-) -> list[_Cut]:
-    clicks = mapped(full.clicks, full.to_frame)
-    boxes = [_box(mask, full.to_frame) for mask in full.masks]
-    corners = np.array(boxes, np.float64) - 0.5 if by_box else None
-    logits, scores = first_answers(model, encoding, sample, clicks, corners)
-    view, cuts = view_of(sample.frame), []
-    for place, (mask, box) in enumerate(zip(full.masks, boxes, strict=True)):
-        answer, score = logits[place], float(scores[place])
-        drawn = draw_window(answer, score, clicks[place], box, by_box, view, settings, rng)
-        cuts.append(_cut(full, mask, full.clicks[place], answer, drawn, augmentation, rng))
-    return cuts
 
 
 def _cut(
