@@ -59,7 +59,7 @@ class ImageEmbedding:
         return replace(self, shared=None).to(dtype=torch.float16)
 
     def leaf(self) -> ImageEmbedding:
-        """Detached copies that collect gradients, as autograd leaves in single precision or better."""
+        """Detached copies as autograd leaves in single precision or better, which collect gradients where wanted."""
         return replace(self, features=_leaf(self.features), hq=_leaf(self.hq), shared=None)
 
     def save(self, path: Path) -> None:
@@ -89,4 +89,4 @@ class ImageEmbedding:
 
 
 def _leaf(tensor: Tensor) -> Tensor:
-    return tensor.detach().to(torch.promote_types(tensor.dtype, torch.float32)).requires_grad_()
+    return tensor.detach().to(torch.promote_types(tensor.dtype, torch.float32)).requires_grad_(tensor.requires_grad)

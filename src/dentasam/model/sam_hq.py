@@ -111,8 +111,8 @@ class SamHQ(nn.Module):
 
         multimask: choose the best scored of SAM's three masks for an ambiguous prompt.
         sparse_upscaling: compute the logits around each object and estimate them elsewhere (`upscale_sparsely`).
-            Without effect for the HQ mask alone, where gradients are recorded, and while adapters on the decoder's
-            convolutions are more than a weight.
+            Without effect for the HQ mask alone, where gradients are recorded, while adapters on the decoder's
+            convolutions are more than a weight, and on a GPU, which would wait for the shape of every piece.
         budget: memory in bytes for the objects that are decoded at a time; None for all at once.
         """
         if len(prompts) == 0:
@@ -120,7 +120,7 @@ class SamHQ(nn.Module):
             return MaskPrediction(empty, empty.new_zeros(0))
         groups = _groups(embedding, prompts, budget)
         sparse = sparse_upscaling and output != "hq" and not torch.is_grad_enabled()
-        sparse = sparse and can_upscale_sparsely(self.mask_decoder)
+        sparse = sparse and self.device.type != "cuda" and can_upscale_sparsely(self.mask_decoder)
         if len(groups) == 1:
             return self._decode_group(embedding, prompts, multimask, output, sparse)
         if not torch.is_grad_enabled() and prompts.image is None:

@@ -73,6 +73,17 @@ def test_masks_go_to_logits_and_back() -> None:
         assert 2 * (mask & again).sum() / (mask.sum() + again.sum()) > 0.985
 
 
+@pytest.mark.parametrize(("height", "width"), [(769, 1537), (512, 904), (1250, 2900), (257, 513)])
+def test_coverage_of_finer_cells_keeps_the_area(height: int, width: int) -> None:
+    """769 x 1537 is 512.3 rows in the frame: 512 pixels, although twice as many would be 1025."""
+    frame = Frame.of(height, width)
+    masks = np.zeros((1, height, width), bool)
+    masks[0, height // 3 :, width // 3 : width // 2] = True
+    coverage = frame.coverage(masks, 2)
+    assert coverage.shape == (1, 8 * frame.rows, 8 * frame.cols)
+    assert 4 * coverage.sum().item() == pytest.approx(masks.sum() * frame.scale**2, rel=3e-3)
+
+
 def test_logit_points_are_centres_in_the_frame() -> None:
     frame = Frame(256, 256, 1.0, 16, 16, top=3, left=5)
     assert frame.logit_points_to_frame(np.array([0, 2])).tolist() == [5 * 16 + 1.5, 3 * 16 + 8 + 1.5]

@@ -46,7 +46,7 @@ def test_masks_of_12_bits_are_those_of_16(segmenter: Segmenter, tmp_path: Path) 
         Image.fromarray(gray).save(tmp_path / f"{name}.png")
         for image in (gray, read_image(tmp_path / f"{name}.png")):
             found = masks(segmenter, image, clicks)
-            assert dice(found, wanted).min() > (0.99 if name == "plain" else 0.9)
+            assert dice(found, wanted).min() > (0.98 if name == "plain" else 0.9)
     # What the rule is for: the same values taken at face value are nearly black, and the model loses the teeth.
     as_it_is = np.rint(narrow * (255 / 65535)).astype(np.uint8)
     assert dice(masks(segmenter, as_it_is, clicks), wanted).mean() < 0.9

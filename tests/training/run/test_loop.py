@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from safetensors.torch import load_file
 from dentasam.errors import OutputError, RecipeError
 from dentasam.model.adapters.folder import AdapterCard
 from dentasam.model.adapters.loading import load_adapter
+from dentasam.model.core.frame import Frame
+from dentasam.model.core.prompt import Prompts
 from dentasam.model.embedding import EncoderOutput
 from dentasam.model.sam_hq import build_sam_hq
 from dentasam.training.recipe.learning_rate import learning_rate, rate_at
@@ -167,13 +170,61 @@ def test_scope_full_trains_every_parameter(tmp_path: Path) -> None:
     assert running.tensors.keys() == small_model().state_dict().keys()
 
 
+def test_training_the_choices_alone_changes_no_other_mask(tmp_path: Path) -> None:
+    """Of the model, the hypernetworks of the three masks and the scores train; the single mask stays bit for bit."""
+    settings = ("scope=full", "choices_only=true", "schedule.multimask_share=1", "optimiser.lr=1e-2")
+    run = make_run(tmp_path, *settings)
+    heads = {name.split(".layers")[0] for name in run.tensors}
+    mlps = {f"mask_decoder.output_hypernetworks_mlps.{index}" for index in (1, 2, 3)}
+    assert heads == mlps | {"mask_decoder.iou_prediction_head"}
+    model, frame = run.model, Frame.of(64, 1024)
+    pixels = torch.randn(1, 3, *frame.padded, generator=torch.Generator().manual_seed(0))
+    prompts = Prompts(torch.tensor([[[200.0, 30.0]]]), torch.tensor([[1]]))
+
+    def masks() -> tuple[torch.Tensor, torch.Tensor]:
+        model.eval()
+        with torch.no_grad():
+            embedding = model.encode(pixels, frame)
+            return model.decode(embedding, prompts).logits, model.decode_choices(embedding, prompts).logits
+
+    single, choices = masks()
+    plan = run.plan.at(0)
+    run.step(plan, run.samples[0], 0.0)
+    after, others = masks()
+    assert torch.equal(single, after)
+    assert not torch.equal(choices, others)
+
+
+def test_choices_need_a_scope_with_the_decoder(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="choices_only is for scopes with the decoder, not hq"):
+        make_run(tmp_path, "scope=hq", "choices_only=true")
+
+
+@pytest.mark.parametrize("windows", [0.0, 1.0])
+def test_the_step_is_told_which_objects_are_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, windows: float
+) -> None:
+    told: list[list[bool]] = []
+
+    def watched(*arguments: Any, **named: Any) -> StepReport:
+        told.append(named["parts"])
+        return StepReport(0.0, [1.0, 1.0], 1)
+
+    monkeypatch.setattr(batch_gradient, "train_step", watched)
+    monkeypatch.setattr(batch_gradient, "is_part", lambda category: category == "filling")
+    run = make_run(tmp_path, f"object_windows.share={windows}", "object_windows.objects_per_image=2", "crop.share=0")
+    first, second = (replace(sample, categories=("11", "filling")) for sample in run.samples[0])
+    run.step(run.plan.at(0), [first, second], 0.0)
+    assert [part for parts in told for part in parts] == [False, True, False, True]
+
+
 def test_stages_follow_each_other_with_their_own_schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = "{steps: 1, window: %d, batch_images: 1, objects_per_image: 1, corrections: %d, batch_norm: %s}"
     stages = f"stages=[{stage % (64, 1, 'running')}, {stage % (96, 3, 'frozen')}]"
     run = make_run(tmp_path, "scope=full", stages)
     seen = []
 
-    def step(_: object, pixels: torch.Tensor, *arguments: Any) -> StepReport:
+    def step(_: object, pixels: torch.Tensor, *arguments: Any, parts: list[bool]) -> StepReport:
         schedule = arguments[2].schedule
         seen.append((tuple(pixels.shape[-2:]), schedule.corrections))
         return StepReport(1.0, [0.5] * schedule.iterations, 1)

@@ -57,6 +57,20 @@ def test_whole_sample_is_what_the_frame_gives(case: Case) -> None:
     assert sample.categories == case.categories
 
 
+def test_objects_of_windows_are_repeated_where_there_are_too_few() -> None:
+    """A GPU prepares anew for every number of windows."""
+    case = Ellipses(1, 3).case(0)
+    for asked, places in ((8, [0, 1, 2, 0, 1, 2, 0, 1]), (2, None)):
+        sample = whole_sample(case, objects=asked, rng=np.random.default_rng(1), random_first=0.0)
+        assert sample.full is not None
+        assert (
+            len(sample.masks) == len(sample.full.masks) == len(sample.full.clicks) == len(sample.categories) == asked
+        )
+        if places is not None:
+            assert torch.equal(sample.masks, sample.masks[:3][places])
+            assert np.array_equal(sample.full.clicks, sample.full.clicks[:3][places])
+
+
 def test_sixteen_bit_image_keeps_its_levels() -> None:
     image = np.linspace(0, 65535, 64 * 128).reshape(64, 128).astype(np.uint16)
     case = make_case(image, np.ones((1, 64, 128), bool), ("11",))

@@ -6,7 +6,8 @@ import torch
 from dentasam.training.recipe.sections import Stage
 from dentasam.training.recipe.settings import Recipe
 from dentasam.training.recipe.step_plan import RunPlan
-from dentasam.training.samples.phantom_samples import PhantomSamples, _Part, click_on_part
+from dentasam.training.samples.phantom_samples import PhantomSamples
+from dentasam.training.samples.phantom_scenes import ScenePart, click_on_part
 
 RECIPE = Recipe(
     scope="full",
@@ -75,8 +76,8 @@ def test_stages_are_for_full_training_only() -> None:
         Recipe(scope="decoder", stages=RECIPE.stages)
 
 
-def _part(x: int, y: int, mask: np.ndarray, category: str) -> _Part:
-    return _Part(x, y, (mask * 255).astype(np.uint8), int(mask.sum()), category)
+def _part(x: int, y: int, mask: np.ndarray, category: str) -> ScenePart:
+    return ScenePart(x, y, (mask * 255).astype(np.uint8), int(mask.sum()), category)
 
 
 def test_a_click_on_a_part_means_the_whole_around_it() -> None:
@@ -113,3 +114,15 @@ def test_a_share_of_the_first_clicks_in_windows_is_on_parts() -> None:
         assert categories == same
         moved += int((plain != on_parts).any(axis=1).sum())
     assert moved > 0
+
+
+def test_whole_images_of_a_step_share_one_frame_and_steps_differ() -> None:
+    stage = Stage(steps=8, batch_images=2, objects_per_image=2, corrections=0, object_windows=0.5)
+    recipe = Recipe(scope="full", seed=5, stages=(stage,), phantoms={"images": 4, "full_widths": (700, 800)})
+    samples = PhantomSamples(RunPlan.of(recipe, 0))
+    rows = set()
+    for step in range(8):
+        first, second = samples[step]
+        assert first.frame == second.frame
+        rows.add(first.frame.rows)
+    assert len(rows) > 1

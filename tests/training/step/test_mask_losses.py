@@ -127,6 +127,29 @@ def test_the_best_mask_is_fed_back_and_the_single_one_goes_on(model: SamHQ, monk
     assert torch.allclose(logits, choices.logits[torch.arange(4), best].clamp(-32, 32), atol=1e-9)
 
 
+def test_the_last_mask_is_for_wholes_and_the_others_are_for_parts(
+    model: SamHQ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Prompts] = []
+    attend = model.attend
+
+    def watched(embedding: Any, prompts: Prompts) -> Any:
+        given.append(prompts)
+        return attend(embedding, prompts)
+
+    monkeypatch.setattr(model, "attend", watched)
+    parts, rng = [True, False, True, False], np.random.default_rng(2)
+    train_step(model, pixels(), FRAME, [coverage()], settings(corrections=1), rng, parts=parts)
+    loss = MaskLoss(LOSS.dice, LOSS.bce, 0.0)
+    with torch.no_grad():
+        choices = model.decode_choices(model.encode(pixels(), FRAME), given[0])
+    each = [loss(MaskPrediction(choices.logits[:, c], choices.scores[:, c]), coverage()) for c in range(2)]
+    expected = [int(each[1][i] < each[0][i]) if part else 2 for i, part in enumerate(parts)]
+    assert given[1].logits is not None
+    wanted = choices.logits[torch.arange(4), torch.tensor(expected)].clamp(-32, 32)
+    assert torch.allclose(given[1].logits, wanted, atol=1e-9)
+
+
 def test_three_masks_are_for_a_share_of_the_steps_that_begin_with_a_click() -> None:
     def drawn(**shares: float) -> list[bool]:
         schedule = ClickSchedule(1, 0, **shares)

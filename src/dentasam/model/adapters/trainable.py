@@ -5,12 +5,21 @@ from __future__ import annotations
 from torch import nn
 
 from dentasam.model.adapters.switching import use_adapter
+from dentasam.model.decoder.mask_decoder import CHOICES
 
 
 def mark_only_adapter_trainable(model: nn.Module, name: str = "default") -> None:
     """Make `name` the active adapter and the only part of the model that requires gradients. Raises AdapterError."""
     model.requires_grad_(False)
     use_adapter(model, name, trainable=True)
+
+
+def keep_only_choices_trainable(model: nn.Module) -> None:
+    """Of what trains, keep the hypernetworks of SAM's three masks and the scores: no other mask depends on them."""
+    heads = [f"output_hypernetworks_mlps.{1 + choice}." for choice in range(CHOICES)]
+    for name, parameter in model.named_parameters():
+        if not any(head in name for head in (*heads, "iou_prediction_head.")):
+            parameter.requires_grad_(False)
 
 
 def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:

@@ -117,15 +117,21 @@ class Frame:
 
     def masks_to_logits(self, masks: np.ndarray) -> Tensor:
         """Masks (P, height, width) bool as coverage 0..1 at logit resolution, (P, 4 rows, 4 cols) float32."""
+        return self.coverage(masks, LOGIT_STRIDE)
+
+    def coverage(self, masks: np.ndarray, stride: int) -> Tensor:
+        """Masks (P, height, width) bool as coverage 0..1 of cells of `stride` frame pixels, which divides a token.
+
+        (P, 16/stride rows, 16/stride cols) float32. The image covers as many cells as its frame size begins.
+        """
         height, width = self.size
-        rows, cols = self.logits
-        coverage = np.zeros((len(masks), rows, cols), dtype=np.float32)
-        inner = -(-height // LOGIT_STRIDE), -(-width // LOGIT_STRIDE)
+        cells = PATCH // stride
+        coverage = np.zeros((len(masks), cells * self.rows, cells * self.cols), dtype=np.float32)
+        inner = -(-height // stride), -(-width // stride)
+        shrinks = height / stride < self.height
         for target, mask in zip(coverage, masks, strict=True):
-            values = mask.astype(np.float32)
-            shrinks = height / LOGIT_STRIDE < self.height
             target[: inner[0], : inner[1]] = cv2.resize(
-                values, (inner[1], inner[0]), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+                mask.astype(np.float32), inner[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
             )
         return torch.from_numpy(coverage)
 

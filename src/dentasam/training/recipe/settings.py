@@ -31,6 +31,7 @@ class Recipe(Section):
 
     adapter: name or folder of an adapter of the same scope and rank, whose weights the new one starts from.
     phantoms_share: share of the images of an adapter's training that are phantoms in place of the dataset's.
+    choices_only: train only what makes SAM's three masks of the decoded tokens. No other mask changes.
     """
 
     scope: Scope = "encoder+decoder"
@@ -56,6 +57,7 @@ class Recipe(Section):
     cache: Cache = Cache()
     phantoms: Phantoms = Phantoms()
     phantoms_share: Share = 0.0
+    choices_only: bool = False
     stages: tuple[Stage, ...] = ()
     seed: int = Field(0, ge=0)
     workers: int = Field(1, ge=0)
@@ -63,7 +65,7 @@ class Recipe(Section):
 
     @property
     def encoder_frozen(self) -> bool:
-        return self.scope in ("decoder", "hq")
+        return self.choices_only or self.scope in ("decoder", "hq")
 
     @property
     def trains_object_windows(self) -> bool:
@@ -86,6 +88,12 @@ class Recipe(Section):
     def _adapter_fits(self) -> Recipe:
         if self.adapter is not None and self.scope == "full":
             raise ValueError("adapter is for scopes that train one, not full; set it to null")
+        return self
+
+    @model_validator(mode="after")
+    def _choices_fit(self) -> Recipe:
+        if self.choices_only and self.scope not in ("full", "encoder+decoder", "decoder"):
+            raise ValueError(f"choices_only is for scopes with the decoder, not {self.scope}; set it to false")
         return self
 
     @model_validator(mode="after")

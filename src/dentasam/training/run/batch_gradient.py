@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from dentasam.data.category_kind import is_part
 from dentasam.model.sam_hq import SamHQ
 from dentasam.training.object_windows.window_batch import FRAME, window_batch
 from dentasam.training.recipe.sections import ObjectWindows
@@ -60,16 +61,18 @@ def _group_gradient(
     model: SamHQ, encoding: Encoding, group: list[Sample], plan: StepPlan, recipe: Recipe, rng: np.random.Generator
 ) -> StepReport:
     """One training step on images that go through the encoder together, or on the object windows of such images."""
+    parts = [is_part(category) for sample in group for category in sample.categories]
     if plan.object_windows is not None:
-        return _window_gradient(model, encoding, group, plan, plan.object_windows, recipe, rng)
+        return _window_gradient(model, encoding, group, parts, plan, plan.object_windows, recipe, rng)
     masks = [sample.masks.to(model.device, non_blocking=True) for sample in group]
-    return train_step(model, encoding.of_group(group), group[0].frame, masks, plan.settings, rng)
+    return train_step(model, encoding.of_group(group), group[0].frame, masks, plan.settings, rng, parts=parts)
 
 
 def _window_gradient(
     model: SamHQ,
     encoding: Encoding,
     group: list[Sample],
+    parts: list[bool],
     plan: StepPlan,
     windows: ObjectWindows,
     recipe: Recipe,
@@ -81,7 +84,7 @@ def _window_gradient(
     )
     rngs = [np.random.default_rng([_WINDOW_STREAM, recipe.seed, plan.number, sample.position]) for sample in group]
     batch = window_batch(model, encoding, group, windows, bool(by_box), recipe.augmentation, rngs)
-    return train_step(model, batch.pixels, FRAME, batch.masks, plan.settings, rng, batch.given)
+    return train_step(model, batch.pixels, FRAME, batch.masks, plan.settings, rng, batch.given, parts=parts)
 
 
 def _seeded(seed: int, step: int, position: int) -> np.random.Generator:

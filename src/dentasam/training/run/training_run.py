@@ -18,7 +18,12 @@ from dentasam.model.adapters.folder import AdapterCard
 from dentasam.model.adapters.loading import copy_adapter
 from dentasam.model.adapters.lora import LoraSettings, add_lora, first_adapted
 from dentasam.model.adapters.saving import save_adapter
-from dentasam.model.adapters.trainable import freeze_statistics, trainable_line, trainable_parameters
+from dentasam.model.adapters.trainable import (
+    freeze_statistics,
+    keep_only_choices_trainable,
+    trainable_line,
+    trainable_parameters,
+)
 from dentasam.model.checkpoints.saving import save_checkpoint
 from dentasam.model.core.precision import autocast_type
 from dentasam.model.sam_hq import SamHQ
@@ -249,8 +254,11 @@ def _trainable(model: SamHQ, recipe: Recipe, name: str) -> SamHQ:
             raise RecipeError(f"recompute_encoder is for ViT-B, ViT-L and ViT-H; leave it false for {name}")
         model.image_encoder.recompute = True
     if recipe.scope == "full":
-        return model.requires_grad_(True)
-    add_lora(model, LoraSettings(recipe.scope, **recipe.lora.model_dump()))
-    if recipe.adapter is not None:
-        copy_adapter(model, recipe.adapter)
+        model.requires_grad_(True)
+    else:
+        add_lora(model, LoraSettings(recipe.scope, **recipe.lora.model_dump()))
+        if recipe.adapter is not None:
+            copy_adapter(model, recipe.adapter)
+    if recipe.choices_only:
+        keep_only_choices_trainable(model)
     return model

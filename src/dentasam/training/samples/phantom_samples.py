@@ -3,29 +3,28 @@
 A crop lies at a random place of the 1024 frame and has the positions of that place, because a model that has only
 seen crops at the origin fails on whole images. All images of a step share the crop's place, and so one frame.
 
-For object windows phantoms are drawn as large as radiographs are, and whole images are reduced from them. Each has
-the frame of its own size then.
+For object windows phantoms are drawn as large as radiographs are, and whole images are reduced from them.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from functools import lru_cache
+from itertools import cycle, islice
 
 import cv2
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from dentasam.data.phantom import CONDITIONS, PART_CATEGORIES, generate, generate_shapes
+from dentasam.data.phantom import PART_CATEGORIES
 from dentasam.model.core.frame import LOGIT_STRIDE, LONGEST, PATCH, Frame
-from dentasam.prompts.correction_clicks import interior_centre
 from dentasam.training.recipe.step_plan import RunPlan, StepPlan
 from dentasam.training.samples.area_warp import area_warp, inverse, mapped
 from dentasam.training.samples.boxed_coverage import BoxedCoverage
 from dentasam.training.samples.exposure import draw_exposure, exposed, processed, processed_image
 from dentasam.training.samples.full_image import FullObjects, first_clicks
+from dentasam.training.samples.phantom_scenes import Scene, ScenePart, click_on_part, draw_scene
 from dentasam.training.samples.sample import Sample
 
 # Drawn scenes that each loading process keeps in memory.
@@ -37,33 +36,9 @@ _MIN_AREA = 100
 _MAX_PLACEMENTS = 8
 # The least area of an object of an object window, in image pixels.
 _MIN_FULL_AREA = 60
-# Height over width of phantoms that are drawn as large as radiographs.
-_FULL_ASPECTS = (0.42, 0.5)
-# A part lies within an object where this share of it does.
-_MIN_INSIDE = 0.9
-
-
-@dataclass(frozen=True)
-class _Part:
-    """An object of a scene within its bounding box: mask (h, w) uint8 0 or 255, at (x, y)."""
-
-    x: int
-    y: int
-    mask: np.ndarray
-    area: int
-    category: str
-
-
-@dataclass(frozen=True)
-class _Scene:
-    """A drawn image (h, w) uint8 and its objects."""
-
-    image: np.ndarray
-    parts: list[_Part]
-
-    @property
-    def bytes(self) -> int:
-        return self.image.nbytes + sum(part.mask.nbytes for part in self.parts)
+# Height over width of phantoms that are drawn as large as radiographs, as of common devices. A step's images share
+# one frame, and there are few of them: a GPU prepares anew for every shape.
+_FULL_ASPECTS = (0.43, 0.5, 0.566)
 
 
 class PhantomSamples(Dataset[list[Sample]]):
@@ -73,7 +48,7 @@ class PhantomSamples(Dataset[list[Sample]]):
         self.plan = plan
         self.rank = rank
         self.processes = processes
-        self._full_scenes: OrderedDict[tuple[int, bool], _Scene] = OrderedDict()
+        self._full_scenes: OrderedDict[tuple[int, bool], Scene] = OrderedDict()
 
     def __len__(self) -> int:
         return self.plan.total_steps
@@ -86,7 +61,7 @@ class PhantomSamples(Dataset[list[Sample]]):
 
     def _sample(self, plan: StepPlan, frame: Frame, position: int) -> Sample:
         if plan.full_widths is not None:
-            return self._full_sample(plan, plan.full_widths, position)
+            return self._full_sample(plan, frame, plan.full_widths, position)
         rng = np.random.default_rng([self.plan.recipe.seed, plan.number, position])
         phantoms = self.plan.recipe.phantoms
         seed, shapes = int(rng.integers(phantoms.images)), bool(rng.random() < plan.shapes_share)
@@ -110,13 +85,12 @@ class PhantomSamples(Dataset[list[Sample]]):
         pixels = frame.normalised(torch.from_numpy(gray))
         return Sample(pixels, None, frame, torch.from_numpy(coverage), categories, position)
 
-    def _full_sample(self, plan: StepPlan, widths: tuple[int, int], position: int) -> Sample:
+    def _full_sample(self, plan: StepPlan, frame: Frame, widths: tuple[int, int], position: int) -> Sample:
         """A whole image that is reduced from a phantom of a radiograph's size; in a window step with the latter."""
         rng = np.random.default_rng([self.plan.recipe.seed, plan.number, position])
         phantoms = self.plan.recipe.phantoms
         seed, shapes = int(rng.integers(phantoms.images)), bool(rng.random() < plan.shapes_share)
         scene = self._full_scene(seed, shapes, widths)
-        frame = Frame.of(*scene.image.shape)
         height, width = frame.size
         matrix = _placement(scene, height, width, True, rng)
         edges = matrix + np.column_stack([np.zeros((2, 2)), 0.5 - matrix[:, :2] @ (0.5, 0.5)])
@@ -141,7 +115,7 @@ class PhantomSamples(Dataset[list[Sample]]):
         categories = tuple(part.category for part in parts)
         return Sample(pixels, None, frame, torch.from_numpy(coverage), categories, position, full=full)
 
-    def _full_scene(self, seed: int, shapes: bool, widths: tuple[int, int]) -> _Scene:
+    def _full_scene(self, seed: int, shapes: bool, widths: tuple[int, int]) -> Scene:
         """A scene of a radiograph's size, kept in memory while all that are kept fit in `cache.decoded_mb`."""
         kept = self._full_scenes.get((seed, shapes))
         if kept is not None:
@@ -151,8 +125,8 @@ class PhantomSamples(Dataset[list[Sample]]):
         width = int(rng.integers(widths[0], widths[1] + 1))
         phantoms = self.plan.recipe.phantoms
         # Every part is kept: a share of the windows is for them.
-        scene = _drawn(
-            seed, shapes, width, round(width * rng.uniform(*_FULL_ASPECTS)), phantoms.conditions_share, 1.0, rng
+        scene = draw_scene(
+            seed, shapes, width, round(width * rng.choice(_FULL_ASPECTS)), phantoms.conditions_share, 1.0, rng
         )
         self._full_scenes[seed, shapes] = scene
         size = sum(other.bytes for other in self._full_scenes.values())
@@ -162,7 +136,9 @@ class PhantomSamples(Dataset[list[Sample]]):
 
 
 def _frame(plan: StepPlan, rng: np.random.Generator) -> Frame:
-    """A crop at a random place of the token grid, or a whole image of a random width."""
+    """A crop at a random place of the token grid, or a whole image of a random size."""
+    if plan.full_widths is not None:
+        return Frame.of(round(LONGEST * rng.choice(_FULL_ASPECTS)), LONGEST)
     if plan.crop is None:
         return Frame.of(512, int(rng.integers(56, 66)) * PATCH)
     tokens = plan.crop // PATCH
@@ -173,38 +149,13 @@ def _frame(plan: StepPlan, rng: np.random.Generator) -> Frame:
 
 
 @lru_cache(maxsize=_SCENES_KEPT)
-def _scene(seed: int, shapes: bool, conditions_share: float, fillings_share: float) -> _Scene:
+def _scene(seed: int, shapes: bool, conditions_share: float, fillings_share: float) -> Scene:
     rng = np.random.default_rng([seed, 77])
     width = int(rng.integers(880, 1100))
-    return _drawn(seed, shapes, width, 512, conditions_share, fillings_share, rng)
+    return draw_scene(seed, shapes, width, 512, conditions_share, fillings_share, rng)
 
 
-def _drawn(
-    seed: int,
-    shapes: bool,
-    width: int,
-    height: int,
-    conditions_share: float,
-    fillings_share: float,
-    rng: np.random.Generator,
-) -> _Scene:
-    if shapes:
-        phantom = generate_shapes(seed, width, height)
-    else:
-        hard = [str(rng.choice(CONDITIONS))] if rng.random() < conditions_share else []
-        phantom = generate(seed, width, height, hard)
-    parts = []
-    for item in phantom.objects:
-        if item.category in PART_CATEGORIES and rng.random() > fillings_share:
-            continue
-        x, y, w, h = cv2.boundingRect(item.mask.astype(np.uint8))
-        if w and h:
-            mask = item.mask[y : y + h, x : x + w].astype(np.uint8) * 255
-            parts.append(_Part(x, y, mask, int(item.mask.sum()), item.category))
-    return _Scene(phantom.image, parts)
-
-
-def _placement(scene: _Scene, height: int, width: int, whole: bool, rng: np.random.Generator) -> np.ndarray:
+def _placement(scene: Scene, height: int, width: int, whole: bool, rng: np.random.Generator) -> np.ndarray:
     """A random 2 x 3 matrix from scene to crop pixels: rotated, zoomed, mirrored, with an object inside the crop."""
     centre = np.array(scene.image.shape[::-1]) / 2
     if whole:
@@ -224,7 +175,7 @@ def _placement(scene: _Scene, height: int, width: int, whole: bool, rng: np.rand
 
 
 def _visible(
-    scene: _Scene, matrix: np.ndarray, frame: Frame, most: int, rng: np.random.Generator
+    scene: Scene, matrix: np.ndarray, frame: Frame, most: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Coverage (P, 4 rows, 4 cols) and categories of up to `most` objects that are at least half inside the crop."""
     rows, cols = frame.logits
@@ -244,7 +195,7 @@ def _visible(
     return np.stack(kept), tuple(categories)
 
 
-def _coverage(part: _Part, matrix: np.ndarray, frame: Frame) -> tuple[np.ndarray, float]:
+def _coverage(part: ScenePart, matrix: np.ndarray, frame: Frame) -> tuple[np.ndarray, float]:
     """Coverage (4 rows, 4 cols) 0..1 of a part of a scene placed by a matrix, and its area in frame pixels."""
     height, width = frame.size
     rows, cols = frame.logits
@@ -258,9 +209,12 @@ def _coverage(part: _Part, matrix: np.ndarray, frame: Frame) -> tuple[np.ndarray
 
 
 def _window_parts(
-    scene: _Scene, edges: np.ndarray, frame: Frame, most: int, fillings: float, rng: np.random.Generator
-) -> list[_Part]:
-    """Up to `most` objects that are whole in the view, a share of them parts of others where there are as many."""
+    scene: Scene, edges: np.ndarray, frame: Frame, most: int, fillings: float, rng: np.random.Generator
+) -> list[ScenePart]:
+    """`most` objects that are whole in the view, a share of them parts of others where there are as many.
+
+    They are repeated where there are too few, see `filled_up`.
+    """
     height, width = frame.size
     inside = []
     for part in scene.parts:
@@ -273,30 +227,4 @@ def _window_parts(
     small = [part for part in order if part.category in PART_CATEGORIES]
     others = [part for part in order if part.category not in PART_CATEGORIES]
     first = round(fillings * most)
-    return [*small[:first], *others, *small[first:]][:most]
-
-
-def click_on_part(whole: _Part, others: list[_Part], click: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A first click (2,) x, y on an object at the interior centre of a part that lies within it, else the given one.
-
-    So a click on a filling also means the tooth, and one on a post the root filling.
-    """
-    shared = [_shared(whole, other) for other in others if other is not whole and other.category in PART_CATEGORIES]
-    within = [mask for mask in shared if mask is not None]
-    if not within:
-        return click
-    return interior_centre(within[int(rng.integers(len(within)))][None])[0] + np.array([whole.x, whole.y], np.float32)
-
-
-def _shared(whole: _Part, other: _Part) -> np.ndarray | None:
-    """Where another object lies in the box of an object, (h, w) bool; None where it is not a part of it."""
-    left, top = max(whole.x, other.x), max(whole.y, other.y)
-    right = min(whole.x + whole.mask.shape[1], other.x + other.mask.shape[1])
-    bottom = min(whole.y + whole.mask.shape[0], other.y + other.mask.shape[0])
-    if right <= left or bottom <= top or other.area > _MIN_INSIDE * whole.area:
-        return None
-    both = np.zeros(whole.mask.shape, bool)
-    rows, columns = slice(top - whole.y, bottom - whole.y), slice(left - whole.x, right - whole.x)
-    both[rows, columns] = other.mask[top - other.y : bottom - other.y, left - other.x : right - other.x] > 0
-    both &= whole.mask > 0
-    return both if both.sum() >= _MIN_INSIDE * other.area else None
+    return list(islice(cycle([*small[:first], *others, *small[first:]]), most))

@@ -166,8 +166,7 @@ def make_case(
     frame = Frame.of(*image.shape)
     height, width = frame.size
     gray = frame.pixels(image)[0, 0, :height, :width] * PIXEL_STD[0] + PIXEL_MEAN[0]
-    finer = Frame(frame.height, frame.width, frame.scale * 2, frame.rows * 2, frame.cols * 2)
-    coverage = (finer.masks_to_logits(masks).numpy() * 255.0).round().astype(np.uint8)
+    coverage = (frame.coverage(masks, MASK_STRIDE).numpy() * 255.0).round().astype(np.uint8)
     planes = [boxed(plane) for plane in coverage]
     seen = [place for place, item in enumerate(planes) if item is not None]
     return Case(

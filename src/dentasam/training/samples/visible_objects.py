@@ -41,6 +41,14 @@ def choose(candidates: Tensor, objects: int | None, rng: np.random.Generator | N
     return indices[torch.from_numpy(np.sort(rng.choice(len(indices), objects, replace=False)))]
 
 
+def filled_up(chosen: Tensor, objects: int) -> Tensor:
+    """The chosen indices, repeated in their order up to `objects` of them; none stay none.
+
+    For object windows: each has a place of its own, and a GPU prepares anew for every number of them.
+    """
+    return chosen.repeat(-(-objects // max(1, len(chosen))))[:objects]
+
+
 def to_logits(coverage: Tensor) -> Tensor:
     """Coverage on the mask grid, (P, 8 rows, 8 cols), at logit resolution, (P, 4 rows, 4 cols)."""
     if len(coverage) == 0:

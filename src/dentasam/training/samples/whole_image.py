@@ -11,7 +11,14 @@ from dentasam.training.samples.embedding_cache import EmbeddingCache, Encoded
 from dentasam.training.samples.full_image import frame_matrix
 from dentasam.training.samples.sample import Sample
 from dentasam.training.samples.sources import Case
-from dentasam.training.samples.visible_objects import choose, clickable, grid_coverage, half_visible, to_logits
+from dentasam.training.samples.visible_objects import (
+    choose,
+    clickable,
+    filled_up,
+    grid_coverage,
+    half_visible,
+    to_logits,
+)
 
 
 def whole_sample(
@@ -27,12 +34,14 @@ def whole_sample(
 
     Where the cache holds the encoder's output for the image, the sample has it in place of pixels.
     random_first: for a sample with its objects at full resolution, how many of their first clicks are anywhere inside
-    them. The variation may then not move any pixel.
+    them. The variation may then not move any pixel, and objects are repeated where there are too few.
     """
     frame = case.frame
     coverage = grid_coverage(case, variation)
     visible = half_visible(coverage.sum(dim=(1, 2)), case, variation) & clickable(coverage)
     chosen = choose(visible, objects, rng)
+    if random_first is not None and objects is not None:
+        chosen = filled_up(chosen, objects)
     masks = to_logits(coverage[chosen])
     categories = tuple(vary_category(case.categories[index], variation) for index in chosen.tolist())
     pixels, output, key = None, None, None

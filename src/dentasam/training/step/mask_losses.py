@@ -2,7 +2,9 @@
 
 A first click may mean a part or the whole that it belongs to. In a share of the steps (`multimask_share`) its three
 masks are decoded instead of the single one, and an object's loss is that of the mask which is best for it, so that
-each mask can specialise (Kirillov et al., 2023, section 3). The best mask is fed back, and the single mask goes on.
+each mask can specialise (Kirillov et al., 2023, section 3). Of three masks that are alike none becomes the part by
+itself, so where it is known which objects are parts, the last mask is for wholes and the others are for parts. The
+best mask is fed back, and the single mask goes on.
 """
 
 from __future__ import annotations
@@ -47,10 +49,19 @@ def _best_of_three(
         losses.append(loss)
         terms.append(loss if term is None else loss + term)
         errors.append((at_least_single(score) - hard_iou(at_least_single(mask), objects.coverage)) ** 2)
-    best = torch.stack(losses, dim=1).argmin(dim=1)
+    best = torch.stack(losses, dim=1).detach().masked_fill(~_allowed(objects), torch.inf).argmin(dim=1)
     own = torch.arange(len(best), device=best.device)
     error = settings.loss.iou * torch.stack(errors, dim=1).mean(dim=1)
     return torch.stack(masks, dim=1)[own, best], torch.stack(terms, dim=1)[own, best] + error
+
+
+def _allowed(objects: StepObjects) -> Tensor:
+    """Which of the three masks may stand for each object, (P, 3) bool."""
+    allowed = torch.ones(len(objects), CHOICES, dtype=torch.bool, device=objects.coverage.device)
+    if objects.parts is not None:
+        allowed[:, -1] = ~objects.parts
+        allowed[:, :-1] = objects.parts[:, None]
+    return allowed
 
 
 def _mask(

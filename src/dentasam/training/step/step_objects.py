@@ -37,6 +37,7 @@ class StepObjects:
     elsewhere: (K, 2, P) in 0..1, where the loss's second window is, see `LossWindows.elsewhere`.
     multimask: whether the first iteration decodes SAM's three masks, see `mask_losses.py`.
     fine_truth: (P, n h, n w) bool, a finer truth to click on; None where clicks are on logits.
+    parts: (P,) bool, which objects are parts of others; None where that is not known.
     """
 
     prompts: Prompts
@@ -48,6 +49,7 @@ class StepObjects:
     elsewhere: Tensor
     multimask: bool = False
     fine_truth: Tensor | None = None
+    parts: Tensor | None = None
 
     @classmethod
     def begin(
@@ -59,10 +61,11 @@ class StepObjects:
         iterations: int,
         rng: np.random.Generator,
         given: GivenPrompts | None = None,
+        parts: Tensor | None = None,
     ) -> StepObjects:
         """Objects with their first prompts, which are drawn unless they are given.
 
-        image: (P,), which image each object belongs to; None for a single image.
+        image: (P,), which image each object belongs to; None for a single image. parts: as the field.
         """
         prompts = first_prompts(coverage, image, frame, settings.schedule, rng) if given is None else given.prompts
         fine_truth = None if given is None else given.truth
@@ -79,7 +82,7 @@ class StepObjects:
         if windows is not None and windows.share > MAX_WINDOW_SHARE:
             windows = None
         truth, rest = coverage > 0.5, draws[:, 1:]
-        return cls(prompts, coverage, truth, windows, draws[:, 0], centred, rest, multimask, fine_truth)
+        return cls(prompts, coverage, truth, windows, draws[:, 0], centred, rest, multimask, fine_truth, parts)
 
     def __len__(self) -> int:
         return len(self.coverage)
@@ -100,6 +103,7 @@ class StepObjects:
             self.elsewhere[..., index.to(self.elsewhere.device)],
             self.multimask,
             None if self.fine_truth is None else self.fine_truth[there],
+            None if self.parts is None else self.parts[there],
         )
 
     def chunks(self, most: int) -> Iterator[StepObjects]:

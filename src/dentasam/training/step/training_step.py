@@ -50,6 +50,7 @@ def train_step(
     settings: StepSettings,
     rng: np.random.Generator,
     given: GivenPrompts | None = None,
+    parts: Sequence[bool] | None = None,
 ) -> StepReport:
     """Add the gradient of the mean loss over objects and iterations to the parameters' `grad`.
 
@@ -58,6 +59,8 @@ def train_step(
     masks: for each image the coverage 0..1 of its objects at logit resolution, (P_b, 4 rows, 4 cols).
     rng: draws the order of the iterations, the first prompts and the clicks.
     given: the first prompts, where they are not to be drawn.
+    parts: for each object whether it is a part of another, which says what SAM's three masks are to be; None where
+        that is not known.
     """
     coverage = torch.cat(list(masks))
     steps = settings.schedule.steps(rng)
@@ -67,7 +70,9 @@ def train_step(
     with arithmetic(settings.autocast, coverage.device):
         embedding = _embedding(model, source, frame)
         leaf = embedding.leaf()
-        objects = StepObjects.begin(coverage, _image_of_object(masks), frame, settings, len(steps), rng, given)
+        owners = _image_of_object(masks)
+        are_parts = None if parts is None else torch.tensor(list(parts), device=coverage.device)
+        objects = StepObjects.begin(coverage, owners, frame, settings, len(steps), rng, given, are_parts)
         dtype, share = embedding.hq.dtype, 1.0 / (len(objects) * len(steps))
         chunks = objects.chunks(_objects_at_once(objects, settings, frame, dtype))
         sums = torch.stack([click_through(model, leaf, dtype, chunk, steps, settings, share) for chunk in chunks])
