@@ -14,6 +14,7 @@ from dentasam.model.adapters.folder import WEIGHTS, find_adapter
 from dentasam.model.checkpoints.saving import save_checkpoint
 from dentasam.model.sam_hq import SamHQ, build_sam_hq
 from dentasam.model.segmenter import Segmenter
+from dentasam.model.windows.objects import ObjectPrompt
 
 HEIGHT, WIDTH = 60, 120
 
@@ -127,6 +128,29 @@ def test_adapters_of_similar_names_are_kept_apart(tmp_path: Path, image: np.ndar
     assert not torch.allclose(loaded.encode(image).features, first, atol=1e-3)
     loaded.use_adapter(dotted)
     assert torch.allclose(loaded.encode(image).features, first, atol=1e-5)
+
+
+def test_an_adapter_that_was_trained_again_is_loaded_again(tmp_path: Path) -> None:
+    """In a notebook the same folder is trained into and loaded again; the object windows kept are not its own."""
+    image = np.random.default_rng(0).integers(0, 256, (300, 620), dtype=np.uint8)
+    folder = tmp_path / "mine"
+    shutil.copytree(find_adapter("panoramic-teeth"), folder)
+    loaded = dentasam.load("dentasam-tiny", adapter=folder, device="cpu", precision="fp32")
+    first, known = loaded.encode(image).features, loaded.adapters.identity()
+    prompt = ObjectPrompt(np.array([[130.0, 140.0, 1.0]]), box=(110.0, 110.0, 150.0, 170.0))
+    (before,) = loaded.windows(image).decode([prompt])
+    weights = load_file(folder / WEIGHTS)
+    save_file({name: 3 * value if "lora_B" in name else value for name, value in weights.items()}, folder / WEIGHTS)
+    assert loaded.adapters.identity() == known  # what it computes with, not what lies there now
+    loaded.load_adapter(folder)
+    assert loaded.adapters.identity() != known
+    assert not torch.allclose(loaded.encode(image).features, first, atol=1e-3)
+    (after,) = loaded.windows(image).decode([prompt])
+    fresh = dentasam.load("dentasam-tiny", adapter=folder, device="cpu", precision="fp32")
+    (expected,) = fresh.windows(image).decode([prompt])
+    np.testing.assert_allclose(after.logits, expected.logits, atol=1e-4)
+    assert before.window is not None
+    assert np.abs(before.logits - after.logits).max() > 0.05
 
 
 def test_merged_gives_the_same_masks_without_the_adapters_layers(segmenter: Segmenter, image: np.ndarray) -> None:

@@ -166,7 +166,7 @@ class Segmenter:
             image,
             embedding,
             self._window_cache if objects is None else WindowCache(WINDOWS_OF_OBJECT * objects),
-            lambda: f"{self.info.sha256} {self.adapter}",
+            lambda: f"{self.info.sha256} {self.adapters.identity()}",
             self.autocast,
             windows=windows,
             repair=repair,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -30,7 +29,7 @@ class AdapterSwitch(Protocol):
         ...
 
     def identity(self) -> AdapterIdentity | None:
-        """The hashes of the adapter in use; None for the base alone. Raises AdapterError where it is gone."""
+        """The adapter in use as it was when it was loaded; None for the base alone."""
         ...
 
     def merged(self) -> tuple[Network, AdapterSwitch] | None:
@@ -50,36 +49,40 @@ class LoadedAdapters:
     def __init__(self, model: SamHQ, base: ModelInfo) -> None:
         self.model, self.base = model, base
         self.in_use: str | None = None
-        self._any = False
+        self._loaded: dict[str, tuple[str, AdapterIdentity]] = {}  # its name in PEFT, by the adapter as it was given
 
     def load(self, source: str | Path) -> None:
-        """Load an adapter, unless it is loaded already, and use it. Raises AdapterError."""
+        """Use an adapter, and load it unless it is loaded as it is on disk now. Raises AdapterError."""
         from dentasam.model.adapters.loading import load_adapter
         from dentasam.model.adapters.switching import adapter_names
 
-        name = _peft_name(source)
-        self._any = True
+        identity = AdapterIdentity.of(source)
+        name = _peft_name(source, identity)
         if name not in adapter_names(self.model):
             load_adapter(self.model, source, self.base.sha256, name=name, base_name=self.base.name)
             self.model.to(self.model.device).eval()
+        self._loaded[str(source)] = name, identity
         self.use(source)
 
     def use(self, source: str | Path | None) -> None:
         """Use an adapter that is loaded already, or the base alone. Raises AdapterError."""
-        if source is None and not self._any:
+        if source is None and not self._loaded:
             return
         from dentasam.model.adapters.switching import use_adapter
 
-        use_adapter(self.model, None if source is None else _peft_name(source))
+        if source is not None and str(source) not in self._loaded:
+            known = ", ".join(self._loaded) or "none"
+            raise AdapterError(f"the adapter {str(source)!r} is not on this model (it has: {known}); load it first")
+        use_adapter(self.model, None if source is None else self._loaded[str(source)][0])
         self.in_use = None if source is None else str(source)
 
     def identity(self) -> AdapterIdentity | None:
-        """The hashes of the adapter in use; None for the base alone. Raises AdapterError where it is gone."""
-        return None if self.in_use is None else AdapterIdentity.of(self.in_use)
+        """The adapter in use as it was when it was loaded; None for the base alone."""
+        return None if self.in_use is None else self._loaded[self.in_use][1]
 
     def merged(self) -> tuple[Network, AdapterSwitch] | None:
         """A copy of the network with the adapter in use merged in; None without one. Raises AdapterError."""
-        if not self._any:
+        if not self._loaded:
             return None
         from dentasam.model.adapters.merging import merge_adapter
         from dentasam.model.adapters.switching import active_adapter
@@ -88,16 +91,16 @@ class LoadedAdapters:
         if active is None:
             return None
         refusal = f"the adapter {self.in_use} is merged into this model; load the base again for another one"
-        return merge_adapter(self.model, active), MergedAdapter(self.in_use, refusal, self.identity)
+        return merge_adapter(self.model, active), MergedAdapter(self.in_use, refusal, self.identity())
 
 
 class MergedAdapter:
     """The one adapter that was merged into a network's weights, or none; any other is refused."""
 
-    def __init__(self, in_use: str | None, refusal: str, identify: Callable[[], AdapterIdentity | None]) -> None:
-        """refusal: the message of the AdapterError for another adapter. identify: gives the hashes."""
+    def __init__(self, in_use: str | None, refusal: str, identity: AdapterIdentity | None) -> None:
+        """refusal: the message of the AdapterError for another adapter."""
         self.in_use = in_use
-        self._refusal, self._identify = refusal, identify
+        self._refusal, self._identity = refusal, identity
 
     def load(self, source: str | Path) -> None:
         """Raises AdapterError."""
@@ -110,12 +113,16 @@ class MergedAdapter:
 
     def identity(self) -> AdapterIdentity | None:
         """The hashes of the adapter that was merged, or None."""
-        return self._identify()
+        return self._identity
 
     def merged(self) -> None:
         """None: there is nothing to merge any more."""
 
 
-def _peft_name(source: str | Path) -> str:
-    """PEFT names adapters inside parameter names, where a dot would separate two modules. No two share a name."""
-    return str(source).replace("_", "__").replace(".", "_d").replace("/", "_s")
+def _peft_name(source: str | Path, identity: AdapterIdentity) -> str:
+    """The name in PEFT of an adapter as it is now, so that one that was trained again is another one.
+
+    PEFT names adapters inside parameter names, where a dot would separate two modules. No two share a name.
+    """
+    given = str(source).replace("_", "__").replace(".", "_d").replace("/", "_s")
+    return f"{given}_{identity.weights_sha256[:16]}_{identity.settings_sha256[:16]}"

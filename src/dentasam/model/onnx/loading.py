@@ -61,7 +61,7 @@ def cache_folder() -> Path:
 
 def _segmenter(network: OnnxNetwork, info: ModelInfo, adapter: str | None) -> Segmenter:
     card = network.card
-    adapters = MergedAdapter(adapter, _has_one_adapter(card, network.folder), lambda: card.adapter)
+    adapters = MergedAdapter(adapter, _has_one_adapter(card, network.folder), card.adapter)
     return Segmenter(network, info, adapters, precision="fp32", sparse_upscaling=False)
 
 
