@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dentasam.model.windows.boxed_mask import BoxedMask
-from dentasam.model.windows.choices import MAX_SCORE_LOSS, MIN_SCORE, distinct, intersection, iou, preferred_part
+from dentasam.model.windows.choices import (
+    MAX_CHOICE_LOSS,
+    MAX_SCORE_LOSS,
+    MIN_SCORE,
+    distinct,
+    intersection,
+    iou,
+    likely,
+    preferred_part,
+)
 from dentasam.model.windows.objects import ObjectAnswer
 
 HEIGHT, WIDTH = 12, 16
@@ -52,9 +61,20 @@ def test_empty_masks_are_left_out_unless_all_are() -> None:
     assert distinct([answer(nothing, 0.3), best]) == (best,)
 
 
+def test_only_scores_near_the_best_are_choices_and_none_where_all_are_low() -> None:
+    whole = answer(square(100), 0.8)
+    close, far = answer(square(40), 0.8 - MAX_CHOICE_LOSS + 0.01), answer(square(20), 0.8 - MAX_CHOICE_LOSS - 0.01)
+    assert [choice.score for choice in likely([far, close, whole])] == [close.score, 0.8]
+    low = [answer(square(side), MIN_SCORE - 0.01) for side in (20, 40, 100)]
+    assert likely(low) == []
+    enough = answer(square(50), MIN_SCORE)
+    (only,) = likely([*low[:2], enough])
+    assert only is enough
+
+
 def test_the_smallest_part_with_a_close_score_is_preferred() -> None:
     single = answer(square(100), 0.95)
-    whole, part, least = answer(square(99), 0.9), answer(square(40), 0.88), answer(square(20), 0.85)
+    whole, part, least = answer(square(99), 0.9), answer(square(40), 0.88), answer(square(20), 0.86)
     assert preferred_part(single, [least, whole, part]) is least
     unsure = answer(square(20), 0.9 - MAX_SCORE_LOSS - 0.01)
     assert preferred_part(single, [unsure, whole, part]) is part

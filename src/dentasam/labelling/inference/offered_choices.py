@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dentasam.model.windows.choices import MAX_IOU, MIN_SCORE, iou, preferred_part
+from dentasam.model.windows.choices import MAX_IOU, iou, likely, preferred_part
 from dentasam.model.windows.objects import ObjectAnswer
 
 MAX_OFFERED = 3
@@ -22,8 +22,7 @@ def offered(
         return single, ()
     taken = preferred_part(single, choices) if prefer_part else single
     kept = [taken]
-    # What the model is unsure of is no choice, as all is before it was trained for ambiguous clicks.
-    sure = sorted((each for each in choices if each.score >= MIN_SCORE), key=lambda each: each.score, reverse=True)
+    sure = sorted(likely(choices), key=lambda each: each.score, reverse=True)
     for answer in (single, *sure):
         if len(kept) < MAX_OFFERED and answer.mask.bits.any() and all(_differ(answer, other) for other in kept):
             kept.append(answer)

@@ -19,7 +19,7 @@ from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.network import Network
 from dentasam.model.sam_hq import MaskChoices, MaskPrediction
 from dentasam.model.windows.boxed_mask import BoxedMask
-from dentasam.model.windows.choices import MIN_SCORE, distinct, preferred_part
+from dentasam.model.windows.choices import MIN_SCORE, distinct, likely, preferred_part
 from dentasam.model.windows.local_repair import repaired, with_clicked_pixels
 from dentasam.model.windows.network_prompts import network_prompts
 from dentasam.model.windows.objects import ObjectAnswer as ObjectAnswer
@@ -128,8 +128,9 @@ class WindowedImage:
                 larger = following_window(window, best.mask, prompt.clicks, self.frame)
                 if larger is None or larger.scale > window.scale:
                     (choices[i],) = self._choices([prompt], [larger])
-        shown = [distinct(own) for own in choices]
-        unsure = [i for i, own in enumerate(choices) if max(answer.score for answer in own) < MIN_SCORE]
+        sure = [likely(own) for own in choices]
+        shown = [distinct(own) if own else () for own in sure]
+        unsure = [i for i, own in enumerate(sure) if not own]
         without = [i for i in unsure if prompts[i].previous is None]
         single = self.decode([replace(prompts[i], prefer_part=False) for i in without])
         answers = dict(zip(without, single, strict=True))
