@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -9,11 +10,14 @@ import torch
 from safetensors.torch import load_file
 
 from dentasam.errors import AdapterError, RecipeError
-from dentasam.model.windows.window import BoxedMask
+from dentasam.model.windows.boxed_mask import BoxedMask
+from dentasam.model.windows.objects import ObjectAnswer, ObjectPrompt
+from dentasam.model.windows.windowed_image import WindowedImage
 from dentasam.training.recipe.step_plan import RunPlan
 from dentasam.training.run.training_run import TrainingRun
-from dentasam.training.run.window_validation import _truth
-from dentasam.training.samples.boxed_coverage import boxed
+from dentasam.training.run.window_validation import _curve_of, _truth
+from dentasam.training.samples.boxed_coverage import BoxedCoverage, boxed
+from dentasam.training.samples.full_image import FullObjects
 
 from ..small_run import small_recipe, small_run
 
@@ -59,6 +63,26 @@ def test_a_stopped_run_is_resumed_bit_by_bit(tmp_path: Path, monkeypatch: pytest
     losses = [[row["loss"] for row in steps(tmp_path / name)] for name in ("whole", "stopped")]
     assert losses[0] == losses[1]
     assert all(row["objects"] == 4 for row in steps(tmp_path / "whole"))
+
+
+def test_clicks_that_a_perfect_mask_is_spared_are_not_counted() -> None:
+    """Two objects, three clicks: one is perfect at once, the other stays empty, against every click."""
+    coverage = np.full((10, 8), 255, np.uint8)
+    full = FullObjects(
+        np.zeros((64, 64), np.uint8),
+        (BoxedCoverage(5, 5, coverage), BoxedCoverage(30, 30, coverage)),
+        np.array([[8.0, 9.0], [33.0, 34.0]]),
+        np.eye(2, 3),
+    )
+
+    class Image:
+        def decode(self, prompts: list[ObjectPrompt]) -> list[ObjectAnswer]:
+            masks = [np.full((10, 8), prompt.clicks[0, 0] < 20) for prompt in prompts]
+            return [ObjectAnswer(BoxedMask(5, 5, mask), np.zeros((1, 1), np.float32), 0.5) for mask in masks]
+
+    curve = _curve_of(cast(WindowedImage, Image()), full, 3)
+    assert (curve.objects, curve.given, curve.unheeded) == (2, 4, 3)
+    assert curve.dice.tolist() == [1.0, 1.0, 1.0]
 
 
 def test_validation_is_in_windows_and_counts_unheeded_clicks(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from dentasam.model.core.full_resolution import full_mask
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.network import Network
 from dentasam.model.sam_hq import MaskChoices, MaskPrediction
+from dentasam.model.windows.blending import blended
 from dentasam.model.windows.boxed_mask import BoxedMask
 from dentasam.model.windows.choices import MIN_SCORE, distinct, likely, preferred_part
 from dentasam.model.windows.local_repair import repaired, with_clicked_pixels
@@ -236,10 +237,11 @@ class WindowedImage:
             given,
             sparse_upscaling=False,
         )
-        return [
-            self._answer(prompt, window, own, score)
-            for prompt, window, own, score in zip(prompts, windows, *_on_cpu(predicted), strict=True)
-        ]
+        decoded, scores = _on_cpu(predicted)
+        answers = []
+        for prompt, window, place, own, score in zip(prompts, windows, places, decoded, scores, strict=True):
+            answers.append(self._answer(prompt, window, blended(prompt, window, place.logits, own), score))
+        return answers
 
     def _choices(self, prompts: Sequence[ObjectPrompt], windows: Sequence[Window | None]) -> list[list[ObjectAnswer]]:
         """All three masks of P objects in their windows, or on the whole image for None, from their prompts alone."""

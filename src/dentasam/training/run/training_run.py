@@ -166,7 +166,7 @@ class TrainingRun:
             "objects": curve.objects,
         }
         if self.recipe.trains_object_windows:
-            row["unheeded"] = curve.unheeded / max(1, curve.objects * settings.clicks)
+            row["unheeded"] = curve.unheeded / max(1, curve.given)
         return row
 
     def out_of_patience(self) -> bool:
@@ -213,10 +213,10 @@ class TrainingRun:
         samples = line.counted(f"validation at step {self.progress.step}", samples, count)
         measure = window_curve if self.recipe.trains_object_windows else click_curve
         own = measure(self.model, samples, settings.clicks, self.encoding.output, self.autocast)
-        *dice, objects, unheeded = distributed.total(
-            self.accelerator, [*own.dice.tolist(), own.objects, own.unheeded]
+        *dice, objects, unheeded, given = distributed.total(
+            self.accelerator, [*own.dice.tolist(), own.objects, own.unheeded, own.given]
         )
-        return CurveSums(np.array(dice), int(objects), int(unheeded))
+        return CurveSums(np.array(dice), int(objects), int(unheeded), int(given))
 
     def _save_best(self) -> None:
         if self.recipe.scope == "full":

@@ -35,12 +35,13 @@ _OBJECT_STREAM = 5
 class CurveSums:
     """Dice after each click, (clicks,), summed over objects, so that curves of several images or processes add up.
 
-    unheeded: how many clicks the mask after them contradicts, where that is counted.
+    unheeded: how many of the `given` clicks the mask after them contradicts, where that is counted.
     """
 
     dice: np.ndarray
     objects: int
     unheeded: int = 0
+    given: int = 0
 
     @property
     def dice_at_clicks(self) -> list[float]:

@@ -34,7 +34,7 @@ def window_curve(
     autocast: torch.dtype | None = None,
 ) -> CurveSums:
     """Click through all samples, which have their objects at full size; see `click_curve`."""
-    dice, unheeded, objects = np.zeros(clicks), 0, 0
+    sums = CurveSums(np.zeros(clicks), 0)
     for sample in samples:
         if sample.full is None or not len(sample.masks):
             continue
@@ -44,16 +44,19 @@ def window_curve(
         image = WindowedImage(
             model, sample.full.image, embedding, WindowCache(), lambda: "in training", autocast, repair=False
         )
-        own_dice, own_unheeded = _curve_of(image, sample.full, clicks)
-        dice += own_dice
-        unheeded += own_unheeded
-        objects += len(sample.full.masks)
-    return CurveSums(dice, objects, unheeded)
+        own = _curve_of(image, sample.full, clicks)
+        sums = CurveSums(
+            sums.dice + own.dice,
+            sums.objects + own.objects,
+            sums.unheeded + own.unheeded,
+            sums.given + own.given,
+        )
+    return sums
 
 
-def _curve_of(image: WindowedImage, full: FullObjects, clicks: int) -> tuple[np.ndarray, int]:
-    """Summed Dice after each click, (clicks,), and how many clicks the mask after them contradicts."""
-    curve, unheeded = np.zeros(clicks), 0
+def _curve_of(image: WindowedImage, full: FullObjects, clicks: int) -> CurveSums:
+    """Click through the objects of one image; a perfect mask gets no further click."""
+    curve, unheeded, clicked = np.zeros(clicks), 0, 0
     given = [np.array([[*click, 1.0]]) for click in full.clicks.astype(np.float64)]
     answers: list[ObjectAnswer | None] = [None] * len(given)
     truth = [_truth(coverage) for coverage in full.masks]
@@ -61,6 +64,7 @@ def _curve_of(image: WindowedImage, full: FullObjects, clicks: int) -> tuple[np.
     open_ = list(range(len(given)))  # a perfect mask gets no further click and keeps its result
     for click in range(clicks):
         decoded = image.decode([ObjectPrompt(given[i], None, answers[i]) for i in open_])
+        clicked += len(open_)
         left = []
         for i, answer in zip(open_, decoded, strict=True):
             answers[i] = answer
@@ -78,7 +82,7 @@ def _curve_of(image: WindowedImage, full: FullObjects, clicks: int) -> tuple[np.
         if not open_:
             curve[click:] = dice.sum()
             break
-    return curve, int(unheeded)
+    return CurveSums(curve, len(given), int(unheeded), clicked)
 
 
 def _truth(coverage: BoxedCoverage) -> BoxedMask:
