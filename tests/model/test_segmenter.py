@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 import dentasam
 from dentasam.errors import AdapterError, CheckpointError, ImageError, PromptError
 from dentasam.model.adapters.folder import WEIGHTS, find_adapter
+from dentasam.model.adapters.switching import adapter_names
 from dentasam.model.checkpoints.saving import save_checkpoint
 from dentasam.model.sam_hq import SamHQ, build_sam_hq
 from dentasam.model.segmenter import Segmenter
@@ -149,6 +150,8 @@ def test_an_adapter_that_was_trained_again_is_loaded_again(tmp_path: Path) -> No
     fresh = dentasam.load("dentasam-tiny", adapter=folder, device="cpu", precision="fp32")
     (expected,) = fresh.windows(image).decode([prompt])
     np.testing.assert_allclose(after.logits, expected.logits, atol=1e-4)
+    assert isinstance(loaded.model, SamHQ)
+    assert len(adapter_names(loaded.model)) == 1  # what it was before is gone
     assert before.window is not None
     assert np.abs(before.logits - after.logits).max() > 0.05
 

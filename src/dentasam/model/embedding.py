@@ -59,7 +59,10 @@ class ImageEmbedding:
         return replace(self, shared=None).to(dtype=torch.float16)
 
     def leaf(self) -> ImageEmbedding:
-        """Detached copies as autograd leaves in single precision or better, which collect gradients where wanted."""
+        """Detached copies as autograd leaves in single precision or better.
+
+        Copies of tensors with a graph collect gradients.
+        """
         return replace(self, features=_leaf(self.features), hq=_leaf(self.hq), shared=None)
 
     def save(self, path: Path) -> None:

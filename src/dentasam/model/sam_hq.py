@@ -112,7 +112,7 @@ class SamHQ(nn.Module):
         multimask: choose the best scored of SAM's three masks for an ambiguous prompt.
         sparse_upscaling: compute the logits around each object and estimate them elsewhere (`upscale_sparsely`).
             Without effect for the HQ mask alone, where gradients are recorded, while adapters on the decoder's
-            convolutions are more than a weight, and on a GPU, which would wait for the shape of every piece.
+            convolutions are more than a weight, and on CUDA, where pieces of new shapes cost more than they save.
         budget: memory in bytes for the objects that are decoded at a time; None for all at once.
         """
         if len(prompts) == 0:

@@ -23,14 +23,14 @@ def test_the_single_mask_takes_the_place_of_the_choice_that_is_like_it() -> None
     assert shown == (single, CROWN, FILLING)
 
 
-def test_a_label_for_parts_takes_the_smallest_of_about_the_best_score() -> None:
+def test_a_label_for_parts_takes_the_smallest_that_is_scored_well_enough() -> None:
     taken, shown = offered(answer(39, 0.8), [TOOTH, CROWN, FILLING], prefer_part=True)
     assert taken is FILLING
     assert [each.mask.bits.shape[0] for each in shown] == [39, 25, 10]
-    doubtful = answer(10, 0.7)
+    doubtful = answer(10, 0.2)
     taken, shown = offered(TOOTH, [TOOTH, CROWN, doubtful], prefer_part=True)
     assert taken is CROWN
-    assert shown == (TOOTH, CROWN, doubtful)
+    assert shown == (TOOTH, CROWN)
 
 
 def test_three_at_most_are_offered_the_taken_one_and_the_best_scored() -> None:
@@ -43,7 +43,7 @@ def test_three_at_most_are_offered_the_taken_one_and_the_best_scored() -> None:
 @pytest.mark.parametrize("prefer_part", [False, True])
 def test_weights_that_never_saw_an_ambiguous_click_offer_their_single_mask(prefer_part: bool) -> None:
     single = answer(40, 0.9)
-    taken, shown = offered(single, [answer(20, 0.15)], prefer_part=prefer_part)
+    taken, shown = offered(single, [answer(20, 0.14)], prefer_part=prefer_part)
     assert (taken, shown) == (single, (single,))
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dentasam.model.windows.blending import LEAST, SPREAD, blended
+from dentasam.model.windows.blending import MIN_WEIGHT, SPREAD, blended
 from dentasam.model.windows.boxed_mask import BoxedMask
 from dentasam.model.windows.objects import ObjectAnswer, ObjectPrompt
 from dentasam.model.windows.window import COLS, ROWS, Window
@@ -23,51 +23,49 @@ def logits(rows: slice, columns: slice = slice(10, 50)) -> np.ndarray:
 
 
 BEFORE, DECODED = logits(slice(20, 80)), logits(slice(24, 84))
-CLICK = (150.0, 110.0)
+CLICK, SECOND = (150.0, 110.0), (130.0, 330.0)
 
 
-def prompt(clicks: int = 2, window: Window | None = WINDOW, previous: bool = True) -> ObjectPrompt:
-    rows = np.array([[180.0, 250.0, 1.0], [*CLICK, 0.0]])[:clicks]
-    answer = ObjectAnswer(BoxedMask(0, 0, np.zeros((1, 1), bool)), BEFORE, 0.9, window)
-    return ObjectPrompt(rows, None, answer if previous else None)
+def prompt(answered: int | None = 1, window: Window | None = WINDOW, before: np.ndarray = BEFORE) -> ObjectPrompt:
+    rows = np.array([[180.0, 250.0, 1.0], [*CLICK, 0.0], [*SECOND, 1.0]])
+    mask = BoxedMask(0, 0, np.zeros((1, 1), bool))
+    return ObjectPrompt(rows, None, ObjectAnswer(mask, before, 0.9, window, answered=answered))
 
 
-def test_a_correction_is_averaged_with_what_was_before_by_the_distance_from_its_click() -> None:
-    found = blended(prompt(), WINDOW, BEFORE, DECODED)
-    x, y = WINDOW.grid.index_of(np.array(CLICK))
+@pytest.mark.parametrize(("answered", "new"), [(2, [SECOND]), (1, [CLICK, SECOND])])
+def test_a_correction_is_averaged_with_what_was_before_by_the_distance_from_its_new_clicks(
+    answered: int, new: list[tuple[float, float]]
+) -> None:
+    found = blended(prompt(answered), WINDOW, DECODED)
+    places = WINDOW.grid.index_of(np.array(new))
     spread = SPREAD * np.sqrt((BEFORE > 0).sum())
     for row, column in ((21, 12), (22, 45), (82, 30), (50, 30)):
-        weight = max(LEAST, np.exp(-((row - y) ** 2 + (column - x) ** 2) / (2 * spread**2)))
+        distances = [(row - y) ** 2 + (column - x) ** 2 for x, y in places]
+        weight = max(MIN_WEIGHT, np.exp(-min(distances) / (2 * spread**2)))
         expected = weight * DECODED[row, column] + (1 - weight) * BEFORE[row, column]
         assert found[row, column] == pytest.approx(expected, rel=1e-5)
     assert found.dtype == np.float32
-    at_click = found[round(float(y)), round(float(x))]
-    assert at_click == pytest.approx(DECODED[round(float(y)), round(float(x))], abs=0.1)
+    for x, y in places:
+        at_click = round(float(y)), round(float(x))
+        assert found[at_click] == pytest.approx(DECODED[at_click], abs=0.1)
 
 
 @pytest.mark.parametrize(
-    ("asked", "before"),
+    "asked",
     [
-        pytest.param(prompt(clicks=1), BEFORE, id="the first click"),
-        pytest.param(prompt(previous=False), BEFORE, id="no answer before"),
-        pytest.param(prompt(window=None), BEFORE, id="an answer of the whole image"),
-        pytest.param(prompt(), None, id="nothing fed back"),
-        pytest.param(prompt(), logits(slice(2, 20)), id="another object is meant"),
+        pytest.param(ObjectPrompt(prompt().clicks), id="no answer before"),
+        pytest.param(prompt(answered=None), id="a mask that the model did not give"),
+        pytest.param(prompt(answered=3), id="no new click"),
+        pytest.param(prompt(window=None), id="an answer of the whole image"),
+        pytest.param(prompt(window=replace(WINDOW, x=101.0)), id="another window"),
+        pytest.param(prompt(before=logits(slice(2, 20))), id="another object is meant"),
     ],
 )
-def test_everything_else_stays_as_it_was_decoded(asked: ObjectPrompt, before: np.ndarray | None) -> None:
-    assert blended(asked, WINDOW, before, DECODED) is DECODED
+def test_everything_else_stays_as_it_was_decoded(asked: ObjectPrompt) -> None:
+    assert blended(asked, WINDOW, DECODED) is DECODED
 
 
-def test_an_empty_mask_is_no_error() -> None:
+def test_empty_masks() -> None:
     nothing = np.full(SHAPE, -6.0, np.float32)
-    assert np.array_equal(blended(prompt(), WINDOW, nothing, nothing), nothing)
-    assert blended(prompt(), WINDOW, nothing, DECODED) is DECODED
-
-
-def test_it_does_not_depend_on_where_the_window_lies() -> None:
-    moved = replace(WINDOW, x=WINDOW.x + 40, y=WINDOW.y - 16)
-    asked = prompt()
-    clicks = asked.clicks + np.array([40.0, -16.0, 0.0])
-    found = blended(replace(asked, clicks=clicks), moved, BEFORE, DECODED)
-    np.testing.assert_allclose(found, blended(asked, WINDOW, BEFORE, DECODED), rtol=1e-6)
+    assert np.array_equal(blended(prompt(before=nothing), WINDOW, nothing), nothing)
+    assert blended(prompt(before=nothing), WINDOW, DECODED) is DECODED

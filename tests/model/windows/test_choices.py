@@ -11,8 +11,8 @@ from hypothesis.extra.numpy import arrays
 from dentasam.model.windows.boxed_mask import BoxedMask
 from dentasam.model.windows.choices import (
     MAX_CHOICE_LOSS,
-    MAX_SCORE_LOSS,
     MIN_SCORE,
+    MIN_SCORE_SHARE,
     distinct,
     intersection,
     iou,
@@ -72,18 +72,18 @@ def test_only_scores_near_the_best_are_choices_and_none_where_all_are_low() -> N
     assert only is enough
 
 
-def test_the_smallest_part_with_a_close_score_is_preferred() -> None:
+def test_the_smallest_part_that_is_scored_well_enough_is_preferred() -> None:
     single = answer(square(100), 0.95)
-    whole, part, least = answer(square(99), 0.9), answer(square(40), 0.88), answer(square(20), 0.86)
+    whole, part, least = answer(square(99), 0.9), answer(square(60), 0.88), answer(square(20), 0.4)
     assert preferred_part(single, [least, whole, part]) is least
-    unsure = answer(square(20), 0.9 - MAX_SCORE_LOSS - 0.01)
+    unsure = answer(square(20), MIN_SCORE_SHARE * 0.9 - 0.01)
     assert preferred_part(single, [unsure, whole, part]) is part
 
 
 @pytest.mark.parametrize(
     "choice",
     [
-        pytest.param(square(95), id="nearly the whole"),
+        pytest.param(square(80), id="more than half of the whole"),
         pytest.param(square(150), id="larger"),
         pytest.param(square(50, x=85), id="mostly outside"),
         pytest.param(BoxedMask(0, 0, np.zeros((0, 0), bool)), id="empty"),

@@ -71,7 +71,7 @@ def test_clicks_of_choices_are_obeyed(scene: Scene) -> None:
 
 def test_where_the_model_is_sure_of_no_choice_the_single_mask_is_given(scene: Scene) -> None:
     """As with weights that never saw an ambiguous click."""
-    image = bright(scene.image, BrightNetwork(scores=(0.1, 0.15, 0.12)))
+    image = bright(scene.image, BrightNetwork(scores=(0.1, 0.14, 0.12)))
     prompts = [ObjectPrompt(click(scene.in_filling), prefer_part=prefer) for prefer in (False, True)]
     (expected,) = image.decode(prompts[:1])
     assert expected.score > 0.8
@@ -123,7 +123,7 @@ def test_a_part_is_preferred_at_the_first_click_alone(scene: Scene) -> None:
 
 
 def test_a_part_that_the_model_is_unsure_of_is_not_preferred(scene: Scene) -> None:
-    image = bright(scene.image, BrightNetwork(scores=(0.9, 0.5, 0.5)))
+    image = bright(scene.image, BrightNetwork(scores=(0.9, 0.2, 0.2)))
     (answer,) = image.decode([ObjectPrompt(click(scene.in_filling), prefer_part=True)])
     assert dice(answer.mask.on_image(HEIGHT, WIDTH), scene.tooth) > 0.99
 
@@ -186,6 +186,33 @@ def test_the_bundled_model_decodes_several_as_one(segmenter: Segmenter) -> None:
         assert alone.window == answer.window
         np.testing.assert_allclose(alone.logits, answer.logits, atol=2e-4)
         assert alone.score == pytest.approx(answer.score, abs=1e-5)
+
+
+def test_a_correction_is_averaged_with_the_answer_before_in_the_same_window_alone(
+    segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phantom = generate(5, 900, 420)
+    image = segmenter.windows(phantom.image, repair=False)
+    monkeypatch.setattr("dentasam.model.windows.blending.MIN_IOU", 0.0)
+    (first,) = image.decode([ObjectPrompt(click((450.0, 160.0)))])
+    assert first.answered == 1
+    clicks = click((450.0, 160.0), (452.0, 200.0))
+    (found,) = image.decode([ObjectPrompt(clicks, previous=first)])
+    monkeypatch.setattr("dentasam.model.windows.blending.MIN_WEIGHT", 1.0)
+    (decoded,) = image.decode([ObjectPrompt(clicks, previous=first)])
+    assert (found.answered, found.window) == (2, first.window) == (2, decoded.window)
+    assert first.window is not None
+    x, y = first.window.grid.index_of(np.array([452.0, 200.0])).round().astype(int)
+    assert found.logits[y, x] == pytest.approx(decoded.logits[y, x], abs=0.05)
+    corner = -1, 0  # far from the click
+    assert found.logits[corner] == pytest.approx(0.7 * first.logits[corner] + 0.3 * decoded.logits[corner], abs=1e-4)
+    assert np.abs(found.logits - decoded.logits).max() > 0.05
+    # In another window, where those before are cut off, they count for nothing.
+    (moved,) = image.decode([ObjectPrompt(click((450.0, 160.0), (320.0, 200.0)), previous=first)])
+    assert moved.window != first.window
+    monkeypatch.setattr("dentasam.model.windows.blending.MIN_WEIGHT", 0.3)
+    (same,) = image.decode([ObjectPrompt(click((450.0, 160.0), (320.0, 200.0)), previous=first)])
+    assert_same(same, moved)
 
 
 def test_without_windows_and_repair_it_is_predict(segmenter: Segmenter) -> None:

@@ -195,9 +195,32 @@ def test_training_the_choices_alone_changes_no_other_mask(tmp_path: Path) -> Non
     assert not torch.equal(choices, others)
 
 
-def test_choices_need_a_scope_with_the_decoder(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="choices_only is for scopes with the decoder, not hq"):
-        make_run(tmp_path, "scope=hq", "choices_only=true")
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("scope=hq", "choices_only is for scopes with the decoder, not hq"),
+        ("schedule.multimask_share=0", "choices_only needs multimask_share and objective.iou above 0"),
+        ("objective.iou=0", "choices_only needs multimask_share and objective.iou above 0"),
+        ("batch_norm=running", "choices_only needs batch_norm frozen"),
+        ("cache.dir=kept", "choices_only needs cache.dir null"),
+    ],
+)
+def test_what_training_the_choices_alone_needs(setting: str, reason: str) -> None:
+    still = ("augmentation.rotation_deg=0", "augmentation.scale=0", "augmentation.exposure=0", "crop.share=0")
+    with pytest.raises(RecipeError, match=reason):
+        small_recipe("choices_only=true", "schedule.multimask_share=0.5", *still, setting)
+
+
+def test_the_last_choices_are_kept_although_the_validation_of_the_single_mask_stays(tmp_path: Path) -> None:
+    settings = ("choices_only=true", "schedule.multimask_share=1", "validation.patience=1", "budget.steps=7")
+    small_run(tmp_path, *settings)
+    assert [row["step"] for row in rows(tmp_path, "validation")] == [3, 6, 7]
+    last = torch.load(tmp_path / "last.pt", weights_only=True)["weights"]
+    kept = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
+    (name,) = [name for name in last if name.endswith("output_hypernetworks_mlps.3.layers.2.lora_B.default.weight")]
+    (other,) = [name for name in kept if name.endswith("output_hypernetworks_mlps.3.layers.2.lora_B.weight")]
+    assert torch.allclose(last[name].half(), kept[other].half())
+    assert last[name].abs().max() > 0
 
 
 @pytest.mark.parametrize("windows", [0.0, 1.0])

@@ -61,7 +61,7 @@ def test_objects_of_windows_are_repeated_where_there_are_too_few() -> None:
     """A GPU prepares anew for every number of windows."""
     case = Ellipses(1, 3).case(0)
     for asked, places in ((8, [0, 1, 2, 0, 1, 2, 0, 1]), (2, None)):
-        sample = whole_sample(case, objects=asked, rng=np.random.default_rng(1), random_first=0.0)
+        sample = whole_sample(case, objects=asked, rng=np.random.default_rng(1), random_first=0.0, fill_up=True)
         assert sample.full is not None
         assert (
             len(sample.masks) == len(sample.full.masks) == len(sample.full.clicks) == len(sample.categories) == asked
@@ -69,6 +69,7 @@ def test_objects_of_windows_are_repeated_where_there_are_too_few() -> None:
         if places is not None:
             assert torch.equal(sample.masks, sample.masks[:3][places])
             assert np.array_equal(sample.full.clicks, sample.full.clicks[:3][places])
+    assert len(whole_sample(case, objects=8, rng=np.random.default_rng(1), random_first=0.0).masks) == 3
 
 
 def test_sixteen_bit_image_keeps_its_levels() -> None:

@@ -7,7 +7,7 @@ from dentasam.training.recipe.sections import Stage
 from dentasam.training.recipe.settings import Recipe
 from dentasam.training.recipe.step_plan import RunPlan
 from dentasam.training.samples.phantom_samples import PhantomSamples
-from dentasam.training.samples.phantom_scenes import ScenePart, click_on_part
+from dentasam.training.samples.phantom_scenes import SceneObject, click_on_part
 
 RECIPE = Recipe(
     scope="full",
@@ -76,8 +76,8 @@ def test_stages_are_for_full_training_only() -> None:
         Recipe(scope="decoder", stages=RECIPE.stages)
 
 
-def _part(x: int, y: int, mask: np.ndarray, category: str) -> ScenePart:
-    return ScenePart(x, y, (mask * 255).astype(np.uint8), int(mask.sum()), category)
+def _part(x: int, y: int, mask: np.ndarray, category: str) -> SceneObject:
+    return SceneObject(x, y, (mask * 255).astype(np.uint8), int(mask.sum()), category)
 
 
 def test_a_click_on_a_part_means_the_whole_around_it() -> None:

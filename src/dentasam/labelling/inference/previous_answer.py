@@ -43,9 +43,12 @@ def previous_answer(
     window = placed(known, now, clicks, frame, windows=windows)
     view = frame if window is None else window
     logits = mask_logits(given, view) if known is None else known.logits_in(window, frame)
+    answered = known.answered if known is not None and known.window == window else None
     for painted, erased in edits:
-        logits = with_hand_logits(logits, painted, erased, view)
-    return ObjectAnswer(_boxed(now), logits, SURE if known is None else known.score, window)
+        edited = with_hand_logits(logits, painted, erased, view)
+        answered = answered if np.array_equal(edited, logits) else None
+        logits = edited
+    return ObjectAnswer(_boxed(now), logits, SURE if known is None else known.score, window, answered=answered)
 
 
 def placed(

@@ -54,15 +54,18 @@ class LoadedAdapters:
     def load(self, source: str | Path) -> None:
         """Use an adapter, and load it unless it is loaded as it is on disk now. Raises AdapterError."""
         from dentasam.model.adapters.loading import load_adapter
-        from dentasam.model.adapters.switching import adapter_names
+        from dentasam.model.adapters.switching import adapter_names, remove_adapter
 
         identity = AdapterIdentity.of(source)
         name = _peft_name(source, identity)
         if name not in adapter_names(self.model):
             load_adapter(self.model, source, self.base.sha256, name=name, base_name=self.base.name)
             self.model.to(self.model.device).eval()
+        earlier = self._loaded.get(str(source))
         self._loaded[str(source)] = name, identity
         self.use(source)
+        if earlier is not None and earlier not in self._loaded.values():
+            remove_adapter(self.model, earlier[0])
 
     def use(self, source: str | Path | None) -> None:
         """Use an adapter that is loaded already, or the base alone. Raises AdapterError."""

@@ -120,9 +120,9 @@ class Frame:
         return self.coverage(masks, LOGIT_STRIDE)
 
     def coverage(self, masks: np.ndarray, stride: int) -> Tensor:
-        """Masks (P, height, width) bool as coverage 0..1 of cells of `stride` frame pixels, which divides a token.
+        """Masks (P, height, width) bool as coverage 0..1 of square cells, (P, 16/stride rows, 16/stride cols).
 
-        (P, 16/stride rows, 16/stride cols) float32. The image covers as many cells as its frame size begins.
+        stride: the side of a cell in frame pixels; 16 is a multiple of it. The result is float32.
         """
         height, width = self.size
         cells = PATCH // stride

@@ -15,13 +15,13 @@ from dentasam.model.windows.objects import ObjectAnswer
 
 # Masks with a greater IoU are the same to a person.
 MAX_IOU = 0.9
-# A mask with a lower score is no choice, nor is one this far below the best scored of the three: of clicks on plain
-# tooth 4 % then offer a part, of those on a part 73 % (on tuning phantoms).
-MIN_SCORE, MAX_CHOICE_LOSS = 0.2, 0.3
-# A part is taken if its score is at most this far below that of the best scored of the three masks,
-MAX_SCORE_LOSS = 0.05
-# covers no more than this share of the single mask's area,
-MAX_PART_SHARE = 0.8
+# A mask is a choice where its score is at least the first of these, and at most the second below the best of the
+# three: on phantoms 4 % of the clicks on plain tooth then offer a part, and 73 % of those on a part.
+MIN_SCORE, MAX_CHOICE_LOSS = 0.15, 0.3
+# A part is taken if its score is no less than MIN_SCORE and this share of that of the best scored of the three masks,
+MIN_SCORE_SHARE = 0.3
+# covers no more than this share of the single mask's area, which then is the whole's,
+MAX_PART_SHARE = 0.5
 # and lies in the single mask to this share.
 MIN_INSIDE = 0.9
 
@@ -46,11 +46,11 @@ def distinct(answers: Sequence[ObjectAnswer]) -> tuple[ObjectAnswer, ...]:
 
 
 def preferred_part(single: ObjectAnswer, choices: Sequence[ObjectAnswer]) -> ObjectAnswer:
-    """The smallest of the choices that is about as well scored as the best, if it is a part of the single mask.
+    """The smallest of the choices that is a part of the single mask and not much worse scored than the best.
 
-    Otherwise the single mask: with weights that never saw an ambiguous click the choices are no parts of it.
+    Otherwise the single mask: it is the part itself, or the weights never saw an ambiguous click.
     """
-    least = max(MIN_SCORE, max(choice.score for choice in choices) - MAX_SCORE_LOSS)
+    least = max(MIN_SCORE, MIN_SCORE_SHARE * max(choice.score for choice in choices))
     area = int(single.mask.bits.sum())
     parts = [
         choice

@@ -15,11 +15,13 @@ from dentasam.model.windows.window import Window, grid_of
 class ObjectAnswer:
     """The model's answer for one object.
 
-    mask: at the image's resolution. score: predicted IoU.
+    mask: at the image's resolution. score: predicted IoU of the decode that led to it.
     logits: (h, w) float32, on the grid of the window, or of the whole image where `window` is None.
     repairs: how many clicks the mask still contradicted, and `local_repair.py` enforced.
     newest_repaired: whether the newest click was one of them in any decode that led to this answer: without the
     repair, the model would not have heeded it.
+    answered: to how many of the object's clicks, from the first, the model answered with these logits; None where
+    they stand for a mask that the model did not give.
     """
 
     mask: BoxedMask
@@ -28,6 +30,7 @@ class ObjectAnswer:
     window: Window | None = None
     repairs: int = 0
     newest_repaired: bool = False
+    answered: int | None = None
 
     def logits_in(self, window: Window | None, frame: Frame) -> np.ndarray:
         """The logits in another window, or on the whole image for None; frame: the whole image's."""

@@ -1,7 +1,8 @@
 """One image whose objects are decoded in windows: the same code for notebooks, evaluation, prediction and labelling.
 
 no answer yet        whole image  ->  window around its mask  ->  answer
-an answer before     the window follows mask and clicks       ->  answer, with the earlier logits fed back
+an answer before     the window follows mask and clicks       ->  answer, with the earlier logits fed back and, away
+                                                                  from the new clicks, averaged with its own
 a huge object        whole image, because a window would be no finer
 """
 
@@ -239,8 +240,8 @@ class WindowedImage:
         )
         decoded, scores = _on_cpu(predicted)
         answers = []
-        for prompt, window, place, own, score in zip(prompts, windows, places, decoded, scores, strict=True):
-            answers.append(self._answer(prompt, window, blended(prompt, window, place.logits, own), score))
+        for prompt, window, own, score in zip(prompts, windows, decoded, scores, strict=True):
+            answers.append(self._answer(prompt, window, blended(prompt, window, own), score))
         return answers
 
     def _choices(self, prompts: Sequence[ObjectPrompt], windows: Sequence[Window | None]) -> list[list[ObjectAnswer]]:
@@ -279,7 +280,8 @@ class WindowedImage:
             wrong = [label >= 0 and mask.at(x, y) != (label == 1) for x, y, label in clicks]
             contradicted = contradicted | np.array(wrong, bool)
             mask = with_clicked_pixels(mask, clicks, self.frame.height, self.frame.width)
-        return ObjectAnswer(mask, logits, score, window, int(contradicted.sum()), bool(contradicted[-1:].any()))
+        repairs, newest = int(contradicted.sum()), bool(contradicted[-1:].any())
+        return ObjectAnswer(mask, logits, score, window, repairs, newest, len(clicks))
 
 
 def _with_earlier_repairs(

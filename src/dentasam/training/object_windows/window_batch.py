@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -107,9 +108,12 @@ def window_batch(
     """
     views = [_View.of(model, encoding, sample, by_box) for sample in samples]
     # An image a thread: OpenCV and NumPy let others work, and a GPU would wait for a single one.
-    with ThreadPoolExecutor() as threads:
-        of_images = threads.map(lambda view, rng: view.cuts(settings, by_box, augmentation, rng), views, rngs)
-        cuts = list(chain.from_iterable(of_images))
+    with ThreadPoolExecutor(min(len(views), os.cpu_count() or 1)) as threads:
+        of_images = [
+            threads.submit(view.cuts, settings, by_box, augmentation, rng)
+            for view, rng in zip(views, rngs, strict=True)
+        ]
+        cuts = list(chain.from_iterable(cut.result() for cut in of_images))
     device = model.device
     pixels = torch.cat([FRAME.normalised(torch.from_numpy(cut.gray)) for cut in cuts]).to(device)
     coverage = torch.from_numpy(np.stack([cut.coverage for cut in cuts])).to(device)

@@ -31,7 +31,8 @@ class Recipe(Section):
 
     adapter: name or folder of an adapter of the same scope and rank, whose weights the new one starts from.
     phantoms_share: share of the images of an adapter's training that are phantoms in place of the dataset's.
-    choices_only: train only what makes SAM's three masks of the decoded tokens. No other mask changes.
+    choices_only: train only the heads of SAM's three masks and of the scores (`multimask_share`): the logits of the
+        single mask stay as they are.
     """
 
     scope: Scope = "encoder+decoder"
@@ -92,8 +93,16 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _choices_fit(self) -> Recipe:
-        if self.choices_only and self.scope not in ("full", "encoder+decoder", "decoder"):
+        if not self.choices_only:
+            return self
+        if self.scope not in ("full", "encoder+decoder", "decoder"):
             raise ValueError(f"choices_only is for scopes with the decoder, not {self.scope}; set it to false")
+        if not any(part.multimask_share for part in self.stages or (self.schedule,)) or not self.objective.iou:
+            raise ValueError("choices_only needs multimask_share and objective.iou above 0")
+        if any(part.batch_norm == "running" for part in self.stages or (self,)):
+            raise ValueError("choices_only needs batch_norm frozen: running statistics would change every mask")
+        if self.cache.dir is not None:
+            raise ValueError("choices_only needs cache.dir null: an adapter's encoder is not that of its base")
         return self
 
     @model_validator(mode="after")

@@ -144,7 +144,8 @@ class TrainingRun:
         assert self.validation is not None
         progress, settings = self.progress, self.recipe.validation
         curve = self._click_curve(self.validation, line)
-        gained = curve.score > progress.best_score
+        # The curve is that of the single mask, which the three masks' training leaves as it is: the last are kept.
+        gained = self.recipe.choices_only or curve.score > progress.best_score
         if gained:
             progress.best_score, progress.best_step = curve.score, progress.step
             progress.dice_at_clicks = curve.dice_at_clicks

@@ -60,7 +60,7 @@ class TrainingSamples(Dataset[list[Sample]]):
             # The windows are mirrored, rotated and scaled one by one; what they show is moved once.
             unmoved = replace(variation, flip=False, angle=0.0, scale=1.0)
             first = plan.object_windows.random_first
-            return whole_sample(case, unmoved, plan.objects_per_image, rng, position, self.cache, first)
+            return whole_sample(case, unmoved, plan.objects_per_image, rng, position, self.cache, first, fill_up=True)
         if plan.crop is None:
             return whole_sample(case, variation, plan.objects_per_image, rng, position, self.cache)
         # The step's images share these places, so that most of them get the same crop and can be encoded together.

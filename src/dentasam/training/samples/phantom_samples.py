@@ -24,7 +24,7 @@ from dentasam.training.samples.area_warp import area_warp, inverse, mapped
 from dentasam.training.samples.boxed_coverage import BoxedCoverage
 from dentasam.training.samples.exposure import draw_exposure, exposed, processed, processed_image
 from dentasam.training.samples.full_image import FullObjects, first_clicks
-from dentasam.training.samples.phantom_scenes import Scene, ScenePart, click_on_part, draw_scene
+from dentasam.training.samples.phantom_scenes import Scene, SceneObject, click_on_part, draw_scene
 from dentasam.training.samples.sample import Sample
 
 # Drawn scenes that each loading process keeps in memory.
@@ -61,7 +61,7 @@ class PhantomSamples(Dataset[list[Sample]]):
 
     def _sample(self, plan: StepPlan, frame: Frame, position: int) -> Sample:
         if plan.full_widths is not None:
-            return self._full_sample(plan, frame, plan.full_widths, position)
+            return self._full_sample(plan, plan.full_widths, position)
         rng = np.random.default_rng([self.plan.recipe.seed, plan.number, position])
         phantoms = self.plan.recipe.phantoms
         seed, shapes = int(rng.integers(phantoms.images)), bool(rng.random() < plan.shapes_share)
@@ -85,12 +85,16 @@ class PhantomSamples(Dataset[list[Sample]]):
         pixels = frame.normalised(torch.from_numpy(gray))
         return Sample(pixels, None, frame, torch.from_numpy(coverage), categories, position)
 
-    def _full_sample(self, plan: StepPlan, frame: Frame, widths: tuple[int, int], position: int) -> Sample:
+    def _full_sample(self, plan: StepPlan, widths: tuple[int, int], position: int) -> Sample:
         """A whole image that is reduced from a phantom of a radiograph's size; in a window step with the latter."""
         rng = np.random.default_rng([self.plan.recipe.seed, plan.number, position])
         phantoms = self.plan.recipe.phantoms
-        seed, shapes = int(rng.integers(phantoms.images)), bool(rng.random() < plan.shapes_share)
-        scene = self._full_scene(seed, shapes, widths)
+        # All scenes of a step have one aspect, so that they share a frame without being cut or continued.
+        aspects = len(_FULL_ASPECTS)
+        aspect = int(np.random.default_rng([self.plan.recipe.seed, plan.number]).integers(aspects))
+        seed = aspect + aspects * int(rng.integers(-(-phantoms.images // aspects)))
+        scene = self._full_scene(seed, bool(rng.random() < plan.shapes_share), widths)
+        frame = Frame.of(round(LONGEST * _FULL_ASPECTS[aspect]), LONGEST)
         height, width = frame.size
         matrix = _placement(scene, height, width, True, rng)
         edges = matrix + np.column_stack([np.zeros((2, 2)), 0.5 - matrix[:, :2] @ (0.5, 0.5)])
@@ -107,7 +111,7 @@ class PhantomSamples(Dataset[list[Sample]]):
         clicks = first_clicks(masks, first, rng)
         for index, part in enumerate(parts):
             if rng.random() < phantoms.clicks_on_parts:
-                clicks[index] = click_on_part(part, scene.parts, clicks[index], rng)
+                clicks[index] = click_on_part(part, scene.objects, clicks[index], rng)
         full = FullObjects(image, masks, clicks, edges)
         rows, cols = frame.logits
         coverages = [_coverage(part, matrix, frame)[0] for part in parts]
@@ -125,9 +129,8 @@ class PhantomSamples(Dataset[list[Sample]]):
         width = int(rng.integers(widths[0], widths[1] + 1))
         phantoms = self.plan.recipe.phantoms
         # Every part is kept: a share of the windows is for them.
-        scene = draw_scene(
-            seed, shapes, width, round(width * rng.choice(_FULL_ASPECTS)), phantoms.conditions_share, 1.0, rng
-        )
+        height = round(width * _FULL_ASPECTS[seed % len(_FULL_ASPECTS)])
+        scene = draw_scene(seed, shapes, width, height, phantoms.conditions_share, 1.0, rng)
         self._full_scenes[seed, shapes] = scene
         size = sum(other.bytes for other in self._full_scenes.values())
         while size > self.plan.recipe.cache.decoded_mb * 2**20 and len(self._full_scenes) > 1:
@@ -136,9 +139,7 @@ class PhantomSamples(Dataset[list[Sample]]):
 
 
 def _frame(plan: StepPlan, rng: np.random.Generator) -> Frame:
-    """A crop at a random place of the token grid, or a whole image of a random size."""
-    if plan.full_widths is not None:
-        return Frame.of(round(LONGEST * rng.choice(_FULL_ASPECTS)), LONGEST)
+    """A crop at a random place of the token grid, or a whole image of a random width."""
     if plan.crop is None:
         return Frame.of(512, int(rng.integers(56, 66)) * PATCH)
     tokens = plan.crop // PATCH
@@ -164,8 +165,8 @@ def _placement(scene: Scene, height: int, width: int, whole: bool, rng: np.rando
     else:
         zoom = float(np.exp(rng.uniform(np.log(0.75), np.log(1.6))))
         source, target = centre, np.array([width, height]) * rng.uniform(0.25, 0.75, 2)
-        if scene.parts:
-            part = scene.parts[int(rng.integers(len(scene.parts)))]
+        if scene.objects:
+            part = scene.objects[int(rng.integers(len(scene.objects)))]
             source = np.array([part.x, part.y]) + np.array(part.mask.shape[::-1]) / 2
     angle = rng.normal(0, 0.03 if whole else 0.12)
     mirror = -1.0 if rng.random() < 0.5 else 1.0
@@ -181,8 +182,8 @@ def _visible(
     rows, cols = frame.logits
     area_scale = abs(float(np.linalg.det(matrix[:, :2])))
     kept, categories = [], []
-    for index in rng.permutation(len(scene.parts)):
-        part = scene.parts[index]
+    for index in rng.permutation(len(scene.objects)):
+        part = scene.objects[index]
         coverage, area = _coverage(part, matrix, frame)
         if area < max(_MIN_AREA, _MIN_VISIBLE_SHARE * part.area * area_scale):
             continue
@@ -195,7 +196,7 @@ def _visible(
     return np.stack(kept), tuple(categories)
 
 
-def _coverage(part: ScenePart, matrix: np.ndarray, frame: Frame) -> tuple[np.ndarray, float]:
+def _coverage(part: SceneObject, matrix: np.ndarray, frame: Frame) -> tuple[np.ndarray, float]:
     """Coverage (4 rows, 4 cols) 0..1 of a part of a scene placed by a matrix, and its area in frame pixels."""
     height, width = frame.size
     rows, cols = frame.logits
@@ -210,14 +211,14 @@ def _coverage(part: ScenePart, matrix: np.ndarray, frame: Frame) -> tuple[np.nda
 
 def _window_parts(
     scene: Scene, edges: np.ndarray, frame: Frame, most: int, fillings: float, rng: np.random.Generator
-) -> list[ScenePart]:
+) -> list[SceneObject]:
     """`most` objects that are whole in the view, a share of them parts of others where there are as many.
 
-    They are repeated where there are too few, see `filled_up`.
+    They are repeated where there are fewer, as by `filled_up`.
     """
     height, width = frame.size
     inside = []
-    for part in scene.parts:
+    for part in scene.objects:
         tall, wide = part.mask.shape
         box = np.array([(0, 0), (wide, 0), (0, tall), (wide, tall)]) - 0.5
         corners = mapped(box + np.array([part.x, part.y]), edges)

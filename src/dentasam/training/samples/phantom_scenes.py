@@ -15,7 +15,7 @@ _MIN_INSIDE = 0.9
 
 
 @dataclass(frozen=True)
-class ScenePart:
+class SceneObject:
     """An object of a scene within its bounding box: mask (h, w) uint8 0 or 255, at (x, y)."""
 
     x: int
@@ -30,11 +30,11 @@ class Scene:
     """A drawn image (h, w) uint8 and its objects."""
 
     image: np.ndarray
-    parts: list[ScenePart]
+    objects: list[SceneObject]
 
     @property
     def bytes(self) -> int:
-        return self.image.nbytes + sum(part.mask.nbytes for part in self.parts)
+        return self.image.nbytes + sum(item.mask.nbytes for item in self.objects)
 
 
 def draw_scene(
@@ -55,19 +55,19 @@ def draw_scene(
     else:
         hard = [str(rng.choice(CONDITIONS))] if rng.random() < conditions_share else []
         phantom = generate(seed, width, height, hard)
-    parts = []
+    objects = []
     for item in phantom.objects:
         if item.category in PART_CATEGORIES and rng.random() > fillings_share:
             continue
         x, y, w, h = cv2.boundingRect(item.mask.astype(np.uint8))
         if w and h:
             mask = item.mask[y : y + h, x : x + w].astype(np.uint8) * 255
-            parts.append(ScenePart(x, y, mask, int(item.mask.sum()), item.category))
-    return Scene(phantom.image, parts)
+            objects.append(SceneObject(x, y, mask, int(item.mask.sum()), item.category))
+    return Scene(phantom.image, objects)
 
 
 def click_on_part(
-    whole: ScenePart, others: list[ScenePart], click: np.ndarray, rng: np.random.Generator
+    whole: SceneObject, others: list[SceneObject], click: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """A first click (2,) x, y on an object at the interior centre of a part that lies within it, else the given one.
 
@@ -80,7 +80,7 @@ def click_on_part(
     return interior_centre(within[int(rng.integers(len(within)))][None])[0] + np.array([whole.x, whole.y], np.float32)
 
 
-def _shared(whole: ScenePart, other: ScenePart) -> np.ndarray | None:
+def _shared(whole: SceneObject, other: SceneObject) -> np.ndarray | None:
     """Where another object lies in the box of an object, (h, w) bool; None where it is not a part of it."""
     left, top = max(whole.x, other.x), max(whole.y, other.y)
     right = min(whole.x + whole.mask.shape[1], other.x + other.mask.shape[1])

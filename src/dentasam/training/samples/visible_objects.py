@@ -44,9 +44,10 @@ def choose(candidates: Tensor, objects: int | None, rng: np.random.Generator | N
 def filled_up(chosen: Tensor, objects: int) -> Tensor:
     """The chosen indices, repeated in their order up to `objects` of them; none stay none.
 
-    For object windows: each has a place of its own, and a GPU prepares anew for every number of them.
+    For object windows, which each lie elsewhere: a step's number of windows is then always the same, because a GPU
+    takes seconds for a number that it has not seen.
     """
-    return chosen.repeat(-(-objects // max(1, len(chosen))))[:objects]
+    return chosen[torch.arange(objects) % len(chosen)] if len(chosen) else chosen
 
 
 def to_logits(coverage: Tensor) -> Tensor:

@@ -29,18 +29,19 @@ def whole_sample(
     position: int = 0,
     cache: EmbeddingCache | None = None,
     random_first: float | None = None,
+    fill_up: bool = False,
 ) -> Sample:
     """The whole image with up to `objects` objects, drawn by `rng`; without either, all of them.
 
     Where the cache holds the encoder's output for the image, the sample has it in place of pixels.
     random_first: for a sample with its objects at full resolution, how many of their first clicks are anywhere inside
-    them. The variation may then not move any pixel, and objects are repeated where there are too few.
+    them. The variation may then not move any pixel. fill_up: repeat objects where there are fewer.
     """
     frame = case.frame
     coverage = grid_coverage(case, variation)
     visible = half_visible(coverage.sum(dim=(1, 2)), case, variation) & clickable(coverage)
     chosen = choose(visible, objects, rng)
-    if random_first is not None and objects is not None:
+    if fill_up and objects is not None:
         chosen = filled_up(chosen, objects)
     masks = to_logits(coverage[chosen])
     categories = tuple(vary_category(case.categories[index], variation) for index in chosen.tolist())

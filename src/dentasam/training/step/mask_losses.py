@@ -2,9 +2,9 @@
 
 A first click may mean a part or the whole that it belongs to. In a share of the steps (`multimask_share`) its three
 masks are decoded instead of the single one, and an object's loss is that of the mask which is best for it, so that
-each mask can specialise (Kirillov et al., 2023, section 3). Of three masks that are alike none becomes the part by
-itself, so where it is known which objects are parts, the last mask is for wholes and the others are for parts. The
-best mask is fed back, and the single mask goes on.
+each mask can specialise (Kirillov et al., 2023, section 3). Three masks that begin alike stay alike for long, so
+where it is known which objects are parts, the last mask is for wholes and the others are for parts. The best mask is
+fed back, and the single mask goes on.
 """
 
 from __future__ import annotations
