@@ -281,7 +281,7 @@ class WindowedImage:
             contradicted = contradicted | np.array(wrong, bool)
             mask = with_clicked_pixels(mask, clicks, self.frame.height, self.frame.width)
         repairs, newest = int(contradicted.sum()), bool(contradicted[-1:].any())
-        return ObjectAnswer(mask, logits, score, window, repairs, newest, len(clicks))
+        return ObjectAnswer(mask, logits, min(max(score, 0.0), 1.0), window, repairs, newest, len(clicks))
 
 
 def _with_earlier_repairs(

@@ -25,17 +25,17 @@ export function choicesWith(mask: BoxMask, offered: readonly Choice<BoxMask>[]):
 }
 
 // As in model/windows/choices.py, by which the server answers an object that has its label already.
-const MAX_SCORE_LOSS = 0.1;
-const MIN_SCORE = 0.4;
-const MAX_PART_SHARE = 0.7;
+const MIN_SCORE = 0.15;
+const MIN_SCORE_SHARE = 0.3;
+const MAX_PART_SHARE = 0.5;
 const MIN_INSIDE = 0.9;
 
-/** For a label that names parts: the smallest choice that is about as well scored as the best and lies in the taken one; else that. */
+/** For a label that names parts: the smallest choice that is scored well enough and lies in the taken one; else that. */
 export function preferredPart({ offered, taken }: MaskChoices): number {
   const masks = offered.map((choice) => unpackMask(choice.mask));
   const scores = offered.map((choice) => choice.model?.score ?? 0);
   const whole = masks[taken];
-  const least = Math.max(MIN_SCORE, Math.max(...scores) - MAX_SCORE_LOSS);
+  const least = Math.max(MIN_SCORE, MIN_SCORE_SHARE * Math.max(...scores));
   const parts = [...masks.entries()].filter(
     ([index, mask]) =>
       whole !== undefined &&

@@ -13,7 +13,7 @@ function rectangle(x: number, y: number, width: number, height: number): BoxMask
 const recordOf = (score: number): ModelRecord => ({ ...IDENTITY, score, answered_by: "whole" });
 const WHOLE = { mask: rectangle(20, 10, 40, 80), model: recordOf(0.9) };
 const PART = { mask: rectangle(35, 25, 12, 10), model: recordOf(0.85) };
-const SMALL = { mask: rectangle(38, 28, 4, 4), model: recordOf(0.5) };
+const SMALL = { mask: rectangle(38, 28, 4, 4), model: recordOf(0.2) };
 
 let editor: CaseEditor;
 let sent: Operation[][];
