@@ -16,7 +16,7 @@ from dentasam.model.windows.objects import ObjectAnswer
 # Masks with a greater IoU are the same to a person.
 MAX_IOU = 0.9
 # A mask is a choice where its score is at least the first of these, and at most the second below the best of the
-# three: on phantoms 4 % of the clicks on plain tooth then offer a part, and 73 % of those on a part.
+# three: on phantoms 5 % of the clicks on plain tooth then offer a part, and 80 % of those on a part.
 MIN_SCORE, MAX_CHOICE_LOSS = 0.15, 0.3
 # A part is taken if its score is no less than MIN_SCORE and this share of that of the best scored of the three masks,
 MIN_SCORE_SHARE = 0.3
