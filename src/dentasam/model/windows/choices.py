@@ -13,8 +13,8 @@ import numpy as np
 from dentasam.model.windows.boxed_mask import BoxedMask
 from dentasam.model.windows.objects import ObjectAnswer
 
-# Masks with a greater IoU are the same to a person.
-MAX_IOU = 0.9
+# Of masks with a greater IoU only the best scored is shown: the others are mostly worse outlines of the same.
+MAX_IOU = 0.75
 # A mask is a choice where its score is at least the first of these, and at most the second below the best of the
 # three: on phantoms 5 % of the clicks on plain tooth then offer a part, and 80 % of those on a part.
 MIN_SCORE, MAX_CHOICE_LOSS = 0.15, 0.3

@@ -32,7 +32,7 @@ class Recipe(Section):
     adapter: name or folder of an adapter of the same scope and rank, whose weights the new one starts from.
     phantoms_share: share of the images of an adapter's training that are phantoms in place of the dataset's.
     choices_only: train only the heads of SAM's three masks and of the scores (`multimask_share`): the logits of the
-        single mask stay as they are.
+        single mask stay as they are, and so do batch norm statistics.
     """
 
     scope: Scope = "encoder+decoder"
@@ -99,8 +99,6 @@ class Recipe(Section):
             raise ValueError(f"choices_only is for scopes with the decoder, not {self.scope}; set it to false")
         if not any(part.multimask_share for part in self.stages or (self.schedule,)) or not self.objective.iou:
             raise ValueError("choices_only needs multimask_share and objective.iou above 0")
-        if any(part.batch_norm == "running" for part in self.stages or (self,)):
-            raise ValueError("choices_only needs batch_norm frozen: running statistics would change every mask")
         if self.cache.dir is not None:
             raise ValueError("choices_only needs cache.dir null: an adapter's encoder is not that of its base")
         return self

@@ -83,7 +83,7 @@ class RunPlan:
             None if windows is not None else crop,
             0.0 if stage is None or windows is not None else stage.shapes_share,
             self._settings(part, windows, iterations),
-            source.batch_norm == "running",
+            source.batch_norm == "running" and not recipe.choices_only,
             windows,
             recipe.phantoms.full_widths if share > 0 and (windows is not None or crop is None) else None,
         )
@@ -95,7 +95,8 @@ class RunPlan:
     @property
     def statistics_ever_run(self) -> bool:
         """Whether batch norm statistics follow the images in any step."""
-        return any(part.batch_norm == "running" for part in self.recipe.stages or (self.recipe,))
+        running = any(part.batch_norm == "running" for part in self.recipe.stages or (self.recipe,))
+        return running and not self.recipe.choices_only
 
     @property
     def batch_sizes(self) -> list[int]:

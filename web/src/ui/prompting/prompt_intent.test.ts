@@ -52,6 +52,16 @@ describe("what a click is for", () => {
     expect(intentOfClick(editor, [215, 215], NOTHING)).toEqual({ kind: "go", id: filling });
   });
 
+  it("stays with the active object where a larger one covers it too", () => {
+    const { editor, left } = jaw();
+    const larger = editor.create({ category: "", mask: block(195, 195, 50, 125) });
+    editor.setActive(left);
+    expect(intentOfClick(editor, [235, 290], NOTHING)).toEqual({ kind: "correct" });
+    // From the larger one the tooth is what lies in it, as a filling lies in its tooth.
+    editor.setActive(larger);
+    expect(intentOfClick(editor, [235, 290], NOTHING)).toEqual({ kind: "go", id: left });
+  });
+
   it("corrects a filling within its tooth, whose mask is all around it", () => {
     const { editor, filling } = jaw();
     editor.setActive(filling);

@@ -22,7 +22,7 @@ const NEAR_SHARE = 0.2;
 const [MIN_NEAR_SHARE, MAX_NEAR_SHARE] = [0.004, 0.02];
 /** While an object has no mask yet: from its first clicks, as a share of the image's width. */
 const NEAR_CLICK_SHARE = 0.04;
-/** An object lies in another when so much of it does. */
+/** An object lies in a larger one when so much of it does. */
 const INSIDE_SHARE = 0.5;
 
 interface IntentContext {
@@ -93,6 +93,6 @@ function isNear(mask: Bitmask, [x, y]: Point, reach: number): boolean {
 }
 
 function liesIn(inner: CaseObject, outer: CaseObject): boolean {
-  if (inner.area === 0) return false;
+  if (inner.area === 0 || inner.area >= outer.area) return false;
   return sharedPixels(inner.mask, outer.mask) >= INSIDE_SHARE * inner.area;
 }
