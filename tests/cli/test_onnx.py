@@ -81,7 +81,17 @@ def test_export_without_the_extra(tmp_path: Path, capfd: Streams, monkeypatch: p
 @pytest.mark.usefixtures("onnx_cache")
 def test_predict_gives_the_masks_of_torch(phantoms: Dataset, tmp_path: Path) -> None:
     (record,) = phantoms.images
-    given = [record.path, "--boxes", "60,30,90,80", "--boxes", "120,30,150,90", "--device", "cpu"]
+    given = [
+        record.path,
+        "--boxes",
+        "60,30,90,80",
+        "--boxes",
+        "120,30,150,90",
+        "--device",
+        "cpu",
+        "--precision",
+        "fp32",
+    ]
     masks = {}
     for runtime in ("torch", "onnx"):
         out = tmp_path / runtime
