@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -81,17 +82,10 @@ def test_export_without_the_extra(tmp_path: Path, capfd: Streams, monkeypatch: p
 @pytest.mark.usefixtures("onnx_cache")
 def test_predict_gives_the_masks_of_torch(phantoms: Dataset, tmp_path: Path) -> None:
     (record,) = phantoms.images
-    given = [
-        record.path,
-        "--boxes",
-        "60,30,90,80",
-        "--boxes",
-        "120,30,150,90",
-        "--device",
-        "cpu",
-        "--precision",
-        "fp32",
-    ]
+    boxes = [cv2.boundingRect(mask.astype(np.uint8)) for mask in record.masks()]
+    given: list[object] = [record.path, "--device", "cpu", "--precision", "fp32"]
+    for x, y, width, height in sorted(boxes, key=lambda box: box[2] * box[3])[-2:]:
+        given += ["--boxes", f"{x},{y},{x + width},{y + height}"]
     masks = {}
     for runtime in ("torch", "onnx"):
         out = tmp_path / runtime

@@ -32,8 +32,15 @@ def test_truncated_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_leaf_collects_its_own_gradient() -> None:
-    leaf = embedding().leaf()
+    plain = embedding()
+    plain.features.requires_grad_()
+    plain.hq.requires_grad_()
+    leaf = plain.leaf()
     (leaf.features.sum() + 2 * leaf.hq.sum()).backward()
     assert leaf.features.grad is not None
     assert leaf.hq.grad is not None
     assert leaf.hq.grad.eq(2).all()
+    assert plain.features.grad is None
+    # Where the encoder is frozen nothing asks for its gradient.
+    plain.features.requires_grad_(False)
+    assert (plain.leaf().features.requires_grad, plain.leaf().hq.requires_grad) == (False, True)

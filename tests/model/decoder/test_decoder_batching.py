@@ -140,7 +140,8 @@ def test_no_objects(model: SamHQ, embedding: ImageEmbedding) -> None:
 
 def test_gradients_together_equal_gradients_alone(model: SamHQ, embedding: ImageEmbedding, prompts: Prompts) -> None:
     """The training step's leaf collects what the objects would have collected one by one."""
-    embedding = replace(embedding, features=embedding.features[:1], hq=embedding.hq[:1])
+    features, hq = (part[:1].clone().requires_grad_() for part in (embedding.features, embedding.hq))
+    embedding = replace(embedding, features=features, hq=hq)
     weights = torch.randn(6, 32, 64, generator=torch.Generator().manual_seed(3))
     together = embedding.leaf()
     (model.decode(together, prompts).logits * weights).sum().backward()

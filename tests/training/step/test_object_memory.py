@@ -49,7 +49,8 @@ def coverage(objects: int) -> torch.Tensor:
 
 def peak(model: SamHQ, objects: int, clicks: int, windows: bool, dtype: torch.dtype, terms: ClickTerms) -> int:
     """Of one click, forward and backward, with a fed-back mask."""
-    leaf = ImageEmbedding(torch.randn(1, 256, 12, 16), torch.randn(1, 32, 48, 64), FRAME).leaf()
+    features, hq = torch.randn(1, 256, 12, 16, requires_grad=True), torch.randn(1, 32, 48, 64, requires_grad=True)
+    leaf = ImageEmbedding(features, hq, FRAME).leaf()
     masks = coverage(objects)
     prompts = Prompts(
         torch.rand(objects, clicks, 2) * 100,
