@@ -104,3 +104,22 @@ def test_nothing_to_train_on_is_a_warning(tmp_path: Path) -> None:
 def test_an_unreadable_file_is_one_error(tmp_path: Path) -> None:
     (problem,) = find_problems(tmp_path / "none.json")
     assert problem.line(Path("none.json")) == "none.json: does not exist; check the path of the dataset"
+
+
+def test_teeth_against_the_order_of_the_arch(tmp_path: Path) -> None:
+    """In the first image 34 and 35 are exchanged; in the second left and right are."""
+    coco = content()
+    rows = {1: ["43", "33", "35", "34", "36"], 2: ["36", "35", "33", "43", "46"]}
+    coco["categories"] = [{"id": int(n), "name": n} for n in sorted({n for row in rows.values() for n in row})]
+    coco["annotations"] = [
+        {"id": 10 * image + place, "image_id": image, "category_id": int(number), "segmentation": compressed(tooth)}
+        for image, row in rows.items()
+        for place, number in enumerate(row)
+        for tooth in [block(5, 2 + 11 * place, 30, 11 + 11 * place)]
+    ]
+    problems = find_problems(write(tmp_path, coco))
+    assert of(problems, "error") == []
+    assert of(problems, "warning") == [
+        (1, None, "tooth 34 lies to the right of 35, against the order of the arch"),
+        (2, None, "its tooth numbers run from the patient's left to the right"),
+    ]

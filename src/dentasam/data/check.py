@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dentasam.data import arch_order
 from dentasam.data.coco.parse import Parsed, parse
 from dentasam.data.coco.passed_over import DESCRIPTIONS, FIXES, Reason, lines
 from dentasam.data.coco.problem import Problem
@@ -41,7 +42,8 @@ def find_problems(
     Unlike `Dataset.load` it continues after an error, and reads every image and mask: unreadable images, images
     of another size, masks that do not fit. Warnings: the same image twice, a tooth number twice in one image,
     tiny objects, a box that is not around its mask, an image that uses little of its gray range or has an
-    orientation tag, what was assumed to read it, annotations and parts of them that are passed over.
+    orientation tag, what was assumed to read it, annotations and parts of them that are passed over, teeth that are
+    not in the order of the arch.
     images: as for `Dataset.load`. progress: takes the number of images done and of all.
     """
     problems: list[Problem] = []
@@ -103,6 +105,7 @@ def _object_problems(image: ImageRecord) -> Iterator[Problem]:
         what = f"tooth {number} is there {teeth[number]} times"
         yield Problem(image.id, None, what, "renumber or merge them", "warning")
     tiny = max(MIN_OBJECT_PIXELS, MIN_OBJECT_SHARE * image.height * image.width)
+    boxes = []
     for record in image.objects:
         try:
             runs = record.runs(image.height, image.width)
@@ -111,6 +114,7 @@ def _object_problems(image: ImageRecord) -> Iterator[Problem]:
             yield Problem(image.id, record.id, what, fix)
             continue
         area, box = rle.area_of(runs), rle.box_of(runs, image.height)
+        boxes.append((record.category, box))
         if area < tiny:
             what = f"its mask ({record.category}) has {area} pixels"
             yield Problem(image.id, record.id, what, "delete it if it is a slip", "warning")
@@ -121,6 +125,21 @@ def _object_problems(image: ImageRecord) -> Iterator[Problem]:
         if max(abs(given - own) for given, own in corners) > BOX_TOLERANCE:
             what = f"its bbox {_shown(record.bbox)} is not the one around its mask, {_shown(box)}"
             yield Problem(image.id, record.id, what, "correct or delete the bbox", "warning")
+    yield from _order_problems(image, boxes)
+
+
+def _order_problems(image: ImageRecord, boxes: list[tuple[str, arch_order.Box]]) -> Iterator[Problem]:
+    """Teeth that do not follow each other as in a mouth: one wrong number, or left and right exchanged."""
+    exchanged = arch_order.exchanged_neighbours(boxes)
+    if not exchanged:
+        return
+    if len(exchanged) > arch_order.neighbours(number for number, _ in boxes) / 2:
+        what = "its tooth numbers run from the patient's left to the right"
+        yield Problem(image.id, None, what, "mirror the image, or exchange left and right numbers", "warning")
+        return
+    for left, right in exchanged:
+        what = f"tooth {left} lies to the right of {right}, against the order of the arch"
+        yield Problem(image.id, None, what, "look whether their numbers are exchanged", "warning")
 
 
 def _corners(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:

@@ -1,0 +1,41 @@
+"""The order of teeth along an arch, as a panoramic shows it: the patient's right is on its left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+# FDI numbers from left to right in the image: upper and lower permanent teeth, upper and lower deciduous teeth.
+ARCHES = tuple(
+    tuple([f"{right}{tooth}" for tooth in range(teeth, 0, -1)] + [f"{left}{tooth}" for tooth in range(1, teeth + 1)])
+    for right, left, teeth in ((1, 2, 8), (4, 3, 8), (5, 6, 5), (8, 7, 5))
+)
+# Crowded teeth overlap: their centres may pass each other by this share of the narrower one's width.
+TOLERANCE = 0.1
+
+Box = tuple[float, float, float, float]
+
+
+def exchanged_neighbours(teeth: Iterable[tuple[str, Box]]) -> list[tuple[str, str]]:
+    """Neighbours in an arch, without those that are missing, of which the left one lies to the right of the other.
+
+    teeth: FDI number and x, y, width, height of each. Other names are left out, and numbers that are there twice.
+    """
+    boxes: dict[str, list[Box]] = {}
+    for number, box in teeth:
+        boxes.setdefault(number, []).append(box)
+    found = []
+    for arch in ARCHES:
+        there = [number for number in arch if len(boxes.get(number, ())) == 1]
+        for left, right in pairwise(there):
+            ((x, _, width, _),), ((other_x, _, other_width, _),) = boxes[left], boxes[right]
+            passed = x + width / 2 - (other_x + other_width / 2)
+            if passed > TOLERANCE * min(width, other_width):
+                found.append((left, right))
+    return found
+
+
+def neighbours(numbers: Iterable[str]) -> int:
+    """How many pairs of neighbours the arches have that hold these numbers."""
+    there = set(numbers)
+    return sum(max(0, len(there.intersection(arch)) - 1) for arch in ARCHES)
