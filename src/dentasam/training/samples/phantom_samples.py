@@ -39,6 +39,7 @@ _MIN_FULL_AREA = 60
 # Height over width of phantoms that are drawn as large as radiographs, as of common devices. A step's images share
 # one frame, and there are few of them: a GPU prepares anew for every shape.
 _FULL_ASPECTS = (0.43, 0.5, 0.566)
+_FULL_FRAMES = tuple(Frame.of(round(LONGEST * aspect), LONGEST) for aspect in _FULL_ASPECTS)
 
 
 class PhantomSamples(Dataset[list[Sample]]):
@@ -61,7 +62,7 @@ class PhantomSamples(Dataset[list[Sample]]):
 
     def _sample(self, plan: StepPlan, frame: Frame, position: int) -> Sample:
         if plan.full_widths is not None:
-            return self._full_sample(plan, plan.full_widths, position)
+            return self._full_sample(plan, frame, plan.full_widths, position)
         rng = np.random.default_rng([self.plan.recipe.seed, plan.number, position])
         phantoms = self.plan.recipe.phantoms
         seed, shapes = int(rng.integers(phantoms.images)), bool(rng.random() < plan.shapes_share)
@@ -85,16 +86,14 @@ class PhantomSamples(Dataset[list[Sample]]):
         pixels = frame.normalised(torch.from_numpy(gray))
         return Sample(pixels, None, frame, torch.from_numpy(coverage), categories, position)
 
-    def _full_sample(self, plan: StepPlan, widths: tuple[int, int], position: int) -> Sample:
+    def _full_sample(self, plan: StepPlan, frame: Frame, widths: tuple[int, int], position: int) -> Sample:
         """A whole image that is reduced from a phantom of a radiograph's size; in a window step with the latter."""
         rng = np.random.default_rng([self.plan.recipe.seed, plan.number, position])
         phantoms = self.plan.recipe.phantoms
-        # All scenes of a step have one aspect, so that they share a frame without being cut or continued.
-        aspects = len(_FULL_ASPECTS)
-        aspect = int(np.random.default_rng([self.plan.recipe.seed, plan.number]).integers(aspects))
-        seed = aspect + aspects * int(rng.integers(-(-phantoms.images // aspects)))
+        # All scenes of a step have the frame's aspect, so that they are neither cut nor continued.
+        aspects = len(_FULL_FRAMES)
+        seed = _FULL_FRAMES.index(frame) + aspects * int(rng.integers(-(-phantoms.images // aspects)))
         scene = self._full_scene(seed, bool(rng.random() < plan.shapes_share), widths)
-        frame = Frame.of(round(LONGEST * _FULL_ASPECTS[aspect]), LONGEST)
         height, width = frame.size
         matrix = _placement(scene, height, width, True, rng)
         edges = matrix + np.column_stack([np.zeros((2, 2)), 0.5 - matrix[:, :2] @ (0.5, 0.5)])
@@ -139,7 +138,9 @@ class PhantomSamples(Dataset[list[Sample]]):
 
 
 def _frame(plan: StepPlan, rng: np.random.Generator) -> Frame:
-    """A crop at a random place of the token grid, or a whole image of a random width."""
+    """A crop at a random place of the token grid, or a whole image of a random size."""
+    if plan.full_widths is not None:
+        return _FULL_FRAMES[int(rng.integers(len(_FULL_FRAMES)))]
     if plan.crop is None:
         return Frame.of(512, int(rng.integers(56, 66)) * PATCH)
     tokens = plan.crop // PATCH
