@@ -108,16 +108,23 @@ def test_on_windows_the_value_is_the_exact_one_but_for_the_window_elsewhere(
     assert found == pytest.approx(gradients(model, settings(terms=terms))[0], rel=1e-6)
 
 
-def test_the_best_mask_is_fed_back_and_the_single_one_goes_on(model: SamHQ, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, best = by_hand(model, ClickTerms())
-    given: list[Prompts] = []
+@pytest.fixture
+def given(model: SamHQ, monkeypatch: pytest.MonkeyPatch) -> list[Prompts]:
+    """The prompts of each iteration, as the model gets them from here on."""
+    prompts_given: list[Prompts] = []
     attend = model.attend
 
     def watched(embedding: Any, prompts: Prompts) -> Any:
-        given.append(prompts)
+        prompts_given.append(prompts)
         return attend(embedding, prompts)
 
     monkeypatch.setattr(model, "attend", watched)
+    return prompts_given
+
+
+def test_the_best_mask_is_fed_back_and_the_single_one_goes_on(model: SamHQ, given: list[Prompts]) -> None:
+    _, best = by_hand(model, ClickTerms())
+    given.clear()
     gradients(model, settings(corrections=1))
     with torch.no_grad():
         choices = model.decode_choices(model.encode(pixels(), FRAME), given[0])
@@ -127,17 +134,7 @@ def test_the_best_mask_is_fed_back_and_the_single_one_goes_on(model: SamHQ, monk
     assert torch.allclose(logits, choices.logits[torch.arange(4), best].clamp(-32, 32), atol=1e-9)
 
 
-def test_the_last_mask_is_for_wholes_and_the_others_are_for_parts(
-    model: SamHQ, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given: list[Prompts] = []
-    attend = model.attend
-
-    def watched(embedding: Any, prompts: Prompts) -> Any:
-        given.append(prompts)
-        return attend(embedding, prompts)
-
-    monkeypatch.setattr(model, "attend", watched)
+def test_the_last_mask_is_for_wholes_and_the_others_are_for_parts(model: SamHQ, given: list[Prompts]) -> None:
     parts, rng = [True, False, True, False], np.random.default_rng(2)
     train_step(model, pixels(), FRAME, [coverage()], settings(corrections=1), rng, parts=parts)
     loss = MaskLoss(LOSS.dice, LOSS.bce, 0.0)
