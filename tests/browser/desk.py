@@ -94,7 +94,10 @@ class Desk:
                     if (value) resolve(value === true ? true : null);
                     else if (performance.now() - start > patience) {{
                         const said = document.querySelector("[data-testid=toasts]")?.textContent;
-                        reject(new Error(`waited in vain; the page says: ${{said}}`));
+                        const asked = document.querySelector("dialog[open]")?.textContent;
+                        const focused = document.activeElement?.outerHTML.slice(0, 200);
+                        reject(new Error(`waited in vain at ${{location.href.split("#")[1]}}; the page says: ${{said}}; `
+                            + `its dialog: ${{asked}}; the focus: ${{focused}}; status: ${{window.dentasam?.editor?.status}}`));
                     }}
                     else setTimeout(look, 10);
                 }};
