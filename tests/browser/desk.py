@@ -93,11 +93,12 @@ class Desk:
                     const value = (() => {condition})();
                     if (value) resolve(value === true ? true : null);
                     else if (performance.now() - start > patience) {{
+                        const at = location.href.split("#")[1], status = window.dentasam?.editor?.status;
                         const said = document.querySelector("[data-testid=toasts]")?.textContent;
                         const asked = document.querySelector("dialog[open]")?.textContent;
                         const focused = document.activeElement?.outerHTML.slice(0, 200);
-                        reject(new Error(`waited in vain at ${{location.href.split("#")[1]}}; the page says: ${{said}}; `
-                            + `its dialog: ${{asked}}; the focus: ${{focused}}; status: ${{window.dentasam?.editor?.status}}`));
+                        const state = JSON.stringify({{ at, status, said, asked, focused }});
+                        reject(new Error("waited in vain: " + state));
                     }}
                     else setTimeout(look, 10);
                 }};
