@@ -21,6 +21,10 @@ class AdapterError(DentasamError):
     """An adapter is missing, damaged or was trained on another base model."""
 
 
+class ChartError(DentasamError):
+    """A chart cannot be made: the model or its adapter has no chart head, or that is damaged or of another model."""
+
+
 class RecipeError(DentasamError):
     """A recipe has an unknown key or a value out of range."""
 

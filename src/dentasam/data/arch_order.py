@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import pairwise
 
-# FDI numbers from left to right in the image: upper and lower permanent teeth, upper and lower deciduous teeth.
-ARCHES = tuple(
-    tuple([f"{right}{tooth}" for tooth in range(teeth, 0, -1)] + [f"{left}{tooth}" for tooth in range(1, teeth + 1)])
-    for right, left, teeth in ((1, 2, 8), (4, 3, 8), (5, 6, 5), (8, 7, 5))
-)
+from dentasam.model.chart.dentition import ARCHES
+
 # Crowded teeth overlap: their centres may pass each other by this share of the narrower one's width.
 TOLERANCE = 0.1
 

@@ -1,0 +1,39 @@
+"""The numbers of teeth (FDI, ISO 3950) and their order along the arches, as a panoramic shows them.
+
+The patient's right is on the image's left. Implants have no number of their own: they are named `IMPLANT`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+IMPLANT = "implant"
+# FDI numbers from left to right in the image: upper and lower permanent teeth, upper and lower deciduous teeth.
+ARCHES = tuple(
+    tuple([f"{right}{tooth}" for tooth in range(teeth, 0, -1)] + [f"{left}{tooth}" for tooth in range(1, teeth + 1)])
+    for right, left, teeth in ((1, 2, 8), (4, 3, 8), (5, 6, 5), (8, 7, 5))
+)
+PERMANENT = ARCHES[0] + ARCHES[1]
+DECIDUOUS = ARCHES[2] + ARCHES[3]
+NUMBERS = PERMANENT + DECIDUOUS
+# Chart order: along the upper arch from the image's left to its right, a deciduous tooth right after the permanent
+# one that follows it, then along the lower arch; implants and what has no number come last.
+_DECIDUOUS_PLACE = {number: f"{int(number[0]) - 4}{number[1]}" for number in DECIDUOUS}
+_ORDER = {number: 2 * place for place, number in enumerate(PERMANENT)}
+_ORDER |= {number: _ORDER[place] + 1 for number, place in _DECIDUOUS_PLACE.items()}
+
+
+def chart_place(number: str) -> int:
+    """Where a number stands in chart order; whatever is no tooth number comes last."""
+    return _ORDER.get(number, 2 * len(PERMANENT))
+
+
+def successor(number: str) -> str | None:
+    """The permanent number that follows a deciduous one (`"55"` → `"15"`); None for any other name."""
+    return _DECIDUOUS_PLACE.get(number)
+
+
+def missing_numbers(numbers: Iterable[str]) -> tuple[str, ...]:
+    """Permanent numbers, in chart order, whose place holds neither that tooth nor its deciduous predecessor."""
+    held = {successor(number) or number for number in numbers}
+    return tuple(number for number in PERMANENT if number not in held)
