@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from dentasam.data.phantom.anatomy import Points
-from dentasam.data.phantom.dentition import Tooth
+from dentasam.data.phantom.dentition.tooth import Tooth
 from dentasam.data.phantom.rendering import Metal, Window, paint, window_of
 from dentasam.data.phantom.scene import FloatImage, Geometry, Mask, PhantomObject
 
