@@ -4,20 +4,9 @@ import re
 
 # A category with one of these words lies in or on a tooth. All others are wholes: teeth, implants, jaws.
 PART_WORDS = frozenset(
-    {"restoration", "filling", "crown", "inlay", "onlay", "veneer", "post", "bridge", "pontic", "canal"}
-    | {
-        "endodontic",
-        "pulp",
-        "caries",
-        "cavity",
-        "decay",
-        "lesion",
-        "periapical",
-        "calculus",
-        "cyst",
-        "abscess",
-        "granuloma",
-    }
+    {"restoration", "filling", "crown", "inlay", "onlay", "veneer", "bridge", "pontic", "post", "canal"}
+    | {"endodontic", "pulp"}
+    | {"caries", "cavity", "decay", "lesion", "periapical", "calculus", "cyst", "abscess", "granuloma"}
 )
 
 

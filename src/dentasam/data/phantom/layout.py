@@ -37,7 +37,7 @@ def draw_any_layout(rng: np.random.Generator, geometry: Geometry) -> Geometry:
 
 
 def mask_film(rng: np.random.Generator, image: NDArray[np.uint8]) -> Mask | None:
-    """Blank borders on the image (H, W), in place, on a third of the films; the pixels that are left, or None for all."""
+    """Blank the borders of the image (H, W) in place, on a third of the films; the pixels left, or None for all."""
     if rng.random() > 0.33:
         return None
     height, width = image.shape

@@ -35,8 +35,8 @@ class Geometry:
 
     Lengths of the anatomy are given in `unit` pixels, the height of a panoramic; x is counted from the
     midline, y from the top of the panoramic. `zoom` is about the occlusal plane, `turn` in radians. How the head
-    was placed in the device bends what it shows: `bow` lowers the sides against the middle (a frown; below 0 a smile),
-    `front` widens the front teeth, `slant` widens the image's right half at the cost of the left.
+    was placed in the device bends what it shows: `bow` lowers the sides against the middle (a frown; below 0 a
+    smile), `front` widens the front teeth, `slant` widens the image's right half at the cost of the left.
     """
 
     height: int

@@ -1,7 +1,8 @@
 """The dentition of a child at an age: deciduous teeth, germs of the permanent ones, and what has erupted.
 
-Each permanent tooth has four ages: its crown begins, its crown is complete, it erupts, and three years later its roots
-are complete. Until it erupts it lies at its depth beyond the deciduous root, which it resorbs in the last three years.
+Each permanent tooth has four ages: its crown begins, its crown is complete, it erupts, and three years later its
+roots are complete. Until it erupts it lies at its depth beyond the deciduous root, which it resorbs in the last three
+years.
 """
 
 from collections.abc import Iterator
@@ -155,7 +156,7 @@ def _shift(rng: np.random.Generator, position: int, upper: bool) -> float:
 
 
 def _lean(rng: np.random.Generator, position: int, upper: bool) -> float:
-    """Degrees by which a germ's apex leans distal, beyond the erupted tooth's: upper molars face back, lower forward."""
+    """Degrees by which a germ's apex leans distal: upper molars face back, lower ones forward."""
     if position >= 6:
         return float(rng.normal(-14, 8) if upper else rng.normal(12, 8))
     return float(rng.normal(10 if position == 3 else 0, 7))

@@ -1,4 +1,4 @@
-"""What each of the 32 places of a permanent dentition holds: a tooth, a gap that stays or has closed, an implant ..."""
+"""What each of the 32 places of a permanent dentition holds: a tooth, an open or closed gap, an implant and so on."""
 
 from typing import Literal
 
@@ -10,10 +10,7 @@ Holding = Literal["tooth", "open", "closed", "implant", "pontic", "retained", "i
 Places = dict[str, Holding]
 
 PLACES = tuple(f"{quadrant}{position}" for quadrant in "1234" for position in range(1, 9))
-JAWS = tuple(
-    tuple([f"{right}{p}" for p in range(8, 0, -1)] + [f"{left}{p}" for p in range(1, 9)])
-    for right, left in ("12", "43")
-)
+JAWS = (PLACES[7::-1] + PLACES[8:16], PLACES[:23:-1] + PLACES[16:24])  # from the image's left to its right
 
 
 def all_there(rng: np.random.Generator, thirds: float = 0.7) -> Places:

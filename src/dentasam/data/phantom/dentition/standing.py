@@ -9,15 +9,13 @@ from dentasam.data.phantom.dentition.growing import retained
 from dentasam.data.phantom.dentition.missing import Holding, Places
 from dentasam.data.phantom.dentition.tooth import Dentition, Tooth
 
-Side = list[tuple[float, float]]
-
 
 @dataclass(frozen=True)
 class Order:
     """How regularly teeth stand: `contact` is the share of a crown's width that it takes along the arch.
 
-    spacing: mean gap between neighbours, in panoramic heights. diastema: half of the one between the central incisors.
-    turned: chance that a tooth is turned about its axis. unrest: degrees by which tilts vary.
+    spacing: mean gap between neighbours, in panoramic heights. diastema: half of the one between the central
+    incisors. turned: chance that a tooth is turned about its axis. unrest: degrees by which tilts vary.
     """
 
     contact: float
@@ -130,7 +128,7 @@ def _quadrant(
 def _third_molar(
     rng: np.random.Generator, upper: bool, x: float, y: float, tilt: float
 ) -> tuple[float, float, float, bool, float]:
-    """Erupted, impacted or still growing: x, y, tilt in degrees, whether it lies in the bone, and its roots' share."""
+    """Erupted, impacted or growing: x, y, tilt in degrees, whether it lies in the bone, and its roots' share."""
     fate = rng.random()
     if fate < 0.35 and not upper:
         return x + 0.012, y + rng.uniform(0.0, 0.05), tilt + rng.uniform(15, 60), rng.random() < 0.5, 1.0

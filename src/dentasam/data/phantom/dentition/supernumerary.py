@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from dentasam.data.phantom.anatomy import tooth_shape
+from dentasam.data.phantom.anatomy import ToothShape, tooth_shape
 from dentasam.data.phantom.dentition.tooth import Dentition, Tooth
 
 
@@ -36,9 +36,9 @@ def _draw(rng: np.random.Generator, dentition: Dentition) -> Tooth:
 
 
 def _tooth(
-    number: str, x: float, y: float, tilt: float, size: tuple[float, float], made: object, germ: bool
+    number: str, x: float, y: float, tilt: float, size: tuple[float, float], shape: ToothShape, germ: bool
 ) -> Tooth:
-    return Tooth(number, x, y, float(np.deg2rad(tilt)), size[0], size[1], made, germ, True)  # type: ignore[arg-type]
+    return Tooth(number, x, y, float(np.deg2rad(tilt)), size[0], size[1], shape, germ, True)
 
 
 def _mesiodens(rng: np.random.Generator) -> Tooth:
