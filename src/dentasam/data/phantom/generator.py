@@ -7,11 +7,12 @@ import numpy as np
 
 from dentasam.data.phantom.conditions import CONDITIONS, apply_metal, blur, develop, marker, streaks
 from dentasam.data.phantom.dentition.kinds import DENTITIONS, DentitionKind, draw_kind
-from dentasam.data.phantom.dentition.tooth import Tooth
+from dentasam.data.phantom.dentition.tooth import SUPERNUMERARY, Tooth
 from dentasam.data.phantom.head import draw_head
 from dentasam.data.phantom.layout import LAYOUTS, Layout, draw_any_layout, mask_film
 from dentasam.data.phantom.parts import draw_parts
 from dentasam.data.phantom.rendering import (
+    BRIDGE,
     Look,
     Metal,
     draw_appliance,
@@ -36,9 +37,10 @@ def generate(
 ) -> Phantom:
     """Draw the phantom of `seed`: the same arguments give the same bits.
 
-    `conditions` are bad-case tags out of `CONDITIONS`; tags for what was drawn (restoration, implant,
-    missing-teeth, appliance) come beside them. dentition: of which kind the teeth are; "any" draws a kind.
-    layout: "usual" places the jaws as one clinic does, "any" as films of all devices and badly placed patients.
+    `conditions` are bad-case tags out of `CONDITIONS`; tags for what was drawn (restoration, implant, bridge,
+    missing-teeth, appliance, deciduous, supernumerary) come beside them. dentition: of which kind the teeth are;
+    "any" draws a kind. layout: "usual" places the jaws as one clinic does, "any" as all devices do, with patients
+    placed badly too.
     Raises DatasetError for an unknown condition, dentition or layout, or a tiny image.
     """
     for what, names, known in (
@@ -112,7 +114,11 @@ def generate(
     values = develop(rng, image, geometry, sharp="blurred" not in conditions)
     extra += parts
     found = {o.category for o in extra}
-    tags += [tag for tag in ("restoration", "implant") if tag in found]
+    tags += [tag for tag in ("restoration", "implant", BRIDGE) if tag in found]
+    if any(tooth.deciduous for tooth, _ in drawn):
+        tags.append("deciduous")
+    if any(tooth.supernumerary for tooth, _ in drawn):
+        tags.append(SUPERNUMERARY)
     if sum(place.position <= 7 for place in mouth.gaps) > 0:
         tags.append("missing-teeth")
     objects.sort(key=lambda o: o.category)

@@ -259,7 +259,7 @@ def draw_appliance(rng: np.random.Generator, metal: Metal, teeth: list[Tooth], g
     """Brackets and a wire along each arch, or a thin retainer behind the lower front teeth."""
     retainer = rng.random() < 0.3
     for upper in (True, False):
-        row = sorted((t for t in teeth if t.upper == upper and not t.germ), key=lambda t: t.x)
+        row = sorted((t for t in teeth if t.upper == upper and not t.germ and not t.deciduous), key=lambda t: t.x)
         row = [t for t in row if t.position <= (3 if retainer else 7)]
         if len(row) < 3 or (retainer and upper):
             continue

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dentasam.data.arch_order import mirrored
+
 FloatImage = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 # Half the width of the front teeth, in panoramic heights.
@@ -27,6 +29,11 @@ class Phantom:
     image: NDArray[np.uint8]
     objects: list[PhantomObject]
     tags: tuple[str, ...]
+
+    def mirrored(self) -> "Phantom":
+        """The mirror image, with every FDI number that of the other side: as right as the phantom itself."""
+        objects = [PhantomObject(mirrored(o.category), np.ascontiguousarray(o.mask[:, ::-1])) for o in self.objects]
+        return Phantom(np.ascontiguousarray(self.image[:, ::-1]), objects, self.tags)
 
 
 @dataclass(frozen=True)

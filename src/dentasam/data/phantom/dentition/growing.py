@@ -119,7 +119,7 @@ def _quadrant(
         x = edge + slot * contact / 2
         lean = tilt + rng.normal(0, 4)
         if not erupted:
-            x += _shift(rng, position, upper) * (1 - way)
+            x += _shift(rng, position) * (1 - way)
             lean += _lean(rng, position, upper) * (1 - way)
         down = -1.0 if upper else 1.0
         y = level + down * depth * (1 - way) + rng.normal(0, 0.006)
@@ -149,10 +149,10 @@ def retained(rng: np.random.Generator, number: str, size: float) -> Tooth:
     return _deciduous(rng, int(number[0]), int(number[1]), size, 0.0, kept=True)
 
 
-def _shift(rng: np.random.Generator, position: int, upper: bool) -> float:
+def _shift(rng: np.random.Generator, position: int) -> float:
     """How far distal of its slot a germ lies: wide crowns of incisors overlap, the canine stands out."""
-    mean = {1: -0.006, 2: 0.004, 3: 0.016, 4: 0.004, 5: 0.004, 6: 0.012, 7: 0.012, 8: 0.02}[position]
-    return mean + float(rng.normal(0, 0.006))
+    mean = {1: 0.004, 2: 0.01, 3: 0.016, 4: 0.004, 5: 0.004, 6: 0.012, 7: 0.012, 8: 0.02}[position]
+    return mean + float(np.clip(rng.normal(0, 0.005), -0.009, 0.009))
 
 
 def _lean(rng: np.random.Generator, position: int, upper: bool) -> float:

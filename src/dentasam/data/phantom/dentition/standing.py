@@ -109,6 +109,8 @@ def _quadrant(
             tipped = 0.0
         elif holding == "open":
             tipped = float(rng.uniform(0, 16)) * (position >= 4)
+        elif holding == "implant":
+            tilt *= 0.4
         germ, growth = False, 1.0
         if holding == "tooth" and position == 8:
             x, y, tilt, germ, growth = _third_molar(rng, upper, x, y, tilt)

@@ -36,6 +36,10 @@ class Tooth:
         return self.number[0] in "1256"
 
     @property
+    def deciduous(self) -> bool:
+        return self.number[0] in "5678"
+
+    @property
     def category(self) -> str:
         """What the tooth is annotated as."""
         return SUPERNUMERARY if self.supernumerary else self.number
