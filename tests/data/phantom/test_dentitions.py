@@ -11,6 +11,8 @@ from dentasam.data.phantom import DENTITIONS, generate
 from dentasam.data.phantom.dentition.deciduous import cut_off, deciduous_shape
 from dentasam.data.phantom.dentition.growing import draw_growing
 from dentasam.data.phantom.dentition.kinds import draw_kind
+from dentasam.data.phantom.dentition.missing import all_there
+from dentasam.data.phantom.dentition.standing import Order, stand
 from dentasam.data.phantom.dentition.tooth import Dentition, Tooth
 from dentasam.errors import DatasetError
 from dentasam.model.chart.dentition import DECIDUOUS, PERMANENT, missing_numbers, successor
@@ -121,6 +123,18 @@ def test_what_resorption_and_growth_leave_is_shorter() -> None:
     shape = cut_off(rng, deciduous_shape(rng, 2, True), 0.2)
     points = np.concatenate([*shape.pieces, shape.crown, shape.dentine, *shape.chamber, *shape.canals])
     assert points[:, 1].max() < 0.3
+
+
+def test_teeth_whose_crowns_caries_took_keep_their_roots_and_numbers() -> None:
+    whole, ruined = (
+        stand(np.random.default_rng(8), all_there(np.random.default_rng(2)), Order(0.9, ruined=share), [])
+        for share in (0.0, 1.0)
+    )
+    assert set(numbered(ruined)) == set(numbered(whole))
+    for tooth in numbered(ruined).values():
+        points = np.concatenate(tooth.shape.pieces)
+        assert (points[:, 1].min() > 0.6 * tooth.shape.neck) == (not tooth.germ)
+        assert points[:, 1].max() > 0.75 or tooth.germ
 
 
 def test_kinds_of_missing_teeth() -> None:

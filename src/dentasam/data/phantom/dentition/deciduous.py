@@ -1,4 +1,4 @@
-"""Deciduous teeth, and teeth that are not whole: roots resorbed by a successor, crowns that still grow.
+"""Deciduous teeth, and teeth that are not whole: roots resorbed, crowns that still grow or that caries took.
 
 Compared with permanent teeth, crowns are short and narrow at the neck, the enamel is thin, the pulp is wide, and the
 roots of molars are thin and spread so that the germ of a premolar lies between them.
@@ -87,11 +87,20 @@ def _roots(
 
 def cut_off(rng: np.random.Generator, shape: ToothShape, at: float) -> ToothShape:
     """A tooth without what lies beyond the height v = `at`, with an uneven border there."""
+    return _cut(rng, shape, at, np.minimum)
+
+
+def without_crown(rng: np.random.Generator, shape: ToothShape, at: float) -> ToothShape:
+    """What caries leaves of a tooth: what lies beyond the height v = `at`, with an uneven border there."""
+    return _cut(rng, shape, at, np.maximum)
+
+
+def _cut(rng: np.random.Generator, shape: ToothShape, at: float, which: np.ufunc) -> ToothShape:
     lean, wave = rng.normal(0, 0.05), rng.uniform(0, 2 * np.pi)
 
     def cut(points: Points) -> Points:
         border = at + lean * points[:, 0] + 0.012 * np.sin(9 * points[:, 0] + wave)
-        return np.stack([points[:, 0], np.minimum(points[:, 1], border)], 1)
+        return np.stack([points[:, 0], which(points[:, 1], border)], 1)
 
     return replace(
         shape,

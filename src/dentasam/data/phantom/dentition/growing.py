@@ -109,7 +109,7 @@ def _quadrant(
             edge += slot * contact
             continue
         crown, roots, way, depth = stage
-        width = 1.0 * mean_width * size * float(np.clip(rng.normal(1, 0.05), 0.85, 1.18))
+        width = mean_width * size * float(np.clip(rng.normal(1, 0.05), 0.85, 1.18))
         length = 0.98 * mean_length * size * float(np.clip(rng.normal(1, 0.05), 0.8, 1.2))
         shape = tooth_shape(rng, position, upper, float(np.clip(roots, 0.03, 1)))
         if crown < 1:

@@ -1,5 +1,6 @@
 """The kinds of dentition that a phantom can have, by name."""
 
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -65,12 +66,15 @@ def _permanent(rng: np.random.Generator, kind: DentitionKind, mixing: bool, crow
     irregular = has("irregular", 0.25)
     if irregular and rng.random() < 0.5:
         missing.impact(rng, places)
-    if has("gaps", 0.15) or (kind in ("implants", "bridges") and rng.random() < 0.7):
+    lossy = has("gaps", 0.15)
+    if lossy or (kind in ("implants", "bridges") and rng.random() < 0.7):
         missing.lose(rng, places)
     if has("implants", 0.15):
         missing.implant(rng, places)
     bridges = missing.span(rng, places) if has("bridges", 0.12) else []
     order = Order.draw(rng, irregular)
+    if lossy and rng.random() < 0.3:
+        order = replace(order, ruined=float(rng.uniform(0.03, 0.15)))
     if crowding:
         order = Order(float(rng.uniform(0.68, 0.8)), turned=order.turned, unrest=7.0)
     dentition = stand(rng, places, order, bridges)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dentasam.data.phantom.anatomy import LOWER, UPPER, tooth_shape
+from dentasam.data.phantom.dentition.deciduous import without_crown
 from dentasam.data.phantom.dentition.growing import retained
 from dentasam.data.phantom.dentition.missing import Holding, Places
 from dentasam.data.phantom.dentition.tooth import Dentition, Tooth
@@ -15,7 +16,8 @@ class Order:
     """How regularly teeth stand: `contact` is the share of a crown's width that it takes along the arch.
 
     spacing: mean gap between neighbours, in panoramic heights. diastema: half of the one between the central
-    incisors. turned: chance that a tooth is turned about its axis. unrest: degrees by which tilts vary.
+    incisors. turned: chance that a tooth is turned about its axis. unrest: degrees by which tilts vary. ruined:
+    chance that caries has taken a tooth's crown.
     """
 
     contact: float
@@ -23,6 +25,7 @@ class Order:
     diastema: float = 0.0
     turned: float = 0.0
     unrest: float = 3.5
+    ruined: float = 0.0
 
     @classmethod
     def draw(cls, rng: np.random.Generator, irregular: bool) -> "Order":
@@ -47,8 +50,9 @@ def stand(rng: np.random.Generator, places: Places, order: Order, bridges: list[
     gaps: list[Tooth] = []
     crowns: dict[str, Tooth] = {}
     implants: list[Tooth] = []
+    spanned = {number for bridge in bridges for number in bridge}
     for quadrant in "1234":
-        for tooth, holding in _quadrant(rng, quadrant, places, order, size, stretch):
+        for tooth, holding in _quadrant(rng, quadrant, places, order, size, stretch, spanned):
             tooth.y += smile * (tooth.x**2 - 0.08) + (-gape if tooth.upper else gape)
             tooth.y += -0.006 if tooth.upper else 0.004
             (teeth if holding in ("tooth", "retained", "impacted") else gaps).append(tooth)
@@ -61,7 +65,13 @@ def stand(rng: np.random.Generator, places: Places, order: Order, bridges: list[
 
 
 def _quadrant(
-    rng: np.random.Generator, quadrant: str, places: Places, order: Order, size: float, stretch: float
+    rng: np.random.Generator,
+    quadrant: str,
+    places: Places,
+    order: Order,
+    size: float,
+    stretch: float,
+    spanned: set[str],
 ) -> list[tuple[Tooth, Holding]]:
     """Everything of one quadrant, from the midline outward."""
     upper, side = quadrant in "12", -1.0 if quadrant in "14" else 1.0
@@ -121,6 +131,8 @@ def _quadrant(
             width *= float(rng.uniform(0.68, 0.92) if position != 3 else rng.uniform(0.85, 1.1))
             tilt += rng.normal(0, 8)
         shape = tooth_shape(rng, position, upper, growth)
+        if holding == "tooth" and not germ and number not in spanned and rng.random() < order.ruined:
+            shape = without_crown(rng, shape, shape.neck * float(rng.uniform(0.75, 1.1)))
         found.append(
             (Tooth(number, side * x, float(y), float(np.deg2rad(tilt)), width, length, shape, germ), holding)
         )
