@@ -85,8 +85,20 @@ def numbered(
     return Numbering(numbers, np.array(sure, np.float32), tuple(_likeliest(row) for row in probabilities))
 
 
+@dataclass(frozen=True)
+class ChartTerms:
+    """What the confidences of a chart were made from, (P, 4), for its calibration (see `confidence_terms`)."""
+
+    values: np.ndarray
+
+
 def chart_of(head: ChartHead, image: WindowedImage) -> Chart:
     """The chart of an encoded image; masks are decoded in windows where the image is opened with them."""
+    return chart_with_terms(head, image)[0]
+
+
+def chart_with_terms(head: ChartHead, image: WindowedImage) -> tuple[Chart, ChartTerms]:
+    """`chart_of`, and what the confidences were made from."""
     frame = image.frame
     maps = finder_maps(head, image.embedding)
     teeth, implants = (detections(maps, kind) for kind in (TOOTH, IMPLANT_KIND))
@@ -154,7 +166,7 @@ def _implants(implants: Detections, teeth: Detections, kept: np.ndarray, frame: 
     return _Found.of(implants, rows, [IMPLANT] * len(rows), np.ones(len(rows)))
 
 
-def _outlined(head: ChartHead, image: WindowedImage, found: _Found) -> Chart:
+def _outlined(head: ChartHead, image: WindowedImage, found: _Found) -> tuple[Chart, ChartTerms]:
     """The chart of found objects: their masks, without those that others cover, and their confidences."""
     prompts, windows = [], _windows(found, image.frame)
     for row, window in enumerate(windows):
@@ -164,10 +176,12 @@ def _outlined(head: ChartHead, image: WindowedImage, found: _Found) -> Chart:
         box = None if window is None or not image.uses_windows else (x0, y0, x1, y1)
         prompts.append(ObjectPrompt(click, box))
     answers = image.decode_in(prompts, windows)
-    confidences = _confidences(head, found, answers)
+    terms = confidence_terms(found.centres, found.chosen, np.array([answer.score for answer in answers]))
+    logits = terms @ head.calibration.double().cpu().numpy()
+    confidences = (1 / (1 + np.exp(-logits))).astype(np.float32)
     rows = _uncovered(answers, confidences)
     own = found.at(rows)
-    return Chart(
+    chart = Chart(
         tuple(answers[row] for row in rows),
         own.boxes,
         own.clicks,
@@ -176,6 +190,7 @@ def _outlined(head: ChartHead, image: WindowedImage, found: _Found) -> Chart:
         image.frame.height,
         image.frame.width,
     )
+    return chart, ChartTerms(terms[rows])
 
 
 def _windows(found: _Found, frame: Frame) -> list[Window | None]:
@@ -191,13 +206,6 @@ def _windows(found: _Found, frame: Frame) -> list[Window | None]:
         if place >= chart_place(IMPLANT):
             (windows[i],) = shared_windows(found.boxes[i : i + 1], frame)
     return windows
-
-
-def _confidences(head: ChartHead, found: _Found, answers: Sequence[ObjectAnswer]) -> np.ndarray:
-    """(P,) float32: calibrated probabilities that each object is there and has its number."""
-    odds = confidence_terms(found.centres, found.chosen, np.array([answer.score for answer in answers]))
-    logits = odds @ head.calibration.double().cpu().numpy()
-    return (1 / (1 + np.exp(-logits))).astype(np.float32)
 
 
 def confidence_terms(centres: np.ndarray, chosen: np.ndarray, scores: np.ndarray) -> np.ndarray:
