@@ -170,13 +170,15 @@ def _report(done: "ChartSummary", out: Path) -> int:
         for note in done.totals.notes:
             say(f"note: {note}")
         totals = done.totals
-        unsure = f", {totals.unsure} unsure objects left out" * bool(totals.unsure)
-        say(f"{totals.images} images, {totals.teeth} teeth, {totals.implants} implants{unsure} → {out}")
+        implants = f"{totals.implants} implant{'s' * (totals.implants != 1)}"
+        unsure = f", {totals.unsure} unsure object{'s' * (totals.unsure != 1)} left out" * bool(totals.unsure)
+        say(f"{totals.images} images, {totals.teeth} teeth, {implants}{unsure} → {out}")
     for each in done.refused[:REFUSED_SHOWN]:
         complain(f"{each.image}: no chart: {each.error}")
     if done.refused:
+        table = "" if done.totals is None else "; charts.csv has all reasons"
         more = f"; the first {REFUSED_SHOWN} are above" * (len(done.refused) > REFUSED_SHOWN)
-        complain(f"{len(done.refused)} of {done.images} images have no chart{more}; charts.csv has all reasons")
+        complain(f"{len(done.refused)} of {done.images} images have no chart{more}{table}")
     return _exit_code(done)
 
 

@@ -7,6 +7,7 @@ number that is more likely wrong than right is followed by `?`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import cv2
@@ -47,18 +48,31 @@ def chart_picture(
 
 def _write(canvas: NDArray[np.uint8], text: str, centre: tuple[float, float], height: int) -> None:
     """Writes a text with digits of this height in pixels around a point, inside the canvas."""
-    thick, rim = max(1, round(height / 8)), max(2, round(height / 8))
-    scale = height / cv2.getTextSize("0", FONT, 1.0, 1)[0][1]
-    (wide, tall), _ = cv2.getTextSize(text, FONT, scale, thick)
-    edge = rim + thick
-    # Drawn apart and its rim grown from it: what a thickness means differs between versions of OpenCV.
-    ink = np.zeros((tall + 2 * edge, wide + 2 * edge), np.uint8)
-    cv2.putText(ink, text, (edge, tall + edge), FONT, scale, 255, thick, cv2.LINE_AA)
-    dark = cv2.dilate(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1)))
+    rim = max(2, round(height / 8))
+    light = np.pad(_ink(text, height / _digit_height(), max(1, rim // 2)), rim)
+    # Grown from the digits: what a thickness means differs between versions of OpenCV.
+    dark = cv2.dilate(light, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1)))
     rows, columns = canvas.shape[:2]
-    ink, dark = ink[:rows, :columns], dark[:rows, :columns]
-    top = int(np.clip(round(centre[1] - ink.shape[0] / 2), 0, rows - ink.shape[0]))
-    left = int(np.clip(round(centre[0] - ink.shape[1] / 2), 0, columns - ink.shape[1]))
-    part = canvas[top : top + ink.shape[0], left : left + ink.shape[1]]
-    light, kept = ink[..., None] / 255.0, 1 - dark[..., None] / 255.0
-    part[:] = np.round(part * kept * (1 - light) + 255 * light).astype(np.uint8)
+    light, dark = light[:rows, :columns], dark[:rows, :columns]
+    tall, wide = light.shape
+    top = int(np.clip(round(centre[1] - tall / 2), 0, rows - tall))
+    left = int(np.clip(round(centre[0] - wide / 2), 0, columns - wide))
+    part = canvas[top : top + tall, left : left + wide]
+    shown = part * (1 - dark[..., None] / 255)
+    part[:] = np.round(shown + (255 - shown) * (light[..., None] / 255)).astype(np.uint8)
+
+
+def _ink(text: str, scale: float, thickness: int) -> NDArray[np.uint8]:
+    """(h, w) uint8, 255 where the text is, cut to what it covers."""
+    (wide, tall), below = cv2.getTextSize(text, FONT, scale, thickness)
+    margin = tall + below + thickness
+    ink = np.zeros((2 * margin + tall, 2 * margin + wide), np.uint8)
+    cv2.putText(ink, text, (margin, margin + tall), FONT, scale, 255, thickness, cv2.LINE_AA)
+    left, top, width, height = cv2.boundingRect(ink)
+    return ink[top : top + height, left : left + width]
+
+
+@cache
+def _digit_height() -> float:
+    """Pixels that a digit is high at scale 1, measured: the size that OpenCV states includes what lies around it."""
+    return _ink("0", 8.0, 1).shape[0] / 8

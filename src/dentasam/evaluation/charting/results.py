@@ -24,7 +24,6 @@ from dentasam.data.formats import labels
 from dentasam.data.formats.folders import DATASET_NAME, inner_name, writing
 from dentasam.data.record import ImageRecord
 from dentasam.data.table import csv_text
-from dentasam.errors import OutputError
 from dentasam.evaluation.charting.image_chart import FOLDER, ImageChart, read_chart
 from dentasam.evaluation.charting.images import NamedImage
 from dentasam.evaluation.charting.settings import ChartSettings
@@ -34,6 +33,10 @@ OBJECTS, IMAGES = "chart.csv", "charts.csv"
 OBJECT_COLUMNS = ("image", "number", "confidence", "score", "x0", "y0", "x1", "y1", "area_px", "area_mm2")
 FOUND_COLUMNS = ("width", "height", "teeth", "implants", "missing", "unsure", "mean_confidence")
 IMAGE_COLUMNS = ("image", *FOUND_COLUMNS, "seconds", "error")
+
+
+class Uncharted(Exception):
+    """The chart of an image is damaged, or of another run; its own shard will replace it."""
 
 
 @dataclass
@@ -48,7 +51,7 @@ class Totals:
 
 
 def write_results(out: Path, images: Sequence[NamedImage], run: str, settings: ChartSettings) -> Totals:
-    """Writes masks and tables of all images, in their order. Raises OutputError, also where a chart is missing."""
+    """Writes masks and tables of all images, in their order. Raises OutputError, and Uncharted."""
     totals = Totals()
     lost = labels.Lost()
     with ExitStack() as stack:
@@ -90,6 +93,13 @@ def charted(out: Path, images: Iterable[NamedImage]) -> int:
     return sum((out / FOLDER / f"{image.name}.json").exists() for image in images)
 
 
+def remove_tables(out: Path) -> None:
+    """Removes the tables of an earlier state, before a chart changes. Raises OutputError."""
+    for name in (IMAGES, OBJECTS, DATASET_NAME, labels.NAMES):
+        with writing(out / name):
+            (out / name).unlink(missing_ok=True)
+
+
 def clear_up(out: Path, images: Iterable[NamedImage]) -> list[str]:
     """Removes what killed writers left, and returns the names of charts whose image is not among the images."""
     known = {f"{image.name}.json" for image in images}
@@ -108,9 +118,7 @@ def _charts(out: Path, images: Iterable[NamedImage], run: str) -> Iterator[Image
     for image in images:
         chart = read_chart(out, image.name, run)
         if chart is None:
-            raise OutputError(
-                f"{out}: the chart of {image.name} is damaged or of another run; pass --resume to redo it"
-            )
+            raise Uncharted(image.name)
         yield chart
 
 
@@ -118,8 +126,9 @@ class _Tables:
     """Both tables, a row at a time; they replace the old ones when the stack is closed."""
 
     def __init__(self, stack: ExitStack, out: Path) -> None:
-        self._objects = _opened(stack, out / OBJECTS)
+        # The file that is opened first takes its place last: where it is, everything is.
         self._images = _opened(stack, out / IMAGES)
+        self._objects = _opened(stack, out / OBJECTS)
         self._objects.write(csv_text([OBJECT_COLUMNS]))
         self._images.write(csv_text([IMAGE_COLUMNS]))
 

@@ -22,7 +22,7 @@ from dentasam.errors import ChartError
 from dentasam.evaluation.charting.image_chart import ImageChart
 from dentasam.evaluation.charting.images import NamedImage, Shard, named_images
 from dentasam.evaluation.charting.one_image import ImageCharter
-from dentasam.evaluation.charting.results import Totals, charted, clear_up, write_results
+from dentasam.evaluation.charting.results import Totals, Uncharted, charted, clear_up, remove_tables, write_results
 from dentasam.evaluation.charting.run_card import RunCard, check_free
 from dentasam.evaluation.charting.settings import ChartMaker, ChartSettings
 from dentasam.evaluation.several_at_once import several_at_once
@@ -116,6 +116,8 @@ def chart_to_folder(
         with all_or_none(processes):
             todo, refused = _not_done(charter, mine, quiet) if resume else (mine, [])
             started = perf_counter()
+            if todo and resume:
+                remove_tables(out)
             refused += _chart(charter, todo, workers, quiet, say)
         seconds = perf_counter() - started
         refused = [each for found in gather_object([refused]) for each in found]
@@ -124,7 +126,10 @@ def chart_to_folder(
         with all_or_none(processes):
             if main:
                 waiting = len(images) - charted(out, images)
-                totals = None if waiting else _finish(out, images, card, settings, warn)
+                try:
+                    totals = None if waiting else _finish(out, images, card, settings, warn)
+                except Uncharted:
+                    waiting = 1
         (waiting, totals), *_ = gather_object([(waiting, totals)])
     refused.sort(key=lambda each: each.image)
     return ChartSummary(main, len(part), made, seconds, tuple(refused), waiting, totals)

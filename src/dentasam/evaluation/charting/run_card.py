@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -67,7 +68,7 @@ class RunCard:
         if path.exists():
             return False
         text = json.dumps({"dentasam": __version__, "charts": dict(self.content)}, indent=1)
-        draft = path.with_name(f".{CARD}.{os.uname().nodename}.{os.getpid()}.{threading.get_ident()}{DRAFT_SUFFIX}")
+        draft = path.with_name(f".{CARD}.{platform.node()}.{os.getpid()}.{threading.get_ident()}{DRAFT_SUFFIX}")
         try:
             draft.write_text(text, encoding="utf-8")
             try:
