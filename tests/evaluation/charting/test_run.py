@@ -12,7 +12,7 @@ from PIL import Image
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.registry import import_dataset
-from dentasam.errors import ChartError, OutputError
+from dentasam.errors import ChartError, DatasetError, OutputError
 from dentasam.evaluation.charting.images import Shard
 from dentasam.evaluation.charting.run import MAX_FAULTS_IN_A_ROW, ChartSummary, chart_to_folder
 from dentasam.evaluation.charting.settings import ChartSettings
@@ -114,6 +114,11 @@ def test_other_formats_are_read_back(scans: Path, tmp_path: Path, format: str) -
         assert found.file_name == wanted.file_name
         assert [each.category for each in found.objects] == [each.category for each in wanted.objects]
         np.testing.assert_array_equal(found.masks(), wanted.masks())
+
+
+def test_formats_that_need_all_images_at_once_are_refused() -> None:
+    with pytest.raises(DatasetError, match="charts are not written as nnunet; take one of coco, png, labels"):
+        ChartSettings("nnunet")
 
 
 def test_without_copies_and_overlays(scans: Path, tmp_path: Path) -> None:

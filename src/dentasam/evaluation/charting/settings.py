@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from dentasam.errors import DatasetError
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from dentasam.model.checkpoints.loading import ModelInfo
     from dentasam.model.network import Network
 
+# Those whose files can be written image by image.
 FORMATS = ("coco", "png", "labels")
 
 
@@ -22,7 +25,7 @@ class ChartSettings:
     """format: of the masks, one of FORMATS. windows: decode each tooth in a window cut from the image's own pixels.
 
     min_confidence: objects below it are left out. overlays: draw each chart on its image. copy_images: put a copy of
-    each image beside the masks, which makes the folder a dataset of its own.
+    each image beside the masks, which makes the folder a dataset of its own. Raises DatasetError for another format.
     """
 
     format: str = "coco"
@@ -30,6 +33,13 @@ class ChartSettings:
     min_confidence: float = 0.0
     overlays: bool = True
     copy_images: bool = True
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise DatasetError(
+                f"charts are not written as {self.format}; take one of {', '.join(FORMATS)}, and convert the result "
+                "with `dentasam data import` and `dentasam data export`"
+            )
 
 
 class ChartMaker(Protocol):
