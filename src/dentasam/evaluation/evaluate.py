@@ -5,9 +5,7 @@ evaluate  ->  click_curve (curve.py)  ->  Result (result.py)  ->  report.html (r
 """
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +19,7 @@ from dentasam.evaluation.curve import ClickCurve, click_curve
 from dentasam.evaluation.metrics import boxed_surface_fit
 from dentasam.evaluation.result import ObjectResult, Result, Rle
 from dentasam.evaluation.run_folder import RUN_FILES, claim_folder, write_run
+from dentasam.evaluation.several_at_once import several_at_once
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset, ImageRecord
@@ -110,26 +109,11 @@ def _measured(
     segmenter: "Segmenter", records: "Sequence[ImageRecord]", clicks: int, windows: bool, repair: bool
 ) -> Iterator[_MeasuredImage]:
     """The images in their order, several at a time."""
-    import torch
 
     def measure(record: "ImageRecord") -> _MeasuredImage:
-        if workers > 1:
-            torch.set_num_threads(1)  # of this thread of Python, and of threads that begin after it
         return _measured_image(segmenter, record, clicks, windows, repair)
 
-    workers, threads = min(segmenter.images_at_once, len(records)), torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(workers) as pool:
-            # No more images ahead than are measured: each holds its pixels and embeddings.
-            running = deque(pool.submit(measure, record) for record in records[:workers])
-            for record in records[workers:]:
-                done = running.popleft().result()
-                running.append(pool.submit(measure, record))
-                yield done
-            while running:
-                yield running.popleft().result()
-    finally:
-        torch.set_num_threads(threads)
+    return several_at_once(measure, records, segmenter.images_at_once)
 
 
 def _measured_image(
