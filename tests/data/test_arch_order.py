@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dentasam.data.arch_order import ARCHES, Box, exchanged_neighbours, neighbours
+from dentasam.data.arch_order import Box, exchanged_neighbours, neighbours
+from dentasam.model.chart.dentition import ARCHES
 
 
 def chart(*numbers: str, width: float = 20) -> list[tuple[str, Box]]:

@@ -1,7 +1,7 @@
 """`dentasam predict`: every tooth of a radiograph found and numbered, or masks from clicks or boxes in a file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,11 +11,8 @@ from dentasam.data.formats.registry import Format
 from dentasam.errors import PromptError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dentasam.evaluation.charting.images import Shard
     from dentasam.evaluation.charting.run import ChartSummary
-    from dentasam.evaluation.charting.settings import ChartMaker
     from dentasam.model.segmenter import Segmenter
 
 # An archive may hold thousands of files that are no images; charts.csv names them all.
@@ -102,7 +99,7 @@ def predict(
         charted = chart_to_folder(
             images,
             out,
-            cast("Callable[[str | None], ChartMaker]", load),
+            load,
             settings,
             resume=resume,
             shard=_parsed_shard(shard),

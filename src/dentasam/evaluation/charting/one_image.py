@@ -23,10 +23,10 @@ from dentasam.evaluation.charting.images import NamedImage
 from dentasam.evaluation.charting.picture import chart_picture
 from dentasam.evaluation.charting.settings import ChartMaker, ChartSettings
 from dentasam.model.chart.chart import Chart
-from dentasam.model.chart.dentition import IMPLANT, NUMBERS
+from dentasam.model.chart.dentition import CHART_NAMES
 from dentasam.model.checkpoints.reading import sha256_of
 
-KNOWN = frozenset((*NUMBERS, IMPLANT))
+KNOWN = frozenset(CHART_NAMES)
 # Overlays at full size as PNG would take ten times the space.
 JPEG_QUALITY = 90
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dentasam.evaluation.overlays import FILLS, displayable
-from dentasam.model.chart.dentition import IMPLANT
+from dentasam.model.chart.dentition import IMPLANT, SUPERNUMERARY_TOOTH
 from dentasam.model.windows.boxed_mask import BoxedMask
 from dentasam.prompts.correction_clicks import boxed_interior_centre
 
@@ -23,7 +23,7 @@ from dentasam.prompts.correction_clicks import boxed_interior_centre
 TEXT_SHARE, MIN_TEXT_PX = 1 / 75, 12
 LINE_SHARE = 1 / 1000
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-SHORT_NAMES = {IMPLANT: "imp"}
+SHORT_NAMES = {IMPLANT: "imp", SUPERNUMERARY_TOOTH: "extra"}
 DOUBTFUL = 0.5
 
 

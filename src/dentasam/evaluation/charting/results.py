@@ -27,7 +27,7 @@ from dentasam.data.table import csv_text
 from dentasam.evaluation.charting.image_chart import FOLDER, ImageChart, read_chart
 from dentasam.evaluation.charting.images import NamedImage
 from dentasam.evaluation.charting.settings import ChartSettings
-from dentasam.model.chart.dentition import IMPLANT, NUMBERS
+from dentasam.model.chart.dentition import CHART_NAMES
 
 OBJECTS, IMAGES = "chart.csv", "charts.csv"
 OBJECT_COLUMNS = ("image", "number", "confidence", "score", "x0", "y0", "x1", "y1", "area_px", "area_mm2")
@@ -80,7 +80,7 @@ def write_results(out: Path, images: Sequence[NamedImage], run: str, settings: C
                 yield record
 
         if settings.format == "coco":
-            stream_coco(out / DATASET_NAME, records(), (*NUMBERS, IMPLANT))
+            stream_coco(out / DATASET_NAME, records(), CHART_NAMES)
         else:
             for _ in records():
                 pass

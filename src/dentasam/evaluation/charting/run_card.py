@@ -45,6 +45,7 @@ class RunCard:
         if adapter is not None:
             hashes = {key: value for key, value in asdict(adapter).items() if key != "name"}
             content["hash of the adapter"] = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
+        content["hash of the chart head"] = model.chart_sha256 or "none"
         content["runtime"], content["precision"] = model.model.runtime, model.precision
         return RunCard(content | {key.replace("_", "-"): str(value) for key, value in asdict(settings).items()})
 

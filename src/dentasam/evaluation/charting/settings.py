@@ -67,5 +67,8 @@ class ChartMaker(Protocol):
     @property
     def has_chart(self) -> bool: ...
 
-    def chart(self, image: np.ndarray, windows: bool = True) -> Chart:
+    @property
+    def chart_sha256(self) -> str | None: ...
+
+    def chart(self, image: np.ndarray, *, windows: bool = True) -> Chart:
         """The chart of an image (H, W) uint8 or uint16."""

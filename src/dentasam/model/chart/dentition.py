@@ -19,6 +19,8 @@ ARCHES = tuple(
 PERMANENT = ARCHES[0] + ARCHES[1]
 DECIDUOUS = ARCHES[2] + ARCHES[3]
 NUMBERS = PERMANENT + DECIDUOUS
+# All names that an object of a chart may have.
+CHART_NAMES = (*NUMBERS, IMPLANT, SUPERNUMERARY_TOOTH)
 # Chart order: along the upper arch from the image's left to its right, a deciduous tooth right after the permanent
 # one that follows it, then along the lower arch; implants and what has no number come last.
 _DECIDUOUS_PLACE = {number: f"{int(number[0]) - 4}{number[1]}" for number in DECIDUOUS}
