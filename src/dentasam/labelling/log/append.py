@@ -56,13 +56,14 @@ def append_operations(
     received = rows.utc_now()
     stored = [StoredOperation(op, revision + n, annotator, received) for n, op in enumerate(new, start=1)]
     before = read_objects(connection, case_id, _named_objects(new))
-    after = CaseState(revision, case["status"], before)
+    after = CaseState(revision, case["status"], before, tuple(case["missing"] or ()))
     for operation in stored:
         after = fold(after, operation)
     connection.execute(insert(operations), [rows.operation_row(case_id, operation) for operation in stored])
     _write_objects(connection, case_id, before, after.objects)
     changed = {"revision": after.revision, "status": after.status, "updated": received}
-    connection.execute(update(cases).where(cases.c.id == case_id).values(**changed))
+    missing = list(after.missing) or None
+    connection.execute(update(cases).where(cases.c.id == case_id).values(**changed, missing=missing))
     return Appended(after.revision, len(new))
 
 

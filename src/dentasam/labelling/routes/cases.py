@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, HTTPException, Query, Response
 
 from dentasam.labelling.log.append import RevisionConflict
 from dentasam.labelling.log.cases import Case
-from dentasam.labelling.log.operations import parse_operations
+from dentasam.labelling.log.operations import check_made_by_person, parse_operations
 from dentasam.labelling.routes.context import (
     EXPECTED_SESSION,
     MAX_ID,
@@ -53,11 +53,15 @@ def case(case_id: CaseId, context: ContextDep) -> Response:
     state = context.store.state(case_id)
     shown = summary(context, context.store.case(case_id)).model_dump(mode="json")
     # Both were read a moment apart, and somebody may have written in between; the objects' state counts.
-    shown |= {"revision": state.revision, "status": state.status, "objects": len(state.present)}
+    proposed = sum(known.proposed for known in state.present)
+    shown |= {"revision": state.revision, "status": state.status}
+    shown |= {"objects": len(state.present) - proposed, "proposed": proposed}
     document = {
         "case": shown,
         "objects": [known.document() for known in state.objects.values()],
         "comments": [asdict(comment) for comment in context.store.comments(case_id)],
+        "missing": list(state.missing),
+        "proposals": "off",
     }
     return Envelope(document, headers={"ETag": f'"{state.revision}"'})
 
@@ -109,6 +113,7 @@ def append(
     if document.keys() != {"operations"}:
         raise HTTPException(422, "the document has one key, operations")
     operations = parse_operations(document["operations"])
+    check_made_by_person(operations)
     try:
         appended = context.store.append(case_id, operations, expected, annotator)
     except RevisionConflict:

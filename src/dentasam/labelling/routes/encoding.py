@@ -35,4 +35,5 @@ def progress(context: ContextDep, annotator: Annotator) -> Progress:
         annotator=annotator,
         worklist=context.worklist.changes,
         failed=failed,
+        proposing=[],
     )

@@ -32,6 +32,7 @@ from dentasam.labelling.routes import (
     page,
     pixels,
     predict,
+    proposals,
     session,
     sign_in,
 )
@@ -109,7 +110,20 @@ def application() -> FastAPI:
         responses=errors(400, 401, 403, 413, 421, 422),
         generate_unique_id_function=lambda route: route.name,
     )
-    for module in (session, cases, images, pixels, predict, encoding, notes, exports, monai, sign_in, page):
+    for module in (
+        session,
+        cases,
+        images,
+        pixels,
+        predict,
+        proposals,
+        encoding,
+        notes,
+        exports,
+        monai,
+        sign_in,
+        page,
+    ):
         app.include_router(module.router)
     _handle_errors(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
