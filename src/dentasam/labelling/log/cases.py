@@ -26,6 +26,7 @@ class Case:
     """One row of the worklist.
 
     objects: those not deleted, without the untouched proposals, which `proposed` counts. updated: ISO 8601 in UTC.
+    charted: which picture and model the proposals are from that were added last.
     """
 
     id: int
@@ -41,6 +42,7 @@ class Case:
     proposed: int
     comments: int
     active_seconds: float
+    charted: str | None = None
 
 
 def read_cases(connection: Connection) -> list[Case]:
@@ -136,6 +138,7 @@ def _case(row: RowMapping) -> Case:
         proposed=row["proposed"] or 0,
         comments=row["comments"] or 0,
         active_seconds=float(row["active_seconds"] or 0.0),
+        charted=row["charted"],
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query, Response
 
+from dentasam.errors import ImageError
 from dentasam.labelling.log.append import RevisionConflict
 from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.operations import check_made_by_person, parse_operations
@@ -51,7 +52,8 @@ def case(case_id: CaseId, context: ContextDep) -> Response:
     """One case with its objects and comments."""
     context.image(case_id)
     state = context.store.state(case_id)
-    shown = summary(context, context.store.case(case_id)).model_dump(mode="json")
+    known_case = context.store.case(case_id)
+    shown = summary(context, known_case).model_dump(mode="json")
     # Both were read a moment apart, and somebody may have written in between; the objects' state counts.
     proposed = sum(known.proposed for known in state.present)
     shown |= {"revision": state.revision, "status": state.status}
@@ -61,7 +63,7 @@ def case(case_id: CaseId, context: ContextDep) -> Response:
         "objects": [known.document() for known in state.objects.values()],
         "comments": [asdict(comment) for comment in context.store.comments(case_id)],
         "missing": list(state.missing),
-        "proposals": "off",
+        "proposals": context.proposer.state(known_case, _picture(context, case_id), context.queue.chart_key),
     }
     return Envelope(document, headers={"ETag": f'"{state.revision}"'})
 
@@ -125,6 +127,16 @@ def append(
 def summary(context: ServerContext, case: Case) -> CaseSummary:
     """A row of the worklist."""
     return CaseSummary(**asdict(case), encoded=context.queue.encoded(case.id))
+
+
+def _picture(context: ServerContext, case_id: int) -> str | None:
+    """The hash of what the case's file holds now; None where it cannot be read or encoded."""
+    if case_id in context.queue.progress().failed:
+        return None
+    try:
+        return context.queue.picture(case_id)
+    except ImageError:
+        return None
 
 
 def _conflict(context: ServerContext, case_id: int, expected: int) -> Response:

@@ -22,6 +22,7 @@ from dentasam.labelling.exchange.monai import InferParams
 from dentasam.labelling.log.cases import CaseNotFound
 from dentasam.labelling.log.operations import OperationError
 from dentasam.labelling.log.store import IDLE_SECONDS, StorageFull
+from dentasam.labelling.proposals.proposer import Proposer
 from dentasam.labelling.routes import (
     cases,
     encoding,
@@ -72,13 +73,14 @@ def create_app(
     predictor: Predictor,
     access: Access,
     *,
+    proposer: Proposer | None = None,
     page: Path | None = None,
     idle_seconds: float = IDLE_SECONDS,
 ) -> FastAPI:
     """The application for one open workspace, whose images have their cases in the store.
 
-    page: the built page's folder. Handlers are plain functions and run in threads, since they wait for the database
-    and for the model.
+    proposer: the one that the queue's charts go to; None where there are no proposals. page: the built page's folder.
+    Handlers are plain functions and run in threads, since they wait for the database and for the model.
     """
     app = application()
     app.state.context = ServerContext(
@@ -88,6 +90,7 @@ def create_app(
         queue=queue,
         predictor=predictor,
         access=access,
+        proposer=proposer or Proposer(store, workspace, allowed=False),
         image_adder=ImageAdder(workspace, store, worklist, queue.worklist_changed),
         idle_seconds=idle_seconds,
         page=page,
