@@ -34,6 +34,7 @@ def coco_document(
                 "width": image.width,
                 "height": image.height,
                 "tags": list(image.tags),
+                **image.extra,
             }
             for image in images
         ],

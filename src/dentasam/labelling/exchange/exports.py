@@ -36,7 +36,8 @@ def labelled_dataset(store: Store, workspace: Workspace, statuses: Collection[St
     statuses: which cases, all by default; FINISHED are those that are done or approved. Deleted objects, empty masks
     and proposals that nobody has accepted or changed are left out, overlap is kept. Each object has as `extra` keys
     of its annotation: `object` (its id in the workspace), `source`, `accepted`, `annotator`, and, where they are
-    known, `score`, `model` and `parent` (the id of another annotation).
+    known, `score`, `model` and `parent` (the id of another annotation). An image has `missing`, the numbers of the
+    teeth that were marked as missing on it, if there are any.
     """
     images: list[ImageRecord] = []
     first_id = 1
@@ -47,7 +48,9 @@ def labelled_dataset(store: Store, workspace: Workspace, statuses: Collection[St
         ids = {known.id: id for id, known in enumerate(exported, start=first_id)}
         first_id += len(exported)
         records = tuple(_record(case, known, ids) for known in exported)
-        images.append(ImageRecord(case.id, paths[case.name], case.name, case.width, case.height, (), records))
+        marked = {"missing": list(state.missing)} if state.missing else {}
+        record = ImageRecord(case.id, paths[case.name], case.name, case.width, case.height, (), records, extra=marked)
+        images.append(record)
     used = {record.category for image in images for record in image.objects}
     return Dataset(workspace.folder, tuple(images), _categories(workspace.schema, used))
 

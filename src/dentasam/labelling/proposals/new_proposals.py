@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
-import numpy as np
-
-from dentasam.labelling.inference.hand_edits import crop
 from dentasam.labelling.log.fold import CaseState, ObjectState
 from dentasam.labelling.log.operations import Operation, parse_operation
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.model.chart.dentition import IMPLANT
+from dentasam.model.windows.boxed_mask import BoxedMask
+from dentasam.model.windows.choices import intersection
 
 NAMESPACE = UUID("0c0f3e0e-4a39-4d31-8c0b-9b3f3f6f2a57")
 # Masks that share more than this of their union are of the same object.
@@ -107,8 +106,6 @@ def _conflicts(proposal: BoxMask, other: BoxMask) -> bool:
 
 def _shared(proposal: BoxMask, other: BoxMask) -> tuple[float, float]:
     """Their IoU, and the share of the proposal that lies in the other mask."""
-    x1, y1 = proposal.x + proposal.width, proposal.y + proposal.height
-    both = np.count_nonzero(proposal.bits & crop(other, proposal.x, proposal.y, x1, y1))
-    if not both:
-        return 0.0, 0.0
-    return float(both / (proposal.area + other.area - both)), float(both / proposal.area)
+    one, two = (BoxedMask(mask.x, mask.y, mask.bits) for mask in (proposal, other))
+    both = intersection(one, two)
+    return (both / (proposal.area + other.area - both), both / proposal.area) if both else (0.0, 0.0)
