@@ -33,11 +33,12 @@ def case_document(server: Running, case: int = 1) -> Any:
 
 def test_a_model_without_a_chart_head_proposes_nothing(server: Running) -> None:
     assert case_document(server)["proposals"] == "off"
-    assert server.client.get("/api/session").json()["proposals"] is None
+    session = server.client.get("/api/session").json()
+    assert (session["proposals"], session["numbers"]) == (None, False)
     server.client.post("/api/cases/1/open")
     assert server.client.get("/api/progress").json()["proposing"] == []
-    assert server.client.put("/api/proposals", json={"on": True}).status_code == 503
-    assert server.client.post("/api/cases/1/number", json={"objects": [{"id": "a"}]}).status_code == 503
+    assert server.client.put("/api/proposals", json={"on": True}).status_code == 422
+    assert server.client.post("/api/cases/1/number", json={"objects": [{"id": "a"}]}).status_code == 422
 
 
 def test_an_opened_case_waits_for_its_proposals_and_then_has_them(charting: Running) -> None:
@@ -68,7 +69,8 @@ def test_a_case_that_cannot_be_encoded_waits_for_nothing(charting: Running) -> N
 
 
 def test_the_switch_turns_them_off_for_the_workspace(charting: Running) -> None:
-    assert charting.client.get("/api/session").json()["proposals"] is True
+    session = charting.client.get("/api/session").json()
+    assert (session["proposals"], session["numbers"]) == (True, True)
     assert charting.client.put("/api/proposals", json={"on": False}).json() == {"on": False}
     assert charting.client.get("/api/session").json()["proposals"] is False
     assert case_document(charting)["proposals"] == "off"

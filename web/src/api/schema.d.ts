@@ -1626,6 +1626,11 @@ export interface components {
              */
             no_images: string | null;
             /**
+             * Numbers
+             * @description Whether the model offers numbers for objects.
+             */
+            numbers: boolean;
+            /**
              * Proposals
              * @description Whether the model proposes objects in this workspace; null where it cannot.
              */
@@ -4203,15 +4208,6 @@ export interface operations {
             };
             /** @description The request is malformed. */
             422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The model could not be loaded, or the server is stopping. */
-            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -68,6 +68,7 @@ class Session(BaseModel):
     proposals: bool | None = Field(
         description="Whether the model proposes objects in this workspace; null where it cannot."
     )
+    numbers: bool = Field(description="Whether the model offers numbers for objects.")
     version: str
 
     model_config = ConfigDict(populate_by_name=True)

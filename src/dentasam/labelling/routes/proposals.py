@@ -30,12 +30,12 @@ def number(case_id: CaseId, body: NumberBody, context: ContextDep) -> Numbers:
     return Numbers(objects=objects, seconds=seconds)
 
 
-@router.put("/proposals", responses=errors(503, 507))
+@router.put("/proposals", responses=errors(507))
 def put_proposals(switch: ProposalsSwitch, context: ContextDep) -> ProposalsSwitch:
     """Turns the model's proposals on or off for the workspace; those that are there stay."""
     proposer = context.proposer
     if proposer.switch is None or context.queue.chart_key is None:
-        raise HTTPException(503, "this server makes no proposals; start it with a model that charts, and with teeth")
+        raise HTTPException(422, "this server makes no proposals; start it with a model that charts, and with teeth")
     try:
         proposer.turn(switch.on)
     except WorkspaceError as error:

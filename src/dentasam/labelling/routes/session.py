@@ -34,6 +34,7 @@ def session(context: ContextDep, annotator: Annotator) -> Session:
         no_images=context.image_adder.obstacle,
         sign_out=context.access.annotators is not None,
         proposals=None if context.queue.chart_key is None else context.proposer.switch,
+        numbers=context.queue.chart_key is not None,
         version=__version__,
     )
 

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from dentasam.errors import DatasetError, DentasamError, ImageError, PromptError
+from dentasam.errors import ChartError, DatasetError, DentasamError, ImageError, PromptError
 from dentasam.labelling.auth.access import Access
 from dentasam.labelling.auth.middleware import AccessMiddleware
 from dentasam.labelling.exchange.added_images import ImageAdder, ImageRefused
@@ -53,8 +53,8 @@ if TYPE_CHECKING:
     from dentasam.labelling.workspace.workspace import Workspace
 
 REFERENCE = "#/components/schemas/{model}"
-# Errors in what a client sends; the answer carries their messages.
-MALFORMED = (EnvelopeError, MaskError, OperationError, PromptError, DatasetError)
+# Errors in what a client sends, or asks of a model that cannot do it; the answer carries their messages.
+MALFORMED = (EnvelopeError, MaskError, OperationError, PromptError, DatasetError, ChartError)
 DESCRIPTION = """\
 Every route but `/healthz` needs the token: as the cookie that `GET /?token=…` sets, or as `Authorization: Bearer …`.
 
