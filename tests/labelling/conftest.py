@@ -13,9 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from alembic import command
+from alembic.config import Config
 from PIL import Image
+from sqlalchemy import Engine
 
-from dentasam.labelling.log.database import open_database
+from dentasam.labelling import log
+from dentasam.labelling.log.database import open_database, writing
 from dentasam.labelling.log.operations import Operation, parse_operation
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.wire.box_mask import BoxMask
@@ -110,6 +114,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'labels.sqlite3'}"
     server: PostgreSQL = request.getfixturevalue("postgresql")
     return server.database()
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Gives a database the tables of an older version, without what they could not hold."""
+    config = Config()
+    migrations = Path(log.__file__).with_name("migrations")
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
 
 
 def case_image(name: str, width: int = 60, height: int = 40, bits: int = 8) -> CaseImage:

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from dentasam.errors import ImageError, PromptError
 from dentasam.labelling.auth.access import Access
-from dentasam.labelling.inference.encoding.encode_queue import Progress
+from dentasam.labelling.inference.encoding.encode_queue import Progress, ReadyEmbedding
 from dentasam.labelling.inference.replies import (
     Choice,
     PredictedObject,
@@ -28,6 +28,7 @@ from dentasam.labelling.inference.served_model import ModelIdentity
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.log.worklist import Worklist
 from dentasam.labelling.log.workspace_id import open_workspace_database
+from dentasam.labelling.proposals.proposer import Proposer
 from dentasam.labelling.server.app import create_app
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.envelope import MEDIA_TYPE, pack, unpack
@@ -55,16 +56,26 @@ class StandIn:
     worklist: Worklist
     files: FileHashes = field(default_factory=FileHashes)
     model: ModelIdentity = IDENTITY
+    chart_key: str | None = None
     asked: list[Any] = field(default_factory=list)
     tidied: list[list[Tidy]] = field(default_factory=list)
     parts: list[list[bool]] = field(default_factory=list)
     opened: list[tuple[int, list[int]]] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
     news: int = 0
+    charted_again: int = 0
+    numberer: Any = None
 
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
+
+    def chart_again(self) -> None:
+        self.charted_again += 1
+
+    def embedding(self, case_id: int) -> Any:
+        embedding: Any = self.worklist[case_id].name
+        return ReadyEmbedding(self.numberer, embedding, 0.25, self.picture(case_id))
 
     def worklist_changed(self) -> None:
         self.news += 1
@@ -141,6 +152,7 @@ class Running:
     store: Store
     workspace: Workspace
     model: StandIn
+    proposer: Proposer
 
     def post(self, path: str, document: Any, **headers: str) -> Any:
         """Posts an envelope; header names with `_` for `-`."""
@@ -169,13 +181,14 @@ def running(folder: Path, access: Access | None = None, page: Path | None = None
         store.sync_cases(workspace.images)
         worklist = Worklist(store.cases(), workspace.images)
         model: Any = StandIn(worklist)
-        app = create_app(workspace, store, worklist, model, model, access, page=page)
+        proposer = Proposer(store, workspace)
+        app = create_app(workspace, store, worklist, model, model, access, proposer=proposer, page=page)
         options: dict[str, Any] = {"base_url": BASE, "raise_server_exceptions": False, "follow_redirects": False}
         with (
             TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"}, **options) as client,
             TestClient(app, **options) as stranger,
         ):
-            yield Running(app, client, stranger, access, store, workspace, model)
+            yield Running(app, client, stranger, access, store, workspace, model, proposer)
         engine.dispose()
 
 

@@ -35,6 +35,13 @@ def label(
     runtime: options.OnRuntime = None,
     precision: options.OfEncoder = "auto",
     windows: options.Windows = True,
+    proposals: Annotated[
+        bool,
+        typer.Option(
+            "--proposals/--no-proposals",
+            help="Find, outline and number every tooth before anybody clicks, where the model can.",
+        ),
+    ] = True,
     host: Annotated[
         str,
         typer.Option("--host", help="Address to listen on; where other machines reach it, annotators must sign in."),
@@ -129,6 +136,7 @@ def label(
             open_browser=open_browser,
             model=model,
             windows=windows,
+            proposals=proposals,
         )
 
         def segmenter() -> "Segmenter":

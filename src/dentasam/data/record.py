@@ -74,7 +74,8 @@ class ImageRecord:
     """One image: `path` is absolute, `file_name` as the dataset's JSON names it, sizes in pixels.
 
     crowds: regions of many objects (COCO's `iscrowd` 1). They are written again with the image, but are not
-    objects: nothing trains, evaluates or shows them.
+    objects: nothing trains, evaluates or shows them. extra: further keys of the image, which are written to COCO, and
+    not read from it.
     """
 
     id: int
@@ -85,6 +86,7 @@ class ImageRecord:
     tags: tuple[str, ...] = ()
     objects: tuple[ObjectRecord, ...] = ()
     crowds: tuple[ObjectRecord, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     def read(self) -> np.ndarray:
         """The pixels (height, width), uint8 or uint16.

@@ -128,5 +128,5 @@ def test_the_page_gets_every_key_of_an_object(make: Make) -> None:
     document = folded([make("create", TOOTH, MANUAL)]).objects[TOOTH].document()
     assert set(document) == {
         "id", "category", "parent", "locked", "accepted", "deleted", "source", "score", "model", "prompts", "mask",
-        "painted", "erased", "area", "revision", "annotator",
+        "painted", "erased", "area", "revision", "annotator", "confidence", "proposed", "touches",
     }  # fmt: skip

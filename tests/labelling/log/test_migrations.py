@@ -1,5 +1,6 @@
 import sqlite3
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -8,6 +9,9 @@ from sqlalchemy import inspect
 
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.log.database import metadata, open_database
+from dentasam.labelling.log.store import Store
+
+from ..conftest import MANUAL, Make, block, case_image, downgrade, first_case
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(database_url: str) -> None:
@@ -34,7 +38,28 @@ def test_opening_twice_changes_nothing(database_url: str) -> None:
     open_database(database_url).dispose()
     engine = open_database(database_url)
     with engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == ["0002"]
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == ["0003"]
+    engine.dispose()
+
+
+def test_a_database_from_before_there_were_proposals_keeps_its_objects(database_url: str, make: Make) -> None:
+    engine = open_database(database_url)
+    store = Store(engine)
+    store.sync_cases([case_image("a.png")])
+    case = first_case(store)
+    tooth = str(uuid4())
+    labelled = [make("create", tooth, MANUAL), make("mask", tooth, {"tool": "brush"}, mask=block(3, 3, 9, 9))]
+    store.append(case, labelled, 0, "anna")
+    before, log = store.state(case), store.operations(case)
+    downgrade(engine, "0002")
+    engine.dispose()
+    engine = open_database(database_url)
+    after = Store(engine).state(case)
+    assert after == before
+    assert Store(engine).operations(case) == log
+    assert after.missing == ()
+    assert not after.objects[tooth].proposed
+    assert [(each.objects, each.proposed) for each in Store(engine).cases()] == [(1, 0)]
     engine.dispose()
 
 

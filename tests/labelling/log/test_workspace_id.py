@@ -12,7 +12,7 @@ from dentasam.labelling.log.database import open_database
 from dentasam.labelling.log.workspace_id import open_workspace_database
 from dentasam.labelling.workspace.workspace import Workspace
 
-from ..conftest import PostgreSQL
+from ..conftest import PostgreSQL, downgrade
 
 
 def kept_in(url: str) -> list[str]:
@@ -78,9 +78,7 @@ def test_a_password_is_not_shown(radiographs: Path, postgresql: PostgreSQL) -> N
 def test_a_database_without_an_id_takes_the_workspaces(radiographs: Path, tmp_path: Path, database_url: str) -> None:
     """As one that was written before there were ids."""
     engine = open_database(database_url)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE workspace")
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    downgrade(engine, "0001")
     engine.dispose()
     (tmp_path / "work").mkdir()
     id = str(uuid4())

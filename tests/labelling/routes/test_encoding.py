@@ -20,4 +20,5 @@ def test_progress(server: Running) -> None:
         "annotator": "me",
         "worklist": 0,
         "failed": [{"id": 2, "name": "b.png", "message": "b.png is damaged or truncated"}],
+        "proposing": [],
     }

@@ -9,10 +9,11 @@ from uuid import NAMESPACE_OID, uuid5
 import numpy as np
 import pytest
 
+from dentasam.labelling.log.operations import MODEL_ANNOTATOR, parse_operations
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.envelope import MEDIA_TYPE, unpack
 
-from ..running import HEIGHT, WIDTH, Running, folder_of_images, running
+from ..running import HEIGHT, WIDTH, Running, folder_of_images, opened, running
 
 CONTRACT = json.loads(
     (Path(__file__).parents[3] / "web/src/api/operations.contract.json").read_text(encoding="utf-8")
@@ -31,7 +32,7 @@ def uuid(name: str) -> str:
     return str(uuid5(NAMESPACE_OID, name))
 
 
-NAMES = {uuid(name): name for name in [*CONTRACT["operations"], "a", "b"]}
+NAMES = {uuid(name): name for name in [*CONTRACT["operations"], "a", "b", "c"]}
 
 
 def operation(name: str) -> dict[str, Any]:
@@ -39,6 +40,8 @@ def operation(name: str) -> dict[str, Any]:
     sent["object"] = uuid(sent["object"]) if sent["object"] else None
     if sent["data"].get("parent"):
         sent["data"] = {**sent["data"], "parent": uuid(sent["data"]["parent"])}
+    if "undoes" in sent:
+        sent["undoes"] = uuid(sent["undoes"])
     if "mask" in sent:
         x, y, width, height = sent["mask"]
         # Beyond the image's edge too, which is for the server to refuse.
@@ -50,6 +53,16 @@ def operation(name: str) -> dict[str, Any]:
 
 def played(server: Running, case: int, step: dict[str, Any]) -> dict[str, Any]:
     """What the server answers, in the words of the contract."""
+    if "propose" in step:
+        proposed = parse_operations([operation(name) for name in step["propose"]])
+        server.store.import_objects(case, proposed, MODEL_ANNOTATOR)
+        return {"status": 200, "revision": server.store.case(case).revision}
+    if "read" in step:
+        answer = server.client.get(f"/api/cases/{case}")
+        body = opened(answer)
+        objects = [{**each, "id": NAMES[each["id"]]} for each in body["objects"]]
+        shown = {"revision": body["case"]["revision"], "case": body["case"]["status"], "missing": body["missing"]}
+        return {"status": answer.status_code, **shown, "objects": objects}
     if "append" in step:
         answer = server.append([operation(name) for name in step["append"]], step["match"], case)
     else:

@@ -8,11 +8,14 @@ import type {
   CaseSummary,
   ConflictReply,
   LogDocument,
+  Numbers,
+  ObjectToNumber,
   Operation,
   Picture,
   Prediction,
   PredictRequest,
   Progress,
+  ProposalsSwitch,
   Refinement,
   RefineRequest,
   Session,
@@ -170,6 +173,14 @@ export async function predict(id: number, objects: PredictRequest[], signal?: Ab
 export async function refine(id: number, objects: RefineRequest[], signal?: AbortSignal): Promise<Refinement> {
   return enveloped(await checked(`/api/cases/${id}/refine`, { ...withEnvelope({ objects }), signal }));
 }
+
+/** Offers numbers for the objects that are given without one, beside all others of the case. */
+export const number = (id: number, objects: ObjectToNumber[], signal?: AbortSignal): Promise<Numbers> =>
+  json<Numbers>(`/api/cases/${id}/number`, { ...withJson("POST", { objects }), signal });
+
+/** Turns the model's proposals in this workspace on or off. */
+export const switchProposals = (on: boolean): Promise<ProposalsSwitch> =>
+  json<ProposalsSwitch>("/api/proposals", withJson("PUT", { on }));
 
 export async function announce(id: number): Promise<void> {
   await checked(`/api/cases/${id}/open`, { method: "POST" });

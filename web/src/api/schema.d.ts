@@ -68,6 +68,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/cases/{case_id}/number": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Number
+         * @description Offers numbers for objects from the boxes of all objects of the case; nothing is decoded or stored.
+         *
+         *     Objects that are stored and not named in the request stand beside those of the request: with their number where
+         *     a person gave or accepted it.
+         */
+        post: operations["number"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/cases/{case_id}/open": {
         parameters: {
             query?: never;
@@ -374,6 +397,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Proposals
+         * @description Turns the model's proposals on or off for the workspace; those that are there stay.
+         */
+        put: operations["put_proposals"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/schema": {
         parameters: {
             query?: never;
@@ -517,8 +560,19 @@ export interface components {
             case: components["schemas"]["CaseSummary"];
             /** Comments */
             comments: components["schemas"]["Comment"][];
+            /**
+             * Missing
+             * @description Numbers of teeth that were marked as missing, in chart order.
+             */
+            missing: string[];
             /** Objects */
             objects: components["schemas"]["ObjectDocument"][];
+            /**
+             * Proposals
+             * @description Whether the model's proposals are in the case: there, being made (pending), never made for it (none), or turned off or not possible with this model and these labels (off).
+             * @enum {string}
+             */
+            proposals: "none" | "pending" | "there" | "off";
         };
         /** CaseSummary */
         CaseSummary: {
@@ -539,8 +593,16 @@ export interface components {
             id: number;
             /** Name */
             name: string;
-            /** Objects */
+            /**
+             * Objects
+             * @description Objects of people, without the untouched proposals.
+             */
             objects: number;
+            /**
+             * Proposed
+             * @description Proposals that nobody has accepted or changed.
+             */
+            proposed: number;
             /** Revision */
             revision: number;
             /**
@@ -658,7 +720,7 @@ export interface components {
             /** Objects */
             objects: components["schemas"]["ObjectDocument"][];
             /** Operations */
-            operations: (components["schemas"]["StoredCreate"] | components["schemas"]["StoredChangeMask"] | components["schemas"]["StoredRelabel"] | components["schemas"]["StoredParent"] | components["schemas"]["StoredLock"] | components["schemas"]["StoredAccept"] | components["schemas"]["StoredDelete"] | components["schemas"]["StoredSetStatus"])[];
+            operations: (components["schemas"]["StoredCreate"] | components["schemas"]["StoredChangeMask"] | components["schemas"]["StoredRelabel"] | components["schemas"]["StoredParent"] | components["schemas"]["StoredLock"] | components["schemas"]["StoredAccept"] | components["schemas"]["StoredDelete"] | components["schemas"]["StoredSetStatus"] | components["schemas"]["StoredSetMissing"])[];
             /** Revision */
             revision: number;
         };
@@ -696,7 +758,13 @@ export interface components {
              */
             undoes: string | null;
         };
-        /** CreateData */
+        /**
+         * CreateData
+         * @description What an object begins with. A proposal is an object that the model found before anybody clicked.
+         *
+         *     prompts, model, confidence: of proposals alone: the click behind the mask, so that corrections go on from it, the
+         *     model, and the probability that the object is there and its category is right.
+         */
         CreateData: {
             /**
              * Category
@@ -704,15 +772,24 @@ export interface components {
              */
             category: string | null;
             /**
+             * Confidence
+             * @default null
+             */
+            confidence: number | null;
+            /** @default null */
+            model: components["schemas"]["ModelScore"] | null;
+            /**
              * Parent
              * @default null
              */
             parent: string | null;
+            /** @default null */
+            prompts: components["schemas"]["Prompts"] | null;
             /**
              * Source
              * @enum {string}
              */
-            source: "manual" | "model" | "import";
+            source: "manual" | "model" | "import" | "proposal";
         };
         /**
          * Delete
@@ -746,10 +823,18 @@ export interface components {
              */
             undoes: string | null;
         };
-        /** DeleteData */
+        /**
+         * DeleteData
+         * @description withdrawn: the model takes back a proposal that no person has touched.
+         */
         DeleteData: {
             /** Deleted */
             deleted: boolean;
+            /**
+             * Withdrawn
+             * @default false
+             */
+            withdrawn: boolean;
         };
         /** FailedCase */
         FailedCase: {
@@ -797,7 +882,7 @@ export interface components {
          * @description One label. The name is what exports carry (a tooth's FDI number), the title what people read.
          *
          *     tidy: what goes from the model's masks of this label, where it differs from the workspace's.
-         *     prefers: what a first click means that may mean a part or the whole; None is the part for restorations and lesions.
+         *     prefers: what a first click means where it may mean either; None is the part for restorations and lesions.
          */
         Label: {
             /** Colour */
@@ -889,7 +974,7 @@ export interface components {
          */
         LogDocument: {
             /** Operations */
-            operations: (components["schemas"]["StoredCreate"] | components["schemas"]["StoredChangeMask"] | components["schemas"]["StoredRelabel"] | components["schemas"]["StoredParent"] | components["schemas"]["StoredLock"] | components["schemas"]["StoredAccept"] | components["schemas"]["StoredDelete"] | components["schemas"]["StoredSetStatus"])[];
+            operations: (components["schemas"]["StoredCreate"] | components["schemas"]["StoredChangeMask"] | components["schemas"]["StoredRelabel"] | components["schemas"]["StoredParent"] | components["schemas"]["StoredLock"] | components["schemas"]["StoredAccept"] | components["schemas"]["StoredDelete"] | components["schemas"]["StoredSetStatus"] | components["schemas"]["StoredSetMissing"])[];
             /** Revision */
             revision: number;
         };
@@ -918,6 +1003,16 @@ export interface components {
             width: number;
             x: number;
             y: number;
+        };
+        /**
+         * MissingData
+         * @description A tooth that the patient does not have, by its FDI number.
+         */
+        MissingData: {
+            /** Missing */
+            missing: boolean;
+            /** Number */
+            number: string;
         };
         /**
          * ModelIdentity
@@ -1022,6 +1117,31 @@ export interface components {
             /** Text */
             text: string;
         };
+        /** NumberBody */
+        NumberBody: {
+            /** Objects */
+            objects: components["schemas"]["ObjectToNumber"][];
+        };
+        /** NumberedObject */
+        NumberedObject: {
+            /** Id */
+            id: string;
+            /**
+             * Offers
+             * @description The best number first, then up to three others.
+             */
+            offers: components["schemas"]["OfferedNumber"][];
+        };
+        /**
+         * Numbers
+         * @description The objects that were asked for without a number, in the order in which they were asked for.
+         */
+        Numbers: {
+            /** Objects */
+            objects: components["schemas"]["NumberedObject"][];
+            /** Seconds */
+            seconds: number;
+        };
         /**
          * ObjectDocument
          * @description An object after all operations of its case.
@@ -1035,6 +1155,11 @@ export interface components {
             area: number;
             /** Category */
             category: string | null;
+            /**
+             * Confidence
+             * @description Of a proposal: that it is there and its category is right, 0 to 1.
+             */
+            confidence: number | null;
             /** Deleted */
             deleted: boolean;
             erased: components["schemas"]["MaskRef"];
@@ -1048,6 +1173,11 @@ export interface components {
             /** Parent */
             parent: string | null;
             prompts: components["schemas"]["Prompts"] | null;
+            /**
+             * Proposed
+             * @description Whether it is as the model proposed it, and nobody has accepted it.
+             */
+            proposed: boolean;
             /** Revision */
             revision: number;
             /** Score */
@@ -1056,12 +1186,50 @@ export interface components {
              * Source
              * @enum {string}
              */
-            source: "manual" | "model" | "import";
+            source: "manual" | "model" | "import" | "proposal";
+            /**
+             * Touches
+             * @description Of a proposal: operations by which people changed it, without undone ones.
+             */
+            touches: string[];
+        };
+        /**
+         * ObjectToNumber
+         * @description An object of the page.
+         *
+         *     Without a box its stored mask's box is taken. An object with a number keeps it, and the others are numbered beside
+         *     it.
+         */
+        ObjectToNumber: {
+            /** Box */
+            box?: [
+                number,
+                number,
+                number,
+                number
+            ] | null;
+            /** Id */
+            id: string;
+            /** Number */
+            number?: string | null;
+        };
+        /** OfferedNumber */
+        OfferedNumber: {
+            /**
+             * Confidence
+             * @description 0 to 1.
+             */
+            confidence: number;
+            /**
+             * Number
+             * @description An FDI number, or `implant`.
+             */
+            number: string;
         };
         /** OperationsDocument */
         OperationsDocument: {
             /** Operations */
-            operations: (components["schemas"]["Create"] | components["schemas"]["ChangeMask"] | components["schemas"]["Relabel"] | components["schemas"]["Parent"] | components["schemas"]["Lock"] | components["schemas"]["Accept"] | components["schemas"]["Delete"] | components["schemas"]["SetStatus"])[];
+            operations: (components["schemas"]["Create"] | components["schemas"]["ChangeMask"] | components["schemas"]["Relabel"] | components["schemas"]["Parent"] | components["schemas"]["Lock"] | components["schemas"]["Accept"] | components["schemas"]["Delete"] | components["schemas"]["SetStatus"] | components["schemas"]["SetMissing"])[];
         };
         /** Parent */
         Parent: {
@@ -1264,6 +1432,11 @@ export interface components {
             encoded: number;
             /** Failed */
             failed: components["schemas"]["FailedCase"][];
+            /**
+             * Proposing
+             * @description Opened cases whose proposals are still being made.
+             */
+            proposing: number[];
             /** Total */
             total: number;
             /**
@@ -1301,6 +1474,14 @@ export interface components {
                 number,
                 0 | 1
             ][];
+        };
+        /**
+         * ProposalsSwitch
+         * @description Whether the model proposes objects in this workspace.
+         */
+        ProposalsSwitch: {
+            /** On */
+            on: boolean;
         };
         /** RefineDocument */
         RefineDocument: {
@@ -1444,6 +1625,16 @@ export interface components {
              * @description Why no image can be added here, in one line; null where one can.
              */
             no_images: string | null;
+            /**
+             * Numbers
+             * @description Whether the model offers numbers for objects.
+             */
+            numbers: boolean;
+            /**
+             * Proposals
+             * @description Whether the model proposes objects in this workspace; null where it cannot.
+             */
+            proposals: boolean | null;
             schema: components["schemas"]["LabelSchema"];
             /**
              * Sign Out
@@ -1457,6 +1648,35 @@ export interface components {
              * @description The workspace's id, the same for as long as the workspace lives.
              */
             workspace: string;
+        };
+        /** SetMissing */
+        SetMissing: {
+            data: components["schemas"]["MissingData"];
+            /**
+             * Id
+             * @description A UUID, made by the client.
+             */
+            id: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "missing";
+            /**
+             * Object
+             * @default null
+             */
+            object: null;
+            /**
+             * Time
+             * @description The client's clock, milliseconds since 1970.
+             */
+            time: number;
+            /**
+             * Undoes
+             * @default null
+             */
+            undoes: string | null;
         };
         /** SetStatus */
         SetStatus: {
@@ -1769,6 +1989,44 @@ export interface components {
              * @description A UUID, made by the client.
              */
             object: string;
+            /**
+             * Received
+             * @description The server's clock, ISO 8601 in UTC.
+             */
+            received: string;
+            /** Revision */
+            revision: number;
+            /**
+             * Time
+             * @description The client's clock, milliseconds since 1970.
+             */
+            time: number;
+            /**
+             * Undoes
+             * @default null
+             */
+            undoes: string | null;
+        };
+        /** StoredSetMissing */
+        StoredSetMissing: {
+            /** Annotator */
+            annotator: string;
+            data: components["schemas"]["MissingData"];
+            /**
+             * Id
+             * @description A UUID, made by the client.
+             */
+            id: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "missing";
+            /**
+             * Object
+             * @default null
+             */
+            object: null;
             /**
              * Received
              * @description The server's clock, ISO 8601 in UTC.
@@ -2221,6 +2479,113 @@ export interface operations {
             };
             /** @description The disk is full; nothing was stored. */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    number: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NumberBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Numbers"];
+                };
+            };
+            /** @description The request is not valid HTTP. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no token, or a wrong one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The write came from a page of another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such case or file. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The image's file is gone or damaged. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header does not name this server. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is malformed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The model could not be loaded, or the server is stopping. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3765,6 +4130,93 @@ export interface operations {
             };
             /** @description The request is malformed. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_proposals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProposalsSwitch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalsSwitch"];
+                };
+            };
+            /** @description The request is not valid HTTP. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no token, or a wrong one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The write came from a page of another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header does not name this server. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is malformed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full; nothing was stored. */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };

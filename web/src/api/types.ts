@@ -22,6 +22,13 @@ export type Picture = Schemas["Picture"];
 export type TimeInterval = Schemas["TimeInterval"];
 export type Stored = Schemas["Stored"];
 
+/** Whether the model's proposals are in a case, are being made, were never made for it, or are turned off. */
+export type ProposalsState = Schemas["CaseDocument"]["proposals"];
+export type ObjectToNumber = Schemas["ObjectToNumber"];
+export type ProposalsSwitch = Schemas["ProposalsSwitch"];
+export type Numbers = Schemas["Numbers"];
+export type NumberedObject = Schemas["NumberedObject"];
+
 export type PredictRequest = Unpacked<Schemas["PredictObject"]>;
 export type RefineRequest = Unpacked<Schemas["RefineObject"]>;
 export type Prediction = Unpacked<Schemas["PredictionDocument"]>;
@@ -31,6 +38,9 @@ export interface CaseDocument {
   case: CaseSummary;
   objects: ObjectState[];
   comments: CaseComment[];
+  /** Numbers of teeth that were marked as missing, in chart order. */
+  missing: string[];
+  proposals: ProposalsState;
 }
 
 export interface LogDocument {

@@ -13,7 +13,8 @@ export interface Prompts {
 }
 
 export type Status = "new" | "in-progress" | "done" | "needs-review" | "approved";
-export type ObjectSource = "manual" | "model" | "import";
+/** A proposal is an object that the model found before anybody clicked. */
+export type ObjectSource = "manual" | "model" | "import" | "proposal";
 export type OverlapMode = "overlap" | "protect" | "take";
 
 export type MaskTool =
@@ -70,6 +71,11 @@ export interface CreateData {
   category: string | null;
   parent: string | null;
   source: ObjectSource;
+  /** Of a proposal: the click behind its mask. */
+  prompts?: Prompts | null;
+  model?: ModelRecord | null;
+  /** Of a proposal: the probability that it is there and its category is right. */
+  confidence?: number | null;
 }
 
 export interface MaskData {
@@ -88,12 +94,18 @@ export type ObjectOperation = Stamp &
     | { kind: "parent"; data: { parent: string | null } }
     | { kind: "lock"; data: { locked: boolean } }
     | { kind: "accept"; data: { accepted: boolean } }
-    | { kind: "delete"; data: { deleted: boolean } }
+    /** `withdrawn`: the model takes back a proposal that nobody has touched. */
+    | { kind: "delete"; data: { deleted: boolean; withdrawn?: boolean } }
   );
 
 export type StatusOperation = Stamp & Receipt & { object: null; kind: "status"; data: { status: Status } };
 
-export type Operation = ObjectOperation | StatusOperation;
+/** `number`: the FDI number of a tooth that the patient does not have. */
+export type MissingOperation = Stamp &
+  Receipt & { object: null; kind: "missing"; data: { number: string; missing: boolean } };
+
+export type CaseOperation = StatusOperation | MissingOperation;
+export type Operation = ObjectOperation | CaseOperation;
 
 /** An object as the server folds it from its operations. */
 export interface ObjectState {
@@ -113,4 +125,9 @@ export interface ObjectState {
   area: number;
   revision: number;
   annotator: string | null;
+  confidence: number | null;
+  /** Whether it is as the model proposed it, and nobody has accepted it. */
+  proposed: boolean;
+  /** Of a proposal: the operations by which people changed it and that are not undone; accepting is none. */
+  touches: readonly string[];
 }

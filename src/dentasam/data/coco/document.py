@@ -43,6 +43,7 @@ def image_entry(image: ImageRecord) -> dict[str, Any]:
         "width": image.width,
         "height": image.height,
         "tags": list(image.tags),
+        **image.extra,
     }
 
 

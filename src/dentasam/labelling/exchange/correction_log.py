@@ -6,6 +6,7 @@ from typing import Any
 
 from dentasam.data.masks import rle
 from dentasam.labelling.exchange.exports import chosen_cases, without_paths
+from dentasam.labelling.exchange.proposal_outcomes import ProposalCounts, missed_objects, proposal_outcome
 from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.fold import ObjectState, undone_ids
 from dentasam.labelling.log.operations import ChangeMask, Create, Status, StoredOperation, document_of
@@ -14,21 +15,32 @@ from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.workspace.workspace import Workspace
 
 
-def log_lines(store: Store, workspace: Workspace, statuses: Collection[Status] | None = None) -> Iterator[str]:
+def log_lines(
+    store: Store,
+    workspace: Workspace,
+    statuses: Collection[Status] | None = None,
+    counts: ProposalCounts | None = None,
+) -> Iterator[str]:
     """The correction log as NDJSON: a JSON object, and a line, for each object that was labelled.
 
     Masks are COCO RLE on the whole image. `prediction` is the first proposal, by the model or imported; `steps` is
     every change of the mask with its prompts or stroke, marked `undone` where it was undone; `final` is the mask at
     the end. Deleted objects are included, because deleting a proposal is a correction.
 
-    statuses: which cases, all by default.
+    `proposal` says what became of an object that the model proposed before anybody clicked, `missed` marks teeth that
+    it had not proposed.
+
+    statuses: which cases, all by default. counts: adds up what became of the proposals.
     """
+    counts = ProposalCounts() if counts is None else counts
     for case, state in chosen_cases(store, workspace, statuses):
         if not state.objects:
             continue
         # The log is read without its masks; the proposal's mask of each object is read when its turn comes.
         log = store.operations(case.id, masks=False)
         undone = undone_ids(log)
+        missed = missed_objects(state)
+        counts.add_missed(len(missed))
         by_object: dict[str, list[StoredOperation]] = {id: [] for id in state.objects}
         for stored in log:
             if stored.operation.object is not None:
@@ -38,6 +50,11 @@ def log_lines(store: Store, workspace: Workspace, statuses: Collection[Status] |
             if proposal is not None:
                 (proposal,) = store.operations(case.id, proposal.revision - 1, 1)
             entry = _entry(case, known, by_object[known.id], proposal, undone)
+            outcome = None
+            if proposal is not None and known.source == "proposal" and isinstance(proposal.operation, Create):
+                outcome = proposal_outcome(proposal.operation, known)
+                counts.add(outcome)
+            entry |= {"proposal": outcome and outcome.document(), "missed": known.id in missed}
             yield json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
@@ -48,7 +65,7 @@ def _entry(
     proposal: StoredOperation | None,
     undone: set[str],
 ) -> dict[str, Any]:
-    models = [stored.operation.data.model for stored in log if isinstance(stored.operation, ChangeMask)]
+    models = [stored.operation.data.model for stored in log if isinstance(stored.operation, Create | ChangeMask)]
     model = next((given for given in reversed(models) if given is not None), None)
     return {
         "image": case.name,

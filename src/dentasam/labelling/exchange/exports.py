@@ -33,21 +33,24 @@ FIRST_OTHER_ID = 101
 def labelled_dataset(store: Store, workspace: Workspace, statuses: Collection[Status] | None = None) -> Dataset:
     """The cases of a workspace as a dataset, its images named relative to the image folder.
 
-    statuses: which cases, all by default; FINISHED are those that are done or approved. Deleted objects and empty
-    masks are left out, overlap is kept. Each object has as `extra` keys of its annotation: `object` (its id in the
-    workspace), `source`, `accepted`, `annotator`, and, where they are known, `score`, `model` and `parent` (the id of
-    another annotation).
+    statuses: which cases, all by default; FINISHED are those that are done or approved. Deleted objects, empty masks
+    and proposals that nobody has accepted or changed are left out, overlap is kept. Each object has as `extra` keys
+    of its annotation: `object` (its id in the workspace), `source`, `accepted`, `annotator`, and, where they are
+    known, `score`, `model` and `parent` (the id of another annotation). An image has `missing`, the numbers of the
+    teeth that were marked as missing on it, if there are any.
     """
     images: list[ImageRecord] = []
     first_id = 1
     paths = {image.name: image.path for image in workspace.images}
     # One case at a time: the decoded masks of a whole worklist would not fit the memory.
     for case, state in chosen_cases(store, workspace, statuses):
-        exported = [known for known in state.present if known.area]
+        exported = [known for known in state.present if known.area and not known.proposed]
         ids = {known.id: id for id, known in enumerate(exported, start=first_id)}
         first_id += len(exported)
         records = tuple(_record(case, known, ids) for known in exported)
-        images.append(ImageRecord(case.id, paths[case.name], case.name, case.width, case.height, (), records))
+        marked = {"missing": list(state.missing)} if state.missing else {}
+        record = ImageRecord(case.id, paths[case.name], case.name, case.width, case.height, (), records, extra=marked)
+        images.append(record)
     used = {record.category for image in images for record in image.objects}
     return Dataset(workspace.folder, tuple(images), _categories(workspace.schema, used))
 

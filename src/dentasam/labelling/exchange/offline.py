@@ -10,6 +10,7 @@ from dentasam.errors import OutputError, WorkspaceError
 from dentasam.labelling.exchange.correction_log import log_lines
 from dentasam.labelling.exchange.exports import FINISHED, write_coco, write_png_zip
 from dentasam.labelling.exchange.imports import import_source
+from dentasam.labelling.exchange.proposal_outcomes import ProposalCounts
 from dentasam.labelling.exchange.time_table import timing_csv
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.log.workspace_id import open_workspace_database
@@ -48,12 +49,15 @@ def write_export(
 ) -> str:
     """Writes an export of a workspace to a file; returns a line that says how many objects it holds.
 
+    A correction log adds a line on what became of the model's proposals, if there were any.
+
     kind: `coco`, `png`, `log` or `timing`. finished: only cases that are done or approved; the time table always
     holds all. Raises OutputError if the file cannot be written, WorkspaceError and DatasetError as `open_workspace`.
     """
     if target.is_dir():
         raise OutputError(f"{target} is a folder; name a file in it")
     statuses = FINISHED if finished else None
+    counts = ProposalCounts()
     with (
         _naming_the_server(kind, finished),
         open_workspace(source, folder, database, images) as (workspace, store, _),
@@ -65,13 +69,14 @@ def write_export(
                 if kind == "png":
                     write_png_zip(store, workspace, file, statuses)
                 elif kind == "log":
-                    file.writelines(line.encode() for line in log_lines(store, workspace, statuses))
+                    file.writelines(line.encode() for line in log_lines(store, workspace, statuses, counts))
                 else:
                     file.write(timing_csv(store).encode())
         chosen = [case for case in store.cases() if statuses is None or case.status in statuses]
         labelled = [case.objects for case in chosen if case.objects]
     kept = " of finished cases" if finished else ""
-    return f"{sum(labelled)} objects in {len(labelled)} images{kept} → {target}"
+    line = f"{sum(labelled)} objects in {len(labelled)} images{kept} → {target}"
+    return "\n".join(filter(None, [line, counts.line()]))
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def timing_csv(store: Store) -> str:
 
     The column `scope` says which of the three a row is; rows of one scope add up to the whole, those of different
     scopes do not. `model_score` is the IoU that the model last predicted for the object, in a case's row the mean
-    over its objects.
+    over its objects, without proposals that nobody has touched.
     """
     rows: list[Sequence[object]] = [COLUMNS]
     for case in store.cases():
@@ -101,7 +101,7 @@ def _case_rows(
     for time in times:
         seconds[time.annotator, time.object or "", time.tool] += time.stop - time.start
     scores = {id: known.score for id, known in state.objects.items() if known.score is not None}
-    present_scores = [scores[known.id] for known in state.present if known.id in scores]
+    present_scores = [scores[known.id] for known in state.present if known.id in scores and not known.proposed]
     mean_score = sum(present_scores) / len(present_scores) if present_scores else None
     for annotator, own_keys in groupby(sorted(seconds.keys() | counts.keys()), key=lambda key: key[0]):
         keys = list(own_keys)

@@ -1,6 +1,6 @@
 """Appends operations to the log of a case: all of a request or none, and never the same one twice."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, insert, select, update
@@ -10,7 +10,7 @@ from dentasam.labelling.log.cases import case_row
 from dentasam.labelling.log.database import batches, cases, objects, operations
 from dentasam.labelling.log.fold import CaseState, ObjectState, fold
 from dentasam.labelling.log.operations import Operation, StoredOperation, check_masks
-from dentasam.labelling.log.read import read_objects
+from dentasam.labelling.log.read import read_objects, read_state
 
 
 class RevisionConflict(Exception):
@@ -56,14 +56,39 @@ def append_operations(
     received = rows.utc_now()
     stored = [StoredOperation(op, revision + n, annotator, received) for n, op in enumerate(new, start=1)]
     before = read_objects(connection, case_id, _named_objects(new))
-    after = CaseState(revision, case["status"], before)
+    after = CaseState(revision, case["status"], before, tuple(case["missing"] or ()))
     for operation in stored:
         after = fold(after, operation)
     connection.execute(insert(operations), [rows.operation_row(case_id, operation) for operation in stored])
     _write_objects(connection, case_id, before, after.objects)
     changed = {"revision": after.revision, "status": after.status, "updated": received}
-    connection.execute(update(cases).where(cases.c.id == case_id).values(**changed))
+    missing = list(after.missing) or None
+    connection.execute(update(cases).where(cases.c.id == case_id).values(**changed, missing=missing))
     return Appended(after.revision, len(new))
+
+
+def propose_operations(
+    connection: Connection,
+    case_id: int,
+    chart: str,
+    make: Callable[[CaseState], Sequence[Operation] | None],
+    annotator: str,
+) -> Appended | None:
+    """Adds what `make` makes of the case's state, and notes the chart that it comes from, in one step.
+
+    chart: which picture and model the proposals are from; a case that has those of this chart already is left alone.
+    make: called while nobody else can change the case; returns None where the case gets no proposals now. Returns
+    None where nothing was done. Raises as `append_operations`.
+    """
+    case = case_row(connection, case_id, lock=True)
+    if case["charted"] == chart:
+        return None
+    made = make(read_state(connection, case))
+    if made is None:
+        return None
+    appended = append_operations(connection, case_id, made, None, annotator)
+    connection.execute(update(cases).where(cases.c.id == case_id).values(charted=chart))
+    return appended
 
 
 def _write_objects(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, func, insert, select, update
+from sqlalchemy import case as case_expression
 
 from dentasam.labelling.log.database import batches, cases, comments, intervals, objects
 from dentasam.labelling.log.operations import Status
@@ -22,7 +23,11 @@ class CaseNotFound(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One row of the worklist. `objects` are those not deleted; `updated` is ISO 8601 in UTC."""
+    """One row of the worklist.
+
+    objects: those not deleted, without the untouched proposals, which `proposed` counts. updated: ISO 8601 in UTC.
+    charted: which picture and model the proposals are from that were added last.
+    """
 
     id: int
     name: str
@@ -34,8 +39,10 @@ class Case:
     uncertainty: float | None
     updated: str
     objects: int
+    proposed: int
     comments: int
     active_seconds: float
+    charted: str | None = None
 
 
 def read_cases(connection: Connection) -> list[Case]:
@@ -98,14 +105,17 @@ def sync_cases(connection: Connection, images: Sequence[CaseImage]) -> list[str]
 
 
 def _worklist_query() -> Select[Any]:
-    object_count = func.count().label("objects")
-    present = select(objects.c.case_id, object_count).where(~objects.c.deleted).group_by(objects.c.case_id).subquery()
+    counts = [
+        func.sum(case_expression((objects.c.proposed == proposed, 1), else_=0)).label(name)
+        for name, proposed in (("objects", False), ("proposed", True))
+    ]
+    present = select(objects.c.case_id, *counts).where(~objects.c.deleted).group_by(objects.c.case_id).subquery()
     comment_count = func.count().label("comments")
     written = select(comments.c.case_id, comment_count).group_by(comments.c.case_id).subquery()
     seconds = func.sum(intervals.c.stop - intervals.c.start).label("active_seconds")
     worked = select(intervals.c.case_id, seconds).group_by(intervals.c.case_id).subquery()
     return (
-        select(cases, present.c.objects, written.c.comments, worked.c.active_seconds)
+        select(cases, present.c.objects, present.c.proposed, written.c.comments, worked.c.active_seconds)
         .outerjoin(present, present.c.case_id == cases.c.id)
         .outerjoin(written, written.c.case_id == cases.c.id)
         .outerjoin(worked, worked.c.case_id == cases.c.id)
@@ -125,8 +135,10 @@ def _case(row: RowMapping) -> Case:
         uncertainty=row["uncertainty"],
         updated=row["updated"],
         objects=row["objects"] or 0,
+        proposed=row["proposed"] or 0,
         comments=row["comments"] or 0,
         active_seconds=float(row["active_seconds"] or 0.0),
+        charted=row["charted"],
     )
 
 

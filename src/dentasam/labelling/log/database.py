@@ -31,6 +31,7 @@ from sqlalchemy import (
     UniqueConstraint,
     create_engine,
     event,
+    false,
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -67,6 +68,8 @@ cases = Table(
     Column("revision", Integer, nullable=False),
     Column("uncertainty", Float),
     Column("updated", String(40), nullable=False),
+    Column("missing", JSON(none_as_null=True)),  # the numbers of teeth that were marked as missing
+    Column("charted", String(64)),  # the picture and model whose proposals were added last, hashed
 )
 
 operations = Table(
@@ -104,6 +107,9 @@ objects = Table(
     Column("revision", Integer, nullable=False),
     Column("annotator", Text, nullable=False),
     Column("masks", LargeBinary, nullable=False),  # an envelope of mask, painted and erased
+    Column("confidence", Float),
+    Column("touches", JSON(none_as_null=True)),  # of a proposal, the operations by which people changed it
+    Column("proposed", Boolean, nullable=False, server_default=false()),  # untouched and not accepted
 )
 
 comments = Table(

@@ -10,15 +10,22 @@ from dentasam.labelling.log.operations import (
     Create,
     Delete,
     Lock,
+    Operation,
     OperationError,
     Parent,
     Relabel,
+    SetMissing,
     SetStatus,
     Source,
     Status,
     StoredOperation,
+    is_withdrawal,
 )
 from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.model.chart.dentition import chart_place
+
+# More are not listed: whoever has changed an object so often is not going to undo all of it.
+MAX_TOUCHES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,8 @@ class ObjectState:
 
     painted, erased: the pixels that the annotator set and cleared by hand. prompts, model: as in the operations.
     area: pixels of the mask. created: the revision of its first operation. revision, annotator: those of its last.
+    confidence: of a proposal, that it is there and its category is right. touches: of a proposal, the operations by
+    which people changed it and that are not undone; accepting is none.
     """
 
     id: str
@@ -45,6 +54,13 @@ class ObjectState:
     created: int = 0
     revision: int = 0
     annotator: str = ""
+    confidence: float | None = None
+    touches: tuple[str, ...] = ()
+
+    @property
+    def proposed(self) -> bool:
+        """Whether it is as the model proposed it, and nobody has accepted it."""
+        return self.source == "proposal" and not self.accepted and not self.touches
 
     @property
     def score(self) -> float | None:
@@ -70,16 +86,24 @@ class ObjectState:
             "area": self.area,
             "revision": self.revision,
             "annotator": self.annotator,
+            "confidence": self.confidence,
+            "proposed": self.proposed,
+            "touches": list(self.touches),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class CaseState:
-    """A case at one revision. objects: by id in the order they were created, including deleted ones."""
+    """A case at one revision.
+
+    objects: by id in the order they were created, including deleted ones. missing: the numbers of teeth that were
+    marked as missing, in chart order.
+    """
 
     revision: int = 0
     status: Status = "new"
     objects: dict[str, ObjectState] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
 
     @property
     def present(self) -> list[ObjectState]:
@@ -90,17 +114,23 @@ class CaseState:
 def fold(state: CaseState, stored: StoredOperation) -> CaseState:
     """The case after one more operation of its log.
 
-    The first edit of a new case sets its status to in-progress; imported pre-annotations are not edits. Raises
+    The first edit of a new case sets its status to in-progress; imported pre-annotations and proposals are not edits,
+    nor is it one that the model withdraws a proposal. Raises
     OperationError if the operation is not possible: an unknown object, one that is created twice, a wrong parent.
     """
     operation = stored.operation
     if isinstance(operation, SetStatus):
         return replace(state, revision=stored.revision, status=operation.data.status)
-    imported = isinstance(operation, Create) and operation.data.source == "import"
-    status: Status = "in-progress" if state.status == "new" and not imported else state.status
+    edits = not is_withdrawal(operation)
+    if isinstance(operation, Create):
+        edits = operation.data.source not in ("import", "proposal")
+    status: Status = "in-progress" if state.status == "new" and edits else state.status
+    if isinstance(operation, SetMissing):
+        return replace(state, revision=stored.revision, status=status, missing=_missing(state.missing, operation))
     changed = _changed_object(state, stored)
-    changed = replace(changed, revision=stored.revision, annotator=stored.annotator)
-    return CaseState(stored.revision, status, state.objects | {changed.id: changed})
+    touches = _touches(changed, operation)
+    changed = replace(changed, revision=stored.revision, annotator=stored.annotator, touches=touches)
+    return replace(state, revision=stored.revision, status=status, objects=state.objects | {changed.id: changed})
 
 
 def undone_ids(log: Sequence[StoredOperation]) -> set[str]:
@@ -124,7 +154,7 @@ def undone_ids(log: Sequence[StoredOperation]) -> set[str]:
 
 def _changed_object(state: CaseState, stored: StoredOperation) -> ObjectState:
     operation = stored.operation
-    assert not isinstance(operation, SetStatus)
+    assert not isinstance(operation, SetStatus | SetMissing)
     known = state.objects.get(operation.object)
     if isinstance(operation, Create):
         if known is not None:
@@ -136,9 +166,12 @@ def _changed_object(state: CaseState, stored: StoredOperation) -> ObjectState:
             operation.data.source,
             operation.data.category,
             operation.data.parent,
+            prompts=operation.data.prompts.model_dump(mode="json") if operation.data.prompts else None,
+            model=operation.data.model.model_dump(mode="json") if operation.data.model else None,
             mask=mask,
             area=mask.area,
             created=stored.revision,
+            confidence=operation.data.confidence,
         )
     if known is None:
         raise OperationError(f"operation {operation.id}: no object {operation.object} in this case")
@@ -156,6 +189,20 @@ def _changed_object(state: CaseState, stored: StoredOperation) -> ObjectState:
             return replace(known, accepted=operation.data.accepted)
         case Delete():
             return replace(known, deleted=operation.data.deleted)
+
+
+def _touches(changed: ObjectState, operation: Operation) -> tuple[str, ...]:
+    """The object's touches after an operation: an undo removes the one that it undoes, a redo is a new one."""
+    if changed.source != "proposal" or isinstance(operation, Create | Accept) or is_withdrawal(operation):
+        return changed.touches
+    if operation.undoes in changed.touches:
+        return tuple(touch for touch in changed.touches if touch != operation.undoes)
+    return (*changed.touches, operation.id)[:MAX_TOUCHES]
+
+
+def _missing(numbers: tuple[str, ...], operation: SetMissing) -> tuple[str, ...]:
+    others = [number for number in numbers if number != operation.data.number]
+    return tuple(sorted([*others, operation.data.number] if operation.data.missing else others, key=chart_place))
 
 
 def _with_mask(known: ObjectState, operation: ChangeMask) -> ObjectState:

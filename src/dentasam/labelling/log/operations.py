@@ -8,14 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic.json_schema import WithJsonSchema
 
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.fields import MAX_CLICKS, Name, Pixel
 
 Status = Literal["new", "in-progress", "done", "needs-review", "approved"]
-Source = Literal["manual", "model", "import"]
+Source = Literal["manual", "model", "import", "proposal"]
 AnsweredBy = Literal["window", "whole"]
 Tool = Literal[
     "click",
@@ -35,6 +44,8 @@ MAX_OPERATIONS = 2000
 MAX_STROKE_POINTS = 100_000
 # Far later than any date, and exact in a 64-bit integer and in a JavaScript number.
 MAX_TIME = 1 << 53
+# Whose operations proposals are. No person can have this name: names have no parentheses.
+MODEL_ANNOTATOR = "(model)"
 
 Id = Annotated[
     str,
@@ -100,9 +111,25 @@ class Stroke(_Strict):
 
 
 class CreateData(_Strict):
+    """What an object begins with. A proposal is an object that the model found before anybody clicked.
+
+    prompts, model, confidence: of proposals alone: the click behind the mask, so that corrections go on from it, the
+    model, and the probability that the object is there and its category is right.
+    """
+
     category: Name | None = None
     parent: Id | None = None
     source: Source
+    prompts: Prompts | None = None
+    model: ModelScore | None = None
+    confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _check_source(self) -> "CreateData":
+        given = self.prompts, self.model, self.confidence
+        if self.source != "proposal" and any(value is not None for value in given):
+            raise ValueError("prompts, model and confidence are for proposals alone")
+        return self
 
 
 class MaskData(_Strict):
@@ -129,11 +156,27 @@ class AcceptData(_Strict):
 
 
 class DeleteData(_Strict):
+    """withdrawn: the model takes back a proposal that no person has touched."""
+
     deleted: bool
+    withdrawn: bool = False
+
+    @model_validator(mode="after")
+    def _check_withdrawn(self) -> "DeleteData":
+        if self.withdrawn and not self.deleted:
+            raise ValueError("what is withdrawn is deleted")
+        return self
 
 
 class StatusData(_Strict):
     status: Status
+
+
+class MissingData(_Strict):
+    """A tooth that the patient does not have, by its FDI number."""
+
+    number: Annotated[str, StringConstraints(pattern=r"^([1-4][1-8]|[5-8][1-5])$")]
+    missing: bool
 
 
 class _Operation(_Strict):
@@ -199,8 +242,15 @@ class SetStatus(_Operation):
     data: StatusData
 
 
+class SetMissing(_Operation):
+    kind: Literal["missing"]
+    object: None = None
+    data: MissingData
+
+
 Operation = Annotated[
-    Create | ChangeMask | Relabel | Parent | Lock | Accept | Delete | SetStatus, Field(discriminator="kind")
+    Create | ChangeMask | Relabel | Parent | Lock | Accept | Delete | SetStatus | SetMissing,
+    Field(discriminator="kind"),
 ]
 _adapter: TypeAdapter[Operation] = TypeAdapter(Operation)
 _MASKS = ("mask", "painted", "erased")
@@ -250,6 +300,19 @@ def masks_of(operation: Operation) -> dict[str, BoxMask]:
     """The masks of an operation by key."""
     found = {key: getattr(operation, key, None) for key in _MASKS}
     return {key: mask for key, mask in found.items() if mask is not None}
+
+
+def check_made_by_person(operations: Sequence[Operation]) -> None:
+    """Raises OperationError for what only the server does: proposals, and taking them back."""
+    for operation in operations:
+        proposes = isinstance(operation, Create) and operation.data.source == "proposal"
+        if proposes or is_withdrawal(operation):
+            raise OperationError(f"operation {operation.id}: only the server makes proposals and withdraws them")
+
+
+def is_withdrawal(operation: Operation) -> bool:
+    """Whether the model takes a proposal back."""
+    return isinstance(operation, Delete) and operation.data.withdrawn
 
 
 def check_masks(operations: Sequence[Operation], height: int, width: int) -> None:

@@ -15,7 +15,8 @@ def read_state(connection: Connection, case: RowMapping) -> CaseState:
     """The state of a case from its row and its objects' rows, without reading its log."""
     query = select(objects).where(objects.c.case_id == case["id"]).order_by(objects.c.created)
     found = [rows.object_state(row) for row in connection.execute(query).mappings()]
-    return CaseState(case["revision"], case["status"], {state.id: state for state in found})
+    by_id = {state.id: state for state in found}
+    return CaseState(case["revision"], case["status"], by_id, tuple(case["missing"] or ()))
 
 
 def read_objects(connection: Connection, case_id: int, ids: Iterable[str]) -> dict[str, ObjectState]:

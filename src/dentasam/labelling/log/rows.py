@@ -29,6 +29,7 @@ _PLAIN_COLUMNS = (
     "created",
     "revision",
     "annotator",
+    "confidence",
 )
 
 
@@ -70,12 +71,14 @@ def stored_operation(row: RowMapping) -> StoredOperation:
 def object_row(case_id: int, state: ObjectState) -> dict[str, Any]:
     """The row of the table `objects`."""
     masks = {"mask": state.mask, "painted": state.painted, "erased": state.erased}
-    return {"case_id": case_id, "masks": pack(masks)} | {key: getattr(state, key) for key in _PLAIN_COLUMNS}
+    row = {"case_id": case_id, "masks": pack(masks)} | {key: getattr(state, key) for key in _PLAIN_COLUMNS}
+    return row | {"touches": list(state.touches) or None, "proposed": state.proposed}
 
 
 def object_state(row: RowMapping) -> ObjectState:
     """The object of a row of the table `objects`."""
-    return ObjectState(**{key: row[key] for key in _PLAIN_COLUMNS}, **unpack(row["masks"]))
+    plain = {key: row[key] for key in _PLAIN_COLUMNS}
+    return ObjectState(**plain, touches=tuple(row["touches"] or ()), **unpack(row["masks"]))
 
 
 def utc_now() -> str:

@@ -5,7 +5,7 @@ stored as a whole when the call returns, or not at all.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, update
@@ -13,12 +13,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.log.active_time import ActiveTime, Interval, insert_active_time, read_active_times
-from dentasam.labelling.log.append import Appended, append_operations
+from dentasam.labelling.log.append import Appended, append_operations, propose_operations
 from dentasam.labelling.log.cases import Case, CaseNotFound, case_row, read_case, read_cases, sync_cases
 from dentasam.labelling.log.comments import Comment, insert_comment, plain_text, read_comments
 from dentasam.labelling.log.database import cases, is_disk_full, reading, writing
 from dentasam.labelling.log.fold import CaseState, ObjectState
-from dentasam.labelling.log.operations import Operation, StoredOperation
+from dentasam.labelling.log.operations import MODEL_ANNOTATOR, Operation, StoredOperation
 from dentasam.labelling.log.read import read_objects, read_operations, read_state
 from dentasam.labelling.workspace.workspace import CaseImage
 
@@ -92,6 +92,18 @@ class Store:
         """Adds operations whatever the case's revision, and returns how many were new. Raises OperationError."""
         with self._writing() as connection:
             return append_operations(connection, case_id, created, None, annotator).stored
+
+    def propose(
+        self, case_id: int, chart: str, make: Callable[[CaseState], Sequence[Operation] | None]
+    ) -> Appended | None:
+        """Adds the model's proposals to a case, and takes back old ones, in one transaction.
+
+        chart: which picture and model they are from; None is returned where the case has those already. make: the
+        operations for the case's state, or None where it gets no proposals now; nobody can change the case while it
+        runs. Raises OperationError.
+        """
+        with self._writing() as connection:
+            return propose_operations(connection, case_id, chart, make, MODEL_ANNOTATOR)
 
     def comments(self, case_id: int) -> list[Comment]:
         """The comments on a case, oldest first."""

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query, Response
 
+from dentasam.errors import ImageError
 from dentasam.labelling.log.append import RevisionConflict
 from dentasam.labelling.log.cases import Case
-from dentasam.labelling.log.operations import parse_operations
+from dentasam.labelling.log.operations import check_made_by_person, parse_operations
 from dentasam.labelling.routes.context import (
     EXPECTED_SESSION,
     MAX_ID,
@@ -51,13 +52,18 @@ def case(case_id: CaseId, context: ContextDep) -> Response:
     """One case with its objects and comments."""
     context.image(case_id)
     state = context.store.state(case_id)
-    shown = summary(context, context.store.case(case_id)).model_dump(mode="json")
+    known_case = context.store.case(case_id)
+    shown = summary(context, known_case).model_dump(mode="json")
     # Both were read a moment apart, and somebody may have written in between; the objects' state counts.
-    shown |= {"revision": state.revision, "status": state.status, "objects": len(state.present)}
+    proposed = sum(known.proposed for known in state.present)
+    shown |= {"revision": state.revision, "status": state.status}
+    shown |= {"objects": len(state.present) - proposed, "proposed": proposed}
     document = {
         "case": shown,
         "objects": [known.document() for known in state.objects.values()],
         "comments": [asdict(comment) for comment in context.store.comments(case_id)],
+        "missing": list(state.missing),
+        "proposals": context.proposer.state(known_case, _picture(context, case_id), context.queue.chart_key),
     }
     return Envelope(document, headers={"ETag": f'"{state.revision}"'})
 
@@ -109,6 +115,7 @@ def append(
     if document.keys() != {"operations"}:
         raise HTTPException(422, "the document has one key, operations")
     operations = parse_operations(document["operations"])
+    check_made_by_person(operations)
     try:
         appended = context.store.append(case_id, operations, expected, annotator)
     except RevisionConflict:
@@ -120,6 +127,16 @@ def append(
 def summary(context: ServerContext, case: Case) -> CaseSummary:
     """A row of the worklist."""
     return CaseSummary(**asdict(case), encoded=context.queue.encoded(case.id))
+
+
+def _picture(context: ServerContext, case_id: int) -> str | None:
+    """The hash of what the case's file holds now; None where it cannot be read or encoded."""
+    if case_id in context.queue.progress().failed:
+        return None
+    try:
+        return context.queue.picture(case_id)
+    except ImageError:
+        return None
 
 
 def _conflict(context: ServerContext, case_id: int, expected: int) -> Response:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dentasam.labelling.inference.encoding.encode_queue import EncodeQueue
     from dentasam.labelling.inference.predictor import Predictor
     from dentasam.labelling.log.store import Store
+    from dentasam.labelling.proposals.proposer import Proposer
 
 Document = TypeVar("Document", bound=BaseModel)
 Schema = dict[str, Any]
@@ -42,6 +43,7 @@ class ServerContext:
     predictor: "Predictor"
     access: Access
     image_adder: ImageAdder
+    proposer: "Proposer"
     idle_seconds: float = 30.0
     page: Path | None = None
     assets: Mapping[str, Path] = field(default_factory=dict)

@@ -4,11 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from dentasam.labelling.inference.requests import Box, Key
 from dentasam.labelling.log.operations import Status
-from dentasam.labelling.wire.fields import MAX_COMMENT_LENGTH
+from dentasam.labelling.wire.fields import MAX_COMMENT_LENGTH, Name
 from dentasam.labelling.workspace.label_schema import LabelSchema
 
 MAX_INTERVALS = 5000
+MAX_OBJECTS = 256
 
 
 def _plain(text: str) -> str:
@@ -63,6 +65,10 @@ class Session(BaseModel):
     limits: Limits
     no_images: str | None = Field(description="Why no image can be added here, in one line; null where one can.")
     sign_out: bool = Field(description="Whether annotators sign in here, and so can sign out.")
+    proposals: bool | None = Field(
+        description="Whether the model proposes objects in this workspace; null where it cannot."
+    )
+    numbers: bool = Field(description="Whether the model offers numbers for objects.")
     version: str
 
     model_config = ConfigDict(populate_by_name=True)
@@ -77,7 +83,8 @@ class CaseSummary(BaseModel):
     status: Status
     encoded: bool
     uncertainty: float | None
-    objects: int
+    objects: int = Field(description="Objects of people, without the untouched proposals.")
+    proposed: int = Field(description="Proposals that nobody has accepted or changed.")
     revision: int
     comments: int
     active_seconds: float
@@ -131,6 +138,46 @@ class Progress(BaseModel):
     )
     worklist: int = Field(description="Changes when the worklist has other cases.")
     failed: list[FailedCase]
+    proposing: list[int] = Field(description="Opened cases whose proposals are still being made.")
+
+
+class ProposalsSwitch(RequestBody):
+    """Whether the model proposes objects in this workspace."""
+
+    on: bool
+
+
+class ObjectToNumber(RequestBody):
+    """An object of the page.
+
+    Without a box its stored mask's box is taken. An object with a number keeps it, and the others are numbered beside
+    it.
+    """
+
+    id: Key
+    box: Box | None = None
+    number: Name | None = None
+
+
+class NumberBody(RequestBody):
+    objects: Annotated[list[ObjectToNumber], Field(min_length=1, max_length=MAX_OBJECTS)]
+
+
+class OfferedNumber(BaseModel):
+    number: str = Field(description="An FDI number, or `implant`.")
+    confidence: float = Field(description="0 to 1.")
+
+
+class NumberedObject(BaseModel):
+    id: str
+    offers: list[OfferedNumber] = Field(description="The best number first, then up to three others.")
+
+
+class Numbers(BaseModel):
+    """The objects that were asked for without a number, in the order in which they were asked for."""
+
+    objects: list[NumberedObject]
+    seconds: float
 
 
 class Picture(BaseModel):

@@ -14,6 +14,7 @@ CASES_AHEAD = 3
 def open_case(case_id: CaseId, context: ContextDep) -> None:
     """Says that a case is open: it and the next ones of the worklist are encoded first."""
     context.image(case_id)
+    context.proposer.open(case_id)
     order = list(context.worklist)
     place = order.index(case_id)
     context.queue.open(case_id, order[place + 1 : place + 1 + CASES_AHEAD])
@@ -27,6 +28,8 @@ def progress(context: ContextDep, annotator: Annotator) -> Progress:
         FailedCase(id=case_id, name=context.worklist[case_id].name, message=context.public_message(message))
         for case_id, message in state.failed.items()
     ]
+    proposer = context.proposer
+    proposing = proposer.waited_for if proposer.on and context.queue.chart_key is not None else []
     return Progress(
         encoded=state.encoded,
         total=state.total,
@@ -35,4 +38,5 @@ def progress(context: ContextDep, annotator: Annotator) -> Progress:
         annotator=annotator,
         worklist=context.worklist.changes,
         failed=failed,
+        proposing=[case_id for case_id in proposing if case_id not in state.failed],
     )

@@ -4,7 +4,7 @@ FastAPI does not find them by itself: `ENVELOPE_DOCUMENTS` are added to the Open
 made.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -23,12 +23,11 @@ from dentasam.labelling.log.operations import (
     Parent,
     Prompts,
     Relabel,
+    SetMissing,
     SetStatus,
     Source,
 )
-from dentasam.labelling.routes.documents import CaseSummary, Comment, ModelIdentity, RequestBody
-
-MAX_OBJECTS = 256
+from dentasam.labelling.routes.documents import MAX_OBJECTS, CaseSummary, Comment, ModelIdentity, RequestBody
 
 
 class ObjectDocument(BaseModel):
@@ -50,12 +49,28 @@ class ObjectDocument(BaseModel):
     area: int
     revision: int
     annotator: str
+    confidence: float | None = Field(description="Of a proposal: that it is there and its category is right, 0 to 1.")
+    proposed: bool = Field(description="Whether it is as the model proposed it, and nobody has accepted it.")
+    touches: list[str] = Field(
+        description="Of a proposal: operations by which people changed it, without undone ones."
+    )
+
+
+Proposals = Annotated[
+    Literal["none", "pending", "there", "off"],
+    Field(
+        description="Whether the model's proposals are in the case: there, being made (pending), never made for it "
+        "(none), or turned off or not possible with this model and these labels (off)."
+    ),
+]
 
 
 class CaseDocument(BaseModel):
     case: CaseSummary
     objects: list[ObjectDocument]
     comments: list[Comment]
+    missing: list[str] = Field(description="Numbers of teeth that were marked as missing, in chart order.")
+    proposals: Proposals
 
 
 class OperationsDocument(RequestBody):
@@ -94,6 +109,9 @@ class StoredDelete(Delete, Stamps): ...
 class StoredSetStatus(SetStatus, Stamps): ...
 
 
+class StoredSetMissing(SetMissing, Stamps): ...
+
+
 StoredOperation = Annotated[
     StoredCreate
     | StoredChangeMask
@@ -102,7 +120,8 @@ StoredOperation = Annotated[
     | StoredLock
     | StoredAccept
     | StoredDelete
-    | StoredSetStatus,
+    | StoredSetStatus
+    | StoredSetMissing,
     Field(discriminator="kind"),
 ]
 

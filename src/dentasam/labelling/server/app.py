@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from dentasam.errors import DatasetError, DentasamError, ImageError, PromptError
+from dentasam.errors import ChartError, DatasetError, DentasamError, ImageError, PromptError
 from dentasam.labelling.auth.access import Access
 from dentasam.labelling.auth.middleware import AccessMiddleware
 from dentasam.labelling.exchange.added_images import ImageAdder, ImageRefused
@@ -22,6 +22,7 @@ from dentasam.labelling.exchange.monai import InferParams
 from dentasam.labelling.log.cases import CaseNotFound
 from dentasam.labelling.log.operations import OperationError
 from dentasam.labelling.log.store import IDLE_SECONDS, StorageFull
+from dentasam.labelling.proposals.proposer import Proposer
 from dentasam.labelling.routes import (
     cases,
     encoding,
@@ -32,6 +33,7 @@ from dentasam.labelling.routes import (
     page,
     pixels,
     predict,
+    proposals,
     session,
     sign_in,
 )
@@ -51,8 +53,8 @@ if TYPE_CHECKING:
     from dentasam.labelling.workspace.workspace import Workspace
 
 REFERENCE = "#/components/schemas/{model}"
-# Errors in what a client sends; the answer carries their messages.
-MALFORMED = (EnvelopeError, MaskError, OperationError, PromptError, DatasetError)
+# Errors in what a client sends, or asks of a model that cannot do it; the answer carries their messages.
+MALFORMED = (EnvelopeError, MaskError, OperationError, PromptError, DatasetError, ChartError)
 DESCRIPTION = """\
 Every route but `/healthz` needs the token: as the cookie that `GET /?token=…` sets, or as `Authorization: Bearer …`.
 
@@ -71,13 +73,14 @@ def create_app(
     predictor: Predictor,
     access: Access,
     *,
+    proposer: Proposer | None = None,
     page: Path | None = None,
     idle_seconds: float = IDLE_SECONDS,
 ) -> FastAPI:
     """The application for one open workspace, whose images have their cases in the store.
 
-    page: the built page's folder. Handlers are plain functions and run in threads, since they wait for the database
-    and for the model.
+    proposer: the one that the queue's charts go to; None where there are no proposals. page: the built page's folder.
+    Handlers are plain functions and run in threads, since they wait for the database and for the model.
     """
     app = application()
     app.state.context = ServerContext(
@@ -87,6 +90,7 @@ def create_app(
         queue=queue,
         predictor=predictor,
         access=access,
+        proposer=proposer or Proposer(store, workspace, allowed=False),
         image_adder=ImageAdder(workspace, store, worklist, queue.worklist_changed),
         idle_seconds=idle_seconds,
         page=page,
@@ -109,7 +113,20 @@ def application() -> FastAPI:
         responses=errors(400, 401, 403, 413, 421, 422),
         generate_unique_id_function=lambda route: route.name,
     )
-    for module in (session, cases, images, pixels, predict, encoding, notes, exports, monai, sign_in, page):
+    for module in (
+        session,
+        cases,
+        images,
+        pixels,
+        predict,
+        proposals,
+        encoding,
+        notes,
+        exports,
+        monai,
+        sign_in,
+        page,
+    ):
         app.include_router(module.router)
     _handle_errors(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]

@@ -44,6 +44,7 @@ class Settings:
     names: further host names, such as those of a proxy in front of the server.
     folder, database: None for the workspace's usual ones. annotator: None for the name of the login.
     model: what the model is called in the terminal. windows: whether objects are decoded in object windows.
+    proposals: whether the model proposes objects, unless the workspace's settings turn that off.
     """
 
     host: str = "127.0.0.1"
@@ -58,6 +59,7 @@ class Settings:
     open_browser: bool = False
     model: str = "the model"
     windows: bool = True
+    proposals: bool = True
 
 
 def run(
@@ -139,17 +141,30 @@ def _application(
     """The application and its encode queue, which is not started yet."""
     # Imported late: torch alone takes seconds.
     from dentasam.labelling.inference.encoding.case_encoder import CaseEncoder
+    from dentasam.labelling.inference.encoding.chart_store import ChartStore
+    from dentasam.labelling.inference.encoding.charter import Charter
     from dentasam.labelling.inference.encoding.embedding_store import EmbeddingStore
     from dentasam.labelling.inference.encoding.encode_queue import EncodeQueue
     from dentasam.labelling.inference.predictor import Predictor
     from dentasam.labelling.log.worklist import Worklist
+    from dentasam.labelling.proposals.proposer import Proposer
     from dentasam.labelling.server.app import create_app
 
     worklist = Worklist(store.cases(), workspace.images)
     encoder = CaseEncoder(EmbeddingStore(workspace.embeddings))
-    queue = EncodeQueue(load, encoder, worklist, store.set_uncertainty, windows=settings.windows)
+    proposer = Proposer(store, workspace, allowed=settings.proposals)
+    charter = Charter(ChartStore(workspace.embeddings), proposer)
+    queue = EncodeQueue(load, encoder, worklist, store.set_uncertainty, windows=settings.windows, charter=charter)
     app = create_app(
-        workspace, store, worklist, queue, Predictor(queue), access, page=page, idle_seconds=settings.idle_seconds
+        workspace,
+        store,
+        worklist,
+        queue,
+        Predictor(queue),
+        access,
+        proposer=proposer,
+        page=page,
+        idle_seconds=settings.idle_seconds,
     )
     return app, queue
 

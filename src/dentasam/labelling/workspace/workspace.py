@@ -18,6 +18,7 @@ from dentasam.data.images.read import read_header
 from dentasam.errors import ImageError, WorkspaceError
 from dentasam.labelling.workspace.file_lock import WorkspaceLock
 from dentasam.labelling.workspace.label_schema import LabelSchema
+from dentasam.labelling.workspace.settings import WorkspaceSettings
 
 ID_FILE = "id"
 
@@ -43,7 +44,7 @@ class Workspace:
     id: chosen when the workspace is made, and written when its database is first opened. root: the workspace's own
     folder. folder: the folder that image names are relative to. dataset: the content of the COCO file, None for a
     folder of images. problems: a line for each reason why images were left out, and for annotations of the COCO file
-    that are not objects.
+    that are not objects. settings: what the page can change beside the labels.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Workspace:
     dataset: Dataset | None = None
     problems: list[str] = field(default_factory=list)
     _lock: WorkspaceLock | None = None
+    settings: WorkspaceSettings = field(default_factory=WorkspaceSettings)
 
     @staticmethod
     def open(source: str | Path, folder: str | Path | None = None, images: str | Path | None = None) -> "Workspace":
@@ -81,7 +83,8 @@ class Workspace:
             problems += [f"{source}: {note}" for note in dataset.notes]
         lock = WorkspaceLock(root)
         try:
-            return Workspace(_read_id(root), root, images_in, cases, _open_schema(root), dataset, problems, lock)
+            schema, settings = _open_schema(root), WorkspaceSettings.of(root)
+            return Workspace(_read_id(root), root, images_in, cases, schema, dataset, problems, lock, settings)
         except BaseException:
             lock.release()
             raise
@@ -100,6 +103,11 @@ class Workspace:
         """Writes and uses another schema. Raises WorkspaceError if it cannot be written."""
         schema.save(self.root / "schema.yaml")
         self.schema = schema
+
+    def set_settings(self, settings: WorkspaceSettings) -> None:
+        """Writes and uses other settings. Raises WorkspaceError if they cannot be written."""
+        settings.save(self.root)
+        self.settings = settings
 
     def serve_at(self, address: str) -> None:
         """Writes the server's address where other processes that want to open the workspace find it."""

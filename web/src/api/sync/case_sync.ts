@@ -2,7 +2,7 @@ import { newId } from "../../engine/new_id";
 import { ApiError, errorMessage, RevisionConflict } from "../errors";
 import type { ConflictReply, ObjectState, Operation } from "../types";
 import { firstBatch } from "./batch";
-import { type Choice, type Conflict, clashing, restoring, underNewObject } from "./conflict";
+import { bringingBack, type Choice, type Conflict, clashing, restoring, underNewObject, withdrawn } from "./conflict";
 import type { OperationQueue, Queued } from "./operation_queue";
 import type { SyncTarget, Transport } from "./transport";
 
@@ -254,14 +254,21 @@ export class CaseSync {
     this.acknowledge(this.pending.filter((operation) => reply.operations.some((known) => known.id === operation.id)));
     const others = reply.operations.filter((operation) => !this.own.has(operation.id));
     const clashes = clashing(this.pending, others);
+    // A person's work always wins over the model that takes its proposal back; nobody is asked.
+    const kept = withdrawn(clashes, others);
+    for (const object of kept) clashes.delete(object);
     if (clashes.size > 0 && !this.target) {
       // No page shows this case: its base revision stays, so that the conflict is found again when it is opened.
       this.detail = "Changed here and elsewhere; open the case to decide.";
       this.settle("conflict");
       return false;
     }
-    if (!shown) this.show(others.filter((operation) => operation.object === null || !clashes.has(operation.object)));
+    const held = new Set([...clashes, ...kept]);
+    if (!shown) this.show(others.filter((operation) => operation.object === null || !held.has(operation.object)));
     this.revision = reply.revision;
+    const back = kept.flatMap((object) => bringingBack(object, this.pending));
+    this.target?.apply(back);
+    this.replacePending([], back);
     if (clashes.size === 0) return true;
     this.conflicts = [...clashes].map((object) => ({
       object,

@@ -1,4 +1,5 @@
 import { fold } from "../../engine/editing/fold";
+import { isWithdrawal } from "../../engine/editing/proposals";
 import { newId } from "../../engine/new_id";
 import type { MaskTool } from "../../engine/operations";
 import type { ObjectState, Operation } from "../types";
@@ -20,6 +21,20 @@ export function clashing(unsent: readonly Operation[], others: readonly Operatio
   return new Set(both as string[]);
 }
 
+/** The objects of which others did nothing but that the model withdrew them as proposals. */
+export function withdrawn(objects: Iterable<string>, others: readonly Operation[]): string[] {
+  return [...objects].filter((object) =>
+    others.every((operation) => operation.object !== object || isWithdrawal(operation)),
+  );
+}
+
+/** Brings back what the model withdrew while a person worked on it, unless the person deleted it too. */
+export function bringingBack(object: string, work: readonly Operation[]): Operation[] {
+  const own = work.filter((operation) => operation.object === object && operation.kind === "delete").at(-1);
+  if (own?.kind === "delete" && own.data.deleted) return [];
+  return [{ id: newId(), kind: "delete", object, time: Date.now(), data: { deleted: false } }];
+}
+
 /** The operations that restore `mine` after `work` was applied to the version of the others. */
 export function restoring(theirs: ObjectState | null, mine: ObjectState, work: readonly Operation[]): Operation[] {
   return operationsBetween(work.reduce(fold, theirs), mine, lastTool(work));
@@ -32,7 +47,9 @@ export function underNewObject(
 ): { object: string; operations: Operation[] } {
   const object = newId();
   const ids = new Map(work.map((operation) => [operation.id, newId()]));
-  const { category, parent, source } = mine;
+  const { category, parent } = mine;
+  // Only the server makes proposals.
+  const source = mine.source === "proposal" ? "model" : mine.source;
   const create: Operation = {
     id: newId(),
     kind: "create",

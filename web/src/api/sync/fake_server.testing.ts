@@ -1,4 +1,5 @@
-import { fold } from "../../engine/editing/fold";
+import { type CaseFields, fold, foldCase } from "../../engine/editing/fold";
+import { isWithdrawal } from "../../engine/editing/proposals";
 import { BoxMask } from "../../engine/masks/mask";
 import { ApiError, OfflineError, RevisionConflict } from "../errors";
 import type { ObjectState, Operation } from "../types";
@@ -36,6 +37,10 @@ export class FakeServer implements Transport {
         objects: this.objects().filter((state) => objects.has(state.id)),
       });
     }
+    for (const operation of news) {
+      const proposes = operation.kind === "create" && operation.data.source === "proposal";
+      if (proposes || isWithdrawal(operation)) throw new ApiError(422, "only the server makes proposals");
+    }
     this.check(news);
     this.log.push(...news);
     if (failure === "lost-answer") throw new OfflineError();
@@ -46,6 +51,20 @@ export class FakeServer implements Transport {
     await Promise.resolve();
     this.find(id);
     return { revision: this.log.length, operations: this.log.slice(since) };
+  }
+
+  /** What the server itself adds: proposals, and their withdrawal. */
+  propose(operations: readonly Operation[]): { revision: number } {
+    const known = new Set(this.log.map((operation) => operation.id));
+    const news = operations.filter((operation) => !known.has(operation.id));
+    this.check(news);
+    this.log.push(...news);
+    return { revision: this.log.length };
+  }
+
+  /** What the case's document says beside its objects. */
+  get fields(): CaseFields {
+    return this.log.reduce(foldCase, { status: "new", missing: [] });
   }
 
   private find(id: number): void {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { BoxMask } from "../../engine/masks/mask";
 import { ApiError, RevisionConflict } from "../errors";
 import contract from "../operations.contract.json";
-import type { Operation } from "../types";
+import type { ObjectState, Operation } from "../types";
 import { FakeServer } from "./fake_server.testing";
 
 const CASE = { id: 7, width: 60, height: 40 };
@@ -12,7 +12,17 @@ interface Step {
   append?: string[];
   match?: number;
   since?: number;
-  wants: { status: number; revision?: number; stored?: number; operations?: string[]; objects?: object[] };
+  propose?: string[];
+  read?: true;
+  wants: {
+    status: number;
+    revision?: number;
+    stored?: number;
+    operations?: string[];
+    objects?: object[];
+    case?: string;
+    missing?: string[];
+  };
 }
 
 function operation(name: string): Operation {
@@ -22,11 +32,20 @@ function operation(name: string): Operation {
   return { id: name, time: 1, ...rest, ...drawn } as Operation;
 }
 
+function sorted(objects: readonly ObjectState[]): ObjectState[] {
+  return [...objects].sort((a, b) => a.id.localeCompare(b.id));
+}
+
 /** What the server answers, in the words of the contract. */
 async function play(server: FakeServer, id: number, step: Step): Promise<Record<string, unknown>> {
   const ids = (operations: readonly Operation[]) => operations.map((one) => one.id);
   try {
     if (step.append) return { status: 200, ...(await server.append(id, step.match!, step.append.map(operation))) };
+    if (step.propose) return { status: 200, ...server.propose(step.propose.map(operation)) };
+    if (step.read) {
+      const { status, missing } = server.fields;
+      return { status: 200, revision: server.log.length, case: status, missing, objects: sorted(server.objects()) };
+    }
     const { revision, operations } = await server.operationsSince(id, step.since!);
     return { status: 200, revision, operations: ids(operations) };
   } catch (error) {
@@ -37,7 +56,7 @@ async function play(server: FakeServer, id: number, step: Step): Promise<Record<
       status: 409,
       revision,
       operations: ids(operations),
-      objects: [...objects].sort((a, b) => a.id.localeCompare(b.id)),
+      objects: sorted(objects),
     };
   }
 }

@@ -25,7 +25,8 @@ export function operationsBetween(
       ...base,
       id: newId(),
       kind: "create",
-      data: { category: to.category, parent: to.parent, source: to.source },
+      // Only the server makes proposals.
+      data: { category: to.category, parent: to.parent, source: to.source === "proposal" ? "model" : to.source },
     });
   }
   const painted = sameMask(start.painted, to.painted) ? {} : { painted: to.painted ?? empty };

@@ -1,6 +1,7 @@
 import "fake-indexeddb/auto";
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Operation } from "../types";
 import { SYNC_DEFAULTS } from "./case_sync";
 import { create, FakeLocks, FakePage, FakeServer, paint, relabel, square } from "./fake_server.testing";
 import { OperationQueue } from "./operation_queue";
@@ -325,5 +326,66 @@ describe("two tabs on one case", () => {
     two.sync.resolve("a", "mine");
     await settled(two);
     expect(server.object("a")).toMatchObject({ deleted: false });
+  });
+});
+
+describe("proposals of the model", () => {
+  const data = { category: "36", parent: null, source: "proposal" as const, confidence: 0.5 };
+  const propose = (object: string): Operation => ({
+    id: `propose-${object}`,
+    kind: "create",
+    object,
+    time: 0,
+    data,
+    mask: square(4, 4, 5),
+  });
+  const withdraw = (object: string): Operation => ({
+    id: `withdraw-${object}`,
+    kind: "delete",
+    object,
+    time: 0,
+    data: { deleted: true, withdrawn: true },
+  });
+
+  it("arrive beside unsent work without a question", async () => {
+    const tab = await tabWithCase();
+    server.propose([propose("p")]);
+    act(tab, create("a", "11"));
+    await settled(tab);
+    expect(tab.page.object("p")).toMatchObject({ proposed: true, category: "36" });
+    expect(server.object("a")).toMatchObject({ category: "11" });
+  });
+
+  it("that the model withdraws during a person's work stay with that work, and nobody is asked", async () => {
+    server.propose([propose("p"), propose("q")]);
+    const tab = await tabWithCase();
+    server.propose([withdraw("p"), withdraw("q")]);
+    act(tab, relabel("p", "46"));
+    await settled(tab);
+    for (const object of [server.object("p"), tab.page.object("p")])
+      expect(object).toMatchObject({ deleted: false, category: "46", proposed: false });
+    expect(tab.page.object("q")).toMatchObject({ deleted: true });
+  });
+
+  it("that the model and a person delete at once stay deleted", async () => {
+    server.propose([propose("p")]);
+    const tab = await tabWithCase();
+    server.propose([withdraw("p")]);
+    act(tab, { id: "gone", kind: "delete", object: "p", time: 0, data: { deleted: true } });
+    await settled(tab);
+    expect(server.object("p")).toMatchObject({ deleted: true, proposed: false });
+  });
+
+  it("are kept by a page that comes back later with unsent work on them", async () => {
+    server.propose([propose("p")]);
+    const tab = await tabWithCase();
+    server.failures.push("offline", "offline", "offline", "offline");
+    act(tab, relabel("p", "46"));
+    await crash(tab);
+    server.propose([withdraw("p")]);
+    const back = await tabWithCase();
+    await settled(back);
+    for (const object of [server.object("p"), back.page.object("p")])
+      expect(object).toMatchObject({ deleted: false, category: "46" });
   });
 });

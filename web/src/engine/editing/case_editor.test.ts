@@ -545,6 +545,9 @@ describe("another's work", () => {
       area: 30,
       revision: 7,
       annotator: "anna",
+      confidence: null,
+      proposed: false,
+      touches: [],
     };
     editor.load([state, { ...state, id: crypto.randomUUID(), deleted: true }], "done");
     expect(editor.objects.map(({ id }) => id)).toEqual([state.id]);

@@ -116,6 +116,11 @@ export class CaseEditor {
     return this.log.status;
   }
 
+  /** Numbers of teeth that were marked as missing, in chart order. */
+  get missing(): readonly string[] {
+    return this.log.missing;
+  }
+
   /** The picture, for the intensity-limited brush. */
   setImage(image: CaseImage): void {
     if (image.width !== this.width || image.height !== this.height) {
@@ -133,9 +138,9 @@ export class CaseEditor {
   }
 
   /** Replaces everything, the history too. */
-  load(objects: readonly ObjectState[], status: Status = "new"): void {
+  load(objects: readonly ObjectState[], status: Status = "new", missing: readonly string[] = []): void {
     this.edits.drop();
-    this.remote.load(objects, status);
+    this.remote.load(objects, { status, missing });
   }
 
   /** Replaces these objects by what the server holds and forgets how to undo their changes. */
@@ -302,6 +307,13 @@ export class CaseEditor {
     if (status === this.log.status) return;
     this.endStroke();
     this.log.setStatus(status);
+  }
+
+  /** Marks a tooth, by its FDI number, as one that the patient does not have, or takes the mark back. */
+  setMissing(number: string, missing: boolean): void {
+    if (this.log.missing.includes(number) === missing) return;
+    this.endStroke();
+    this.log.setMissing(number, missing);
   }
 
   /** Everything that `work` does is one step of the history and one call of `onOperations`. */

@@ -1,14 +1,34 @@
 import { flipPacked } from "../masks/packed_mask";
 import { newId } from "../new_id";
-import type { MaskData, ObjectOperation, Operation, Status, StatusOperation, StrokeRecord } from "../operations";
+import type {
+  MaskData,
+  MissingOperation,
+  ObjectOperation,
+  Operation,
+  Status,
+  StatusOperation,
+  StrokeRecord,
+} from "../operations";
 import type { CaseObjects } from "./case_objects";
 import { assign, fieldOperation, isBlank } from "./changes";
-import type { Change, Entry, FieldChange, FieldValue, History, MaskChange, StatusChange } from "./history";
+import { withMissing } from "./fold";
+import type {
+  Change,
+  Entry,
+  FieldChange,
+  FieldValue,
+  History,
+  MaskChange,
+  MissingChange,
+  StatusChange,
+} from "./history";
 
 /** Turns each change of a case into a step of the history and into operations of the log. */
 export class CaseLog {
   onOperations: ((operations: Operation[]) => void) | null = null;
   status: Status = "new";
+  /** Numbers of teeth that were marked as missing, in chart order. */
+  missing: readonly string[] = [];
   private readonly emitted = new Set<string>();
   private batch: { entry: Entry; operations: Operation[] } | null = null;
   /** The object that the last step created without a mask: its first mask joins that step. */
@@ -47,6 +67,19 @@ export class CaseLog {
     this.status = status;
     this.commit([change], [this.statusOperation(change, status, {})]);
     this.status = status;
+  }
+
+  setMissing(number: string, missing: boolean): void {
+    const change: MissingChange = {
+      kind: "missing",
+      object: null,
+      number,
+      before: !missing,
+      after: missing,
+      operation: "",
+    };
+    this.missing = withMissing(this.missing, { number, missing });
+    this.commit([change], [this.missingOperation(change, missing, {})]);
   }
 
   setField(id: string, value: FieldValue): void {
@@ -91,6 +124,12 @@ export class CaseLog {
         operations.push(this.statusOperation(change, status, { undoes: change.operation }));
         continue;
       }
+      if (change.kind === "missing") {
+        const missing = back ? change.before : change.after;
+        this.missing = withMissing(this.missing, { number: change.number, missing });
+        operations.push(this.missingOperation(change, missing, { undoes: change.operation }));
+        continue;
+      }
       const object = this.objects.get(change.object);
       if (object === undefined) continue;
       let operation: ObjectOperation;
@@ -111,6 +150,7 @@ export class CaseLog {
       operations.push(operation);
     }
     this.status = status;
+    this.noteTouches(operations);
     this.objects.settle();
     this.emit(operations);
     // A case that was new and closed at once is new again.
@@ -150,6 +190,19 @@ export class CaseLog {
     return { change, operation };
   }
 
+  private missingOperation(change: MissingChange, missing: boolean, links: { undoes?: string }): MissingOperation {
+    const operation: MissingOperation = {
+      id: newId(),
+      time: Date.now(),
+      kind: "missing",
+      object: null,
+      data: { number: change.number, missing },
+      ...links,
+    };
+    change.operation = operation.id;
+    return operation;
+  }
+
   private statusOperation(change: StatusChange, status: Status, links: { undoes?: string }): StatusOperation {
     const operation: StatusOperation = {
       id: newId(),
@@ -187,7 +240,14 @@ export class CaseLog {
     return operation;
   }
 
+  private noteTouches(operations: readonly Operation[]): void {
+    for (const operation of operations) {
+      if (operation.object !== null) this.objects.get(operation.object)?.noteTouch(operation);
+    }
+  }
+
   private commit(changes: Change[], operations: Operation[]): void {
+    this.noteTouches(operations);
     if (this.batch !== null) {
       this.batch.entry.changes.push(...changes);
       this.batch.operations.push(...operations);

@@ -1,7 +1,8 @@
 import { Bitmask, BoxMask } from "../masks/mask";
 import type { PackedMask } from "../masks/packed_mask";
-import type { ModelRecord, ObjectSource, ObjectState, Prompts } from "../operations";
+import type { ModelRecord, ObjectOperation, ObjectSource, ObjectState, Prompts } from "../operations";
 import type { MaskChoices } from "./mask_choices";
+import { isProposed, touchesAfter } from "./proposals";
 
 export const NO_PROMPTS: Prompts = { clicks: [], box: null };
 
@@ -17,6 +18,10 @@ export class CaseObject {
   hidden = false;
   prompts: Prompts = NO_PROMPTS;
   model: ModelRecord | null = null;
+  /** Of a proposal: the probability that it is there and its category is right. */
+  confidence: number | null = null;
+  /** Of a proposal: the operations by which people changed it and that are not undone; accepting is none. */
+  touches: readonly string[] = [];
   readonly mask: Bitmask;
   /** Pixels painted and erased by hand, which the model leaves as they are: painted inside the mask, erased outside. */
   readonly painted: Bitmask;
@@ -41,6 +46,9 @@ export class CaseObject {
   /** Takes over fields of what the server holds: all of them, or those that an operation of another client sets. */
   setFields(fields: Partial<ObjectState>): void {
     const { category, parent, source, locked, accepted, deleted, prompts, model, mask, painted, erased } = fields;
+    const { confidence, touches } = fields;
+    if (confidence !== undefined) this.confidence = confidence;
+    if (touches !== undefined) this.touches = touches;
     if (category !== undefined) this.category = category;
     if (parent !== undefined) this.parent = parent;
     if (source !== undefined) this.source = source;
@@ -55,6 +63,16 @@ export class CaseObject {
     this.mask.restore(mask ?? BoxMask.empty());
     this.uncorrected = null;
     this.choices = null;
+  }
+
+  /** Whether it is as the model proposed it, and nobody has accepted it. */
+  get proposed(): boolean {
+    return isProposed(this);
+  }
+
+  /** Takes note of an operation on it, which may touch a proposal or undo a touch. */
+  noteTouch(operation: ObjectOperation): void {
+    this.touches = touchesAfter(this, operation);
   }
 
   get area(): number {

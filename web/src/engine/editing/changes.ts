@@ -90,7 +90,7 @@ const FIELD_OF: Partial<Record<ObjectOperation["kind"], FieldChange["field"]>> =
  * field, or the existence of the object.
  */
 export function isStale(change: Change, operation: ObjectOperation): boolean {
-  if (change.kind === "status" || change.object !== operation.object) return false;
+  if (change.object === null || change.object !== operation.object) return false;
   if (operation.kind === "lock" && operation.data.locked) return true;
   if (change.kind === "mask") return operation.kind === "mask" || operation.kind === "create";
   return change.field === "deleted" || FIELD_OF[operation.kind] === change.field;

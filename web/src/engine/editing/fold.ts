@@ -1,4 +1,13 @@
-import type { ObjectOperation, ObjectState, Operation } from "../operations";
+import type { ObjectOperation, ObjectState, Operation, Status } from "../operations";
+import { chartPlace } from "./chart_order";
+import { isProposed, isWithdrawal, touchesAfter } from "./proposals";
+
+/** What the log says of a case beside its objects. */
+export interface CaseFields {
+  status: Status;
+  /** Numbers of teeth that were marked as missing, in chart order. */
+  missing: readonly string[];
+}
 
 /** An object of whose log nothing is known yet. */
 export function blankState(id: string): ObjectState {
@@ -19,6 +28,9 @@ export function blankState(id: string): ObjectState {
     area: 0,
     revision: 0,
     annotator: "",
+    confidence: null,
+    proposed: false,
+    touches: [],
   };
 }
 
@@ -26,8 +38,10 @@ export function blankState(id: string): ObjectState {
 export function fieldsSetBy(operation: ObjectOperation): Partial<ObjectState> {
   switch (operation.kind) {
     case "create": {
-      const { category, parent, source } = operation.data;
-      return { category, parent, source, ...(operation.mask ? { mask: operation.mask } : {}) };
+      const { category, parent, source, prompts = null, model = null, confidence = null } = operation.data;
+      const score = model?.score ?? null;
+      const fields = { category, parent, source, prompts, model, score, confidence };
+      return { ...fields, ...(operation.mask ? { mask: operation.mask } : {}) };
     }
     case "mask": {
       const fields: Partial<ObjectState> = { mask: operation.mask };
@@ -58,5 +72,25 @@ export function fieldsSetBy(operation: ObjectOperation): Partial<ObjectState> {
 /** The object after one more operation of its log; `state` null: it does not exist yet. */
 export function fold(state: ObjectState | null, operation: Operation): ObjectState | null {
   if (operation.object === null) return state;
-  return { ...(state ?? blankState(operation.object)), ...fieldsSetBy(operation) };
+  const fields = { ...(state ?? blankState(operation.object)), ...fieldsSetBy(operation) };
+  const touches = touchesAfter(fields, operation);
+  return { ...fields, touches, proposed: isProposed({ ...fields, touches }) };
+}
+
+/** The case after one more operation: its first edit begins it; imports and proposals are no edits. */
+export function foldCase({ status, missing }: CaseFields, operation: Operation): CaseFields {
+  if (operation.kind === "status") return { status: operation.data.status, missing };
+  const source = operation.kind === "create" ? operation.data.source : null;
+  const edits = source !== "import" && source !== "proposal" && !isWithdrawal(operation);
+  return {
+    status: status === "new" && edits ? "in-progress" : status,
+    missing: operation.kind === "missing" ? withMissing(missing, operation.data) : missing,
+  };
+}
+
+/** The numbers in chart order, with one more or one less. */
+export function withMissing(numbers: readonly string[], data: { number: string; missing: boolean }): string[] {
+  const others = numbers.filter((number) => number !== data.number);
+  const marked = data.missing ? [...others, data.number] : others;
+  return marked.sort((a, b) => chartPlace(a) - chartPlace(b));
 }

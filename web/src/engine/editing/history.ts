@@ -39,7 +39,17 @@ export interface StatusChange {
   operation: string;
 }
 
-export type Change = MaskChange | FieldChange | StatusChange;
+/** A tooth is marked as missing, or no longer. */
+export interface MissingChange {
+  kind: "missing";
+  object: null;
+  number: string;
+  before: boolean;
+  after: boolean;
+  operation: string;
+}
+
+export type Change = MaskChange | FieldChange | StatusChange | MissingChange;
 
 /** One step of undo. */
 export interface Entry {

@@ -1,8 +1,8 @@
-import type { ObjectState, Operation, Status } from "../operations";
+import type { ObjectState, Operation } from "../operations";
 import type { CaseLog } from "./case_log";
 import type { CaseObjects } from "./case_objects";
 import { isStale } from "./changes";
-import { fieldsSetBy } from "./fold";
+import { type CaseFields, fieldsSetBy, foldCase } from "./fold";
 import type { History } from "./history";
 
 /** Brings the server's state and the operations of other clients into a case; steps of undo that they contradict go. */
@@ -14,11 +14,12 @@ export class RemoteChanges {
   ) {}
 
   /** Replaces all objects, and clears the history. */
-  load(states: readonly ObjectState[], status: Status): void {
+  load(states: readonly ObjectState[], { status, missing }: CaseFields): void {
     this.log.separate();
     this.history.clear();
     const gone = this.objects.clear();
     this.log.status = status;
+    this.log.missing = missing;
     for (const state of states) this.objects.add(state.id).setFields(state);
     this.objects.settle();
     for (const id of new Set([...gone, ...states.map((state) => state.id)])) this.objects.dirty(id, null);
@@ -40,13 +41,21 @@ export class RemoteChanges {
     const touched = new Set<string>();
     for (const operation of operations) {
       if (this.log.isOwn(operation)) continue;
+      const { status, missing } = foldCase(this.log, operation);
+      this.log.status = status;
+      this.log.missing = missing;
       if (operation.kind === "status") {
-        this.log.status = operation.data.status;
         this.history.drop((change) => change.kind === "status");
+        continue;
+      }
+      if (operation.kind === "missing") {
+        const { number } = operation.data;
+        this.history.drop((change) => change.kind === "missing" && change.number === number);
         continue;
       }
       const object = this.objects.get(operation.object) ?? this.objects.add(operation.object);
       object.setFields(fieldsSetBy(operation));
+      object.noteTouch(operation);
       touched.add(object.id);
       this.history.drop((change) => isStale(change, operation));
     }

@@ -11,6 +11,7 @@ const PROGRESS: Progress = {
   failed: [],
   workspace: "w",
   annotator: "anna",
+  proposing: [],
   worklist: 0,
 };
 

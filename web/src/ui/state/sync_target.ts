@@ -4,6 +4,7 @@ import type { CaseEditor, CaseObject } from "../../engine/editing/case_editor";
 
 function stateOf(object: CaseObject): ObjectState {
   const { id, category, parent, locked, accepted, deleted, source, score, model, prompts, area } = object;
+  const { confidence, proposed, touches } = object;
   return {
     id,
     category,
@@ -21,6 +22,9 @@ function stateOf(object: CaseObject): ObjectState {
     area,
     revision: 0,
     annotator: null,
+    confidence,
+    proposed,
+    touches,
   };
 }
 

@@ -210,7 +210,7 @@ export class Workbench {
     this.leave();
     const { image, document, revision } = read;
     const editor = new CaseEditor(image.width, image.height, image);
-    editor.load(document.objects, document.case.status);
+    editor.load(document.objects, document.case.status, document.missing);
     await this.sync.attach(summary, revision, document.objects, syncTargetOf(editor));
     if (turn !== this.turn) return null;
     void this.sync.pull();

@@ -14,6 +14,7 @@ function one(id: number, name: string, status: CaseStatus = "new", uncertainty: 
     bits: 8,
     encoded: true,
     objects: 0,
+    proposed: 0,
     revision: 0,
     comments: 0,
     active_seconds: 0,

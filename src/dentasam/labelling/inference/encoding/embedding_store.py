@@ -40,11 +40,11 @@ class EmbeddingStore:
 
     def holds(self, picture: str, model: str) -> bool:
         """Whether there is a file for the picture, damaged or not."""
-        return self._find(_stem(picture, model)) is not None
+        return self._find(file_stem(picture, model)) is not None
 
     def get(self, picture: str, model: str) -> ImageEmbedding | None:
         """The embedding of a picture in float32, or None. picture: from `FileHashes.of`; model: from `model_key`."""
-        path = self._find(_stem(picture, model))
+        path = self._find(file_stem(picture, model))
         if path is None:
             return None
         try:
@@ -62,7 +62,7 @@ class EmbeddingStore:
         Raises OSError where it cannot be written; the disk then holds what it held.
         """
         half = embedding.to("cpu").half()
-        stem = _stem(picture, model)
+        stem = file_stem(picture, model)
         folder = self.folder / stem[:2]
         folder.mkdir(parents=True, exist_ok=True)
         content = half.to_bytes()
@@ -99,7 +99,7 @@ class EmbeddingStore:
         return next((self.folder / stem[:2]).glob(f"{stem}.*.safetensors"), None)
 
     def _note(self, picture: str, model: str) -> Path:
-        stem = _stem(picture, model)
+        stem = file_stem(picture, model)
         return self.folder / stem[:2] / f"{stem}.uncertainty"
 
     def _files(self) -> list[tuple[float, int, Path]]:
@@ -122,7 +122,9 @@ class EmbeddingStore:
                     return
                 if path != newest:
                     path.unlink(missing_ok=True)
-                    path.with_name(f"{path.name.split('.')[0]}.uncertainty").unlink(missing_ok=True)
+                    # What lies beside it: the case's uncertainty and its charts.
+                    for beside in path.parent.glob(f"{path.name.split('.')[0]}.*"):
+                        beside.unlink(missing_ok=True)
                     held -= size
 
     def _sweep(self) -> None:
@@ -132,7 +134,8 @@ class EmbeddingStore:
                 path.unlink(missing_ok=True)
 
 
-def _stem(picture: str, model: str) -> str:
+def file_stem(picture: str, model: str) -> str:
+    """How the names of all files begin that are kept for a picture and a model."""
     return hashlib.sha256(f"{model}|{picture}".encode()).hexdigest()
 
 

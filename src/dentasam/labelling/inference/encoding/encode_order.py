@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from dentasam.labelling.inference.encoding.embedding_memory import EmbeddingMemory
 from dentasam.labelling.workspace.workspace import CaseImage
 
+MAX_LOOKED_AT = 16
+
 
 @dataclass
 class EncodedCases:
@@ -39,13 +41,15 @@ class EncodedCases:
 class EncodeOrder:
     """Cases that a click waits for come first, then the opened case, then those that follow it, then the rest.
 
-    running: cases that are being encoded, which are not given out a second time.
+    looked_at: the cases opened last, by any annotator, the newest last. running: cases that are being encoded, which
+    are not given out a second time.
     """
 
     def __init__(self, worklist: Mapping[int, CaseImage], cases: EncodedCases, memory: EmbeddingMemory) -> None:
         self._worklist, self._cases, self._memory = worklist, cases, memory
         self.requested: list[int] = []
         self.opened: list[int] = []
+        self.looked_at: list[int] = []
         self.running: list[int] = []
 
     def request(self, case_id: int) -> bool:
@@ -57,6 +61,7 @@ class EncodeOrder:
 
     def open(self, case_id: int, following: Sequence[int]) -> None:
         """An annotator looks at this case, and probably at the following ones next."""
+        self.looked_at = [*(case for case in self.looked_at if case != case_id), case_id][-MAX_LOOKED_AT:]
         self.opened = [case_id, *(case for case in following if case in self._worklist and case != case_id)]
 
     def is_in_use(self, case_id: int) -> bool:
@@ -72,7 +77,10 @@ class EncodeOrder:
             if case_id not in self.running:
                 return case_id
         first = self.opened[:1]
-        return first[0] if first and self._is_due(first[0], in_memory=True) else None
+        if first and self._is_due(first[0], in_memory=True):
+            return first[0]
+        # Somebody else may look at a case that was opened before it: it waits for its chart.
+        return next((case for case in reversed(self.looked_at) if self._is_due(case, in_memory=False)), None)
 
     def next_ahead(self) -> int | None:
         """The next case that nobody needs yet: one that follows the opened case, else the first of the rest."""

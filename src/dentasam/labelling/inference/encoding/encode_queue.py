@@ -21,7 +21,8 @@ import numpy as np
 import torch
 
 from dentasam.errors import CheckpointError, DentasamError, ImageError
-from dentasam.labelling.inference.encoding.case_encoder import MAX_READS, CaseEncoder
+from dentasam.labelling.inference.encoding.case_encoder import MAX_READS, CaseEncoder, EncodedCase
+from dentasam.labelling.inference.encoding.charter import Charter
 from dentasam.labelling.inference.encoding.embedding_memory import EmbeddingMemory
 from dentasam.labelling.inference.encoding.encode_order import EncodedCases, EncodeOrder
 from dentasam.labelling.inference.encoding.image_memory import ImageMemory
@@ -81,12 +82,14 @@ class EncodeQueue:
         memory: EmbeddingMemory | None = None,
         images: ImageMemory | None = None,
         windows: bool = True,
+        charter: Charter | None = None,
     ) -> None:
         """worklist: may grow while the queue runs, followed by `worklist_changed`.
 
         on_uncertainty: called with a case and how unsure the model is of it, 0 to 1. windows: whether objects are
-        decoded in object windows.
+        decoded in object windows. charter: charts each case after it is encoded.
         """
+        self._charter = charter
         self._load_segmenter = load_segmenter
         self._windows = windows
         self._images = ImageMemory() if images is None else images
@@ -150,6 +153,18 @@ class EncodeQueue:
         served = self._served
         return served is not None and served.windows
 
+    @property
+    def chart_key(self) -> str | None:
+        """What charts depend on besides their image; None where the loaded model makes none."""
+        served = self._served
+        return None if served is None else served.chart_key
+
+    def chart_again(self) -> None:
+        """Go through all cases once more, now that their charts are wanted."""
+        with self._changed:
+            self._cases.measured.clear()
+            self._changed.notify_all()
+
     def worklist_changed(self) -> None:
         """The worklist has other cases now, which are encoded too."""
         with self._changed:
@@ -175,6 +190,9 @@ class EncodeQueue:
         self._worklist[case_id]
         with self._changed:
             self._order.open(case_id, following)
+            if self._charter is not None and self._charter.waits(self._served, case_id):
+                # It may get proposals now that it is opened.
+                self._cases.measured.discard(case_id)
             self._unread += [*reversed(following[:1]), case_id]
             self._changed.notify_all()
 
@@ -378,15 +396,35 @@ class EncodeQueue:
             self._changed.notify_all()
             if case_id in self._cases.measured:
                 return
-        value = self._encoder.uncertainty(served, picture, embedding)
+        value = self._uncertainty(served, case_id, image, EncodedCase(picture, embedding, pixels), in_use)
         with self._changed:
             if picture != self._cases.pictures[case_id]:
                 return
-            self._cases.measured.add(case_id)
+            # Where it was opened while it was charted, it comes again.
+            if self._charter is None or not self._charter.waits(served, case_id):
+                self._cases.measured.add(case_id)
         try:
             self._on_uncertainty(case_id, value)
         except Exception:
             log.exception("%s: its uncertainty could not be stored", image.name)
+
+    def _uncertainty(
+        self, served: ServedModel, case_id: int, image: CaseImage, encoded: EncodedCase, in_use: bool
+    ) -> float:
+        """How unsure the model is of a case: by its chart where it has one, else by a few clicks on the image."""
+        picture, embedding, pixels = encoded
+
+        def windowed() -> WindowedImage | None:
+            if in_use:
+                return self._image(served, case_id, picture, embedding, pixels)
+            current_picture = partial(self.picture, case_id)
+            found = self._encoder.image(served, image, picture, embedding, current_picture, pixels)
+            return None if found is None else found[0]
+
+        value = None
+        if self._charter is not None:
+            value = self._charter.uncertainty(served, case_id, image, picture, windowed)
+        return self._encoder.uncertainty(served, picture, embedding) if value is None else value
 
 
 def use_threads(count: int) -> None:

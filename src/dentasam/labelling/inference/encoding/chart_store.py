@@ -1,0 +1,52 @@
+"""Charts of the worklist's images on disk, beside their embeddings: made once for each picture and model.
+
+A file starts with the checksum of the rest, so that a damaged one is recognised and counts as absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from pathlib import Path
+
+from dentasam.atomic_write import write_atomically
+from dentasam.labelling.inference.encoding.charted_image import ChartedImage
+from dentasam.labelling.inference.encoding.embedding_store import file_stem
+from dentasam.labelling.inference.served_model import ServedModel
+from dentasam.labelling.wire.envelope import EnvelopeError, pack, unpack
+
+
+class ChartStore:
+    """Charts in the folder of an `EmbeddingStore`, which removes them with the embeddings. Threads may share it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get(self, picture: str, served: ServedModel) -> ChartedImage | None:
+        """The chart of a picture (hash of an image file) by a model, or None."""
+        path = self._path(picture, served)
+        try:
+            content = path.read_bytes()
+            (checksum,) = struct.unpack("<I", content[:4])
+            if zlib.crc32(content[4:]) == checksum:
+                return ChartedImage.from_document(unpack(content[4:]))
+        except FileNotFoundError:
+            return None
+        except (OSError, struct.error, EnvelopeError, KeyError, TypeError):
+            pass
+        path.unlink(missing_ok=True)
+        return None
+
+    def put(self, picture: str, served: ServedModel, chart: ChartedImage) -> None:
+        """Keep a chart. Raises OSError where it cannot be written; the disk then holds what it held."""
+        content = pack(chart.document())
+        path = self._path(picture, served)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with write_atomically(path, private=True) as draft:
+            draft.write_bytes(struct.pack("<I", zlib.crc32(content)) + content)
+
+    def _path(self, picture: str, served: ServedModel) -> Path:
+        stem = file_stem(picture, served.key)
+        chart = hashlib.sha256((served.chart_key or "").encode()).hexdigest()[:16]
+        return self.folder / stem[:2] / f"{stem}.{chart}.chart"

@@ -1,0 +1,1 @@
+"""Proposals: teeth that the model found, outlined and numbered before anybody clicked."""

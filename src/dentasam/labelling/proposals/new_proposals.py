@@ -1,0 +1,111 @@
+"""Which objects of a chart become proposals in a case, and which old proposals go.
+
+Proposals never touch, cover or repeat what a person made, and do not come back where a person deleted one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid5
+
+from dentasam.labelling.log.fold import CaseState, ObjectState
+from dentasam.labelling.log.operations import Operation, parse_operation
+from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.model.chart.dentition import IMPLANT
+from dentasam.model.windows.boxed_mask import BoxedMask
+from dentasam.model.windows.choices import intersection
+
+NAMESPACE = UUID("0c0f3e0e-4a39-4d31-8c0b-9b3f3f6f2a57")
+# Masks that share more than this of their union are of the same object.
+SAME_OBJECT = 0.5
+# A proposal of which other objects hold more than this is of something that is labelled already.
+MAX_COVERED = 0.5
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An object as the model proposes it. click: x, y behind its mask. model: as in the operations of the log."""
+
+    category: str
+    mask: BoxMask
+    click: tuple[float, float]
+    confidence: float
+    model: dict[str, Any]
+
+
+def proposal_operations(case_id: int, chart: str, state: CaseState, found: Sequence[Proposal]) -> list[Operation]:
+    """Takes back the untouched proposals of a case and makes those of a new chart.
+
+    chart: which picture and model the new ones are from. The ids follow from the arguments alone.
+    """
+    now = time.time_ns() // 1_000_000
+    earlier = sum(known.source == "proposal" for known in state.objects.values())
+    place = f"{case_id}|{chart}|{earlier}"
+
+    def id_of(kind: str, name: object) -> str:
+        return str(uuid5(NAMESPACE, f"{place}|{kind}|{name}"))
+
+    operations = [
+        {
+            "id": id_of("withdraw", known.id),
+            "time": now,
+            "kind": "delete",
+            "object": known.id,
+            "data": {"deleted": True, "withdrawn": True},
+        }
+        for known in state.present
+        if known.proposed
+    ]
+    operations += [
+        {
+            "id": id_of("create", index),
+            "time": now,
+            "kind": "create",
+            "object": id_of("object", index),
+            "data": {
+                "category": proposal.category,
+                "source": "proposal",
+                "prompts": {"clicks": [(*proposal.click, 1)]},
+                "model": proposal.model,
+                "confidence": proposal.confidence,
+            },
+            "mask": proposal.mask,
+        }
+        for index, proposal in enumerate(fitting(state, found))
+    ]
+    return [parse_operation(operation) for operation in operations]
+
+
+def fitting(state: CaseState, found: Sequence[Proposal]) -> Iterator[Proposal]:
+    """The proposals that stand beside what people made of a case, in their order."""
+    others = [known for known in state.present if not known.proposed]
+    held = {known.category for known in others} - {IMPLANT} | set(state.missing)
+    rejected = [known for known in state.objects.values() if _is_rejected(known)]
+    for proposal in found:
+        if not proposal.mask.bits.any() or proposal.category in held:
+            continue
+        if any(_conflicts(proposal.mask, known.mask) for known in others):
+            continue
+        if any(_shared(proposal.mask, known.mask)[0] > SAME_OBJECT for known in rejected):
+            continue
+        yield proposal
+
+
+def _is_rejected(known: ObjectState) -> bool:
+    """Whether a person deleted what the model proposed, or what was imported."""
+    return known.deleted and not known.proposed and known.source in ("proposal", "import")
+
+
+def _conflicts(proposal: BoxMask, other: BoxMask) -> bool:
+    iou, covered = _shared(proposal, other)
+    return iou > SAME_OBJECT or covered > MAX_COVERED
+
+
+def _shared(proposal: BoxMask, other: BoxMask) -> tuple[float, float]:
+    """Their IoU, and the share of the proposal that lies in the other mask."""
+    one, two = (BoxedMask(mask.x, mask.y, mask.bits) for mask in (proposal, other))
+    both = intersection(one, two)
+    return (both / (proposal.area + other.area - both), both / proposal.area) if both else (0.0, 0.0)

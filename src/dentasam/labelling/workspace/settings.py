@@ -1,0 +1,48 @@
+"""The settings of a workspace that the page can change: `settings.yaml` in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from dentasam.atomic_write import write_atomically
+from dentasam.errors import WorkspaceError
+from dentasam.labelling.wire.fields import first_error
+
+FILE_NAME = "settings.yaml"
+
+
+class WorkspaceSettings(BaseModel):
+    """proposals: whether the model proposes teeth before anybody clicks, where it can."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    proposals: bool = True
+
+    @staticmethod
+    def of(folder: Path) -> WorkspaceSettings:
+        """The settings in a workspace's folder; the defaults without a file. Raises WorkspaceError."""
+        path = folder / FILE_NAME
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+            return WorkspaceSettings.model_validate({} if content is None else content)
+        except FileNotFoundError:
+            return WorkspaceSettings()
+        except ValidationError as error:
+            raise WorkspaceError(f"{path}: {first_error(error)}; fix it, or delete it for the defaults") from None
+        except (OSError, yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+            reason = " ".join(str(error).split())
+            raise WorkspaceError(f"{path} cannot be read as YAML ({reason}); fix or delete it") from None
+
+    def save(self, folder: Path) -> None:
+        """Writes them, all or nothing. Raises WorkspaceError if they cannot be written."""
+        path = folder / FILE_NAME
+        try:
+            with write_atomically(path, durable=True, private=True) as draft:
+                draft.write_text(yaml.safe_dump(self.model_dump()), encoding="utf-8")
+        except OSError as error:
+            raise WorkspaceError(
+                f"{path} cannot be written ({error.strerror}); make room or check its permissions"
+            ) from None
