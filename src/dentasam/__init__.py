@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset as Dataset
     from dentasam.data.images.read import read_image as read_image
     from dentasam.errors import AdapterError as AdapterError
+    from dentasam.errors import ChartError as ChartError
     from dentasam.errors import CheckpointError as CheckpointError
     from dentasam.errors import DatasetError as DatasetError
     from dentasam.errors import DentasamError as DentasamError
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from dentasam.errors import WorkspaceError as WorkspaceError
     from dentasam.evaluation.evaluate import evaluate as evaluate
     from dentasam.evaluation.metrics import overlap as overlap
+    from dentasam.model.chart.chart import Chart as Chart
+    from dentasam.model.chart.charting import Numbering as Numbering
     from dentasam.model.embedding import ImageEmbedding as ImageEmbedding
     from dentasam.model.runtime import load as load
     from dentasam.model.segmenter import Prediction as Prediction
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 
 _ERRORS = (
     "AdapterError",
+    "ChartError",
     "CheckpointError",
     "DatasetError",
     "DentasamError",
@@ -54,6 +58,8 @@ _MODULES = {
     "load": "dentasam.model.runtime",
     "Segmenter": "dentasam.model.segmenter",
     "Prediction": "dentasam.model.segmenter",
+    "Chart": "dentasam.model.chart.chart",
+    "Numbering": "dentasam.model.chart.charting",
     "ImageEmbedding": "dentasam.model.embedding",
     "WindowedImage": "dentasam.model.windows.windowed_image",
     "WindowPrediction": "dentasam.model.windows.window_prediction",

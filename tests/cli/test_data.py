@@ -116,9 +116,9 @@ def test_split_tells_of_images_without_objects(dataset: Path, tmp_path: Path) ->
 def test_phantom(tmp_path: Path, monkeypatch: Any, dataset: Path) -> None:
     asked: list[tuple[Any, ...]] = []
 
-    def write_phantoms(*arguments: Any, progress: Callable[[int, int], None]) -> Path:
+    def write_phantoms(*arguments: Any, progress: Callable[[int, int], None], dentition: str, layout: str) -> Path:
         progress(1, 2)
-        asked.append(arguments)
+        asked.append((*arguments, dentition, layout))
         return dataset
 
     monkeypatch.setattr("dentasam.data.phantom.write_phantoms", write_phantoms)
@@ -126,15 +126,22 @@ def test_phantom(tmp_path: Path, monkeypatch: Any, dataset: Path) -> None:
     assert lines("phantom", "--out", out, "--count", 3) == [f"{dataset}: 5 images, 10 objects"]
     sized = ("--width", 512, "--height", 256, "--seed", 9)
     lines("phantom", "--out", out, *sized, "--condition", "blurred", "--condition", "overlap")
-    assert asked == [(out, 3, 0, 1024, 512, None), (out, 20, 9, 512, 256, ["blurred", "overlap"])]
+    lines("phantom", "--out", out, "--dentition", "mixed", "--layout", "any")
+    assert asked == [
+        (out, 3, 0, 1024, 512, None, "adult", "usual"),
+        (out, 20, 9, 512, 256, ["blurred", "overlap"], "adult", "usual"),
+        (out, 20, 0, 1024, 512, None, "mixed", "any"),
+    ]
 
 
 def test_phantoms_are_a_sound_dataset(tmp_path: Path) -> None:
-    lines("phantom", "--out", tmp_path / "p", "--count", 2, "--width", 256, "--height", 128)
-    (path,) = (tmp_path / "p").glob("*.json")
-    result = call("check", path)
-    assert result.exception is None
-    assert "no errors" in result.stdout
+    for kinds in ((), ("--dentition", "any", "--layout", "any")):
+        out = tmp_path / f"p{len(kinds)}"
+        lines("phantom", "--out", out, "--count", 2, "--width", 256, "--height", 128, *kinds)
+        (path,) = out.glob("*.json")
+        result = call("check", path)
+        assert result.exception is None
+        assert "no errors" in result.stdout
 
 
 def test_one_line_and_exit_code_2(dentasam: Callable[..., Any], dataset: Path, tmp_path: Path) -> None:

@@ -218,7 +218,11 @@ def test_other_formats(recorder: Recorder, image: Path, tmp_path: Path, format: 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "nothing to segment; give --prompts FILE or --boxes"),
+        (["--images-file", "instances.json"], "--images-file has no effect without --prompts and --boxes; leave it"),
+        (["--no-repair"], "--no-repair has no effect without --prompts and --boxes; leave it out"),
+        (["--boxes", "1,1,9,9", "--resume"], "--resume has no effect with --prompts or --boxes; leave it out"),
+        (["--boxes", "1,1,9,9", "--shard", "1/2"], "--shard has no effect with --prompts or --boxes; leave it out"),
+        (["--boxes", "1,1,9,9", "--min-confidence", "0.5"], "--min-confidence has no effect with --prompts"),
         (["--boxes", "1,2,3"], "a box is [x0, y0, x1, y1]"),
         (["--boxes", "no-such-file.json"], "neither a file that exists nor x0,y0,x1,y1"),
         (["--boxes", "70,1,80,9"], "object 1: box 70,1,80,9 lies outside the image of 60x40"),

@@ -1,7 +1,7 @@
 """`dentasam data`: import, export, check and split datasets, and make phantoms."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -123,6 +123,18 @@ def phantom(
             help="blurred, ambiguous-boundary, overlap or artifact, for every image; may be repeated.",
         ),
     ] = None,
+    dentition: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="adult, gaps, closed, hypodontia, irregular, implants, bridges, supernumerary, mixed, deciduous; "
+            "any draws one for each image.",
+        ),
+    ] = "adult",
+    layout: Annotated[
+        str,
+        typer.Option(metavar="KIND", help="usual, or any: jaws zoomed, shifted, bent, stretched and cut off."),
+    ] = "usual",
 ) -> None:
     """Make synthetic panoramics with FDI-numbered teeth, as a COCO dataset."""
     from dentasam.data.dataset import Dataset
@@ -130,7 +142,8 @@ def phantom(
     from dentasam.progress import shown
 
     with shown("phantoms", "images", transient=True) as update:
-        path = write_phantoms(out, count, seed, width, height, condition or None, progress=update)
+        kinds: dict[str, Any] = {"dentition": dentition, "layout": layout}  # checked where a phantom is drawn
+        path = write_phantoms(out, count, seed, width, height, condition or None, progress=update, **kinds)
     _say_size(path, Dataset.load(path))
 
 

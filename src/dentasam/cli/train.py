@@ -1,11 +1,15 @@
 """`dentasam train`: an adapter for a model, from annotated X-rays."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dentasam.cli import options
+
+if TYPE_CHECKING:
+    from dentasam.data.dataset import Dataset
+    from dentasam.training.recipe.chart_recipe import ChartRecipe
 
 
 def train(
@@ -34,15 +38,20 @@ def train(
     tensorboard: options.TensorBoard = False,
     cpu: options.Cpu = False,
 ) -> None:
-    """Train a LoRA adapter with iterative correction clicks."""
+    """Train a LoRA adapter with iterative correction clicks, or (recipe chart) what finds and numbers teeth."""
     from dentasam.errors import RecipeError
-    from dentasam.training.recipe.recipe_file import load_recipe
+    from dentasam.training.recipe.chart_recipe import ChartRecipe
+    from dentasam.training.recipe.recipe_file import load_any_recipe
 
-    resolved = load_recipe(recipe, settings or [])
+    resolved = load_any_recipe(recipe, settings or [])
     if model is not None:
         resolved = resolved.model_copy(update={"base": model})
     if adapter is not None:
         resolved = resolved.model_copy(update={"adapter": adapter})
+    if isinstance(resolved, ChartRecipe):
+        datasets = options.load_dataset(training, images), options.load_dataset(validation, validation_images)
+        _train_chart(resolved, *datasets, out, resume, cpu)
+        return
     if resolved.scope == "full":
         raise RecipeError(f"{recipe}: scope full trains no adapter; choose another scope, or use dentasam pretrain")
 
@@ -79,3 +88,24 @@ def train(
         if accelerator.is_main_process:
             dice = " ".join(f"{value:.3f}" for value in result.dice_at_clicks)
             say(f"{out / run_state.ADAPTER}: step {result.best_step} of {result.steps}, validation Dice@1…k {dice}")
+
+
+def _train_chart(
+    recipe: "ChartRecipe", training: "Dataset", validation: "Dataset", out: Path, resume: bool, cpu: bool
+) -> None:
+    from dentasam.cli.console import say
+    from dentasam.model.segmenter import load_torch
+    from dentasam.output_folder import made_folder
+    from dentasam.progress import shown
+    from dentasam.training.chart.chart_run import check_same_recipe, train_chart
+
+    check_same_recipe(recipe, out, resume)
+    made_folder(out)
+    adapter = None if recipe.adapter == "none" else recipe.adapter
+    segmenter = load_torch(recipe.base, adapter, "cpu" if cpu else None)
+    run = train_chart(segmenter, recipe, training, validation, out, shown)
+    scores = run.scores
+    say(
+        f"{run.folder}: on {validation.path.name} {100 * scores.f1:.1f} % of the teeth found (F1), "
+        f"{100 * scores.numbered:.1f} % found and numbered right"
+    )

@@ -10,6 +10,9 @@ from dentasam.model.chart.dentition import ARCHES
 # Crowded teeth overlap: their centres may pass each other by this share of the narrower one's width.
 TOLERANCE = 0.1
 
+# FDI quadrants, permanent 1-4 and deciduous 5-8: a mirror image shows right teeth on the left.
+_OTHER_SIDE = dict(zip("12345678", "21436587", strict=True))
+
 Box = tuple[float, float, float, float]
 
 
@@ -30,6 +33,13 @@ def exchanged_neighbours(teeth: Iterable[tuple[str, Box]]) -> list[tuple[str, st
             if passed > TOLERANCE * min(width, other_width):
                 found.append((left, right))
     return found
+
+
+def mirrored(category: str) -> str:
+    """FDI number of the same tooth on the other side; a category that is not an FDI number stays as it is."""
+    if len(category) == 2 and category[0] in _OTHER_SIDE and category[1] in "12345678":
+        return _OTHER_SIDE[category[0]] + category[1]
+    return category
 
 
 def neighbours(numbers: Iterable[str]) -> int:

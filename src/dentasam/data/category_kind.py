@@ -4,7 +4,8 @@ import re
 
 # A category with one of these words lies in or on a tooth. All others are wholes: teeth, implants, jaws.
 PART_WORDS = frozenset(
-    {"restoration", "filling", "crown", "inlay", "onlay", "veneer", "post", "canal", "endodontic", "pulp"}
+    {"restoration", "filling", "crown", "inlay", "onlay", "veneer", "bridge", "pontic", "post", "canal"}
+    | {"endodontic", "pulp"}
     | {"caries", "cavity", "decay", "lesion", "periapical", "calculus", "cyst", "abscess", "granuloma"}
 )
 

@@ -5,12 +5,10 @@ evaluate  ->  click_curve (curve.py)  ->  Result (result.py)  ->  report.html (r
 """
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,14 +20,12 @@ from dentasam.evaluation.curve import ClickCurve, click_curve
 from dentasam.evaluation.metrics import boxed_surface_fit
 from dentasam.evaluation.result import ObjectResult, Result, Rle
 from dentasam.evaluation.run_folder import CURVE, claim_run, kept_beside, write_run
+from dentasam.evaluation.several_at_once import several_at_once
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset, ImageRecord
     from dentasam.model.segmenter import Segmenter
     from dentasam.model.windows.boxed_mask import BoxedMask
-
-
-Measured = TypeVar("Measured")
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,7 @@ def evaluate(
     def measure(record: "ImageRecord") -> _MeasuredImage:
         return _measured_image(segmenter, record, clicks, windows, repair)
 
-    for done, measured in enumerate(measured_in_order(segmenter, records, measure), start=1):
+    for done, measured in enumerate(several_at_once(measure, records, segmenter.images_at_once), start=1):
         objects += measured.objects
         encode += measured.encode
         decode += measured.decode
@@ -116,32 +112,6 @@ class _MeasuredImage:
     decode: float
     uses_windows: bool
     uses_repair: bool
-
-
-def measured_in_order(
-    segmenter: "Segmenter", records: "Sequence[ImageRecord]", measure: "Callable[[ImageRecord], Measured]"
-) -> "Iterator[Measured]":
-    """What `measure` gives for each image, in their order; several images at a time (`Segmenter.images_at_once`)."""
-    import torch
-
-    def measured(record: "ImageRecord") -> Measured:
-        if workers > 1:
-            torch.set_num_threads(1)  # of this thread of Python, and of threads that begin after it
-        return measure(record)
-
-    workers, threads = min(segmenter.images_at_once, len(records)), torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(workers) as pool:
-            # No more images ahead than are measured: each holds its pixels and embeddings.
-            running = deque(pool.submit(measured, record) for record in records[:workers])
-            for record in records[workers:]:
-                done = running.popleft().result()
-                running.append(pool.submit(measured, record))
-                yield done
-            while running:
-                yield running.popleft().result()
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _measured_image(

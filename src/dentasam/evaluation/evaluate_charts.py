@@ -17,9 +17,10 @@ from dentasam.evaluation.charts.chart_result import ChartImage, ChartObject, Cha
 from dentasam.evaluation.charts.ground_truth import GroundTruth, check_numbered, ground_truth, mainly_ignored
 from dentasam.evaluation.charts.matching import matches
 from dentasam.evaluation.curve import Proposal, click_curve
-from dentasam.evaluation.evaluate import mask_rle, measured_in_order, wait_for_device
+from dentasam.evaluation.evaluate import mask_rle, wait_for_device
 from dentasam.evaluation.result import Result
 from dentasam.evaluation.run_folder import CHART, claim_run, kept_beside, write_run
+from dentasam.evaluation.several_at_once import several_at_once
 from dentasam.model.chart.dentition import NUMBERS
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def evaluate_charts(
         return _measured_chart(segmenter, record, clicks, windows, repair)
 
     measured: list[_MeasuredChart] = []
-    for done in measured_in_order(segmenter, records, measure):
+    for done in several_at_once(measure, records, segmenter.images_at_once):
         measured.append(done)
         if progress is not None:
             so_far = [item.image for item in measured]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import torch
 
 from dentasam.errors import ImageError, PromptError
 from dentasam.model.adapters.segmenter_adapters import AdapterSwitch, LoadedAdapters
+from dentasam.model.chart.chart import Chart
+from dentasam.model.chart.charting import Numbering, chart_of, numbered
+from dentasam.model.chart.segmenter_chart import SegmenterChart
 from dentasam.model.checkpoints.loading import ModelInfo, load_model
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.full_resolution import full_masks
@@ -56,14 +60,20 @@ class Segmenter:
         adapters: AdapterSwitch,
         precision: Precision = "auto",
         sparse_upscaling: bool = True,
+        chart: str | Path | None = None,
     ) -> None:
-        """precision: of the encoder, "auto" for bf16 where the device is fast at it. The decoder computes in fp32."""
+        """precision: of the encoder, "auto" for bf16 where the device is fast at it. The decoder computes in fp32.
+
+        chart: folder of a chart head; None takes the one in the adapter's folder, where there is one.
+        """
         self.model = model
         self.info = info
         self.adapters = adapters
         self.sparse_upscaling = sparse_upscaling
         self.autocast = autocast_type(precision, model.device)
         self._window_cache = WindowCache()
+        self._chart_folder = None if chart is None else Path(chart)
+        self._charts = SegmenterChart(info, adapters, self._chart_folder)
 
     @property
     def name(self) -> str:
@@ -114,7 +124,7 @@ class Segmenter:
         if merged is None:
             return self
         model, adapters = merged
-        return Segmenter(model, self.info, adapters, self.precision, self.sparse_upscaling)
+        return Segmenter(model, self.info, adapters, self.precision, self.sparse_upscaling, self._chart_folder)
 
     @torch.inference_mode()
     def encode(self, image: np.ndarray) -> ImageEmbedding:
@@ -160,11 +170,21 @@ class Segmenter:
         elif windows and image.shape != (embedding.frame.height, embedding.frame.width):
             size = f"{embedding.frame.height} x {embedding.frame.width}"
             raise ImageError(f"the embedding is of {size} pixels, the image has {image.shape}; encode this image")
-        embedding = self.for_clicks(embedding)
+        return self._opened(image, embedding, windows=windows, repair=repair, objects=objects)
+
+    def _opened(
+        self,
+        image: np.ndarray,
+        embedding: ImageEmbedding,
+        *,
+        windows: bool,
+        repair: bool = True,
+        objects: int | None = None,
+    ) -> WindowedImage:
         return WindowedImage(
             self.model,
             image,
-            embedding,
+            self.for_clicks(embedding),
             self._window_cache if objects is None else WindowCache(WINDOWS_OF_OBJECT * objects),
             lambda: f"{self.info.sha256} {self.adapters.identity()}",
             self.autocast,
@@ -172,6 +192,45 @@ class Segmenter:
             repair=repair,
             sparse_upscaling=self.sparse_upscaling,
         )
+
+    @property
+    def has_chart(self) -> bool:
+        """Whether there is a chart head for the adapter in use, so that `chart` finds and numbers teeth."""
+        return self._charts.folder() is not None
+
+    @property
+    def chart_sha256(self) -> str | None:
+        """The hash of the chart head's weights; None where there is none."""
+        return self._charts.sha256()
+
+    def chart(self, image: np.ndarray | ImageEmbedding | WindowedImage, *, windows: bool = True) -> Chart:
+        """Every tooth and implant of an image, found, outlined and numbered.
+
+        image: (H, W) uint8 or uint16; or what `windows` gave for it; or its embedding alone, on which masks are
+        decoded on the whole image. windows: False does so for pixels too, which is faster and coarser.
+        Raises ChartError where there is no chart head or it is of another model, ImageError as `encode`.
+        """
+        head = self._charts.head(self.device)
+        if isinstance(image, ImageEmbedding):
+            image = self._opened(np.zeros((1, 1), np.uint8), image, windows=False)
+        elif not isinstance(image, WindowedImage):
+            image = self.windows(image, windows=windows)
+        return chart_of(head, image)
+
+    def number(
+        self, embedding: ImageEmbedding, boxes: np.ndarray, known: Sequence[str | None] | None = None
+    ) -> Numbering:
+        """Numbers for P objects of an image as a whole, whoever drew them, under the rules of a dentition.
+
+        boxes: (P, 4) x0, y0, x1, y1 in image pixels. known: the number of each object that has one already; it stays
+        and is given to no other. Raises ChartError as `chart`, PromptError for boxes of another shape.
+        """
+        boxes = np.asarray(boxes, np.float32)
+        if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all():
+            raise PromptError(f"boxes must be (P, 4) finite numbers, not {boxes.shape}")
+        if known is not None and len(known) != len(boxes):
+            raise PromptError(f"known must have a number or None for each of {len(boxes)} boxes, not {len(known)}")
+        return numbered(self._charts.head(self.device), embedding.to(self.device), boxes, known)
 
     @torch.inference_mode()
     def predict(
@@ -225,16 +284,17 @@ def load_torch(
     adapter: str | Path | None = None,
     device: torch.device | str | None = None,
     precision: Precision = "auto",
+    chart: str | Path | None = None,
 ) -> Segmenter:
     """A segmenter on torch, from a model's name or checkpoint path and an adapter's name or folder.
 
-    device: None takes a GPU where there is one. precision: as in `Segmenter`.
+    device: None takes a GPU where there is one. precision, chart: as in `Segmenter`.
     Raises CheckpointError and AdapterError. See also `dentasam.load`, which opens exported models too.
     """
     network, info = load_model(model)
     keep_freed_memory()
     network.to(best_device() if device is None else device).eval().requires_grad_(False)
-    segmenter = Segmenter(network, info, LoadedAdapters(network, info), precision)
+    segmenter = Segmenter(network, info, LoadedAdapters(network, info), precision, chart=chart)
     if adapter is not None:
         segmenter.load_adapter(adapter)
     return segmenter

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from dentasam.data.arch_order import mirrored
 from dentasam.training.recipe.sections import Augmentation
-from dentasam.training.samples.augmentation import Variation, draw, mirrored, vary_category, vary_image, vary_masks
+from dentasam.training.samples.augmentation import Variation, draw, vary_category, vary_image, vary_masks
 from dentasam.training.samples.exposure import Exposure
 
 SIZE = (96, 160)

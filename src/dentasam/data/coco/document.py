@@ -22,30 +22,36 @@ def coco_document(
     _check_unique(path, "image", [image.id for image in images])
     both = [(image, record, crowd) for image in images for record, crowd in _annotated(image)]
     _check_unique(path, "annotation", [record.id for _, record, _ in both])
-    categories = _with_missing(categories, {record.category for _, record, _ in both})
+    categories = with_missing_categories(categories, {record.category for _, record, _ in both})
     ids = {category.name: category.id for category in categories}
     return {
         "info": info or {},
         "licenses": [],
-        "images": [
-            {
-                "id": image.id,
-                "file_name": image.file_name,
-                "width": image.width,
-                "height": image.height,
-                "tags": list(image.tags),
-            }
-            for image in images
+        "images": [image_entry(image) for image in images],
+        "annotations": [
+            annotation_entry(image, record, ids[record.category], crowd) for image, record, crowd in both
         ],
-        "annotations": [_annotation(image, record, ids[record.category], crowd) for image, record, crowd in both],
-        "categories": [
-            {"id": category.id, "name": category.name, "supercategory": category.supercategory}
-            for category in categories
-        ],
+        "categories": [category_entry(category) for category in categories],
     }
 
 
-def _with_missing(given: Sequence[Category], used: Iterable[str]) -> list[Category]:
+def image_entry(image: ImageRecord) -> dict[str, Any]:
+    """An image in a document's list of images."""
+    return {
+        "id": image.id,
+        "file_name": image.file_name,
+        "width": image.width,
+        "height": image.height,
+        "tags": list(image.tags),
+    }
+
+
+def category_entry(category: Category) -> dict[str, Any]:
+    """A category in a document's list of categories."""
+    return {"id": category.id, "name": category.name, "supercategory": category.supercategory}
+
+
+def with_missing_categories(given: Sequence[Category], used: Iterable[str]) -> list[Category]:
     """The categories, and after them those that only objects name; a tooth's id is its FDI number."""
     categories = list(given)
     ids = {category.id for category in categories}
@@ -63,7 +69,10 @@ def _annotated(image: ImageRecord) -> list[tuple[ObjectRecord, bool]]:
     return [(record, False) for record in image.objects] + [(record, True) for record in image.crowds]
 
 
-def _annotation(image: ImageRecord, record: ObjectRecord, category_id: int, crowd: bool) -> dict[str, Any]:
+def annotation_entry(
+    image: ImageRecord, record: ObjectRecord, category_id: int, crowd: bool = False
+) -> dict[str, Any]:
+    """An object in a document's list of annotations, its mask as compressed RLE."""
     shape = record.segmentation
     coded = record
     if isinstance(shape, list) or not isinstance(shape["counts"], str):

@@ -7,6 +7,7 @@ A pixel has one value, so overlap is lost. The smaller object stays on top: a fi
 number is its tooth.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,21 +74,49 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
     """Writes `labels/`, `labels.json` and `tags.json`; says how many objects lost pixels to others."""
     names: dict[str, dict[str, str]] = {}
     short = short_names(inner_name(image) for image in dataset.images)
-    clipped = vanished = 0
+    lost = Lost()
     for image in dataset.images:
-        labels, kept, areas = _label_image(image)
-        vanished += int((kept == 0).sum())
-        clipped += int(((kept < areas) & (kept > 0)).sum())
         name = inner_name(image)
-        names[name] = {str(index): record.category for index, record in enumerate(image.objects, start=1)}
-        write(f"labels/{short[name]}.png", png_bytes(labels))
+        lost += write_labels(image, short[name], write)
+        names[name] = categories_by_value(image)
     write(NAMES, json_bytes(names))
     write_tags(dataset, write)
-    notes = crowd_notes(dataset)
-    if not clipped and not vanished:
-        return notes
-    lost = f"{clipped} lost pixels to overlap and {vanished} vanished"
-    return (f"of {dataset.objects} objects {lost}; the format png keeps them", *notes)
+    return (*lost.notes(dataset.objects), *crowd_notes(dataset))
+
+
+@dataclass(frozen=True)
+class Lost:
+    """How many objects lost some of their pixels to others, and how many all of them."""
+
+    clipped: int = 0
+    vanished: int = 0
+
+    def __add__(self, other: "Lost") -> "Lost":
+        return Lost(self.clipped + other.clipped, self.vanished + other.vanished)
+
+    def notes(self, objects: int) -> tuple[str, ...]:
+        """A line for the user where anything was lost; objects: how many there are."""
+        if not self.clipped and not self.vanished:
+            return ()
+        lost = f"{self.clipped} lost pixels to overlap and {self.vanished} vanished"
+        return (f"of {objects} objects {lost}; the format png keeps them",)
+
+
+def write_labels(image: ImageRecord, short: str, write: WriteFile) -> Lost:
+    """Writes the label image of one radiograph; short: its name under `labels/` (see `short_names`)."""
+    labels, kept, areas = _label_image(image)
+    write(label_name(short), png_bytes(labels))
+    return Lost(int(((kept < areas) & (kept > 0)).sum()), int((kept == 0).sum()))
+
+
+def label_name(short: str) -> str:
+    """The path of a label image; short: its radiograph's name under `labels/`."""
+    return f"labels/{short}.png"
+
+
+def categories_by_value(image: ImageRecord) -> dict[str, str]:
+    """The entry of an image in `labels.json`: the category of each value."""
+    return {str(index): record.category for index, record in enumerate(image.objects, start=1)}
 
 
 def _label_image(image: ImageRecord) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

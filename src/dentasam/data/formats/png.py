@@ -72,11 +72,20 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
     """Writes `masks/` and `tags.json`; an object's number is its annotation id."""
     short = short_names(inner_name(image) for image in dataset.images)
     for image in dataset.images:
-        for record, mask in zip(image.objects, image.each_mask(), strict=True):
-            name = f"{record.id:05d}_{quote(record.category, safe=' ')}.png"
-            write(f"masks/{short[inner_name(image)]}/{name}", png_bytes(mask.astype(np.uint8) * 255))
+        write_masks(image, short[inner_name(image)], write)
     write_tags(dataset, write)
     return crowd_notes(dataset)
+
+
+def write_masks(image: ImageRecord, short: str, write: WriteFile) -> None:
+    """Writes the masks of one image; short: its name under `masks/` (see `short_names`)."""
+    for record, mask in zip(image.objects, image.each_mask(), strict=True):
+        write(mask_name(record, short), png_bytes(mask.astype(np.uint8) * 255))
+
+
+def mask_name(record: ObjectRecord, short: str) -> str:
+    """The path of an object's file; short: its image's name under `masks/`."""
+    return f"masks/{short}/{record.id:05d}_{quote(record.category, safe=' ')}.png"
 
 
 def _object(id: int, file: Path, height: int, width: int) -> tuple[ObjectRecord, bool]:

@@ -48,13 +48,13 @@ class ToothShape:
     neck: float = 0.36
 
 
-def _rounded(points: Points, passes: int = 2) -> Points:
+def rounded(points: Points, passes: int = 2) -> Points:
     for _ in range(passes):
         points = 0.25 * np.roll(points, 1, 0) + 0.5 * points + 0.25 * np.roll(points, -1, 0)
     return points
 
 
-def _biting_edge(rng: np.random.Generator, position: int, upper: bool, u: Points) -> Points:
+def biting_edge(rng: np.random.Generator, position: int, upper: bool, u: Points) -> Points:
     """Height v of the biting edge over u in -0.5..0.5: flat, one cusp, or two to three cusps."""
     if position <= 2:
         edge = 0.012 * rng.normal() * u * 2 + 0.03 * np.abs(2 * u) ** 4
@@ -70,7 +70,7 @@ def _biting_edge(rng: np.random.Generator, position: int, upper: bool, u: Points
     return np.asarray(edge - edge.min(), np.float64)
 
 
-def _taper(
+def taper(
     start: tuple[float, float],
     end: tuple[float, float],
     wide: float,
@@ -92,7 +92,7 @@ def _taper(
     return np.concatenate([centre - side, (centre + side)[::-1]]), centre
 
 
-def _ribbon(centre: Points, wide: float, narrow: float) -> Points:
+def ribbon(centre: Points, wide: float, narrow: float) -> Points:
     half = np.linspace(wide, narrow, len(centre))[:, None] * np.array([[1.0, 0.0]])
     return np.concatenate([centre - half, (centre + half)[::-1]])
 
@@ -125,7 +125,7 @@ def tooth_shape(rng: np.random.Generator, position: int, upper: bool, growth: fl
         waist -= 0.02
     shoulder = rng.uniform(0.44, 0.5)
     u = np.linspace(-shoulder, shoulder, 15)
-    top = _biting_edge(rng, position, upper, u)
+    top = biting_edge(rng, position, upper, u)
     v = np.linspace(0.06, neck, 9)
     bulge = rng.uniform(0.12, 0.4 if molar else 0.2)
     knots_v = [0.0, 0.06, bulge * neck + 0.06, neck * 0.75, neck]
@@ -133,7 +133,7 @@ def tooth_shape(rng: np.random.Generator, position: int, upper: bool, growth: fl
     for _ in range(2):
         knots = [shoulder * 0.9, shoulder, 0.505, (0.505 + waist) / 2 + 0.015, waist]
         sides.append(np.interp(v, knots_v, knots) + rng.normal(0, 0.008))
-    crown = _rounded(
+    crown = rounded(
         np.concatenate(
             [
                 np.stack([u, top], 1),
@@ -167,10 +167,10 @@ def tooth_shape(rng: np.random.Generator, position: int, upper: bool, growth: fl
         tip = wide * (blunt if growth > 0.95 else 1.0 - 0.5 * growth)
         bend = float(rng.normal(0.0, 0.045)) - 0.06 * np.sign(end) * (len(roots) > 1) * -1
         begin, power = neck - 0.04, rng.uniform(1.2, 2.2)
-        polygon, centre = _taper((start, begin), (end * (0.4 + 0.6 * growth), reach), wide, tip, bend, power)
+        polygon, centre = taper((start, begin), (end * (0.4 + 0.6 * growth), reach), wide, tip, bend, power)
         pieces.append(polygon)
         canal = centre[: max(4, int(len(centre) * rng.uniform(0.8, 1.0)))]
-        canals.append(_ribbon(canal, wide * rng.uniform(0.14, 0.3), wide * 0.05))
+        canals.append(ribbon(canal, wide * rng.uniform(0.14, 0.3), wide * 0.05))
     cap = rng.uniform(0.09, 0.13)
     inner = crown * np.array([1 - 2 * cap * 0.8, 1.0])
     inner[:, 1] = np.where(
@@ -181,7 +181,7 @@ def tooth_shape(rng: np.random.Generator, position: int, upper: bool, growth: fl
     inner[:, 0] *= 1 + 0.22 * np.clip(inner[:, 1] / neck, 0, 1)
     wide = rng.uniform(0.16, 0.27) if molar else rng.uniform(0.07, 0.13)
     roof = neck * rng.uniform(0.45, 0.65)
-    chamber = _rounded(
+    chamber = rounded(
         np.array(
             [
                 [-wide, roof],

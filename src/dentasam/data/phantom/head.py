@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dentasam.data.phantom.dentition import Dentition
+from dentasam.data.phantom.dentition.tooth import Dentition
 from dentasam.data.phantom.scene import FloatImage, Geometry
 from dentasam.data.phantom.texture import band_noise, smooth_noise, stripes
 
@@ -73,6 +73,7 @@ def draw_head(rng: np.random.Generator, geometry: Geometry, dentition: Dentition
     image += np.float32(rng.uniform(2, 5)) * smooth_noise(rng, height, width, 28 * pixel)
 
     chin, rise, power = mandible_border(rng)
+    chin -= 0.07 * dentition.youth
     border = chin - rise * (a / np.float32(0.75)) ** np.float32(power)
     depth = border - y  # positive inside the mandible
     below = _step(-depth, 0.02)

@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 
 from dentasam.data.phantom.anatomy import Points
-from dentasam.data.phantom.dentition import Tooth
-from dentasam.data.phantom.rendering import Metal, Window, paint, window_of
+from dentasam.data.phantom.dentition.tooth import Tooth
+from dentasam.data.phantom.rendering import BRIDGE, Metal, Window, paint, window_of
 from dentasam.data.phantom.scene import FloatImage, Geometry, Mask, PhantomObject
 
 ROOT_FILLING, CARIES, PERIAPICAL = "root filling", "caries", "periapical lesion"
-# Categories of objects that lie within a tooth, or grow out of it.
-PART_CATEGORIES = frozenset({"restoration", ROOT_FILLING, CARIES, PERIAPICAL})
+# Categories of objects that lie within a tooth or on several, or grow out of one.
+PART_CATEGORIES = frozenset({"restoration", BRIDGE, ROOT_FILLING, CARIES, PERIAPICAL})
 # How many teeth of an image have each part, as shares; half of the images have none of the drawn ones.
 _PLAIN, _INLAY, _DARK, _CARIES, _PERIAPICAL, _POST = 0.5, 0.03, 0.03, 0.05, 0.03, 0.25
 # Coverage of metal above which nothing behind it is seen.

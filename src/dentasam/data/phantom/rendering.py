@@ -1,6 +1,7 @@
 """Teeth, restorations, implants and wires, added to the head's grey levels."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -8,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dentasam.data.phantom.anatomy import Points, fill
-from dentasam.data.phantom.dentition import Tooth
+from dentasam.data.phantom.dentition.tooth import Tooth
 from dentasam.data.phantom.scene import FloatImage, Geometry, Mask, PhantomObject
 
 Window = tuple[slice, slice]
+BRIDGE = "bridge"
 
 
 @dataclass(frozen=True)
@@ -228,11 +230,36 @@ def draw_implant(rng: np.random.Generator, metal: Metal, place: Tooth, geometry:
     return objects
 
 
+def draw_bridge(
+    rng: np.random.Generator, metal: Metal, joined: list[Tooth], geometry: Geometry
+) -> list[PhantomObject]:
+    """Crowns on the teeth, implants and gaps of a bridge, joined side to side: one object."""
+    swell = np.array([float(rng.uniform(0.98, 1.06)), float(rng.uniform(0.8, 1.0))])
+    polygons = [tooth.pixels(tooth.shape.crown * swell, geometry) for tooth in joined]
+    for left, right in pairwise(joined):
+        ends = []
+        for tooth in (left, right):
+            at, half = tooth.shape.neck * 0.5, tooth.shape.neck * 0.22
+            ends.append(tooth.pixels(np.array([[0.0, at - half], [0.0, at + half]]), geometry))
+        polygons.append(np.concatenate([ends[0], ends[1][::-1]]))
+    window = window_of(np.concatenate(polygons), geometry, 4)
+    if window is None:
+        return []
+    painted = paint(window, polygons)
+    if np.count_nonzero(painted) < 40:
+        return []
+    soft = _soft(painted, 0.7 * geometry.pixel) * np.float32(rng.choice([1.0, rng.uniform(0.6, 0.95)]))
+    metal.coverage[window] = np.maximum(metal.coverage[window], soft)
+    mask = np.zeros((geometry.height, geometry.width), bool)
+    mask[window] = painted > 0
+    return [PhantomObject(BRIDGE, mask)]
+
+
 def draw_appliance(rng: np.random.Generator, metal: Metal, teeth: list[Tooth], geometry: Geometry) -> None:
     """Brackets and a wire along each arch, or a thin retainer behind the lower front teeth."""
     retainer = rng.random() < 0.3
     for upper in (True, False):
-        row = sorted((t for t in teeth if t.upper == upper and not t.germ), key=lambda t: t.x)
+        row = sorted((t for t in teeth if t.upper == upper and not t.germ and not t.deciduous), key=lambda t: t.x)
         row = [t for t in row if t.position <= (3 if retainer else 7)]
         if len(row) < 3 or (retainer and upper):
             continue

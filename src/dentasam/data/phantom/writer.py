@@ -11,12 +11,18 @@ import numpy as np
 from dentasam.atomic_write import write_atomically
 from dentasam.data.masks import rle
 from dentasam.data.phantom.conditions import CONDITIONS
+from dentasam.data.phantom.dentition.kinds import DentitionKind
+from dentasam.data.phantom.dentition.tooth import SUPERNUMERARY
 from dentasam.data.phantom.generator import generate
+from dentasam.data.phantom.layout import Layout
 from dentasam.data.phantom.parts import CARIES, PERIAPICAL, ROOT_FILLING
+from dentasam.data.phantom.rendering import BRIDGE
 from dentasam.data.phantom.scene import PhantomObject
 from dentasam.errors import OutputError
+from dentasam.model.chart.dentition import DECIDUOUS
 
 TEETH = [f"{quadrant}{position}" for quadrant in "1234" for position in range(1, 9)]
+# What adults have. Other dentitions have more.
 CATEGORIES = [{"id": int(number), "name": number, "supercategory": "tooth"} for number in TEETH] + [
     {"id": 101, "name": "restoration", "supercategory": "restoration"},
     {"id": 102, "name": "implant", "supercategory": "implant"},
@@ -24,7 +30,13 @@ CATEGORIES = [{"id": int(number), "name": number, "supercategory": "tooth"} for 
     {"id": 104, "name": CARIES, "supercategory": "lesion"},
     {"id": 105, "name": PERIAPICAL, "supercategory": "lesion"},
 ]
-CATEGORY_IDS = {str(category["name"]): category["id"] for category in CATEGORIES}
+ALL_CATEGORIES = [
+    *CATEGORIES,
+    *({"id": int(number), "name": number, "supercategory": "tooth"} for number in sorted(DECIDUOUS)),
+    {"id": 106, "name": SUPERNUMERARY, "supercategory": "tooth"},
+    {"id": 107, "name": BRIDGE, "supercategory": "restoration"},
+]
+CATEGORY_IDS = {str(category["name"]): category["id"] for category in ALL_CATEGORIES}
 
 
 def _conditions_of(seed: int, index: int) -> tuple[str, ...]:
@@ -41,12 +53,14 @@ def write_phantoms(
     height: int = 512,
     conditions: Sequence[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    dentition: DentitionKind = "adult",
+    layout: Layout = "usual",
 ) -> Path:
     """Writes `count` phantoms under `out_dir` as `images/*.png`; returns the path of the COCO file beside them.
 
     conditions: of every image; None gives one image in four a condition of its own. progress: takes the number of
-    images done and of all. Raises OutputError where the folder cannot be written or holds another set, DatasetError
-    for conditions or a size that no phantom can have.
+    images done and of all. dentition, layout: of every image, as in `generate`. Raises OutputError where the folder
+    cannot be written or holds another set, DatasetError for arguments that no phantom can have.
     """
     out_dir = Path(out_dir)
     target = out_dir / "phantoms.json"
@@ -60,7 +74,7 @@ def write_phantoms(
     annotations: list[dict[str, Any]] = []
     for index in range(count):
         wanted = _conditions_of(seed, index) if conditions is None else tuple(conditions)
-        phantom = generate(seed * 1_000_003 + index, width, height, wanted)
+        phantom = generate(seed * 1_000_003 + index, width, height, wanted, dentition, layout)
         name = f"images/phantom-{index:05d}.png"
         _write_image(out_dir / name, phantom.image)
         images.append(
@@ -71,7 +85,8 @@ def write_phantoms(
         if progress is not None:
             progress(index + 1, count)
     info = {"description": f"dentasam phantoms, seed {seed}, synthetic"}
-    document = {"info": info, "images": images, "annotations": annotations, "categories": CATEGORIES}
+    categories = CATEGORIES if dentition == "adult" else ALL_CATEGORIES
+    document = {"info": info, "images": images, "annotations": annotations, "categories": categories}
     with write_atomically(target) as draft:
         draft.write_text(json.dumps(document))
     return target

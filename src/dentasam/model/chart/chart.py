@@ -18,7 +18,7 @@ class Chart:
     answers: mask, logits, score and window of each, to pass on as `previous` when it is corrected.
     boxes: (P, 4) float32 x0, y0, x1, y1 in image pixels, where the finder saw them.
     clicks: (P, 2) float32 x, y in image pixels, the positive click behind each mask.
-    numbers: an FDI number (`"11"` … `"85"`), or `"implant"`, which alone may occur more than once.
+    numbers: an FDI number (`"11"` … `"85"`), at most once each, or `"implant"`, or `"supernumerary"`.
     confidences: (P,) float32, 0..1: the probability that the object is there and its number is right.
     height, width: of the image.
     """

@@ -1,6 +1,7 @@
 """The numbers of teeth (FDI, ISO 3950) and their order along the arches, as a panoramic shows them.
 
-The patient's right is on the image's left. Implants have no number of their own: they are named `IMPLANT`.
+The patient's right is on the image's left. Implants and supernumerary teeth have no number of their own: they are
+named `IMPLANT` and `SUPERNUMERARY_TOOTH`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 IMPLANT = "implant"
+# A tooth beyond the normal set has no number either.
+SUPERNUMERARY_TOOTH = "supernumerary"
 # FDI numbers from left to right in the image: upper and lower permanent teeth, upper and lower deciduous teeth.
 ARCHES = tuple(
     tuple([f"{right}{tooth}" for tooth in range(teeth, 0, -1)] + [f"{left}{tooth}" for tooth in range(1, teeth + 1)])

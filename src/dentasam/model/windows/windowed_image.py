@@ -105,6 +105,17 @@ class WindowedImage:
         return [answers[i] for i in range(len(prompts))]
 
     @torch.inference_mode()
+    def decode_in(self, prompts: Sequence[ObjectPrompt], windows: Sequence[Window | None]) -> list[ObjectAnswer]:
+        """The answers for P objects without an earlier one, each decoded once in a given window.
+
+        Windows may be shared; None is the whole image. For objects whose place is known before there is a mask.
+        """
+        if not self.uses_windows:
+            windows = [None] * len(prompts)
+        answers = self._answered(prompts, {i: _Place(window, None) for i, window in enumerate(windows)})
+        return [answers[i] for i in range(len(prompts))]
+
+    @torch.inference_mode()
     def choices(self, prompts: Sequence[ObjectPrompt]) -> list[tuple[ObjectAnswer, ...]]:
         """What the first clicks of P objects may mean, each from the largest mask to the smallest: at most three.
 

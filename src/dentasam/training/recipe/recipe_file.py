@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from dentasam.atomic_write import write_atomically
 from dentasam.errors import RecipeError
+from dentasam.training.recipe.chart_recipe import ChartRecipe
 from dentasam.training.recipe.settings import Recipe
 
 # Keys of older recipes, which are still read: old name to new name. Random clicks were all or none: a true or false,
@@ -30,9 +31,18 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(name_or_file: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+    """The recipe of an adapter or a base model: `load_any_recipe`, which refuses that of a chart head."""
+    recipe = load_any_recipe(name_or_file, overrides)
+    if isinstance(recipe, ChartRecipe):
+        raise RecipeError(f"{name_or_file}: scope chart trains a chart head; use dentasam train, or another recipe")
+    return recipe
+
+
+def load_any_recipe(name_or_file: str | Path, overrides: Iterable[str] = ()) -> Recipe | ChartRecipe:
     """Read a bundled recipe by name or a YAML file, then apply `section.key=value` overrides.
 
-    Raises RecipeError, one line with the file (or the override), the key and the nearest known key.
+    Its scope says what it trains. Raises RecipeError, one line with the file (or the override), the key and the
+    nearest known key.
     """
     values = _with_new_names(_read_mapping(name_or_file), name_or_file)
     # The file is checked by itself first, so that an error names the file and not the overrides.
@@ -41,11 +51,11 @@ def load_recipe(name_or_file: str | Path, overrides: Iterable[str] = ()) -> Reci
     if not overrides:
         return recipe
     for item in overrides:
-        _set(values, *_parse_override(item))
+        _set(values, *_parse_override(item, type(recipe)))
     return _validated(values, f"{name_or_file} with --set {' '.join(overrides)}")
 
 
-def write_recipe(recipe: Recipe, path: Path) -> None:
+def write_recipe(recipe: Recipe | ChartRecipe, path: Path) -> None:
     """Write the resolved recipe with every default spelt out; `load_recipe(path)` gives the same recipe."""
     with write_atomically(path) as draft:
         draft.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "utf-8")
@@ -100,14 +110,14 @@ def _with_new_names(values: dict[str, Any], source: str | Path) -> dict[str, Any
     return values
 
 
-def _parse_override(item: str) -> tuple[list[str], Any]:
+def _parse_override(item: str, model: type[BaseModel]) -> tuple[list[str], Any]:
     key, equals, text = item.partition("=")
     key = key.strip()
     key = RENAMED_KEYS.get(key, key)
     if not equals or not key:
         raise RecipeError(f"--set {item}: write it as key=value, for example optimiser.lr=1e-4")
-    if key not in known_keys():
-        raise RecipeError(f"--set {item}: unknown key '{key}'{_nearest(key)}")
+    if key not in known_keys(model):
+        raise RecipeError(f"--set {item}: unknown key '{key}'{_nearest(key, model)}")
     try:
         return key.split("."), yaml.safe_load(text)
     except yaml.YAMLError:
@@ -122,24 +132,25 @@ def _set(values: dict[str, Any], keys: list[str], value: Any) -> None:
     values[keys[-1]] = value
 
 
-def _validated(values: Mapping[str, Any], source: str) -> Recipe:
+def _validated(values: Mapping[str, Any], source: str) -> Recipe | ChartRecipe:
+    model = ChartRecipe if values.get("scope") == "chart" else Recipe
     try:
-        return Recipe.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as errors:
         first = errors.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            raise RecipeError(f"{source}: unknown key '{key}'{_nearest(key)}") from None
+            raise RecipeError(f"{source}: unknown key '{key}'{_nearest(key, model)}") from None
         what = first["msg"].removeprefix("Value error, ")
         raise RecipeError(f"{source}: {key + ': ' if key else ''}{what}") from None
 
 
-def _nearest(key: str) -> str:
-    keys = known_keys()
+def _nearest(key: str, model: type[BaseModel]) -> str:
+    keys = known_keys(model)
     close = difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
     if not close:  # perhaps the right name in the wrong section
         close = [known for known in keys if known.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]][:1]
-    return f"; did you mean '{close[0]}'?" if close else f"; known keys are {', '.join(Recipe.model_fields)}"
+    return f"; did you mean '{close[0]}'?" if close else f"; known keys are {', '.join(model.model_fields)}"
 
 
 class _UniqueKeys(yaml.SafeLoader):

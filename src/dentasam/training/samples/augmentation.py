@@ -13,11 +13,9 @@ import torch
 from kornia.geometry.transform import get_rotation_matrix2d, warp_affine
 from torch import Tensor
 
+from dentasam.data.arch_order import mirrored
 from dentasam.training.recipe.sections import Augmentation
 from dentasam.training.samples.exposure import Exposure, draw_exposure, exposed, processed
-
-# FDI quadrants, permanent 1-4 and deciduous 5-8: a mirror image shows right teeth on the left.
-_MIRRORED_QUADRANT = dict(zip("12345678", "21436587", strict=True))
 
 
 @dataclass(frozen=True)
@@ -70,13 +68,6 @@ def vary_masks(coverage: Tensor, variation: Variation, size: tuple[int, int]) ->
 def vary_category(category: str, variation: Variation) -> str:
     """The tooth's FDI number in the varied image; any other category stays as it is."""
     return mirrored(category) if variation.flip else category
-
-
-def mirrored(category: str) -> str:
-    """FDI number of the same tooth on the other side; a category that is not an FDI number stays as it is."""
-    if len(category) == 2 and category[0] in _MIRRORED_QUADRANT and category[1] in "12345678":
-        return _MIRRORED_QUADRANT[category[0]] + category[1]
-    return category
 
 
 def _moved(planes: Tensor, variation: Variation, size: tuple[int, int]) -> Tensor:

@@ -1,58 +1,9 @@
-"""Which teeth a phantom has and where they stand."""
-
-from dataclasses import dataclass
+"""Adults as most panoramics show them: 28 to 32 permanent teeth, some lost."""
 
 import numpy as np
 
-from dentasam.data.phantom.anatomy import LOWER, UPPER, Points, ToothShape, tooth_shape
-from dentasam.data.phantom.scene import Geometry
-
-
-@dataclass
-class Tooth:
-    """A tooth in the jaw: FDI number, its biting edge's place (anatomy x, y), tilt (radians), shape."""
-
-    number: str
-    x: float
-    y: float
-    tilt: float
-    width: float
-    length: float
-    shape: ToothShape
-    germ: bool = False
-
-    @property
-    def position(self) -> int:
-        return int(self.number[1])
-
-    @property
-    def upper(self) -> bool:
-        return self.number[0] in "12"
-
-    def place(self, points: Points) -> Points:
-        """The tooth's u, v (N, 2) to anatomy x, y."""
-        side = -1.0 if self.number[0] in "14" else 1.0
-        down = -1.0 if self.upper else 1.0
-        across = points[:, 0] * self.width
-        along = points[:, 1] * self.length
-        sin, cos = np.sin(self.tilt), np.cos(self.tilt)
-        return np.stack(
-            [self.x + side * (across * cos + along * sin), self.y + down * (along * cos - across * sin)],
-            axis=1,
-        )
-
-    def pixels(self, points: Points, geometry: Geometry) -> Points:
-        return geometry.to_image(self.place(points))
-
-
-@dataclass(frozen=True)
-class Dentition:
-    """The teeth, the empty places (FDI numbers) and the bend of the biting line."""
-
-    teeth: list[Tooth]
-    gaps: list[Tooth]
-    smile: float
-    gape: float
+from dentasam.data.phantom.anatomy import LOWER, UPPER, tooth_shape
+from dentasam.data.phantom.dentition.tooth import Dentition, Tooth
 
 
 def draw_dentition(rng: np.random.Generator, crowding: bool = False) -> Dentition:

@@ -183,7 +183,9 @@ def test_parts_of_every_look_lie_in_a_tooth_and_in_each_other() -> None:
             if item.category == "restoration" and inside[best] == 1:
                 crowns += item.mask.sum() > 0.3 * own.sum()
                 posts += any((root & item.mask).sum() == item.mask.sum() for root in roots)
-    assert {category: len(found) > 5 for category, found in contrast.items()} == dict.fromkeys(PART_CATEGORIES, True)
+    assert {category: len(found) > 5 for category, found in contrast.items()} == dict.fromkeys(
+        PART_CATEGORIES - {"bridge"}, True
+    )
     assert np.median(contrast["root filling"]) > 20
     assert np.median(contrast["caries"]) < -8
     assert np.median(contrast["periapical lesion"]) < -8

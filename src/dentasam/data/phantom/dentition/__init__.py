@@ -1,0 +1,1 @@
+"""Which teeth a phantom has and where they stand."""

@@ -1,0 +1,256 @@
+"""From an encoded image to its chart: find, number, outline.
+
+embedding   -> finder     -> middles and boxes of teeth and implants
+all of them -> numberer   -> a number for each, or that it is not a tooth
+each box    -> the decoder, from its middle and its box, in windows that neighbours share -> masks
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from dentasam.model.chart.assignment import assigned
+from dentasam.model.chart.chart import Chart
+from dentasam.model.chart.dentition import IMPLANT, NUMBERS, SUPERNUMERARY_TOOTH, chart_place
+from dentasam.model.chart.detections import Detections, box_overlaps, detections
+from dentasam.model.chart.finder import IMPLANT_KIND, SUPERNUMERARY, TOOTH, FinderMaps, fine_features
+from dentasam.model.chart.head import ChartHead
+from dentasam.model.chart.numberer import NOT_A_TOOTH, pooled_looks
+from dentasam.model.core.frame import Frame
+from dentasam.model.embedding import ImageEmbedding
+from dentasam.model.windows.boxed_mask import BoxedMask
+from dentasam.model.windows.objects import ObjectAnswer, ObjectPrompt
+from dentasam.model.windows.placement import shared_windows
+from dentasam.model.windows.window import Window
+from dentasam.model.windows.windowed_image import WindowedImage
+
+# What the chart takes for a tooth or an implant: the probability that it is there, numbering included.
+MIN_PRESENCE = 0.35
+MIN_IMPLANT = 0.5
+# An implant lies in the place of a tooth that the finder may have seen too.
+IMPLANT_OVERLAP = 0.5
+# Of two masks, of which one covers the other by more than this share of the smaller, the less sure one goes.
+MAX_COVERED = 0.7
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """The numbers of P objects: an FDI number, `"supernumerary"`, or None where the object is no tooth.
+
+    confidences: (P,) float32, the probability of each number.
+    alternatives: for each object up to three numbers with their probabilities, the likeliest first.
+    """
+
+    numbers: tuple[str | None, ...]
+    confidences: np.ndarray
+    alternatives: tuple[tuple[tuple[str, float], ...], ...]
+
+
+@torch.inference_mode()
+def finder_maps(head: ChartHead, embedding: ImageEmbedding) -> FinderMaps:
+    """The finder's maps of one image, in single precision."""
+    return head.finder(embedding.features.float(), fine_features(embedding).float())
+
+
+@torch.inference_mode()
+def outcome_probabilities(head: ChartHead, maps: FinderMaps, boxes: torch.Tensor) -> np.ndarray:
+    """Probabilities (P, 54) of the numberer's outcomes for boxes (P, 4) in frame pixels."""
+    if not len(boxes):
+        return np.zeros((0, NOT_A_TOOTH + 1))
+    seen = torch.ones(1, len(boxes), dtype=torch.bool, device=boxes.device)
+    logits = head.numberer(boxes[None], pooled_looks(maps, boxes)[None], seen, seen)
+    probabilities: np.ndarray = logits[0].double().softmax(-1).cpu().numpy()
+    return probabilities
+
+
+def numbered(
+    head: ChartHead, embedding: ImageEmbedding, boxes: np.ndarray, known: Sequence[str | None] | None = None
+) -> Numbering:
+    """The numbers of P objects of an image as a whole, from their boxes (P, 4) in image pixels.
+
+    known: the number of each object that has one already; it stays.
+    """
+    maps = finder_maps(head, embedding)
+    framed = torch.from_numpy(_to_frame(boxes, embedding.frame)).to(maps.centres.device)
+    probabilities = outcome_probabilities(head, maps, framed)
+    # All of these are objects that somebody drew: to be no tooth is left to what has no likely number at all.
+    outcomes = assigned(np.log(probabilities + 1e-9), boxes, known)
+    given = [None if known is None else known[row] for row in range(len(boxes))]
+    numbers = tuple(_name(outcome) if name is None else name for outcome, name in zip(outcomes, given, strict=True))
+    sure = [1.0 if name is not None else probabilities[row, outcomes[row]] for row, name in enumerate(given)]
+    return Numbering(numbers, np.array(sure, np.float32), tuple(_likeliest(row) for row in probabilities))
+
+
+@dataclass(frozen=True)
+class ChartTerms:
+    """What the confidences of a chart were made from, (P, 4), for its calibration (see `confidence_terms`)."""
+
+    values: np.ndarray
+
+
+def chart_of(head: ChartHead, image: WindowedImage) -> Chart:
+    """The chart of an encoded image; masks are decoded in windows where the image is opened with them."""
+    return chart_with_terms(head, image)[0]
+
+
+def chart_with_terms(head: ChartHead, image: WindowedImage) -> tuple[Chart, ChartTerms]:
+    """`chart_of`, and what the confidences were made from."""
+    frame = image.frame
+    maps = finder_maps(head, image.embedding)
+    teeth, implants = (detections(maps, kind) for kind in (TOOTH, IMPLANT_KIND))
+    probabilities = outcome_probabilities(head, maps, teeth.boxes)
+    outcomes = assigned(np.log(probabilities + 1e-9), teeth.boxes.cpu().numpy())
+    chosen = probabilities[np.arange(len(outcomes)), outcomes]
+    presence = _array(teeth.centres) * (1 - probabilities[:, NOT_A_TOOTH])
+    kept = np.flatnonzero((presence >= MIN_PRESENCE) & (outcomes != NOT_A_TOOTH))
+    numbers = [_name(outcomes[row]) or "" for row in kept]
+    found = _Found.of(teeth, kept, numbers, chosen[kept]) + _implants(implants, teeth, kept, frame)
+    return _outlined(head, image, found.to_image(frame))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """P objects before they have masks.
+
+    clicks: (P, 2). boxes: (P, 4). centres, chosen: (P,), the probabilities that each is there and has its name.
+    """
+
+    names: list[str]
+    clicks: np.ndarray
+    boxes: np.ndarray
+    centres: np.ndarray
+    chosen: np.ndarray
+
+    @classmethod
+    def of(cls, found: Detections, rows: np.ndarray, names: list[str], chosen: np.ndarray) -> _Found:
+        clicks, boxes, centres = (_array(part)[rows] for part in (found.clicks, found.boxes, found.centres))
+        return cls(names, clicks, boxes, centres, chosen)
+
+    def __add__(self, other: _Found) -> _Found:
+        joined = [
+            np.concatenate([getattr(self, name), getattr(other, name)])
+            for name in ("clicks", "boxes", "centres", "chosen")
+        ]
+        return _Found(self.names + other.names, *joined)
+
+    def at(self, rows: Sequence[int]) -> _Found:
+        names = [self.names[row] for row in rows]
+        return _Found(names, *(part[list(rows)] for part in (self.clicks, self.boxes, self.centres, self.chosen)))
+
+    def to_image(self, frame: Frame) -> _Found:
+        """The same in image pixels, in chart order, within the image; clicks lie on pixels as everywhere."""
+        corners = frame.points_to_image(self.boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+        edges = np.array([frame.width, frame.height] * 2, np.float32)
+        clicks = frame.points_to_image(self.clicks) - np.float32(0.5)
+        inside = _Found(
+            self.names,
+            np.clip(clicks, 0, edges[:2] - 1),
+            np.clip(corners, 0, edges),
+            self.centres,
+            self.chosen,
+        )
+        middle = (inside.boxes[:, 0] + inside.boxes[:, 2]) / 2
+        return inside.at(sorted(range(len(self.names)), key=lambda row: (chart_place(self.names[row]), middle[row])))
+
+
+def _implants(implants: Detections, teeth: Detections, kept: np.ndarray, frame: Frame) -> _Found:
+    """The implants that are sure enough and not in the place of a surer tooth."""
+    overlaps = box_overlaps(_array(implants.boxes), _array(teeth.boxes)[kept])
+    surer = _array(teeth.centres)[kept][None] >= _array(implants.centres)[:, None]
+    free = ~((overlaps > IMPLANT_OVERLAP) & surer).any(axis=1)
+    rows = np.flatnonzero(free & (_array(implants.centres) >= MIN_IMPLANT))
+    return _Found.of(implants, rows, [IMPLANT] * len(rows), np.ones(len(rows)))
+
+
+def _outlined(head: ChartHead, image: WindowedImage, found: _Found) -> tuple[Chart, ChartTerms]:
+    """The chart of found objects: their masks, without those that others cover, and their confidences."""
+    prompts, windows = [], _windows(found, image.frame)
+    for row, window in enumerate(windows):
+        x0, y0, x1, y1 = map(float, found.boxes[row])
+        click = np.array([[*found.clicks[row], 1.0]])
+        # On the whole image the decoder was trained with clicks much more than with boxes.
+        box = None if window is None or not image.uses_windows else (x0, y0, x1, y1)
+        prompts.append(ObjectPrompt(click, box))
+    answers = image.decode_in(prompts, windows)
+    terms = confidence_terms(found.centres, found.chosen, np.array([answer.score for answer in answers]))
+    logits = terms @ head.calibration.double().cpu().numpy()
+    confidences = (1 / (1 + np.exp(-logits))).astype(np.float32)
+    rows = _uncovered(answers, confidences)
+    own = found.at(rows)
+    chart = Chart(
+        tuple(answers[row] for row in rows),
+        own.boxes,
+        own.clicks,
+        tuple(own.names),
+        confidences[rows],
+        image.frame.height,
+        image.frame.width,
+    )
+    return chart, ChartTerms(terms[rows])
+
+
+def _windows(found: _Found, frame: Frame) -> list[Window | None]:
+    """A window for each object, shared by neighbours in a row of the chart."""
+    windows: list[Window | None] = [None] * len(found.names)
+    middle = (found.boxes[:, 0] + found.boxes[:, 2]) / 2
+    places = [chart_place(name) for name in found.names]
+    for low, high in ((0, chart_place("48")), (chart_place("48"), chart_place(IMPLANT))):
+        row = sorted((i for i, place in enumerate(places) if low <= place < high), key=lambda i: middle[i])
+        for i, window in zip(row, shared_windows(found.boxes[row], frame), strict=True):
+            windows[i] = window
+    for i, place in enumerate(places):
+        if place >= chart_place(IMPLANT):
+            (windows[i],) = shared_windows(found.boxes[i : i + 1], frame)
+    return windows
+
+
+def confidence_terms(centres: np.ndarray, chosen: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """What `ChartHead.calibration` weighs, (P, 4): log odds of centre, number and mask score, and 1."""
+    terms = [np.clip(part, 1e-4, 1 - 1e-4) for part in (centres, chosen, scores)]
+    return np.stack([*(np.log(part / (1 - part)) for part in terms), np.ones(len(centres))], axis=1)
+
+
+def _uncovered(answers: Sequence[ObjectAnswer], confidences: np.ndarray) -> list[int]:
+    """The objects, in their order, that have a mask and are not mostly covered by a surer one's."""
+    kept: list[int] = []
+    for row in np.argsort(-confidences, kind="stable"):
+        own = answers[row].mask
+        area = int(own.bits.sum())
+        if area and all(_shared_area(own, answers[other].mask) <= MAX_COVERED * area for other in kept):
+            kept.append(int(row))
+    return sorted(kept)
+
+
+def _shared_area(some: BoxedMask, other: BoxedMask) -> int:
+    """How many pixels are in both masks."""
+    left, top = max(some.x, other.x), max(some.y, other.y)
+    right = min(some.x + some.bits.shape[1], other.x + other.bits.shape[1])
+    bottom = min(some.y + some.bits.shape[0], other.y + other.bits.shape[0])
+    if right <= left or bottom <= top:
+        return 0
+    parts = [one.bits[top - one.y : bottom - one.y, left - one.x : right - one.x] for one in (some, other)]
+    return int((parts[0] & parts[1]).sum())
+
+
+def _to_frame(boxes: np.ndarray, frame: Frame) -> np.ndarray:
+    """Boxes (P, 4) in image pixels in frame pixels, float32."""
+    return frame.points_to_frame(np.asarray(boxes, np.float32).reshape(-1, 2, 2)).reshape(-1, 4)
+
+
+def _name(outcome: int) -> str | None:
+    if outcome == NOT_A_TOOTH:
+        return None
+    return SUPERNUMERARY_TOOTH if outcome == SUPERNUMERARY else NUMBERS[outcome]
+
+
+def _likeliest(probabilities: np.ndarray) -> tuple[tuple[str, float], ...]:
+    order = np.argsort(-probabilities[: len(NUMBERS)], kind="stable")[:3]
+    return tuple((NUMBERS[place], float(probabilities[place])) for place in order)
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.float().cpu().numpy()

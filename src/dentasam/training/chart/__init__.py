@@ -1,0 +1,1 @@
+"""Training a chart head: the finder and the numberer, on stored embeddings of varied images and phantoms."""

@@ -1,0 +1,136 @@
+"""Training a chart head from a dataset to a folder that `--adapter` takes.
+
+out/adapter/     the adapter with its chart head (or the head alone, for the base without an adapter)
+out/embeddings/  the stored views; may be deleted
+out/state/       what --resume goes on from
+out/recipe.yaml, out/metrics.json
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from dentasam.atomic_write import write_atomically
+from dentasam.data.dataset import Dataset
+from dentasam.data.record import ImageRecord
+from dentasam.errors import DatasetError, RecipeError
+from dentasam.model.adapters import folder as adapter_folder
+from dentasam.model.chart.chart import Chart
+from dentasam.model.chart.charting import ChartTerms, chart_with_terms
+from dentasam.model.chart.dentition import NUMBERS
+from dentasam.model.chart.head import ChartCard, ChartHead, save_head
+from dentasam.model.segmenter import Segmenter
+from dentasam.progress import Update
+from dentasam.training.chart.calibration import ChartScores, calibrate
+from dentasam.training.chart.chart_stages import all_sets, train_finder, train_numberer
+from dentasam.training.chart.encoded_views import encode_views
+from dentasam.training.chart.view_store import ViewStore, read_view
+from dentasam.training.recipe.chart_recipe import ChartRecipe
+from dentasam.training.recipe.recipe_file import write_recipe
+from dentasam.training.run.run_state import ADAPTER, RECIPE
+
+METRICS, STATE = "metrics.json", "state"
+
+Shown = Callable[[str, str], AbstractContextManager[Update]]
+
+
+@dataclass(frozen=True)
+class ChartRun:
+    """The folder with the trained head, and how it does on the validation images."""
+
+    folder: Path
+    scores: ChartScores
+
+
+def train_chart(
+    segmenter: Segmenter,
+    recipe: ChartRecipe,
+    training: Dataset,
+    validation: Dataset,
+    out: Path,
+    shown: Shown,
+) -> ChartRun:
+    """Train a chart head for a segmenter's model with the adapter in use.
+
+    A run in the same folder goes on where it was. shown: a progress line for a stage, by its name and unit.
+    Raises DatasetError where the dataset has hardly any FDI numbers, RecipeError where the folder is of another
+    recipe, OutputError where it cannot be written.
+    """
+    for dataset in (training, validation):
+        _check_numbers(dataset)
+    adapter = segmenter.adapters.identity()
+    source = None if segmenter.adapters.in_use is None else adapter_folder.find_adapter(segmenter.adapters.in_use)
+    segmenter = segmenter.merged()
+    write_recipe(recipe, out / RECIPE)
+    store = ViewStore(out / recipe.views.dir)
+    with shown("encoding", "views") as update:
+        views = encode_views(recipe, segmenter, training, validation, store, update)
+    readers = [partial(read_view, path) for path in views.training]
+    torch.manual_seed(recipe.seed)
+    head = ChartHead(recipe.width, recipe.detail, recipe.numberer_width)
+    state = out / STATE
+    with shown("finder", "steps") as update:
+        train_finder(head, recipe, readers, state / "finder.pt", update)
+    with shown("sets of teeth", "views") as update:
+        sets = all_sets(head, recipe, readers, update)
+    with shown("numberer", "steps") as update:
+        train_numberer(head, recipe, sets, state / "numberer.pt", update)
+
+    def chart(image: ImageRecord) -> tuple[Chart, ChartTerms]:
+        return chart_with_terms(head, segmenter.windows(image.read()))
+
+    scores = calibrate(head, validation.images, chart)
+    card = ChartCard(
+        segmenter.info.name,
+        segmenter.info.sha256,
+        adapter.name if adapter else None,
+        adapter.weights_sha256 if adapter else None,
+        adapter.settings_sha256 if adapter else None,
+        recipe.width,
+        recipe.detail,
+        recipe.numberer_width,
+        recipe.model_dump(mode="json"),
+        f"{training.path.name}: {len(training.images)} images; {recipe.views.phantoms} phantoms",
+        asdict(scores),
+    )
+    folder = out / ADAPTER
+    folder.mkdir(parents=True, exist_ok=True)
+    if source is not None:
+        for name in (adapter_folder.CONFIG, adapter_folder.WEIGHTS, adapter_folder.CARD):
+            shutil.copyfile(source / name, folder / name)
+    save_head(head, folder, card)
+    with write_atomically(out / METRICS) as draft:
+        draft.write_text(json.dumps({"chart": asdict(scores)}, indent=2) + "\n", encoding="utf-8")
+    return ChartRun(folder, scores)
+
+
+def check_same_recipe(recipe: ChartRecipe, out: Path, resume: bool) -> None:
+    """Raises RecipeError for a folder with a run that is not to be gone on with, or of another recipe."""
+    from dentasam.training.recipe.recipe_file import load_any_recipe
+
+    if not (out / RECIPE).is_file():
+        return
+    if not resume:
+        raise RecipeError(f"{out}: holds a run already; give --resume to go on with it, or another --out")
+    before = load_any_recipe(out / RECIPE)
+    if before != recipe:
+        raise RecipeError(f"{out / RECIPE}: the run there has other settings; give another --out")
+
+
+def _check_numbers(dataset: Dataset) -> None:
+    teeth = sum(record.category in NUMBERS for image in dataset.images for record in image.objects)
+    if not teeth:
+        names = sorted({record.category for image in dataset.images for record in image.objects})
+        shown = ", ".join(names[:5]) or "none"
+        raise DatasetError(
+            f"{dataset.path}: no object is named by an FDI number such as 36 (found: {shown}); a chart is trained on "
+            "numbered teeth"
+        )

@@ -1,0 +1,114 @@
+"""All views of a run, encoded into the store where they are not there yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dentasam.data.dataset import Dataset
+from dentasam.data.phantom import CONDITIONS, generate
+from dentasam.data.record import ImageRecord
+from dentasam.model.chart.dentition import IMPLANT
+from dentasam.model.checkpoints.reading import sha256_of
+from dentasam.model.core.frame import PREPROCESSING, Frame
+from dentasam.model.core.precision import arithmetic
+from dentasam.model.embedding import ImageEmbedding
+from dentasam.model.segmenter import Segmenter
+from dentasam.progress import Update
+from dentasam.training.chart.view_store import EncodedView, ViewStore
+from dentasam.training.chart.views import outlines, unvaried_view, varied_view
+from dentasam.training.recipe.chart_recipe import ChartRecipe
+
+# Aspect ratios of the phantoms' films.
+_ASPECTS = (1.65, 2.3)
+_VIEW_STREAM, _PHANTOM_STREAM = 21, 22
+# Phantoms of a run have seeds from here on, beyond those that tests and benchmarks use.
+_FIRST_PHANTOM = 2_000_000
+
+
+@dataclass(frozen=True)
+class EncodedViews:
+    """The files of a run's views: of the training images, of phantoms, and of the validation images as they are."""
+
+    images: list[Path]
+    phantoms: list[Path]
+    validation: list[Path]
+
+    @property
+    def training(self) -> list[Path]:
+        return self.images + self.phantoms
+
+
+def encode_views(
+    recipe: ChartRecipe,
+    segmenter: Segmenter,
+    training: Dataset,
+    validation: Dataset,
+    store: ViewStore,
+    update: Update,
+) -> EncodedViews:
+    """Encode the views that are missing, and return the files of all.
+
+    Raises DatasetError, ImageError and OutputError.
+    """
+    adapter = segmenter.adapters.identity()
+    hashes = (adapter.weights_sha256, adapter.settings_sha256) if adapter else None
+    model = (PREPROCESSING, segmenter.info.sha256, hashes)
+    changes = (recipe.layout.model_dump_json(), recipe.augmentation.model_dump_json(), recipe.seed)
+    work = [
+        *((image, number) for number in range(recipe.views.per_image) for image in training.images),
+        *((None, number) for number in range(recipe.views.phantoms)),
+        *((image, 0) for image in validation.images),
+    ]
+    annotated = any(category.name == IMPLANT for category in training.categories)
+    paths: list[Path] = []
+    for image, number in work:
+        if image is None:
+            path = store.path(model, changes, "phantom", number, recipe.views.model_dump_json(exclude={"dir"}))
+        else:
+            depends = (sha256_of(image.path), [(one.category, one.segmentation) for one in image.objects])
+            path = store.path(model, changes if number else None, depends, number, annotated)
+        if not store.is_whole(path):
+            made = _phantom(recipe, segmenter, number) if image is None else None
+            view = made or _view(recipe, segmenter, image, number, annotated)
+            store.write(path, view)
+        paths.append(path)
+        update(len(paths), len(work))
+    first, second = recipe.views.per_image * len(training.images), len(work) - len(validation.images)
+    return EncodedViews(paths[:first], paths[first:second], paths[second:])
+
+
+def _view(
+    recipe: ChartRecipe, segmenter: Segmenter, image: ImageRecord | None, number: int, annotated: bool
+) -> EncodedView:
+    assert image is not None
+    objects = outlines(image.masks(), [one.category for one in image.objects])
+    if number == 0:
+        gray, frame, targets = unvaried_view(image.read(), objects)
+    else:
+        rng = np.random.default_rng([_VIEW_STREAM, recipe.seed, number, image.id])
+        gray, frame, targets = varied_view(image.read(), objects, recipe.layout, recipe.augmentation, rng)
+    return EncodedView.of(_embedding(segmenter, gray, frame), targets, annotated)
+
+
+def _phantom(recipe: ChartRecipe, segmenter: Segmenter, number: int) -> EncodedView:
+    rng = np.random.default_rng([_PHANTOM_STREAM, recipe.seed, number])
+    width = int(rng.integers(*recipe.views.widths, endpoint=True))
+    height = int(width / rng.uniform(*_ASPECTS))
+    hard = [str(rng.choice(CONDITIONS))] if rng.random() < recipe.views.conditions_share else []
+    seed = _FIRST_PHANTOM + 100_000 * recipe.seed + number
+    phantom = generate(seed, width, height, hard, dentition="any", layout="any")
+    objects = outlines(np.stack([one.mask for one in phantom.objects]), [one.category for one in phantom.objects])
+    gray, frame, targets = varied_view(phantom.image, objects, recipe.layout, recipe.augmentation, rng)
+    return EncodedView.of(_embedding(segmenter, gray, frame), targets, True)
+
+
+@torch.inference_mode()
+def _embedding(segmenter: Segmenter, gray: np.ndarray, frame: Frame) -> ImageEmbedding:
+    """The embedding of gray values (h, w) at their frame's size."""
+    pixels = frame.normalised(torch.from_numpy(np.ascontiguousarray(gray)))
+    with arithmetic(segmenter.autocast, segmenter.device):
+        return segmenter.model.encode(pixels.to(segmenter.device), frame).to("cpu", torch.float32)

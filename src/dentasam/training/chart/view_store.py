@@ -1,0 +1,105 @@
+"""Encoded views on disk, so that each is encoded once: a file a view, named by all that its content depends on.
+
+A damaged or half-written file counts as missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from dentasam.atomic_write import write_atomically
+from dentasam.errors import OutputError
+from dentasam.model.chart.finder import fine_features
+from dentasam.model.embedding import ImageEmbedding
+from dentasam.training.chart.views import ChartTargets
+
+
+@dataclass(frozen=True)
+class EncodedView:
+    """features: (256, h, w) and fine: (32, 2h, 2w), float16. implants: whether implants are among the targets."""
+
+    features: Tensor
+    fine: Tensor
+    targets: ChartTargets
+    implants: bool
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the finder's maps."""
+        return self.fine.shape[-2], self.fine.shape[-1]
+
+    @classmethod
+    def of(cls, embedding: ImageEmbedding, targets: ChartTargets, implants: bool) -> EncodedView:
+        """A view from its embedding."""
+        return cls(embedding.features[0].half(), fine_features(embedding)[0].half(), targets, implants)
+
+
+class ViewStore:
+    """A folder of encoded views."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises OutputError where the folder cannot be made."""
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another views.dir") from None
+
+    def path(self, *depends: object) -> Path:
+        """The file of the view that depends on these things."""
+        return self.folder / f"{hashlib.sha256(repr(depends).encode()).hexdigest()[:40]}.safetensors"
+
+    def write(self, path: Path, view: EncodedView) -> None:
+        """Raises OutputError where it cannot be written."""
+        tensors = {
+            "features": view.features.contiguous(),
+            "fine": view.fine.contiguous(),
+            "places": torch.from_numpy(view.targets.places),
+            "numbers": torch.from_numpy(view.targets.numbers),
+            "kinds": torch.from_numpy(view.targets.kinds),
+        }
+        try:
+            with write_atomically(path) as draft:
+                draft.write_bytes(save(tensors, {"implants": str(int(view.implants))}))
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror}); free space or set views.dir") from None
+
+    def is_whole(self, path: Path) -> bool:
+        """Whether the view is there and not cut short."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                return "kinds" in file.keys()  # noqa: SIM118 - not a mapping
+        except (OSError, SafetensorError):
+            return False
+
+
+def read_view(path: Path) -> EncodedView:
+    """A view that `ViewStore` wrote. Raises OutputError where it cannot be read any more."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            places, numbers, kinds = (file.get_tensor(name).numpy() for name in ("places", "numbers", "kinds"))
+            implants = (file.metadata() or {}).get("implants") == "1"
+            targets = ChartTargets(np.array(places), np.array(numbers), np.array(kinds))
+            return EncodedView(file.get_tensor("features"), file.get_tensor("fine"), targets, implants)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"{path}: cannot be read ({error}); delete it and run the command again") from None
+
+
+def batched(views: list[EncodedView]) -> tuple[Tensor, Tensor]:
+    """Features (B, 256, h, w) and fine features (B, 32, 2h, 2w) float32, padded with zeros to a common grid."""
+    height = max(view.features.shape[-2] for view in views)
+    width = max(view.features.shape[-1] for view in views)
+    features = torch.zeros(len(views), views[0].features.shape[0], height, width)
+    fine = torch.zeros(len(views), views[0].fine.shape[0], 2 * height, 2 * width)
+    for row, view in enumerate(views):
+        features[row, :, : view.features.shape[1], : view.features.shape[2]] = view.features
+        fine[row, :, : view.fine.shape[1], : view.fine.shape[2]] = view.fine
+    return features, fine
