@@ -95,6 +95,7 @@ def evaluate_charts(
         precision=segmenter.precision,
         windows=measured[-1].uses_windows,
         repair=measured[-1].uses_repair,
+        head=segmenter.chart_sha256,
     )
     if out is not None:
         from dentasam.evaluation.report import run_report

@@ -51,7 +51,7 @@ class Image:
 class ChartingSegmenter:
     """Gives the charts of its images, and after j corrections `change(mask, truth, j)`, the truth if not given."""
 
-    images_at_once, precision = 1, "fp32"
+    images_at_once, precision, chart_sha256 = 1, "fp32", "5" * 64
 
     def __init__(
         self,

@@ -62,6 +62,7 @@ def test_metrics_json_keeps_the_contract(charts: Any, images: list[Any], dataset
         "dentasam-tiny", "panoramic-teeth", str(dataset.path)
     )  # fmt: skip
     assert (metrics["images"], metrics["objects"], metrics["clicks"]) == (2, 4, 2)
+    assert metrics["chart"]["head"] == "5" * 64
     assert "dice_at_clicks" not in metrics
     assert len(metrics["chart"]["dice_at_clicks"]) == 2
 

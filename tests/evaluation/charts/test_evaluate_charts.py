@@ -112,6 +112,18 @@ def test_implants_are_counted_apart_and_an_implant_numbered_as_a_tooth_is_a_fals
     }  # fmt: skip
 
 
+def test_supernumerary_teeth_are_teeth_without_a_number(charts: Any, measured: Any) -> None:
+    true = [("18", charts.square(0)), *(("supernumerary", charts.square(place)) for place in (1, 2, 3))]
+    found = [charts.found("supernumerary", charts.square(place)) for place in (0, 1, 20)]
+    found.append(charts.found("17", charts.square(2)))
+    result = measured([charts.image(true, found)])
+    metrics = chart_metrics(result)
+    assert [metrics[name] for name in ("teeth", "right", "missed", "false", "misnumbered")] == [4, 1, 1, 1, 2]
+    assert metrics["confusions"] == {"18": {"supernumerary": 1}, "supernumerary": {"17": 1}}
+    assert metrics["by_dentition"].keys() == {"permanent"}
+    assert metrics["by_tooth_type"]["other"]["teeth"] == 3
+
+
 def test_what_lies_in_a_crowd_or_another_object_is_neither_right_nor_false(charts: Any, measured: Any) -> None:
     true = [*charts.true(["18"]), ("bridge", charts.square(3)), ("filling", charts.square(0))]
     found = [charts.found(number, charts.square(place)) for number, place in (("18", 0), ("15", 3), ("14", 9))]

@@ -59,6 +59,7 @@ def test_the_best_sum_is_that_of_all_assignments() -> None:
     ("category", "name"),
     [
         ("11", "11"), ("85", "85"), ("48", "48"), ("implant", "implant"), ("Dental Implant", "implant"),
+        ("supernumerary", "supernumerary"), ("Supernumerary tooth", "supernumerary"),
         ("19", None), ("86", None), ("1", None), ("implant crown", None), ("filling", None), ("tooth", None),
         ("١١", None),
     ],

@@ -17,15 +17,14 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from dentasam.data.masks import rle
-from dentasam.evaluation.charts.ground_truth import ground_truth
-from dentasam.model.chart.dentition import NUMBERS
+from dentasam.evaluation.charts.ground_truth import TOOTH_NAMES, ground_truth
 
 if TYPE_CHECKING:
     from dentasam.data.record import ImageRecord
     from dentasam.evaluation.charts.chart_result import ChartImage
 
 TOOTH = 1
-IDS = {number: place for place, number in enumerate(NUMBERS, start=1)}
+IDS = {number: place for place, number in enumerate(TOOTH_NAMES, start=1)}
 # The places of IoU 0.5 and 0.75 among COCO's ten thresholds.
 AT = {"ap50": 0, "ap75": 5}
 
@@ -37,7 +36,7 @@ def average_precision(
 
     images: of the records, in their order. None where there are no true teeth.
     """
-    teeth: list[dict[str, Any]] = []  # category is the number's place in NUMBERS
+    teeth: list[dict[str, Any]] = []  # category is the number's place in TOOTH_NAMES
     regions: list[dict[str, Any]] = []
     for record in records:
         truth = ground_truth(record)

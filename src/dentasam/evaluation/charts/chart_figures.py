@@ -10,8 +10,9 @@ from matplotlib.ticker import PercentFormatter
 
 from dentasam.evaluation.charts.calibration import Calibration
 from dentasam.evaluation.charts.chart_result import ChartResult
+from dentasam.evaluation.charts.ground_truth import TOOTH_NAMES
 from dentasam.evaluation.figures import FAINT, INK, MARKERS, SERIES, legend, plot
-from dentasam.model.chart.dentition import ARCHES, IMPLANT, NUMBERS
+from dentasam.model.chart.dentition import ARCHES, IMPLANT
 
 RIGHT, WRONG = SERIES[0], SERIES[1]
 CELL_INCHES = 0.27
@@ -30,9 +31,9 @@ def confusion_figure(result: ChartResult) -> Figure:
                 true = item.true_number if item.is_tooth else "false"
                 pair = true or "", item.found_number or "missed"
                 pairs[pair] = pairs.get(pair, 0) + 1
-    order = [*NUMBERS, IMPLANT]
+    order = [*TOOTH_NAMES, IMPLANT]
     present = {name for pair in pairs for name in pair}
-    rows = [number for number in NUMBERS if any(true == number for true, _ in pairs)] + ["false"]
+    rows = [number for number in TOOTH_NAMES if any(true == number for true, _ in pairs)] + ["false"]
     columns = [number for number in order if number in present] + ["missed"]
     totals = {row: sum(count for (true, _), count in pairs.items() if true == row) for row in rows}
 

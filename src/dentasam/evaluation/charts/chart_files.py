@@ -73,6 +73,7 @@ def read_chart_files(folder: Path, metrics: dict[str, Any]) -> ChartResult:
         precision=metrics["precision"],
         windows=chart["windows"],
         repair=chart["repair"],
+        head=chart["head"],
     )
     if rows or next(predictions, None) is not None or result.teeth != chart["teeth"] or not images:
         raise ValueError("rows, predictions and metrics are not of the same objects")

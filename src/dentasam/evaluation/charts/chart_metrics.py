@@ -68,6 +68,7 @@ def chart_metrics(result: ChartResult) -> dict[str, Any]:
         "ignored": sum(image.ignored for image in images),
         "iou": IOU_THRESHOLD,
         "clicks": result.clicks,
+        "head": result.head,
         "windows": result.windows,
         "repair": result.repair,
         **_means(images),

@@ -1,6 +1,7 @@
 """What one evaluation of charts measured: every object of every image, what is wrong with it, and the means.
 
-Counting is about teeth. Implants are counted apart, and a chart is perfect when it has no error in its teeth:
+Counting is about teeth, supernumerary ones included. Implants are counted apart, and a chart is perfect when it has
+no error in its teeth:
 
 ==============  ==================  ==============  ====================================
 true            found, IoU >= 0.5   kind            counts as
@@ -23,9 +24,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from dentasam.evaluation.charts.ground_truth import dentition
+from dentasam.evaluation.charts.ground_truth import TOOTH_NAMES, dentition
 from dentasam.evaluation.result import Rle, tooth_type
-from dentasam.model.chart.dentition import IMPLANT, NUMBERS
+from dentasam.model.chart.dentition import IMPLANT
 
 KINDS = ("right", "misnumbered", "missed", "false", "ignored")
 
@@ -59,18 +60,18 @@ class ChartObject:
             return "ignored"
         if self.true_number == self.found_number:
             return "right"
-        return "misnumbered" if self.true_number in NUMBERS else "false"
+        return "misnumbered" if self.true_number in TOOTH_NAMES else "false"
 
     @property
     def is_tooth(self) -> bool:
         """Whether a tooth is annotated here."""
-        return self.true_number in NUMBERS
+        return self.true_number in TOOTH_NAMES
 
     @property
     def counts_as_found_tooth(self) -> bool:
         """Whether a tooth is annotated and found here, or found where none is."""
         return self.found_number is not None and (
-            self.is_tooth or (self.found_number in NUMBERS and not self.ignored)
+            self.is_tooth or (self.found_number in TOOTH_NAMES and not self.ignored)
         )
 
     @property
@@ -147,9 +148,9 @@ class ChartImage:
 class ChartResult:
     """The charts of all images.
 
-    clicks: how many corrections were given to each found object. precision, windows, repair: as in `Result`.
-    ap: COCO's average precision (`average_precision.py`). seconds: means for an image, `encode`, `chart`,
-    `corrections`.
+    clicks: how many corrections were given to each found object. head: the SHA-256 of the chart head's weights.
+    precision, windows, repair: as in `Result`. ap: COCO's average precision (`average_precision.py`). seconds: means
+    for an image, `encode`, `chart`, `corrections`.
     """
 
     model: str
@@ -162,6 +163,7 @@ class ChartResult:
     precision: str = "fp32"
     windows: bool | None = None
     repair: bool | None = None
+    head: str | None = None
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from dentasam.data.category_kind import is_part
 from dentasam.errors import DatasetError
-from dentasam.model.chart.dentition import DECIDUOUS, IMPLANT, NUMBERS, PERMANENT
+from dentasam.model.chart.dentition import DECIDUOUS, IMPLANT, NUMBERS, PERMANENT, SUPERNUMERARY_TOOTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from dentasam.data.record import ImageRecord
     from dentasam.model.windows.boxed_mask import BoxedMask
 
+# What a tooth may be called, in the order of the arches. A supernumerary tooth is one, although it has no number.
+TOOTH_NAMES = (*NUMBERS, SUPERNUMERARY_TOOTH)
 DENTITIONS = ("permanent", "mixed", "deciduous", "none")
 # The names of a dataset's categories that an error lists.
 MAX_NAMED = 8
@@ -26,7 +28,7 @@ MAX_NAMED = 8
 
 @dataclass(frozen=True)
 class TrueObject:
-    """A tooth by its FDI number, or an implant (`IMPLANT`)."""
+    """A tooth by its FDI number or as `SUPERNUMERARY_TOOTH`, or an implant as `IMPLANT`."""
 
     id: int
     number: str
@@ -46,11 +48,12 @@ class GroundTruth:
 
 
 def chart_name(category: str) -> str | None:
-    """What a category is called in a chart: its FDI number or `IMPLANT`; None for anything else."""
+    """What a category is called in a chart: its FDI number, `SUPERNUMERARY_TOOTH`, `IMPLANT`; None for others."""
     if category in NUMBERS:
         return category
-    words = re.findall("[a-z]+", category.lower())
-    return IMPLANT if {"implant", "implants"} & set(words) and not is_part(category) else None
+    words = {word.removesuffix("s") for word in re.findall("[a-z]+", category.lower())}
+    named = [name for name in (IMPLANT, SUPERNUMERARY_TOOTH) if name in words]
+    return named[0] if named and not is_part(category) else None
 
 
 def ground_truth(record: ImageRecord) -> GroundTruth:
