@@ -48,7 +48,7 @@ CALLS: tuple[tuple[Any, str, str], ...] = (
     (curve, "boxed_correction_click", "clicks"),
     (curve, "boxed_overlap", "metrics"),
     (evaluation, "boxed_surface_fit", "metrics"),
-    (evaluation, "_rle", "metrics"),
+    (evaluation, "mask_rle", "metrics"),
 )
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from dentasam.cli.app import main
+from dentasam.evaluation.curve_files import objects_csv
 from dentasam.evaluation.result import ObjectResult, Result
-from dentasam.evaluation.run_folder import objects_csv, to_json, write_file
+from dentasam.evaluation.run_folder import to_json, write_file
 
 
 def write_run(folder: Path, adapter: str | None, gain: float, images: int = 8, clicks: int = 2) -> Path:

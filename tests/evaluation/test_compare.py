@@ -147,7 +147,8 @@ def test_a_folder_of_an_earlier_version_is_compared_with_dashes(folders: list[Pa
         writer = csv.DictWriter(file, kept, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
-    comparison = compare(folders, tmp_path / "out", resamples=50)
+    comparison = compare(folders, tmp_path / "out", resamples=50).curves
+    assert comparison is not None
     assert comparison.means[0].shares == comparison.differences[0].overall.shares == {}
     assert comparison.means[1].shares.keys() == {"unheeded", "repaired", "repeated"}
     table = (tmp_path / "out" / "comparison.md").read_text()

@@ -11,7 +11,7 @@ import torch
 
 from dentasam.data.phantom import generate
 from dentasam.errors import DatasetError, OutputError
-from dentasam.evaluation.curve import click_curve
+from dentasam.evaluation.curve import Proposal, click_curve
 from dentasam.evaluation.evaluate import Progress, evaluate
 from dentasam.evaluation.metrics import overlap
 from dentasam.model.core.prompt import Prompts
@@ -20,7 +20,8 @@ from dentasam.model.runtime import load
 from dentasam.model.sam_hq import MaskPrediction, SamHQ
 from dentasam.model.segmenter import Segmenter
 from dentasam.model.windows.boxed_mask import BoxedMask
-from dentasam.prompts.correction_clicks import correction_clicks, interior_centre
+from dentasam.model.windows.objects import ObjectPrompt
+from dentasam.prompts.correction_clicks import boxed_interior_centre, correction_clicks, interior_centre
 
 
 def test_a_perfect_segmenter_scores_one_and_is_asked_once_per_image(bench: Any, dataset: Any) -> None:
@@ -106,6 +107,20 @@ def test_without_windows_and_repair_it_is_the_loop_over_whole_masks(bundled: Seg
     np.testing.assert_array_equal([mask.on_image(250, 500) for mask in found.final], predicted.masks)
     assert not found.windowed.any()
     assert not found.repaired.any()
+
+
+def test_a_proposal_stands_in_place_of_the_first_click_and_its_answer(bundled: Segmenter) -> None:
+    phantom = generate(5, 500, 250)
+    truth = [BoxedMask(0, 0, item.mask).tight() for item in phantom.objects][:4]
+    view = bundled.windows(phantom.image)
+    expected = click_curve(view, truth, clicks=3)
+    clicks = [boxed_interior_centre(mask) for mask in truth]
+    answers = view.decode([ObjectPrompt(np.array([[x, y, 1.0]])) for x, y in clicks])
+    proposals = [Proposal(answer, click) for answer, click in zip(answers, clicks, strict=True)]
+    found = click_curve(view, truth, clicks=3, proposals=proposals)
+    for name in ("dice", "iou", "points", "labels", "unheeded", "repaired", "windowed", "scores"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    assert (found.labels[:, 2] >= 0).any()  # there was something to correct
 
 
 def test_repaired_clicks_are_heeded_and_counted(bundled: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:

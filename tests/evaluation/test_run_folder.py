@@ -13,10 +13,11 @@ import pytest
 
 from dentasam.errors import OutputError
 from dentasam.evaluation import run_folder
+from dentasam.evaluation.curve_files import objects_csv
 from dentasam.evaluation.evaluate import evaluate
 from dentasam.evaluation.overlays import decoded
 from dentasam.evaluation.result import SURFACE_MEASURES, Result, tooth_type
-from dentasam.evaluation.run_folder import RunError, objects_csv, read_run, write_file
+from dentasam.evaluation.run_folder import RunError, read_run, write_file
 
 # the contract of metrics.json; by_tooth_type and precision are ours on top
 KEYS = {

@@ -8,6 +8,7 @@ import typer
 from dentasam.cli import options
 
 if TYPE_CHECKING:
+    from dentasam.evaluation.comparison.chart_comparison import ChartComparison
     from dentasam.evaluation.comparison.comparison import Comparison
 
 
@@ -28,10 +29,44 @@ def compare(
     """Compare runs on the same objects at equal clicks, with paired 95 % intervals of the differences."""
     from dentasam.evaluation.comparison.compare import compare as compare_runs
 
-    _print_table(compare_runs(runs, out, data=dataset, overwrite=overwrite, images=images), out)
+    comparison = compare_runs(runs, out, data=dataset, overwrite=overwrite, images=images)
+    if comparison.curves is not None:
+        _print_curves(comparison.curves)
+    if comparison.charts is not None:
+        _print_charts(comparison.charts)
+    typer.echo(f"report: {out / 'comparison.html'}")
 
 
-def _print_table(comparison: "Comparison", out: Path) -> None:
+def _print_charts(comparison: "ChartComparison") -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from dentasam.evaluation.comparison.chart_comparison import chart_rows
+
+    table = Table(
+        title=f"Charts of {len(comparison.base.images)} images with {comparison.base.teeth} teeth; 95 % intervals in "
+        "brackets",
+        title_justify="left",
+    )
+    table.add_column("")
+    for name in comparison.names:
+        table.add_column(escape(name), justify="right")
+    for heading in comparison.headings:
+        table.add_column(escape(heading), justify="right", no_wrap=True)
+    for row in chart_rows(comparison):
+        cells = [f"{mean.mean[0]:.{row.digits}f}" if mean.mean[0] == mean.mean[0] else "–" for mean in row.means]
+        for delta in row.differences:
+            mean, low, high = (float(part[0]) for part in (delta.mean, delta.low, delta.high))
+            better, worse = (high < 0, low > 0) if row.smaller_is_better else (low > 0, high < 0)
+            colour = "green" if better else "red" if worse else "default"
+            interval = escape(f" [{low:+.{row.digits}f}, {high:+.{row.digits}f}]") if low == low else ""
+            cells.append(f"[{colour}]{mean:+.{row.digits}f}[/]{interval}" if mean == mean else "–")
+        table.add_row(row.name, *cells)
+    Console().print(table)
+
+
+def _print_curves(comparison: "Comparison") -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -55,6 +90,4 @@ def _print_table(comparison: "Comparison", out: Path) -> None:
             interval = escape(f" [{low:+.3f}, {high:+.3f}]") if low == low else ""  # NaN: too few images
             cells.append(f"[{colour}]{mean:+.4f}[/]{interval}")
         table.add_row(str(k + 1), *cells)
-    console = Console()
-    console.print(table)
-    console.print(f"report: {out / 'comparison.html'}", markup=False, highlight=False, soft_wrap=True)
+    Console().print(table)

@@ -101,7 +101,8 @@ def run_tour(out: Path, model: str, say: Callable[[str], None], size: TourSize |
     adapted = _measure(model, out / "training" / ADAPTER, test, size.clicks, out / "adapted", say)
 
     say("5/5  comparing")
-    comparison = compare([out / "base", out / "adapted"], out / "comparison")
+    comparison = compare([out / "base", out / "adapted"], out / "comparison").curves
+    assert comparison is not None  # both were measured just now
     report = out / "report.html"
     copyfile(out / "comparison" / "comparison.html", report)
     gain = comparison.differences[0].overall.dice

@@ -46,13 +46,27 @@ class ClickCurve:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """A mask that the model gave without being asked, and x, y of the positive click that it stands for."""
+
+    answer: ObjectAnswer
+    click: tuple[float, float]
+
+
 def click_curve(
-    view: WindowedImage, truth: Sequence[BoxedMask], clicks: int = 11, parts: Sequence[bool] | None = None
+    view: WindowedImage,
+    truth: Sequence[BoxedMask],
+    clicks: int = 11,
+    parts: Sequence[bool] | None = None,
+    proposals: Sequence[Proposal] | None = None,
 ) -> ClickCurve:
     """Simulate an annotator on P objects of one encoded image (`Segmenter.windows`).
 
     parts: (P,) which objects are parts (`data/category_kind.py`), so that their first click prefers one. Only object
     windows have the choice.
+    proposals: (P,) what stands in place of the first click and its answer; the second click is then the first that
+    the annotator gives.
 
     The first click goes to the interior centre, each further one to where the last mask is most wrong at the image's
     own resolution, with the last answer fed back. An object whose mask is perfect leaves the batch and keeps its
@@ -71,7 +85,8 @@ def click_curve(
 
     active = list(range(count))
     for i, mask in enumerate(truth):
-        points[i, 0], labels[i, 0] = boxed_interior_centre(mask), 1
+        points[i, 0] = boxed_interior_centre(mask) if proposals is None else proposals[i].click
+        labels[i, 0] = 1
     for k in range(clicks):
         given = [np.column_stack([points[i, : k + 1], labels[i, : k + 1]]) for i in active]
         prompts = [
@@ -79,7 +94,10 @@ def click_curve(
             for i, rows in zip(active, given, strict=True)
         ]
         started = time.perf_counter()
-        found = view.decode(prompts)
+        if k == 0 and proposals is not None:
+            found = [proposal.answer for proposal in proposals]
+        else:
+            found = view.decode(prompts)
         seconds += time.perf_counter() - started
         answers |= zip(active, found, strict=True)
         for i, answer in zip(active, found, strict=True):

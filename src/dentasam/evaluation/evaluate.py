@@ -5,7 +5,7 @@ evaluate  ->  click_curve (curve.py)  ->  Result (result.py)  ->  report.html (r
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,11 @@ import numpy as np
 from dentasam.data.category_kind import is_part
 from dentasam.data.masks import rle
 from dentasam.errors import DatasetError
+from dentasam.evaluation.charts.chart_result import ChartResult
 from dentasam.evaluation.curve import ClickCurve, click_curve
 from dentasam.evaluation.metrics import boxed_surface_fit
 from dentasam.evaluation.result import ObjectResult, Result, Rle
-from dentasam.evaluation.run_folder import RUN_FILES, claim_folder, write_run
+from dentasam.evaluation.run_folder import CURVE, claim_run, kept_beside, write_run
 from dentasam.evaluation.several_at_once import several_at_once
 
 if TYPE_CHECKING:
@@ -57,17 +58,24 @@ def evaluate(
     limit: measure the first images only. progress: called after each image.
     windows: decode each object in a window cut from the image's own pixels, where the model can; else on the whole
     image. repair: enforce clicks that the mask still contradicts.
-    Raises DatasetError where there is nothing to measure, OutputError where `out` is in use.
+    Charts that `out` holds of the same model and dataset stay (`evaluate_charts.py`). Raises DatasetError where there
+    is nothing to measure, OutputError where `out` is in use.
     """
+    charts = None
     if out is not None:
-        claim_folder(out, RUN_FILES, overwrite)
+        claim_run(out, CURVE, overwrite)
+        charts = kept_beside(out, CURVE, segmenter.name, segmenter.adapter, str(dataset.path), overwrite)
     records = [record for record in dataset.images if record.objects][:limit]
     if not records:
         raise DatasetError(f"{dataset.path}: has no objects to measure; annotate some or give another file")
 
     objects: list[ObjectResult] = []
     encode = decode = 0.0
-    for done, measured in enumerate(_measured(segmenter, records, clicks, windows, repair), start=1):
+
+    def measure(record: "ImageRecord") -> _MeasuredImage:
+        return _measured_image(segmenter, record, clicks, windows, repair)
+
+    for done, measured in enumerate(several_at_once(measure, records, segmenter.images_at_once), start=1):
         objects += measured.objects
         encode += measured.encode
         decode += measured.decode
@@ -90,7 +98,8 @@ def evaluate(
         # matplotlib takes a second to import, which a command that stops at a wrong argument should not wait for.
         from dentasam.evaluation.report import run_report
 
-        write_run(result, dataset, run_report(result, dataset), out)
+        assert charts is None or isinstance(charts, ChartResult)
+        write_run(result, charts, CURVE, dataset, run_report(result, charts, dataset), out)
     return result
 
 
@@ -105,24 +114,13 @@ class _MeasuredImage:
     uses_repair: bool
 
 
-def _measured(
-    segmenter: "Segmenter", records: "Sequence[ImageRecord]", clicks: int, windows: bool, repair: bool
-) -> Iterator[_MeasuredImage]:
-    """The images in their order, several at a time."""
-
-    def measure(record: "ImageRecord") -> _MeasuredImage:
-        return _measured_image(segmenter, record, clicks, windows, repair)
-
-    return several_at_once(measure, records, segmenter.images_at_once)
-
-
 def _measured_image(
     segmenter: "Segmenter", record: "ImageRecord", clicks: int, windows: bool, repair: bool
 ) -> _MeasuredImage:
     image = record.read()
     started = time.perf_counter()
     embedding = segmenter.encode(image)
-    _wait_for_device(embedding)
+    wait_for_device(embedding)
     encode = time.perf_counter() - started
     view = segmenter.windows(image, embedding, windows=windows, repair=repair, objects=len(record.objects))
     truth = record.boxed_masks()
@@ -152,8 +150,8 @@ def _object_results(record: "ImageRecord", truth: "list[BoxedMask]", curve: Clic
                 nsd_2px=fit.nsd[0],
                 points=tuple((float(x), float(y)) for x, y in curve.points[i, :given]),
                 labels=tuple(curve.labels[i, :given].tolist()),
-                first=_rle(curve.first[i], *size),
-                final=_rle(curve.final[i], *size),
+                first=mask_rle(curve.first[i], *size),
+                final=mask_rle(curve.final[i], *size),
                 score=float(curve.scores[i]),
                 width=record.width,
                 mm_per_px=mm_per_px,
@@ -166,11 +164,13 @@ def _object_results(record: "ImageRecord", truth: "list[BoxedMask]", curve: Clic
     return results
 
 
-def _rle(mask: "BoxedMask", height: int, width: int) -> Rle:
+def mask_rle(mask: "BoxedMask", height: int, width: int) -> Rle:
+    """A mask of an image as COCO RLE."""
     return {"size": [height, width], "counts": rle.to_string(rle.encode_box(*mask, height, width), height, width)}
 
 
-def _wait_for_device(embedding: Any) -> None:
+def wait_for_device(embedding: Any) -> None:
+    """Returns when an embedding is computed, so that its time can be taken."""
     # A GPU works in the background: without this, the encoder's time would count as that of the first decode.
     features = getattr(embedding, "features", None)
     if features is not None and features.is_cuda:

@@ -27,54 +27,58 @@ VARIABLES = {INK: "--ink", FAINT: "--line", **{colour: f"--series-{i}" for i, co
 
 @dataclass(frozen=True)
 class Curve:
-    """A named line over clicks 1..k: mean (k,) and, where known, its interval."""
+    """A named line over numbers of clicks: mean (k,) and, where known, its interval.
+
+    first: the number of clicks of the first value; 0 for masks that were proposed without a click.
+    """
 
     name: str
     intervals: Intervals
+    first: int = 1
 
 
 def click_curves(curves: Sequence[Curve], measure: str = "Dice") -> Figure:
     """Mean of a measure after each click, with its 95 % interval as a band."""
-    figure, axes = _plot(f"mean {measure}")
+    figure, axes = plot(f"mean {measure}")
     for i, curve in enumerate(curves):
         _draw(axes, curve, i)
     lowest = min(float(np.nanmin([curve.intervals.mean, curve.intervals.low])) for curve in curves)
     axes.set_ylim(max(0.0, np.floor(lowest * 20 - 0.2) / 20), 1.0)
-    _legend(axes)
+    legend(axes)
     return figure
 
 
 def difference_curves(curves: Sequence[Curve], base: str, measure: str = "Dice") -> Figure:
     """Mean difference to the base run after each click, with its paired 95 % interval as a band."""
-    figure, axes = _plot(f"{measure} minus base")
+    figure, axes = plot(f"{measure} minus base")
     axes.axhline(0, color=INK, linewidth=1)
     for i, curve in enumerate(curves, start=1):
         _draw(axes, curve, i)
     axes.set_title(f"difference to {base}", loc="left", color=INK, fontsize=10, parse_math=False)
-    _legend(axes)
+    legend(axes)
     return figure
 
 
 def share_curves(curves: Sequence[Curve], of: str) -> Figure:
     """Shares of the clicks given, by click, in per cent, with their 95 % intervals as bands."""
-    figure, axes = _plot(of)
+    figure, axes = plot(of)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     for i, curve in enumerate(curves):
         _draw(axes, curve, i)
     axes.set_ylim(bottom=0)
-    _legend(axes)
+    legend(axes)
     return figure
 
 
 def distribution(first: NDArray[np.float64], last: NDArray[np.float64], clicks: int) -> Figure:
     """A histogram of the objects' Dice after the first and the last click; first, last: (P,)."""
-    figure, axes = _plot("objects", x="Dice")
+    figure, axes = plot("objects", x="Dice")
     bins = np.linspace(0, 1, 41)
     axes.hist(first, bins=list(bins), histtype="step", color=SERIES[1], linewidth=1.8, label="after 1 click")
     axes.hist(last, bins=list(bins), color=SERIES[0], alpha=0.55, label=f"after {clicks} clicks")
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    _legend(axes, place="upper left")
+    legend(axes, place="upper left")
     return figure
 
 
@@ -97,7 +101,8 @@ def to_png(figure: Figure) -> bytes:
     return data.getvalue()
 
 
-def _plot(y: str, x: str = "clicks") -> tuple[Figure, Axes]:
+def plot(y: str, x: str = "clicks") -> tuple[Figure, Axes]:
+    """An empty plot in the reports' style with the names of its axes."""
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
     axes = figure.add_subplot()
     axes.set_xlabel(x, color=INK)
@@ -113,7 +118,7 @@ def _plot(y: str, x: str = "clicks") -> tuple[Figure, Axes]:
 
 
 def _draw(axes: Axes, curve: Curve, i: int) -> None:
-    clicks = np.arange(1, len(curve.intervals.mean) + 1)
+    clicks = np.arange(len(curve.intervals.mean)) + curve.first
     colour = SERIES[i % len(SERIES)]
     axes.plot(
         clicks,
@@ -130,7 +135,8 @@ def _draw(axes: Axes, curve: Curve, i: int) -> None:
         axes.fill_between(clicks, curve.intervals.low, curve.intervals.high, color=colour, alpha=0.18, linewidth=0)
 
 
-def _legend(axes: Axes, place: Literal["best", "upper left"] = "best") -> None:
-    legend = axes.legend(frameon=False, labelcolor=INK, loc=place)
-    for text in legend.get_texts():
+def legend(axes: Axes, place: Literal["best", "upper left", "lower left"] = "best") -> None:
+    """The names of the lines, as text."""
+    shown = axes.legend(frameon=False, labelcolor=INK, loc=place)
+    for text in shown.get_texts():
         text.set_parse_math(False)  # a `$` in a name is a character, not mathematics

@@ -83,7 +83,7 @@ def close_up(
     canvas = _coloured(cv2.resize(image[inside], size, interpolation=cv2.INTER_CUBIC))
     for mask, colour in outlines:
         smooth = cv2.resize(mask[inside].astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-        _outline(canvas, smooth >= 0.5, colour, thickness=2)
+        outline(canvas, smooth >= 0.5, colour, thickness=2)
     if item is not None:
         shown = list(zip(item.points, item.labels, strict=True))[:clicks]
         for (x, y), label in shown:
@@ -93,14 +93,20 @@ def close_up(
 
 def whole_image(image: Image, masks: Sequence[NDArray[np.bool_]], width: int = 640) -> Image:
     """An image (H, W) with all its masks (H, W) filled and outlined. Returns (h, width, 3) RGB."""
-    size = (width, max(1, round(image.shape[0] * width / image.shape[1])))
-    canvas = _coloured(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    canvas = resized(image, width)
+    size = width, canvas.shape[0]
     for i, mask in enumerate(masks):
         inside = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) >= 0.5
         fill = np.array(FILLS[i % len(FILLS)], dtype=np.float32)
         canvas[inside] = (0.65 * canvas[inside] + 0.35 * fill).astype(np.uint8)
-        _outline(canvas, inside, FILLS[i % len(FILLS)], thickness=1)
+        outline(canvas, inside, FILLS[i % len(FILLS)], thickness=1)
     return canvas
+
+
+def resized(image: Image, width: int) -> Image:
+    """An image (H, W) as (h, width, 3) RGB, to draw on."""
+    size = (width, max(1, round(image.shape[0] * width / image.shape[1])))
+    return _coloured(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
 
 
 def data_uri(picture: Image) -> str:
@@ -115,7 +121,8 @@ def _coloured(image: NDArray[Any]) -> Image:
     return np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
 
 
-def _outline(canvas: NDArray[np.uint8], mask: NDArray[np.bool_], colour: Colour, thickness: int) -> None:
+def outline(canvas: NDArray[np.uint8], mask: NDArray[np.bool_], colour: Colour, thickness: int) -> None:
+    """Draw the edges of a mask (h, w) on a picture (h, w, 3) of its size."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(canvas, contours, -1, colour, thickness, cv2.LINE_AA)
 

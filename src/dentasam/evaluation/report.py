@@ -7,6 +7,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from dentasam.evaluation.bootstrap import cluster_bootstrap, share_bootstrap
+from dentasam.evaluation.charts.chart_report import chart_section
+from dentasam.evaluation.charts.chart_result import ChartResult
 from dentasam.evaluation.click_shares import KINDS
 from dentasam.evaluation.figures import Curve, click_curves, distribution, share_curves, to_svg
 from dentasam.evaluation.overlays import (
@@ -63,29 +65,41 @@ class GroupRow:
     repaired: float
 
 
-def run_report(result: Result, dataset: "Dataset") -> str:
-    """The text of a run's report.html, which needs no other file."""
+def run_report(result: Result | None, charts: ChartResult | None, dataset: "Dataset") -> str:
+    """The text of a run's report.html, which needs no other file: its click curve, its charts, or both."""
+    run = result or charts
+    assert run is not None
+    return render(
+        "report.html.j2",
+        name=run.name,
+        dataset=run.dataset,
+        curve=None if result is None else _curve_section(result, dataset),
+        charts=None if charts is None else chart_section(charts, dataset),
+    )
+
+
+def _curve_section(result: Result, dataset: "Dataset") -> dict[str, Any]:
+    """What `curve_section.html.j2` shows."""
     clusters = [item.image_id for item in result.objects]
     dice = cluster_bootstrap(result.dice(), clusters)
     iou = cluster_bootstrap(result.iou(), clusters)
-    return render(
-        "report.html.j2",
-        result=result,
-        metrics=result.metrics(),
-        needed=[("IoU", "", NOC_THRESHOLDS), ("Dice", "_dice", NOC_DICE_THRESHOLDS)],
-        kinds=KINDS,
-        shares=_share_figure(result, clusters),
-        steps=shown_clicks(result.clicks),
-        curve=to_svg(click_curves([Curve("Dice", dice), Curve("IoU", iou)], "Dice, IoU")),
-        distribution=to_svg(distribution(result.dice()[:, 0], result.dice()[:, -1], result.clicks)),
-        intervals=dice,
-        groups=[
+    return {
+        "result": result,
+        "metrics": result.metrics(),
+        "needed": [("IoU", "", NOC_THRESHOLDS), ("Dice", "_dice", NOC_DICE_THRESHOLDS)],
+        "kinds": KINDS,
+        "shares": _share_figure(result, clusters),
+        "steps": shown_clicks(result.clicks),
+        "curve": to_svg(click_curves([Curve("Dice", dice), Curve("IoU", iou)], "Dice, IoU")),
+        "distribution": to_svg(distribution(result.dice()[:, 0], result.dice()[:, -1], result.clicks)),
+        "intervals": dice,
+        "groups": [
             ("By tag", "tag", group_rows(result.by_tag())),
             ("By tooth type", "tooth type", group_rows(result.by_tooth_type())),
             ("By category", "category", group_rows(result.by_category())),
         ],
-        cases=worst_cases(result, dataset),
-    )
+        "cases": worst_cases(result, dataset),
+    }
 
 
 def _share_figure(result: Result, clusters: list[int]) -> Markup | None:

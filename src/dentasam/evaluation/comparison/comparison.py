@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dentasam.evaluation.bootstrap import CONFIDENCE, RESAMPLES, Intervals, cluster_bootstrap, share_bootstrap
 from dentasam.evaluation.click_shares import KINDS
+from dentasam.evaluation.comparison.run_names import distinct_names, headings
 from dentasam.evaluation.result import NOC_DICE_THRESHOLDS, NOC_THRESHOLDS, SURFACE_MEASURES, Result
 from dentasam.evaluation.run_folder import RunError
 
@@ -47,15 +48,15 @@ class Measures:
         return {
             "objects": self.objects,
             "images": self.images,
-            "dice_at_clicks": _to_dict(self.dice),
-            "iou_at_clicks": _to_dict(self.iou),
-            "noc": dict(zip(of_iou, _each(self.noc), strict=True)),
-            "failure_share": dict(zip(of_iou, _each(self.failures), strict=True)),
-            "noc_dice": dict(zip(of_dice, _each(self.noc_dice), strict=True)),
-            "failure_share_dice": dict(zip(of_dice, _each(self.failures_dice), strict=True)),
-            "surface": dict(zip(SURFACE_MEASURES, _each(self.surface), strict=True)),
-            **{f"{kind}_at_clicks": _to_dict(share) for kind, share in self.shares.items()},
-            "corrections": {kind: _each(share)[0] for kind, share in self.corrections.items()},
+            "dice_at_clicks": interval_lists(self.dice),
+            "iou_at_clicks": interval_lists(self.iou),
+            "noc": dict(zip(of_iou, intervals_each(self.noc), strict=True)),
+            "failure_share": dict(zip(of_iou, intervals_each(self.failures), strict=True)),
+            "noc_dice": dict(zip(of_dice, intervals_each(self.noc_dice), strict=True)),
+            "failure_share_dice": dict(zip(of_dice, intervals_each(self.failures_dice), strict=True)),
+            "surface": dict(zip(SURFACE_MEASURES, intervals_each(self.surface), strict=True)),
+            **{f"{kind}_at_clicks": interval_lists(share) for kind, share in self.shares.items()},
+            "corrections": {kind: intervals_each(share)[0] for kind, share in self.corrections.items()},
         }
 
 
@@ -93,9 +94,7 @@ class Comparison:
     @property
     def headings(self) -> list[str]:
         """Headings of the columns of differences in a table."""
-        if len(self.differences) == 1:
-            return ["difference"]
-        return [f"{difference.run} − base" for difference in self.differences]
+        return headings(self.names)
 
     def to_dict(self) -> dict[str, Any]:
         """The content of comparison.json."""
@@ -105,13 +104,7 @@ class Comparison:
             "objects": len(self.base.objects),
             "clicks": self.base.clicks,
             "base": self.names[0],
-            "bootstrap": {
-                "unit": "image",
-                "paired": True,
-                "confidence": CONFIDENCE,
-                "resamples": self.resamples,
-                "seed": self.seed,
-            },
+            "bootstrap": bootstrap_settings(self.resamples, self.seed),
             "runs": [
                 {"name": name, "model": result.model, "adapter": result.adapter, **means.to_dict()}
                 for name, result, means in zip(self.names, self.results, self.means, strict=True)
@@ -142,7 +135,7 @@ def compare_results(
     for folder, result in zip(folders[1:], results[1:], strict=True):
         aligned.append(_aligned(result, folder, results[0], folders[0]))
 
-    names = _distinct_names(folders, aligned)
+    names = distinct_names(folders, aligned)
     measured = [_values(result) for result in aligned]
     clusters = [item.image_id for item in aligned[0].objects]
 
@@ -210,22 +203,6 @@ def _aligned(result: Result, folder: Path, base: Result, base_folder: Path) -> R
     return replace(result, objects=tuple(found[key] for key in wanted))
 
 
-def _distinct_names(folders: Sequence[Path], results: Sequence[Result]) -> tuple[str, ...]:
-    """The shortest names that differ: the adapter (of one model), model + adapter, or both and the folder."""
-    pairs = list(zip(folders, results, strict=True))
-    ways = [
-        [result.name for result in results],
-        [f"{result.name} ({folder.name})" for folder, result in pairs],
-        [f"{result.name} ({folder})" for folder, result in pairs],
-    ]
-    if len({result.model for result in results}) == 1:
-        ways.insert(0, [result.adapter or result.model for result in results])
-    for names in ways:
-        if len(set(names)) == len(names):
-            return tuple(names)
-    raise RunError(f"{folders[0]}: is given twice; give different run folders")
-
-
 def _values(result: Result) -> NDArray[np.float64]:
     """(P, 2k + 19): Dice and IoU per click, NoC and failures by IoU and by Dice, surface measures."""
     parts = [result.dice(), result.iou(), *result.noc(), *result.noc_dice(), result.surface()]
@@ -252,14 +229,21 @@ def _rows_by_tooth_type(result: Result) -> dict[str, list[int]]:
     return {kind: [i for i, k in enumerate(kinds) if k == kind] for kind in result.by_tooth_type()}
 
 
-def _each(intervals: Intervals) -> list[dict[str, float | None]]:
+def bootstrap_settings(resamples: int, seed: int) -> dict[str, Any]:
+    """How intervals were drawn, as comparison.json says it."""
+    return {"unit": "image", "paired": True, "confidence": CONFIDENCE, "resamples": resamples, "seed": seed}
+
+
+def intervals_each(intervals: Intervals) -> list[dict[str, float | None]]:
+    """Mean, low and high of each value, as comparison.json has them; None for what is not known."""
     return [
         {"mean": _number(mean), "low": _number(low), "high": _number(high)}
         for mean, low, high in zip(intervals.mean, intervals.low, intervals.high, strict=True)
     ]
 
 
-def _to_dict(intervals: Intervals) -> dict[str, list[float | None]]:
+def interval_lists(intervals: Intervals) -> dict[str, list[float | None]]:
+    """The means, lows and highs of all values, as comparison.json has them; None for what is not known."""
     return {
         "mean": [_number(value) for value in intervals.mean],
         "low": [_number(value) for value in intervals.low],

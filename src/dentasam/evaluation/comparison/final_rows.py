@@ -60,13 +60,14 @@ def _measures_shown() -> Iterator[tuple[str, int, bool, Callable[[Measures], Int
 
 def _one(measures: Measures, part: str, i: int, factor: float = 1) -> Intervals:
     whole: Intervals = getattr(measures, part)
-    return _scaled(whole[i : i + 1], factor)
+    return scaled(whole[i : i + 1], factor)
 
 
 def _correction_share(measures: Measures, kind: str) -> Intervals:
     unknown = np.full(1, np.nan)
-    return _scaled(measures.corrections.get(kind, Intervals(unknown, unknown, unknown)), 100)
+    return scaled(measures.corrections.get(kind, Intervals(unknown, unknown, unknown)), 100)
 
 
-def _scaled(intervals: Intervals, factor: float) -> Intervals:
+def scaled(intervals: Intervals, factor: float) -> Intervals:
+    """The intervals in another unit."""
     return Intervals(intervals.mean * factor, intervals.low * factor, intervals.high * factor)

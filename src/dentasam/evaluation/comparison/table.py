@@ -1,15 +1,38 @@
 """A comparison as a table in Markdown."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dentasam.evaluation.bootstrap import MIN_IMAGES, Intervals
+from dentasam.evaluation.comparison.chart_comparison import ChartComparison, chart_rows
 from dentasam.evaluation.comparison.comparison import Comparison
-from dentasam.evaluation.comparison.final_rows import final_rows
+from dentasam.evaluation.comparison.final_rows import FinalRow, final_rows
 from dentasam.evaluation.report import shown_clicks
 
 
-def comparison_table(comparison: Comparison) -> str:
-    """The text of comparison.md: Dice after each click, final measures, then Dice by tag, each with its interval."""
+def comparison_table(curves: Comparison | None, charts: ChartComparison | None = None) -> str:
+    """The text of comparison.md.
+
+    Of click curves: Dice after each click, final measures, then Dice by tag, each with its interval. Then the charts.
+    """
+    parts = [_curve_lines(curves)] if curves is not None else []
+    if charts is not None:
+        parts.append(_chart_lines(charts))
+    return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
+
+
+def _chart_lines(comparison: ChartComparison) -> list[str]:
+    heading = ["charts", *map(_cell, comparison.names), *map(_cell, comparison.headings)]
+    return [
+        f"Charts of {len(comparison.base.images)} images with {comparison.base.teeth} teeth. Differences are paired "
+        f"by image; 95 % intervals from {comparison.resamples} resamples of images, none below {MIN_IMAGES} images.",
+        "",
+        *_table(heading, _rows(chart_rows(comparison))),
+    ]
+
+
+def _curve_lines(comparison: Comparison) -> list[str]:
     base = comparison.base
     columns = [_cell(name) for name in comparison.names]
     differences = [_cell(heading) for heading in comparison.headings]
@@ -19,7 +42,7 @@ def comparison_table(comparison: Comparison) -> str:
         "",
         *_table(["Dice@", *columns, *differences], _dice_rows(comparison)),
         "",
-        *_table(["", *columns, *differences], _final_rows(comparison)),
+        *_table(["", *columns, *differences], _rows(final_rows(comparison))),
     ]
     if comparison.differences[0].by_tag:
         steps = shown_clicks(base.clicks)
@@ -30,7 +53,7 @@ def comparison_table(comparison: Comparison) -> str:
                 for tag, part in difference.by_tag.items()
             ]
             lines += ["", *_table(heading, rows)]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _dice_rows(comparison: Comparison) -> list[list[str]]:
@@ -44,14 +67,14 @@ def _dice_rows(comparison: Comparison) -> list[list[str]]:
     ]
 
 
-def _final_rows(comparison: Comparison) -> list[list[str]]:
+def _rows(rows: Sequence[FinalRow]) -> list[list[str]]:
     return [
         [
             row.name,
             *(_plain(mean, row.digits) for mean in row.means),
             *(_signed(difference, 0, row.digits) for difference in row.differences),
         ]
-        for row in final_rows(comparison)
+        for row in rows
     ]
 
 
