@@ -11,8 +11,8 @@ import pytest
 import dentasam.model.runtime
 from dentasam.cli import app
 
-from ..evaluation.charting import stand_in
-from ..evaluation.charting.stand_in import StandIn, contents, save_image
+from ..evaluation.archive import stand_in
+from ..evaluation.archive.stand_in import StandIn, contents, save_image
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from dentasam.data.formats.registry import Format
 from dentasam.errors import PromptError
 
 if TYPE_CHECKING:
-    from dentasam.evaluation.charting.images import Shard
-    from dentasam.evaluation.charting.run import ChartSummary
+    from dentasam.evaluation.archive.images import Shard
+    from dentasam.evaluation.archive.run import ChartSummary
     from dentasam.model.segmenter import Segmenter
 
 # An archive may hold thousands of files that are no images; charts.csv names them all.
@@ -92,8 +92,8 @@ def predict(
         _refuse(
             "without --prompts and --boxes", {"--no-repair": not repair, "--images-file": images_file is not None}
         )
-        from dentasam.evaluation.charting.run import chart_to_folder
-        from dentasam.evaluation.charting.settings import ChartSettings
+        from dentasam.evaluation.archive.run import chart_to_folder
+        from dentasam.evaluation.archive.settings import ChartSettings
 
         settings = ChartSettings(format.value, windows, min_confidence, overlays, copy_images)
         charted = chart_to_folder(
@@ -149,7 +149,7 @@ def _refuse(where: str, given: dict[str, bool]) -> None:
 
 
 def _parsed_shard(text: str | None) -> "Shard | None":
-    from dentasam.evaluation.charting.images import Shard
+    from dentasam.evaluation.archive.images import Shard
 
     try:
         return None if text is None else Shard.parse(text)

@@ -18,10 +18,10 @@ from dentasam.data.images.read import read_header, read_image
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.errors import DentasamError, ImageError
-from dentasam.evaluation.charting.image_chart import ImageChart, chart_path, read_chart
-from dentasam.evaluation.charting.images import NamedImage
-from dentasam.evaluation.charting.picture import chart_picture
-from dentasam.evaluation.charting.settings import ChartMaker, ChartSettings
+from dentasam.evaluation.archive.image_chart import ImageChart, chart_path, read_chart
+from dentasam.evaluation.archive.images import NamedImage
+from dentasam.evaluation.archive.picture import chart_picture
+from dentasam.evaluation.archive.settings import ChartMaker, ChartSettings
 from dentasam.model.chart.chart import Chart
 from dentasam.model.chart.dentition import CHART_NAMES
 from dentasam.model.checkpoints.reading import sha256_of

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dentasam.errors import ImageError
-from dentasam.evaluation.charting.images import Shard, named_images
+from dentasam.evaluation.archive.images import Shard, named_images
 
 from .stand_in import save_image
 

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from dentasam.evaluation.charting.run import WORKERS_BESIDE_CPU
+from dentasam.evaluation.archive.run import WORKERS_BESIDE_CPU
 
 from .stand_in import contents, save_image
 
@@ -22,8 +22,8 @@ import os, sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from stand_in import StandIn
-from dentasam.evaluation.charting.run import chart_to_folder
-from dentasam.evaluation.charting.settings import ChartSettings
+from dentasam.evaluation.archive.run import chart_to_folder
+from dentasam.evaluation.archive.settings import ChartSettings
 scans, log = map(Path, sys.argv[1:])
 for line in sys.stdin:
     pid = os.fork()

@@ -13,9 +13,9 @@ from PIL import Image
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.registry import import_dataset
 from dentasam.errors import ChartError, DatasetError, OutputError
-from dentasam.evaluation.charting.images import Shard
-from dentasam.evaluation.charting.run import MAX_FAULTS_IN_A_ROW, ChartSummary, chart_to_folder
-from dentasam.evaluation.charting.settings import ChartSettings
+from dentasam.evaluation.archive.images import Shard
+from dentasam.evaluation.archive.run import MAX_FAULTS_IN_A_ROW, ChartSummary, chart_to_folder
+from dentasam.evaluation.archive.settings import ChartSettings
 
 from .stand_in import StandIn, contents, save_image
 
@@ -337,7 +337,7 @@ def test_several_images_at_once_give_the_same(scans: Path, tmp_path: Path) -> No
 def test_areas_in_millimetres_where_the_file_states_its_pixels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dentasam.evaluation.charting import one_image
+    from dentasam.evaluation.archive import one_image
 
     header: Callable[[Path], Any] = lambda path: type("Header", (), {"mm_per_pixel": 0.1})  # noqa: E731
     monkeypatch.setattr(one_image, "read_header", header)

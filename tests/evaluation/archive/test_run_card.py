@@ -7,7 +7,7 @@ from threading import Barrier
 import pytest
 
 from dentasam.errors import OutputError
-from dentasam.evaluation.charting.run_card import CARD, RunCard, check_free
+from dentasam.evaluation.archive.run_card import CARD, RunCard, check_free
 
 
 @pytest.mark.parametrize("links", [True, False])

@@ -24,9 +24,9 @@ from dentasam.data.formats import labels
 from dentasam.data.formats.folders import DATASET_NAME, inner_name, writing
 from dentasam.data.record import ImageRecord
 from dentasam.data.table import csv_text
-from dentasam.evaluation.charting.image_chart import FOLDER, ImageChart, read_chart
-from dentasam.evaluation.charting.images import NamedImage
-from dentasam.evaluation.charting.settings import ChartSettings
+from dentasam.evaluation.archive.image_chart import FOLDER, ImageChart, read_chart
+from dentasam.evaluation.archive.images import NamedImage
+from dentasam.evaluation.archive.settings import ChartSettings
 from dentasam.model.chart.dentition import CHART_NAMES
 
 OBJECTS, IMAGES = "chart.csv", "charts.csv"

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 from dentasam.atomic_write import DRAFT_SUFFIX
 from dentasam.errors import OutputError
-from dentasam.evaluation.charting.settings import ChartSettings
+from dentasam.evaluation.archive.settings import ChartSettings
 from dentasam.output_folder import made_folder
 from dentasam.version import __version__
 
 if TYPE_CHECKING:
-    from dentasam.evaluation.charting.settings import ChartMaker
+    from dentasam.evaluation.archive.settings import ChartMaker
 
 CARD = "run.json"
 # The first characters of a hash tell two apart.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dentasam.evaluation.charting.picture import TEXT_SHARE, chart_picture
+from dentasam.evaluation.archive.picture import TEXT_SHARE, chart_picture
 from dentasam.model.windows.boxed_mask import BoxedMask
 
 

@@ -19,12 +19,12 @@ from rich.console import Console
 
 from dentasam.data.formats.folders import short_names
 from dentasam.errors import ChartError
-from dentasam.evaluation.charting.image_chart import ImageChart
-from dentasam.evaluation.charting.images import NamedImage, Shard, named_images
-from dentasam.evaluation.charting.one_image import ImageCharter
-from dentasam.evaluation.charting.results import Totals, Uncharted, charted, clear_up, remove_tables, write_results
-from dentasam.evaluation.charting.run_card import RunCard, check_free
-from dentasam.evaluation.charting.settings import ChartMaker, ChartSettings
+from dentasam.evaluation.archive.image_chart import ImageChart
+from dentasam.evaluation.archive.images import NamedImage, Shard, named_images
+from dentasam.evaluation.archive.one_image import ImageCharter
+from dentasam.evaluation.archive.results import Totals, Uncharted, charted, clear_up, remove_tables, write_results
+from dentasam.evaluation.archive.run_card import RunCard, check_free
+from dentasam.evaluation.archive.settings import ChartMaker, ChartSettings
 from dentasam.evaluation.several_at_once import several_at_once
 from dentasam.processes import all_or_none, launched
 from dentasam.progress import shown
