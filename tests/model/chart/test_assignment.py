@@ -39,13 +39,13 @@ def names(outcomes: np.ndarray) -> list[str]:
 def test_each_number_is_given_once_with_the_largest_sum(seed: int) -> None:
     rng = np.random.default_rng(seed)
     # One tooth of each arch and kind, so that no order along an arch can interfere.
-    likely = [PLACE[number] for number in ("16", "46", "55", "85")] + [SUPERNUMERARY, NOT_A_TOOTH]
+    likely = [*(PLACE[number] for number in ("16", "46", "55", "85")), SUPERNUMERARY, NOT_A_TOOTH]
     table = np.full((5, OUTCOMES), RARE)
     table[:, likely] = rng.normal(0, 3, (5, len(likely)))
     best = -np.inf
     for chosen in product(likely, repeat=5):
-        numbers = [outcome for outcome in chosen if outcome < len(NUMBERS)]
-        if len(set(numbers)) == len(numbers):
+        given = [outcome for outcome in chosen if outcome < len(NUMBERS)]
+        if len(set(given)) == len(given):
             best = max(best, float(table[np.arange(5), list(chosen)].sum()))
     found = assigned(table, row_of_teeth(0, 50, 100, 150, 200))
     assert table[np.arange(5), found].sum() == pytest.approx(best)

@@ -30,7 +30,7 @@ class SegmenterChart:
     def folder(self) -> Path | None:
         """The folder of the head for the adapter in use; None where there is none."""
         if self._given is not None:
-            return self._given
+            return self._given if has_head(self._given) else None
         if self._info.path.is_dir():
             return self._info.path if has_head(self._info.path) else None
         if self._adapters.in_use is None:
@@ -51,6 +51,7 @@ class SegmenterChart:
         folder = self.folder()
         if folder is None:
             named = f"the adapter {self._adapters.in_use}" if self._adapters.in_use else f"{self._info.name} alone"
+            named = named if self._given is None else str(self._given)
             raise ChartError(
                 f"{named}: has no chart head ({WEIGHTS}, {CARD}); choose an adapter with one, such as "
                 "panoramic-teeth, or train one with dentasam train --recipe chart"
