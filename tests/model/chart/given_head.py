@@ -96,5 +96,5 @@ def drawn(things: Sequence[Thing], height: int, width: int) -> tuple[np.ndarray,
         axes = (x1 - x0) / 2, (y1 - y0) / 2
         centre = tuple(round(16 * (part - 0.5)) for part in thing.middle)
         cv2.ellipse(mask, centre, tuple(round(16 * part) for part in axes), 0, 0, 360, 1, -1, shift=4)
-    image = 20 + 120 * masks.any(0)
-    return image.astype(np.uint8), masks.astype(bool)
+    image: np.ndarray = np.where(masks.any(0), 140, 20).astype(np.uint8)
+    return image, masks.astype(bool)

@@ -44,8 +44,10 @@ def base_sha256() -> str:
 
 
 def card_of(base_sha256: str, adapter: AdapterIdentity | None = None) -> ChartCard:
-    hashes = (adapter.name, adapter.weights_sha256, adapter.settings_sha256) if adapter else (None, None, None)
-    return ChartCard(BASE, base_sha256, *hashes, WIDTH, DETAIL, 16)
+    sizes = {"width": WIDTH, "detail": DETAIL, "numberer_width": 16}
+    if adapter is None:
+        return ChartCard(BASE, base_sha256, None, None, None, **sizes)
+    return ChartCard(BASE, base_sha256, adapter.name, adapter.weights_sha256, adapter.settings_sha256, **sizes)
 
 
 @pytest.fixture(scope="module")
