@@ -44,10 +44,11 @@ def base_sha256() -> str:
 
 
 def card_of(base_sha256: str, adapter: AdapterIdentity | None = None) -> ChartCard:
-    sizes = {"width": WIDTH, "detail": DETAIL, "numberer_width": 16}
+    alone = ChartCard(BASE, base_sha256, None, None, None, WIDTH, DETAIL, 16)
     if adapter is None:
-        return ChartCard(BASE, base_sha256, None, None, None, **sizes)
-    return ChartCard(BASE, base_sha256, adapter.name, adapter.weights_sha256, adapter.settings_sha256, **sizes)
+        return alone
+    hashes = {"adapter_sha256": adapter.weights_sha256, "adapter_settings_sha256": adapter.settings_sha256}
+    return replace(alone, adapter=adapter.name, **hashes)
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,13 @@ def targets_of(
     return finder_targets([view], [grid], (ROWS, COLUMNS), [implants])
 
 
+def leaves(centres: torch.Tensor, offsets: torch.Tensor, sides: torch.Tensor, numbers: torch.Tensor) -> FinderMaps:
+    """Maps whose gradients can be looked at."""
+    for plane in (centres, offsets, sides, numbers):
+        plane.requires_grad_()
+    return FinderMaps(centres, offsets, sides, numbers, torch.zeros(1), torch.zeros(1))
+
+
 def perfect(targets: FinderTargets) -> FinderMaps:
     """The maps that the targets ask for, as leaves of a graph."""
     batch, _, rows, columns = targets.heat.shape
@@ -43,8 +50,7 @@ def perfect(targets: FinderTargets) -> FinderMaps:
         if row[9] >= 0:
             numbers[at] = torch.nn.functional.one_hot(row[9].long(), NUMBER_CLASSES) * 9.0
     centres = torch.where(targets.heat >= 1, 9.0, -9.0)
-    leaves = [plane.requires_grad_() for plane in (centres, offsets, sides, numbers)]
-    return FinderMaps(*leaves, torch.zeros(1), torch.zeros(1))
+    return leaves(centres, offsets, sides, numbers)
 
 
 def test_perfect_maps_cost_next_to_nothing() -> None:
@@ -111,7 +117,7 @@ def random_maps(batch: int = 1) -> FinderMaps:
     sizes = (2, 2, 4, NUMBER_CLASSES)
     planes = [torch.randn(batch, channels, ROWS, COLUMNS, generator=made) for channels in sizes]
     planes[2] = planes[2].exp()
-    return FinderMaps(*(plane.requires_grad_() for plane in planes), torch.zeros(1), torch.zeros(1))
+    return leaves(*planes)
 
 
 def test_beyond_a_views_own_grid_nothing_is_judged() -> None:
