@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from dentasam.model.chart.charting import (
+    MAX_FINER,
     MIN_IMPLANT,
     MIN_PRESENCE,
     chart_of,
@@ -58,20 +61,25 @@ def test_every_object_comes_out_once_in_chart_order() -> None:
     assert chart.uncertainty == pytest.approx(1 - float(chart.confidences.mean()))
 
 
-def test_neighbours_share_windows_which_hold_their_boxes() -> None:
+def test_the_worst_masks_are_decoded_again_in_windows_around_their_boxes() -> None:
     things = [*UPPER, *LOWER]
     image, _ = drawn(things, HEIGHT, WIDTH)
     network = BrightNetwork()
     chart = chart_of(given_head(things, FRAME), bright(image, network))
-    windows = [answer.window for answer in chart.answers]
-    assert None not in windows
-    for window, (x0, y0, x1, y1) in zip(windows, chart.boxes, strict=True):
+    finer = [row for row, answer in enumerate(chart.answers) if answer.window is not None]
+    assert len(finer) == MAX_FINER < len(things)
+    assert sum(network.encoded) == MAX_FINER
+    for row in finer:
+        window, (x0, y0, x1, y1) = chart.answers[row].window, chart.boxes[row]
         assert window is not None
         assert window.holds(x0, y0)
         assert window.holds(x1 - 1, y1 - 1)
-    assert sum(network.encoded) == len(set(windows)) < len(things)
-    # The rows are far enough from each other to be seen apart.
-    assert {*windows[: len(UPPER)]}.isdisjoint(windows[len(UPPER) :])
+    # A box that its mask fits badly is among them.
+    off = [
+        replace(thing, box=(*thing.box[:3], thing.box[3] + 60)) if thing is UPPER[2] else thing for thing in things
+    ]
+    chart = chart_of(given_head(off, FRAME), bright(image))
+    assert chart.answers[chart.numbers.index(UPPER[2].name)].window is not None
 
 
 def test_without_windows_the_whole_image_answers_clicks_alone() -> None:
@@ -101,7 +109,7 @@ def test_a_mask_that_a_surer_one_covers_is_left_out() -> None:
     image, (mask,) = drawn([both], HEIGHT, WIDTH)
     chart = chart_of(given_head([first, second], FRAME), bright(image))
     assert chart.numbers == ("16",)
-    assert dice(chart.masks[0], mask) > 0.97
+    assert dice(chart.masks[0], mask) > 0.9
     # Neighbours that only touch both stay.
     apart = [tooth("16", 1), tooth("15", 2)]
     image, _ = drawn(apart, HEIGHT, WIDTH)

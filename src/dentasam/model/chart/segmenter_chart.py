@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,18 @@ class SegmenterChart:
         except AdapterError:
             return None
         return folder if has_head(folder) else None
+
+    def copy(self, folder: Path) -> None:
+        """Copy the head for the adapter in use, where there is one, into the folder of an exported model.
+
+        Raises ChartError where it is of another model, OSError where it cannot be written.
+        """
+        own = self.folder()
+        if own is None:
+            return
+        self.head(torch.device("cpu"))
+        for name in (WEIGHTS, CARD):
+            shutil.copyfile(own / name, folder / name)
 
     def sha256(self) -> str | None:
         """The hash of the head's weights; None where there is none. Charts of another head may differ."""
