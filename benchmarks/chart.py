@@ -56,12 +56,8 @@ def main() -> None:
     }
     print("seconds, medians;", ", ".join(f"{name} {value:.2f}" for name, value in ratios.items()))
     if given.json:
-        content = {
-            "machine": Machine.here().document(),
-            "work": f"{len(images)} images",
-            "rows": rows,
-            "ratios": ratios,
-        }
+        machine = asdict(Machine.here(torch.device("cpu")))
+        content = {"machine": machine, "work": f"{len(images)} images", "rows": rows, "ratios": ratios}
         given.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
