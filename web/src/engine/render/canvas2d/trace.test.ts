@@ -79,7 +79,7 @@ describe("a traced mask", () => {
       };
       const part = { x: Math.floor(30 * random()), y: Math.floor(20 * random()), width: 70, height: 50 };
       const outline = 1 + turn / 2;
-      const found = trace(mask, view, part, { outline, rim: turn % 3 === 0 ? 1 : 0 });
+      const found = trace(mask, view, part, { outline, rim: turn % 3 === 0 ? 1 : 0, dash: 0 });
       let furthest = 0;
       for (let index = 0; index < found.inside.length; index++) {
         const [x, y] = [part.x + (index % part.width), part.y + Math.floor(index / part.width)];
@@ -99,7 +99,7 @@ describe("a traced mask", () => {
       const zoom = 16;
       const mask = slanted(slope, 8.3, 40);
       const view = { zoom, x: 0, y: 0, width: 640, height: 640, dpr: 1 };
-      const { inside } = trace(mask, view, { x: 0, y: 0, width: 640, height: 640 }, { outline: 1, rim: 0 });
+      const { inside } = trace(mask, view, { x: 0, y: 0, width: 640, height: 640 }, { outline: 1, rim: 0, dash: 0 });
       const heights: number[] = [];
       for (let x = 64; x < 320; x++) {
         let height = 0;
@@ -118,7 +118,7 @@ describe("a traced mask", () => {
     mask.setSpan(10, 5, 35, 1);
     mask.set(20, 30, 1);
     const view = { zoom: 10, x: 0, y: 0, width: 400, height: 400, dpr: 1 };
-    const { inside } = trace(mask, view, { x: 0, y: 0, width: 400, height: 400 }, { outline: 1, rim: 0 });
+    const { inside } = trace(mask, view, { x: 0, y: 0, width: 400, height: 400 }, { outline: 1, rim: 0, dash: 0 });
     let width = 0;
     for (let y = 0; y < 200; y++) width += inside[y * 400 + 200]! / 255;
     expect(width).toBeCloseTo(10, 0);
@@ -129,7 +129,7 @@ describe("a traced mask", () => {
     const mask = blot(seeded(3), 90, 70);
     const view = { zoom: 1.3, x: 0.4, y: -2.7, width: 120, height: 90, dpr: 1 };
     const whole: Rect = { x: 0, y: 0, width: 116, height: 90 };
-    const lines = { outline: 2, rim: 1 };
+    const lines = { outline: 2, rim: 1, dash: 0 };
     const once = trace(mask, view, whole, lines);
     for (let y = 0; y < whole.height; y += 23) {
       for (let x = 0; x < whole.width; x += 31) {
@@ -152,7 +152,7 @@ describe("a traced mask", () => {
     const view = { zoom: 1, x: 0, y: 0, width: 50, height: 50, dpr: 1 };
     const mask = new Bitmask(50, 50);
     mask.setSpan(10, 10, 20, 1);
-    const { inside } = trace(mask, view, { x: 200, y: 200, width: 5, height: 5 }, { outline: 2, rim: 0 });
+    const { inside } = trace(mask, view, { x: 200, y: 200, width: 5, height: 5 }, { outline: 2, rim: 0, dash: 0 });
     expect(inside.every((pixel) => pixel === 0)).toBe(true);
   });
 });
