@@ -39,7 +39,7 @@ export function ShiftDialog() {
     >
       {direction !== null && (
         <>
-          <h2 id="shift-title">Number by one further {direction}ly</h2>
+          <h2 id="shift-title">Shift the numbers {direction}ly by one</h2>
           <ul className="moves">
             {moves.map(({ id, from, to, onto }) => (
               <li key={id} className={to === null || onto !== null ? "warn" : ""}>

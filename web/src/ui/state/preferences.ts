@@ -32,6 +32,8 @@ export interface Preferences {
   introduced: boolean;
 }
 
+const MIN_DISPLAY_HEIGHT = 760;
+
 export const DEFAULTS: Preferences = {
   theme: "dark",
   fill: 0.4,
@@ -51,12 +53,13 @@ export const DEFAULTS: Preferences = {
   // On a small screen the picture needs the width more.
   worklist: (globalThis.innerWidth ?? 1920) >= 1500,
   panel: true,
-  // Where controls are as large as fingers, the objects need the room of the display.
+  // On a low screen, and where controls are as large as fingers, the objects need the room of the display.
   sections: {
     proposals: true,
     checks: true,
     objects: true,
-    display: !globalThis.matchMedia?.("(pointer: coarse)").matches,
+    display:
+      !globalThis.matchMedia?.("(pointer: coarse)").matches && (globalThis.innerHeight ?? 1080) >= MIN_DISPLAY_HEIGHT,
     comments: false,
   },
   sort: "name",
