@@ -2,8 +2,8 @@
 
     python charting.py CHART.npz label FOLDER …
 
-CHART.npz has the chart of every image: masks (P, H, W) bool, numbers (P,), confidences (P,); and of all teeth `true_masks`
-and `true_numbers`, from which boxes are numbered. While a file CHART.npz.hold exists, charts wait.
+CHART.npz has the chart of every image: masks (P, H, W) bool, numbers (P,), confidences (P,); and of all teeth
+`true_masks` and `true_numbers`, from which boxes are numbered. While a file CHART.npz.hold exists, charts wait.
 """
 
 from __future__ import annotations

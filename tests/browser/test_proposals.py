@@ -14,6 +14,7 @@ from . import charting
 from .axe import violations
 from .desk import PATIENCE, Desk, Open
 from .serving import Server
+from .test_layout import COVERED, CUT, HIDDEN, SMALL, TABLET
 from .worklist import WorkList, middle
 
 CASES = 14
@@ -55,7 +56,8 @@ def charting_server(chart: Path, tmp_path_factory: pytest.TempPathFactory, workl
 
 @pytest.fixture(scope="module")
 def unused() -> Iterator[str]:
-    return iter([f"case-{index:02d}.png" for index in range(CASES)])
+    # The first one is for looking at.
+    return iter([f"case-{index:02d}.png" for index in range(1, CASES)])
 
 
 @pytest.fixture
@@ -439,11 +441,32 @@ def eroded(mask: np.ndarray, by: int) -> np.ndarray:
 
 def test_fingers_walk_too(charting_server: Server, open_desk: Open, unused: Iterator[str]) -> None:
     case = charting_server.case(next(unused))
-    touch = {"viewport": {"width": 1180, "height": 820}, "has_touch": True, "is_mobile": True}
-    desk = with_proposals(open_desk(server=charting_server, case=case, **touch))
+    desk = with_proposals(
+        open_desk(server=charting_server, case=case, viewport={"width": 1180, "height": 820}, **TABLET)
+    )
     desk.page.get_by_test_id("pad-accept").tap()
     assert active(desk) == "36"
     desk.page.get_by_test_id("pad-accept").tap()
     assert numbered(desk, "object.accepted") == ["36"]
     assert active(desk) == "12"
     assert violations(desk.page) == []
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "options"), [(1024, 700, {}), (1180, 820, TABLET), (820, 1180, TABLET), (390, 844, TABLET)]
+)
+def test_everything_has_room(
+    charting_server: Server, open_desk: Open, width: int, height: int, options: dict[str, Any]
+) -> None:
+    case = charting_server.case("case-00.png")
+    desk = open_desk(server=charting_server, case=case, viewport={"width": width, "height": height}, **options)
+    page = with_proposals(desk).page
+    page.evaluate("() => dentasam.editor.setActive(dentasam.editor.objects.find(({ proposed }) => proposed).id)")
+    expect(page.get_by_test_id("checks")).to_be_attached()
+    overflow = "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    assert page.evaluate(overflow) == [width, height]
+    assert page.evaluate(HIDDEN) == []
+    assert page.evaluate(CUT) == []
+    assert page.evaluate(COVERED) == []
+    if options:
+        assert page.evaluate(SMALL) == []
