@@ -59,7 +59,7 @@ describe("labels on the objects", () => {
     const { editor, view, placed } = row(1);
     const tooth = new BoxMask(100, 380, 40, 100, new Uint8Array(4000).fill(1));
     // Two roots below a low crown, on which another label stands.
-    for (let y = 20; y < 100; y++) tooth.bits.fill(0, y * 40 + 14, y * 40 + 26);
+    for (let y = 22; y < 100; y++) tooth.bits.fill(0, y * 40 + 8, y * 40 + 32);
     editor.create({ id: "molar", category: "36", mask: tooth });
     editor.create({
       id: "filling",
