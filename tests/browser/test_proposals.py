@@ -403,6 +403,8 @@ def test_proposals_arrive_without_disturbing_a_stroke(
         assert desk.mask(painted)[60, 350] == 0
         assert desk.mask(painted)[30, 350] == 1
         desk.agrees()
+        # Its looks at the server would fail from here on.
+        desk.page.close()
     finally:
         server.stop()
 
