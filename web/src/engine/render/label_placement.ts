@@ -8,6 +8,8 @@ export interface ObjectLabel {
   text: string;
   /** A tooth number, which is drawn even where there is hardly room. */
   short: boolean;
+  /** Drawn in the colour of what the model is unsure of. */
+  unsure?: boolean;
 }
 
 /** A label at its place, in screen pixels. */
@@ -15,6 +17,7 @@ export interface PlacedLabel {
   id: string;
   text: string;
   active: boolean;
+  unsure: boolean;
   colour: string;
   /** Middle of the text. */
   x: number;
@@ -29,6 +32,8 @@ const [MIN_SIZE, MAX_SIZE] = [12, 18];
 const CROWDED_SIZE = 10;
 /** The places that are tried for a label, in label heights from the thickest part. */
 const OFFSETS = [0, 0.5, -0.5, 1, -1, 1.5, -1.5, 2, -2, 2.5, -2.5, 3, -3];
+/** And to the side, in label widths, where none of these is free: into one root of two. */
+const ASIDE = [0, -0.5, 0.5];
 const MIN_RADIUS = 2;
 const PADDING = 2;
 /** A click's mark, which a label should leave free. */
@@ -58,7 +63,7 @@ export class Interiors {
 
 /**
  * The labels that fit, the active object's first, then those of large objects. A label that would cover another one moves
- * up or down within its mask; a tooth's number becomes smaller before it is left out.
+ * up or down within its mask; a tooth's number becomes smaller, and moves aside, before it is left out.
  */
 export function placeLabels(
   editor: CaseEditor,
@@ -92,14 +97,23 @@ export function placeLabels(
         touch(box, { x: mx, y: my, width: 2 * CLICK_MARK_RADIUS, height: 2 * CLICK_MARK_RADIUS }),
       );
     const sizes = label.short && !active ? [...new Set([largest, MIN_SIZE, CROWDED_SIZE])] : [largest];
-    const place = sizes
-      .flatMap((size) => OFFSETS.map((step) => ({ ...boxOf(size), x, y: middle + step * boxOf(size).height })))
-      .find((box) => (box.y === middle || inside(object, view.toImage(x, box.y))) && isFree(box));
+    const place = (label.short ? ASIDE : [0])
+      .flatMap((aside) =>
+        sizes
+          .map(boxOf)
+          .flatMap((box) =>
+            OFFSETS.map((step) => ({ ...box, x: x + aside * box.width, y: middle + step * box.height })),
+          ),
+      )
+      .find(
+        (box) => ((box.x === x && box.y === middle) || inside(object, view.toImage(box.x, box.y))) && isFree(box),
+      );
     if (place === undefined && !active) continue;
     placed.push({
       id: object.id,
       text: label.text,
       active,
+      unsure: label.unsure ?? false,
       colour: editor.colourOf(object),
       ...(place ?? { ...boxOf(largest), x, y: middle }),
     });
@@ -111,9 +125,10 @@ export function placeLabels(
 export function sameLabels(a: readonly PlacedLabel[], b: readonly PlacedLabel[]): boolean {
   return (
     a.length === b.length &&
-    a.every(({ text, active, colour, x, y, size }, index) => {
+    a.every(({ text, active, unsure, colour, x, y, size }, index) => {
       const other = b[index]!;
-      const same = text === other.text && active === other.active && colour === other.colour;
+      const same =
+        text === other.text && active === other.active && unsure === other.unsure && colour === other.colour;
       return same && x === other.x && y === other.y && size === other.size;
     })
   );

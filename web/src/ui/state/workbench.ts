@@ -7,6 +7,7 @@ import { CaseEditor, type CaseObject } from "../../engine/editing/case_editor";
 import { colourAt } from "../../engine/palette";
 import type { Stage, StageTool } from "../../engine/stage";
 import { ModelRequests } from "../prompting/model_requests";
+import { CaseProposals } from "../proposals/case_proposals";
 import { CaseList } from "../worklist/case_list";
 import { caseAfter, type WorklistView } from "../worklist/case_order";
 import { ImageUploads } from "../worklist/image_uploads";
@@ -34,6 +35,7 @@ export class Workbench {
   readonly labels: ReadonlyMap<string, Label>;
   readonly watch: ServerWatch;
   readonly uploads: ImageUploads;
+  readonly proposals: CaseProposals;
   stage: Stage | null = null;
   modelRequests: ModelRequests | null = null;
   private readonly caseCache = new CaseCache();
@@ -55,6 +57,11 @@ export class Workbench {
       progressed: (progress) => void cases.take(progress, () => this.state.get().caseId).catch(() => undefined),
       holds: (id, picture) => cases.holds(id, picture),
       back: () => void sync.flush(),
+    });
+    this.proposals = new CaseProposals(session, {
+      pull: () => sync.pull(),
+      changed: (change) => this.state.set(change),
+      failed: (text) => this.toast(text, "error"),
     });
     this.uploads = new ImageUploads(session, (one) => cases.put(one));
     // A failed save is the first sign of an unreachable server.
@@ -110,7 +117,7 @@ export class Workbench {
     if (!stage || !summary || (id === this.state.get().caseId && this.open)) return;
     const turn = ++this.turn;
     this.state.set({ openingId: id });
-    void client.announce(id).catch(() => undefined);
+    this.proposals.announce(id);
     try {
       const kept = this.rejoined(summary) ?? (await this.read(summary, turn));
       if (kept) this.show(kept, stage);
@@ -223,6 +230,7 @@ export class Workbench {
     stage?.finish();
     this.modelRequests?.cancelAll();
     this.modelRequests = null;
+    this.proposals.leave();
     open.editor.onOperations = null;
     if (stage) open.window = { low: stage.levels.low, high: stage.levels.high };
     open.document = { ...open.document, comments: [...this.state.get().comments] };
@@ -260,6 +268,7 @@ export class Workbench {
     editor.onOperations = (operations) => {
       this.sync.enqueue(operations);
       modelRequests.noteEdits(operations);
+      this.proposals.noteEdits(operations);
       this.recordActivity();
     };
     this.cleanups.push(editor.subscribe(() => this.noteCase(id, editor)));
@@ -274,9 +283,11 @@ export class Workbench {
       requestsUnderway: 0,
       newObjectRequested: false,
       question: null,
+      shift: null,
     });
     window.dentasam = { editor, stage, sync: this.sync };
     history.replaceState(null, "", `#case=${id}`);
+    this.proposals.show(kept);
     this.noteCase(id, editor);
     this.watch.shown();
     void this.watch.look();
@@ -292,8 +303,9 @@ export class Workbench {
 
   private noteCase(id: number, editor: CaseEditor): void {
     const { status } = editor;
-    const objects = editor.objects.length;
+    const proposed = editor.objects.filter((object) => object.proposed).length;
+    const objects = editor.objects.length - proposed;
     // The server sets a new case to in progress at its first operation; the list does not wait for its report.
-    this.cases.update(id, { objects, status: status === "new" && editor.canUndo ? "in-progress" : status });
+    this.cases.update(id, { objects, proposed, status: status === "new" && editor.canUndo ? "in-progress" : status });
   }
 }
