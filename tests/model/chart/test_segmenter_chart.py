@@ -47,8 +47,12 @@ def card_of(base_sha256: str, adapter: AdapterIdentity | None = None) -> ChartCa
     alone = ChartCard(BASE, base_sha256, None, None, None, WIDTH, DETAIL, 16)
     if adapter is None:
         return alone
-    hashes = {"adapter_sha256": adapter.weights_sha256, "adapter_settings_sha256": adapter.settings_sha256}
-    return replace(alone, adapter=adapter.name, **hashes)
+    return replace(
+        alone,
+        adapter=adapter.name,
+        adapter_sha256=adapter.weights_sha256,
+        adapter_settings_sha256=adapter.settings_sha256,
+    )
 
 
 @pytest.fixture(scope="module")
