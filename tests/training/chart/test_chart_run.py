@@ -185,8 +185,8 @@ def test_a_dataset_without_numbers_is_refused(
     # Beside the images.
     file = datasets[which].path.with_name("unnamed.json")
     file.write_text(json.dumps(content))
-    given = list(datasets)
-    given[which] = Dataset.load(file)
+    unnamed = Dataset.load(file)
+    given = (unnamed, datasets[1]) if which == 0 else (datasets[0], unnamed)
     out = tmp_path / "out"
     with pytest.raises(DatasetError, match="no object is named by an FDI number such as 36") as caught:
         train_chart(segmenter, ChartRecipe(), *given, out, shown())
