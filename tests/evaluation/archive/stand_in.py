@@ -33,6 +33,7 @@ class StandIn:
     adapter: str | None = "panoramic-teeth"
     weights: str = "0" * 64
     has_chart: bool = True
+    chart_sha256: str | None = "1" * 64
     log: Path | None = None
     pause: float = 0.0
     fault: Exception = field(default_factory=lambda: ZeroDivisionError("no tooth"))

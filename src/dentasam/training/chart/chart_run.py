@@ -8,6 +8,7 @@ out/recipe.yaml, out/metrics.json
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -76,7 +77,8 @@ def train_chart(
     readers = [partial(read_view, path) for path in views.training]
     torch.manual_seed(recipe.seed)
     head = ChartHead(recipe.width, recipe.detail, recipe.numberer_width)
-    state = out / STATE
+    # Named by the views that it was trained on: a run on other data begins anew.
+    state = out / STATE / hashlib.sha256(" ".join(path.name for path in views.training).encode()).hexdigest()[:16]
     with shown("finder", "steps") as update:
         train_finder(head, recipe, readers, state / "finder.pt", update)
     with shown("sets of teeth", "views") as update:
