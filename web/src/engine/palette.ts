@@ -19,6 +19,9 @@ export const PALETTE: readonly string[] = [
   "#ffaabb",
 ];
 
+/** Proposals that the model is unsure of; none of the colours that the default schema gives to labels. */
+export const UNSURE_COLOUR = "#ff8c1a";
+
 /** The colour of the nth object when its class has none of its own. */
 export function colourAt(index: number): string {
   return PALETTE[((index % PALETTE.length) + PALETTE.length) % PALETTE.length]!;

@@ -5,6 +5,7 @@ import { Toasts } from "./bars/Toasts";
 import { TopBar } from "./bars/TopBar";
 import { focusCanvas } from "./canvas/focus_canvas";
 import { StageView } from "./canvas/StageView";
+import { ChartChecks } from "./checks/ChartChecks";
 import { ClosingDialog } from "./closing/ClosingDialog";
 import { ConflictDialog } from "./conflict/ConflictDialog";
 import { LongPress } from "./controls/LongPress";
@@ -16,6 +17,8 @@ import { DisplayPanel } from "./panel/DisplayPanel";
 import { LabelChips } from "./panel/LabelChips";
 import { ObjectList } from "./panel/ObjectList";
 import { Odontogram } from "./panel/Odontogram";
+import { ProposalPanel } from "./proposals/ProposalPanel";
+import { ShiftDialog } from "./proposals/ShiftDialog";
 import { usePreferences, WorkbenchContext, type WorkbenchContextValue } from "./state/context";
 import { Toolbar } from "./tools/Toolbar";
 import { TouchPad } from "./tools/TouchPad";
@@ -45,6 +48,8 @@ function Page() {
       {panel && (
         <aside className="panel" aria-label="Case">
           <Odontogram />
+          <ProposalPanel />
+          <ChartChecks />
           <LabelChips />
           <ObjectList />
           <DisplayPanel />
@@ -60,6 +65,7 @@ function Page() {
       <LongPress />
       <ShortcutHelp />
       <ClosingDialog />
+      <ShiftDialog />
       <ConflictDialog />
     </div>
   );

@@ -15,6 +15,11 @@ export function isProposed({ source, accepted, touches }: ProposalState): boolea
   return source === "proposal" && !accepted && touches.length === 0;
 }
 
+/** Whether it is a proposal that the model is less sure of than `threshold`, 0..1; one without a confidence is. */
+export function isUnsure(object: { proposed: boolean; confidence: number | null }, threshold: number): boolean {
+  return object.proposed && (object.confidence ?? 0) < threshold;
+}
+
 /** Whether the model takes a proposal back. */
 export function isWithdrawal(operation: Operation): boolean {
   return operation.kind === "delete" && operation.data.withdrawn === true;

@@ -83,6 +83,46 @@ it("brings a point into sight and moves no more than that", () => {
   expect([x, y]).toEqual([expect.closeTo(1342, 6), expect.closeTo(300, 6)]);
 });
 
+describe("bringing a rectangle into sight", () => {
+  const zoomedIn = () => {
+    const view = viewOf(1);
+    view.zoomAt(view.width / 2, view.height / 2, 2);
+    return view;
+  };
+  /** The rectangle of the image that lies at these screen pixels. */
+  const at = (view: View, x: number, y: number, width: number, height: number) => {
+    const [left, top] = view.toImage(x, y);
+    return { x: left, y: top, width: width / view.zoom, height: height / view.zoom };
+  };
+
+  it("leaves what is in sight where it is", () => {
+    const view = zoomedIn();
+    const before = view.state();
+    expect(view.revealRect(at(view, 300, 200, 100, 150))).toBe(false);
+    expect(view.state()).toEqual(before);
+  });
+
+  it("moves it in whole, with room around it, and does not zoom", () => {
+    const view = zoomedIn();
+    const { zoom, width, height } = view.state();
+    const rect = at(view, width + 40, height - 80, 100, 150);
+    expect(view.revealRect(rect)).toBe(true);
+    expect(view.zoom).toBe(zoom);
+    const [left, top] = view.toScreen(rect.x, rect.y);
+    expect(left + 100).toBeCloseTo(width - 60, 6);
+    expect(top + 150).toBeCloseTo(height - 60, 6);
+    expect(view.revealRect(rect)).toBe(false);
+  });
+
+  it("puts the middle of what is too large into the middle", () => {
+    const view = zoomedIn();
+    const rect = at(view, 200, -300, 100, 2 * view.height);
+    view.revealRect(rect);
+    const [, middle] = view.toScreen(rect.x, rect.y + rect.height / 2);
+    expect(middle).toBeCloseTo(view.height / 2, 6);
+  });
+});
+
 describe("the model's points", () => {
   it("count a pixel's centre as its index", () => {
     expect(toModel([0.5, 0.5], 3000, 1500)).toEqual([0, 0]);

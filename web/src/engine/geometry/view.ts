@@ -1,4 +1,5 @@
 import type { Point } from "./point";
+import type { Rect } from "./rect";
 
 /** Where the image stands on the screen: CSS pixels = image pixels * zoom + (x, y). */
 export interface ViewState {
@@ -12,6 +13,8 @@ export interface ViewState {
 }
 
 const MARGIN = 24;
+/** Left free around what is brought into view, in CSS pixels. */
+const ROOM_AROUND = 60;
 const KEPT_IN_SIGHT = 64;
 const MAX_DEVICE_ZOOM = 64;
 
@@ -87,6 +90,24 @@ export class View {
     const [screenX, screenY] = this.toScreen(point[0], point[1]);
     const dx = Math.max(MARGIN - screenX, 0) + Math.min(this.width - MARGIN - screenX, 0);
     const dy = Math.max(MARGIN - screenY, 0) + Math.min(this.height - MARGIN - screenY, 0);
+    if (dx === 0 && dy === 0) return false;
+    this.pan(dx, dy);
+    return true;
+  }
+
+  /**
+   * Moves no more than needed to bring a rectangle of the image, with some room around it, into view; the middle of one
+   * that is too large into the middle. Returns whether it moved.
+   */
+  revealRect({ x, y, width, height }: Rect): boolean {
+    const [left, top] = this.toScreen(x, y);
+    const shift = (start: number, size: number, room: number) => {
+      const margin = Math.min(ROOM_AROUND, room / 6);
+      if (size > room - 2 * margin) return (room - size) / 2 - start;
+      return Math.max(margin - start, 0) + Math.min(room - margin - start - size, 0);
+    };
+    const dx = shift(left, width * this.zoom, this.width);
+    const dy = shift(top, height * this.zoom, this.height);
     if (dx === 0 && dy === 0) return false;
     this.pan(dx, dy);
     return true;

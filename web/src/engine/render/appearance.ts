@@ -1,4 +1,6 @@
 import type { CaseEditor } from "../editing/case_editor";
+import { isUnsure } from "../editing/proposals";
+import { UNSURE_COLOUR } from "../palette";
 import type { MaskStyle } from "./renderer";
 
 export interface Appearance {
@@ -11,6 +13,8 @@ export interface Appearance {
   dimOthers: boolean;
   /** Write each tooth's number, and what else there is room for, on the objects. */
   numbers: boolean;
+  /** A proposal that the model is less sure of, 0..1, is marked as unsure. */
+  threshold: number;
 }
 
 export const DEFAULT_APPEARANCE: Appearance = {
@@ -19,10 +23,14 @@ export const DEFAULT_APPEARANCE: Appearance = {
   outlineWidth: 2,
   dimOthers: false,
   numbers: true,
+  threshold: 0.9,
 };
 
 /** White around the active object, in screen pixels. */
 const ACTIVE_RIM = 1.25;
+/** A proposal has a dashed outline, this many screen pixels from dash to dash, and less fill. */
+const DASH = 9;
+const PROPOSED_FILL = 0.4;
 const DIMMED_FILL = 0.25;
 const DIMMED_OUTLINE = 0.35;
 
@@ -35,11 +43,12 @@ export function stylesOf(editor: CaseEditor, appearance: Appearance, peek: boole
     const active = object.id === editor.activeId;
     const dim = appearance.dimOthers && editor.activeId !== null && !active;
     styles.set(object.id, {
-      colour: editor.colourOf(object),
-      fill: clamp(appearance.fill, 0, 1) * (dim ? DIMMED_FILL : 1),
+      colour: isUnsure(object, appearance.threshold) ? UNSURE_COLOUR : editor.colourOf(object),
+      fill: clamp(appearance.fill, 0, 1) * (dim ? DIMMED_FILL : 1) * (object.proposed ? PROPOSED_FILL : 1),
       outline: clamp(appearance.outline, 0, 1) * (dim ? DIMMED_OUTLINE : 1),
       outlineWidth: clamp(appearance.outlineWidth, 1, 3) + (active ? ACTIVE_RIM : 0),
       rim: active ? ACTIVE_RIM : 0,
+      dash: object.proposed ? DASH : 0,
       visible: !object.hidden && !peek,
     });
   }

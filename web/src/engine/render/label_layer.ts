@@ -1,5 +1,5 @@
 import type { ViewState } from "../geometry/view";
-import { rgbOf } from "../palette";
+import { rgbOf, UNSURE_COLOUR } from "../palette";
 import type { PlacedLabel } from "./label_placement";
 
 const DARK = "rgb(0 0 0 / 0.85)";
@@ -47,7 +47,7 @@ function font(size: number): string {
 
 function drawLabel(
   context: CanvasRenderingContext2D,
-  { text, active, colour, x, y, width, height, size }: PlacedLabel,
+  { text, active, unsure, colour, x, y, width, height, size }: PlacedLabel,
 ): void {
   context.font = font(size);
   const baseline = y + 0.06 * size;
@@ -55,13 +55,14 @@ function drawLabel(
     context.strokeStyle = DARK;
     context.lineWidth = 3.5;
     context.strokeText(text, x, baseline);
-    context.fillStyle = "#fff";
+    context.fillStyle = unsure ? UNSURE_COLOUR : "#fff";
     context.fillText(text, x, baseline);
     return;
   }
   context.beginPath();
   context.roundRect(x - width / 2 - 1, y - height / 2, width + 2, height, 5);
-  context.fillStyle = colour;
+  const plate = unsure ? UNSURE_COLOUR : colour;
+  context.fillStyle = plate;
   context.fill();
   context.strokeStyle = DARK;
   context.lineWidth = 3;
@@ -69,7 +70,7 @@ function drawLabel(
   context.strokeStyle = "#fff";
   context.lineWidth = 1.5;
   context.stroke();
-  context.fillStyle = isLight(colour) ? "#000" : "#fff";
+  context.fillStyle = isLight(plate) ? "#000" : "#fff";
   context.fillText(text, x, baseline);
 }
 

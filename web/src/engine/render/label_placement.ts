@@ -8,6 +8,8 @@ export interface ObjectLabel {
   text: string;
   /** A tooth number, which is drawn even where there is hardly room. */
   short: boolean;
+  /** Drawn in the colour of what the model is unsure of. */
+  unsure?: boolean;
 }
 
 /** A label at its place, in screen pixels. */
@@ -15,6 +17,7 @@ export interface PlacedLabel {
   id: string;
   text: string;
   active: boolean;
+  unsure: boolean;
   colour: string;
   /** Middle of the text. */
   x: number;
@@ -100,6 +103,7 @@ export function placeLabels(
       id: object.id,
       text: label.text,
       active,
+      unsure: label.unsure ?? false,
       colour: editor.colourOf(object),
       ...(place ?? { ...boxOf(largest), x, y: middle }),
     });
@@ -111,9 +115,10 @@ export function placeLabels(
 export function sameLabels(a: readonly PlacedLabel[], b: readonly PlacedLabel[]): boolean {
   return (
     a.length === b.length &&
-    a.every(({ text, active, colour, x, y, size }, index) => {
+    a.every(({ text, active, unsure, colour, x, y, size }, index) => {
       const other = b[index]!;
-      const same = text === other.text && active === other.active && colour === other.colour;
+      const same =
+        text === other.text && active === other.active && unsure === other.unsure && colour === other.colour;
       return same && x === other.x && y === other.y && size === other.size;
     })
   );

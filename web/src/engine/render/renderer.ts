@@ -14,6 +14,8 @@ export interface MaskStyle {
   outlineWidth: number;
   /** Screen (CSS) pixels of the outer part of the outline that is white; 0: none. */
   rim: number;
+  /** Screen (CSS) pixels from the beginning of one dash of the outline to that of the next; 0: a solid line. */
+  dash: number;
   visible: boolean;
 }
 
@@ -49,6 +51,9 @@ export function outlineMargin(view: ViewState): number {
   return Math.ceil((6 + 1.5 * view.zoom) * view.dpr);
 }
 
+/** How much of a dashed outline its dashes take. */
+export const DASH_SHARE = 0.6;
+
 /** Device pixels by which a smooth outline may lie beyond the mask's box. */
 export const OVERHANG = 1;
 
@@ -68,7 +73,7 @@ export function sameStyles(a: ReadonlyMap<string, MaskStyle>, b: ReadonlyMap<str
     if (one.colour !== other.colour || one.visible !== other.visible) return false;
     if (one.fill !== other.fill || one.outline !== other.outline || one.outlineWidth !== other.outlineWidth)
       return false;
-    if (one.rim !== other.rim) return false;
+    if (one.rim !== other.rim || one.dash !== other.dash) return false;
   }
   return true;
 }

@@ -1,8 +1,8 @@
 import type { CSSProperties } from "react";
-
+import { isUnsure } from "../../engine/editing/proposals";
 import type { StageTool } from "../../engine/stage";
 import { nameOf } from "../labels/label_names";
-import { useBench, useEditor, useWorkbench } from "../state/context";
+import { useBench, useEditor, usePreferences, useWorkbench } from "../state/context";
 
 const NAMES: Record<StageTool, string> = {
   click: "Click",
@@ -19,16 +19,20 @@ const BEGINNING = new Set<StageTool>(["click", "box", "brush", "lasso-add"]);
 
 /** Shows the chosen tool, and which object the next click or stroke is for. */
 export function ActiveBadge() {
-  const { bench } = useWorkbench();
+  const { bench, actions } = useWorkbench();
   const editor = useEditor();
   const tool = useBench((state) => state.tool);
   const negative = useBench((state) => state.negative);
+  const threshold = usePreferences((preferences) => preferences.threshold);
+  useBench((state) => state.offers);
   if (!editor) return null;
   const { active } = editor;
   const begins =
     active === null
       ? BEGINNING.has(tool) && !negative
       : active.accepted && (tool === "box" || (tool === "click" && !negative));
+  const offer = active === null ? null : actions.offerOf(active);
+  const left = editor.objects.filter(({ proposed }) => proposed).length;
   return (
     <div className="stage-badge" role="status" data-testid="active-badge">
       {negative ? "Negative click" : NAMES[tool]}
@@ -40,13 +44,15 @@ export function ActiveBadge() {
             style={{ "--object": bench.colourOf(active) } as CSSProperties}
             aria-hidden="true"
           />
-          {nameOf(active.category, bench.labels)}
+          {offer === null ? nameOf(active.category, bench.labels) : `${offer}? Enter takes it`}
+          {active.proposed && (isUnsure(active, threshold) ? "? proposed, unsure" : " proposed")}
           {active.accepted && " accepted"}
           {active.locked && " locked"}
           {begins && " · "}
         </>
       )}
       {begins ? "New object" : active === null && "No object"}
+      {left > 0 && ` · ${left} to review`}
     </div>
   );
 }

@@ -20,6 +20,7 @@ export function StageView() {
   const editor = useBench((state) => state.editor);
   const requestsUnderway = useBench((state) => state.requestsUnderway);
   const typed = useBench((state) => state.typedDigit);
+  const proposals = useBench((state) => state.proposals);
 
   useEffect(() => {
     if (host.current === null) return;
@@ -45,7 +46,18 @@ export function StageView() {
       stage.on("levelsChanged", ({ gamma, invert }) => bench.preferences.set({ gamma, invert })),
       stage.on("warning", (text) => bench.toast(text, "warning")),
     ];
-    stage.labelOf = ({ category }) => pictureLabel(category, bench.labels);
+    stage.labelOf = (object) => {
+      const { threshold } = bench.preferences.get();
+      return pictureLabel(object, actions.offerOf(object), threshold, bench.labels);
+    };
+    let offered = bench.state.get().offers;
+    cleanups.push(
+      bench.state.subscribe(() => {
+        const { offers } = bench.state.get();
+        if (offers !== offered) stage.restyle();
+        offered = offers;
+      }),
+    );
     stage.beforeChange = () => bringIntoSight(bench);
     stage.ensureObject = () => actions.ensureObject();
     stage.setTool(bench.state.get().tool);
@@ -99,6 +111,11 @@ export function StageView() {
         {requestsUnderway > 0 && (
           <div className="stage-badge" role="status" data-testid="busy">
             <span className="busy-mark" aria-hidden="true" /> Model
+          </div>
+        )}
+        {editor && proposals === "pending" && (
+          <div className="stage-badge" role="status" data-testid="finding">
+            <span className="busy-mark" aria-hidden="true" /> Finding teeth …
           </div>
         )}
       </div>

@@ -18,8 +18,8 @@ export function followPreferences(bench: Workbench): () => void {
     const { stage, editor } = bench;
     document.documentElement.dataset.theme = next.theme;
     if (stage) {
-      const { fill, outline, outlineWidth, dimOthers, numbers } = next;
-      const look = { fill, outline, outlineWidth, dimOthers, numbers };
+      const { fill, outline, outlineWidth, dimOthers, numbers, threshold } = next;
+      const look = { fill, outline, outlineWidth, dimOthers, numbers, threshold };
       if (Object.entries(look).some(([name, value]) => shown[name as keyof typeof look] !== value))
         stage.setAppearance(look);
       if (shown.gamma !== next.gamma || shown.invert !== next.invert)

@@ -39,17 +39,13 @@ export function reasonsAgainst(
   if (objects.length === 0) return [{ kind: "none", objects: [] }];
   const ids = (wanted: (object: Checked) => boolean) => objects.filter(wanted).map(({ id }) => id);
   const drawn = objects.filter(({ mask }) => mask.area > 0);
-  const twice = ids(
-    ({ category }) =>
-      category !== null &&
-      isToothLabel(category, labels) &&
-      objects.filter((other) => other.category === category).length > 1,
-  );
+  const twice = numberedTwice(objects, labels);
+  const same = new Set(samePixels(drawn, labels).flat());
   const reasons: Reason[] = [
     { kind: "empty", objects: ids(({ mask }) => mask.area === 0) },
     { kind: "unlabelled", objects: ids(({ category }) => category === null) },
     { kind: "number-twice", objects: twice },
-    { kind: "same-pixels", objects: duplicates(drawn, labels).filter((id) => !twice.includes(id)) },
+    { kind: "same-pixels", objects: ids(({ id }) => same.has(id) && !twice.includes(id)) },
     { kind: "not-accepted", objects: ids(({ accepted, mask }) => !accepted && mask.area > 0) },
   ];
   const found = reasons.filter((reason) => reason.objects.length > 0);
@@ -68,9 +64,18 @@ function isToothLabel(category: string, labels: ReadonlyMap<string, Label>): boo
   return labels.get(category)?.kind === "tooth";
 }
 
-/** Objects that cover mostly the same pixels as another one of their class, or as another tooth. */
-function duplicates(objects: readonly Checked[], labels: ReadonlyMap<string, Label>): string[] {
-  const found = new Set<string>();
+/** The teeth whose number another one has as well. */
+export function numberedTwice(objects: readonly Checked[], labels: ReadonlyMap<string, Label>): string[] {
+  const twice = ({ category }: Checked) =>
+    category !== null &&
+    isToothLabel(category, labels) &&
+    objects.filter((other) => other.category === category).length > 1;
+  return objects.filter(twice).map(({ id }) => id);
+}
+
+/** Pairs of objects of one class, or of teeth, that cover mostly the same pixels. */
+export function samePixels(objects: readonly Checked[], labels: ReadonlyMap<string, Label>): [string, string][] {
+  const found: [string, string][] = [];
   objects.forEach((one, at) => {
     for (const other of objects.slice(at + 1)) {
       const sameClass = one.category === other.category;
@@ -80,8 +85,8 @@ function duplicates(objects: readonly Checked[], labels: ReadonlyMap<string, Lab
       const smaller = Math.min(one.mask.area, other.mask.area);
       const union = one.mask.area + other.mask.area - shared;
       const same = sameClass ? shared >= SAME_CLASS_SHARE * smaller : shared >= SAME_TOOTH_IOU * union;
-      if (shared > 0 && same) found.add(one.id).add(other.id);
+      if (shared > 0 && same) found.push([one.id, other.id]);
     }
   });
-  return objects.filter(({ id }) => found.has(id)).map(({ id }) => id);
+  return found;
 }

@@ -41,6 +41,10 @@ export function commandsOf(bench: Workbench, actions: AnnotationActions): Record
     "new-same-tool": () => actions.begin(true),
     // A key that repeats must not accept one object after another.
     accept: ({ repeat }) => !repeat && !actions.answer("same") && actions.accept(),
+    "accept-quadrant": ({ repeat }) => !repeat && actions.proposals.acceptQuadrant(),
+    "accept-all": ({ repeat }) => !repeat && actions.proposals.acceptAll(),
+    "shift-mesial": ({ repeat }) => !repeat && actions.proposals.askShift("mesial"),
+    "shift-distal": ({ repeat }) => !repeat && actions.proposals.askShift("distal"),
     "next-object": () => actions.cycle(1),
     "previous-object": () => actions.cycle(-1),
     remove: ({ repeat }) => !repeat && actions.remove(),

@@ -35,6 +35,10 @@ export type Command =
   | "new"
   | "new-same-tool"
   | "accept"
+  | "accept-quadrant"
+  | "accept-all"
+  | "shift-mesial"
+  | "shift-distal"
   | "next-object"
   | "previous-object"
   | "remove"
@@ -129,9 +133,29 @@ export const SHORTCUTS: readonly Shortcut[] = [
     command: "accept",
     keys: ["Enter"],
     title:
-      "Accept and go to the next object; when all are accepted, close the case and open the next unfinished one; beside a question: part of the active object",
+      "Accept (with the offered number) and go to the next object, unsure proposals first; when all are accepted, close the case and open the next unfinished one; beside a question: part of the active object",
     group: "Objects",
     yields: true,
+  },
+  {
+    command: "accept-quadrant",
+    keys: ["Shift+Enter"],
+    title: "Accept the sure proposals of the active tooth's quadrant",
+    group: "Objects",
+    yields: true,
+  },
+  { command: "accept-all", keys: ["Shift+A"], title: "Accept all sure proposals", group: "Objects" },
+  {
+    command: "shift-mesial",
+    keys: ["Shift+M"],
+    title: "Number the active tooth and those behind it one further mesially",
+    group: "Objects",
+  },
+  {
+    command: "shift-distal",
+    keys: ["Shift+D"],
+    title: "Number the active tooth and those behind it one further distally",
+    group: "Objects",
   },
   {
     command: "next-object",

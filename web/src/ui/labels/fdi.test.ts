@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { DECIDUOUS, isDeciduous, isTooth, neighbour, PERMANENT, toothUses, typeDigit } from "./fdi";
+import { DECIDUOUS, isDeciduous, isTooth, neighbour, PERMANENT, quadrantOf, toothUses, typeDigit } from "./fdi";
 
 describe("odontogram", () => {
   it("shows the patient's right on the left, the midline between the central incisors", () => {
@@ -26,20 +26,47 @@ describe("odontogram", () => {
     expect(neighbour(PERMANENT, "36", "End")).toBe("38");
   });
 
-  it("tells assigned, accepted and twice", () => {
-    const uses = toothUses([
-      { category: "11", accepted: false },
-      { category: "12", accepted: true },
-      { category: "13", accepted: true },
-      { category: "13", accepted: false },
-      { category: "caries", accepted: true },
-      { category: null, accepted: false },
-    ]);
-    expect([...uses]).toEqual([
-      ["11", "assigned"],
-      ["12", "accepted"],
-      ["13", "twice"],
-    ]);
+  it("tells what is known of each number", () => {
+    const own = (category: string | null, accepted: boolean) => ({
+      category,
+      accepted,
+      proposed: false,
+      confidence: null,
+    });
+    const proposed = (category: string, confidence: number | null) => ({
+      category,
+      accepted: false,
+      proposed: true,
+      confidence,
+    });
+    const objects = [
+      own("11", false),
+      own("12", true),
+      own("13", true),
+      own("13", false),
+      own("caries", true),
+      own(null, false),
+      proposed("14", 0.9),
+      proposed("15", 0.89),
+      proposed("16", null),
+      proposed("17", 0.3),
+    ];
+    // One that is there after all is not missing.
+    expect(Object.fromEntries(toothUses(objects, ["18", "17"], 0.9))).toEqual({
+      "11": "assigned",
+      "12": "accepted",
+      "13": "twice",
+      "14": "proposed",
+      "15": "unsure",
+      "16": "unsure",
+      "17": "unsure",
+      "18": "missing",
+    });
+  });
+
+  it("puts deciduous teeth into the quadrant of their successors", () => {
+    expect(["18", "25", "36", "41", "55", "61", "75", "81"].map(quadrantOf)).toEqual([1, 2, 3, 4, 1, 2, 3, 4]);
+    expect(["implant", null, "19", "86"].map(quadrantOf)).toEqual([null, null, null, null]);
   });
 });
 

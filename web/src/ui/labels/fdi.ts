@@ -1,3 +1,5 @@
+import { isUnsure } from "../../engine/editing/proposals";
+
 /** Rows of the odontogram as dentists read it: the patient's right is on the left. */
 export type ToothRow = readonly string[];
 
@@ -24,6 +26,12 @@ export function isTooth(name: string): boolean {
 
 export function isDeciduous(name: string): boolean {
   return isTooth(name) && name >= "5";
+}
+
+/** 1 to 4, a deciduous tooth in the quadrant of its successor; null for whatever is no tooth. */
+export function quadrantOf(category: string | null): number | null {
+  if (category === null || !isTooth(category)) return null;
+  return ((Number(category[0]) - 1) % 4) + 1;
 }
 
 /** The neighbour in the odontogram in the direction of an arrow key; the tooth itself at the edge. */
@@ -56,14 +64,30 @@ export function typeDigit(first: string | null, digit: string): Typed {
   return isTooth(number) ? { kind: "tooth", number } : { kind: "wrong", text: number };
 }
 
-export type ToothUse = "missing" | "assigned" | "accepted" | "twice";
+/** What is known of a number: nothing, or that the patient does not have the tooth; else of the object that has it. */
+export type ToothUse = "absent" | "missing" | "unsure" | "proposed" | "assigned" | "accepted" | "twice";
 
-export function toothUses(objects: readonly { category: string | null; accepted: boolean }[]): Map<string, ToothUse> {
-  const uses = new Map<string, ToothUse>();
-  for (const { category, accepted } of objects) {
+interface Used {
+  category: string | null;
+  accepted: boolean;
+  proposed: boolean;
+  confidence: number | null;
+}
+
+/** The numbers of which anything is known. threshold: proposals of less confidence are unsure. */
+export function toothUses(
+  objects: readonly Used[],
+  missing: readonly string[],
+  threshold: number,
+): Map<string, ToothUse> {
+  const uses = new Map<string, ToothUse>(missing.map((number) => [number, "missing"]));
+  const seen = new Set<string>();
+  for (const object of objects) {
+    const { category, accepted, proposed } = object;
     if (category === null || !isTooth(category)) continue;
-    if (uses.has(category)) uses.set(category, "twice");
-    else uses.set(category, accepted ? "accepted" : "assigned");
+    const use = accepted ? "accepted" : isUnsure(object, threshold) ? "unsure" : proposed ? "proposed" : "assigned";
+    uses.set(category, seen.has(category) ? "twice" : use);
+    seen.add(category);
   }
   return uses;
 }

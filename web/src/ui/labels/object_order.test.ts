@@ -17,12 +17,12 @@ it("lists teeth as the chart shows them, then other labels as the schema has the
   );
   expect(listed.map(({ category }) => category)).toEqual([
     "18",
+    "55",
     "11",
     "11",
     "21",
     "48",
     "38",
-    "55",
     "implant",
     "caries",
     "old-label",

@@ -1,7 +1,9 @@
 import type { Label } from "../../api/types";
-import { DECIDUOUS, PERMANENT } from "./fdi";
+import { chartPlace } from "../../engine/editing/chart_order";
+import { isTooth } from "./fdi";
 
-const CHART = new Map([...PERMANENT, ...DECIDUOUS].flat().map((tooth, place) => [tooth, place]));
+/** Where everything comes that is no tooth. */
+const AFTER_TEETH = chartPlace("");
 
 interface Listed {
   category: string | null;
@@ -9,11 +11,11 @@ interface Listed {
   index: number;
 }
 
-/** Objects in the order of a dental chart: teeth row by row, other labels in the order of the schema, unlabelled ones last. */
+/** Objects in the order of a dental chart: teeth along the upper and the lower arch, other labels in the order of the schema, unlabelled ones last. */
 export function inChartOrder<T extends Listed>(objects: readonly T[], labels: ReadonlyMap<string, Label>): T[] {
-  const others = new Map([...labels.keys()].map((name, place) => [name, CHART.size + place]));
-  const last = CHART.size + others.size;
+  const others = new Map([...labels.keys()].map((name, place) => [name, AFTER_TEETH + place]));
+  const last = AFTER_TEETH + others.size;
   const place = ({ category }: T) =>
-    category === null ? last + 1 : (CHART.get(category) ?? others.get(category) ?? last);
+    category === null ? last + 1 : isTooth(category) ? chartPlace(category) : (others.get(category) ?? last);
   return [...objects].sort((a, b) => place(a) - place(b) || a.index - b.index);
 }

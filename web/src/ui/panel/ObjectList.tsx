@@ -1,10 +1,13 @@
 import type { CaseObject } from "../../engine/editing/case_editor";
+import { isUnsure } from "../../engine/editing/proposals";
 import { IconButton } from "../controls/IconButton";
 import { New } from "../controls/icons";
-import { toothUses } from "../labels/fdi";
+import { isTooth } from "../labels/fdi";
 import { nameOf } from "../labels/label_names";
 import { inChartOrder } from "../labels/object_order";
-import { useEditor, useWorkbench } from "../state/context";
+import { OfferedNumbers } from "../proposals/OfferedNumbers";
+import { RunShift } from "../proposals/RunShift";
+import { useBench, useEditor, usePreferences, useWorkbench } from "../state/context";
 import { ObjectRow } from "./ObjectRow";
 import { Section } from "./Section";
 
@@ -13,7 +16,8 @@ export function ObjectList() {
   const { bench, actions } = useWorkbench();
   const editor = useEditor();
   const objects = inChartOrder(editor?.objects ?? [], bench.labels);
-  const uses = toothUses(objects);
+  const threshold = usePreferences((preferences) => preferences.threshold);
+  useBench((state) => state.offers);
   const accepted = objects.filter((object) => object.accepted).length;
   const active = editor?.active ?? null;
   const name = ({ category }: CaseObject) => nameOf(category, bench.labels);
@@ -42,7 +46,7 @@ export function ObjectList() {
               colour={bench.colourOf(object)}
               parentName={parent ? name(parent) : null}
               users={
-                uses.get(object.category ?? "") === "twice"
+                object.category !== null && isTooth(object.category)
                   ? objects.filter(({ category }) => category === object.category).length
                   : 1
               }
@@ -51,10 +55,15 @@ export function ObjectList() {
               hidden={object.hidden}
               locked={object.locked}
               score={object.score}
+              proposed={object.proposed}
+              unsure={isUnsure(object, threshold)}
+              offer={actions.offerOf(object)}
             />
           );
         })}
       </ul>
+      {active && <OfferedNumbers active={active} />}
+      {active && <RunShift active={active} />}
       {active && <ParentChoice active={active} objects={objects} name={name} />}
     </Section>
   );

@@ -19,32 +19,40 @@ interface RowProps {
   hidden: boolean;
   locked: boolean;
   score: number | null;
+  proposed: boolean;
+  unsure: boolean;
+  /** The number that the model offers for an object without a label. */
+  offer: string | null;
 }
 
 const count = new Intl.NumberFormat("en");
 
 export const ObjectRow = memo(function ObjectRow(props: RowProps) {
   const { object, active, name, colour, parentName, users, area, accepted, hidden, locked, score } = props;
+  const { proposed, unsure, offer } = props;
   const { actions } = useWorkbench();
   const row = useRef<HTMLLIElement>(null);
   useEffect(() => {
     if (active) row.current?.scrollIntoView({ block: "nearest" });
-    // A renamed object moves to another place in the list.
-  }, [active, name]);
+    // A renamed object moves to another place in the list, and an offer takes room from it.
+  }, [active, name, offer]);
 
   return (
     <li
       ref={row}
-      className={`object ${active ? "active" : ""} ${hidden ? "hidden-object" : ""}`}
+      className={`object ${active ? "active" : ""} ${hidden ? "hidden-object" : ""} ${unsure ? "unsure" : ""}`}
       aria-current={active}
       data-testid="object"
       data-object={object.id}
+      data-proposed={proposed}
       style={{ "--object": colour } as CSSProperties}
     >
       <button type="button" className="object-name" onClick={() => actions.focus(object.id)}>
-        <span className="swatch" aria-hidden="true" />
+        <span className={`swatch ${proposed ? "proposed" : ""}`} aria-hidden="true" />
         <span className="object-title">
           {name}
+          {unsure && <strong className="unsure-mark">?</strong>}
+          {offer !== null && <small> {offer}?</small>}
           {users > 1 && (
             <strong className="warn" title="This number is used more than once">
               {" "}
@@ -52,10 +60,18 @@ export const ObjectRow = memo(function ObjectRow(props: RowProps) {
             </strong>
           )}
           {parentName && <small> in {parentName}</small>}
-          <span className="unseen">, {accepted ? "accepted" : "not accepted"}, </span>
+          <span className="unseen">
+            , {accepted ? "accepted" : unsure ? "proposed, unsure" : proposed ? "proposed" : "not accepted"},{" "}
+          </span>
         </span>
         <span className="object-figures">
-          {score !== null && <span title="What the model thinks of its mask">{Math.round(score * 100)} %</span>}
+          {proposed ? (
+            <span title="How sure the model is that it is there and has this number">
+              {Math.round(100 * (object.confidence ?? 0))} %
+            </span>
+          ) : (
+            score !== null && <span title="What the model thinks of its mask">{Math.round(score * 100)} %</span>
+          )}
           <span className="object-area" title="Area in image pixels">
             {count.format(area)} px
           </span>

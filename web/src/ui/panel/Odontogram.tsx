@@ -1,10 +1,13 @@
-import { type CSSProperties, type KeyboardEvent, useState } from "react";
+import { type CSSProperties, type KeyboardEvent, type MouseEvent, useState } from "react";
 import { Switch } from "../controls/Switch";
 import { DECIDUOUS, isDeciduous, isTooth, neighbour, PERMANENT, type ToothUse, toothUses } from "../labels/fdi";
 import { useEditor, usePreferences, useWorkbench } from "../state/context";
 
 const SAID: Record<ToothUse, string> = {
-  missing: "no object",
+  absent: "not there; press to mark it as missing",
+  missing: "marked as missing; press to take that back",
+  unsure: "proposed, unsure",
+  proposed: "proposed",
   assigned: "assigned",
   accepted: "accepted",
   twice: "used more than once",
@@ -12,14 +15,19 @@ const SAID: Record<ToothUse, string> = {
 
 const MOVES = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"]);
 
-/** The teeth as dentists read them; choosing one gives its number to the active object. */
+/**
+ * The teeth as dentists read them, and what is known of each. Choosing one goes to it, or marks one that is not there as missing;
+ * an active object without a label gets its number, and so does any other with *Renumber* or Shift.
+ */
 export function Odontogram() {
   const { bench, actions } = useWorkbench();
   const editor = useEditor();
   const deciduous = usePreferences((preferences) => preferences.deciduous);
+  const threshold = usePreferences((preferences) => preferences.threshold);
   const rows = deciduous ? DECIDUOUS : PERMANENT;
   const active = editor?.active?.category ?? null;
   const [reached, setReached] = useState("11");
+  const [renumbers, setRenumbers] = useState(false);
   const all = rows.flat();
   const stop = all.includes(reached)
     ? reached
@@ -27,7 +35,7 @@ export function Odontogram() {
       ? active
       : (all[0] ?? reached);
   const objects = editor?.objects ?? [];
-  const uses = toothUses(objects);
+  const uses = toothUses(objects, editor?.missing ?? [], threshold);
   const elsewhere = objects.filter(
     ({ category }) => category && isTooth(category) && isDeciduous(category) !== deciduous,
   ).length;
@@ -47,6 +55,17 @@ export function Odontogram() {
         <span className="side-hint" title="As on the picture: the patient's right is on the left">
           R · L
         </span>
+        <button
+          type="button"
+          className="quiet renumber"
+          aria-pressed={renumbers && active !== null}
+          disabled={active === null}
+          title="The next tooth that is pressed here gives its number to the active object (also Shift and a click)"
+          onClick={() => setRenumbers(!renumbers)}
+          data-testid="renumber"
+        >
+          Renumber
+        </button>
         <Switch
           label="Deciduous"
           checked={deciduous}
@@ -69,7 +88,7 @@ export function Odontogram() {
             key={teeth[0]}
           >
             {teeth.map((tooth, column) => {
-              const use = uses.get(tooth) ?? "missing";
+              const use = uses.get(tooth) ?? "absent";
               const label = bench.labels.get(tooth);
               const style = { "--tooth": label?.colour ?? "var(--muted)" } as CSSProperties;
               return (
@@ -88,7 +107,7 @@ export function Odontogram() {
                   title={`${tooth} ${label?.title ?? ""}: ${SAID[use]} (${tooth[0]} ${tooth[1]})`}
                   disabled={!label}
                   onFocus={() => setReached(tooth)}
-                  onClick={() => choose(tooth)}
+                  onClick={(event) => choose(tooth, event)}
                 >
                   {tooth}
                 </button>
@@ -105,11 +124,14 @@ export function Odontogram() {
     </section>
   );
 
-  /** With an object active the tooth is assigned; without one, the object that has the number becomes active. */
-  function choose(tooth: string): void {
-    if (editor?.active) return actions.assign(tooth);
-    const owner = objects.find((object) => object.category === tooth);
+  function choose(tooth: string, { shiftKey }: MouseEvent): void {
+    const given = editor?.active;
+    setRenumbers(false);
+    if (given && (given.category === null || renumbers || shiftKey)) return actions.assign(tooth);
+    const owners = objects.filter((object) => object.category === tooth);
+    // Of two with one number, the other one.
+    const owner = owners[(owners.findIndex(({ id }) => id === editor?.activeId) + 1) % Math.max(1, owners.length)];
     if (owner) actions.focus(owner.id);
-    else actions.assign(tooth);
+    else actions.proposals.toggleMissing(tooth);
   }
 }

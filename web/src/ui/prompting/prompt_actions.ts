@@ -66,7 +66,7 @@ export class PromptActions {
         );
       case "go":
         editor.setActive(intent.id);
-        if (!bringIntoSight(this.bench))
+        if (!bringIntoSight(this.bench) && !editor.active?.proposed)
           this.bench.toast(
             `This is ${nameOf(editor.active?.category ?? null, labels)}. N begins another object here.`,
           );

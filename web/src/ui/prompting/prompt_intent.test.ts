@@ -44,6 +44,27 @@ describe("what a click is for", () => {
     expect(intentOfClick(editor, [800, 100], NOTHING)).toEqual({ kind: "ask" });
   });
 
+  it("begins an object farther from a proposal, on which nobody has begun", () => {
+    const { editor } = jaw();
+    editor.applyRemote([
+      {
+        id: "proposes",
+        kind: "create",
+        object: "proposal",
+        time: 1,
+        data: { category: "26", parent: null, source: "proposal", confidence: 0.9 },
+        mask: block(500, 200, 40, 100),
+      },
+    ]);
+    editor.setActive("proposal");
+    expect(intentOfClick(editor, [520, 250], NOTHING)).toEqual({ kind: "correct" });
+    expect(intentOfClick(editor, [520, 305], NOTHING)).toEqual({ kind: "correct" });
+    expect(intentOfClick(editor, [566, 250], NOTHING)).toEqual({ kind: "ask" });
+    expect(intentOfClick(editor, [620, 250], NOTHING)).toEqual({ kind: "begin" });
+    editor.relabel("proposal", "27");
+    expect(intentOfClick(editor, [620, 250], NOTHING)).toEqual({ kind: "ask" });
+  });
+
   it("goes to another tooth that has a mask, hidden or not, and to the filling on top of the active one", () => {
     const { editor, right, filling } = jaw();
     expect(intentOfClick(editor, [260, 250], NOTHING)).toEqual({ kind: "go", id: right });

@@ -20,6 +20,8 @@ export type Intent =
 /** A click this near to a mask is meant for it: share of the square root of its area, limited to shares of the image's width. */
 const NEAR_SHARE = 0.2;
 const [MIN_NEAR_SHARE, MAX_NEAR_SHARE] = [0.004, 0.02];
+/** A click this far from a proposal, in square roots of its area, is for another tooth: nobody has begun on the proposal. */
+const FAR_FROM_PROPOSAL = 0.75;
 /** While an object has no mask yet: from its first clicks, as a share of the image's width. */
 const NEAR_CLICK_SHARE = 0.04;
 /** An object lies in a larger one when so much of it does. */
@@ -63,7 +65,9 @@ export function intentOfClick(
   const other = others.find((one) => !liesIn(active, one));
   if (other !== undefined) return { kind: "go", id: other.id };
   if (active.accepted) return { kind: "begin" };
-  return isNear(active.mask, [x, y], nearness(editor, active)) ? { kind: "correct" } : { kind: "ask" };
+  if (isNear(active.mask, [x, y], nearness(editor, active))) return { kind: "correct" };
+  const far = active.proposed && !isNear(active.mask, [x, y], FAR_FROM_PROPOSAL * Math.sqrt(active.area));
+  return far ? { kind: "begin" } : { kind: "ask" };
 }
 
 /** What a box, in the model's coordinates, is for. */

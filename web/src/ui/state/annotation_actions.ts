@@ -5,6 +5,7 @@ import { isTooth, typeDigit } from "../labels/fdi";
 import { inChartOrder } from "../labels/object_order";
 import { toothOf } from "../labels/parent_tooth";
 import { PromptActions } from "../prompting/prompt_actions";
+import { ProposalActions } from "../proposals/proposal_actions";
 import { bringIntoSight } from "./visibility";
 import type { Workbench } from "./workbench";
 
@@ -16,10 +17,12 @@ export class AnnotationActions {
   private readonly prompts: PromptActions;
 
   readonly caseClosing: CaseClosing;
+  readonly proposals: ProposalActions;
 
   constructor(private readonly bench: Workbench) {
     this.prompts = new PromptActions(bench);
     this.caseClosing = new CaseClosing(bench);
+    this.proposals = new ProposalActions(bench, (id) => this.focus(id));
   }
 
   get active(): CaseObject | null {
@@ -147,7 +150,10 @@ export class AnnotationActions {
     this.bench.editor?.redo();
   }
 
-  /** Accepts the active object and goes to the next one that is not; when all are, the case is closed. */
+  /**
+   * Accepts the active object, with the number that is offered where it has none, and goes to the next one that is not
+   * accepted; when all are, the case is closed.
+   */
   accept(): void {
     const { editor, state } = this.bench;
     if (!editor || state.get().openingId !== null) return;
@@ -156,13 +162,17 @@ export class AnnotationActions {
       if (active.area === 0) return this.bench.toast("The active object is empty: paint it or delete it.", "warning");
       // A hidden object is shown first; the next press accepts it.
       if (bringIntoSight(this.bench)) return;
-      editor.accept(active.id, true);
-      const next = this.nextUnaccepted(active.id);
+      const next = this.proposals.next(active.id);
+      const number = active.category === null ? this.offerOf(active) : null;
+      editor.group(() => {
+        if (number !== null) this.assign(number);
+        editor.accept(active.id, true);
+      });
       if (!next) return this.caseClosing.acceptedAll();
       this.caseClosing.acceptedOne();
       return this.focus(next.id);
     }
-    const next = this.nextUnaccepted(active?.id ?? null);
+    const next = this.proposals.next(active?.id ?? null);
     if (next) return this.focus(next.id);
     this.caseClosing.enter();
   }
@@ -173,10 +183,10 @@ export class AnnotationActions {
     if (object) editor?.accept(id, !object.accepted);
   }
 
-  private nextUnaccepted(after: string | null): CaseObject | null {
-    const objects = this.listed;
-    const at = objects.findIndex((object) => object.id === after);
-    return [...objects.slice(at + 1), ...objects.slice(0, at + 1)].find((object) => !object.accepted) ?? null;
+  /** The number that the model offers for an object without a label. */
+  offerOf({ id, category }: CaseObject): string | null {
+    const best = category === null ? this.bench.state.get().offers.get(id)?.[0] : undefined;
+    return best !== undefined && this.bench.labels.has(best.number) ? best.number : null;
   }
 
   cycle(step: 1 | -1): void {
@@ -199,9 +209,7 @@ export class AnnotationActions {
     const { editor, stage } = this.bench;
     const object = editor?.object(id);
     if (!object || !stage || object.area === 0) return;
-    const { x, y, width, height } = object.mask.box;
-    stage.view.reveal([x + width / 2, y + height / 2]);
-    stage.viewMoved();
+    if (stage.view.revealRect(object.mask.snapshot())) stage.viewMoved();
   }
 
   remove(id = this.bench.editor?.activeId ?? null): void {

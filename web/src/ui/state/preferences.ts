@@ -9,6 +9,10 @@ export interface Preferences {
   outlineWidth: number;
   dimOthers: boolean;
   numbers: boolean;
+  /** Proposals that the model is less sure of, 0..1, are marked, and not accepted together with others. */
+  threshold: number;
+  /** Whether `Enter` goes to unsure proposals first. */
+  unsureFirst: boolean;
   gamma: number;
   invert: boolean;
   equalise: boolean;
@@ -20,13 +24,15 @@ export interface Preferences {
   worklist: boolean;
   panel: boolean;
   /** Sections of the side panel that are open. */
-  sections: { objects: boolean; display: boolean; comments: boolean };
+  sections: { proposals: boolean; checks: boolean; objects: boolean; display: boolean; comments: boolean };
   sort: "name" | "uncertainty";
   /** Whether *Done* asks where a case has few objects. */
   askFew: boolean;
   /** Whether the annotator has seen the tour, or closed it. */
   introduced: boolean;
 }
+
+const MIN_DISPLAY_HEIGHT = 760;
 
 export const DEFAULTS: Preferences = {
   theme: "dark",
@@ -35,6 +41,8 @@ export const DEFAULTS: Preferences = {
   outlineWidth: 2,
   dimOthers: false,
   numbers: true,
+  threshold: 0.9,
+  unsureFirst: true,
   gamma: 1,
   invert: false,
   equalise: false,
@@ -45,8 +53,15 @@ export const DEFAULTS: Preferences = {
   // On a small screen the picture needs the width more.
   worklist: (globalThis.innerWidth ?? 1920) >= 1500,
   panel: true,
-  // Where controls are as large as fingers, the objects need the room of the display.
-  sections: { objects: true, display: !globalThis.matchMedia?.("(pointer: coarse)").matches, comments: false },
+  // On a low screen, and where controls are as large as fingers, the objects need the room of the display.
+  sections: {
+    proposals: true,
+    checks: true,
+    objects: true,
+    display:
+      !globalThis.matchMedia?.("(pointer: coarse)").matches && (globalThis.innerHeight ?? 1080) >= MIN_DISPLAY_HEIGHT,
+    comments: false,
+  },
   sort: "name",
   askFew: true,
   introduced: false,

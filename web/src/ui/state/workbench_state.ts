@@ -1,9 +1,11 @@
-import type { CaseComment, CaseStatus } from "../../api/types";
+import type { CaseComment, CaseStatus, ProposalsState } from "../../api/types";
 import type { CaseEditor } from "../../engine/editing/case_editor";
 import type { Point } from "../../engine/geometry/point";
 import type { BoxPrompt, Click } from "../../engine/operations";
 import type { StageTool } from "../../engine/stage";
 import type { Reason } from "../closing/closing_checks";
+import type { Offers } from "../proposals/number_offers";
+import type { Direction } from "../proposals/run_shift";
 import type { WorklistView } from "../worklist/case_order";
 
 /** A case that was just closed (set to done). */
@@ -35,6 +37,12 @@ export interface WorkbenchState {
   newObjectRequested: boolean;
   /** A click or box that may be for the active object or for another one. */
   question: Question | null;
+  /** Whether the open case has the model's proposals. */
+  proposals: ProposalsState;
+  /** Numbers that the model offers for objects without a label, by object. */
+  offers: Offers;
+  /** The shift of the active tooth and those behind it that the annotator is asked about. */
+  shift: Direction | null;
   filter: Pick<WorklistView, "status" | "text">;
   help: boolean;
   /** The reasons against closing the case, while the annotator is asked; `opensNext`: whether the next case opens after it. */
@@ -66,6 +74,9 @@ export const INITIAL_STATE: WorkbenchState = {
   peeking: false,
   newObjectRequested: false,
   question: null,
+  proposals: "off",
+  offers: new Map(),
+  shift: null,
   filter: { status: "all", text: "" },
   help: false,
   closingQuestion: null,

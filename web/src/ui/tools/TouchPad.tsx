@@ -1,14 +1,14 @@
 import type { KeyboardEvent, PointerEvent } from "react";
 import { IconButton } from "../controls/IconButton";
-import { Eye, Minus, Plus } from "../controls/icons";
+import { Check, Eye, Minus, Plus } from "../controls/icons";
 import { useBench, usePreferences, useWorkbench } from "../state/context";
 import { setBrush, stepBrush } from "./tool_settings";
 
 const MAX_SLIDER_SIZE = 200;
 
-/** For fingers, without keyboard and wheel: shows the X-ray without masks, and sets the size of the brush. */
+/** For fingers, without keyboard and wheel: accepts an object and goes to the next one, shows the X-ray without masks, and sets the size of the brush. */
 export function TouchPad() {
-  const { bench } = useWorkbench();
+  const { bench, actions } = useWorkbench();
   const tool = useBench((state) => state.tool);
   const peeking = useBench((state) => state.peeking);
   const size = usePreferences((preferences) => preferences.brush.size);
@@ -50,6 +50,14 @@ export function TouchPad() {
           <output>{size} px</output>
         </div>
       )}
+      <IconButton
+        label="Accept, and go to the next object"
+        command="accept"
+        onClick={() => actions.accept()}
+        testid="pad-accept"
+      >
+        <Check />
+      </IconButton>
       <button
         type="button"
         className="icon-button"

@@ -21,6 +21,7 @@ interface Kept {
   colour: string;
   outlineWidth: number;
   rim: number;
+  dash: number;
 }
 
 /**
@@ -58,7 +59,7 @@ export class Canvas2DMask {
       this.traced = null;
       return null;
     }
-    const { colour, outlineWidth, rim } = style;
+    const { colour, outlineWidth, rim, dash } = style;
     const before = this.dirty === null ? null : this.moved(style, view);
     let stale = [part];
     if (before !== null) {
@@ -77,7 +78,7 @@ export class Canvas2DMask {
     ) {
       this.traced = before;
     } else {
-      this.traced = { ...room(before, part), part, view, colour, outlineWidth, rim };
+      this.traced = { ...room(before, part), part, view, colour, outlineWidth, rim, dash };
     }
     for (const rect of stale) fill(this.traced, this.mask, rect);
     return this.traced;
@@ -88,6 +89,7 @@ export class Canvas2DMask {
     const { traced } = this;
     if (traced === null || traced.colour !== style.colour) return null;
     if (traced.outlineWidth !== style.outlineWidth || traced.rim !== style.rim) return null;
+    if (traced.dash !== style.dash) return null;
     if (traced.view.zoom !== view.zoom || traced.view.dpr !== view.dpr) return null;
     const [dx, dy] = [(view.x - traced.view.x) * view.dpr, (view.y - traced.view.y) * view.dpr];
     if (Math.abs(dx - Math.round(dx)) > 1e-3 || Math.abs(dy - Math.round(dy)) > 1e-3) return null;
@@ -109,8 +111,8 @@ function room(before: Kept | null, part: Rect): Pick<Kept, "inside" | "edge"> {
   return { inside: copied(before.inside), edge: copied(before.edge) };
 }
 
-function fill({ inside, edge, part, view, colour, outlineWidth, rim }: Kept, mask: Bitmask, rect: Rect): void {
-  const shown = trace(mask, view, rect, { outline: outlineWidth, rim });
+function fill({ inside, edge, part, view, colour, outlineWidth, rim, dash }: Kept, mask: Bitmask, rect: Rect): void {
+  const shown = trace(mask, view, rect, { outline: outlineWidth, rim, dash });
   const [red, green, blue] = rgbOf(colour);
   const plain = (blue << 16) | (green << 8) | red;
   const insideData = new ImageData(rect.width, rect.height);

@@ -26,7 +26,7 @@ function covered(mask: Bitmask, x: number, y: number, scale: number): number {
 }
 
 /** The rule of the shader for one device pixel: inside and outline, 0..255. */
-function seen(mask: Bitmask, view: ViewState, x: number, y: number, width: number): [number, number] {
+function seen(mask: Bitmask, view: ViewState, x: number, y: number, width: number, dash = 0): [number, number] {
   const scale = view.zoom * view.dpr;
   const [px, py] = [(x + 0.5 - view.x * view.dpr) / scale, (y + 0.5 - view.y * view.dpr) / scale];
   const inside = covered(mask, px, py, scale);
@@ -43,7 +43,19 @@ function seen(mask: Bitmask, view: ViewState, x: number, y: number, width: numbe
     [-d, d],
   ];
   const deep = Math.min(...around.map(([dx, dy]) => covered(mask, px + dx, py + dy, scale)));
+  const across = Math.abs(covered(mask, px, py + r, scale) - covered(mask, px, py - r, scale));
+  const down = Math.abs(covered(mask, px + r, py, scale) - covered(mask, px - r, py, scale));
+  const turns = ((across > down ? px : py) * scale) / (dash * view.dpr);
+  // Where both are equal but for rounding, either may be the longer one.
+  if (dash > 0 && (Math.abs(across - down) < 1e-6 || nearly(turns))) return [255 * inside, NaN];
+  if (dash > 0 && turns - Math.floor(turns) >= 0.6) return [255 * inside, 0];
   return [255 * inside, 255 * inside * (1 - deep)];
+}
+
+/** Whether a dash begins or ends just there. */
+function nearly(turns: number): boolean {
+  const part = turns - Math.floor(turns);
+  return Math.min(part, 1 - part, Math.abs(part - 0.6)) < 1e-6;
 }
 
 function blot(random: () => number, width: number, height: number): Bitmask {
@@ -79,7 +91,7 @@ describe("a traced mask", () => {
       };
       const part = { x: Math.floor(30 * random()), y: Math.floor(20 * random()), width: 70, height: 50 };
       const outline = 1 + turn / 2;
-      const found = trace(mask, view, part, { outline, rim: turn % 3 === 0 ? 1 : 0 });
+      const found = trace(mask, view, part, { outline, rim: turn % 3 === 0 ? 1 : 0, dash: 0 });
       let furthest = 0;
       for (let index = 0; index < found.inside.length; index++) {
         const [x, y] = [part.x + (index % part.width), part.y + Math.floor(index / part.width)];
@@ -99,7 +111,7 @@ describe("a traced mask", () => {
       const zoom = 16;
       const mask = slanted(slope, 8.3, 40);
       const view = { zoom, x: 0, y: 0, width: 640, height: 640, dpr: 1 };
-      const { inside } = trace(mask, view, { x: 0, y: 0, width: 640, height: 640 }, { outline: 1, rim: 0 });
+      const { inside } = trace(mask, view, { x: 0, y: 0, width: 640, height: 640 }, { outline: 1, rim: 0, dash: 0 });
       const heights: number[] = [];
       for (let x = 64; x < 320; x++) {
         let height = 0;
@@ -118,7 +130,7 @@ describe("a traced mask", () => {
     mask.setSpan(10, 5, 35, 1);
     mask.set(20, 30, 1);
     const view = { zoom: 10, x: 0, y: 0, width: 400, height: 400, dpr: 1 };
-    const { inside } = trace(mask, view, { x: 0, y: 0, width: 400, height: 400 }, { outline: 1, rim: 0 });
+    const { inside } = trace(mask, view, { x: 0, y: 0, width: 400, height: 400 }, { outline: 1, rim: 0, dash: 0 });
     let width = 0;
     for (let y = 0; y < 200; y++) width += inside[y * 400 + 200]! / 255;
     expect(width).toBeCloseTo(10, 0);
@@ -129,7 +141,7 @@ describe("a traced mask", () => {
     const mask = blot(seeded(3), 90, 70);
     const view = { zoom: 1.3, x: 0.4, y: -2.7, width: 120, height: 90, dpr: 1 };
     const whole: Rect = { x: 0, y: 0, width: 116, height: 90 };
-    const lines = { outline: 2, rim: 1 };
+    const lines = { outline: 2, rim: 1, dash: 0 };
     const once = trace(mask, view, whole, lines);
     for (let y = 0; y < whole.height; y += 23) {
       for (let x = 0; x < whole.width; x += 31) {
@@ -148,11 +160,35 @@ describe("a traced mask", () => {
     }
   });
 
+  it.each([0.42, 1, 3])(
+    "has dashes by the shader's rule at zoom %d, which stay where they are when the view moves",
+    (zoom) => {
+      const mask = blot(seeded(5), 90, 70);
+      const view = { zoom, x: 3.25, y: -2.5, width: 120, height: 90, dpr: 1.5 };
+      const part = { x: 0, y: 0, width: 90, height: 70 };
+      const lines = { outline: 2, rim: 0, dash: 9 };
+      const found = trace(mask, view, part, lines);
+      let [furthest, gaps] = [0, 0];
+      for (let index = 0; index < found.edge.length; index++) {
+        const [x, y] = [index % part.width, Math.floor(index / part.width)];
+        const [, edge] = seen(mask, view, x, y, 2, 9);
+        if (Number.isNaN(edge)) continue;
+        furthest = Math.max(furthest, Math.abs(found.edge[index]! - edge));
+        if (edge === 0 && seen(mask, view, x, y, 2)[1] > 128) gaps++;
+      }
+      expect(furthest).toBeLessThan(2);
+      expect(gaps).toBeGreaterThan(50);
+      // Six device pixels to the right and three down.
+      const moved = trace(mask, { ...view, x: view.x + 4, y: view.y + 2 }, { ...part, x: 6, y: 3 }, lines);
+      expect(moved.edge).toEqual(found.edge);
+    },
+  );
+
   it("is nothing where no mask is", () => {
     const view = { zoom: 1, x: 0, y: 0, width: 50, height: 50, dpr: 1 };
     const mask = new Bitmask(50, 50);
     mask.setSpan(10, 10, 20, 1);
-    const { inside } = trace(mask, view, { x: 200, y: 200, width: 5, height: 5 }, { outline: 2, rim: 0 });
+    const { inside } = trace(mask, view, { x: 200, y: 200, width: 5, height: 5 }, { outline: 2, rim: 0, dash: 0 });
     expect(inside.every((pixel) => pixel === 0)).toBe(true);
   });
 });

@@ -1,6 +1,7 @@
 import { intersection, isEmpty, type Rect } from "../../geometry/rect";
 import type { ViewState } from "../../geometry/view";
 import type { Bitmask } from "../../masks/mask";
+import { DASH_SHARE } from "../renderer";
 
 /**
  * How much of each device pixel an object's inside, its outline and the rim of its outline cover, 0..255, row by row. The
@@ -18,6 +19,8 @@ export interface Lines {
   outline: number;
   /** Of the outer part of the outline that has a colour of its own; 0: none. */
   rim: number;
+  /** From dash to dash; 0: a solid line. */
+  dash: number;
 }
 
 /** What the pixels around one hold: no one, all of 3 x 3, all as far as the outline reaches. */
@@ -31,8 +34,9 @@ const BORDER = 3;
 /**
  * Traces `part` of the screen. The contour is that of the quadratic B-spline through the mask's bits where it passes 1/2:
  * smooth however large a pixel is on the screen, within half a pixel of the mask's own border, and a line of one pixel
- * keeps its width. What lies `width` or more from the contour in eight directions is not outline. The same rule as in the
- * shader (`MASK`).
+ * keeps its width. What lies `width` or more from the contour in eight directions is not outline. Dashes are counted along
+ * x where the contour runs more across than down, else along y, from the image's corner: they stay where they are when
+ * the view moves. The same rule as in the shader (`MASK`).
  */
 export function trace(mask: Bitmask, view: ViewState, part: Rect, lines: Lines): Traced {
   const size = part.width * part.height;
@@ -67,6 +71,8 @@ export function trace(mask: Bitmask, view: ViewState, part: Rect, lines: Lines):
       const inside = state === ALL ? 1 : field.spline(place, across.part[column]!, down.part[row]!);
       if (inside === 0) continue;
       found.inside[start + column] = Math.round(255 * inside);
+      const between = lines.dash > 0 && outline.isGap(column, row, lines.dash * view.dpr);
+      if (between) continue;
       found.edge[start + column] = Math.round(255 * inside * (1 - outline.depth(column, row)));
       if (outer !== null) rim![start + column] = Math.round(255 * inside * (1 - outer.depth(column, row)));
     }
@@ -179,6 +185,8 @@ function mark(
   }
 }
 
+type Four = [number, number, number, number];
+
 /** Eight points around each device pixel, `reach` image pixels away. */
 class Ring {
   readonly columns: Places[];
@@ -189,7 +197,7 @@ class Ring {
 
   constructor(
     private readonly field: Field,
-    first: { x: number; y: number },
+    private readonly first: { x: number; y: number },
     part: Rect,
     reach: number,
   ) {
@@ -204,6 +212,25 @@ class Ring {
     const eight = across.flatMap((column, index) => [this.columns[column]!, this.rows[down[index]!]!]);
     this.places = eight.map(({ place }) => place);
     this.parts = eight.map(({ part }) => part);
+  }
+
+  /** Whether a device pixel lies between two dashes of the outline, `period` device pixels from one to the next. */
+  isGap(column: number, row: number, period: number): boolean {
+    const { first } = this;
+    const [right, left, below, above] = [0, 1, 2, 3].map((point) => this.cover(point, column, row)) as Four;
+    const across = Math.abs(below - above) > Math.abs(right - left);
+    const along = across ? first.x + column : first.y + row;
+    const turns = along / period;
+    return turns - Math.floor(turns) >= DASH_SHARE;
+  }
+
+  private cover(point: number, column: number, row: number): number {
+    const { field, places, parts } = this;
+    const place = places[2 * point]![column]! + places[2 * point + 1]![row]!;
+    const state = field.states[place];
+    if (state === NOTHING) return 0;
+    if (state !== MIXED) return 1;
+    return field.spline(place, parts[2 * point]![column]!, parts[2 * point + 1]![row]!);
   }
 
   /** How much of the least covered of the eight is covered. */

@@ -1,3 +1,5 @@
+import { DASH_SHARE } from "../renderer";
+
 /** A quad over `u_box` (x, y, width, height in image pixels), placed by the view. */
 export const QUAD = `#version 300 es
 uniform vec4 u_box;
@@ -79,6 +81,7 @@ uniform vec3 u_colour;
 uniform vec2 u_alpha; // of the inside and of the outline
 uniform float u_reach; // outline width in image pixels
 uniform float u_rim;   // of it the white part
+uniform float u_dash;  // from dash to dash in device pixels; 0: a solid line
 float bit(ivec2 place) {
   if (any(lessThan(place, ivec2(0))) || any(greaterThanEqual(place, u_size))) return 0.0;
   return texelFetch(u_mask, place >> u_shift, 0).r != 0u ? 1.0 : 0.0;
@@ -108,6 +111,12 @@ float depth(vec2 point, float r) {
   return min(least, min(min(covered(point + vec2(d, d)), covered(point - vec2(d, d))),
     min(covered(point + vec2(d, -d)), covered(point - vec2(d, -d)))));
 }
+bool isGap(vec2 point, float r) {
+  float across = abs(covered(point + vec2(0.0, r)) - covered(point - vec2(0.0, r)));
+  float down = abs(covered(point + vec2(r, 0.0)) - covered(point - vec2(r, 0.0)));
+  vec2 along = (point + u_origin) * u_view.x;
+  return fract((across > down ? along.x : along.y) / u_dash) >= ${DASH_SHARE};
+}
 void main() {
   vec2 point = imagePoint() - u_origin;
   float inside = covered(point);
@@ -116,7 +125,7 @@ void main() {
   colour = vec4(u_colour * fill, fill);
   if (u_alpha.y > 0.0) {
     float edge = inside * (1.0 - depth(point, u_reach));
-    if (edge > 0.0) {
+    if (edge > 0.0 && (u_dash == 0.0 || !isGap(point, u_reach))) {
       float white = u_rim > 0.0 ? min(1.0, inside * (1.0 - depth(point, u_rim)) / edge) : 0.0;
       float line = u_alpha.y * edge;
       colour = vec4(mix(u_colour, vec3(1.0), white) * line, line) + colour * (1.0 - line);

@@ -51,6 +51,7 @@ export class WebGL2Mask {
     gl.uniform2f(uniforms.get("u_alpha") ?? null, style.fill, style.outline);
     gl.uniform1f(uniforms.get("u_rim") ?? null, style.rim / view.zoom);
     gl.uniform1f(uniforms.get("u_reach") ?? null, style.outlineWidth / view.zoom);
+    gl.uniform1f(uniforms.get("u_dash") ?? null, style.dash * view.dpr);
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
   }
 
