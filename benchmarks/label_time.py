@@ -1,7 +1,10 @@
 """How long it takes to label a case: a SIMULATED annotator at the real page, on real images with hidden truth.
 
-    .venv/bin/python benchmarks/label_time.py TEST.json [--limit 3] [--target 0.90]
+    .venv/bin/python benchmarks/label_time.py [TEST.json] [--limit 6] [--target 0.90]
         [--ways brush clicks refine proposals] [--json FILE] [--pictures DIR]
+
+TEST.json is a COCO file of images whose teeth are named by FDI numbers; left out, it is that of
+../shared/data/ufba425 beside the checkout.
 
 `dentasam label` serves copies of the images with the bundled model; the annotator works the page in headless
 Chromium, each image once in each way:
@@ -27,6 +30,7 @@ import runpy
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -48,6 +52,8 @@ from dentasam.data.record import ImageRecord
 from dentasam.errors import DentasamError
 
 ROOT = Path(__file__).parent.parent
+BESIDE = ROOT.parent / "shared" / "data" / "ufba425" / "test.json"
+LIMIT = 6
 WAYS: dict[str, Way] = {
     "brush": with_brush,
     "clicks": with_clicks,
@@ -74,19 +80,19 @@ def teeth_of(image: ImageRecord) -> list[Tooth]:
     return sorted(found, key=place)
 
 
-def spread(images: list[ImageRecord], limit: int | None) -> list[ImageRecord]:
-    """So many of the images, evenly over the file."""
-    if limit is None or limit >= len(images):
+def spread(images: list[ImageRecord], limit: int) -> list[ImageRecord]:
+    """So many of the images, evenly over the file; all of them for 0."""
+    if limit == 0 or limit >= len(images):
         return images
     return [images[round(place)] for place in np.linspace(0, len(images) - 1, limit)]
 
 
 def label(
     browser: Browser, images: list[ImageRecord], ways: list[str], target: float, pictures: Path | None, scratch: Path
-) -> dict[str, list[Labelled]]:
-    """Every image in each of the ways, each in a case of its own."""
+) -> Iterator[dict[str, list[Labelled]]]:
+    """Every image in each of the ways, each in a case of its own; what is done so far, after each."""
     announce = Console(stderr=True).print
-    found: dict[str, list[Labelled]] = {way: [] for way in ways}
+    found: dict[str, list[Labelled]] = {}
     for proposals in (False, True):
         here = [way for way in ways if (way == "proposals") is proposals]
         if not here:
@@ -112,12 +118,12 @@ def label(
                         case = Labelled.of(image.file_name, hand, teeth)
                         if pictures is not None:
                             hand.page.screenshot(path=pictures / f"{place:03d}-{way}.png")
-                    found[way].append(case)
+                    found.setdefault(way, []).append(case)
                     announce(
                         f"{image.file_name} {way}: {case.total:.0f} s, {case.acts} acts, {len(teeth)} teeth, "
                         f"Dice {np.mean(case.dice):.3f}, {case.right} numbers right, waits {case.waits:.1f} s"
                     )
-    return found
+                    yield found
 
 
 def table(sums: dict[str, dict[str, Any]], target: float) -> Table:
@@ -145,10 +151,36 @@ def table(sums: dict[str, dict[str, Any]], target: float) -> Table:
     return shown
 
 
+def results(found: dict[str, list[Labelled]], target: float, work: str) -> dict[str, Any]:
+    """Everything, as JSON. ratios: seconds by seconds of the same image."""
+    sums = {way: summary(cases, target) for way, cases in found.items()}
+    ratios = {}
+    if {"proposals", "clicks"} <= found.keys():
+        middle, between = ratio(found, "proposals", "clicks")
+        ratios["proposals_to_clicks"] = {"median": middle, "interval": between}
+    return {
+        "simulated": True,
+        "seconds_per_case": {way: each["seconds"] for way, each in sums.items()},
+        "dice": {way: each["dice"] for way, each in sums.items()},
+        "target": target,
+        "ratios": ratios,
+        "ways": sums,
+        "times": {name: time._asdict() for name, time in TIMES.items()},
+        "cases": {way: [asdict(case) for case in cases] for way, cases in found.items()},
+        "work": work,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}",
+    }
+
+
+def work_of(images: list[ImageRecord], dataset: Path, browser: str) -> str:
+    teeth = sum(len(teeth_of(image)) for image in images)
+    return f"{len(images)} images of {dataset.name}, {teeth} teeth; Chromium {browser}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dataset", type=Path, help="COCO file of images whose teeth are named by FDI numbers")
-    parser.add_argument("--limit", type=int, help="so many images, evenly over the file")
+    parser.add_argument("dataset", type=Path, nargs="?", default=BESIDE)
+    parser.add_argument("--limit", type=int, default=LIMIT, help="so many images, evenly over the file; 0: all")
     parser.add_argument("--target", type=float, default=0.9, help="the Dice at which an outline will do")
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
     parser.add_argument("--pictures", type=Path, help="a folder for a picture of each labelled page")
@@ -164,40 +196,24 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             ways = [way for way in WAYS if way in arguments.ways]
-            found = label(browser, images, ways, arguments.target, arguments.pictures, Path(scratch))
             version = browser.version
+            found: dict[str, list[Labelled]] = {}
+            for found in label(browser, images, ways, arguments.target, arguments.pictures, Path(scratch)):
+                if arguments.json is not None:
+                    document = results(found, arguments.target, work_of(images, arguments.dataset, version))
+                    arguments.json.write_text(json.dumps(document, indent=2) + "\n")
             browser.close()
     except DentasamError as error:
         sys.exit(str(error))
 
+    document = results(found, arguments.target, work_of(images, arguments.dataset, version))
     console = Console()
-    sums = {way: summary(cases, arguments.target) for way, cases in found.items()}
-    console.print(table(sums, arguments.target))
-    ratios = {}
-    if {"proposals", "clicks"} <= found.keys():
-        ratios["proposals_vs_clicks"], between = ratio(found, "proposals", "clicks")
+    console.print(table(document["ways"], arguments.target))
+    for ratio_of in document["ratios"].values():
+        between = ratio_of["interval"]
         told = "" if between is None else f" ({between[0]:.2f} to {between[1]:.2f})"
-        console.print(
-            f"proposals take x{ratios['proposals_vs_clicks']:.2f}{told} the time of clicks, median of images"
-        )
-    teeth = sum(len(teeth_of(image)) for image in images)
-    work = f"{len(images)} images of {arguments.dataset.name}, {teeth} teeth; Chromium {version}"
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}"
-    console.print(f"{work}; {machine}")
-    if arguments.json is not None:
-        document = {
-            "simulated": True,
-            "seconds_per_case": {way: each["seconds"] for way, each in sums.items()},
-            "dice": {way: each["dice"] for way, each in sums.items()},
-            "target": arguments.target,
-            "ratios": ratios,
-            "ways": sums,
-            "times": {name: time._asdict() for name, time in TIMES.items()},
-            "cases": {way: [asdict(case) for case in cases] for way, cases in found.items()},
-            "work": work,
-            "machine": machine,
-        }
-        arguments.json.write_text(json.dumps(document, indent=2) + "\n")
+        console.print(f"proposals take x{ratio_of['median']:.2f}{told} the time of clicks, median of images")
+    console.print(f"{document['work']}; {document['machine']}")
 
 
 if __name__ == "__main__":
