@@ -21,7 +21,7 @@ from .strokes import Stroke, brush_steps
 ANNOTATOR = "simulated"
 VIEWPORT: ViewportSize = {"width": 1920, "height": 1080}
 OPENING_MS = 180_000
-ANSWER_MS = 60_000
+ANSWER_MS = 30_000
 OFFER_MS = 5_000
 # The tour is for newcomers.
 INTRODUCED = f"""

@@ -61,6 +61,9 @@ def with_refined_strokes(hand: Hand, teeth: Sequence[Tooth], target: float) -> N
             if stroke is None:
                 break
             hand.paint(stroke)
+            if stroke.fills:
+                # To fill the hole was another edit, which ended the refinement.
+                hand.press("r")
             hand.refined()
         hand.press(*tooth.number, "Enter")
 
