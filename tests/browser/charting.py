@@ -2,8 +2,8 @@
 
     python charting.py CHART.npz label FOLDER …
 
-CHART.npz has the chart of every image: masks (P, H, W) bool, numbers (P,), confidences (P,), and `true_masks`, `true_numbers`
-of all teeth, from which boxes are numbered. While a file CHART.npz.hold exists, charts wait.
+CHART.npz has the chart of every image: masks (P, H, W) bool, numbers (P,), confidences (P,); and of all teeth
+`true_masks` and `true_numbers`, from which boxes are numbered. While a file CHART.npz.hold exists, charts wait.
 """
 
 from __future__ import annotations
@@ -91,6 +91,6 @@ def middle(mask: np.ndarray) -> tuple[float, float]:
 if __name__ == "__main__":
     head = ChartHead(Path(sys.argv.pop(1)))
     ServedModel.chart_key = property(lambda served: f"stand-in of {served.key}")  # type: ignore[method-assign,assignment]
-    ServedModel.chart = lambda served, image: head.chart(served, image)  # type: ignore[method-assign]
+    ServedModel.chart = lambda served, image: head.chart(served, image)  # type: ignore[method-assign,assignment]
     ServedModel.number = lambda served, *asked: head.number(served, *asked)  # type: ignore[method-assign]
     sys.exit(main())

@@ -6,7 +6,7 @@ from .axe import violations
 from .desk import Desk, Open
 
 REGION = "() => document.activeElement.closest('[data-region]')?.dataset.region ?? null"
-REGIONS = {"top", "worklist", "tools", "stage", "odontogram", "objects", "display", "comments", "bar"}
+REGIONS = {"top", "worklist", "tools", "stage", "odontogram", "checks", "objects", "display", "comments", "bar"}
 
 
 def objects(desk: Desk) -> None:

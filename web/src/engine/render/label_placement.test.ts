@@ -55,6 +55,24 @@ describe("labels on the objects", () => {
     },
   );
 
+  it("go into a root where the crown has no room", () => {
+    const { editor, view, placed } = row(1);
+    const tooth = new BoxMask(100, 380, 40, 100, new Uint8Array(4000).fill(1));
+    // Two roots below a low crown, on which another label stands.
+    for (let y = 22; y < 100; y++) tooth.bits.fill(0, y * 40 + 8, y * 40 + 32);
+    editor.create({ id: "molar", category: "36", mask: tooth });
+    editor.create({
+      id: "filling",
+      category: "1",
+      mask: new BoxMask(102, 370, 36, 30, new Uint8Array(1080).fill(1)),
+    });
+    const labels = placed();
+    expect(labels[0]).toMatchObject({ id: "filling", active: true });
+    expect(overlapping(labels)).toBe(0);
+    const { x, y } = labels.find(({ id }) => id === "molar")!;
+    expect(editor.object("molar")!.mask.get(...(view.toImage(x, y).map(Math.floor) as [number, number]))).toBe(1);
+  });
+
   it("leave the clicks of the active object free", () => {
     const { editor, view, placed } = row(2);
     const before = placed()[0]!;

@@ -32,6 +32,8 @@ const [MIN_SIZE, MAX_SIZE] = [12, 18];
 const CROWDED_SIZE = 10;
 /** The places that are tried for a label, in label heights from the thickest part. */
 const OFFSETS = [0, 0.5, -0.5, 1, -1, 1.5, -1.5, 2, -2, 2.5, -2.5, 3, -3];
+/** And to the side, in label widths, where none of these is free: into one root of two. */
+const ASIDE = [0, -0.5, 0.5];
 const MIN_RADIUS = 2;
 const PADDING = 2;
 /** A click's mark, which a label should leave free. */
@@ -61,7 +63,7 @@ export class Interiors {
 
 /**
  * The labels that fit, the active object's first, then those of large objects. A label that would cover another one moves
- * up or down within its mask; a tooth's number becomes smaller before it is left out.
+ * up or down within its mask; a tooth's number becomes smaller, and moves aside, before it is left out.
  */
 export function placeLabels(
   editor: CaseEditor,
@@ -95,9 +97,17 @@ export function placeLabels(
         touch(box, { x: mx, y: my, width: 2 * CLICK_MARK_RADIUS, height: 2 * CLICK_MARK_RADIUS }),
       );
     const sizes = label.short && !active ? [...new Set([largest, MIN_SIZE, CROWDED_SIZE])] : [largest];
-    const place = sizes
-      .flatMap((size) => OFFSETS.map((step) => ({ ...boxOf(size), x, y: middle + step * boxOf(size).height })))
-      .find((box) => (box.y === middle || inside(object, view.toImage(x, box.y))) && isFree(box));
+    const place = (label.short ? ASIDE : [0])
+      .flatMap((aside) =>
+        sizes
+          .map(boxOf)
+          .flatMap((box) =>
+            OFFSETS.map((step) => ({ ...box, x: x + aside * box.width, y: middle + step * box.height })),
+          ),
+      )
+      .find(
+        (box) => ((box.x === x && box.y === middle) || inside(object, view.toImage(box.x, box.y))) && isFree(box),
+      );
     if (place === undefined && !active) continue;
     placed.push({
       id: object.id,

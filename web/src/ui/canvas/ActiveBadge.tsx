@@ -1,5 +1,6 @@
 import type { CSSProperties } from "react";
 import { isUnsure } from "../../engine/editing/proposals";
+import { UNSURE_COLOUR } from "../../engine/palette";
 import type { StageTool } from "../../engine/stage";
 import { nameOf } from "../labels/label_names";
 import { useBench, useEditor, usePreferences, useWorkbench } from "../state/context";
@@ -31,6 +32,7 @@ export function ActiveBadge() {
     active === null
       ? BEGINNING.has(tool) && !negative
       : active.accepted && (tool === "box" || (tool === "click" && !negative));
+  const unsure = active !== null && isUnsure(active, threshold);
   const offer = active === null ? null : actions.offerOf(active);
   const left = editor.objects.filter(({ proposed }) => proposed).length;
   return (
@@ -41,11 +43,11 @@ export function ActiveBadge() {
         <>
           <span
             className="swatch"
-            style={{ "--object": bench.colourOf(active) } as CSSProperties}
+            style={{ "--object": unsure ? UNSURE_COLOUR : bench.colourOf(active) } as CSSProperties}
             aria-hidden="true"
           />
           {offer === null ? nameOf(active.category, bench.labels) : `${offer}? Enter takes it`}
-          {active.proposed && (isUnsure(active, threshold) ? "? proposed, unsure" : " proposed")}
+          {active.proposed && (unsure ? "? proposed, unsure" : " proposed")}
           {active.accepted && " accepted"}
           {active.locked && " locked"}
           {begins && " · "}

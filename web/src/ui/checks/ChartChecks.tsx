@@ -16,7 +16,7 @@ const TITLES: Record<CheckKind, string> = {
   order: "Not in the order of the arch",
   size: "Unusual size for its number",
   "same-pixels": "Mostly the same pixels",
-  skipped: "Number skipped, teeth touch",
+  skipped: "Number left out",
   gap: "Wide gap",
 };
 

@@ -34,7 +34,7 @@ export function ObjectList() {
       }
     >
       {objects.length === 0 && <p className="hint">Click on a tooth: the model outlines it.</p>}
-      <ul className="objects" data-testid="object-list">
+      <ul ref={keepActiveInSight} className="objects" data-testid="object-list">
         {objects.map((object) => {
           const parent = object.parent === null ? undefined : editor?.object(object.parent);
           return (
@@ -67,6 +67,14 @@ export function ObjectList() {
       {active && <ParentChoice active={active} objects={objects} name={name} />}
     </Section>
   );
+}
+
+/** Keeps the active row in sight when other parts of the panel take room from the list. */
+function keepActiveInSight(list: HTMLUListElement): () => void {
+  const show = () => list.querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest" });
+  const watching = new ResizeObserver(show);
+  watching.observe(list);
+  return () => watching.disconnect();
 }
 
 interface ParentProps {

@@ -34,8 +34,8 @@ export const ObjectRow = memo(function ObjectRow(props: RowProps) {
   const row = useRef<HTMLLIElement>(null);
   useEffect(() => {
     if (active) row.current?.scrollIntoView({ block: "nearest" });
-    // A renamed object moves to another place in the list, and an offer takes room from it.
-  }, [active, name, offer]);
+    // A renamed object moves to another place in the list.
+  }, [active, name]);
 
   return (
     <li

@@ -102,7 +102,7 @@ function ProposeSwitch() {
   const [on, setOn] = useState(bench.session.proposals === true);
   const change = async (wanted: boolean) => {
     setOn(wanted);
-    await bench.switchProposals(wanted);
+    await bench.proposals.turn(wanted);
     setOn(bench.session.proposals === true);
   };
   return (

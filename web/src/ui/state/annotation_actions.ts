@@ -162,12 +162,12 @@ export class AnnotationActions {
       if (active.area === 0) return this.bench.toast("The active object is empty: paint it or delete it.", "warning");
       // A hidden object is shown first; the next press accepts it.
       if (bringIntoSight(this.bench)) return;
-      const next = this.proposals.next(active.id);
       const number = active.category === null ? this.offerOf(active) : null;
       editor.group(() => {
         if (number !== null) this.assign(number);
         editor.accept(active.id, true);
       });
+      const next = this.proposals.next(active.id);
       if (!next) return this.caseClosing.acceptedAll();
       this.caseClosing.acceptedOne();
       return this.focus(next.id);

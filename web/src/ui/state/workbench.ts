@@ -1,14 +1,13 @@
 import { ActiveTime } from "../../api/active_time";
 import * as client from "../../api/client";
 import { errorMessage } from "../../api/errors";
-import { ProposalWatch } from "../../api/proposal_watch";
 import { openSync, type Sync } from "../../api/sync/sync";
 import type { CaseSummary, Label, Session } from "../../api/types";
 import { CaseEditor, type CaseObject } from "../../engine/editing/case_editor";
 import { colourAt } from "../../engine/palette";
 import type { Stage, StageTool } from "../../engine/stage";
 import { ModelRequests } from "../prompting/model_requests";
-import { NumberOffers } from "../proposals/number_offers";
+import { CaseProposals } from "../proposals/case_proposals";
 import { CaseList } from "../worklist/case_list";
 import { caseAfter, type WorklistView } from "../worklist/case_order";
 import { ImageUploads } from "../worklist/image_uploads";
@@ -36,12 +35,9 @@ export class Workbench {
   readonly labels: ReadonlyMap<string, Label>;
   readonly watch: ServerWatch;
   readonly uploads: ImageUploads;
+  readonly proposals: CaseProposals;
   stage: Stage | null = null;
   modelRequests: ModelRequests | null = null;
-  private readonly proposalWatch: ProposalWatch;
-  /** Resolves when the server knows which case is open. */
-  private announced: Promise<void> = Promise.resolve();
-  private offers: NumberOffers | null = null;
   private readonly caseCache = new CaseCache();
   private open: KeptCase | null = null;
   private cleanups: (() => void)[] = [];
@@ -62,9 +58,11 @@ export class Workbench {
       holds: (id, picture) => cases.holds(id, picture),
       back: () => void sync.flush(),
     });
-    this.proposalWatch = new ProposalWatch({ progress: client.progress, pull: () => sync.pull() }, () =>
-      this.noteProposals(),
-    );
+    this.proposals = new CaseProposals(session, {
+      pull: () => sync.pull(),
+      changed: (change) => this.state.set(change),
+      failed: (text) => this.toast(text, "error"),
+    });
     this.uploads = new ImageUploads(session, (one) => cases.put(one));
     // A failed save is the first sign of an unreachable server.
     sync.subscribe(() => sync.status().state === "offline" && void this.watch.look());
@@ -119,7 +117,7 @@ export class Workbench {
     if (!stage || !summary || (id === this.state.get().caseId && this.open)) return;
     const turn = ++this.turn;
     this.state.set({ openingId: id });
-    this.announced = client.announce(id).catch(() => undefined);
+    this.proposals.announce(id);
     try {
       const kept = this.rejoined(summary) ?? (await this.read(summary, turn));
       if (kept) this.show(kept, stage);
@@ -203,38 +201,6 @@ export class Workbench {
     return label?.colour ?? colourAt(object.index);
   };
 
-  /** Turns the model's proposals for this workspace on or off; those that are there stay. */
-  async switchProposals(on: boolean): Promise<void> {
-    try {
-      await client.switchProposals(on);
-      this.session.proposals = on;
-      const { open } = this;
-      if (!open) return;
-      const { document } = await client.readCase(open.document.case.id);
-      if (this.open !== open) return;
-      open.document = { ...open.document, proposals: document.proposals };
-      this.state.set({ proposals: document.proposals });
-      if (document.proposals === "pending") this.awaitProposals(document.case.id);
-    } catch (error) {
-      this.toast(`The proposals were not switched: ${errorMessage(error)}`, "error");
-    }
-  }
-
-  private awaitProposals(id: number): void {
-    void this.announced.then(async () => {
-      if (this.open?.document.case.id === id) await this.proposalWatch.start(id);
-    });
-  }
-
-  /** The wait for the proposals of the open case is over. */
-  private noteProposals(): void {
-    const { open } = this;
-    if (!open || this.state.get().caseId !== open.document.case.id) return;
-    const found = open.editor.objects.some(({ source }) => source === "proposal");
-    open.document = { ...open.document, proposals: found ? "there" : "none" };
-    this.state.set({ proposals: open.document.proposals });
-  }
-
   /** A case left a moment ago, with its undo history, unless others changed it in the meantime. */
   private rejoined(summary: CaseSummary): KeptCase | null {
     const kept = this.caseCache.takeKept(summary.id);
@@ -264,9 +230,7 @@ export class Workbench {
     stage?.finish();
     this.modelRequests?.cancelAll();
     this.modelRequests = null;
-    this.proposalWatch.stop();
-    this.offers?.cancelAll();
-    this.offers = null;
+    this.proposals.leave();
     open.editor.onOperations = null;
     if (stage) open.window = { low: stage.levels.low, high: stage.levels.high };
     open.document = { ...open.document, comments: [...this.state.get().comments] };
@@ -301,14 +265,10 @@ export class Workbench {
       },
     });
     this.modelRequests = modelRequests;
-    const offers = this.session.numbers
-      ? new NumberOffers(id, editor, (found) => this.state.set({ offers: found }))
-      : null;
-    this.offers = offers;
     editor.onOperations = (operations) => {
       this.sync.enqueue(operations);
       modelRequests.noteEdits(operations);
-      offers?.noteEdits(operations);
+      this.proposals.noteEdits(operations);
       this.recordActivity();
     };
     this.cleanups.push(editor.subscribe(() => this.noteCase(id, editor)));
@@ -323,13 +283,11 @@ export class Workbench {
       requestsUnderway: 0,
       newObjectRequested: false,
       question: null,
-      proposals: document.proposals,
-      offers: new Map(),
       shift: null,
     });
     window.dentasam = { editor, stage, sync: this.sync };
     history.replaceState(null, "", `#case=${id}`);
-    if (document.proposals === "pending") this.awaitProposals(id);
+    this.proposals.show(kept);
     this.noteCase(id, editor);
     this.watch.shown();
     void this.watch.look();

@@ -18,6 +18,11 @@ export const TOUR: readonly TourStep[] = [
     targets: [".teeth"],
   },
   {
+    title: "Or find the teeth there",
+    text: "Where the model can chart, a case opens with its teeth outlined in dashes and numbered. Enter accepts one and goes to the next, those with a question mark first; Shift+A accepts all that the model is sure of. A press on a tooth in the chart goes to it, or marks one that is not there as missing.",
+    targets: [".section-proposals", ".teeth"],
+  },
+  {
     title: "Correct the outline",
     text: "Click on a missing part; right click (on a touch screen: the minus) on a part too many. Or paint with the brush (B) and the eraser (E), and let the model finish it (R).",
     targets: [".toolbar"],

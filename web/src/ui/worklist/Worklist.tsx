@@ -171,6 +171,9 @@ const Entry = memo(function Entry({ one, picture, open, choose }: EntryProps) {
               {STATUS_NAMES[one.status]}
             </span>
             {one.objects > 0 && <span title="Objects">{one.objects}</span>}
+            {one.proposed > 0 && (
+              <span title="Proposals that nobody has accepted or changed">{one.proposed} found</span>
+            )}
             {one.comments > 0 && <span title="Comments">“{one.comments}”</span>}
             {one.uncertainty !== null && <span title="How unsure the model is">± {one.uncertainty.toFixed(2)}</span>}
             {!one.encoded && <span title="The model has not read this picture yet">unread</span>}

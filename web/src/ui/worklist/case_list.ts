@@ -59,7 +59,13 @@ export class CaseList extends Store<Listed> {
     this.set({
       cases: cases.map((one) =>
         one.id === shown?.id
-          ? { ...one, status: shown.status, objects: shown.objects, comments: shown.comments }
+          ? {
+              ...one,
+              status: shown.status,
+              objects: shown.objects,
+              proposed: shown.proposed,
+              comments: shown.comments,
+            }
           : one,
       ),
     });

@@ -164,13 +164,14 @@ describe("a traced mask", () => {
     "has dashes by the shader's rule at zoom %d, which stay where they are when the view moves",
     (zoom) => {
       const mask = blot(seeded(5), 90, 70);
+      for (let row = 20; row < 40; row++) mask.setSpan(row, 25 + (row >> 2), 55, 1);
       const view = { zoom, x: 3.25, y: -2.5, width: 120, height: 90, dpr: 1.5 };
-      const part = { x: 0, y: 0, width: 90, height: 70 };
+      const part = { x: Math.round(20 * zoom), y: Math.round(10 * zoom), width: 160, height: 110 };
       const lines = { outline: 2, rim: 0, dash: 9 };
       const found = trace(mask, view, part, lines);
       let [furthest, gaps] = [0, 0];
       for (let index = 0; index < found.edge.length; index++) {
-        const [x, y] = [index % part.width, Math.floor(index / part.width)];
+        const [x, y] = [part.x + (index % part.width), part.y + Math.floor(index / part.width)];
         const [, edge] = seen(mask, view, x, y, 2, 9);
         if (Number.isNaN(edge)) continue;
         furthest = Math.max(furthest, Math.abs(found.edge[index]! - edge));
@@ -179,7 +180,12 @@ describe("a traced mask", () => {
       expect(furthest).toBeLessThan(2);
       expect(gaps).toBeGreaterThan(50);
       // Six device pixels to the right and three down.
-      const moved = trace(mask, { ...view, x: view.x + 4, y: view.y + 2 }, { ...part, x: 6, y: 3 }, lines);
+      const moved = trace(
+        mask,
+        { ...view, x: view.x + 4, y: view.y + 2 },
+        { ...part, x: part.x + 6, y: part.y + 3 },
+        lines,
+      );
       expect(moved.edge).toEqual(found.edge);
     },
   );
