@@ -21,6 +21,7 @@ def evaluate(
     adapter: Annotated[
         str | None, typer.Option("--adapter", metavar="NAME|DIR", help="LoRA adapter on top of the model.")
     ] = None,
+    chart_head: options.ChartHead = None,
     clicks: Annotated[
         int,
         typer.Option("--clicks", min=0, max=100, help="Clicks on every object; with --chart, corrections of it."),
@@ -57,7 +58,7 @@ def evaluate(
         from dentasam.evaluation.charts.ground_truth import check_numbered
 
         check_numbered(dataset)
-    segmenter = options.load_segmenter(model, adapter, device, runtime, precision).merged()
+    segmenter = options.load_segmenter(model, adapter, device, runtime, precision, chart_head).merged()
     measure = _measure_charts if chart else _measure_curve
     measure(
         segmenter,

@@ -31,6 +31,7 @@ def label(
     images: options.Images = None,
     model: options.Model = options.BUNDLED_MODEL,
     adapter: options.Adapter = None,
+    chart_head: options.ChartHead = None,
     device: options.Device = None,
     runtime: options.OnRuntime = None,
     precision: options.OfEncoder = "auto",
@@ -140,7 +141,9 @@ def label(
         )
 
         def segmenter() -> "Segmenter":
-            return options.load_segmenter(model, options.chosen_adapter(model, adapter), device, runtime, precision)
+            return options.load_segmenter(
+                model, options.chosen_adapter(model, adapter), device, runtime, precision, chart_head
+            )
 
         run(source, segmenter, settings, announce=say, complain=complain)
 

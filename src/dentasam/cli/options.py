@@ -54,6 +54,12 @@ Adapter = Annotated[
     ),
 ]
 
+ChartHead = Annotated[
+    str | None,
+    typer.Option(
+        "--chart-head", metavar="DIR", help="Folder of a chart head, where it is not in the adapter's own folder."
+    ),
+]
 Windows = Annotated[
     bool,
     typer.Option(
@@ -95,11 +101,16 @@ def chosen_adapter(model: str, adapter: str | None) -> str | None:
 
 
 def load_segmenter(
-    model: str, adapter: str | None, device: str | None, runtime: Runtime | None, precision: Precision
+    model: str,
+    adapter: str | None,
+    device: str | None,
+    runtime: Runtime | None,
+    precision: Precision,
+    chart: str | None = None,
 ) -> "Segmenter":
     """The segmenter that the options ask for; a line on stderr where it is exported first."""
     from dentasam.cli.console import complain
     from dentasam.model.runtime import load
 
     asked = None if runtime is None else runtime.value
-    return load(model, adapter, device, precision, runtime=asked, announce=complain)
+    return load(model, adapter, device, precision, chart=chart, runtime=asked, announce=complain)

@@ -50,6 +50,7 @@ def predict(
     ] = None,
     model: options.Model = options.BUNDLED_MODEL,
     adapter: options.Adapter = None,
+    chart_head: options.ChartHead = None,
     format: Annotated[
         Format,
         typer.Option("--format", help="A COCO dataset, a PNG per object, or a label image per image."),
@@ -86,7 +87,7 @@ def predict(
         if device is None and runtime != options.Runtime.onnx:
             chosen = device_of_process
         named = options.chosen_adapter(model, adapter)
-        return options.load_segmenter(model, named, chosen, runtime, precision).merged()
+        return options.load_segmenter(model, named, chosen, runtime, precision, chart_head).merged()
 
     if prompts is None and not boxes:
         _refuse(

@@ -22,6 +22,7 @@ def load(
     device: str | torch.device | None = None,
     precision: Precision = "auto",
     *,
+    chart: str | Path | None = None,
     runtime: str | None = None,
     announce: Callable[[str], None] = lambda line: None,
 ) -> Segmenter:
@@ -32,6 +33,7 @@ def load(
         adapter: the name or the folder of an adapter. An exported folder has its adapter merged in and takes none.
         device: None takes a GPU where there is one. ONNX Runtime computes on the CPU.
         precision: of the image encoder: "fp32", "bf16", or "auto" for bf16 where the device is fast at it.
+        chart: the folder of a chart head, where it is not in the adapter's own folder.
         runtime: "torch" or "onnx"; None takes ONNX Runtime for an exported folder and torch for everything else.
         announce: called with one line before something that takes long, such as the export for "onnx".
 
@@ -46,14 +48,14 @@ def load(
     if runtime == "torch" and exported:
         raise CheckpointError(f"{model}: an exported model; leave --runtime out, or give the checkpoint itself")
     if runtime == "torch" or not (runtime or exported):
-        return load_torch(model, adapter=adapter, device=device, precision=precision)
+        return load_torch(model, adapter=adapter, device=device, precision=precision, chart=chart)
     if device is not None and torch.device(device).type != "cpu":
         raise CheckpointError(f"{model}: ONNX Runtime computes on the CPU here; leave --device out, or take torch")
     if precision == "bf16":
         raise CheckpointError(f"{model}: ONNX Runtime computes in fp32; leave --precision out, or take torch")
     from dentasam.model.onnx.loading import load_onnx
 
-    return load_onnx(model, adapter, announce)
+    return load_onnx(model, adapter, announce, chart)
 
 
 def with_adapter(segmenter: Segmenter, adapter: str | Path | None) -> Segmenter:

@@ -203,6 +203,10 @@ class Segmenter:
         """The hash of the chart head's weights; None where there is none."""
         return self._charts.sha256()
 
+    def copy_chart(self, folder: Path) -> None:
+        """Copy the chart head, where there is one, into a folder. Raises ChartError and OSError."""
+        self._charts.copy(folder)
+
     def chart(self, image: np.ndarray | ImageEmbedding | WindowedImage, *, windows: bool = True) -> Chart:
         """Every tooth and implant of an image, found, outlined and numbered.
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from dentasam.model.chart.dentition import ARCHES, NUMBERS
+from dentasam.model.chart.dentition import ARCHES, NUMBERS, SUPERNUMERARY_TOOTH
 from dentasam.model.chart.finder import SUPERNUMERARY
 from dentasam.model.chart.numberer import NOT_A_TOOTH
 
@@ -23,7 +23,7 @@ from dentasam.model.chart.numberer import NOT_A_TOOTH
 ORDER_NATS = 4.0
 # Crowded teeth overlap: their centres may pass each other by this share of the narrower one's width.
 TOLERANCE = 0.1
-_INDEX = {number: place for place, number in enumerate(NUMBERS)}
+_INDEX = {number: place for place, number in enumerate(NUMBERS)} | {SUPERNUMERARY_TOOTH: SUPERNUMERARY}
 _ARCH_COLUMNS = tuple(np.array([_INDEX[number] for number in arch]) for arch in ARCHES)
 _IMPOSSIBLE = -1e6
 
@@ -32,14 +32,15 @@ def assigned(log_odds: np.ndarray, boxes: np.ndarray, known: Sequence[str | None
     """The outcome of each of P objects, (P,): a place in `NUMBERS`, `SUPERNUMERARY` or `NOT_A_TOOTH`.
 
     log_odds: (P, 54) logarithms of each outcome's probability. boxes: (P, 4) x0, y0, x1, y1.
-    known: the number of each object that has one; other names, as of an implant, count as no number.
+    known: the name of each object that has one. A name without a number, as of an implant, takes no number from a
+    tooth.
     """
     scores = np.array(log_odds, np.float64)
     objects = len(scores)
     if not objects:
         return np.zeros(0, np.int64)
-    fixed = [None if known is None else _INDEX.get(known[row] or "") for row in range(objects)]
-    taken = {column for column in fixed if column is not None}
+    fixed = [None if name is None else _INDEX.get(name, NOT_A_TOOTH) for name in known or [None] * objects]
+    taken = {column for column in fixed if column is not None and column < len(NUMBERS)}
     for row, column in enumerate(fixed):
         if column is None:
             scores[row, sorted(taken)] = _IMPOSSIBLE

@@ -24,13 +24,15 @@ from dentasam.model.core.frame import Frame
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.windows.boxed_mask import BoxedMask
 from dentasam.model.windows.objects import ObjectAnswer, ObjectPrompt
-from dentasam.model.windows.placement import shared_windows
-from dentasam.model.windows.window import Window
+from dentasam.model.windows.placement import Box, box_window
 from dentasam.model.windows.windowed_image import WindowedImage
 
 # What the chart takes for a tooth or an implant: the probability that it is there, numbering included.
 MIN_PRESENCE = 0.35
 MIN_IMPLANT = 0.5
+# So many masks are decoded in a window of their own: each costs a sixth of an encoding. On UFBA's validation images,
+# with true boxes a little off, Dice is 0.875 with none, 0.889 with 6, 0.893 with 12 and 0.897 with all.
+MAX_FINER = 6
 # An implant lies in the place of a tooth that the finder may have seen too.
 IMPLANT_OVERLAP = 0.5
 # Of two masks, of which one covers the other by more than this share of the smaller, the less sure one goes.
@@ -103,12 +105,14 @@ def chart_with_terms(head: ChartHead, image: WindowedImage) -> tuple[Chart, Char
     maps = finder_maps(head, image.embedding)
     teeth, implants = (detections(maps, kind) for kind in (TOOTH, IMPLANT_KIND))
     probabilities = outcome_probabilities(head, maps, teeth.boxes)
-    outcomes = assigned(np.log(probabilities + 1e-9), teeth.boxes.cpu().numpy())
-    chosen = probabilities[np.arange(len(outcomes)), outcomes]
     presence = _array(teeth.centres) * (1 - probabilities[:, NOT_A_TOOTH])
-    kept = np.flatnonzero((presence >= MIN_PRESENCE) & (outcomes != NOT_A_TOOTH))
-    numbers = [_name(outcomes[row]) or "" for row in kept]
-    found = _Found.of(teeth, kept, numbers, chosen[kept]) + _implants(implants, teeth, kept, frame)
+    # What is not there must not take the number of a tooth that is.
+    there = np.flatnonzero(presence >= MIN_PRESENCE)
+    outcomes = assigned(np.log(probabilities[there] + 1e-9), _array(teeth.boxes)[there])
+    kept, outcomes = there[outcomes != NOT_A_TOOTH], outcomes[outcomes != NOT_A_TOOTH]
+    chosen = probabilities[kept, outcomes]
+    numbers = [_name(outcome) or "" for outcome in outcomes]
+    found = _Found.of(teeth, kept, numbers, chosen) + _implants(implants, teeth, kept, frame)
     return _outlined(head, image, found.to_image(frame))
 
 
@@ -168,14 +172,14 @@ def _implants(implants: Detections, teeth: Detections, kept: np.ndarray, frame: 
 
 def _outlined(head: ChartHead, image: WindowedImage, found: _Found) -> tuple[Chart, ChartTerms]:
     """The chart of found objects: their masks, without those that others cover, and their confidences."""
-    prompts, windows = [], _windows(found, image.frame)
-    for row, window in enumerate(windows):
-        x0, y0, x1, y1 = map(float, found.boxes[row])
-        click = np.array([[*found.clicks[row], 1.0]])
-        # On the whole image the decoder was trained with clicks much more than with boxes.
-        box = None if window is None or not image.uses_windows else (x0, y0, x1, y1)
-        prompts.append(ObjectPrompt(click, box))
-    answers = image.decode_in(prompts, windows)
+    clicks = [np.array([[*click, 1.0]]) for click in found.clicks]
+    answers = image.decode_in([ObjectPrompt(click) for click in clicks], [None] * len(clicks))
+    windows = {row: box_window(Box(*map(float, found.boxes[row])), image.frame) for row in _worst(found, answers)}
+    finer = [row for row, window in windows.items() if window is not None and image.uses_windows]
+    # On the whole image the decoder was trained with clicks much more than with boxes; in windows a box helps it.
+    boxed = [ObjectPrompt(clicks[row], tuple(map(float, found.boxes[row]))) for row in finer]  # type: ignore[arg-type]
+    for row, answer in zip(finer, image.decode_in(boxed, [windows[row] for row in finer]), strict=True):
+        answers[row] = answer
     terms = confidence_terms(found.centres, found.chosen, np.array([answer.score for answer in answers]))
     logits = terms @ head.calibration.double().cpu().numpy()
     confidences = (1 / (1 + np.exp(-logits))).astype(np.float32)
@@ -193,19 +197,12 @@ def _outlined(head: ChartHead, image: WindowedImage, found: _Found) -> tuple[Cha
     return chart, ChartTerms(terms[rows])
 
 
-def _windows(found: _Found, frame: Frame) -> list[Window | None]:
-    """A window for each object, shared by neighbours in a row of the chart."""
-    windows: list[Window | None] = [None] * len(found.names)
-    middle = (found.boxes[:, 0] + found.boxes[:, 2]) / 2
-    places = [chart_place(name) for name in found.names]
-    for low, high in ((0, chart_place("48")), (chart_place("48"), chart_place(IMPLANT))):
-        row = sorted((i for i, place in enumerate(places) if low <= place < high), key=lambda i: middle[i])
-        for i, window in zip(row, shared_windows(found.boxes[row], frame), strict=True):
-            windows[i] = window
-    for i, place in enumerate(places):
-        if place >= chart_place(IMPLANT):
-            (windows[i],) = shared_windows(found.boxes[i : i + 1], frame)
-    return windows
+def _worst(found: _Found, answers: Sequence[ObjectAnswer]) -> list[int]:
+    """The objects whose masks on the whole image fit their boxes and the decoder's own score least."""
+    masks = [Box.of_mask(answer.mask.tight()) or Box(0, 0, 0, 0) for answer in answers]
+    fits = box_overlaps(np.array(masks, np.float64).reshape(-1, 4), found.boxes.astype(np.float64)).diagonal()
+    quality = fits * np.array([answer.score for answer in answers])
+    return [int(row) for row in np.argsort(quality, kind="stable")[:MAX_FINER]]
 
 
 def confidence_terms(centres: np.ndarray, chosen: np.ndarray, scores: np.ndarray) -> np.ndarray:

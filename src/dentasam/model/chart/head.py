@@ -28,6 +28,8 @@ from dentasam.version import __version__
 WEIGHTS, CARD = "chart.safetensors", "chart.json"
 # Of the confidence: a factor each for the centre's, the number's and the mask's log odds, and a constant.
 CALIBRATION = 4
+# Of a card's fields, as they are annotated.
+_TYPES = {"str": (str,), "str | None": (str, type(None)), "int": (int,), "dict[str, Any]": (dict,)}
 _TRAIN = "train one with dentasam train --recipe chart"
 
 
@@ -60,6 +62,9 @@ class ChartCard:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             card = cls(**{one.name: content[one.name] for one in fields(cls)})
+            wrong = [one.name for one in fields(cls) if not isinstance(content[one.name], _TYPES[str(one.type)])]
+            if wrong:
+                raise ValueError(f"{', '.join(wrong)} of another type")
             sizes = (card.width, card.detail, card.numberer_width)
             if not all(isinstance(size, int) and 8 <= size <= 1024 and size % 8 == 0 for size in sizes):
                 raise ValueError(f"sizes {sizes}")

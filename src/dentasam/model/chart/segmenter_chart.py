@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ class SegmenterChart:
     def folder(self) -> Path | None:
         """The folder of the head for the adapter in use; None where there is none."""
         if self._given is not None:
-            return self._given
+            return self._given if has_head(self._given) else None
         if self._info.path.is_dir():
             return self._info.path if has_head(self._info.path) else None
         if self._adapters.in_use is None:
@@ -40,6 +41,18 @@ class SegmenterChart:
         except AdapterError:
             return None
         return folder if has_head(folder) else None
+
+    def copy(self, folder: Path) -> None:
+        """Copy the head for the adapter in use, where there is one, into the folder of an exported model.
+
+        Raises ChartError where it is of another model, OSError where it cannot be written.
+        """
+        own = self.folder()
+        if own is None:
+            return
+        self.head(torch.device("cpu"))
+        for name in (WEIGHTS, CARD):
+            shutil.copyfile(own / name, folder / name)
 
     def sha256(self) -> str | None:
         """The hash of the head's weights; None where there is none. Charts of another head may differ."""
@@ -51,6 +64,7 @@ class SegmenterChart:
         folder = self.folder()
         if folder is None:
             named = f"the adapter {self._adapters.in_use}" if self._adapters.in_use else f"{self._info.name} alone"
+            named = named if self._given is None else str(self._given)
             raise ChartError(
                 f"{named}: has no chart head ({WEIGHTS}, {CARD}); choose an adapter with one, such as "
                 "panoramic-teeth, or train one with dentasam train --recipe chart"

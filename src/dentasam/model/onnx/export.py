@@ -4,6 +4,7 @@
     decoder.onnx   features, hq, place, image, points, labels, previous, has_previous
                    -> logits, scores, choices, choice_scores
     dentasam.json  which base, which adapter is merged in, and how the encoder computes
+    chart.*        the adapter's chart head as it is, where it has one; it runs on torch
 
 One file serves whole images of every shape, object windows, and any number of objects and clicks: images, rows, cols,
 objects and prompts are free dimensions. `graphs.py` says what the inputs mean.
@@ -117,6 +118,7 @@ def export_onnx(segmenter: Segmenter, folder: Path) -> ExportCard:
             # A graph above 2 GB has its weights in separate files beside it.
             for file in Path(made).iterdir():
                 os.replace(file, folder / file.name)
+        segmenter.copy_chart(folder)
         card.write(folder)  # last: a folder with a card is complete
     except OSError as error:
         raise CheckpointError(

@@ -27,11 +27,12 @@ def load_onnx(
     model: str | Path,
     adapter: str | Path | None = None,
     announce: Callable[[str], None] = lambda line: None,
+    chart: str | Path | None = None,
 ) -> Segmenter:
     """A segmenter on ONNX Runtime from an exported folder, or from a model's name or checkpoint and an adapter.
 
     A model is exported into the cache the first time, and opened from there afterwards.
-    announce: called with one line before the export.
+    announce: called with one line before the export. chart: folder of a chart head, as in `Segmenter`.
     Raises AdapterError where an exported folder is given an adapter, CheckpointError where the folder has no readable
     model or weights that are not finite, ExtraError without the packages for ONNX, and as `load_torch`.
     """
@@ -42,7 +43,7 @@ def load_onnx(
         network = OnnxNetwork(folder)
         card = network.card
         info = ModelInfo(card.base_model, card.kind, card.base_sha256, folder, card.int8)
-        return _segmenter(network, info, None if card.adapter is None else card.adapter.name)
+        return _segmenter(network, info, None if card.adapter is None else card.adapter.name, chart)
     require("onnxruntime")
     name, path = locate(model)
     path = file_of(path)
@@ -50,7 +51,7 @@ def load_onnx(
     network = OnnxNetwork(_cached_export(model, name, sha256, adapter, announce))
     # Name, file and adapter as they were given, so that another adapter can be used on the same base.
     info = ModelInfo(name, network.card.kind, sha256, path)
-    return _segmenter(network, info, None if adapter is None else str(adapter))
+    return _segmenter(network, info, None if adapter is None else str(adapter), chart)
 
 
 def cache_folder() -> Path:
@@ -59,10 +60,10 @@ def cache_folder() -> Path:
     return Path(base) / "dentasam" / "onnx"
 
 
-def _segmenter(network: OnnxNetwork, info: ModelInfo, adapter: str | None) -> Segmenter:
+def _segmenter(network: OnnxNetwork, info: ModelInfo, adapter: str | None, chart: str | Path | None) -> Segmenter:
     card = network.card
     adapters = MergedAdapter(adapter, _has_one_adapter(card, network.folder), card.adapter)
-    return Segmenter(network, info, adapters, precision="fp32", sparse_upscaling=False)
+    return Segmenter(network, info, adapters, precision="fp32", sparse_upscaling=False, chart=chart)
 
 
 def _cached_export(

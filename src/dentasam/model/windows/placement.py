@@ -5,7 +5,6 @@ Numbers in this file were chosen on UFBA's validation images and on held-out pha
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import NamedTuple
 
 import cv2
@@ -31,8 +30,6 @@ EDGE = 0.04
 CLICK_REACH = 0.01
 # A window over this many times as large as the object's box shrinks.
 MAX_RATIO = 3.0
-# Neighbours of a chart share a window as long as its pixels are no coarser than this share of the whole frame's.
-SHARED_MARGIN, SHARED_COARSENESS = 1.35, 0.62
 # A window whose pixels are coarser than this share of the whole frame's adds nothing, so the whole image answers.
 MAX_COARSENESS = 0.9
 
@@ -98,25 +95,6 @@ def box_window(box: Box, frame: Frame) -> Window | None:
     return finer(window_around(box, frame), frame)
 
 
-def shared_windows(boxes: np.ndarray, frame: Frame) -> list[Window | None]:
-    """Windows of P neighbouring objects, each shared by as many as it still shows finely, in their order.
-
-    boxes: (P, 4) x0, y0, x1, y1 in image pixels, ordered along a row. A window for each object would cost several
-    times as much to encode. None where a window would be no finer than the whole image.
-    """
-    windows: list[Window | None] = []
-    members: list[Box] = []
-    for x0, y0, x1, y1 in boxes:
-        box = Box(float(x0), float(y0), float(x1), float(y1))
-        joined = reduce(Box.joined, members, box)
-        if members and window_around(joined, frame, SHARED_MARGIN).scale * frame.scale > SHARED_COARSENESS:
-            members, joined = [], box
-        members.append(box)
-        window = finer(window_around(joined, frame, SHARED_MARGIN), frame)
-        windows[len(windows) - len(members) + 1 :] = [window] * len(members)
-    return windows
-
-
 def following_window(window: Window, mask: BoxedMask, clicks: np.ndarray, frame: Frame) -> Window | None:
     """The same window while mask and clicks are well inside it, else one around them.
 
@@ -132,11 +110,11 @@ def following_window(window: Window, mask: BoxedMask, clicks: np.ndarray, frame:
     return finer(window_around(box, frame), frame)
 
 
-def window_around(box: Box, frame: Frame, margin: float = MARGIN) -> Window:
+def window_around(box: Box, frame: Frame) -> Window:
     """A window with margin around a box, inside the image where it fits."""
     height, width = frame.height, frame.width
     rows, cols = PATCH * ROWS, PATCH * COLS
-    scale = max((box.x1 - box.x0) * margin / cols, (box.y1 - box.y0) * margin / rows, MIN_HEIGHT * width / rows)
+    scale = max((box.x1 - box.x0) * MARGIN / cols, (box.y1 - box.y0) * MARGIN / rows, MIN_HEIGHT * width / rows)
     return _placed((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2, scale, height, width)
 
 
