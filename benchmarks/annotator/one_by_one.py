@@ -98,7 +98,11 @@ def click_until(hand: Hand, tooth: Tooth, target: float, acts: int, looked: bool
         # Farther from a proposal that nobody has touched, a click begins another object.
         reach = 0.7 * float(np.sqrt(np.count_nonzero(this.mask))) if this.proposed else None
         click = next_click(this.mask, tooth.mask, others, reach)
-        if click is None or not hand.correct(click):
+        if click is None:
+            return
+        if not hand.correct(click):
+            # The click was taken for another object: back to this one, whose number comes next.
+            hand.choose(this)
             return
         acts += 1
 
