@@ -11,29 +11,20 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from dentasam.cli.app import main
-from dentasam.labelling.inference.served_model import Numbering, ServedModel
+from dentasam.labelling.inference.served_model import ServedModel
 from dentasam.model.chart.chart import Chart
+from dentasam.model.chart.charting import Numbering
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.windows.objects import ObjectAnswer
 from dentasam.model.windows.window import BoxedMask
 from dentasam.model.windows.windowed_image import WindowedImage
 
 SURE = 0.95
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """What the numberer answers. alternatives: of each box, other numbers with their confidence."""
-
-    numbers: tuple[str | None, ...]
-    confidences: np.ndarray
-    alternatives: tuple[tuple[tuple[str, float], ...], ...]
 
 
 class ChartHead:
@@ -69,7 +60,7 @@ class ChartHead:
             free = sorted((true for true in self._true if true not in known), key=lambda true: self._far(true, box))
             found.append(number or free[0])
             others.append(tuple((true, (1 - SURE) / 2) for true in free[1:3]))
-        return Numbers(tuple(found), np.full(len(found), SURE), tuple(others))
+        return Numbering(tuple(found), np.full(len(found), SURE, np.float32), tuple(others))
 
     def _far(self, number: str, box: np.ndarray) -> float:
         return float(np.abs(self._true[number] - box).sum())

@@ -3,16 +3,19 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from dentasam.data.phantom import write_phantoms
 from dentasam.model.adapters.folder import AdapterCard
 from dentasam.model.adapters.loading import load_adapter
+from dentasam.model.chart.head import ChartCard
 from dentasam.model.checkpoints.loading import load_model
 from dentasam.model.checkpoints.reading import sha256_of
 from dentasam.model.checkpoints.saving import save_checkpoint
 from dentasam.model.sam_hq import build_sam_hq
+from dentasam.model.segmenter import load_torch
 
 from ..conftest import Command
 
@@ -56,6 +59,48 @@ def test_train_makes_an_adapter_for_its_base(dentasam: Command, data: Path, base
     assert "in use" in again.stderr
     assert "--resume" in again.stderr
     assert len(again.stderr.splitlines()) == 1
+
+
+TINY_CHART = (
+    *("--set", "width=16", "--set", "detail=16", "--set", "numberer_width=16", "--set", "seed=1"),
+    *(
+        "--set",
+        "views.per_image=1",
+        "--set",
+        "views.phantoms=0",
+        "--set",
+        "finder.steps=1",
+        "--set",
+        "finder.batch=1",
+    ),
+    *("--set", "numberer.steps=2", "--set", "numberer.batch=2"),
+)
+
+
+def test_train_makes_a_chart_head_for_a_base_alone(dentasam: Command, data: Path, base: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = ("train", data, "--val", data, "--recipe", "chart", "--model", base, "--adapter", "none", "--cpu")
+    done = dentasam(*command, *TINY_CHART, "--out", out, OMP_NUM_THREADS="1")
+    assert done.returncode == 0, done.stderr
+    assert f"{out / 'adapter'}: on phantoms.json" in done.stdout
+    assert sorted(path.name for path in (out / "adapter").iterdir()) == ["chart.json", "chart.safetensors"]
+    segmenter = load_torch(base, device="cpu", chart=out / "adapter")
+    assert len(segmenter.chart(np.zeros((16, 400), np.uint8))) == 0
+    card = ChartCard.read(out / "adapter")
+    assert (card.base_sha256, card.adapter) == (sha256_of(base), None)
+    assert card.recipe["base"] == str(base)
+
+    again = dentasam(*command, *TINY_CHART, "--out", out)
+    assert again.returncode == 2
+    assert "give --resume" in again.stderr
+    assert len(again.stderr.splitlines()) == 1
+
+
+def test_pretrain_refuses_the_recipe_of_a_chart_head(dentasam: Command, tmp_path: Path) -> None:
+    done = dentasam("pretrain", "--recipe", "chart", "--out", tmp_path / "run")
+    assert done.returncode == 2
+    assert "scope chart trains a chart head; use dentasam train" in done.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_pretrain_makes_a_model(dentasam: Command, tmp_path: Path) -> None:

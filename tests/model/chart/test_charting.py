@@ -16,11 +16,12 @@ from dentasam.model.chart.charting import (
     confidence_terms,
 )
 from dentasam.model.chart.dentition import IMPLANT, PERMANENT
+from dentasam.model.chart.finder import CELL
 from dentasam.model.core.frame import Frame
 
 from ..windows.bright_network import BrightNetwork
 from ..windows.scenes import bright, dice
-from .given_head import Thing, drawn, given_head
+from .given_head import GivenFinder, Thing, drawn, given_head, maps_of
 
 HEIGHT, WIDTH = 500, 1100
 FRAME = Frame.of(HEIGHT, WIDTH)
@@ -127,6 +128,18 @@ def test_a_tooth_has_to_be_likely_enough(more: float, expected: tuple[str, ...])
     things = [tooth("16", 1), tooth("15", 2, logit=logit(MIN_PRESENCE + more))]
     image, _ = drawn(things, HEIGHT, WIDTH)
     assert chart_of(given_head(things, FRAME), bright(image)).numbers == expected
+
+
+def test_what_is_not_there_takes_no_number_from_a_tooth(monkeypatch: pytest.MonkeyPatch) -> None:
+    faint, clear = tooth("16", 1, logit=logit(MIN_PRESENCE - 0.05)), tooth("16", 3)
+    maps = maps_of([faint, clear], FRAME)
+    columns = int(FRAME.points_to_frame(np.array([200.0, 0.0]))[0] / CELL)  # between the two
+    maps.numbers[..., columns:] *= 0.3  # the faint one looks even more like a 16
+    monkeypatch.setattr(GivenFinder, "forward", lambda *_: maps)
+    image, _ = drawn([faint, clear], HEIGHT, WIDTH)
+    chart = chart_of(given_head([], FRAME), bright(image))
+    assert chart.numbers == ("16",)
+    assert chart.boxes[0] == pytest.approx(clear.box, abs=0.01)
 
 
 def test_what_the_numberer_takes_for_no_tooth_is_left_out() -> None:

@@ -22,7 +22,7 @@ from dentasam.model.adapters.segmenter_adapters import MergedAdapter
 from dentasam.model.chart.chart import Chart
 from dentasam.model.chart.dentition import IMPLANT, NUMBERS, PERMANENT
 from dentasam.model.chart.finder import Finder, FinderMaps
-from dentasam.model.chart.head import WEIGHTS, ChartCard, save_head
+from dentasam.model.chart.head import WEIGHTS, ChartCard, load_head, save_head
 from dentasam.model.checkpoints.loading import ModelInfo
 from dentasam.model.checkpoints.reading import file_of, sha256_of
 from dentasam.model.checkpoints.registry import locate
@@ -228,6 +228,22 @@ def test_a_model_without_a_head_says_how_to_get_one(tmp_path: Path) -> None:
                 refused()
             assert str(caught.value).startswith(f"{named}: has no chart head (chart.safetensors, chart.json)")
             assert "dentasam train --recipe chart" in str(caught.value)
+
+
+def test_a_head_is_copied_into_the_folder_of_an_exported_model(
+    segmenter: Segmenter, tmp_path: Path, base_sha256: str
+) -> None:
+    segmenter.copy_chart(tmp_path)
+    assert sha256_of(tmp_path / WEIGHTS) == segmenter.chart_sha256
+    assert load_head(tmp_path)[1].base_model == "bright"
+    # One that would be refused there is not copied, and where there is none there is nothing to copy.
+    other = Segmenter(BrightNetwork(), segmenter.info, MergedAdapter(None, "", None), chart=tmp_path)
+    save_head(small_head(), tmp_path, card_of(base_sha256))
+    (tmp_path / "export").mkdir()
+    with pytest.raises(ChartError, match="not on the base in use"):
+        other.copy_chart(tmp_path / "export")
+    Segmenter(BrightNetwork(), segmenter.info, MergedAdapter(None, "", None)).copy_chart(tmp_path / "export")
+    assert list((tmp_path / "export").iterdir()) == []
 
 
 def test_a_head_of_another_base_is_refused(tmp_path: Path, base_sha256: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, cast
+from functools import cached_property
 
 import numpy as np
 
 from dentasam.model.chart.chart import Chart
+from dentasam.model.chart.charting import Numbering
 from dentasam.model.core.frame import PREPROCESSING, Frame
 from dentasam.model.core.full_resolution import full_mask
 from dentasam.model.embedding import ImageEmbedding
@@ -28,15 +29,6 @@ ELLIPSE_SHARE = 0.9
 ELLIPSE_LOGIT = 4.0
 # Changes where charts become others for the same weights, so that all are made again.
 CHARTS = "charts-1"
-
-
-class Numbering(Protocol):
-    """Numbers of P objects. numbers: None where none fits; confidences: (P,) 0..1."""
-
-    @property
-    def numbers(self) -> Sequence[str | None]: ...
-    @property
-    def confidences(self) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -80,26 +72,23 @@ class ServedModel:
         # An int8 encoder gives other embeddings; those of torch and ONNX Runtime in fp32 serve both.
         self.key = model_key(segmenter.info.sha256 + (segmenter.info.int8 or ""), key)
 
-    @property
+    @cached_property
     def chart_key(self) -> str | None:
         """What a chart depends on besides its image; None where the model has no chart head."""
-        if not getattr(self.segmenter, "has_chart", False):
+        if not self.segmenter.has_chart:
             return None
-        head = getattr(self.segmenter, "chart_sha256", None) or ""
-        return f"{CHARTS}|{self.key}|{'windows' if self.windows else 'whole'}|{head}"
+        return f"{CHARTS}|{self.key}|{'windows' if self.windows else 'whole'}|{self.segmenter.chart_sha256}"
 
     def chart(self, image: WindowedImage) -> Chart:
         """Every tooth of an image, outlined and numbered. Raises ChartError without a chart head."""
-        chart: Chart = cast(Any, self.segmenter).chart(image, windows=self.windows)
-        return chart
+        return self.segmenter.chart(image, windows=self.windows)
 
     def number(self, embedding: ImageEmbedding, boxes: np.ndarray, known: Sequence[str | None]) -> Numbering:
         """Numbers for the objects in boxes (P, 4), image pixels, as a whole; known: those that are sure.
 
         Raises ChartError without a chart head.
         """
-        numbering: Numbering = cast(Any, self.segmenter).number(embedding, boxes, known)
-        return numbering
+        return self.segmenter.number(embedding, boxes, known)
 
     def encode(self, image: np.ndarray) -> ImageEmbedding:
         """As `Segmenter.encode`."""

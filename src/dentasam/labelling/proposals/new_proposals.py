@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 from dentasam.labelling.log.fold import CaseState, ObjectState
 from dentasam.labelling.log.operations import Operation, parse_operation
 from dentasam.labelling.wire.box_mask import BoxMask
-from dentasam.model.chart.dentition import IMPLANT
+from dentasam.model.chart.dentition import IMPLANT, SUPERNUMERARY_TOOTH
 from dentasam.model.windows.boxed_mask import BoxedMask
 from dentasam.model.windows.choices import intersection
 
@@ -82,7 +82,7 @@ def proposal_operations(case_id: int, chart: str, state: CaseState, found: Seque
 def fitting(state: CaseState, found: Sequence[Proposal]) -> Iterator[Proposal]:
     """The proposals that stand beside what people made of a case, in their order."""
     others = [known for known in state.present if not known.proposed]
-    held = {known.category for known in others} - {IMPLANT} | set(state.missing)
+    held = {known.category for known in others} - {IMPLANT, SUPERNUMERARY_TOOTH} | set(state.missing)
     rejected = [known for known in state.objects.values() if _is_rejected(known)]
     for proposal in found:
         if not proposal.mask.bits.any() or proposal.category in held:

@@ -60,14 +60,13 @@ def number_objects(
     started = time.perf_counter()
     boxes = np.array([box for _, box, _, _ in rows], np.float32).reshape(-1, 4)
     numbering = ready.served.number(ready.embedding, boxes, [number for _, _, number, _ in rows])
-    others: Sequence[Sequence[tuple[str, float]]] | None = getattr(numbering, "alternatives", None)
     found = []
     for index, (id, _, known, wanted) in enumerate(rows):
         if known is not None or not wanted:
             continue
         best = numbering.numbers[index]
         offers = [] if best is None else [Offer(best, float(numbering.confidences[index]))]
-        more = [] if others is None else [Offer(name, float(share)) for name, share in others[index] if name != best]
+        more = [Offer(name, float(share)) for name, share in numbering.alternatives[index] if name != best]
         found.append(Numbered(id, (*offers, *more[:MAX_OTHERS])))
     return found, time.perf_counter() - started
 

@@ -18,7 +18,7 @@ from dentasam.labelling.log.store import Store
 from dentasam.labelling.proposals.new_proposals import Proposal, proposal_operations
 from dentasam.labelling.workspace.settings import WorkspaceSettings
 from dentasam.labelling.workspace.workspace import Workspace
-from dentasam.model.chart.dentition import IMPLANT, NUMBERS
+from dentasam.model.chart.dentition import CHART_NAMES, NUMBERS
 
 ProposalsState = Literal["none", "pending", "there", "off"]
 # A case that somebody has closed gets no proposals.
@@ -137,7 +137,7 @@ class Proposer:
         """What can be proposed with the workspace's labels; nothing where no label is a tooth's number."""
         names = {label.name for label in self._workspace.schema.labels}
         teeth = names & set(NUMBERS)
-        return frozenset(teeth | (names & {IMPLANT})) if teeth else frozenset()
+        return frozenset(names & set(CHART_NAMES)) if teeth else frozenset()
 
 
 def chart_hash(picture: str, chart_key: str) -> str:

@@ -2,7 +2,7 @@
 
 embedding   -> finder     -> middles and boxes of teeth and implants
 all of them -> numberer   -> a number for each, or that it is not a tooth
-each box    -> the decoder, from its middle and its box, in windows that neighbours share -> masks
+each middle -> the decoder on the whole image, and for the worst masks in a window around the box -> masks
 """
 
 from __future__ import annotations

@@ -84,6 +84,8 @@ def train_chart(
     with shown("numberer", "steps") as update:
         train_numberer(head, recipe, sets, state / "numberer.pt", update)
 
+    head.to(segmenter.device)  # where the embeddings are
+
     def chart(image: ImageRecord) -> tuple[Chart, ChartTerms]:
         return chart_with_terms(head, segmenter.windows(image.read()))
 

@@ -89,7 +89,8 @@ def _view(
     if number == 0:
         gray, frame, targets = unvaried_view(image.read(), objects)
     else:
-        rng = np.random.default_rng([_VIEW_STREAM, recipe.seed, number, image.id])
+        # A COCO file may have ids below 0, a seed may not.
+        rng = np.random.default_rng([_VIEW_STREAM, recipe.seed, number, image.id % 2**63])
         gray, frame, targets = varied_view(image.read(), objects, recipe.layout, recipe.augmentation, rng)
     return EncodedView.of(_embedding(segmenter, gray, frame), targets, annotated)
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dentasam.training.recipe.sections import Augmentation, Section, Share
+from dentasam.training.recipe.sections import Augmentation, Section, Share, Widths
 
 
 class Layout(Section):
@@ -34,7 +34,7 @@ class Views(Section):
 
     per_image: int = Field(4, ge=1)
     phantoms: int = Field(800, ge=0)
-    widths: tuple[int, int] = (1024, 1400)
+    widths: Widths = (1024, 1400)
     conditions_share: Share = 0.15
     dir: str = "embeddings"
 
