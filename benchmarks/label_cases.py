@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from dentasam.labelling.wire.box_mask import BoxMask
 
 BESIDE = Path(__file__).parent.parent.parent / "shared" / "data" / "abdi"
 PHANTOM = (3100, 1300)
+DENTASAM = (sys.executable, "-m", "dentasam")
 
 
 def full_size_image(folder: Path | None, scratch: Path) -> Path:
@@ -79,9 +80,12 @@ def _create(store: Store, case_id: int, masks: list[BoxMask]) -> None:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[str, httpx.Client]]:
-    """`dentasam label` on a folder, once it has encoded every image: its address, and a client for its API."""
-    command = [sys.executable, "-m", "dentasam", "label", str(folder), "--port", "0"]
+def serving(folder: Path, *options: str, program: Sequence[str] = DENTASAM) -> Iterator[tuple[str, httpx.Client]]:
+    """`dentasam label` on a folder, once it has encoded every image: its address, and a client for its API.
+
+    program: what runs in place of the `dentasam` command, with the same arguments.
+    """
+    command = [*program, "label", str(folder), "--port", "0", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"COLUMNS": "200"})
     try:
         assert process.stdout is not None
