@@ -74,7 +74,7 @@ def measure(images: list[np.ndarray], times: int) -> list[dict[str, Any]]:
     all windows: the same objects, each in an object window of its own after the whole image's answer.
     """
     segmenter = load("dentasam-tiny", "panoramic-teeth").merged()
-    head = segmenter._charts.head(segmenter.device)
+    head = segmenter.chart_head()
     rows = []
     for image in images:
         embedding = segmenter.encode(image)

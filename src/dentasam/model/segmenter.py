@@ -13,6 +13,7 @@ from dentasam.errors import ImageError, PromptError
 from dentasam.model.adapters.segmenter_adapters import AdapterSwitch, LoadedAdapters
 from dentasam.model.chart.chart import Chart
 from dentasam.model.chart.charting import Numbering, chart_of, numbered
+from dentasam.model.chart.head import ChartHead
 from dentasam.model.chart.segmenter_chart import SegmenterChart
 from dentasam.model.checkpoints.loading import ModelInfo, load_model
 from dentasam.model.core.frame import Frame
@@ -202,6 +203,10 @@ class Segmenter:
     def chart_sha256(self) -> str | None:
         """The hash of the chart head's weights; None where there is none."""
         return self._charts.sha256()
+
+    def chart_head(self) -> ChartHead:
+        """The finder and the numberer for the adapter in use. Raises ChartError as `chart`."""
+        return self._charts.head(self.device)
 
     def copy_chart(self, folder: Path) -> None:
         """Copy the chart head, where there is one, into a folder. Raises ChartError and OSError."""

@@ -22,7 +22,8 @@ FORMATS = ("coco", "png", "labels")
 
 @dataclass(frozen=True)
 class ChartSettings:
-    """format: of the masks, one of FORMATS. windows: decode each tooth in a window cut from the image's own pixels.
+    """format: of the masks, one of FORMATS. windows: decode the worst masks again in windows cut from the image's own
+    pixels.
 
     min_confidence: objects below it are left out. overlays: draw each chart on its image. copy_images: put a copy of
     each image beside the masks, which makes the folder a dataset of its own. Raises DatasetError for another format.

@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 from dentasam.labelling.log.fold import CaseState, ObjectState
 from dentasam.labelling.log.operations import Operation, parse_operation
 from dentasam.labelling.wire.box_mask import BoxMask
-from dentasam.model.chart.dentition import IMPLANT, SUPERNUMERARY_TOOTH
+from dentasam.model.chart.dentition import CHART_NAMES, IMPLANT, SUPERNUMERARY_TOOTH
 from dentasam.model.windows.boxed_mask import BoxedMask
 from dentasam.model.windows.choices import intersection
 
@@ -87,7 +87,7 @@ def fitting(state: CaseState, found: Sequence[Proposal]) -> Iterator[Proposal]:
     for proposal in found:
         if not proposal.mask.bits.any() or proposal.category in held:
             continue
-        if any(_conflicts(proposal.mask, known.mask) for known in others):
+        if any(_conflicts(proposal.mask, known) for known in others):
             continue
         if any(_shared(proposal.mask, known.mask)[0] > SAME_OBJECT for known in rejected):
             continue
@@ -99,9 +99,11 @@ def _is_rejected(known: ObjectState) -> bool:
     return known.deleted and not known.proposed and known.source in ("proposal", "import")
 
 
-def _conflicts(proposal: BoxMask, other: BoxMask) -> bool:
-    iou, covered = _shared(proposal, other)
-    return iou > SAME_OBJECT or covered > MAX_COVERED
+def _conflicts(proposal: BoxMask, known: ObjectState) -> bool:
+    """Whether the object is of the same thing. A jaw or a sinus covers teeth, and does not stand in their way."""
+    iou, covered = _shared(proposal, known.mask)
+    tooth = known.category is None or known.category in CHART_NAMES
+    return iou > SAME_OBJECT or (tooth and covered > MAX_COVERED)
 
 
 def _shared(proposal: BoxMask, other: BoxMask) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from dentasam.errors import ChartError
 from dentasam.labelling.inference.encoding.encode_queue import EncodeQueue
 from dentasam.labelling.inference.requests import Box
 from dentasam.labelling.log.fold import ObjectState
-from dentasam.model.chart.dentition import IMPLANT, NUMBERS
+from dentasam.model.chart.dentition import CHART_NAMES
 
 MAX_OTHERS = 3
 
@@ -89,7 +89,7 @@ def _rows(asked: Sequence[AskedObject], stored: Mapping[str, ObjectState]) -> li
 
 
 def _number(category: str | None) -> str | None:
-    return category if category == IMPLANT or category in NUMBERS else None
+    return category if category in CHART_NAMES else None
 
 
 def _box(known: ObjectState) -> Box | None:

@@ -49,14 +49,16 @@ def assigned(log_odds: np.ndarray, boxes: np.ndarray, known: Sequence[str | None
     if not len(rows):
         return outcome
     outcome[rows] = _each_once(scores[rows])
-    free = np.array([column is None for column in fixed])
+    for row, column in enumerate(fixed):
+        if column is not None:
+            scores[row], scores[row, column] = _IMPOSSIBLE, 0.0
     for columns in _ARCH_COLUMNS:
-        outcome = _in_order(outcome, scores, boxes, columns, free)
+        outcome = _in_order(outcome, scores, boxes, columns)
     return outcome
 
 
 def _each_once(scores: np.ndarray) -> np.ndarray:
-    """The likeliest outcomes (P,) in which no number occurs twice; what is no number may."""
+    """The likeliest outcomes (P,) in which no number occurs twice; what is not a number may."""
     numbers = len(NUMBERS)
     others = scores[:, [SUPERNUMERARY, NOT_A_TOOTH]]
     # A column for each number, and one for each object alone: the better of the outcomes that may repeat.
@@ -67,12 +69,10 @@ def _each_once(scores: np.ndarray) -> np.ndarray:
     return np.where(columns < numbers, columns, repeated)
 
 
-def _in_order(
-    outcome: np.ndarray, scores: np.ndarray, boxes: np.ndarray, columns: np.ndarray, free: np.ndarray
-) -> np.ndarray:
+def _in_order(outcome: np.ndarray, scores: np.ndarray, boxes: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """The same outcomes with one arch in order from left to right, unless that is much less likely."""
     members = np.flatnonzero(np.isin(outcome, columns))
-    if len(members) < 2 or not free[members].all():
+    if len(members) < 2:
         return outcome
     x = (boxes[members, 0] + boxes[members, 2]) / 2
     members = members[np.argsort(x, kind="stable")]

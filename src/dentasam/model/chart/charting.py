@@ -22,7 +22,7 @@ from dentasam.model.chart.head import ChartHead
 from dentasam.model.chart.numberer import NOT_A_TOOTH, pooled_looks
 from dentasam.model.core.frame import Frame
 from dentasam.model.embedding import ImageEmbedding
-from dentasam.model.windows.boxed_mask import BoxedMask
+from dentasam.model.windows.choices import intersection
 from dentasam.model.windows.objects import ObjectAnswer, ObjectPrompt
 from dentasam.model.windows.placement import Box, box_window
 from dentasam.model.windows.windowed_image import WindowedImage
@@ -33,6 +33,8 @@ MIN_IMPLANT = 0.5
 # So many masks are decoded in a window of their own: each costs a sixth of an encoding. On UFBA's validation images,
 # with true boxes a little off, Dice is 0.875 with none, 0.889 with 6, 0.893 with 12 and 0.897 with all.
 MAX_FINER = 6
+# An object that somebody drew is numbered unless it is not a tooth with more than this probability.
+SURELY_NOT_A_TOOTH = 0.95
 # An implant lies in the place of a tooth that the finder may have seen too.
 IMPLANT_OVERLAP = 0.5
 # Of two masks, of which one covers the other by more than this share of the smaller, the less sure one goes.
@@ -43,7 +45,7 @@ MAX_COVERED = 0.7
 class Numbering:
     """The numbers of P objects: an FDI number, `"supernumerary"`, or None where the object is no tooth.
 
-    confidences: (P,) float32, the probability of each number.
+    confidences: (P,) float32, the probability of each number, 0 where there is none.
     alternatives: for each object up to three numbers with their probabilities, the likeliest first.
     """
 
@@ -79,11 +81,17 @@ def numbered(
     maps = finder_maps(head, embedding)
     framed = torch.from_numpy(_to_frame(boxes, embedding.frame)).to(maps.centres.device)
     probabilities = outcome_probabilities(head, maps, framed)
-    # All of these are objects that somebody drew: to be no tooth is left to what has no likely number at all.
+    # Somebody drew these, so what the finder would take for no tooth is taken for one unless that is all but certain.
+    drawn = probabilities[:, NOT_A_TOOTH] < SURELY_NOT_A_TOOTH
+    probabilities[drawn, NOT_A_TOOTH] = 0
+    probabilities[drawn] /= probabilities[drawn].sum(axis=1, keepdims=True)
     outcomes = assigned(np.log(probabilities + 1e-9), boxes, known)
     given = [None if known is None else known[row] for row in range(len(boxes))]
     numbers = tuple(_name(outcome) if name is None else name for outcome, name in zip(outcomes, given, strict=True))
-    sure = [1.0 if name is not None else probabilities[row, outcomes[row]] for row, name in enumerate(given)]
+    sure = [
+        1.0 if given[row] is not None else 0.0 if numbers[row] is None else probabilities[row, outcomes[row]]
+        for row in range(len(boxes))
+    ]
     return Numbering(numbers, np.array(sure, np.float32), tuple(_likeliest(row) for row in probabilities))
 
 
@@ -179,7 +187,8 @@ def _outlined(head: ChartHead, image: WindowedImage, found: _Found) -> tuple[Cha
     # On the whole image the decoder was trained with clicks much more than with boxes; in windows a box helps it.
     boxed = [ObjectPrompt(clicks[row], tuple(map(float, found.boxes[row]))) for row in finer]  # type: ignore[arg-type]
     for row, answer in zip(finer, image.decode_in(boxed, [windows[row] for row in finer]), strict=True):
-        answers[row] = answer
+        if answer.mask.bits.any():
+            answers[row] = answer
     terms = confidence_terms(found.centres, found.chosen, np.array([answer.score for answer in answers]))
     logits = terms @ head.calibration.double().cpu().numpy()
     confidences = (1 / (1 + np.exp(-logits))).astype(np.float32)
@@ -217,20 +226,9 @@ def _uncovered(answers: Sequence[ObjectAnswer], confidences: np.ndarray) -> list
     for row in np.argsort(-confidences, kind="stable"):
         own = answers[row].mask
         area = int(own.bits.sum())
-        if area and all(_shared_area(own, answers[other].mask) <= MAX_COVERED * area for other in kept):
+        if area and all(intersection(own, answers[other].mask) <= MAX_COVERED * area for other in kept):
             kept.append(int(row))
     return sorted(kept)
-
-
-def _shared_area(some: BoxedMask, other: BoxedMask) -> int:
-    """How many pixels are in both masks."""
-    left, top = max(some.x, other.x), max(some.y, other.y)
-    right = min(some.x + some.bits.shape[1], other.x + other.bits.shape[1])
-    bottom = min(some.y + some.bits.shape[0], other.y + other.bits.shape[0])
-    if right <= left or bottom <= top:
-        return 0
-    parts = [one.bits[top - one.y : bottom - one.y, left - one.x : right - one.x] for one in (some, other)]
-    return int((parts[0] & parts[1]).sum())
 
 
 def _to_frame(boxes: np.ndarray, frame: Frame) -> np.ndarray:

@@ -29,7 +29,7 @@ _ORDER |= {number: _ORDER[place] + 1 for number, place in _DECIDUOUS_PLACE.items
 
 
 def chart_place(number: str) -> int:
-    """Where a number stands in chart order; whatever is no tooth number comes last."""
+    """Where a number stands in chart order; a name that is not a number comes last."""
     return _ORDER.get(number, 2 * len(PERMANENT))
 
 

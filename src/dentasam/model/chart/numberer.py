@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dentasam.model.chart.finder import CELL, CELLS_PER_TOKEN, NUMBER_CLASSES, FinderMaps
+from dentasam.model.chart.finder import CELL, NUMBER_CLASSES, FinderMaps
 
 # The numbers, a tooth beyond the normal set, and an object that is not a tooth.
 OUTCOMES = NUMBER_CLASSES + 1
@@ -140,6 +140,3 @@ def padded(sets: Sequence[Tensor], value: float = 0.0) -> tuple[Tensor, Tensor]:
     joined = torch.stack([F.pad(one, (0, 0, 0, length - len(one)), value=value) for one in sets])
     present = torch.stack([torch.arange(length, device=one.device) < len(one) for one in sets])
     return joined, present
-
-
-assert CELLS_PER_TOKEN * CELL == 16

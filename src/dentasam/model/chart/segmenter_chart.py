@@ -27,6 +27,7 @@ class SegmenterChart:
     def __init__(self, info: ModelInfo, adapters: AdapterSwitch, folder: Path | None = None) -> None:
         self._info, self._adapters, self._given = info, adapters, folder
         self._kept: tuple[Path, str, ChartHead] | None = None
+        self._hash: tuple[tuple[Path, int], str] | None = None
 
     def folder(self) -> Path | None:
         """The folder of the head for the adapter in use; None where there is none."""
@@ -57,7 +58,12 @@ class SegmenterChart:
     def sha256(self) -> str | None:
         """The hash of the head's weights; None where there is none. Charts of another head may differ."""
         folder = self.folder()
-        return None if folder is None else sha256_of(folder / WEIGHTS)
+        if folder is None:
+            return None
+        stamp = folder, (folder / WEIGHTS).stat().st_mtime_ns
+        if self._hash is None or self._hash[0] != stamp:
+            self._hash = stamp, sha256_of(folder / WEIGHTS)
+        return self._hash[1]
 
     def head(self, device: torch.device) -> ChartHead:
         """The head for the adapter in use. Raises ChartError where there is none or it is of another model."""
@@ -71,7 +77,7 @@ class SegmenterChart:
             )
         adapter = self._adapters.identity()
         hashes = (adapter.weights_sha256, adapter.settings_sha256) if adapter else (None, None)
-        key = f"{self._info.sha256} {hashes} {(folder / WEIGHTS).stat().st_mtime_ns}"
+        key = f"{self._info.sha256} {hashes} {device} {(folder / WEIGHTS).stat().st_mtime_ns}"
         if self._kept is not None and self._kept[:2] == (folder, key):
             return self._kept[2]
         head, card = load_head(folder)

@@ -12,11 +12,12 @@ from scipy.optimize import linear_sum_assignment, minimize
 from dentasam.data.record import ImageRecord
 from dentasam.model.chart.chart import Chart
 from dentasam.model.chart.charting import ChartTerms
-from dentasam.model.chart.dentition import IMPLANT, NUMBERS
+from dentasam.model.chart.dentition import IMPLANT, NUMBERS, SUPERNUMERARY_TOOTH
 from dentasam.model.chart.head import ChartHead
 
 # A found object is a true one from this overlap (IoU) of their masks on.
 _SAME = 0.5
+TEETH = frozenset((*NUMBERS, SUPERNUMERARY_TOOTH))
 # Weak pull towards the untrained weights, so that a handful of images does not make a chart certain.
 _PULL = 1.0
 _START = np.array([1.0, 1.0, 0.0, 0.0])
@@ -45,7 +46,7 @@ def calibrate(
         result, own = chart(image)
         teeth = [row for row, name in enumerate(result.numbers) if name != IMPLANT]
         objects = [(record, mask) for record, mask in zip(image.objects, image.each_mask(), strict=True)]
-        known = [(record.category, mask) for record, mask in objects if record.category in NUMBERS]
+        known = [(record.category, mask) for record, mask in objects if record.category in TEETH]
         overlaps = np.array([[_iou(result.masks[row], mask) for _, mask in known] for row in teeth])
         overlaps = overlaps.reshape(len(teeth), len(known))
         rows, columns = linear_sum_assignment(overlaps, maximize=True)

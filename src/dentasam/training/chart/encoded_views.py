@@ -63,7 +63,7 @@ def encode_views(
         *((None, number) for number in range(recipe.views.phantoms)),
         *((image, 0) for image in validation.images),
     ]
-    annotated = any(category.name == IMPLANT for category in training.categories)
+    annotated = any(one.category == IMPLANT for image in training.images for one in image.objects)
     paths: list[Path] = []
     for image, number in work:
         if image is None:

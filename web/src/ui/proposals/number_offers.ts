@@ -77,14 +77,14 @@ export class NumberOffers {
     }
   }
 
-  /** The object without a number, beside all teeth with theirs. */
+  /** The object without a number, beside all teeth: with theirs where a person gave or accepted it. */
   private question(object: CaseObject): ObjectToNumber[] {
     const teeth = this.editor.objects.filter(
       ({ category, area }) => area > 0 && category !== null && (isTooth(category) || category === "implant"),
     );
     return [
       { id: object.id, box: boxOf(object) },
-      ...teeth.map((tooth) => ({ id: tooth.id, box: boxOf(tooth), number: tooth.category })),
+      ...teeth.map((tooth) => ({ id: tooth.id, box: boxOf(tooth), number: tooth.proposed ? null : tooth.category })),
     ];
   }
 
