@@ -73,12 +73,12 @@ def train_chart(
     write_recipe(recipe, out / RECIPE)
     store = ViewStore(out / recipe.views.dir)
     with shown("encoding", "views") as update:
-        views = encode_views(recipe, segmenter, training, validation, store, update)
-    readers = [partial(read_view, path) for path in views.training]
+        views = encode_views(recipe, segmenter, training, store, update)
+    readers = [partial(read_view, path) for path in views]
     torch.manual_seed(recipe.seed)
     head = ChartHead(recipe.width, recipe.detail, recipe.numberer_width)
     # Named by the views that it was trained on: a run on other data begins anew.
-    state = out / STATE / hashlib.sha256(" ".join(path.name for path in views.training).encode()).hexdigest()[:16]
+    state = out / STATE / hashlib.sha256(" ".join(path.name for path in views).encode()).hexdigest()[:16]
     with shown("finder", "steps") as update:
         train_finder(head, recipe, readers, state / "finder.pt", update)
     with shown("sets of teeth", "views") as update:

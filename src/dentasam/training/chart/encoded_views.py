@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,28 +28,10 @@ _VIEW_STREAM, _PHANTOM_STREAM = 21, 22
 _FIRST_PHANTOM = 2_000_000
 
 
-@dataclass(frozen=True)
-class EncodedViews:
-    """The files of a run's views: of the training images, of phantoms, and of the validation images as they are."""
-
-    images: list[Path]
-    phantoms: list[Path]
-    validation: list[Path]
-
-    @property
-    def training(self) -> list[Path]:
-        return self.images + self.phantoms
-
-
 def encode_views(
-    recipe: ChartRecipe,
-    segmenter: Segmenter,
-    training: Dataset,
-    validation: Dataset,
-    store: ViewStore,
-    update: Update,
-) -> EncodedViews:
-    """Encode the views that are missing, and return the files of all.
+    recipe: ChartRecipe, segmenter: Segmenter, training: Dataset, store: ViewStore, update: Update
+) -> list[Path]:
+    """Encode the views that are missing, and return the files of all: of the training images, then of phantoms.
 
     Raises DatasetError, ImageError and OutputError.
     """
@@ -58,33 +39,31 @@ def encode_views(
     hashes = (adapter.weights_sha256, adapter.settings_sha256) if adapter else None
     model = (PREPROCESSING, segmenter.info.sha256, hashes)
     changes = (recipe.layout.model_dump_json(), recipe.augmentation.model_dump_json(), recipe.seed)
-    work = [
-        *((image, number) for number in range(recipe.views.per_image) for image in training.images),
-        *((None, number) for number in range(recipe.views.phantoms)),
-        *((image, 0) for image in validation.images),
-    ]
+    drawn = recipe.views.model_dump_json(include={"widths", "conditions_share"})
     annotated = any(one.category == IMPLANT for image in training.images for one in image.objects)
+    contents = [
+        (sha256_of(image.path), [(one.category, one.segmentation) for one in image.objects])
+        for image in training.images
+    ]
+    total = recipe.views.per_image * len(training.images) + recipe.views.phantoms
     paths: list[Path] = []
-    for image, number in work:
-        if image is None:
-            path = store.path(model, changes, "phantom", number, recipe.views.model_dump_json(exclude={"dir"}))
-        else:
-            depends = (sha256_of(image.path), [(one.category, one.segmentation) for one in image.objects])
-            path = store.path(model, changes if number else None, depends, number, annotated)
+    for number in range(recipe.views.per_image):
+        for image, content in zip(training.images, contents, strict=True):
+            path = store.path(model, changes if number else None, content, number, annotated)
+            if not store.is_whole(path):
+                store.write(path, _view(recipe, segmenter, image, number, annotated))
+            paths.append(path)
+            update(len(paths), total)
+    for number in range(recipe.views.phantoms):
+        path = store.path(model, changes, "phantom", number, drawn)
         if not store.is_whole(path):
-            made = _phantom(recipe, segmenter, number) if image is None else None
-            view = made or _view(recipe, segmenter, image, number, annotated)
-            store.write(path, view)
+            store.write(path, _phantom(recipe, segmenter, number))
         paths.append(path)
-        update(len(paths), len(work))
-    first, second = recipe.views.per_image * len(training.images), len(work) - len(validation.images)
-    return EncodedViews(paths[:first], paths[first:second], paths[second:])
+        update(len(paths), total)
+    return paths
 
 
-def _view(
-    recipe: ChartRecipe, segmenter: Segmenter, image: ImageRecord | None, number: int, annotated: bool
-) -> EncodedView:
-    assert image is not None
+def _view(recipe: ChartRecipe, segmenter: Segmenter, image: ImageRecord, number: int, annotated: bool) -> EncodedView:
     objects = outlines(image.masks(), [one.category for one in image.objects])
     if number == 0:
         gray, frame, targets = unvaried_view(image.read(), objects)
