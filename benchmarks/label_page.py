@@ -240,7 +240,7 @@ def main() -> None:
 
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         announce("serving two cases")
-        with serving(few) as (url, client):
+        with serving(few, "--no-proposals") as (url, client):
             ids = {case["name"]: case["id"] for case in client.get("/api/cases").json()}
             with page_of(browser, url, ids[PAINTED]) as page:
                 renderer = page.evaluate("() => dentasam.stage.renderer.kind")
@@ -253,7 +253,7 @@ def main() -> None:
                 announce("clicks")
                 clicks(page, results, arguments.times // 2)
         announce(f"serving {arguments.cases} cases")
-        with serving(many) as (url, client):
+        with serving(many, "--no-proposals") as (url, client):
             many_cases(browser, url, client, results, arguments.times // 2)
         version = browser.version
         browser.close()

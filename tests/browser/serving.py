@@ -22,11 +22,15 @@ COMMAND = [sys.executable, "-m", "dentasam"]
 
 
 class Server:
-    """`dentasam label FOLDER`. program: what runs in place of the `dentasam` command, with the same arguments."""
+    """`dentasam label FOLDER`, without proposals, so that a case holds what a test makes and nothing else.
+
+    program: what runs in place of the `dentasam` command, with the same arguments; it may propose.
+    """
 
     def __init__(self, folder: Path, *, program: list[str] | None = None) -> None:
         self.folder = folder
         self._program = program or COMMAND
+        self._always = [] if program else ["--no-proposals"]
         self._port = 0
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
@@ -34,7 +38,17 @@ class Server:
     def start(self, *options: str) -> "Server":
         """Starts it, again on the port that it had before, and waits for its address."""
         self._process = subprocess.Popen(
-            [*self._program, "label", str(self.folder), "--port", str(self._port), "--annotator", "tester", *options],
+            [
+                *self._program,
+                "label",
+                str(self.folder),
+                "--port",
+                str(self._port),
+                "--annotator",
+                "tester",
+                *self._always,
+                *options,
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
