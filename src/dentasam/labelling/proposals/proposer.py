@@ -56,6 +56,10 @@ class Proposer:
         if self.switch is None:
             raise WorkspaceError("proposals are off on this server (--no-proposals, or no tooth among the labels)")
         self._workspace.set_settings(WorkspaceSettings(proposals=on))
+        self.labels_changed()
+
+    def labels_changed(self) -> None:
+        """Other names can be proposed now, or proposals are on again: every case may get some."""
         with self._lock:
             self._settled.clear()
 
@@ -91,7 +95,7 @@ class Proposer:
             return "off"
         if picture is None:
             return "none"
-        chart = chart_hash(picture, chart_key)
+        chart = self._hash(picture, chart_key)
         if case.charted == chart:
             return "there"
         with self._lock:
@@ -101,7 +105,7 @@ class Proposer:
     def take(self, case_id: int, picture: str, served: ServedModel, chart: ChartedImage) -> None:
         """Adds a chart's objects to the case's log as proposals, if the case gets any now."""
         assert served.chart_key is not None
-        key = chart_hash(picture, served.chart_key)
+        key = self._hash(picture, served.chart_key)
         numbers = self._numbers()
         found = [self._proposal(each, served) for each in chart.objects if each.number in numbers]
         with self._lock:
@@ -122,7 +126,7 @@ class Proposer:
     def fail(self, case_id: int, picture: str, served: ServedModel) -> None:
         """There will be no proposals of this picture."""
         assert served.chart_key is not None
-        key = chart_hash(picture, served.chart_key)
+        key = self._hash(picture, served.chart_key)
         with self._lock:
             self._failed.add((case_id, key))
             self._settled[case_id] = key
@@ -133,13 +137,12 @@ class Proposer:
         model = asdict(served.identity) | {"score": found.score, "answered_by": found.answered_by}
         return Proposal(found.number, mask, found.click, found.confidence, model)
 
+    def _hash(self, picture: str, chart_key: str) -> str:
+        """What the log keeps of a chart: 64 characters that follow from its picture, its model and the labels."""
+        return hashlib.sha256(f"{picture}|{chart_key}|{' '.join(sorted(self._numbers()))}".encode()).hexdigest()
+
     def _numbers(self) -> frozenset[str]:
         """What can be proposed with the workspace's labels; nothing where no label is a tooth's number."""
         names = {label.name for label in self._workspace.schema.labels}
         teeth = names & set(NUMBERS)
         return frozenset(names & set(CHART_NAMES)) if teeth else frozenset()
-
-
-def chart_hash(picture: str, chart_key: str) -> str:
-    """What the log keeps of a chart: 64 characters that follow from its picture and its model."""
-    return hashlib.sha256(f"{picture}|{chart_key}".encode()).hexdigest()

@@ -46,4 +46,7 @@ def put_schema(schema: LabelSchema, context: ContextDep) -> LabelSchema:
         context.workspace.set_schema(schema)
     except WorkspaceError as error:
         raise HTTPException(507, context.public_message(str(error))) from None
+    context.proposer.labels_changed()
+    if context.proposer.on:
+        context.queue.chart_again()
     return schema
