@@ -23,6 +23,7 @@ def healthz() -> str:
 @router.get("/api/session")
 def session(context: ContextDep, annotator: Annotator) -> Session:
     """The annotator, the workspace, the model and the limits."""
+    switch = None if context.queue.chart_key is None else context.proposer.switch
     return Session(
         annotator=annotator,
         workspace=context.workspace.id,
@@ -33,8 +34,8 @@ def session(context: ContextDep, annotator: Annotator) -> Session:
         limits=Limits(pixels=PIXEL_LIMIT, body_bytes=MASK_BODY_BYTES, image_bytes=IMAGE_BODY_BYTES),
         no_images=context.image_adder.obstacle,
         sign_out=context.access.annotators is not None,
-        proposals=None if context.queue.chart_key is None else context.proposer.switch,
-        numbers=context.queue.chart_key is not None,
+        proposals=switch,
+        numbers=switch is not None,
         version=__version__,
     )
 
