@@ -40,7 +40,7 @@ def label(
         bool,
         typer.Option(
             "--proposals/--no-proposals",
-            help="Find, outline and number every tooth before anybody clicks, and offer numbers, where the model can.",
+            help="Find and number every tooth before anybody clicks, and offer numbers after, where the model can.",
         ),
     ] = True,
     host: Annotated[
