@@ -24,13 +24,14 @@ COMMAND = [sys.executable, "-m", "dentasam"]
 class Server:
     """`dentasam label FOLDER`, without proposals, so that a case holds what a test makes and nothing else.
 
-    program: what runs in place of the `dentasam` command, with the same arguments; it may propose.
+    program: what runs in place of the `dentasam` command, with the same arguments. proposes: whether the model
+    proposes teeth.
     """
 
-    def __init__(self, folder: Path, *, program: list[str] | None = None) -> None:
+    def __init__(self, folder: Path, *, program: list[str] | None = None, proposes: bool = False) -> None:
         self.folder = folder
         self._program = program or COMMAND
-        self._always = [] if program else ["--no-proposals"]
+        self._always = [] if proposes else ["--no-proposals"]
         self._port = 0
         self._process: subprocess.Popen[str] | None = None
         self.url = ""

@@ -49,7 +49,7 @@ def charting_server(chart: Path, tmp_path_factory: pytest.TempPathFactory, workl
     folder.mkdir()
     for index in range(CASES):
         shutil.copyfile(worklist.folder / "copy-00.png", folder / f"case-{index:02d}.png")
-    running = Server(folder, program=[sys.executable, charting.__file__, str(chart)]).start()
+    running = Server(folder, program=[sys.executable, charting.__file__, str(chart)], proposes=True).start()
     yield running
     running.stop()
 
@@ -382,7 +382,7 @@ def test_proposals_arrive_without_disturbing_a_stroke(
     shutil.copyfile(chart, own)
     hold = tmp_path / "chart.npz.hold"
     hold.touch()
-    server = Server(folder, program=[sys.executable, charting.__file__, str(own)]).start()
+    server = Server(folder, program=[sys.executable, charting.__file__, str(own)], proposes=True).start()
     try:
         desk = open_desk(server=server, case=server.case("case.png"))
         expect(desk.page.get_by_test_id("finding")).to_be_visible()
