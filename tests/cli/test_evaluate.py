@@ -55,7 +55,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What the command asked `load` for."""
     calls: list[dict[str, Any]] = []
 
-    def load(model: str, adapter: str | None, device: str | None, precision: str) -> WholeImage:
+    def load(model: str, adapter: str | None, device: str | None, precision: str, chart: None) -> WholeImage:
         calls.append({"model": model, "adapter": adapter, "device": device, "precision": precision})
         return WholeImage()
 

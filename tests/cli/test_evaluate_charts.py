@@ -56,7 +56,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     """The adapters that the command asked for."""
     asked: list[str | None] = []
 
-    def load(model: str, adapter: str | None, device: str | None, precision: str) -> TwoTeeth:
+    def load(model: str, adapter: str | None, device: str | None, precision: str, chart: None) -> TwoTeeth:
         asked.append(adapter)
         return TwoTeeth(adapter)
 

@@ -123,7 +123,7 @@ def test_all_options_reach_the_server(
     )
     loaded: list[tuple[Any, ...]] = []
 
-    def asked(model: str, adapter: str, device: str, precision: str) -> None:
+    def asked(model: str, adapter: str, device: str, precision: str, chart: None) -> None:
         loaded.append((model, adapter, device, precision))
 
     monkeypatch.setattr(dentasam.model.runtime, "load_torch", asked)

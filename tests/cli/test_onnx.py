@@ -51,7 +51,7 @@ def test_export(tmp_path: Path, capfd: Streams) -> None:
     assert leave("models", "export", "dentasam-tiny", "--onnx", "--out", out) == 0
     printed = f"dentasam-tiny with panoramic-teeth, vit_tiny, opset 18, float32, with object windows → {out}\n"
     assert capfd.readouterr().out == printed
-    assert sorted(path.name for path in out.iterdir()) == [DECODER, CARD, ENCODER]
+    assert sorted(path.name for path in out.iterdir()) == ["chart.json", "chart.safetensors", DECODER, CARD, ENCODER]
     card = json.loads((out / CARD).read_text())
     assert (card["base_model"], card["kind"], card["opset"]) == ("dentasam-tiny", "vit_tiny", 18)
     assert card["adapter"]["name"] == "panoramic-teeth"

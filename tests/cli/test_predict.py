@@ -73,7 +73,7 @@ class Recorder:
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     stand_in = Recorder()
 
-    def load(model: str, adapter: str | None, device: str | None, precision: str) -> Recorder:
+    def load(model: str, adapter: str | None, device: str | None, precision: str, chart: None) -> Recorder:
         stand_in.loaded.append((model, adapter, device, precision))
         return stand_in
 
