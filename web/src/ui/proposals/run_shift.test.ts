@@ -31,13 +31,6 @@ describe("a shift of a run of numbers", () => {
     expect(shown(arch, "16", "mesial", (number) => number !== "15")).toEqual(["16>-", "17>16", "18>17"]);
   });
 
-  it("ends at the next free number when it goes distally", () => {
-    const objects = ["18", "17", "15", "14", "13", "12"].map((number) => tooth(number));
-    expect(shown(objects, "12", "distal")).toEqual(["12>13", "13>14", "14>15", "15>16"]);
-    expect(shown(objects, "17", "distal")).toEqual(["17>18", "18>-"]);
-    expect(shown(objects, "13", "mesial")).toEqual(["13>12:other", "14>13", "15>14", "17>16", "18>17"]);
-  });
-
   it("goes over the midline at the first tooth", () => {
     expect(shown(arch, "11", "mesial")).toEqual(["11>21:other", "12>11", "16>15", "17>16", "18>17"]);
     expect(shown([tooth("31"), tooth("32")], "31", "mesial")).toEqual(["31>41", "32>31"]);

@@ -23,8 +23,8 @@ export interface Move {
 const ROWS = [...PERMANENT, ...DECIDUOUS];
 
 /**
- * The new numbers when a tooth and the teeth behind it, in its quadrant and dentition, move by one: from the tooth outwards.
- * Distally those up to the next free number move, which the last of them takes; mesially all of them. Accepted teeth keep their numbers unless the first one is accepted itself, and so do locked ones. None for what is no tooth.
+ * The new numbers when a tooth and all teeth behind it, in its quadrant and dentition, move by one: from the tooth outwards.
+ * Accepted teeth keep their numbers unless the first one is accepted itself, and so do locked ones. None for what is no tooth.
  *
  * isKnown: whether there is a label of that number.
  */
@@ -37,12 +37,10 @@ export function shiftOfRun(
   const { category } = start;
   if (category === null || !isTooth(category)) return [];
   const moves = ({ id, accepted, locked }: Numbered) => !locked && (id === start.id || start.accepted || !accepted);
-  const end = direction === "distal" ? nextFree(objects, category) : null;
   const run = objects
     .flatMap((object) => {
       const { id, category: from } = object;
       const behind = from !== null && isTooth(from) && from[0] === category[0] && from >= category;
-      if (end !== null && from !== null && from > end) return [];
       return behind && moves(object) ? [{ id, from }] : [];
     })
     .sort((a, b) => (a.from < b.from ? -1 : 1));
@@ -55,14 +53,6 @@ export function shiftOfRun(
     const onto = owners.length === 0 ? null : owners.some(({ accepted }) => accepted) ? "accepted" : "other";
     return { id, from, to, onto };
   });
-}
-
-/** The first number distal of a tooth's, in its quadrant, that no object has; null where all are taken. */
-function nextFree(objects: readonly Numbered[], category: string): string | null {
-  const taken = new Set(objects.map((object) => object.category));
-  let next = neighbourOf(category, "distal");
-  while (next !== null && taken.has(next)) next = neighbourOf(next, "distal");
-  return next;
 }
 
 function neighbourOf(number: string, direction: Direction): string | null {
