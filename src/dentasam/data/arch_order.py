@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import pairwise
 
-from dentasam.model.chart.dentition import ARCHES
-
-# Crowded teeth overlap: their centres may pass each other by this share of the narrower one's width.
-TOLERANCE = 0.1
+from dentasam.model.chart.dentition import ARCHES, CROWDED_SHARE
 
 # FDI quadrants, permanent 1-4 and deciduous 5-8: a mirror image shows right teeth on the left.
 _OTHER_SIDE = dict(zip("12345678", "21436587", strict=True))
@@ -30,7 +27,7 @@ def exchanged_neighbours(teeth: Iterable[tuple[str, Box]]) -> list[tuple[str, st
         for left, right in pairwise(there):
             ((x, _, width, _),), ((other_x, _, other_width, _),) = boxes[left], boxes[right]
             passed = x + width / 2 - (other_x + other_width / 2)
-            if passed > TOLERANCE * min(width, other_width):
+            if passed > CROWDED_SHARE * min(width, other_width):
                 found.append((left, right))
     return found
 

@@ -7,8 +7,8 @@ from itertools import combinations, permutations, product
 import numpy as np
 import pytest
 
-from dentasam.model.chart.assignment import ORDER_NATS, TOLERANCE, _increasing, assigned
-from dentasam.model.chart.dentition import ARCHES, NUMBERS
+from dentasam.model.chart.assignment import ORDER_NATS, _increasing, assigned
+from dentasam.model.chart.dentition import ARCHES, CROWDED_SHARE, NUMBERS
 from dentasam.model.chart.finder import SUPERNUMERARY
 from dentasam.model.chart.numberer import NOT_A_TOOTH, OUTCOMES
 
@@ -96,7 +96,7 @@ def test_an_order_that_is_much_less_likely_is_not_enforced(loss: float, expected
 @pytest.mark.parametrize(("apart", "expected"), [(0.9, ["12", "13"]), (1.1, ["13", "12"])])
 def test_the_middles_of_crowded_teeth_may_pass_each_other(apart: float, expected: list[str]) -> None:
     table = scores({"12": 0.0, "13": -1.0}, {"13": 0.0, "12": -1.0})
-    assert names(assigned(table, row_of_teeth(100, 100 + apart * TOLERANCE * 40))) == expected
+    assert names(assigned(table, row_of_teeth(100, 100 + apart * CROWDED_SHARE * 40))) == expected
 
 
 def test_order_counts_within_an_arch_alone() -> None:

@@ -180,10 +180,10 @@ def test_confidences_are_the_calibrated_terms() -> None:
     image, _ = drawn(things, HEIGHT, WIDTH)
     head = given_head(things, FRAME)
     chart, terms = chart_with_terms(head, bright(image))
-    assert terms.values.shape == (2, 4)
-    assert terms.values[:, 0] == pytest.approx([0.2, 3.0], abs=1e-3)
-    assert terms.values[:, 2:] == pytest.approx(np.array([[logit(0.9), 1.0]] * 2), abs=1e-5)
-    assert chart.confidences == pytest.approx(1 / (1 + np.exp(-terms.values[:, 0] - terms.values[:, 1])))
+    assert terms.shape == (2, 4)
+    assert terms[:, 0] == pytest.approx([0.2, 3.0], abs=1e-3)
+    assert terms[:, 2:] == pytest.approx(np.array([[logit(0.9), 1.0]] * 2), abs=1e-5)
+    assert chart.confidences == pytest.approx(1 / (1 + np.exp(-terms[:, 0] - terms[:, 1])))
     assert chart.confidences[0] < chart.confidences[1]
     head.calibration[:] = 0
     head.calibration[3] = -1.0

@@ -10,7 +10,6 @@ import pytest
 
 from dentasam.data.record import ImageRecord
 from dentasam.model.chart.chart import Chart
-from dentasam.model.chart.charting import ChartTerms
 from dentasam.model.windows.boxed_mask import BoxedMask
 from dentasam.model.windows.objects import ObjectAnswer
 from dentasam.training.chart.calibration import calibrate
@@ -32,20 +31,20 @@ class GivenImage:
         self.names = {name.removeprefix("t").split("_")[0]: x for name, x in objects.items()}
         self.objects = [Named(name) for name in self.names]
 
-    def each_mask(self) -> list[np.ndarray]:
-        return [square(x).on_image(HEIGHT, WIDTH) for x in self.names.values()]
+    def boxed_masks(self) -> list[BoxedMask]:
+        return [square(x) for x in self.names.values()]
 
 
 def square(x: int) -> BoxedMask:
     return BoxedMask(x, 10, np.ones((20, 20), bool))
 
 
-def chart_of(found: list[tuple[str, int]], terms: list[float]) -> tuple[Chart, ChartTerms]:
+def chart_of(found: list[tuple[str, int]], terms: list[float]) -> tuple[Chart, np.ndarray]:
     answers = tuple(ObjectAnswer(square(x), np.zeros((1, 1), np.float32), 0.9) for _, x in found)
     nothing = np.zeros((len(found), 4), np.float32)
     names = tuple(name for name, _ in found)
     chart = Chart(answers, nothing, nothing[:, :2], names, nothing[:, 0], HEIGHT, WIDTH)
-    return chart, ChartTerms(np.array([[own, 0.0, 0.0, 1.0] for own in terms]).reshape(-1, 4))
+    return chart, np.array([[own, 0.0, 0.0, 1.0] for own in terms]).reshape(-1, 4)
 
 
 def test_scores_count_what_is_found_and_what_is_numbered_right() -> None:

@@ -15,14 +15,12 @@ from itertools import pairwise
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from dentasam.model.chart.dentition import ARCHES, NUMBERS, SUPERNUMERARY_TOOTH
+from dentasam.model.chart.dentition import ARCHES, CROWDED_SHARE, NUMBERS, SUPERNUMERARY_TOOTH
 from dentasam.model.chart.finder import SUPERNUMERARY
 from dentasam.model.chart.numberer import NOT_A_TOOTH
 
 # Order along an arch may cost this many nats for each pair of neighbours that it puts right.
 ORDER_NATS = 4.0
-# Crowded teeth overlap: their centres may pass each other by this share of the narrower one's width.
-TOLERANCE = 0.1
 _INDEX = {number: place for place, number in enumerate(NUMBERS)} | {SUPERNUMERARY_TOOTH: SUPERNUMERARY}
 _ARCH_COLUMNS = tuple(np.array([_INDEX[number] for number in arch]) for arch in ARCHES)
 _IMPOSSIBLE = -1e6
@@ -93,7 +91,7 @@ def _exchanged(places: list[int], boxes: np.ndarray) -> int:
     """How many neighbours, from left to right, have places in the other order although they are well apart."""
     middle, width = (boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 2] - boxes[:, 0]
     return sum(
-        places[left] > places[right] and middle[right] - middle[left] > TOLERANCE * min(width[left], width[right])
+        places[left] > places[right] and middle[right] - middle[left] > CROWDED_SHARE * min(width[left], width[right])
         for left, right in pairwise(range(len(places)))
     )
 

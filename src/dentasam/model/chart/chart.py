@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from dentasam.model.chart.dentition import missing_numbers
-from dentasam.model.windows.objects import ObjectAnswer
+from dentasam.model.windows.objects import ObjectAnswer, masks_on_image, scores_of
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,12 @@ class Chart:
     @cached_property
     def masks(self) -> np.ndarray:
         """(P, H, W) bool, at the image's resolution; made when it is first asked for. They may overlap."""
-        masks = np.zeros((len(self.answers), self.height, self.width), bool)
-        for target, answer in zip(masks, self.answers, strict=True):
-            target[:] = answer.mask.on_image(self.height, self.width)
-        return masks
+        return masks_on_image(self.answers, self.height, self.width)
 
     @cached_property
     def scores(self) -> np.ndarray:
         """(P,) float32 predicted IoU of each mask."""
-        return np.array([answer.score for answer in self.answers], np.float32)
+        return scores_of(self.answers)
 
     @property
     def missing(self) -> tuple[str, ...]:

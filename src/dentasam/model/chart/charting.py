@@ -95,21 +95,13 @@ def numbered(
     return Numbering(numbers, np.array(sure, np.float32), tuple(_likeliest(row) for row in probabilities))
 
 
-@dataclass(frozen=True)
-class ChartTerms:
-    """What the confidences of a chart were made from, (P, 4), for its calibration (see `confidence_terms`)."""
-
-    values: np.ndarray
-
-
 def chart_of(head: ChartHead, image: WindowedImage) -> Chart:
     """The chart of an encoded image; masks are decoded in windows where the image is opened with them."""
     return chart_with_terms(head, image)[0]
 
 
-def chart_with_terms(head: ChartHead, image: WindowedImage) -> tuple[Chart, ChartTerms]:
-    """`chart_of`, and what the confidences were made from."""
-    frame = image.frame
+def chart_with_terms(head: ChartHead, image: WindowedImage) -> tuple[Chart, np.ndarray]:
+    """`chart_of`, and what its confidences were made from, (P, 4) (see `confidence_terms`)."""
     maps = finder_maps(head, image.embedding)
     teeth, implants = (detections(maps, kind) for kind in (TOOTH, IMPLANT_KIND))
     probabilities = outcome_probabilities(head, maps, teeth.boxes)
@@ -120,8 +112,8 @@ def chart_with_terms(head: ChartHead, image: WindowedImage) -> tuple[Chart, Char
     kept, outcomes = there[outcomes != NOT_A_TOOTH], outcomes[outcomes != NOT_A_TOOTH]
     chosen = probabilities[kept, outcomes]
     numbers = [_name(outcome) or "" for outcome in outcomes]
-    found = _Found.of(teeth, kept, numbers, chosen) + _implants(implants, teeth, kept, frame)
-    return _outlined(head, image, found.to_image(frame))
+    found = _Found.of(teeth, kept, numbers, chosen) + _implants(implants, teeth, kept)
+    return _outlined(head, image, found.to_image(image.frame))
 
 
 @dataclass(frozen=True)
@@ -169,7 +161,7 @@ class _Found:
         return inside.at(sorted(range(len(self.names)), key=lambda row: (chart_place(self.names[row]), middle[row])))
 
 
-def _implants(implants: Detections, teeth: Detections, kept: np.ndarray, frame: Frame) -> _Found:
+def _implants(implants: Detections, teeth: Detections, kept: np.ndarray) -> _Found:
     """The implants that are sure enough and not in the place of a surer tooth."""
     overlaps = box_overlaps(_array(implants.boxes), _array(teeth.boxes)[kept])
     surer = _array(teeth.centres)[kept][None] >= _array(implants.centres)[:, None]
@@ -178,12 +170,13 @@ def _implants(implants: Detections, teeth: Detections, kept: np.ndarray, frame: 
     return _Found.of(implants, rows, [IMPLANT] * len(rows), np.ones(len(rows)))
 
 
-def _outlined(head: ChartHead, image: WindowedImage, found: _Found) -> tuple[Chart, ChartTerms]:
+def _outlined(head: ChartHead, image: WindowedImage, found: _Found) -> tuple[Chart, np.ndarray]:
     """The chart of found objects: their masks, without those that others cover, and their confidences."""
     clicks = [np.array([[*click, 1.0]]) for click in found.clicks]
     answers = image.decode_in([ObjectPrompt(click) for click in clicks], [None] * len(clicks))
-    windows = {row: box_window(Box(*map(float, found.boxes[row])), image.frame) for row in _worst(found, answers)}
-    finer = [row for row, window in windows.items() if window is not None and image.uses_windows]
+    worst = _worst(found, answers) if image.uses_windows else []
+    windows = {row: box_window(Box(*map(float, found.boxes[row])), image.frame) for row in worst}
+    finer = [row for row, window in windows.items() if window is not None]
     # On the whole image the decoder was trained with clicks much more than with boxes; in windows a box helps it.
     boxed = [ObjectPrompt(clicks[row], tuple(map(float, found.boxes[row]))) for row in finer]  # type: ignore[arg-type]
     for row, answer in zip(finer, image.decode_in(boxed, [windows[row] for row in finer]), strict=True):
@@ -203,7 +196,7 @@ def _outlined(head: ChartHead, image: WindowedImage, found: _Found) -> tuple[Cha
         image.frame.height,
         image.frame.width,
     )
-    return chart, ChartTerms(terms[rows])
+    return chart, terms[rows]
 
 
 def _worst(found: _Found, answers: Sequence[ObjectAnswer]) -> list[int]:

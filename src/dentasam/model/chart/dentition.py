@@ -16,6 +16,8 @@ ARCHES = tuple(
     tuple([f"{right}{tooth}" for tooth in range(teeth, 0, -1)] + [f"{left}{tooth}" for tooth in range(1, teeth + 1)])
     for right, left, teeth in ((1, 2, 8), (4, 3, 8), (5, 6, 5), (8, 7, 5))
 )
+# Crowded teeth overlap: their centres may pass each other by this share of the narrower one's width.
+CROWDED_SHARE = 0.1
 PERMANENT = ARCHES[0] + ARCHES[1]
 DECIDUOUS = ARCHES[2] + ARCHES[3]
 NUMBERS = PERMANENT + DECIDUOUS

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dentasam.model.core.gray_range import spread
+from dentasam.model.core.gray_range import gray_values
 
 # Increase this when `Frame.pixels`, or the decoding of images before it, changes the encoder's input: stored
 # embeddings then become invalid.
@@ -98,14 +98,18 @@ class Frame:
         """
         if image.shape != (self.height, self.width):
             raise ValueError(f"the frame is for {self.height} x {self.width} pixels, the image has {image.shape}")
-        gray: np.ndarray = spread(image).astype(np.float32)
-        if image.dtype == np.uint16:
-            gray *= 255.0 / 65535.0
+        return self.normalised(torch.from_numpy(np.ascontiguousarray(self.resized(gray_values(image)))))
+
+    def resized(self, gray: np.ndarray) -> np.ndarray:
+        """Gray values (height, width) float32 at the frame's size, with area averaging where they shrink."""
         height, width = self.size
-        if gray.shape != (height, width):
-            shrinks = height < self.height
-            gray = cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        return self.normalised(torch.from_numpy(np.ascontiguousarray(gray)))
+        if gray.shape == (height, width):
+            return gray
+        shrinks = height < self.height
+        resized: np.ndarray = cv2.resize(
+            gray, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        )
+        return resized
 
     def normalised(self, gray: Tensor) -> Tensor:
         """Gray values 0..255 at frame size (h, w) as the encoder's input (1, 3, 16 rows, 16 cols)."""

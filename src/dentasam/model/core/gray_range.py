@@ -40,6 +40,14 @@ MAX_ROUNDS = 8
 MAX_COUNTED_PIXELS = 1_000_000
 
 
+def gray_values(image: np.ndarray) -> np.ndarray:
+    """A radiograph (H, W) uint8 or uint16 as gray values 0..255, float32, spread over its gray range."""
+    gray: np.ndarray = spread(image).astype(np.float32)
+    if image.dtype == np.uint16:
+        gray *= 255.0 / 65535.0
+    return gray
+
+
 def spread(gray: np.ndarray) -> np.ndarray:
     """A radiograph (H, W) uint16 with its data spread over 16 bits; the array itself where nothing changes.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,19 @@ class ObjectAnswer:
             return self.logits
         shape = frame.logits if window is None else window.logits
         return grid_of(self.window, frame).resampled(self.logits, grid_of(window, frame), shape)
+
+
+def masks_on_image(answers: Sequence[ObjectAnswer], height: int, width: int) -> np.ndarray:
+    """The whole masks of P answers, (P, height, width) bool."""
+    masks = np.zeros((len(answers), height, width), bool)
+    for target, answer in zip(masks, answers, strict=True):
+        target[:] = answer.mask.on_image(height, width)
+    return masks
+
+
+def scores_of(answers: Sequence[ObjectAnswer]) -> np.ndarray:
+    """The predicted IoU of P answers, (P,) float32."""
+    return np.array([answer.score for answer in answers], np.float32)
 
 
 @dataclass(frozen=True)

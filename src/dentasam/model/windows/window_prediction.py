@@ -10,7 +10,7 @@ import numpy as np
 
 from dentasam.errors import PromptError
 from dentasam.model.core.prompt_arrays import checked_clicks
-from dentasam.model.windows.objects import ObjectAnswer, ObjectPrompt
+from dentasam.model.windows.objects import ObjectAnswer, ObjectPrompt, masks_on_image, scores_of
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,12 @@ class WindowPrediction:
     @cached_property
     def masks(self) -> np.ndarray:
         """(P, H, W) bool, at the image's resolution; made when it is first asked for."""
-        masks = np.zeros((len(self.answers), self.height, self.width), bool)
-        for target, answer in zip(masks, self.answers, strict=True):
-            target[:] = answer.mask.on_image(self.height, self.width)
-        return masks
+        return masks_on_image(self.answers, self.height, self.width)
 
     @cached_property
     def scores(self) -> np.ndarray:
         """(P,) predicted IoU."""
-        return np.array([answer.score for answer in self.answers], np.float32)
+        return scores_of(self.answers)
 
 
 def object_prompts(

@@ -11,9 +11,9 @@ from scipy.optimize import linear_sum_assignment, minimize
 
 from dentasam.data.record import ImageRecord
 from dentasam.model.chart.chart import Chart
-from dentasam.model.chart.charting import ChartTerms
 from dentasam.model.chart.dentition import IMPLANT, NUMBERS, SUPERNUMERARY_TOOTH
 from dentasam.model.chart.head import ChartHead
+from dentasam.model.windows.choices import iou
 
 # A found object is a true one from this overlap (IoU) of their masks on.
 _SAME = 0.5
@@ -35,7 +35,7 @@ class ChartScores:
 
 
 def calibrate(
-    head: ChartHead, images: Iterable[ImageRecord], chart: Callable[[ImageRecord], tuple[Chart, ChartTerms]]
+    head: ChartHead, images: Iterable[ImageRecord], chart: Callable[[ImageRecord], tuple[Chart, np.ndarray]]
 ) -> ChartScores:
     """Set the head's calibration, and measure it on the same images.
 
@@ -45,9 +45,9 @@ def calibrate(
     for image in images:
         result, own = chart(image)
         teeth = [row for row, name in enumerate(result.numbers) if name != IMPLANT]
-        objects = [(record, mask) for record, mask in zip(image.objects, image.each_mask(), strict=True)]
+        objects = zip(image.objects, image.boxed_masks(), strict=True)
         known = [(record.category, mask) for record, mask in objects if record.category in TEETH]
-        overlaps = np.array([[_iou(result.masks[row], mask) for _, mask in known] for row in teeth])
+        overlaps = np.array([[iou(result.answers[row].mask, mask) for _, mask in known] for row in teeth])
         overlaps = overlaps.reshape(len(teeth), len(known))
         rows, columns = linear_sum_assignment(overlaps, maximize=True)
         pairs = {int(row): int(column) for row, column in zip(rows, columns, strict=True)}
@@ -55,7 +55,7 @@ def calibrate(
             column = pairs.get(place)
             hit = column is not None and overlaps[place, column] >= _SAME
             matched += hit
-            terms.append(own.values[row])
+            terms.append(own[row])
             right.append(column is not None and hit and known[column][0] == result.numbers[row])
         found, true = found + len(teeth), true + len(known)
     if terms:
@@ -76,8 +76,3 @@ def _fitted(terms: np.ndarray, right: np.ndarray) -> np.ndarray:
     bounds = [(0.0, None)] * (terms.shape[1] - 1) + [(None, None)]
     found: np.ndarray = minimize(loss, _START, bounds=bounds, method="L-BFGS-B").x
     return found
-
-
-def _iou(some: np.ndarray, other: np.ndarray) -> float:
-    either = int((some | other).sum())
-    return float((some & other).sum() / either) if either else 0.0

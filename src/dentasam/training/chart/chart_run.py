@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from dentasam.atomic_write import write_atomically
@@ -25,7 +26,7 @@ from dentasam.data.record import ImageRecord
 from dentasam.errors import DatasetError, RecipeError
 from dentasam.model.adapters import folder as adapter_folder
 from dentasam.model.chart.chart import Chart
-from dentasam.model.chart.charting import ChartTerms, chart_with_terms
+from dentasam.model.chart.charting import chart_with_terms
 from dentasam.model.chart.dentition import NUMBERS
 from dentasam.model.chart.head import ChartCard, ChartHead, save_head
 from dentasam.model.segmenter import Segmenter
@@ -35,7 +36,7 @@ from dentasam.training.chart.chart_stages import all_sets, train_finder, train_n
 from dentasam.training.chart.encoded_views import encode_views
 from dentasam.training.chart.view_store import ViewStore, read_view
 from dentasam.training.recipe.chart_recipe import ChartRecipe
-from dentasam.training.recipe.recipe_file import write_recipe
+from dentasam.training.recipe.recipe_file import load_any_recipe, write_recipe
 from dentasam.training.run.run_state import ADAPTER, RECIPE
 
 METRICS, STATE = "metrics.json", "state"
@@ -88,7 +89,7 @@ def train_chart(
 
     head.to(segmenter.device)  # where the embeddings are
 
-    def chart(image: ImageRecord) -> tuple[Chart, ChartTerms]:
+    def chart(image: ImageRecord) -> tuple[Chart, np.ndarray]:
         return chart_with_terms(head, segmenter.windows(image.read()))
 
     scores = calibrate(head, validation.images, chart)
@@ -118,8 +119,6 @@ def train_chart(
 
 def check_same_recipe(recipe: ChartRecipe, out: Path, resume: bool) -> None:
     """Raises RecipeError for a folder with a run that is not to be gone on with, or of another recipe."""
-    from dentasam.training.recipe.recipe_file import load_any_recipe
-
     if not (out / RECIPE).is_file():
         return
     if not resume:

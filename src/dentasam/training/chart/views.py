@@ -16,7 +16,7 @@ from dentasam.data.arch_order import mirrored
 from dentasam.model.chart.dentition import IMPLANT, NUMBERS, SUPERNUMERARY_TOOTH
 from dentasam.model.chart.finder import IMPLANT_KIND, SUPERNUMERARY, TOOTH
 from dentasam.model.core.frame import Frame
-from dentasam.model.core.gray_range import spread
+from dentasam.model.core.gray_range import gray_values
 from dentasam.prompts.correction_clicks import interior_centre
 from dentasam.training.recipe.chart_recipe import Layout
 from dentasam.training.recipe.sections import Augmentation
@@ -66,7 +66,7 @@ def outlines(masks: np.ndarray, categories: Sequence[str]) -> list[Outline]:
 def unvaried_view(image: np.ndarray, objects: Sequence[Outline]) -> tuple[np.ndarray, Frame, ChartTargets]:
     """An image (H, W) as it is, as gray values (h, w) float32 0..255 at its frame's size, with its objects."""
     frame = Frame.of(*image.shape)
-    return _framed(_gray(image), frame), frame, _targets(objects, frame)
+    return frame.resized(gray_values(image)), frame, _targets(objects, frame)
 
 
 def varied_view(
@@ -74,7 +74,7 @@ def varied_view(
 ) -> tuple[np.ndarray, Frame, ChartTargets]:
     """As `unvaried_view`, mirrored in half of the views, laid out and exposed anew."""
     exposure = draw_exposure(look, rng)
-    gray = processed(_gray(image), exposure)
+    gray = processed(gray_values(image), exposure)
     height, width = gray.shape
     if rng.random() < layout.mirror:
         gray = np.ascontiguousarray(gray[:, ::-1])
@@ -87,7 +87,7 @@ def varied_view(
         Outline(one.category, mapped(one.points, to_view), mapped(one.centre[None], to_view)[0]) for one in objects
     ]
     frame = Frame.of(height, width)
-    return exposed(_framed(gray, frame), exposure), frame, _targets(moved, frame)
+    return exposed(frame.resized(gray), exposure), frame, _targets(moved, frame)
 
 
 def draw_layout(height: int, width: int, layout: Layout, rng: np.random.Generator) -> tuple[np.ndarray, int, int]:
@@ -102,22 +102,6 @@ def draw_layout(height: int, width: int, layout: Layout, rng: np.random.Generato
     linear = turned @ np.diag([1 / across, 1 / down])
     middle = np.array([width, height]) * (0.5 + rng.normal(0, layout.shift, 2))
     return np.column_stack([linear, middle - linear @ (new_width / 2, new_height / 2)]), new_height, new_width
-
-
-def _gray(image: np.ndarray) -> np.ndarray:
-    gray = spread(image).astype(np.float32)
-    return gray * np.float32(255 / 65535) if image.dtype == np.uint16 else gray
-
-
-def _framed(gray: np.ndarray, frame: Frame) -> np.ndarray:
-    height, width = frame.size
-    if gray.shape == (height, width):
-        return gray
-    shrinks = height < gray.shape[0]
-    resized: np.ndarray = cv2.resize(
-        gray, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
-    return resized
 
 
 def _mirrored(one: Outline, width: int) -> Outline:
