@@ -23,7 +23,8 @@ import torch
 from dentasam.data.images.read import read_image
 from dentasam.data.phantom import generate
 from dentasam.model.chart.chart import Chart
-from dentasam.model.chart.charting import finder_maps, numbered
+from dentasam.model.chart.charting import finder_maps
+from dentasam.model.chart.numbering import numbered
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.runtime import load
 from dentasam.model.segmenter import Segmenter
@@ -84,7 +85,9 @@ def measure(images: list[np.ndarray], times: int) -> list[dict[str, Any]]:
         parts: dict[str, Callable[[], object]] = {
             "encode": partial(segmenter.encode, image),
             "finder": partial(finder_maps, head, embedding),
-            "numbering": partial(numbered, head, embedding, chart.boxes),
+            "numbering": partial(
+                numbered, head, chart.boxes, embedding.frame, masks=[answer.mask for answer in chart.answers]
+            ),
             "chart": partial(_chart, segmenter, image, embedding),
             "whole": partial(segmenter.chart, embedding),
             "all windows": partial(_all_windows, segmenter, image, embedding, clicks, labels),

@@ -38,6 +38,14 @@ def test_keeps_the_old_file_after_an_exception(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["kept.json"]
 
 
+@pytest.mark.parametrize("name", ["n" * 255, "ü" * 127, "n" * 201])
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path, name: str) -> None:
+    with write_atomically(tmp_path / name) as draft:
+        draft.write_text("new")
+    assert (tmp_path / name).read_text() == "new"
+    assert os.listdir(tmp_path) == [name]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="access rights of POSIX")
 def test_a_private_file_is_its_owners_from_the_first_byte(tmp_path: Path) -> None:
     path = tmp_path / "secret"

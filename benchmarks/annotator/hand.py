@@ -112,6 +112,10 @@ class Hand:
         self.spent.wait(max(0.0, time.perf_counter() - started - M))
         return number
 
+    def asked_about_shift(self) -> bool:
+        """Whether the page asks before it shifts a run of numbers."""
+        return self.page.get_by_test_id("shift-dialog").is_visible()
+
     def press(self, *shortcuts: str) -> None:
         for shortcut in shortcuts:
             self.spent.keys(keys_in(shortcut))

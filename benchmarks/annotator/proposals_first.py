@@ -83,6 +83,7 @@ def _number(hand: Hand, teeth: Sequence[Tooth], which: dict[str, int], id: str) 
         hand.press(*wanted[id])
         return
     hand.press("Shift+M" if direction == "mesial" else "Shift+D")
-    # The dialog shows the new numbers.
-    hand.spent.look()
-    hand.press("Enter")
+    if hand.asked_about_shift():
+        # It shows the new numbers, and what is against them.
+        hand.spent.look()
+        hand.press("Tab", "Enter")

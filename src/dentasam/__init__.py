@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dentasam.evaluation.evaluate import evaluate as evaluate
     from dentasam.evaluation.metrics import overlap as overlap
     from dentasam.model.chart.chart import Chart as Chart
-    from dentasam.model.chart.charting import Numbering as Numbering
+    from dentasam.model.chart.numbering import Numbering as Numbering
     from dentasam.model.embedding import ImageEmbedding as ImageEmbedding
     from dentasam.model.runtime import load as load
     from dentasam.model.segmenter import Prediction as Prediction

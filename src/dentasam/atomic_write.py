@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ from pathlib import Path
 
 # Of the files that are being written. Whoever cleans a folder up removes those that a killed writer left behind.
 DRAFT_SUFFIX = ".part"
+
+# Bytes of a file's name; all usual file systems allow 255, of which a draft's name needs some more.
+_LONGEST_NAME = 200
 
 # Windows has neither flag; there the folder's own access rights keep others out.
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -25,7 +29,7 @@ def write_atomically(path: Path, *, durable: bool = False, private: bool = False
     durable: the content is on the disk before it replaces the old one, and the replacement is on the disk when this
     returns. private: only the owner may read and write the file, from its first byte on. Raises OSError.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}{DRAFT_SUFFIX}")
+    draft = path.with_name(f".{_short(path.name)}.{os.getpid()}.{threading.get_ident()}{DRAFT_SUFFIX}")
     draft.unlink(missing_ok=True)
     try:
         if private:
@@ -38,6 +42,12 @@ def write_atomically(path: Path, *, durable: bool = False, private: bool = False
             _sync(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _short(name: str) -> str:
+    """A file's name, or its hash where a draft's name could become longer than a file system allows."""
+    encoded = os.fsencode(name)
+    return name if len(encoded) <= _LONGEST_NAME else hashlib.sha256(encoded).hexdigest()
 
 
 def _sync(path: Path) -> None:

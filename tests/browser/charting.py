@@ -18,8 +18,7 @@ import numpy as np
 from dentasam.cli.app import main
 from dentasam.labelling.inference.served_model import ServedModel
 from dentasam.model.chart.chart import Chart
-from dentasam.model.chart.charting import Numbering
-from dentasam.model.embedding import ImageEmbedding
+from dentasam.model.chart.numbering import Numbering
 from dentasam.model.windows.objects import ObjectAnswer
 from dentasam.model.windows.window import BoxedMask
 from dentasam.model.windows.windowed_image import WindowedImage
@@ -53,7 +52,12 @@ class ChartHead:
         return Chart(answers, boxes, clicks, self._numbers, self._confidences, height, width)
 
     def number(
-        self, served: ServedModel, embedding: ImageEmbedding, boxes: np.ndarray, known: Sequence[str | None]
+        self,
+        served: ServedModel,
+        boxes: np.ndarray,
+        size: tuple[int, int],
+        known: Sequence[str | None],
+        masks: Sequence[BoxedMask | None],
     ) -> Numbering:
         found, others = [], []
         for box, number in zip(boxes, known, strict=True):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ from starlette.testclient import TestClient
 
 from dentasam.errors import ImageError, PromptError
 from dentasam.labelling.auth.access import Access
-from dentasam.labelling.inference.encoding.encode_queue import Progress, ReadyEmbedding
+from dentasam.labelling.inference.encoding.encode_queue import Progress
 from dentasam.labelling.inference.replies import (
     Choice,
     PredictedObject,
@@ -73,9 +74,8 @@ class StandIn:
     def chart_again(self) -> None:
         self.charted_again += 1
 
-    def embedding(self, case_id: int) -> Any:
-        embedding: Any = self.worklist[case_id].name
-        return ReadyEmbedding(self.numberer, embedding, 0.25, self.picture(case_id))
+    def served(self) -> Any:
+        return self.numberer or SimpleNamespace(chart_key=self.chart_key)
 
     def worklist_changed(self) -> None:
         self.news += 1

@@ -7,9 +7,6 @@ from itertools import pairwise
 
 from dentasam.model.chart.dentition import ARCHES, CROWDED_SHARE
 
-# FDI quadrants, permanent 1-4 and deciduous 5-8: a mirror image shows right teeth on the left.
-_OTHER_SIDE = dict(zip("12345678", "21436587", strict=True))
-
 Box = tuple[float, float, float, float]
 
 
@@ -30,13 +27,6 @@ def exchanged_neighbours(teeth: Iterable[tuple[str, Box]]) -> list[tuple[str, st
             if passed > CROWDED_SHARE * min(width, other_width):
                 found.append((left, right))
     return found
-
-
-def mirrored(category: str) -> str:
-    """FDI number of the same tooth on the other side; a category that is not an FDI number stays as it is."""
-    if len(category) == 2 and category[0] in _OTHER_SIDE and category[1] in "12345678":
-        return _OTHER_SIDE[category[0]] + category[1]
-    return category
 
 
 def neighbours(numbers: Iterable[str]) -> int:

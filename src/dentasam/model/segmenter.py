@@ -12,8 +12,9 @@ import torch
 from dentasam.errors import ImageError, PromptError
 from dentasam.model.adapters.segmenter_adapters import AdapterSwitch, LoadedAdapters
 from dentasam.model.chart.chart import Chart
-from dentasam.model.chart.charting import Numbering, chart_of, numbered
+from dentasam.model.chart.charting import MAX_FINER, chart_of
 from dentasam.model.chart.head import ChartHead
+from dentasam.model.chart.numbering import Numbering, numbered
 from dentasam.model.chart.segmenter_chart import SegmenterChart
 from dentasam.model.checkpoints.loading import ModelInfo, load_model
 from dentasam.model.core.frame import Frame
@@ -25,6 +26,7 @@ from dentasam.model.core.prompt_arrays import checked_clicks
 from dentasam.model.decoder.mask_decoder import Output
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.network import Network
+from dentasam.model.windows.boxed_mask import BoxedMask
 from dentasam.model.windows.window_cache import WindowCache
 from dentasam.model.windows.windowed_image import WindowedImage
 
@@ -212,11 +214,19 @@ class Segmenter:
         """Copy the chart head, where there is one, into a folder. Raises ChartError and OSError."""
         self._charts.copy(folder)
 
-    def chart(self, image: np.ndarray | ImageEmbedding | WindowedImage, *, windows: bool = True) -> Chart:
+    def chart(
+        self,
+        image: np.ndarray | ImageEmbedding | WindowedImage,
+        *,
+        windows: bool = True,
+        finer: int | None = MAX_FINER,
+    ) -> Chart:
         """Every tooth and implant of an image, found, outlined and numbered.
 
         image: (H, W) uint8 or uint16; or what `windows` gave for it; or its embedding alone, on which masks are
-        decoded on the whole image. windows: False does so for pixels too, which is faster and coarser.
+        decoded on the whole image. windows: False does so for pixels too, which is faster and coarser. finer: so many
+        masks, the worst first, and all that miss their boxes, are decoded in object windows; 0 for none, None for
+        all, which takes a second longer.
         Raises ChartError where there is no chart head or it is of another model, ImageError as `encode`.
         """
         head = self._charts.head(self.device)
@@ -224,22 +234,32 @@ class Segmenter:
             image = self._opened(np.zeros((1, 1), np.uint8), image, windows=False)
         elif not isinstance(image, WindowedImage):
             image = self.windows(image, windows=windows)
-        return chart_of(head, image)
+        return chart_of(head, image, finer)
 
     def number(
-        self, embedding: ImageEmbedding, boxes: np.ndarray, known: Sequence[str | None] | None = None
+        self,
+        boxes: np.ndarray,
+        size: tuple[int, int],
+        known: Sequence[str | None] | None = None,
+        masks: Sequence[BoxedMask | None] | None = None,
     ) -> Numbering:
         """Numbers for P objects of an image as a whole, whoever drew them, under the rules of a dentition.
 
-        boxes: (P, 4) x0, y0, x1, y1 in image pixels. known: the number of each object that has one already; it stays
-        and is given to no other. Raises ChartError as `chart`, PromptError for boxes of another shape.
+        boxes: (P, 4) x0, y0, x1, y1 in image pixels. size: height and width of the image. known: the number of each
+        object that has one already; it stays and is given to no other. masks: of the objects, whose shapes make their
+        numbers surer. The image itself is not looked at. Raises ChartError as `chart`, PromptError for boxes of
+        another shape, another size, and for `known` or `masks` of another length.
         """
+        if len(size) != 2 or min(size) < 1:
+            raise PromptError(f"size must be the height and width of the image, not {tuple(size)}")
         boxes = np.asarray(boxes, np.float32)
         if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all():
             raise PromptError(f"boxes must be (P, 4) finite numbers, not {boxes.shape}")
         if known is not None and len(known) != len(boxes):
             raise PromptError(f"known must have a number or None for each of {len(boxes)} boxes, not {len(known)}")
-        return numbered(self._charts.head(self.device), embedding.to(self.device), boxes, known)
+        if masks is not None and len(masks) != len(boxes):
+            raise PromptError(f"masks must have a mask or None for each of {len(boxes)} boxes, not {len(masks)}")
+        return numbered(self._charts.head(self.device), boxes, Frame.of(*size), known, masks)
 
     @torch.inference_mode()
     def predict(

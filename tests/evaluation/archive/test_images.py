@@ -39,6 +39,16 @@ def test_what_is_listed(tmp_path: Path) -> None:
     assert left_out == ["b.bmp is left out: it is BMP, which is not read; convert it to PNG"]
 
 
+def test_a_name_that_leaves_no_room_for_results_is_left_out(tmp_path: Path) -> None:
+    longest, longer, wide = "n" * 236 + ".png", "n" * 237 + ".png", "ü" * 119 + ".png"
+    for name in (longest, longer, wide):
+        save_image(tmp_path / name, 1)
+    images, left_out = named_images([tmp_path], tmp_path / "out")
+    assert [image.name for image in images] == [longest]
+    assert len(left_out) == 2
+    assert all("its name has more than 240 bytes, so its results have no room; shorten it" in one for one in left_out)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

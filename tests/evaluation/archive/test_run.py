@@ -13,6 +13,7 @@ from PIL import Image
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.registry import import_dataset
 from dentasam.errors import ChartError, DatasetError, OutputError
+from dentasam.evaluation.archive import one_image
 from dentasam.evaluation.archive.images import Shard
 from dentasam.evaluation.archive.run import MAX_FAULTS_IN_A_ROW, ChartSummary, chart_to_folder
 from dentasam.evaluation.archive.settings import ChartSettings
@@ -277,6 +278,21 @@ def test_an_error_of_the_program_is_listed_and_tried_again(scans: Path, tmp_path
     model = StandIn()
     assert charted(scans, tmp_path / "out", model, resume=True).charted == 1
     assert model.charted == [99]
+
+
+def test_an_error_of_the_program_leaves_no_file_of_the_image(
+    scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    # The last thing that is written.
+    monkeypatch.setattr(one_image.shutil, "copyfile", broken)
+    out = tmp_path / "out"
+    done = charted(scans, out, format="png")
+    assert [each.internal for each in done.refused] == [True] * 5
+    left = [path.relative_to(out).parts[0] for path in out.rglob("*") if path.is_file()]
+    assert set(left).isdisjoint({"masks", "overlays", "images"})
 
 
 def test_an_error_in_every_image_ends_the_run(tmp_path: Path) -> None:

@@ -181,3 +181,15 @@ def test_a_boxes_ellipse_lies_in_a_window_around_it() -> None:
 def test_windows_need_the_images_pixels(adapted: Segmenter, embedding: ImageEmbedding) -> None:
     with pytest.raises(ValueError, match="pixels"):
         ServedModel(adapted).image(None, embedding)
+
+
+def test_charts_have_all_masks_in_windows_and_keep_the_windows_of_clicks(
+    served: ServedModel, image: WindowedImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(Segmenter, "chart", lambda _, shown, **settings: asked.append((shown, settings)))
+    served.chart(image)
+    ((shown, settings),) = asked
+    assert settings == {"windows": False, "finer": None}
+    assert shown.embedding is image.embedding
+    assert shown is not image

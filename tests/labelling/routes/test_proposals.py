@@ -84,10 +84,11 @@ def test_the_switch_turns_them_off_for_the_workspace(charting: Running) -> None:
 class Numberer:
     """Numbers every object 36 but for those that are known."""
 
-    asked: list[tuple[Any, list[list[float]], list[str | None]]] = field(default_factory=list)
+    chart_key: str = "head"
+    asked: list[tuple[tuple[int, int], list[list[float]], list[str | None], list[Any]]] = field(default_factory=list)
 
-    def number(self, embedding: Any, boxes: np.ndarray, known: list[str | None]) -> Any:
-        self.asked.append((embedding, boxes.tolist(), list(known)))
+    def number(self, boxes: np.ndarray, size: tuple[int, int], known: list[str | None], masks: list[Any]) -> Any:
+        self.asked.append((size, boxes.tolist(), list(known), masks))
         others = [(number, 0.25) for number in ("36", "46", "37", "35", "26")]
         return SimpleNamespace(
             numbers=[name or "36" for name in known],
@@ -124,8 +125,8 @@ def test_an_object_is_numbered_beside_all_others(charting: Running) -> None:
         ("37", 0.25),
         ("35", 0.25),
     ]
-    ((embedding, boxes, known),) = numberer.asked
-    assert embedding == "a.png"
+    ((size, boxes, known, masks),) = numberer.asked
+    assert size == (40, 60)
     rows = sorted(zip(boxes, known, strict=True), key=lambda row: row[0])
     assert rows == [
         ([3, 4, 8, 9], None),  # the proposal, whose number nobody has confirmed
@@ -134,6 +135,15 @@ def test_an_object_is_numbered_beside_all_others(charting: Running) -> None:
         ([40, 10, 46, 16], None),
         ([50, 10, 56, 16], "38"),
     ]
+    # Stored masks count with their shapes; of a new object there is only the box.
+    shapes = {tuple(box): None if mask is None else mask.bits.shape for box, mask in zip(boxes, masks, strict=True)}
+    assert shapes == {
+        (3, 4, 8, 9): (5, 5),
+        (20, 10, 26, 16): (6, 6),
+        (30, 10, 37, 20): None,
+        (40, 10, 46, 16): (6, 6),
+        (50, 10, 56, 16): None,
+    }
     assert charting.store.case(1).revision == 7
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dentasam.model.chart.dentition import IMPLANT, NUMBERS, SUPERNUMERARY_TOOTH
-from dentasam.model.chart.finder import CELL, IMPLANT_KIND, NUMBER_CLASSES, SUPERNUMERARY, TOOTH, FinderMaps
+from dentasam.model.chart.dentition import IMPLANT, NOT_A_TOOTH, OUTCOME_OF, OUTCOMES
+from dentasam.model.chart.detections import box_overlaps
+from dentasam.model.chart.finder import CELL, IMPLANT_KIND, TOOTH, FinderMaps
 from dentasam.model.chart.head import ChartHead
 from dentasam.model.core.frame import Frame
 
@@ -21,11 +22,15 @@ from .maps import empty_maps, mark
 
 @dataclass(frozen=True)
 class Thing:
-    """What the finder sees: its name, its box x0, y0, x1, y1 in image pixels, and the logit of its middle."""
+    """What the finder sees: its name, its box x0, y0, x1, y1 in image pixels, and the logit of its middle.
+
+    sure: the probability that the numberer gives its name.
+    """
 
     name: str
     box: tuple[float, float, float, float]
     logit: float = 4.0
+    sure: float = 0.999
 
     @property
     def middle(self) -> tuple[float, float]:
@@ -43,17 +48,24 @@ class GivenFinder(nn.Module):
         return maps_of(self.things, self.frame)
 
 
-class LooksNumberer(nn.Module):
-    """Takes each object for the number that the finder saw there; `nothing`: those indices are no teeth."""
+class GivenNumberer(nn.Module):
+    """Takes each object for the thing in whose place it lies; `nothing`: those indices are no teeth."""
 
-    def __init__(self, nothing: Sequence[int] = ()) -> None:
+    def __init__(self, things: Sequence[Thing], frame: Frame, nothing: Sequence[int] = ()) -> None:
         super().__init__()
-        self.nothing = list(nothing)
+        self.things = [thing for thing in things if thing.name != IMPLANT]
+        self.frame, self.nothing = frame, list(nothing)
 
-    def forward(self, boxes: Tensor, looks: Tensor, seen: Tensor, present: Tensor) -> Tensor:
-        no_tooth = torch.full((*looks.shape[:2], 1), -20.0)
-        no_tooth[:, self.nothing] = 20.0
-        return torch.cat([looks[..., -NUMBER_CLASSES:].clamp(min=1e-8).log(), no_tooth], dim=-1)
+    def probabilities(self, boxes: Tensor, shapes: Tensor, seen: Tensor, known: Tensor, width: float) -> Tensor:
+        corners = np.array([thing.box for thing in self.things], np.float32).reshape(-1, 2, 2)
+        nearest = box_overlaps(boxes.numpy(), self.frame.points_to_frame(corners).reshape(-1, 4)).argmax(axis=1)
+        found = torch.zeros(len(boxes), OUTCOMES, dtype=torch.float64)
+        for row, own in enumerate(nearest):
+            thing = self.things[own]
+            found[row] = (1 - thing.sure) / (OUTCOMES - 1)
+            found[row, OUTCOME_OF[thing.name]] = thing.sure
+        found[self.nothing] = torch.nn.functional.one_hot(torch.tensor(NOT_A_TOOTH), OUTCOMES).double()
+        return found
 
 
 class GivenHead(nn.Module):
@@ -61,7 +73,7 @@ class GivenHead(nn.Module):
 
     def __init__(self, things: Sequence[Thing], frame: Frame, nothing: Sequence[int] = ()) -> None:
         super().__init__()
-        self.finder, self.numberer = GivenFinder(things, frame), LooksNumberer(nothing)
+        self.finder, self.numberer = GivenFinder(things, frame), GivenNumberer(things, frame, nothing)
         self.register_buffer("calibration", torch.tensor([1.0, 1.0, 0.0, 0.0]))
 
 
@@ -81,10 +93,6 @@ def maps_of(things: Sequence[Thing], frame: Frame) -> FinderMaps:
         mark(
             maps, kind, row, column, thing.logit, (x - column - 0.5, y - row - 0.5), (x - x0, y - y0, x1 - x, y1 - y)
         )
-        if kind == TOOTH:
-            number = SUPERNUMERARY if thing.name == SUPERNUMERARY_TOOTH else NUMBERS.index(thing.name)
-            maps.numbers[0, :, max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = 0
-            maps.numbers[0, number, max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = 25
     return maps
 
 

@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 
 from dentasam.model.chart.assignment import ORDER_NATS, _increasing, assigned
-from dentasam.model.chart.dentition import ARCHES, CROWDED_SHARE, NUMBERS
-from dentasam.model.chart.finder import SUPERNUMERARY
-from dentasam.model.chart.numberer import NOT_A_TOOTH, OUTCOMES
+from dentasam.model.chart.dentition import (
+    ARCHES,
+    CROWDED_SHARE,
+    NOT_A_TOOTH,
+    NUMBERS,
+    OUTCOMES,
+    SUPERNUMERARY_OUTCOME,
+)
 
 PLACE = {number: place for place, number in enumerate(NUMBERS)}
 RARE = -30.0
@@ -18,7 +23,7 @@ RARE = -30.0
 
 def scores(*rows: dict[str, float], rare: float = RARE) -> np.ndarray:
     """(P, 54) log probabilities: of each object what is given by name, everything else rare."""
-    named = PLACE | {"supernumerary": SUPERNUMERARY, "none": NOT_A_TOOTH}
+    named = PLACE | {"supernumerary": SUPERNUMERARY_OUTCOME, "none": NOT_A_TOOTH}
     table = np.full((len(rows), OUTCOMES), rare)
     for own, given in zip(table, rows, strict=True):
         for name, value in given.items():
@@ -32,14 +37,14 @@ def row_of_teeth(*x: float, width: float = 40.0) -> np.ndarray:
 
 
 def names(outcomes: np.ndarray) -> list[str]:
-    return [{SUPERNUMERARY: "supernumerary", NOT_A_TOOTH: "none"}.get(int(o)) or NUMBERS[o] for o in outcomes]
+    return [{SUPERNUMERARY_OUTCOME: "supernumerary", NOT_A_TOOTH: "none"}.get(int(o)) or NUMBERS[o] for o in outcomes]
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_each_number_is_given_once_with_the_largest_sum(seed: int) -> None:
     rng = np.random.default_rng(seed)
     # One tooth of each arch and kind, so that no order along an arch can interfere.
-    likely = [*(PLACE[number] for number in ("16", "46", "55", "85")), SUPERNUMERARY, NOT_A_TOOTH]
+    likely = [*(PLACE[number] for number in ("16", "46", "55", "85")), SUPERNUMERARY_OUTCOME, NOT_A_TOOTH]
     table = np.full((5, OUTCOMES), RARE)
     table[:, likely] = rng.normal(0, 3, (5, len(likely)))
     best = -np.inf
@@ -137,11 +142,11 @@ def test_more_teeth_than_numbers_leave_some_without_one() -> None:
     rng = np.random.default_rng(0)
     table = np.full((60, OUTCOMES), -20.0)
     table[:, : len(NUMBERS)] = rng.normal(0, 1, (60, len(NUMBERS)))
-    table[:, SUPERNUMERARY] = -10.0
+    table[:, SUPERNUMERARY_OUTCOME] = -10.0
     found = assigned(table, row_of_teeth(*range(0, 60 * 50, 50)))
     numbers = found[found < len(NUMBERS)]
     assert sorted(numbers) == list(range(len(NUMBERS)))
-    assert (found == SUPERNUMERARY).sum() == 60 - len(NUMBERS)
+    assert (found == SUPERNUMERARY_OUTCOME).sum() == 60 - len(NUMBERS)
 
 
 def test_what_is_certainly_no_tooth_gets_no_number() -> None:

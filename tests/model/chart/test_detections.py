@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dentasam.model.chart.detections import MIN_CENTRE, box_overlaps, detections, not_covered
+from dentasam.model.chart.detections import box_overlaps, detections, not_covered
 from dentasam.model.chart.finder import CELL, IMPLANT_KIND, TOOTH
 
 from .maps import empty_maps, mark
@@ -61,12 +61,12 @@ def test_a_peak_becomes_its_click_and_its_box() -> None:
     maps = empty_maps(6, 10)
     mark(maps, TOOTH, 3, 5, offset=(0.25, -0.5), sides=(2.0, 3.0, 1.5, 4.0))
     mark(maps, IMPLANT_KIND, 9, 15, logit=2.0, sides=(1.0, 2.0, 1.0, 2.0))
-    found = detections(maps, TOOTH)
+    found = detections(maps, TOOTH, 0.2)
     x, y = (5 + 0.5 + 0.25) * CELL, (3 + 0.5 - 0.5) * CELL
     assert found.clicks.tolist() == [[x, y]]
     assert found.boxes.tolist() == [[x - 2 * CELL, y - 3 * CELL, x + 1.5 * CELL, y + 4 * CELL]]
     assert found.centres.tolist() == pytest.approx([1 / (1 + np.exp(-4))])
-    implant = detections(maps, IMPLANT_KIND)
+    implant = detections(maps, IMPLANT_KIND, 0.2)
     assert implant.clicks.tolist() == [[15.5 * CELL, 9.5 * CELL]]
     assert len(implant) == 1
 
@@ -75,7 +75,7 @@ def test_only_the_highest_cell_of_a_hill_is_an_object_and_the_surest_comes_first
     maps = empty_maps(8, 8)
     for row, column, logit in ((4, 4, 1.0), (4, 5, 0.5), (5, 4, 0.9), (10, 3, 3.0), (4, 12, -0.2)):
         mark(maps, TOOTH, row, column, logit)
-    found = detections(maps, TOOTH)
+    found = detections(maps, TOOTH, 0.2)
     assert (found.clicks / CELL - 0.5).tolist() == [[3, 10], [4, 4], [12, 4]]
     assert found.centres.tolist() == sorted(found.centres.tolist(), reverse=True)
 
@@ -85,15 +85,15 @@ def test_peaks_at_the_edges_are_found() -> None:
     places = [(0, 0), (0, 7), (5, 0), (5, 7)]
     for row, column in places:
         mark(maps, TOOTH, row, column)
-    found = detections(maps, TOOTH)
+    found = detections(maps, TOOTH, 0.2)
     assert sorted((int(y), int(x)) for x, y in (found.clicks // CELL).tolist()) == places
 
 
 def test_a_peak_below_the_least_probability_is_none() -> None:
     maps = empty_maps(4, 4)
-    for column, share in ((1, MIN_CENTRE - 0.01), (5, MIN_CENTRE + 0.01)):
+    for column, share in ((1, 0.19), (5, 0.21)):
         mark(maps, TOOTH, 2, column, float(np.log(share / (1 - share))))
-    assert (detections(maps, TOOTH).clicks[:, 0] // CELL).tolist() == [5]
+    assert (detections(maps, TOOTH, 0.2).clicks[:, 0] // CELL).tolist() == [5]
     assert len(detections(maps, TOOTH, min_centre=0.1)) == 2
 
 
@@ -102,11 +102,11 @@ def test_of_two_peaks_with_one_box_the_higher_one_stays() -> None:
     mark(maps, TOOTH, 6, 6, logit=1.0, sides=(3.0, 3.0, 3.0, 3.0))
     mark(maps, TOOTH, 6, 8, logit=2.0, offset=(-2.0, 0.0), sides=(3.0, 3.0, 3.0, 3.0))
     mark(maps, TOOTH, 6, 14, logit=0.5)
-    found = detections(maps, TOOTH)
+    found = detections(maps, TOOTH, 0.2)
     assert found.centres.tolist() == pytest.approx(torch.tensor([2.0, 0.5]).sigmoid().tolist())
     assert found.clicks[0].tolist() == [6.5 * CELL, 6.5 * CELL]
 
 
 def test_empty_maps_have_no_objects() -> None:
-    found = detections(empty_maps(2, 3), TOOTH)
+    found = detections(empty_maps(2, 3), TOOTH, 0.2)
     assert (len(found), found.boxes.shape, found.centres.shape) == (0, (0, 4), (0,))

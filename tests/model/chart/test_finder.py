@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dentasam.model.chart.finder import CELLS_PER_TOKEN, KINDS, NUMBER_CLASSES, Finder, fine_features
+from dentasam.model.chart.finder import CELLS_PER_TOKEN, KINDS, Finder, fine_features
 from dentasam.model.core.frame import Frame
 from dentasam.model.embedding import ImageEmbedding
 
-from .maps import DETAIL, WIDTH, small_head
+from .maps import small_head
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,8 @@ def drawn(batch: int, rows: int, columns: int, seed: int = 0) -> tuple[torch.Ten
 def test_any_grid_has_its_maps(finder: Finder, rows: int, columns: int) -> None:
     maps = finder(*drawn(1, rows, columns))
     cells = 2 * rows, 2 * columns
-    shapes = [(KINDS, *cells), (2, *cells), (4, *cells), (NUMBER_CLASSES, *cells), (DETAIL, *cells)]
-    assert [
-        tuple(plane.shape[1:]) for plane in (maps.centres, maps.offsets, maps.sides, maps.numbers, maps.detail)
-    ] == shapes
-    assert tuple(maps.context.shape) == (1, WIDTH, rows, columns)
+    shapes = [(1, KINDS, *cells), (1, 2, *cells), (1, 4, *cells)]
+    assert [tuple(plane.shape) for plane in (maps.centres, maps.offsets, maps.sides)] == shapes
     assert bool((maps.sides > 0).all())
     assert all(bool(torch.isfinite(plane).all()) for plane in vars(maps).values())
 
@@ -49,11 +46,11 @@ def test_images_of_one_size_give_in_a_batch_what_each_gives_alone(finder: Finder
 
 @torch.inference_mode()
 def test_a_tooth_anywhere_can_change_the_whole_jaw(finder: Finder) -> None:
-    # Attention among all tokens: what is at the left changes the context at the right.
+    # Attention among all tokens: what is at the left changes what is seen at the right.
     features, fine = drawn(1, 4, 32)
     changed = features.clone()
     changed[..., 0] += 3
-    before, after = (finder(one, fine).context[0, :, :, -1] for one in (features, changed))
+    before, after = (finder(one, fine).sides[0, :, :, -1] for one in (features, changed))
     assert float((before - after).abs().max()) > 1e-4
 
 

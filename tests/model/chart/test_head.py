@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from dentasam.errors import ChartError
 from dentasam.model.chart.head import CARD, WEIGHTS, ChartCard, ChartHead, has_head, load_head, refusal, save_head
+from dentasam.model.checkpoints.reading import sha256_of
 
 from .maps import DETAIL, WIDTH, small_head
 
@@ -33,7 +34,7 @@ def line_of(caught: pytest.ExceptionInfo[ChartError]) -> str:
 
 def test_a_saved_head_is_read_back_in_half_precision(folder: Path) -> None:
     head, card = load_head(folder)
-    assert card == OWN
+    assert card == replace(OWN, weights_sha256=sha256_of(folder / WEIGHTS))
     written = small_head().state_dict()
     assert head.state_dict().keys() == written.keys()
     for name, tensor in head.state_dict().items():
@@ -125,7 +126,17 @@ def test_weights_that_do_not_fit_their_card_are_named(folder: Path, change: str)
     else:
         weights["numberer.unseen"] = torch.zeros(8)
     save_file(weights, folder / WEIGHTS)
+    content = json.loads((folder / CARD).read_text())
+    (folder / CARD).write_text(json.dumps(content | {"weights_sha256": sha256_of(folder / WEIGHTS)}))
     with pytest.raises(ChartError) as caught:
+        load_head(folder)
+    assert line_of(caught).startswith(f"{folder / WEIGHTS}: ")
+
+
+def test_weights_of_another_card_are_refused(folder: Path, tmp_path: Path) -> None:
+    save_head(small_head(1), tmp_path / "other", OWN)
+    (folder / WEIGHTS).write_bytes((tmp_path / "other" / WEIGHTS).read_bytes())
+    with pytest.raises(ChartError, match=r"not the weights of chart.json beside it") as caught:
         load_head(folder)
     assert line_of(caught).startswith(f"{folder / WEIGHTS}: ")
 
@@ -172,4 +183,13 @@ def test_a_card_without_a_field_is_refused(folder: Path) -> None:
 def test_a_card_may_have_more_fields_than_this_version_knows(folder: Path) -> None:
     content = json.loads((folder / CARD).read_text())
     (folder / CARD).write_text(json.dumps(content | {"note": "of a later version"}))
-    assert load_head(folder)[1] == OWN
+    assert load_head(folder)[1] == replace(OWN, weights_sha256=sha256_of(folder / WEIGHTS))
+
+
+def test_a_head_of_an_earlier_version_says_so(folder: Path) -> None:
+    content = json.loads((folder / CARD).read_text())
+    del content["weights_sha256"]
+    (folder / CARD).write_text(json.dumps(content))
+    with pytest.raises(ChartError, match="of other networks, by an earlier version") as caught:
+        load_head(folder)
+    assert "dentasam train --recipe chart" in line_of(caught)

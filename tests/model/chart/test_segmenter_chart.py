@@ -28,6 +28,7 @@ from dentasam.model.checkpoints.reading import file_of, sha256_of
 from dentasam.model.checkpoints.registry import locate
 from dentasam.model.core.frame import Frame
 from dentasam.model.segmenter import Segmenter, load_torch
+from dentasam.model.windows.boxed_mask import BoxedMask
 
 from ..windows.bright_network import BrightNetwork
 from ..windows.scenes import dice
@@ -166,13 +167,12 @@ def test_what_is_no_radiograph_is_refused(segmenter: Segmenter) -> None:
 
 # So low an image is encoded in no time.
 SLIT = np.random.default_rng(2).integers(0, 255, (16, 400), dtype=np.uint8)
+SIZE = (200, 400)
 BOXES = np.array([[20.0, 20, 50, 90], [60, 22, 95, 95], [100, 25, 130, 90], [60, 110, 95, 180]])
 
 
-def test_known_numbers_stay_and_are_given_to_no_other(segmenter: Segmenter, seeing: See) -> None:
-    seeing([], Frame.of(200, 400))
-    embedding = segmenter.encode(np.zeros((200, 400), np.uint8))
-    free = segmenter.number(embedding, BOXES)
+def test_known_numbers_stay_and_are_given_to_no_other(segmenter: Segmenter) -> None:
+    free = segmenter.number(BOXES, SIZE)
     assert len(free.numbers) == len(free.alternatives) == 4
     assert free.confidences.shape == (4,)
     assert ((free.confidences >= 0) & (free.confidences <= 1)).all()
@@ -180,11 +180,11 @@ def test_known_numbers_stay_and_are_given_to_no_other(segmenter: Segmenter, seei
     row = (free.numbers.index(taken) + 1) % 4
     known: list[str | None] = [None] * 4
     known[row] = taken
-    held = segmenter.number(embedding, BOXES, known)
+    held = segmenter.number(BOXES, SIZE, known)
     assert held.numbers[row] == taken
     assert held.confidences[row] == 1
     assert held.numbers.count(taken) == 1
-    named = segmenter.number(embedding, BOXES, [IMPLANT, None, None, None])
+    named = segmenter.number(BOXES, SIZE, [IMPLANT, None, None, None])
     assert named.numbers[0] == IMPLANT
     for alternatives in free.alternatives:
         shares = [share for _, share in alternatives]
@@ -193,10 +193,24 @@ def test_known_numbers_stay_and_are_given_to_no_other(segmenter: Segmenter, seei
         assert all(name in NUMBERS for name, _ in alternatives)
 
 
-def test_no_boxes_have_no_numbers(segmenter: Segmenter, seeing: See) -> None:
-    seeing([], Frame.of(40, 90))
-    embedding = segmenter.encode(np.zeros((40, 90), np.uint8))
-    found = segmenter.number(embedding, np.zeros((0, 4)))
+def test_a_mask_that_fits_its_box_counts_with_its_shape(segmenter: Segmenter) -> None:
+    x0, y0, x1, y1 = (int(side) for side in BOXES[0])
+    bits = np.zeros((y1 - y0, x1 - x0), bool)
+    bits[:, : bits.shape[1] // 2] = bits[::2] = True  # as wide as its box
+    fits, elsewhere = BoxedMask(x0, y0, bits), BoxedMask(x0 + 200, y0, bits)
+    plain = segmenter.number(BOXES, SIZE)
+    none = segmenter.number(BOXES, SIZE, masks=[None] * 4)
+    off = segmenter.number(BOXES, SIZE, masks=[elsewhere, None, None, None])
+    shaped = segmenter.number(BOXES, SIZE, masks=[fits, None, None, None])
+    assert plain.alternatives == none.alternatives == off.alternatives
+    assert shaped.alternatives != plain.alternatives
+    # In another place in the array the same mask is the same.
+    loose = BoxedMask(x0 - 10, y0 - 10, np.pad(bits, 10))
+    assert segmenter.number(BOXES, SIZE, masks=[loose, None, None, None]).alternatives == shaped.alternatives
+
+
+def test_no_boxes_have_no_numbers(segmenter: Segmenter) -> None:
+    found = segmenter.number(np.zeros((0, 4)), (40, 90))
     assert (found.numbers, found.confidences.shape, found.alternatives) == ((), (0,), ())
 
 
@@ -212,18 +226,21 @@ def test_no_boxes_have_no_numbers(segmenter: Segmenter, seeing: See) -> None:
 def test_boxes_that_are_none_are_refused(
     segmenter: Segmenter, boxes: np.ndarray, known: list[str | None] | None, message: str
 ) -> None:
-    embedding = segmenter.encode(np.zeros((40, 90), np.uint8))
     with pytest.raises(PromptError) as caught:
-        segmenter.number(embedding, boxes, known)
+        segmenter.number(boxes, (40, 90), known)
     assert message in str(caught.value)
+
+
+def test_masks_that_are_not_one_for_each_box_are_refused(segmenter: Segmenter) -> None:
+    with pytest.raises(PromptError, match="masks must have a mask or None for each of 4 boxes, not 1"):
+        segmenter.number(BOXES, SIZE, masks=[None])
 
 
 def test_a_model_without_a_head_says_how_to_get_one(tmp_path: Path) -> None:
     for given, named in ((None, "dentasam-tiny alone"), (tmp_path, str(tmp_path))):
         bare = load_torch(BASE, device="cpu", precision="fp32", chart=given)
         assert (bare.has_chart, bare.chart_sha256) == (False, None)
-        embedding = bare.encode(SLIT)
-        for refused in (partial(bare.chart, SLIT), partial(bare.number, embedding, BOXES)):
+        for refused in (partial(bare.chart, SLIT), partial(bare.number, BOXES, SIZE)):
             with pytest.raises(ChartError) as caught:
                 refused()
             assert str(caught.value).startswith(f"{named}: has no chart head (chart.safetensors, chart.json)")
@@ -270,12 +287,11 @@ def test_an_adapter_brings_its_head_also_when_it_is_merged(adapter: Path) -> Non
     segmenter = load_torch(BASE, adapter, device="cpu", precision="fp32")
     assert segmenter.has_chart
     assert segmenter.chart_sha256 == sha256_of(adapter / WEIGHTS)
-    embedding = segmenter.encode(SLIT)
-    numbering = segmenter.number(embedding, BOXES)
+    numbering = segmenter.number(BOXES, SIZE)
     merged = segmenter.merged()
     assert merged is not segmenter
     assert merged.chart_sha256 == segmenter.chart_sha256
-    again = merged.number(embedding, BOXES)
+    again = merged.number(BOXES, SIZE)
     assert again.numbers == numbering.numbers
     assert np.array_equal(again.confidences, numbering.confidences)
     # The head belongs to the adapter's embeddings alone.
@@ -289,21 +305,20 @@ def test_a_head_that_was_replaced_is_noticed(adapter: Path, tmp_path: Path, base
     folder = tmp_path / "teeth"
     shutil.copytree(adapter, folder)
     segmenter = load_torch(BASE, folder, device="cpu", precision="fp32")
-    embedding = segmenter.encode(SLIT)
-    before = segmenter.number(embedding, BOXES)
+    before = segmenter.number(BOXES, SIZE)
     sha256 = segmenter.chart_sha256
     card = card_of(base_sha256, AdapterIdentity.of(folder))
     save_head(small_head(5), folder, card)
     os.utime(folder / WEIGHTS, ns=(0, 1_000_000_000))
     assert segmenter.chart_sha256 == sha256_of(folder / WEIGHTS) != sha256
-    after = segmenter.number(embedding, BOXES)
+    after = segmenter.number(BOXES, SIZE)
     assert not np.array_equal(before.confidences, after.confidences)
     fresh = load_torch(BASE, folder, device="cpu", precision="fp32")
-    assert np.array_equal(fresh.number(embedding, BOXES).confidences, after.confidences)
+    assert np.array_equal(fresh.number(BOXES, SIZE).confidences, after.confidences)
     (folder / WEIGHTS).unlink()
     assert not segmenter.has_chart
     with pytest.raises(ChartError, match=f"the adapter {folder}: has no chart head"):
-        segmenter.number(embedding, BOXES)
+        segmenter.number(BOXES, SIZE)
 
 
 def test_a_head_of_another_adapter_is_refused(adapter: Path, tmp_path: Path, head_folder: Path) -> None:

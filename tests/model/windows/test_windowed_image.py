@@ -11,6 +11,7 @@ from dentasam.model.segmenter import Segmenter
 from dentasam.model.windows.local_repair import value_at
 from dentasam.model.windows.objects import ObjectAnswer, ObjectPrompt
 from dentasam.model.windows.window import LogitGrid
+from dentasam.model.windows.window_cache import WindowCache
 from dentasam.model.windows.windowed_image import WindowedImage
 
 from .bright_network import BrightNetwork
@@ -279,3 +280,19 @@ def test_every_click_is_on_its_side_after_many(scene: Scene) -> None:
         (answer,) = image.decode([ObjectPrompt(clicks, previous=answer)])
         latest = {(x, y): label for x, y, label in clicks}
         assert all(answer.mask.at(x, y) == bool(label) for (x, y), label in latest.items())
+
+
+def test_an_image_keeps_its_windows_in_the_cache_that_it_is_given(scene: Scene) -> None:
+    network, cache = BrightNetwork(), WindowCache()
+    image = bright(scene.image, network)
+    prompt = ObjectPrompt(click(scene.in_tooth))
+    (expected,) = image.decode([prompt])
+    encoded = len(network.encoded)
+    assert encoded > 0
+    (again,) = image.with_cache(cache).decode([prompt])
+    assert len(cache) > 0
+    # What the first cache holds is not looked for, nor are its windows pushed out.
+    assert len(network.encoded) == 2 * encoded
+    assert np.array_equal(again.logits, expected.logits)
+    image.decode([prompt])
+    assert len(network.encoded) == 2 * encoded

@@ -194,3 +194,29 @@ def test_a_dataset_without_numbers_is_refused(
         train_chart(segmenter, ChartRecipe(), *given, out, shown())
     assert str(caught.value).startswith(str(file))
     assert not out.exists()
+
+
+def test_a_run_goes_on_from_the_adapters_own_head(
+    tmp_path: Path, whole: Path, recipe: ChartRecipe, datasets: tuple[Dataset, Dataset]
+) -> None:
+    trained = load_torch("dentasam-tiny", whole / "adapter", "cpu", "fp32")
+    # With hardly a step, the weights stay near those that it began with.
+    gentle = {"lr": 1e-9, "steps": 1, "weight_decay": 0.0}
+    further = recipe.model_copy(
+        update={
+            "start": "head",
+            "seed": recipe.seed + 1,
+            "finder": recipe.finder.model_copy(update=gentle),
+            "numberer": recipe.numberer.model_copy(update=gentle),
+        }
+    )
+    (tmp_path / "further").mkdir()
+    train_chart(trained, further, *datasets, tmp_path / "further", shown())
+    before, after = (load_head(folder / "adapter")[0].state_dict() for folder in (whole, tmp_path / "further"))
+    for name, weights in before.items():
+        if name != "calibration":
+            assert torch.allclose(weights, after[name], atol=1e-3), name
+    wider = further.model_copy(update={"width": 24})
+    with pytest.raises(RecipeError, match="has other width, detail or numberer_width"):
+        train_chart(trained, wider, *datasets, tmp_path / "wider", shown())
+    assert not (tmp_path / "wider").exists()

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from dentasam.model.chart.detections import detections
-from dentasam.model.chart.finder import CELL, IMPLANT_KIND, NUMBER_CLASSES, TOOTH, FinderMaps
+from dentasam.model.chart.finder import CELL, IMPLANT_KIND, TOOTH, FinderMaps
+from dentasam.model.chart.shapes import SHAPE
 from dentasam.training.chart.finder_loss import FinderTargets, finder_loss, finder_targets
-from dentasam.training.chart.views import ChartTargets
+from dentasam.training.chart.views import ChartTargets, unvaried_view
 
 # Four tokens by eight: 8 x 16 cells.
 ROWS, COLUMNS = 8, 16
@@ -23,7 +24,8 @@ PLACES = np.array(
     ],
     np.float32,
 )
-VIEW = ChartTargets(PLACES, np.array([3, -1, 51]), np.array([TOOTH, IMPLANT_KIND, TOOTH]))
+KINDS = np.array([TOOTH, IMPLANT_KIND, TOOTH])
+VIEW = ChartTargets(PLACES, np.array([3, -1, 51]), KINDS, np.zeros((3, *SHAPE), np.float32))
 
 
 def targets_of(
@@ -32,25 +34,22 @@ def targets_of(
     return finder_targets([view], [grid], (ROWS, COLUMNS), [implants])
 
 
-def leaves(centres: torch.Tensor, offsets: torch.Tensor, sides: torch.Tensor, numbers: torch.Tensor) -> FinderMaps:
+def leaves(centres: torch.Tensor, offsets: torch.Tensor, sides: torch.Tensor) -> FinderMaps:
     """Maps whose gradients can be looked at."""
-    for plane in (centres, offsets, sides, numbers):
+    for plane in (centres, offsets, sides):
         plane.requires_grad_()
-    return FinderMaps(centres, offsets, sides, numbers, torch.zeros(1), torch.zeros(1))
+    return FinderMaps(centres, offsets, sides)
 
 
 def perfect(targets: FinderTargets) -> FinderMaps:
     """The maps that the targets ask for, as leaves of a graph."""
     batch, _, rows, columns = targets.heat.shape
     offsets, sides = torch.zeros(batch, 2, rows, columns), torch.ones(batch, 4, rows, columns)
-    numbers = torch.zeros(batch, NUMBER_CLASSES, rows, columns)
     for row in targets.rows.flip(0):  # where cells are taught twice, the first one counts
         at = int(row[0]), slice(None), int(row[1]), int(row[2])
         offsets[at], sides[at] = row[3:5], row[5:9]
-        if row[9] >= 0:
-            numbers[at] = torch.nn.functional.one_hot(row[9].long(), NUMBER_CLASSES) * 9.0
     centres = torch.where(targets.heat >= 1, 9.0, -9.0)
-    return leaves(centres, offsets, sides, numbers)
+    return leaves(centres, offsets, sides)
 
 
 def test_perfect_maps_cost_next_to_nothing() -> None:
@@ -59,11 +58,10 @@ def test_perfect_maps_cost_next_to_nothing() -> None:
     assert parts["boxes"] == pytest.approx(0, abs=1e-5)
     assert parts["offsets"] == pytest.approx(0, abs=1e-6)
     assert parts["centres"] < 0.01
-    assert parts["numbers"] < 0.2  # smoothed labels keep it above 0
     assert float(total.detach()) == pytest.approx(sum(parts.values()), abs=1e-5)
 
 
-@pytest.mark.parametrize("part", ["centres", "offsets", "sides", "numbers"])
+@pytest.mark.parametrize("part", ["centres", "offsets", "sides"])
 def test_every_error_costs(part: str) -> None:
     targets = targets_of()
     maps = perfect(targets)
@@ -72,7 +70,6 @@ def test_every_error_costs(part: str) -> None:
         "centres": -maps.centres,
         "offsets": maps.offsets + 0.5,
         "sides": maps.sides * 1.5,
-        "numbers": -maps.numbers,
     }
     worse, _ = finder_loss(replace(maps, **{part: wrong[part].detach()}), targets)
     assert float(worse.detach()) > float(best.detach()) + 0.05
@@ -81,7 +78,7 @@ def test_every_error_costs(part: str) -> None:
 def test_the_maps_that_are_asked_for_give_the_boxes_back() -> None:
     maps = perfect(targets_of())
     with torch.no_grad():
-        teeth, implants = detections(maps, TOOTH), detections(maps, IMPLANT_KIND)
+        teeth, implants = detections(maps, TOOTH, 0.2), detections(maps, IMPLANT_KIND, 0.2)
     order = np.argsort(teeth.boxes[:, 0].numpy())
     assert teeth.boxes.numpy()[order] == pytest.approx(PLACES[[0, 2], :4], abs=1e-3)
     assert teeth.clicks.numpy()[order] == pytest.approx(PLACES[[0, 2], 4:], abs=1e-3)
@@ -101,20 +98,20 @@ def test_heat_is_highest_where_the_middle_lies_and_falls_off() -> None:
 def test_the_cells_beside_a_middle_have_the_same_box() -> None:
     rows = targets_of(replace(VIEW, places=PLACES[:1], numbers=VIEW.numbers[:1], kinds=VIEW.kinds[:1])).rows
     assert len(rows) == 5
-    assert rows[:, 10].tolist() == pytest.approx([1.0] + [0.35] * 4)
+    assert rows[:, 9].tolist() == pytest.approx([1.0] + [0.35] * 4)
     middle = rows[:, 1:3].flip(1) + 0.5 + rows[:, 3:5]
     assert (middle * CELL).numpy() == pytest.approx(np.tile(PLACES[0, 4:], (5, 1)), abs=1e-4)
 
 
 def gradients(maps: FinderMaps, targets: FinderTargets) -> dict[str, torch.Tensor]:
     finder_loss(maps, targets)[0].backward()
-    named = {name: getattr(maps, name).grad for name in ("centres", "offsets", "sides", "numbers")}
+    named = {name: getattr(maps, name).grad for name in ("centres", "offsets", "sides")}
     return {name: torch.zeros(()) if grad is None else grad for name, grad in named.items()}
 
 
 def random_maps(batch: int = 1) -> FinderMaps:
     made = torch.Generator().manual_seed(0)
-    sizes = (2, 2, 4, NUMBER_CLASSES)
+    sizes = (2, 2, 4)
     planes = [torch.randn(batch, channels, ROWS, COLUMNS, generator=made) for channels in sizes]
     planes[2] = planes[2].exp()
     return leaves(*planes)
@@ -142,17 +139,10 @@ def test_implants_that_are_not_annotated_are_not_judged() -> None:
     assert annotated["centres"][:, IMPLANT_KIND].all()
 
 
-def test_an_implant_teaches_no_number() -> None:
-    implant = replace(VIEW, places=PLACES[1:2], numbers=VIEW.numbers[1:2], kinds=VIEW.kinds[1:2])
-    found = gradients(random_maps(), targets_of(implant))
-    assert not found["numbers"].any()
-    assert found["sides"].any()
-
-
 def test_an_image_without_teeth_teaches_that_there_are_none() -> None:
-    nothing = ChartTargets(np.zeros((0, 6), np.float32), np.zeros(0, np.int64), np.zeros(0, np.int64))
+    nothing = unvaried_view(np.zeros((64, 128), np.uint8), [])[2]
     targets = targets_of(nothing)
-    assert targets.rows.shape == (0, 11)
+    assert targets.rows.shape == (0, 10)
     maps = random_maps()
     total, parts = finder_loss(maps, targets)
     assert list(parts) == ["centres"]

@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from dentasam.model.chart.dentition import ARCHES, NUMBERS
-from dentasam.model.chart.finder import IMPLANT_KIND, TOOTH, Finder, FinderMaps
-from dentasam.model.chart.numberer import NOT_A_TOOTH, looks_width
+from dentasam.model.chart.dentition import ARCHES, NOT_A_TOOTH, NUMBERS
+from dentasam.model.chart.numberer import UNKNOWN
+from dentasam.model.chart.shapes import SHAPE, shapes_of
+from dentasam.model.core.frame import Frame
+from dentasam.model.windows.boxed_mask import BoxedMask
 from dentasam.training.chart import number_sets as room
-from dentasam.training.chart.number_sets import NumberSet, number_sets, varied_set
-from dentasam.training.chart.view_store import EncodedView
-from dentasam.training.chart.views import ChartTargets
+from dentasam.training.chart.number_sets import NumberSet, bent, drawn_set, found_set, varied_set
+from dentasam.training.chart.views import outlines, unvaried_view
 from dentasam.training.recipe.chart_recipe import NumbererTraining
 
-from ...model.chart.maps import DETAIL, WIDTH, empty_maps, mark, small_head
+from ...model.chart.given_head import Thing, drawn, given_head
+from ...model.windows.scenes import bright
 
 # A tooth of the upper arch is 40 wide, the next one follows at once.
 UPPER = ARCHES[0]
@@ -23,15 +25,20 @@ SIDE = 40.0
 
 
 def upper_arch(numbers: tuple[str, ...] = UPPER) -> NumberSet:
-    """Teeth in their places; the looks say which tooth it is."""
+    """Teeth in their places; their shapes say which tooth it is."""
     outcomes = np.array([NUMBERS.index(number) for number in numbers])
     x = SIDE * np.array([UPPER.index(number) for number in numbers]) + 100
     boxes = np.stack([x, np.full(len(x), 100.0), x + SIDE, np.full(len(x), 200.0)], axis=1).astype(np.float32)
-    return NumberSet(boxes, outcomes[:, None].astype(np.float32), outcomes, np.ones(len(x), bool))
+    shapes = np.broadcast_to(outcomes[:, None, None], (len(x), *SHAPE)).astype(np.float32)
+    return NumberSet(boxes, shapes, np.ones(len(x), bool), outcomes, np.full(len(x), UNKNOWN), 1024)
 
 
-def settings(missing: float = 1.0, unseen: float = 0.0) -> NumbererTraining:
-    return NumbererTraining(missing=missing, unseen=unseen)
+def settings(missing: float = 1.0, unseen: float = 0.0, known: float = 0.0) -> NumbererTraining:
+    return NumbererTraining(missing=missing, unseen=unseen, known=known)
+
+
+# Places of the upper arch, right and left exchanged.
+OTHER_SIDE = {NUMBERS.index(right): NUMBERS.index(left) for right, left in zip(UPPER, UPPER[::-1], strict=True)}
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -40,7 +47,9 @@ def test_a_varied_set_keeps_every_outcome_with_its_tooth(seed: int) -> None:
     varied = varied_set(one, settings(), np.random.default_rng(seed))
     assert 1 <= len(varied.outcomes) <= len(one.outcomes)
     assert len(set(varied.outcomes.tolist())) == len(varied.outcomes)
-    assert np.array_equal(varied.looks[:, 0], varied.outcomes)
+    own = varied.shapes[:, 0, 0].astype(int)
+    as_they_were, mirrored = own, np.array([OTHER_SIDE[outcome] for outcome in own])
+    assert np.array_equal(varied.outcomes, as_they_were) or np.array_equal(varied.outcomes, mirrored)
     assert varied.boxes.dtype == np.float32
     assert (varied.boxes[:, :2] < varied.boxes[:, 2:]).all()
     # Teeth that are taken away or moved together leave the others in their order.
@@ -69,10 +78,44 @@ def test_the_same_draws_give_the_same_set_and_leave_the_first_as_it_was() -> Non
 
 
 @pytest.mark.parametrize(("unseen", "expected"), [(1.0, 0.0), (0.0, 0.92)])
-def test_the_looks_of_a_share_do_not_count(unseen: float, expected: float) -> None:
+def test_the_shapes_of_a_share_do_not_count(unseen: float, expected: float) -> None:
     rng = np.random.default_rng(0)
     shares = [varied_set(upper_arch(), settings(unseen=unseen), rng).seen.mean() for _ in range(80)]
     assert np.mean(shares) == pytest.approx(expected, abs=0.03)
+
+
+@pytest.mark.parametrize(("known", "expected"), [(1.0, 0.5), (0.0, 0.0)])
+def test_some_numbers_are_given_as_they_are(known: float, expected: float) -> None:
+    rng = np.random.default_rng(0)
+    sets = [varied_set(upper_arch(), settings(known=known), rng) for _ in range(150)]
+    assert np.mean([(one.known != UNKNOWN).mean() for one in sets]) == pytest.approx(expected, abs=0.08)
+    for one in sets:
+        given = one.known != UNKNOWN
+        assert np.array_equal(one.known[given], one.outcomes[given])
+
+
+def test_a_mirrored_set_has_mirrored_boxes_shapes_and_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_MIRRORED", 1.0)
+    monkeypatch.setattr(room, "_laid_out", lambda boxes, rng: boxes)
+    one = upper_arch(("16", "21"))
+    one.shapes[:] = np.arange(SHAPE[1])
+    varied = varied_set(one, settings(missing=0.0), np.random.default_rng(0))
+    by_name = {NUMBERS[outcome]: row for row, outcome in enumerate(varied.outcomes)}
+    assert set(by_name) == {"26", "11"}
+    assert varied.boxes[by_name["26"]].tolist() == [1024 - one.boxes[0, 2], 100, 1024 - one.boxes[0, 0], 200]
+    assert varied.shapes[0, 0].tolist() == list(range(SHAPE[1]))[::-1]
+
+
+def test_a_bent_shape_stays_like_itself() -> None:
+    shape = np.zeros((200, *SHAPE), np.float32)
+    shape[:, 4:20, 3:13] = 1
+    changed = bent(torch.from_numpy(shape), np.random.default_rng(0)).numpy()
+    assert changed.shape == shape.shape
+    assert changed.mean() == pytest.approx(shape.mean(), abs=0.05)
+    assert np.abs(changed - shape).mean(axis=(1, 2)).min() > 0.005
+    # What is in the middle stays there on the whole.
+    assert changed[:, 10:14, 6:10].mean() > 0.95
+    assert changed[:, 0].mean() < 0.05
 
 
 class Always(np.random.Generator):
@@ -82,6 +125,9 @@ class Always(np.random.Generator):
         super().__init__(np.random.PCG64(0))
 
     def random(self, *_: object, **__: object) -> float:  # type: ignore[override]
+        return 0.5
+
+    def beta(self, *_: object, **__: object) -> float:  # type: ignore[override]
         return 0.5
 
     def uniform(self, low: float = 0, high: float = 1, *_: object, **__: object) -> float:  # type: ignore[override]
@@ -103,47 +149,62 @@ def test_a_gap_is_closed_by_the_teeth_distal_of_it(gap: str) -> None:
     for outcome, (x, *_) in zip(outcomes, shift, strict=True):
         name = NUMBERS[outcome]
         distal = name[0] == gap[0] and int(name[1]) > int(gap[1])
-        expected = (1 if right_of_patient else -1) * SIDE * (0.5 + 1.05) / 2 if distal else 0.0
+        expected = (1 if right_of_patient else -1) * SIDE * 1.05 / 2 if distal else 0.0
         assert x == pytest.approx(expected), name
 
 
-def view_of(places: list[list[float]], numbers: list[int], kinds: list[int]) -> EncodedView:
-    rows, columns = 4, 8
-    targets = ChartTargets(
-        np.array(places, np.float32).reshape(-1, 6), np.array(numbers, np.int64), np.array(kinds, np.int64)
-    )
-    return EncodedView(torch.zeros(256, rows, columns), torch.zeros(32, 2 * rows, 2 * columns), targets, True)
+HEIGHT, WIDTH = 500, 1000
+TEETH = [
+    Thing("16", (200, 90, 250, 220)),
+    Thing("11", (420, 90, 460, 230), logit=-1.0),
+    Thing("26", (700, 95, 750, 225)),
+]
 
 
-def finder_with(monkeypatch: pytest.MonkeyPatch, maps: FinderMaps) -> Finder:
-    monkeypatch.setattr(Finder, "forward", lambda *_: maps)
-    return small_head().finder
+def test_annotated_teeth_are_a_set_with_implants_that_are_not_teeth() -> None:
+    masks = np.zeros((3, HEIGHT, WIDTH), bool)
+    masks[0, 90:220, 200:250] = masks[1, 90:230, 420:460] = masks[2, 300:400, 600:640] = True
+    targets = unvaried_view(np.zeros((HEIGHT, WIDTH), np.uint8), outlines(masks, ["16", "11", "implant"]))[2]
+    one = drawn_set(targets, 1024)
+    assert one.outcomes.tolist() == [NUMBERS.index("16"), NUMBERS.index("11"), NOT_A_TOOTH]
+    boxes = np.array([[200, 90, 250, 220], [420, 90, 460, 230], [600, 300, 640, 400]])
+    assert one.boxes == pytest.approx(boxes * 1.024, abs=1)
+    assert one.shapes == pytest.approx(np.ones((3, *SHAPE)), abs=0.05)
+    assert one.width == 1024
+    assert one.seen.all()
+    assert (one.known == UNKNOWN).all()
 
 
-def test_a_view_gives_its_true_boxes_inexact_ones_and_those_that_the_finder_sees(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    view = view_of(
-        [[16, 8, 40, 48, 28, 28], [56, 8, 80, 48, 68, 28], [90, 8, 110, 48, 100, 28]],
-        [4, 5, -1],
-        [TOOTH, TOOTH, IMPLANT_KIND],
-    )
-    maps = empty_maps(4, 8)
-    mark(maps, TOOTH, 3, 3, logit=4, sides=(1.5, 2.5, 1.5, 2.5))  # the first tooth, exactly
-    mark(maps, TOOTH, 3, 12, logit=2, sides=(1, 2, 1, 2))  # at the implant there is no tooth
-    exact, inexact, found = number_sets(finder_with(monkeypatch, maps), view, np.random.default_rng(0))
-    assert exact.boxes.tolist() == [[16, 8, 40, 48], [56, 8, 80, 48]]
-    assert exact.outcomes.tolist() == inexact.outcomes.tolist() == [4, 5]
-    assert 0 < np.abs(inexact.boxes - exact.boxes).max() < 12
-    assert found.boxes.tolist()[0] == [16, 8, 40, 48]
-    assert found.outcomes.tolist() == [4, NOT_A_TOOTH]
-    for one in (exact, inexact, found):
-        assert one.seen.all()
-        assert one.looks.shape == (2, looks_width(WIDTH, DETAIL))
+def test_what_the_finder_finds_gets_the_number_of_the_tooth_in_its_place() -> None:
+    # A ghost lies where nothing is annotated; what is too faint for a chart is looked at too.
+    ghost = Thing("36", (700, 300, 750, 420))
+    image, masks = drawn([*TEETH, ghost], HEIGHT, WIDTH)
+    targets = unvaried_view(image, outlines(masks[:3], [thing.name for thing in TEETH]))[2]
+    head = given_head([*TEETH, ghost], Frame.of(HEIGHT, WIDTH))
+    one = found_set(head, bright(image, windows=False), targets)
+    names = ["none" if outcome == NOT_A_TOOTH else NUMBERS[outcome] for outcome in one.outcomes]
+    assert sorted(names) == ["11", "16", "26", "none"]
+    for name, box, shape in zip(names, one.boxes, one.shapes, strict=True):
+        thing = ghost if name == "none" else next(thing for thing in TEETH if thing.name == name)
+        assert box == pytest.approx(np.array(thing.box) * 1.024, abs=4)
+        mask = masks[[*TEETH, ghost].index(thing)]
+        assert np.abs(shape - shapes_of([BoxedMask(0, 0, mask)])[0]).mean() < 0.1
+    assert one.seen.all()
 
 
-def test_a_view_without_teeth_gives_no_sets(monkeypatch: pytest.MonkeyPatch) -> None:
-    finder = finder_with(monkeypatch, empty_maps(4, 8))
-    assert number_sets(finder, view_of([], [], []), np.random.default_rng(0)) == []
-    alone = view_of([[16, 8, 40, 48, 28, 28]], [4], [TOOTH])
-    assert len(number_sets(finder, alone, np.random.default_rng(0))) == 2
+def test_a_share_of_the_sets_is_without_what_is_not_a_tooth() -> None:
+    one = upper_arch()
+    one.outcomes[3] = NOT_A_TOOTH
+    rng = np.random.default_rng(0)
+    with_it = [NOT_A_TOOTH in varied_set(one, settings(missing=0.0), rng).outcomes for _ in range(200)]
+    assert np.mean(with_it) == pytest.approx(0.5, abs=0.12)
+
+
+def test_an_image_without_teeth_gives_an_empty_set() -> None:
+    image = np.full((HEIGHT, WIDTH), 20, np.uint8)
+    targets = unvaried_view(image, [])[2]
+    assert len(drawn_set(targets, 1024).outcomes) == 0
+    assert len(found_set(given_head([], Frame.of(HEIGHT, WIDTH)), bright(image), targets).outcomes) == 0
+    alone, _ = drawn(TEETH[:1], HEIGHT, WIDTH)
+    seen = found_set(given_head(TEETH[:1], Frame.of(HEIGHT, WIDTH)), bright(alone), targets)
+    assert seen.outcomes.tolist() == [NOT_A_TOOTH]

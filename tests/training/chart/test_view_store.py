@@ -10,10 +10,11 @@ import torch
 
 from dentasam.errors import OutputError
 from dentasam.model.chart.finder import fine_features
+from dentasam.model.chart.shapes import SHAPE
 from dentasam.model.core.frame import Frame
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.training.chart.view_store import EncodedView, ViewStore, batched, read_view
-from dentasam.training.chart.views import ChartTargets
+from dentasam.training.chart.views import ChartTargets, unvaried_view
 
 
 def view(rows: int = 3, columns: int = 5, objects: int = 2, implants: bool = True) -> EncodedView:
@@ -29,6 +30,7 @@ def view(rows: int = 3, columns: int = 5, objects: int = 2, implants: bool = Tru
         rng.uniform(0, 99, (objects, 6)).astype(np.float32),
         rng.integers(-1, 52, objects),
         rng.integers(0, 2, objects),
+        rng.integers(0, 9, (objects, *SHAPE)).astype(np.float32) / 8,
     )
     return EncodedView.of(embedding, targets, implants)
 
@@ -54,7 +56,7 @@ def test_a_view_is_read_back_as_it_was(tmp_path: Path, objects: int, implants: b
 
 def test_a_view_of_an_embedding_holds_means_of_its_hq_features() -> None:
     embedding = ImageEmbedding(torch.randn(1, 256, 2, 3), torch.randn(1, 32, 8, 12), Frame.of(32, 48))
-    targets = ChartTargets(np.zeros((0, 6), np.float32), np.zeros(0, np.int64), np.zeros(0, np.int64))
+    targets = unvaried_view(np.zeros((32, 48), np.uint8), [])[2]
     made = EncodedView.of(embedding, targets, True)
     assert torch.equal(made.features, embedding.features[0].half())
     assert torch.equal(made.fine, fine_features(embedding)[0].half())

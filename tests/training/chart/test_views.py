@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from dentasam.data.arch_order import mirrored
 from dentasam.data.phantom import generate
-from dentasam.model.chart.dentition import IMPLANT, NUMBERS, SUPERNUMERARY_TOOTH
-from dentasam.model.chart.finder import IMPLANT_KIND, SUPERNUMERARY, TOOTH
+from dentasam.model.chart.dentition import IMPLANT, NUMBERS, SUPERNUMERARY_OUTCOME, SUPERNUMERARY_TOOTH, mirrored
+from dentasam.model.chart.finder import IMPLANT_KIND, TOOTH
+from dentasam.model.chart.shapes import SHAPE, shapes_of
 from dentasam.model.core.frame import Frame
+from dentasam.model.windows.boxed_mask import BoxedMask
 from dentasam.prompts.correction_clicks import interior_centre
 from dentasam.training.chart import views
 from dentasam.training.chart.views import MIN_SHOWN, Outline, draw_layout, outlines, unvaried_view, varied_view
@@ -35,7 +36,7 @@ def test_outlines_are_of_teeth_and_implants_alone() -> None:
     masks = np.stack([rectangle(10, 20, 40, 80), rectangle(50, 20, 60, 40), rectangle(0, 0, 0, 0)] * 2)
     found = outlines(masks, ["36", "restoration", "37", IMPLANT, SUPERNUMERARY_TOOTH, "38"])
     assert [one.category for one in found] == ["36", IMPLANT, SUPERNUMERARY_TOOTH]
-    assert (found[0].points.min(0).tolist(), found[0].points.max(0).tolist()) == ([10, 20], [39, 79])
+    assert (found[0].parts[0].min(0).tolist(), found[0].parts[0].max(0).tolist()) == ([10, 20], [39, 79])
     assert found[0].centre.tolist() == interior_centre(masks[:1])[0].tolist()
 
 
@@ -139,7 +140,7 @@ def test_a_mirrored_view_swaps_left_and_right_numbers() -> None:
     layout = STILL.model_copy(update={"mirror": 1.0})
     gray, frame, targets = varied_view(image, outlines(masks, names), layout, PLAIN, np.random.default_rng(0))
     numbers = [NUMBERS.index(name) for name in ("26", "11", "85", "74")]
-    assert targets.numbers.tolist() == [*numbers, -1, SUPERNUMERARY]
+    assert targets.numbers.tolist() == [*numbers, -1, SUPERNUMERARY_OUTCOME]
     assert targets.kinds.tolist() == [TOOTH] * 4 + [IMPLANT_KIND, TOOTH]
     scale = frame.size[1] / WIDTH
     assert targets.places[:, 0] / scale == pytest.approx(
@@ -152,7 +153,7 @@ def test_a_mirrored_view_swaps_left_and_right_numbers() -> None:
 def outline(category: str, x0: float, y0: float, x1: float, y1: float) -> Outline:
     """Of a rectangle that may lie beyond the image."""
     corners = np.array([(x0, y0), (x1 - 1, y0), (x1 - 1, y1 - 1), (x0, y1 - 1)], np.float64)
-    return Outline(category, corners, corners.mean(0))
+    return Outline(category, (corners,), corners.mean(0))
 
 
 def test_teeth_that_a_view_cuts_off_are_left_out() -> None:
@@ -173,6 +174,31 @@ def test_teeth_that_a_view_cuts_off_are_left_out() -> None:
 def test_a_view_without_teeth_has_empty_targets() -> None:
     _, _, targets = unvaried_view(np.zeros((100, 200), np.uint8), [])
     assert (targets.places.shape, targets.numbers.shape, targets.kinds.shape) == ((0, 6), (0,), (0,))
+    assert targets.shapes.shape == (0, *SHAPE)
+
+
+def test_shapes_are_those_of_the_masks_in_the_frame() -> None:
+    phantom = generate(1, 1024, 512)
+    teeth = [one for one in phantom.objects if one.category in NUMBERS]
+    masks = np.stack([one.mask for one in teeth])
+    objects = outlines(masks, [one.category for one in teeth])
+    targets = unvaried_view(phantom.image, objects)[2]
+    # Up to what lies in a mask's holes, and the border that polygons round.
+    expected = shapes_of([BoxedMask(0, 0, mask) for mask in masks])
+    assert np.abs(targets.shapes - expected).mean() < 0.02
+    layout = STILL.model_copy(update={"mirror": 1.0})
+    _, _, other = varied_view(phantom.image, objects, layout, PLAIN, np.random.default_rng(0))
+    assert np.abs(other.shapes - targets.shapes[:, :, ::-1]).mean() < 0.02
+
+
+def test_a_cut_off_tooth_has_the_shape_of_what_is_seen() -> None:
+    mask = np.zeros((512, 1024), bool)
+    corners = np.array([(100, 400), (180, 400), (180, 540), (100, 470)])
+    cv2.fillPoly(mask.view(np.uint8), [corners], 1)
+    cut_off = Outline("46", (corners.astype(np.float64),), np.array([140.0, 430.0]))
+    _, _, targets = unvaried_view(np.zeros((512, 1024), np.uint8), [cut_off])
+    assert targets.places[0, :4].tolist() == [100, 400, 181, 512]
+    assert targets.shapes[0] == pytest.approx(shapes_of([BoxedMask(0, 0, mask)])[0], abs=0.2)
 
 
 @pytest.mark.parametrize("seed", range(20))

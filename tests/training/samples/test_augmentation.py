@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dentasam.data.arch_order import mirrored
+from dentasam.model.chart.dentition import mirrored
 from dentasam.training.recipe.sections import Augmentation
 from dentasam.training.samples.augmentation import Variation, draw, vary_category, vary_image, vary_masks
 from dentasam.training.samples.exposure import Exposure

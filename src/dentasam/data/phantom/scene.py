@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dentasam.data.arch_order import mirrored
+from dentasam.model.chart.dentition import mirrored
 
 FloatImage = NDArray[np.float32]
 Mask = NDArray[np.bool_]

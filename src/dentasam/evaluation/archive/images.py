@@ -20,6 +20,9 @@ from dentasam.errors import ImageError
 ARCHIVE = re.compile(r".*\.(zip|rar|7z|tar|tgz|tbz2|txz|tar\.\w+)", re.IGNORECASE)
 TAKEN = "a folder, a PNG, JPEG, TIFF or DICOM file is taken"
 
+# Bytes of a file's name that leave room for the endings of its results; file systems allow 255.
+LONGEST_NAME = 240
+
 Item = TypeVar("Item")
 
 
@@ -72,6 +75,10 @@ def named_images(given: Sequence[Path], out: Path) -> tuple[list[NamedImage], li
             shown = name.encode("utf-8", "backslashreplace").decode()
             if shown != name or any(ord(character) < 32 for character in name):
                 left_out.add(repr(shown), "its name is not plain text; rename it")
+            elif len(os.fsencode(path.name)) > LONGEST_NAME:
+                left_out.add(
+                    name, f"its name has more than {LONGEST_NAME} bytes, so its results have no room; shorten it"
+                )
             else:
                 found[name] = path
     if not found:

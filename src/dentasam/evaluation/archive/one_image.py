@@ -69,6 +69,7 @@ class ImageCharter:
         self._remove(image)
         started, sha256 = time.perf_counter(), _hash(image.path)
         done = ImageChart(image.name, sha256, self.run, 0.0)
+        mask_files: list[str] = []
         try:
             pixels = read_image(image.path)
             mm_per_px = read_header(image.path).mm_per_pixel
@@ -77,7 +78,7 @@ class ImageCharter:
             seconds = round(time.perf_counter() - started, 3)
             height, width = pixels.shape
             done = replace(done, seconds=seconds, width=width, height=height, mm_per_px=mm_per_px)
-            done = self._written(image, pixels, chart, done)
+            done = self._written(image, pixels, chart, done, mask_files)
         except ImageError as error:
             done = replace(done, error=_one_line(error))
         except DentasamError:
@@ -86,11 +87,17 @@ class ImageCharter:
             place = traceback.extract_tb(error.__traceback__)[-1]
             line = f"internal error: {type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
             done = ImageChart(image.name, sha256, self.run, 0.0, error=_one_line(line), internal=True)
+            for name in (*mask_files, _overlay(image.name), _copy(image.name)):
+                with writing(self.out / name):
+                    (self.out / name).unlink(missing_ok=True)
         done.write(self.out)
         return done
 
-    def _written(self, image: NamedImage, pixels: np.ndarray, chart: Chart, done: ImageChart) -> ImageChart:
-        """Writes masks, overlay and copy of the image."""
+    def _written(
+        self, image: NamedImage, pixels: np.ndarray, chart: Chart, done: ImageChart, mask_files: list[str]
+    ) -> ImageChart:
+        """Writes masks, overlay and copy of the image. mask_files: takes the path of each mask's file in
+        the folder before it is written."""
         size = done.height, done.width
         unknown = set(chart.numbers) - KNOWN
         if unknown:
@@ -105,7 +112,7 @@ class ImageCharter:
             tooth = ObjectRecord.from_runs(number, chart.numbers[place], runs, *size)
             objects.append(replace(tooth, extra=extra))
         record = ImageRecord(1, image.path, image.name, done.width, done.height, objects=tuple(objects))
-        lost = self._write_masks(record, image.name)
+        lost = self._write_masks(record, image.name, mask_files)
         if self.settings.overlays:
             masks = [chart.answers[place].mask for place in held]
             numbers = [chart.numbers[place] for place in held]
@@ -121,8 +128,13 @@ class ImageCharter:
         names = self._named_files(image, done)
         return replace(done, files={name: (self.out / name).stat().st_size for name in sorted(names)})
 
-    def _write_masks(self, record: ImageRecord, name: str) -> tuple[int, int]:
-        write = folder_writer(self.out)
+    def _write_masks(self, record: ImageRecord, name: str, mask_files: list[str]) -> tuple[int, int]:
+        into_folder = folder_writer(self.out)
+
+        def write(mask: str, content: bytes) -> None:
+            mask_files.append(mask)
+            into_folder(mask, content)
+
         if self.settings.format == "png":
             png.write_masks(record, self.short[name], write)
         elif self.settings.format == "labels":

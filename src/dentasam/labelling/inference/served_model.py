@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from dentasam.model.chart.chart import Chart
-from dentasam.model.chart.charting import Numbering
+from dentasam.model.chart.numbering import Numbering
 from dentasam.model.core.frame import PREPROCESSING, Frame
 from dentasam.model.core.full_resolution import full_mask
 from dentasam.model.embedding import ImageEmbedding
@@ -17,6 +17,7 @@ from dentasam.model.segmenter import Segmenter
 from dentasam.model.windows.objects import ObjectAnswer, ObjectPrompt
 from dentasam.model.windows.placement import Box, box_window
 from dentasam.model.windows.window import BoxedMask, LogitGrid
+from dentasam.model.windows.window_cache import WindowCache
 from dentasam.model.windows.windowed_image import WindowedImage
 
 # Of a long list of clicks without a mask before them, only the last are given one by one.
@@ -28,7 +29,7 @@ MIN_FILLED = 0.1
 ELLIPSE_SHARE = 0.9
 ELLIPSE_LOGIT = 4.0
 # Changes where charts become others for the same weights, so that all are made again.
-CHARTS = "charts-1"
+CHARTS = "charts-2"
 
 
 @dataclass(frozen=True)
@@ -80,15 +81,22 @@ class ServedModel:
         return f"{CHARTS}|{self.key}|{'windows' if self.windows else 'whole'}|{self.segmenter.chart_sha256}"
 
     def chart(self, image: WindowedImage) -> Chart:
-        """Every tooth of an image, outlined and numbered. Raises ChartError without a chart head."""
-        return self.segmenter.chart(image, windows=self.windows)
+        """Every tooth of an image, outlined and numbered. Raises ChartError without a chart head.
 
-    def number(self, embedding: ImageEmbedding, boxes: np.ndarray, known: Sequence[str | None]) -> Numbering:
-        """Numbers for the objects in boxes (P, 4), image pixels, as a whole; known: those that are sure.
-
-        Raises ChartError without a chart head.
+        All masks are decoded in object windows, which takes a second longer than the worst alone: each better mask is
+        a correction less. These windows do not push those of clicks out of the memory.
         """
-        return self.segmenter.number(embedding, boxes, known)
+        return self.segmenter.chart(image.with_cache(WindowCache()), windows=self.windows, finer=None)
+
+    def number(
+        self,
+        boxes: np.ndarray,
+        size: tuple[int, int],
+        known: Sequence[str | None],
+        masks: Sequence[BoxedMask | None],
+    ) -> Numbering:
+        """As `Segmenter.number`."""
+        return self.segmenter.number(boxes, size, known, masks)
 
     def encode(self, image: np.ndarray) -> ImageEmbedding:
         """As `Segmenter.encode`."""

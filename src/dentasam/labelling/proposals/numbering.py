@@ -1,4 +1,4 @@
-"""Numbers for objects that have none, from the boxes of all objects of their case, as a whole."""
+"""Numbers for objects that have none, from the boxes and masks of all objects of their case, as a whole."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dentasam.labelling.inference.encoding.encode_queue import EncodeQueue
 from dentasam.labelling.inference.requests import Box
 from dentasam.labelling.log.fold import ObjectState
 from dentasam.model.chart.dentition import CHART_NAMES
+from dentasam.model.windows.boxed_mask import BoxedMask
 
 MAX_OTHERS = 3
 
@@ -28,7 +29,7 @@ class AskedObject:
 
 @dataclass(frozen=True)
 class Offer:
-    """An FDI number or `implant`, and how likely it is, 0 to 1."""
+    """An FDI number or `supernumerary`, and how likely it is, 0 to 1."""
 
     number: str
     confidence: float
@@ -43,48 +44,65 @@ class Numbered:
 
 
 def number_objects(
-    queue: EncodeQueue, case_id: int, asked: Sequence[AskedObject], stored: Sequence[ObjectState]
+    queue: EncodeQueue, size: tuple[int, int], asked: Sequence[AskedObject], stored: Sequence[ObjectState]
 ) -> tuple[list[Numbered], float]:
     """Offers for the asked objects without a number, and the seconds that the model took.
 
-    stored: the present objects of the case. Those that are not asked for stand beside the others: with their number
-    where a person gave or accepted it. Raises ChartError where the model numbers nothing, and as
-    `EncodeQueue.embedding`.
+    size: height and width of the case's image, which does not need to be encoded. stored: the present objects of the
+    case. Those that are not asked for stand beside the others: with their number where a person gave or accepted it.
+    Raises ChartError where the model numbers nothing, and as `EncodeQueue.served`.
     """
-    if queue.chart_key is None:
+    served = queue.served()
+    if served.chart_key is None:
         raise ChartError("this model has no chart head, so it numbers nothing; choose one that has")
-    ready = queue.embedding(case_id)
     rows = _rows(asked, {known.id: known for known in stored})
-    if not any(number is None and wanted for _, _, number, wanted in rows):
+    if not any(row.number is None and row.wanted for row in rows):
         return [], 0.0
     started = time.perf_counter()
-    boxes = np.array([box for _, box, _, _ in rows], np.float32).reshape(-1, 4)
-    numbering = ready.served.number(ready.embedding, boxes, [number for _, _, number, _ in rows])
+    boxes = np.array([row.box for row in rows], np.float32).reshape(-1, 4)
+    numbering = served.number(boxes, size, [row.number for row in rows], [row.mask for row in rows])
     found = []
-    for index, (id, _, known, wanted) in enumerate(rows):
-        if known is not None or not wanted:
+    for index, row in enumerate(rows):
+        if row.number is not None or not row.wanted:
             continue
         best = numbering.numbers[index]
         offers = [] if best is None else [Offer(best, float(numbering.confidences[index]))]
         more = [Offer(name, float(share)) for name, share in numbering.alternatives[index] if name != best]
-        found.append(Numbered(id, (*offers, *more[:MAX_OTHERS])))
+        found.append(Numbered(row.id, (*offers, *more[:MAX_OTHERS])))
     return found, time.perf_counter() - started
 
 
-def _rows(asked: Sequence[AskedObject], stored: Mapping[str, ObjectState]) -> list[tuple[str, Box, str | None, bool]]:
-    """Of each object: its id, its box, its number where that is sure, and whether it was asked for."""
-    rows: list[tuple[str, Box, str | None, bool]] = []
+@dataclass(frozen=True)
+class _Row:
+    """An object beside the others. box: in image pixels. number: where it is sure. wanted: whether it was asked for.
+
+    mask: the stored one, where it has that box; the page may be ahead of what is stored.
+    """
+
+    id: str
+    box: Box
+    mask: BoxedMask | None
+    number: str | None
+    wanted: bool
+
+
+def _rows(asked: Sequence[AskedObject], stored: Mapping[str, ObjectState]) -> list[_Row]:
+    """The asked objects that have a box, then the other teeth of the case."""
+    rows: list[_Row] = []
     for wanted in asked:
-        box = wanted.box or (_box(stored[wanted.id]) if wanted.id in stored else None)
+        mask = _mask(stored[wanted.id]) if wanted.id in stored else None
+        box = wanted.box or _box(mask)
         if box is not None:
-            rows.append((wanted.id, box, _number(wanted.number), wanted.number is None))
+            current = mask if box == _box(mask) else None
+            rows.append(_Row(wanted.id, box, current, _number(wanted.number), wanted.number is None))
     named = {wanted.id for wanted in asked}
     for known in stored.values():
-        box = _box(known)
-        # Fillings and lesions are no teeth, and an object without a label may be one.
+        mask = _mask(known)
+        box = _box(mask)
+        # Fillings and lesions are not teeth, and an object without a label may be one.
         other = known.category is not None and _number(known.category) is None
         if known.id not in named and box is not None and not other:
-            rows.append((known.id, box, None if known.proposed else known.category, False))
+            rows.append(_Row(known.id, box, mask, None if known.proposed else known.category, False))
     return rows
 
 
@@ -92,7 +110,14 @@ def _number(category: str | None) -> str | None:
     return category if category in CHART_NAMES else None
 
 
-def _box(known: ObjectState) -> Box | None:
-    """x0, y0, x1, y1 of the object's mask in image pixels."""
+def _mask(known: ObjectState) -> BoxedMask:
     mask = known.mask.tight()
-    return (mask.x, mask.y, mask.x + mask.width, mask.y + mask.height) if mask.bits.size else None
+    return BoxedMask(mask.x, mask.y, mask.bits)
+
+
+def _box(mask: BoxedMask | None) -> Box | None:
+    """x0, y0, x1, y1 of a mask in image pixels."""
+    if mask is None or not mask.bits.size:
+        return None
+    height, width = mask.bits.shape
+    return (mask.x, mask.y, mask.x + width, mask.y + height)

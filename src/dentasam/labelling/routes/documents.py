@@ -164,7 +164,7 @@ class NumberBody(RequestBody):
 
 
 class OfferedNumber(BaseModel):
-    number: str = Field(description="An FDI number, or `implant`.")
+    number: str = Field(description="An FDI number, or `supernumerary`.")
     confidence: float = Field(description="0 to 1.")
 
 

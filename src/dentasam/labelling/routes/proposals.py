@@ -12,14 +12,16 @@ router = APIRouter(prefix="/api", tags=["proposals"])
 
 @router.post("/cases/{case_id}/number", responses=errors(404, 410, 503))
 def number(case_id: CaseId, body: NumberBody, context: ContextDep) -> Numbers:
-    """Offers numbers for objects from the boxes of all objects of the case; nothing is decoded or stored.
+    """Offers numbers for objects from boxes and masks of all objects of the case; nothing is decoded or stored.
 
     Objects that are stored and not named in the request stand beside those of the request: with their number where
     a person gave or accepted it.
     """
-    context.image(case_id)
+    image = context.image(case_id)
     asked = [AskedObject(each.id, each.box, each.number) for each in body.objects]
-    found, seconds = number_objects(context.queue, case_id, asked, context.store.state(case_id).present)
+    found, seconds = number_objects(
+        context.queue, (image.height, image.width), asked, context.store.state(case_id).present
+    )
     objects = [
         NumberedObject(
             id=each.id,

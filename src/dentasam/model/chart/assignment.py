@@ -15,19 +15,23 @@ from itertools import pairwise
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from dentasam.model.chart.dentition import ARCHES, CROWDED_SHARE, NUMBERS, SUPERNUMERARY_TOOTH
-from dentasam.model.chart.finder import SUPERNUMERARY
-from dentasam.model.chart.numberer import NOT_A_TOOTH
+from dentasam.model.chart.dentition import (
+    ARCHES,
+    CROWDED_SHARE,
+    NOT_A_TOOTH,
+    NUMBERS,
+    OUTCOME_OF,
+    SUPERNUMERARY_OUTCOME,
+)
 
 # Order along an arch may cost this many nats for each pair of neighbours that it puts right.
 ORDER_NATS = 4.0
-_INDEX = {number: place for place, number in enumerate(NUMBERS)} | {SUPERNUMERARY_TOOTH: SUPERNUMERARY}
-_ARCH_COLUMNS = tuple(np.array([_INDEX[number] for number in arch]) for arch in ARCHES)
+_ARCH_COLUMNS = tuple(np.array([OUTCOME_OF[number] for number in arch]) for arch in ARCHES)
 _IMPOSSIBLE = -1e6
 
 
 def assigned(log_odds: np.ndarray, boxes: np.ndarray, known: Sequence[str | None] | None = None) -> np.ndarray:
-    """The outcome of each of P objects, (P,): a place in `NUMBERS`, `SUPERNUMERARY` or `NOT_A_TOOTH`.
+    """The outcome of each of P objects, (P,): a place in `NUMBERS`, `SUPERNUMERARY_OUTCOME` or `NOT_A_TOOTH`.
 
     log_odds: (P, 54) logarithms of each outcome's probability. boxes: (P, 4) x0, y0, x1, y1.
     known: the name of each object that has one. A name without a number, as of an implant, takes no number from a
@@ -37,7 +41,7 @@ def assigned(log_odds: np.ndarray, boxes: np.ndarray, known: Sequence[str | None
     objects = len(scores)
     if not objects:
         return np.zeros(0, np.int64)
-    fixed = [None if name is None else _INDEX.get(name, NOT_A_TOOTH) for name in known or [None] * objects]
+    fixed = [None if name is None else OUTCOME_OF.get(name, NOT_A_TOOTH) for name in known or [None] * objects]
     taken = {column for column in fixed if column is not None and column < len(NUMBERS)}
     for row, column in enumerate(fixed):
         if column is None:
@@ -58,12 +62,12 @@ def assigned(log_odds: np.ndarray, boxes: np.ndarray, known: Sequence[str | None
 def _each_once(scores: np.ndarray) -> np.ndarray:
     """The likeliest outcomes (P,) in which no number occurs twice; what is not a number may."""
     numbers = len(NUMBERS)
-    others = scores[:, [SUPERNUMERARY, NOT_A_TOOTH]]
+    others = scores[:, [SUPERNUMERARY_OUTCOME, NOT_A_TOOTH]]
     # A column for each number, and one for each object alone: the better of the outcomes that may repeat.
     alone = np.full((len(scores), len(scores)), _IMPOSSIBLE)
     np.fill_diagonal(alone, others.max(axis=1))
     _, columns = linear_sum_assignment(np.hstack([scores[:, :numbers], alone]), maximize=True)
-    repeated = np.where(others.argmax(axis=1) == 0, SUPERNUMERARY, NOT_A_TOOTH)
+    repeated = np.where(others.argmax(axis=1) == 0, SUPERNUMERARY_OUTCOME, NOT_A_TOOTH)
     return np.where(columns < numbers, columns, repeated)
 
 

@@ -23,6 +23,12 @@ DECIDUOUS = ARCHES[2] + ARCHES[3]
 NUMBERS = PERMANENT + DECIDUOUS
 # All names that an object of a chart may have.
 CHART_NAMES = (*NUMBERS, IMPLANT, SUPERNUMERARY_TOOTH)
+# What the numberer takes an object for: a place in `NUMBERS`, a tooth beyond the normal set, or no tooth at all.
+SUPERNUMERARY_OUTCOME, NOT_A_TOOTH = len(NUMBERS), len(NUMBERS) + 1
+OUTCOMES = len(NUMBERS) + 2
+OUTCOME_OF = {number: place for place, number in enumerate(NUMBERS)} | {SUPERNUMERARY_TOOTH: SUPERNUMERARY_OUTCOME}
+# FDI quadrants, permanent 1-4 and deciduous 5-8: a mirror image shows right teeth on the left.
+_OTHER_SIDE = dict(zip("12345678", "21436587", strict=True))
 # Chart order: along the upper arch from the image's left to its right, a deciduous tooth right after the permanent
 # one that follows it, then along the lower arch; implants and what has no number come last.
 _DECIDUOUS_PLACE = {number: f"{int(number[0]) - 4}{number[1]}" for number in DECIDUOUS}
@@ -40,7 +46,18 @@ def successor(number: str) -> str | None:
     return _DECIDUOUS_PLACE.get(number)
 
 
+def mirrored(category: str) -> str:
+    """FDI number of the same tooth on the other side; a category that is not an FDI number stays as it is."""
+    if len(category) == 2 and category[0] in _OTHER_SIDE and category[1] in "12345678":
+        return _OTHER_SIDE[category[0]] + category[1]
+    return category
+
+
 def missing_numbers(numbers: Iterable[str]) -> tuple[str, ...]:
     """Permanent numbers, in chart order, whose place holds neither that tooth nor its deciduous predecessor."""
     held = {successor(number) or number for number in numbers}
     return tuple(number for number in PERMANENT if number not in held)
+
+
+# Each outcome in a mirror image.
+MIRRORED_OUTCOMES = (*(OUTCOME_OF[mirrored(number)] for number in NUMBERS), SUPERNUMERARY_OUTCOME, NOT_A_TOOTH)

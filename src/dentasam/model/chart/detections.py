@@ -11,8 +11,6 @@ from torch import Tensor
 
 from dentasam.model.chart.finder import CELL, FinderMaps
 
-# A peak of less probability is not looked at.
-MIN_CENTRE = 0.2
 # Of two peaks whose boxes overlap by more than this (IoU) the higher one stays.
 MAX_OVERLAP = 0.6
 
@@ -32,8 +30,11 @@ class Detections:
         return len(self.clicks)
 
 
-def detections(maps: FinderMaps, kind: int, min_centre: float = MIN_CENTRE) -> Detections:
-    """The objects of one kind (`TOOTH` or `IMPLANT_KIND`) in the maps of one image."""
+def detections(maps: FinderMaps, kind: int, min_centre: float) -> Detections:
+    """The objects of one kind (`TOOTH` or `IMPLANT_KIND`) in the maps of one image.
+
+    min_centre: a peak of less probability is not looked at.
+    """
     probability = maps.centres[0, kind].float().sigmoid()  # (2h, 2w)
     highest = F.max_pool2d(probability[None, None], 3, stride=1, padding=1)[0, 0]
     rows, columns = torch.where((probability == highest) & (probability >= min_centre))

@@ -2,12 +2,10 @@
 
     features (256, h, w)  -> context: wide convolutions, and attention among 2 x 2 tokens  (width, h, w)
     HQ features (32, 4h, 4w), averaged to 2h x 2w, and the context, enlarged                (detail, 2h, 2w)
-    -> at each of the 2h x 2w cells: is it the middle of a tooth or of an implant, where exactly, how large is it,
-       and which number does it look like
+    -> at each of the 2h x 2w cells: is it the middle of a tooth or of an implant, where exactly, how large is it
 
 A centre map without classes, and boxes (CenterNet, arXiv 1904.07850), learn from a few hundred images, where a
-location map for each number does not. The number that a cell sees is only a hint for the numberer, which sees all
-teeth at once.
+location map for each number does not. Numbers are left to the numberer, which sees all teeth at once.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dentasam.model.chart.dentition import NUMBERS
 from dentasam.model.embedding import ImageEmbedding
 
 # Cells of the finder's maps along each axis of a token; a cell is 8 frame pixels.
@@ -26,9 +23,6 @@ CELLS_PER_TOKEN = 2
 CELL = 8
 TOOTH, IMPLANT_KIND = 0, 1
 KINDS = 2
-# The numbers, then a tooth beyond the normal set.
-NUMBER_CLASSES = len(NUMBERS) + 1
-SUPERNUMERARY = len(NUMBERS)
 # Centres start rare, so that the first steps do not spend themselves on the background.
 _RARE = -4.0
 
@@ -41,16 +35,11 @@ class FinderMaps:
     offsets: (B, 2, 2h, 2w) x, y from the cell's middle to the object's, in cells.
     sides: (B, 4, 2h, 2w) left, top, right, bottom: from the object's middle to the sides of its box, in cells, all
     positive.
-    numbers: (B, 53, 2h, 2w) logits of its number.
-    detail: (B, detail, 2h, 2w) and context: (B, width, h, w), from which the numberer pools.
     """
 
     centres: Tensor
     offsets: Tensor
     sides: Tensor
-    numbers: Tensor
-    detail: Tensor
-    context: Tensor
 
 
 class Finder(nn.Module):
@@ -65,7 +54,7 @@ class Finder(nn.Module):
         self.enlarge = nn.Linear(width, detail)
         self.fine = nn.Linear(32, detail)
         self.cells = nn.Sequential(*(ConvBlock(detail, 5) for _ in range(2)))
-        self.out = nn.Linear(detail, KINDS + 2 + 4 + NUMBER_CLASSES)
+        self.out = nn.Linear(detail, KINDS + 2 + 4)
         with torch.no_grad():
             self.out.bias[:KINDS] = _RARE
 
@@ -77,8 +66,8 @@ class Finder(nn.Module):
             _pointwise(self.enlarge, context), scale_factor=float(CELLS_PER_TOKEN), mode="bilinear"
         )
         detail = self.cells(enlarged + _pointwise(self.fine, fine))
-        centres, offsets, sides, numbers = _pointwise(self.out, detail).split((KINDS, 2, 4, NUMBER_CLASSES), dim=1)
-        return FinderMaps(centres, offsets, F.softplus(sides), numbers, detail, context)
+        centres, offsets, sides = _pointwise(self.out, detail).split((KINDS, 2, 4), dim=1)
+        return FinderMaps(centres, offsets, F.softplus(sides))
 
 
 class ConvBlock(nn.Module):

@@ -1,27 +1,29 @@
 """The chart head of an adapter: finder and numberer with their calibration, in a file beside the adapter's weights.
 
 chart.safetensors   the weights, in half precision
-chart.json          ChartCard: whose embeddings it reads (base and adapter with their hashes), recipe, data, scores
+chart.json          ChartCard: whose embeddings it reads (base and adapter with their hashes), recipe, data, scores,
+                    and the hash of the weights, so that the two files of an interrupted copy are told apart
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load as deserialize
 from safetensors.torch import save as serialize
 from torch import nn
 
 from dentasam.atomic_write import write_atomically
 from dentasam.errors import ChartError
 from dentasam.model.chart.finder import Finder
-from dentasam.model.chart.numberer import Numberer, looks_width
+from dentasam.model.chart.numberer import Numberer
 from dentasam.model.checkpoints.finite import first_not_finite
 from dentasam.version import __version__
 
@@ -39,6 +41,7 @@ class ChartCard:
 
     base_sha256: hash of the base's checkpoint. adapter_sha256, adapter_settings_sha256: of the adapter whose
     embeddings it reads, None for the base alone. width, detail: of the finder; numberer_width: of the numberer.
+    weights_sha256: hash of the file of the weights that the card belongs to, set by `save_head`.
     """
 
     base_model: str
@@ -52,6 +55,7 @@ class ChartCard:
     recipe: dict[str, Any] = field(default_factory=dict)
     data: str = ""
     scores: dict[str, Any] = field(default_factory=dict)
+    weights_sha256: str = ""
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     dentasam: str = __version__
 
@@ -61,6 +65,8 @@ class ChartCard:
         path = folder / CARD
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
+            if "weights_sha256" not in content and "base_sha256" in content:
+                raise ChartError(f"{path}: of a chart head of other networks, by an earlier version; {_TRAIN}")
             card = cls(**{one.name: content[one.name] for one in fields(cls)})
             wrong = [one.name for one in fields(cls) if not isinstance(content[one.name], _TYPES[str(one.type)])]
             if wrong:
@@ -81,7 +87,7 @@ class ChartHead(nn.Module):
     def __init__(self, width: int = 128, detail: int = 64, numberer_width: int = 128) -> None:
         super().__init__()
         self.finder = Finder(width, detail)
-        self.numberer = Numberer(looks_width(width, detail), numberer_width)
+        self.numberer = Numberer(numberer_width)
         self.register_buffer("calibration", torch.tensor([1.0, 1.0, 0.0, 0.0]))
 
     @classmethod
@@ -104,9 +110,11 @@ def save_head(head: ChartHead, folder: Path, card: ChartCard) -> None:
     broken = first_not_finite(weights)
     if broken is not None:
         raise ChartError(f"{folder}: {broken} is not finite, nothing written; train with a smaller rate")
+    content = serialize(weights, metadata={"format": "pt"})
+    card = replace(card, weights_sha256=hashlib.sha256(content).hexdigest())
     folder.mkdir(parents=True, exist_ok=True)
     with write_atomically(folder / CARD) as card_file, write_atomically(folder / WEIGHTS) as weights_file:
-        weights_file.write_bytes(serialize(weights, metadata={"format": "pt"}))
+        weights_file.write_bytes(content)
         card_file.write_text(json.dumps(asdict(card), indent=2) + "\n", encoding="utf-8")
 
 
@@ -115,9 +123,12 @@ def load_head(folder: Path) -> tuple[ChartHead, ChartCard]:
     card = ChartCard.read(folder)
     path = folder / WEIGHTS
     try:
-        weights = load_file(path)
+        content = path.read_bytes()
+        weights = deserialize(content)
     except (OSError, SafetensorError) as error:
         raise ChartError(f"{path}: damaged or cut short ({error}); copy it again, or {_TRAIN}") from None
+    if hashlib.sha256(content).hexdigest() != card.weights_sha256:
+        raise ChartError(f"{path}: not the weights of {CARD} beside it; copy both files again, or {_TRAIN}")
     broken = first_not_finite(weights)
     if broken is not None:
         raise ChartError(f"{path}: {broken} holds NaN or infinite numbers; copy it again, or {_TRAIN}")

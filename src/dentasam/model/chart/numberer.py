@@ -1,8 +1,10 @@
-"""The numberer: the numbers of a set of teeth as a whole, from where they stand and what they look like.
+"""The numberer: the numbers of a set of teeth as a whole, from where they stand and how they are shaped.
 
-A transformer over the P objects of an image, without an order of its own: each object's token is its geometry and
-what the finder saw there, and attention between two objects is biased by how they stand to each other. Its logits
-are turned into one number for each object by `assignment.py`, which knows the rules of a dentition.
+A transformer over the P objects of an image, without an order of its own: each object's token is its geometry, the
+shape of its mask and the number that it has already; attention between two objects is biased by how they stand to
+each other. It sees no gray values: features of the finder, which is fitted to the training images, would mislead it
+on others. Its logits are turned into one number for each object by `assignment.py`, which knows the rules of a
+dentition.
 """
 
 from __future__ import annotations
@@ -13,46 +15,92 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dentasam.model.chart.finder import CELL, NUMBER_CLASSES, FinderMaps
+from dentasam.model.chart.dentition import MIRRORED_OUTCOMES, OUTCOMES
+from dentasam.model.chart.shapes import SHAPE
 
-# The numbers, a tooth beyond the normal set, and an object that is not a tooth.
-OUTCOMES = NUMBER_CLASSES + 1
-NOT_A_TOOTH = NUMBER_CLASSES
 GEOMETRY = 12
 RELATION = 9
-# Samples of a box along each axis, of which the mean is what the numberer sees of the object.
-_SAMPLES = 3
+# The number of an object that has none yet.
+UNKNOWN = OUTCOMES
 # Lengths are counted in frame pixels over this: about the height of a tooth.
 _UNIT = 100.0
+# Of the places among the others and the shapes, so that a few hundred charts are not learnt by heart.
+_DROPPED, _SHAPE_DROPPED = 0.1, 0.2
 
 
 class Numberer(nn.Module):
-    """looks: channels of `pooled_looks`. Logits (P, 54) for P objects."""
+    """Logits (P, 54) for P objects."""
 
-    def __init__(self, looks: int, width: int = 128, layers: int = 4, heads: int = 4) -> None:
+    def __init__(self, width: int = 128, layers: int = 4, heads: int = 4) -> None:
         super().__init__()
         self.heads = heads
         self.place = nn.Sequential(nn.Linear(GEOMETRY, width), nn.GELU(), nn.Linear(width, width))
-        self.look = nn.Sequential(nn.LayerNorm(looks), nn.Linear(looks, width))
+        self.shape = ShapeEncoder(width)
         self.unseen = nn.Parameter(torch.zeros(width))
+        self.known = nn.Embedding(OUTCOMES + 1, width)
+        nn.init.zeros_(self.known.weight)
         self.relation = nn.Sequential(nn.Linear(RELATION, 32), nn.GELU(), nn.Linear(32, layers * heads))
         self.layers = nn.ModuleList(SetLayer(width, heads) for _ in range(layers))
+        self.dropout = nn.Dropout(_DROPPED)
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, OUTCOMES)
 
-    def forward(self, boxes: Tensor, looks: Tensor, seen: Tensor, present: Tensor) -> Tensor:
+    def forward(self, boxes: Tensor, shapes: Tensor, seen: Tensor, known: Tensor, present: Tensor) -> Tensor:
         """Logits (B, P, 54) of the outcomes.
 
-        boxes: (B, P, 4) x0, y0, x1, y1 in frame pixels. looks: (B, P, channels). seen: (B, P) bool, whether an
-        object's looks count. present: (B, P) bool, False for padding.
+        boxes: (B, P, 4) x0, y0, x1, y1 in frame pixels. shapes: (B, P, 24, 16), see `shapes_of`. seen: (B, P) bool,
+        whether an object's shape counts. known: (B, P) the outcome of each object that has one already, else
+        `UNKNOWN`. present: (B, P) bool, False for padding.
         """
-        look = torch.where(seen[..., None], self.look(looks), self.unseen)
-        x = self.place(geometry(boxes, present)) + look
+        shape = torch.where(seen[..., None], self.shape(shapes), self.unseen)
+        x = self.place(geometry(boxes, present)) + shape + self.known(known)
         bias = self.relation(relations(boxes, present))  # (B, P, P, layers * heads)
         bias = bias.masked_fill(~present[:, None, :, None], -1e4).permute(0, 3, 1, 2)
         for layer, own in zip(self.layers, bias.chunk(len(self.layers), dim=1), strict=True):
-            x = layer(x, own)
+            x = self.dropout(layer(x, own))
         return self.out(self.norm(x))
+
+    def probabilities(self, boxes: Tensor, shapes: Tensor, seen: Tensor, known: Tensor, width: float) -> Tensor:
+        """Probabilities (P, 54) for the objects of one image: the mean over the image and its mirror image.
+
+        As `forward`, without the batch. width: of the frame, in its pixels.
+        """
+        edges = boxes.new_tensor([width, 0.0, width, 0.0])
+        mirrored = (edges - boxes * boxes.new_tensor([1.0, -1.0, 1.0, -1.0]))[:, [2, 1, 0, 3]]
+        swapped = torch.tensor([*MIRRORED_OUTCOMES, UNKNOWN], device=boxes.device)
+        there = torch.ones(2, len(boxes), dtype=torch.bool, device=boxes.device)
+        logits = self(
+            torch.stack([boxes, mirrored]),
+            torch.stack([shapes, shapes.flip(-1)]),
+            seen.expand(2, -1),
+            torch.stack([known, swapped[known]]),
+            there,
+        )
+        plain, other = logits.double().softmax(-1)
+        return (plain + other[:, swapped[:OUTCOMES]]) / 2
+
+
+class ShapeEncoder(nn.Module):
+    """What a shape says of an object: three convolutions, each of half the resolution, then one layer over all."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(1, 16, 3, stride=2, padding=1),
+            nn.GELU(),
+            nn.Conv2d(16, 32, 3, stride=2, padding=1),
+            nn.GELU(),
+            nn.Conv2d(32, 32, 3, stride=2, padding=1),
+            nn.GELU(),
+            nn.Flatten(),
+            nn.Dropout(_SHAPE_DROPPED),
+        )
+        self.out = nn.Linear(32 * SHAPE[0] * SHAPE[1] // 64, width)
+
+    def forward(self, shapes: Tensor) -> Tensor:
+        """(B, P, 24, 16) to (B, P, width)."""
+        batch, objects = shapes.shape[:2]
+        return self.out(self.convolutions(shapes.reshape(batch * objects, 1, *SHAPE))).view(batch, objects, -1)
 
 
 class SetLayer(nn.Module):
@@ -107,36 +155,9 @@ def relations(boxes: Tensor, present: Tensor) -> Tensor:
     return torch.cat([apart / 4, apart.tanh(), ratio, near, (apart[..., :1] / 4).abs(), (apart[..., 1:]).abs()], -1)
 
 
-def pooled_looks(maps: FinderMaps, boxes: Tensor) -> Tensor:
-    """What the finder saw of P objects of one image: (P, width + detail + 53).
-
-    maps: of that image alone. boxes: (P, 4) in frame pixels, measured from the frame's first token.
-    """
-    steps = (torch.arange(_SAMPLES, device=boxes.device, dtype=boxes.dtype) + 0.5) / _SAMPLES
-    x = boxes[:, :1] + steps * (boxes[:, 2:3] - boxes[:, :1])  # (P, 3)
-    y = boxes[:, 1:2] + steps * (boxes[:, 3:] - boxes[:, 1:2])
-    points = torch.stack([x[:, None].expand(-1, _SAMPLES, -1), y[:, :, None].expand(-1, -1, _SAMPLES)], dim=-1)
-    height, width = maps.centres.shape[-2:]
-    extent = points.new_tensor([width * CELL, height * CELL])
-    grid = (points / extent * 2 - 1).reshape(1, -1, _SAMPLES**2, 2)  # (1, P, 9, 2)
-
-    def sampled(plane: Tensor) -> Tensor:
-        found = F.grid_sample(plane, grid, mode="bilinear", align_corners=False, padding_mode="border")
-        return found[0].permute(1, 2, 0)  # (P, 9, channels)
-
-    numbers = sampled(maps.numbers).log_softmax(-1)
-    inner = numbers[:, _SAMPLES**2 // 2].exp()
-    return torch.cat([sampled(maps.context).mean(1), sampled(maps.detail).mean(1), inner], dim=-1)
-
-
-def looks_width(context: int, detail: int) -> int:
-    """Channels of `pooled_looks`."""
-    return context + detail + NUMBER_CLASSES
-
-
-def padded(sets: Sequence[Tensor], value: float = 0.0) -> tuple[Tensor, Tensor]:
+def padded(sets: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Sets (P_i, C) as one tensor (B, P, C), and which rows are objects, (B, P) bool."""
     length = max((len(one) for one in sets), default=0)
-    joined = torch.stack([F.pad(one, (0, 0, 0, length - len(one)), value=value) for one in sets])
+    joined = torch.stack([F.pad(one, (0, 0, 0, length - len(one))) for one in sets])
     present = torch.stack([torch.arange(length, device=one.device) < len(one) for one in sets])
     return joined, present

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -37,6 +38,12 @@ class WindowEncoder:
         self._gray = spread(image)
         self._model_key = model_key
         self._key = content_hash(image), model_key()
+
+    def with_cache(self, cache: WindowCache) -> WindowEncoder:
+        """The same encoder with another cache."""
+        other = copy.copy(self)
+        other._cache = cache
+        return other
 
     def encode(self, windows: Sequence[Window]) -> ImageEmbedding:
         """The embeddings of P windows, features (P, 256, 24, 16); those that are missing are encoded together.

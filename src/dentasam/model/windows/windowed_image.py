@@ -8,6 +8,7 @@ a huge object        whole image, because a window would be no finer
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -75,6 +76,12 @@ class WindowedImage:
         self.uses_windows, self.uses_repair = windows and network.takes_windows, repair
         self._sparse_upscaling = sparse_upscaling
         self._encoder = WindowEncoder(network, image, cache, model_key, autocast)
+
+    def with_cache(self, cache: WindowCache) -> WindowedImage:
+        """The same image with its windows in another cache, from which no other image's are pushed out."""
+        other = copy.copy(self)
+        other._encoder = self._encoder.with_cache(cache)
+        return other
 
     @torch.inference_mode()
     def decode(self, prompts: Sequence[ObjectPrompt]) -> list[ObjectAnswer]:

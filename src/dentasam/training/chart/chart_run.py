@@ -32,13 +32,15 @@ from dentasam.model.chart.head import ChartCard, ChartHead, save_head
 from dentasam.model.segmenter import Segmenter
 from dentasam.progress import Update
 from dentasam.training.chart.calibration import ChartScores, calibrate
-from dentasam.training.chart.chart_stages import all_sets, train_finder, train_numberer
+from dentasam.training.chart.chart_stages import drawn_sets, found_sets, train_finder, train_numberer
 from dentasam.training.chart.encoded_views import encode_views
 from dentasam.training.chart.view_store import ViewStore, read_view
 from dentasam.training.recipe.chart_recipe import ChartRecipe
 from dentasam.training.recipe.recipe_file import load_any_recipe, write_recipe
 from dentasam.training.run.run_state import ADAPTER, RECIPE
 
+# Changed whenever states of earlier versions cannot be gone on with.
+_METHOD = "chart-2"
 METRICS, STATE = "metrics.json", "state"
 
 Shown = Callable[[str, str], AbstractContextManager[Update]]
@@ -64,30 +66,34 @@ def train_chart(
 
     A run in the same folder goes on where it was. shown: a progress line for a stage, by its name and unit.
     Raises DatasetError where the dataset has hardly any FDI numbers, RecipeError where the folder is of another
-    recipe, OutputError where it cannot be written.
+    recipe or the head to start from is of other sizes, ChartError where there is no such head, OutputError where it
+    cannot be written.
     """
     for dataset in (training, validation):
         _check_numbers(dataset)
     adapter = segmenter.adapters.identity()
     source = None if segmenter.adapters.in_use is None else adapter_folder.find_adapter(segmenter.adapters.in_use)
     segmenter = segmenter.merged()
+    head = _first_head(segmenter, recipe)
     write_recipe(recipe, out / RECIPE)
     store = ViewStore(out / recipe.views.dir)
     with shown("encoding", "views") as update:
         views = encode_views(recipe, segmenter, training, store, update)
     readers = [partial(read_view, path) for path in views]
-    torch.manual_seed(recipe.seed)
-    head = ChartHead(recipe.width, recipe.detail, recipe.numberer_width)
-    # Named by the views that it was trained on: a run on other data begins anew.
-    state = out / STATE / hashlib.sha256(" ".join(path.name for path in views).encode()).hexdigest()[:16]
+    # Named by what the run depends on: one on other data, or from another head, begins anew.
+    depends = [_METHOD, segmenter.chart_sha256 if recipe.start == "head" else "", *(path.name for path in views)]
+    state = out / STATE / hashlib.sha256(" ".join(map(str, depends)).encode()).hexdigest()[:16]
     with shown("finder", "steps") as update:
         train_finder(head, recipe, readers, state / "finder.pt", update)
-    with shown("sets of teeth", "views") as update:
-        sets = all_sets(head, recipe, readers, update)
+    head.to(segmenter.device)  # where the embeddings are
+    with shown("teeth as annotated", "views") as update:
+        sets = drawn_sets(views, update)
+    with shown("teeth as found", "views") as update:
+        sets += found_sets(head, recipe, segmenter, training, state / "found.npz", update)
+    head.cpu()
     with shown("numberer", "steps") as update:
         train_numberer(head, recipe, sets, state / "numberer.pt", update)
-
-    head.to(segmenter.device)  # where the embeddings are
+    head.to(segmenter.device)
 
     def chart(image: ImageRecord) -> tuple[Chart, np.ndarray]:
         return chart_with_terms(head, segmenter.windows(image.read()))
@@ -115,6 +121,24 @@ def train_chart(
     with write_atomically(out / METRICS) as draft:
         draft.write_text(json.dumps({"chart": asdict(scores)}, indent=2) + "\n", encoding="utf-8")
     return ChartRun(folder, scores)
+
+
+def _first_head(segmenter: Segmenter, recipe: ChartRecipe) -> ChartHead:
+    """The head to train: new, or the adapter's own.
+
+    Raises ChartError where that is to be trained further and there is none, RecipeError where it has other sizes.
+    """
+    torch.manual_seed(recipe.seed)
+    head = ChartHead(recipe.width, recipe.detail, recipe.numberer_width)
+    if recipe.start == "head":
+        try:
+            head.load_state_dict(segmenter.chart_head().state_dict())
+        except RuntimeError:
+            raise RecipeError(
+                "start: head, but the adapter's chart head has other width, detail or numberer_width (its chart.json "
+                "says which); give these, or start: new"
+            ) from None
+    return head
 
 
 def check_same_recipe(recipe: ChartRecipe, out: Path, resume: bool) -> None:

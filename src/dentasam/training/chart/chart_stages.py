@@ -1,8 +1,10 @@
-"""The two stages of a chart head's training: the finder on stored views, then the numberer on what it sees."""
+"""The two stages of a chart head's training: the finder on stored views, then the numberer on sets of teeth."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -11,18 +13,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dentasam.atomic_write import write_atomically
+from dentasam.data.dataset import Dataset
 from dentasam.model.chart.finder import Finder
 from dentasam.model.chart.head import ChartHead
-from dentasam.model.chart.numberer import Numberer, padded
+from dentasam.model.chart.numberer import UNKNOWN, Numberer, padded
+from dentasam.model.chart.shapes import SHAPE
+from dentasam.model.segmenter import Segmenter
 from dentasam.progress import Update
 from dentasam.training.chart.averaged_run import train_averaged
+from dentasam.training.chart.encoded_views import phantom_view, view_of
 from dentasam.training.chart.finder_loss import finder_loss, finder_targets
-from dentasam.training.chart.number_sets import NumberSet, number_sets, varied_set
-from dentasam.training.chart.view_store import EncodedView, batched
+from dentasam.training.chart.number_sets import NumberSet, bent, drawn_set, found_set, varied_set
+from dentasam.training.chart.view_store import EncodedView, batched, read_targets
+from dentasam.training.chart.views import View
 from dentasam.training.recipe.chart_recipe import ChartRecipe
 
-_FINDER_STREAM, _SET_STREAM, _BATCH_STREAM = 31, 32, 33
+_FINDER_STREAM, _BATCH_STREAM = 31, 33
 _SMOOTHING = 0.02
+# Found sets are made of one phantom for so many stored ones.
+_FOUND_PHANTOMS = 5
 
 Views = Sequence[Callable[[], EncodedView]]
 
@@ -45,14 +55,53 @@ def train_finder(head: ChartHead, recipe: ChartRecipe, views: Views, state: Path
     train_averaged(head.finder, recipe.finder, loss, state, recipe.checkpoint_every, update)
 
 
-def all_sets(head: ChartHead, recipe: ChartRecipe, views: Views, update: Update) -> list[NumberSet]:
-    """The sets of teeth of all views, as the trained finder sees them."""
-    head.eval()
+def drawn_sets(views: Sequence[Path], update: Update) -> list[NumberSet]:
+    """The teeth of all views as they are annotated; views without teeth are left out."""
     sets: list[NumberSet] = []
-    for index, read in enumerate(views):
-        sets += number_sets(head.finder, read(), np.random.default_rng([_SET_STREAM, recipe.seed, index]))
+    for index, path in enumerate(views):
+        sets.append(drawn_set(*read_targets(path)))
         update(index + 1, len(views))
-    return sets
+    return [one for one in sets if len(one.outcomes)]
+
+
+def found_sets(
+    head: ChartHead, recipe: ChartRecipe, segmenter: Segmenter, training: Dataset, kept: Path, update: Update
+) -> list[NumberSet]:
+    """What the trained finder finds in views that it was not trained on, of each training image and of phantoms.
+
+    kept: a file of the sets, which are made once.
+    """
+    if not kept.is_file():
+        draws: list[Callable[[], View]] = [
+            partial(view_of, recipe, image, recipe.views.per_image) for image in training.images
+        ]
+        phantoms = range(recipe.views.phantoms, recipe.views.phantoms + recipe.views.phantoms // _FOUND_PHANTOMS)
+        draws += [partial(phantom_view, recipe, number) for number in phantoms]
+        sets = []
+        for index, draw in enumerate(draws):
+            gray, _, targets = draw()
+            image = segmenter.windows(np.rint(gray).clip(0, 255).astype(np.uint8), windows=False)
+            sets.append(found_set(head, image, targets))
+            update(index + 1, len(draws))
+        _write_sets(kept, sets)
+    return [one for one in _read_sets(kept) if len(one.outcomes)]
+
+
+def _write_sets(path: Path, sets: Sequence[NumberSet]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {f"{index}.{name}": part for index, one in enumerate(sets) for name, part in vars(one).items()}
+    with write_atomically(path) as draft, draft.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def _read_sets(path: Path) -> list[NumberSet]:
+    parts = [one.name for one in fields(NumberSet) if one.name != "width"]
+    with np.load(path) as content:
+        count = sum(name.endswith(".width") for name in content.files)
+        return [
+            NumberSet(**{name: content[f"{index}.{name}"] for name in parts}, width=int(content[f"{index}.width"]))
+            for index in range(count)
+        ]
 
 
 def train_numberer(
@@ -62,13 +111,20 @@ def train_numberer(
 
     def loss(numberer: nn.Module, step: int) -> Tensor:
         rng = np.random.default_rng([_BATCH_STREAM, recipe.seed, step])
+        torch.manual_seed(int(rng.integers(2**31)))  # what dropout drops depends on the step alone
         chosen = rng.integers(len(sets), size=recipe.numberer.batch)
         batch = [varied_set(sets[int(index)], recipe.numberer, rng) for index in chosen]
         boxes, present = padded([torch.from_numpy(one.boxes) for one in batch])
-        looks, _ = padded([torch.from_numpy(one.looks) for one in batch])
-        seen = padded([torch.from_numpy(one.seen)[:, None].float() for one in batch])[0][..., 0] > 0
-        outcomes = torch.cat([torch.from_numpy(one.outcomes) for one in batch])
-        logits = cast(Numberer, numberer)(boxes, looks, seen, present)[present]
-        return F.cross_entropy(logits, outcomes, label_smoothing=_SMOOTHING)
+        shapes = torch.zeros(*present.shape, *SHAPE)
+        shapes[present] = bent(torch.from_numpy(np.concatenate([one.shapes for one in batch])), rng)
+        seen, known = (torch.zeros(present.shape, dtype=kind) for kind in (torch.bool, torch.long))
+        seen[present] = torch.from_numpy(np.concatenate([one.seen for one in batch]))
+        known[present] = torch.from_numpy(np.concatenate([one.known for one in batch]))
+        outcomes = torch.from_numpy(np.concatenate([one.outcomes for one in batch]))
+        logits = cast(Numberer, numberer)(boxes, shapes, seen, known, present)[present]
+        asked = known[present] == UNKNOWN
+        if not asked.any():
+            return logits.sum() * 0
+        return F.cross_entropy(logits[asked], outcomes[asked], label_smoothing=_SMOOTHING)
 
     train_averaged(head.numberer, recipe.numberer, loss, state, 10 * recipe.checkpoint_every, update)

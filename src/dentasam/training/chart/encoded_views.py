@@ -18,7 +18,7 @@ from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.segmenter import Segmenter
 from dentasam.progress import Update
 from dentasam.training.chart.view_store import EncodedView, ViewStore
-from dentasam.training.chart.views import outlines, unvaried_view, varied_view
+from dentasam.training.chart.views import View, outlines, unvaried_view, varied_view
 from dentasam.training.recipe.chart_recipe import ChartRecipe
 
 # Aspect ratios of the phantoms' films.
@@ -51,30 +51,30 @@ def encode_views(
         for image, content in zip(training.images, contents, strict=True):
             path = store.path(model, changes if number else None, content, number, annotated)
             if not store.is_whole(path):
-                store.write(path, _view(recipe, segmenter, image, number, annotated))
+                store.write(path, _encoded(segmenter, view_of(recipe, image, number), annotated))
             paths.append(path)
             update(len(paths), total)
     for number in range(recipe.views.phantoms):
         path = store.path(model, changes, "phantom", number, drawn)
         if not store.is_whole(path):
-            store.write(path, _phantom(recipe, segmenter, number))
+            store.write(path, _encoded(segmenter, phantom_view(recipe, number), annotated=True))
         paths.append(path)
         update(len(paths), total)
     return paths
 
 
-def _view(recipe: ChartRecipe, segmenter: Segmenter, image: ImageRecord, number: int, annotated: bool) -> EncodedView:
+def view_of(recipe: ChartRecipe, image: ImageRecord, number: int) -> View:
+    """A view of a training image, the same at every call: the image as it is for 0, varied for others."""
     objects = outlines(image.masks(), [one.category for one in image.objects])
     if number == 0:
-        gray, frame, targets = unvaried_view(image.read(), objects)
-    else:
-        # A COCO file may have ids below 0, a seed may not.
-        rng = np.random.default_rng([_VIEW_STREAM, recipe.seed, number, image.id % 2**63])
-        gray, frame, targets = varied_view(image.read(), objects, recipe.layout, recipe.augmentation, rng)
-    return EncodedView.of(_embedding(segmenter, gray, frame), targets, annotated)
+        return unvaried_view(image.read(), objects)
+    # A COCO file may have ids below 0, a seed may not.
+    rng = np.random.default_rng([_VIEW_STREAM, recipe.seed, number, image.id % 2**63])
+    return varied_view(image.read(), objects, recipe.layout, recipe.augmentation, rng)
 
 
-def _phantom(recipe: ChartRecipe, segmenter: Segmenter, number: int) -> EncodedView:
+def phantom_view(recipe: ChartRecipe, number: int) -> View:
+    """A view of a phantom, the same at every call."""
     rng = np.random.default_rng([_PHANTOM_STREAM, recipe.seed, number])
     width = int(rng.integers(*recipe.views.widths, endpoint=True))
     height = int(width / rng.uniform(*_ASPECTS))
@@ -82,11 +82,14 @@ def _phantom(recipe: ChartRecipe, segmenter: Segmenter, number: int) -> EncodedV
     seed = _FIRST_PHANTOM + 100_000 * recipe.seed + number
     phantom = generate(seed, width, height, hard, dentition="any", layout="any")
     objects = outlines(np.stack([one.mask for one in phantom.objects]), [one.category for one in phantom.objects])
-    gray, frame, targets = varied_view(phantom.image, objects, recipe.layout, recipe.augmentation, rng)
-    return EncodedView.of(_embedding(segmenter, gray, frame), targets, True)
+    return varied_view(phantom.image, objects, recipe.layout, recipe.augmentation, rng)
 
 
-@torch.inference_mode()
+def _encoded(segmenter: Segmenter, view: View, annotated: bool) -> EncodedView:
+    gray, frame, targets = view
+    return EncodedView.of(_embedding(segmenter, gray, frame), targets, annotated)
+
+
 def _embedding(segmenter: Segmenter, gray: np.ndarray, frame: Frame) -> ImageEmbedding:
     """The embedding of gray values (h, w) at their frame's size."""
     pixels = frame.normalised(torch.from_numpy(np.ascontiguousarray(gray)))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from dentasam.model.chart.finder import CELL, KINDS, FinderMaps
@@ -19,15 +18,13 @@ _REACH = 5
 # The four cells beside a centre teach too, so that a peak that is off by one still has a good box.
 _BESIDE = ((0, 0, 1.0), (0, 1, 0.35), (1, 0, 0.35), (0, -1, 0.35), (-1, 0, 0.35))
 # Weights of the parts of the loss.
-_OFFSET, _BOX, _SIDES, _NUMBER = 0.3, 1.0, 0.2, 0.5
-_SMOOTHING = 0.02
+_OFFSET, _BOX, _SIDES = 0.3, 1.0, 0.2
 
 
 @dataclass(frozen=True)
 class FinderTargets:
     """heat: (B, 2, 2h, 2w), 1 at centres, falling off around them. counts: (B, 2, 2h, 2w), 0 where the map is not
-    judged. rows: (N, 11) batch, y, x of a cell, its offset x, y, sides left, top, right, bottom in cells, number
-    (-1 for none), weight."""
+    judged. rows: (N, 10) batch, y, x of a cell, its offset x, y, sides left, top, right, bottom in cells, weight."""
 
     heat: Tensor
     counts: Tensor
@@ -47,7 +44,7 @@ def finder_targets(
     rows: list[tuple[float, ...]] = []
     for batch, (view, (height, width), has_implants) in enumerate(zip(views, grids, implants, strict=True)):
         counts[batch, : KINDS if has_implants else 1, :height, :width] = 1
-        for place, number, kind in zip(view.places / CELL, view.numbers, view.kinds, strict=True):
+        for place, kind in zip(view.places / CELL, view.kinds, strict=True):
             x0, y0, x1, y1, x, y = map(float, place)
             column, row = int(x), int(y)
             if not (0 <= column < width and 0 <= row < height):
@@ -58,12 +55,12 @@ def finder_targets(
                 if 0 <= at_x < width and 0 <= at_y < height:
                     sides = (max(side, 0.05) for side in (x - x0, y - y0, x1 - x, y1 - y))
                     offset = (x - at_x - 0.5, y - at_y - 0.5)
-                    rows.append((batch, at_y, at_x, *offset, *sides, float(number), weight))
-    return FinderTargets(heat, counts, torch.tensor(rows, dtype=torch.float32).reshape(-1, 11))
+                    rows.append((batch, at_y, at_x, *offset, *sides, weight))
+    return FinderTargets(heat, counts, torch.tensor(rows, dtype=torch.float32).reshape(-1, 10))
 
 
 def finder_loss(maps: FinderMaps, targets: FinderTargets) -> tuple[Tensor, dict[str, float]]:
-    """The loss over a batch, and its parts: centres (focal, as CenterNet), offsets, boxes (IoU), numbers."""
+    """The loss over a batch, and its parts: centres (focal, as CenterNet), offsets, boxes (IoU)."""
     probability = maps.centres.sigmoid().clamp(1e-5, 1 - 1e-5)
     peaks = (targets.heat >= 1).to(probability.dtype) * targets.counts
     at_peaks = (probability.log() * (1 - probability) ** 2 * peaks).sum()
@@ -73,7 +70,7 @@ def finder_loss(maps: FinderMaps, targets: FinderTargets) -> tuple[Tensor, dict[
     parts = {"centres": centres}
     if len(targets.rows):
         batch, y, x = (targets.rows[:, column].long() for column in range(3))
-        weight = targets.rows[:, 10]
+        weight = targets.rows[:, 9]
         offsets = (maps.offsets[batch, :, y, x] - targets.rows[:, 3:5]).abs().sum(1)
         own, true = maps.sides[batch, :, y, x], targets.rows[:, 5:9]
         both = (torch.minimum(own[:, 0], true[:, 0]) + torch.minimum(own[:, 2], true[:, 2])) * (
@@ -85,13 +82,6 @@ def finder_loss(maps: FinderMaps, targets: FinderTargets) -> tuple[Tensor, dict[
         mean = weight.sum()
         parts["offsets"] = _OFFSET * (offsets * weight).sum() / mean
         parts["boxes"] = ((_BOX * (1 - both / either) + _SIDES * ratios) * weight).sum() / mean
-        numbered = targets.rows[:, 9] >= 0
-        if numbered.any():
-            logits = maps.numbers[batch[numbered], :, y[numbered], x[numbered]]
-            wrong = F.cross_entropy(
-                logits, targets.rows[numbered, 9].long(), reduction="none", label_smoothing=_SMOOTHING
-            )
-            parts["numbers"] = _NUMBER * (wrong * weight[numbered]).sum() / weight[numbered].sum()
     total = torch.stack(list(parts.values())).sum()
     return total, {name: float(part.detach()) for name, part in parts.items()}
 

@@ -1,7 +1,7 @@
 """The sets of teeth that the numberer learns from, and how they are varied.
 
 Of the 334 training images of one clinic hardly any lacks many teeth. So teeth are taken away, alone, by type or in a
-row, the others perhaps moved together, and in a share of the sets only where they stand counts.
+row, the others perhaps drift into their gaps, and in a share of the sets only where they stand counts.
 """
 
 from __future__ import annotations
@@ -10,91 +10,131 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
-from dentasam.model.chart.dentition import ARCHES, NUMBERS
-from dentasam.model.chart.detections import box_overlaps, detections
-from dentasam.model.chart.finder import TOOTH, Finder
-from dentasam.model.chart.numberer import NOT_A_TOOTH, pooled_looks
-from dentasam.training.chart.view_store import EncodedView, batched
+from dentasam.model.chart.charting import finder_maps, found_objects
+from dentasam.model.chart.dentition import ARCHES, MIRRORED_OUTCOMES, NOT_A_TOOTH, NUMBERS, OUTCOME_OF
+from dentasam.model.chart.detections import box_overlaps
+from dentasam.model.chart.finder import TOOTH
+from dentasam.model.chart.head import ChartHead
+from dentasam.model.chart.numberer import UNKNOWN
+from dentasam.model.windows.windowed_image import WindowedImage
+from dentasam.training.chart.views import ChartTargets
 from dentasam.training.recipe.chart_recipe import NumbererTraining
 
-# Boxes of people and of the decoder differ from the true ones by these shares of their sides.
-_JITTER = 0.07
 # A finder's box is the tooth with which it shares this much (IoU).
 _SAME = 0.5
 _LOWEST_CENTRE = 0.1
 # Chances of what is done to a set.
-_BY_TYPE, _IN_ROW, _CLOSED, _UNSEEN_ALONE = 0.3, 0.35, 0.5, 0.08
-_ARCH_OF = {NUMBERS.index(number): (arch, place) for arch in range(4) for place, number in enumerate(ARCHES[arch])}
+_BY_TYPE, _IN_ROW, _WHOLE_ARCH, _CLOSED, _UNSEEN_ALONE = 0.3, 0.2, 0.04, 0.7, 0.08
+_MIRRORED, _WITHOUT_IMPLANTS = 0.5, 0.5
+# How often a tooth of each position along its quadrant is lost, relative to the others: first molars most often.
+_LOST = dict(zip("12345678", (0.06, 0.08, 0.03, 0.16, 0.16, 0.34, 0.14, 0.3), strict=True))
+_LOST_OTHERWISE = 0.1
+# A gap is closed by a share of its width, if at all.
+_LEFT_OPEN, _MOST_CLOSED = 0.25, 1.05
+# Shapes are turned, stretched and shifted by these shares, and their shade varies.
+_BENT, _SHADED = 0.06, 0.1
+_ARCH_OF = {OUTCOME_OF[number]: (arch, place) for arch in range(4) for place, number in enumerate(ARCHES[arch])}
+_MIRRORED_OUTCOMES = np.array(MIRRORED_OUTCOMES)
 
 
 @dataclass(frozen=True)
 class NumberSet:
-    """P objects of an image. boxes: (P, 4) in frame pixels. looks: (P, C). outcomes: (P,). seen: (P,) bool."""
+    """P objects of an image with the numbers that they should get.
+
+    boxes: (P, 4) in frame pixels. shapes: (P, 24, 16) float32. seen: (P,) bool, whether the shape counts.
+    outcomes: (P,). known: (P,) the outcome of each object that is given, else `UNKNOWN`. width: of the frame.
+    """
 
     boxes: np.ndarray
-    looks: np.ndarray
-    outcomes: np.ndarray
+    shapes: np.ndarray
     seen: np.ndarray
+    outcomes: np.ndarray
+    known: np.ndarray
+    width: int
 
     def at(self, rows: np.ndarray) -> NumberSet:
-        return NumberSet(self.boxes[rows], self.looks[rows], self.outcomes[rows], self.seen[rows])
+        boxes, shapes, seen = self.boxes[rows], self.shapes[rows], self.seen[rows]
+        return NumberSet(boxes, shapes, seen, self.outcomes[rows], self.known[rows], self.width)
 
 
-@torch.inference_mode()
-def number_sets(finder: Finder, view: EncodedView, rng: np.random.Generator) -> list[NumberSet]:
-    """A view's teeth as sets: in their own boxes, in boxes that are a little off, and as the finder sees them."""
-    maps = finder(*batched([view]))
-    teeth = view.targets.kinds == TOOTH
-    boxes, outcomes = view.targets.places[teeth, :4], view.targets.numbers[teeth]
-    if not len(boxes):
-        return []
+def drawn_set(targets: ChartTargets, width: int) -> NumberSet:
+    """A view's teeth as they are annotated; its implants, which are not teeth, too. width: of the view's frame."""
+    count = len(targets.numbers)
+    outcomes = np.where(targets.kinds == TOOTH, targets.numbers, NOT_A_TOOTH)
+    unknown = np.full(count, UNKNOWN)
+    return NumberSet(targets.places[:, :4], targets.shapes, np.ones(count, bool), outcomes, unknown, width)
 
-    def looked_at(places: np.ndarray, own: np.ndarray) -> NumberSet:
-        looks = pooled_looks(maps, torch.from_numpy(places.astype(np.float32))).numpy()
-        return NumberSet(places.astype(np.float32), looks, own, np.ones(len(own), bool))
 
-    sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
-    off = boxes + rng.normal(0, _JITTER, boxes.shape) * sides
-    found = detections(maps, TOOTH, _LOWEST_CENTRE).boxes.numpy()
-    sets = [looked_at(boxes, outcomes), looked_at(off, outcomes)]
-    if len(found):
-        overlaps = box_overlaps(found, boxes)
-        best = overlaps.argmax(axis=1)
-        own = np.where(overlaps.max(axis=1) >= _SAME, outcomes[best], NOT_A_TOOTH)
-        sets.append(looked_at(found, own))
-    return sets
+def found_set(head: ChartHead, image: WindowedImage, targets: ChartTargets) -> NumberSet:
+    """What the finder finds in a view, with the decoder's masks, and what it is by the annotation."""
+    found = found_objects(finder_maps(head, image.embedding), TOOTH, image, _LOWEST_CENTRE)
+    objects = found.as_set(image.frame)
+    teeth = targets.kinds == TOOTH
+    overlaps = box_overlaps(objects.boxes, targets.places[teeth, :4])
+    outcomes = np.full(len(objects.boxes), NOT_A_TOOTH)
+    if overlaps.size:
+        hit = overlaps.max(axis=1) >= _SAME
+        outcomes[hit] = targets.numbers[teeth][overlaps.argmax(axis=1)][hit]
+    unknown = np.full(len(outcomes), UNKNOWN)
+    return NumberSet(objects.boxes, objects.shapes, objects.seen, outcomes, unknown, objects.width)
 
 
 def varied_set(one: NumberSet, settings: NumbererTraining, rng: np.random.Generator) -> NumberSet:
-    """The set with teeth taken away and moved together, laid out anew, seen in part or not at all."""
-    boxes = one.boxes.astype(np.float64)
-    kept = np.ones(len(boxes), bool)
+    """The set with teeth taken away and moved together, laid out anew, seen in part or not at all, partly known."""
+    boxes, shapes, outcomes = one.boxes.astype(np.float64), one.shapes, one.outcomes
+    if rng.random() < _MIRRORED:
+        boxes = np.stack([one.width - boxes[:, 2], boxes[:, 1], one.width - boxes[:, 0], boxes[:, 3]], axis=1)
+        shapes, outcomes = shapes[:, :, ::-1], _MIRRORED_OUTCOMES[outcomes]
+    # A set may be without its implants: a finder that knows them apart does not take them for teeth.
+    kept = outcomes != NOT_A_TOOTH if rng.random() < _WITHOUT_IMPLANTS else np.ones(len(boxes), bool)
+    if not kept.any():
+        kept[:] = True
     if rng.random() < settings.missing:
-        kept = _with_gaps(one.outcomes, rng)
+        kept &= _with_gaps(outcomes, rng)
+        if not kept.any():
+            kept[int(rng.integers(len(kept)))] = True
         if rng.random() < _CLOSED:
-            boxes = _closed(boxes, one.outcomes, kept, rng)
+            boxes = _closed(boxes, outcomes, kept, rng)
     boxes = _laid_out(boxes, rng)
-    seen = rng.random(len(boxes)) >= _UNSEEN_ALONE
+    seen = one.seen & (rng.random(len(boxes)) >= _UNSEEN_ALONE)
     if rng.random() < settings.unseen:
         seen[:] = False
+    given = np.zeros(len(boxes), bool)
+    if rng.random() < settings.known:
+        given = rng.random(len(boxes)) < rng.random()
+    known = np.where(given, outcomes, UNKNOWN)
     rows = rng.permutation(np.flatnonzero(kept))
-    return NumberSet(boxes.astype(np.float32), one.looks, one.outcomes, seen & one.seen).at(rows)
+    return NumberSet(boxes.astype(np.float32), shapes, seen, outcomes, known, one.width).at(rows)
+
+
+def bent(shapes: Tensor, rng: np.random.Generator) -> Tensor:
+    """Shapes (N, 24, 16), each turned, stretched, shifted and shaded a little."""
+    count = len(shapes)
+    noise = rng.normal(0, 1, (count, 2, 3)).astype(np.float32)
+    maps = torch.eye(2, 3) + _BENT * torch.from_numpy(noise)
+    grid = F.affine_grid(maps, [count, 1, *shapes.shape[1:]], align_corners=False)
+    shade = 1 + _SHADED * torch.from_numpy(rng.normal(0, 1, (count, 1, 1)).astype(np.float32))
+    return F.grid_sample(shapes[:, None], grid, align_corners=False)[:, 0] * shade
 
 
 def _with_gaps(outcomes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Which objects stay, (P,) bool; at least one."""
-    kept = rng.random(len(outcomes)) >= rng.uniform(0, 0.35)
+    """Which objects stay, (P,) bool."""
     names = [NUMBERS[outcome] if outcome < len(NUMBERS) else "" for outcome in outcomes]
+    often = np.exp(rng.uniform(np.log(0.3), np.log(2.2)))
+    lost = often * np.array([_LOST[name[1]] if name else _LOST_OTHERWISE for name in names])
+    kept = rng.random(len(outcomes)) >= lost
     if rng.random() < _BY_TYPE:  # as orthodontists, and hypodontia, do: the same tooth in several quadrants
-        position = str(rng.choice(list("2345788")))
+        position = str(rng.choice(list("2456788")))  # third molars twice as often
         kept &= np.array([not name.endswith(position) or rng.random() < 0.2 for name in names])
     if rng.random() < _IN_ROW:
         arch = ARCHES[int(rng.integers(2))]
-        start, length = int(rng.integers(len(arch))), int(rng.integers(2, 10))
+        start, length = int(rng.integers(len(arch))), int(rng.integers(2, 12))
         kept &= ~np.isin(names, arch[start : start + length])
-    if not kept.any():
-        kept[int(rng.integers(len(kept)))] = True
+    if rng.random() < _WHOLE_ARCH:
+        kept &= ~np.isin(names, ARCHES[int(rng.integers(2))])
     return kept
 
 
@@ -103,12 +143,12 @@ def _closed(boxes: np.ndarray, outcomes: np.ndarray, kept: np.ndarray, rng: np.r
     moved = boxes.copy()
     for gap in np.flatnonzero(~kept):
         place = _ARCH_OF.get(int(outcomes[gap]))
-        if place is None or rng.random() < 0.4:
+        if place is None or rng.random() < _LEFT_OPEN:
             continue
         arch, at = place
         middle = len(ARCHES[arch]) / 2
         width = boxes[gap, 2] - boxes[gap, 0]
-        shift = width * rng.uniform(0.5, 1.05) * (1 if at < middle else -1)
+        shift = width * _MOST_CLOSED * rng.beta(1.2, 1.2) * (1 if at < middle else -1)
         for row in range(len(boxes)):
             other = _ARCH_OF.get(int(outcomes[row]))
             if other is not None and other[0] == arch and (other[1] < at if at < middle else other[1] > at):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from dentasam.atomic_write import write_atomically
 from dentasam.errors import OutputError
-from dentasam.model.chart.finder import fine_features
+from dentasam.model.chart.finder import CELL, fine_features
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.training.chart.views import ChartTargets
 
@@ -65,6 +66,7 @@ class ViewStore:
             "places": torch.from_numpy(view.targets.places),
             "numbers": torch.from_numpy(view.targets.numbers),
             "kinds": torch.from_numpy(view.targets.kinds),
+            "shapes": torch.from_numpy(view.targets.shapes).half(),
         }
         try:
             with write_atomically(path) as draft:
@@ -76,7 +78,7 @@ class ViewStore:
         """Whether the view is there and not cut short."""
         try:
             with safe_open(path, framework="pt") as file:
-                return "kinds" in file.keys()  # noqa: SIM118 - not a mapping
+                return "shapes" in file.keys()  # noqa: SIM118 - not a mapping
         except (OSError, SafetensorError):
             return False
 
@@ -85,12 +87,29 @@ def read_view(path: Path) -> EncodedView:
     """A view that `ViewStore` wrote. Raises OutputError where it cannot be read any more."""
     try:
         with safe_open(path, framework="pt") as file:
-            places, numbers, kinds = (file.get_tensor(name).numpy() for name in ("places", "numbers", "kinds"))
             implants = (file.metadata() or {}).get("implants") == "1"
-            targets = ChartTargets(np.array(places), np.array(numbers), np.array(kinds))
-            return EncodedView(file.get_tensor("features"), file.get_tensor("fine"), targets, implants)
+            return EncodedView(file.get_tensor("features"), file.get_tensor("fine"), _targets(file), implants)
     except (OSError, SafetensorError) as error:
-        raise OutputError(f"{path}: cannot be read ({error}); delete it and run the command again") from None
+        raise _unreadable(path, error) from None
+
+
+def read_targets(path: Path) -> tuple[ChartTargets, int]:
+    """The targets of a view alone, and the width of its frame in its pixels. Raises OutputError as `read_view`."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return _targets(file), CELL * int(file.get_slice("fine").get_shape()[-1])
+    except (OSError, SafetensorError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _targets(file: Any) -> ChartTargets:
+    names = ("places", "numbers", "kinds", "shapes")
+    places, numbers, kinds, shapes = (np.array(file.get_tensor(name).numpy()) for name in names)
+    return ChartTargets(places, numbers, kinds, shapes.astype(np.float32))
+
+
+def _unreadable(path: Path, error: Exception) -> OutputError:
+    return OutputError(f"{path}: cannot be read ({error}); delete it and run the command again")
 
 
 def batched(views: list[EncodedView]) -> tuple[Tensor, Tensor]:

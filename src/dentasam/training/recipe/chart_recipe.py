@@ -32,8 +32,8 @@ class Views(Section):
     dir: folder of the stored embeddings; relative to --out.
     """
 
-    per_image: int = Field(4, ge=1)
-    phantoms: int = Field(800, ge=0)
+    per_image: int = Field(3, ge=1)
+    phantoms: int = Field(900, ge=0)
     widths: Widths = (1024, 1400)
     conditions_share: Share = 0.15
     dir: str = "embeddings"
@@ -42,7 +42,7 @@ class Views(Section):
 class FinderTraining(Section):
     """AdamW with a warm-up and half a cosine; the weights that are kept are a running mean (`average`)."""
 
-    steps: int = Field(1500, ge=1)
+    steps: int = Field(1600, ge=1)
     batch: int = Field(4, ge=1)
     lr: float = Field(2e-3, gt=0)
     weight_decay: float = Field(0.02, ge=0)
@@ -53,27 +53,31 @@ class FinderTraining(Section):
 class NumbererTraining(FinderTraining):
     """As the finder's, on sets of teeth from which some are taken away, moved together, and seen in geometry alone.
 
-    missing: share of the sets from which teeth are taken; unseen: of those in which looks do not count.
+    missing: share of the sets from which teeth are taken; unseen: of those in which shapes do not count; known: of
+    those in which some numbers are given.
     """
 
-    steps: int = Field(4000, ge=1)
-    batch: int = Field(64, ge=1)
+    steps: int = Field(2400, ge=1)
+    batch: int = Field(48, ge=1)
     lr: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.05, ge=0)
     average: float = Field(0.998, ge=0, lt=1)
     missing: Share = 0.6
-    unseen: Share = 0.25
+    unseen: Share = 0.1
+    known: Share = 0.3
 
 
 class ChartRecipe(Section):
     """All settings of a chart head's training.
 
-    adapter: whose embeddings it reads; "none" for the base alone. width, detail, numberer_width: its sizes.
+    adapter: whose embeddings it reads; "none" for the base alone. start: "head" trains the adapter's own chart head
+    further, which must have the same sizes. width, detail, numberer_width: its sizes.
     """
 
     scope: Literal["chart"] = "chart"
     base: str = "dentasam-tiny"
     adapter: str | None = "panoramic-teeth"
+    start: Literal["new", "head"] = "new"
     width: int = Field(128, ge=8, le=1024, multiple_of=8)
     detail: int = Field(64, ge=8, le=1024, multiple_of=8)
     numberer_width: int = Field(128, ge=8, le=1024, multiple_of=8)

@@ -13,7 +13,7 @@ import torch
 from kornia.geometry.transform import get_rotation_matrix2d, warp_affine
 from torch import Tensor
 
-from dentasam.data.arch_order import mirrored
+from dentasam.model.chart.dentition import mirrored
 from dentasam.training.recipe.sections import Augmentation
 from dentasam.training.samples.exposure import Exposure, draw_exposure, exposed, processed
 

@@ -14,7 +14,7 @@ export function RunShift({ active }: { active: CaseObject }) {
         type="button"
         className="quiet"
         title={`Towards the midline (${keyOf("shift-mesial")})`}
-        onClick={() => actions.proposals.askShift("mesial")}
+        onClick={() => actions.proposals.requestShift("mesial")}
         data-testid="shift-mesial"
       >
         mesially
@@ -23,7 +23,7 @@ export function RunShift({ active }: { active: CaseObject }) {
         type="button"
         className="quiet"
         title={`Away from the midline (${keyOf("shift-distal")})`}
-        onClick={() => actions.proposals.askShift("distal")}
+        onClick={() => actions.proposals.requestShift("distal")}
         data-testid="shift-distal"
       >
         distally

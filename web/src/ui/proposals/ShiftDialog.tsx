@@ -4,7 +4,7 @@ import { focusCanvas } from "../canvas/focus_canvas";
 import { useBench, useWorkbench } from "../state/context";
 import type { Move } from "./run_shift";
 
-/** Shows the new numbers of a run of teeth before it is shifted by one, and what is against it. */
+/** Where a shift would take a number away or give it twice: the new numbers of the run, what is against it, and the choice. */
 export function ShiftDialog() {
   const { bench, actions } = useWorkbench();
   const direction = useBench((state) => state.shift);

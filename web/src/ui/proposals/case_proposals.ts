@@ -40,6 +40,7 @@ export class CaseProposals {
     const offer = (offers: WorkbenchState["offers"]) => this.hooks.changed({ offers });
     this.offers = this.session.numbers ? new NumberOffers(id, open.editor, offer) : null;
     this.hooks.changed({ proposals: open.document.proposals, offers: new Map() });
+    this.offers?.askForAll();
     if (open.document.proposals === "pending") this.wait(open);
   }
 

@@ -10,6 +10,8 @@ export type Offers = ReadonlyMap<string, readonly Offer[]>;
 
 /** After so many milliseconds without a further change of the object. */
 const PAUSE_MS = 120;
+/** A request takes 256 objects, the teeth with a number among them. */
+const MAX_TOGETHER = 128;
 /** What lies in a tooth with this share of its pixels is a filling or a lesion, and gets no offer. */
 const INSIDE_SHARE = 0.5;
 
@@ -20,6 +22,11 @@ const INSIDE_SHARE = 0.5;
 export class NumberOffers {
   private found = new Map<string, readonly Offer[]>();
   private readonly asked = new Map<string, { timer: ReturnType<typeof setTimeout>; abort: AbortController }>();
+  /** For all unlabelled objects together. */
+  private readonly all = new AbortController();
+  private again: ReturnType<typeof setTimeout> | undefined;
+  /** Grows with every edit: an answer about all objects as they were before is not used. */
+  private edits = 0;
 
   constructor(
     private readonly caseId: number,
@@ -31,15 +38,37 @@ export class NumberOffers {
 
   /** To be called with every operation made in the editor. */
   noteEdits(operations: readonly Operation[]): void {
+    this.edits += 1;
     for (const { kind, object: id } of operations) {
       if (id === null) continue;
       const object = this.editor.object(id);
-      if (object === undefined || object.deleted || object.category !== null) this.drop(id);
-      else if (kind === "mask") this.ask(id);
+      if (object === undefined || object.deleted || object.category !== null) {
+        this.drop(id);
+        // Its number is taken now, or free again: what the others are offered may be another one.
+        this.askForAll();
+      } else if (kind === "mask") this.ask(id);
     }
   }
 
+  /** To be called when the case is shown: objects without a label, such as imported ones, get their offers together. */
+  askForAll(): void {
+    clearTimeout(this.again);
+    this.again = setTimeout(() => void this.sendAll(), this.pause);
+  }
+
+  private async sendAll(): Promise<void> {
+    const { edits } = this;
+    const unlabelled = this.editor.objects
+      .filter((object) => object.category === null && object.area > 0 && !this.isPart(object))
+      .slice(0, MAX_TOGETHER);
+    if (unlabelled.length === 0) return;
+    const found = await this.offersFor(unlabelled, this.all.signal);
+    if (found && edits === this.edits) for (const { id } of unlabelled) this.set(id, found.get(id) ?? []);
+  }
+
   cancelAll(): void {
+    clearTimeout(this.again);
+    this.all.abort();
     for (const id of [...this.asked.keys()]) this.drop(id);
   }
 
@@ -65,25 +94,29 @@ export class NumberOffers {
 
   private async send(id: string, abort: AbortController): Promise<void> {
     const object = this.editor.object(id);
-    if (!object || object.area === 0 || this.isPart(object)) return;
+    if (!object || object.area === 0 || this.isPart(object)) return this.drop(id);
+    const found = await this.offersFor([object], abort.signal);
+    if (this.asked.get(id)?.abort === abort) this.asked.delete(id);
+    if (found && !object.deleted && object.category === null) this.set(id, found.get(id) ?? []);
+  }
+
+  /** Null where the model does not answer, or nobody waits for it any more: then the number is typed, as ever. */
+  private async offersFor(objects: readonly CaseObject[], signal: AbortSignal): Promise<Offers | null> {
     try {
-      const { objects } = await this.server.number(this.caseId, this.question(object), abort.signal);
-      if (abort.signal.aborted || object.deleted || object.category !== null) return;
-      this.set(id, objects.find((one) => one.id === id)?.offers ?? []);
+      const answer = await this.server.number(this.caseId, this.question(objects), signal);
+      return signal.aborted ? null : new Map(answer.objects.map(({ id, offers }) => [id, offers]));
     } catch {
-      // Without an offer the number is typed, as ever.
-    } finally {
-      if (this.asked.get(id)?.abort === abort) this.asked.delete(id);
+      return null;
     }
   }
 
-  /** The object without a number, beside all teeth: with theirs where a person gave or accepted it. */
-  private question(object: CaseObject): ObjectToNumber[] {
+  /** Objects without a number, beside all teeth: with theirs where a person gave or accepted it. */
+  private question(unlabelled: readonly CaseObject[]): ObjectToNumber[] {
     const teeth = this.editor.objects.filter(
       ({ category, area }) => area > 0 && category !== null && (isTooth(category) || category === "implant"),
     );
     return [
-      { id: object.id, box: boxOf(object) },
+      ...unlabelled.map((object) => ({ id: object.id, box: boxOf(object) })),
       ...teeth.map((tooth) => ({ id: tooth.id, box: boxOf(tooth), number: tooth.proposed ? null : tooth.category })),
     ];
   }

@@ -67,12 +67,16 @@ export class ProposalActions {
     return shiftOfRun(editor.objects, editor.active, direction, (number) => labels.has(number));
   }
 
-  /** Shows what a shift would change. */
-  askShift(direction: Direction): void {
+  /** Shifts at once where every tooth gets a number of its own; else the page shows what is against it, and asks. */
+  requestShift(direction: Direction): void {
     const { bench } = this;
-    if (this.shift(direction).length === 0)
+    const moves = this.shift(direction);
+    if (moves.length === 0)
       return bench.toast("Choose the first tooth of the run, by its number; locked teeth keep theirs.", "warning");
-    bench.state.set({ shift: direction });
+    if (moves.some(({ to, onto }) => to === null || onto !== null)) return bench.state.set({ shift: direction });
+    this.carryOutShift(direction);
+    const renumbered = moves.map(({ from, to }) => `${from} → ${to}`).join(", ");
+    bench.toast(`Shifted ${direction}ly: ${renumbered}. Z takes it back.`);
   }
 
   carryOutShift(direction: Direction): void {

@@ -213,6 +213,12 @@ class EncodeQueue:
             current = self._worklist[running[0]].name if running else None
             return Progress(len(self._cases.encoded), len(self._worklist), current, dict(self._cases.errors))
 
+    def served(self) -> ServedModel:
+        """The model, once it is loaded. Raises DentasamError where it cannot be or the server is stopping."""
+        with self._changed:
+            self._changed.wait_for(self._is_decided)
+            return self._loaded_model()
+
     def embedding(self, case_id: int) -> ReadyEmbedding:
         """The model and its embedding of what the case's file holds now, from memory, from the disk, or encoded.
 
@@ -220,9 +226,7 @@ class EncodeQueue:
         """
         image = self._worklist[case_id]
         started = time.perf_counter()
-        with self._changed:
-            self._changed.wait_for(self._is_decided)
-            served = self._loaded_model()
+        served = self.served()
         picture = self.picture(case_id)
         seconds = 0.0
         with self._changed:
