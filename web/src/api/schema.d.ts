@@ -79,7 +79,7 @@ export interface paths {
         put?: never;
         /**
          * Number
-         * @description Offers numbers for objects from the boxes of all objects of the case; nothing is decoded or stored.
+         * @description Offers numbers for objects from boxes and masks of all objects of the case; nothing is decoded or stored.
          *
          *     Objects that are stored and not named in the request stand beside those of the request: with their number where
          *     a person gave or accepted it.
@@ -1222,7 +1222,7 @@ export interface components {
             confidence: number;
             /**
              * Number
-             * @description An FDI number, or `implant`.
+             * @description An FDI number, or `supernumerary`.
              */
             number: string;
         };
