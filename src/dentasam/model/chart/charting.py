@@ -31,8 +31,8 @@ from dentasam.model.windows.windowed_image import WindowedImage
 # What the chart takes for a tooth or an implant: the probability that it is there, numbering included.
 MIN_PRESENCE = 0.35
 MIN_IMPLANT = 0.5
-# So many masks are decoded in a window of their own: each costs a sixth of an encoding. On UFBA's validation images,
-# with true boxes a little off, Dice is 0.875 with none, 0.889 with 6, 0.893 with 12 and 0.897 with all.
+# At least so many masks are decoded in a window of their own: each costs a sixth of an encoding. On UFBA's validation
+# images, with true boxes a little off, Dice is 0.875 with none, 0.889 with 6, 0.893 with 12 and 0.897 with all.
 MAX_FINER = 5
 # A mask whose box shares less than this (IoU) with the finder's is of another object, or of several: crowded and
 # unerupted teeth.
