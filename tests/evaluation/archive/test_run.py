@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from PIL import Image
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.registry import import_dataset
 from dentasam.errors import ChartError, DatasetError, OutputError
-from dentasam.evaluation.archive import one_image
 from dentasam.evaluation.archive.images import Shard
 from dentasam.evaluation.archive.run import MAX_FAULTS_IN_A_ROW, ChartSummary, chart_to_folder
 from dentasam.evaluation.archive.settings import ChartSettings
@@ -287,7 +287,7 @@ def test_an_error_of_the_program_leaves_no_file_of_the_image(
         raise ZeroDivisionError
 
     # The last thing that is written.
-    monkeypatch.setattr(one_image.shutil, "copyfile", broken)
+    monkeypatch.setattr(shutil, "copyfile", broken)
     out = tmp_path / "out"
     done = charted(scans, out, format="png")
     assert [each.internal for each in done.refused] == [True] * 5
