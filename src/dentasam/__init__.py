@@ -59,7 +59,7 @@ _MODULES = {
     "Segmenter": "dentasam.model.segmenter",
     "Prediction": "dentasam.model.segmenter",
     "Chart": "dentasam.model.chart.chart",
-    "Numbering": "dentasam.model.chart.charting",
+    "Numbering": "dentasam.model.chart.numbering",
     "ImageEmbedding": "dentasam.model.embedding",
     "WindowedImage": "dentasam.model.windows.windowed_image",
     "WindowPrediction": "dentasam.model.windows.window_prediction",
