@@ -90,6 +90,7 @@ def _encoded(segmenter: Segmenter, view: View, annotated: bool) -> EncodedView:
     return EncodedView.of(_embedding(segmenter, gray, frame), targets, annotated)
 
 
+@torch.inference_mode()
 def _embedding(segmenter: Segmenter, gray: np.ndarray, frame: Frame) -> ImageEmbedding:
     """The embedding of gray values (h, w) at their frame's size."""
     pixels = frame.normalised(torch.from_numpy(np.ascontiguousarray(gray)))
