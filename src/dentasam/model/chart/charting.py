@@ -20,7 +20,7 @@ from dentasam.model.chart.dentition import IMPLANT, NOT_A_TOOTH, chart_place
 from dentasam.model.chart.detections import box_overlaps, detections
 from dentasam.model.chart.finder import IMPLANT_KIND, TOOTH, FinderMaps, fine_features
 from dentasam.model.chart.head import ChartHead
-from dentasam.model.chart.numbering import ToothSet, outcome_name, outcome_probabilities
+from dentasam.model.chart.numbering import ToothSet, box_fits, outcome_name, outcome_probabilities
 from dentasam.model.core.frame import Frame
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.windows.choices import intersection
@@ -175,8 +175,7 @@ def _finer(found: FoundObjects, image: WindowedImage, count: int | None) -> list
 
 def _worst(found: FoundObjects, count: int | None) -> list[int]:
     """The objects whose masks fit their boxes and the decoder's own score least, and all that miss their boxes."""
-    masks = [Box.of_mask(answer.mask.tight()) or Box(0, 0, 0, 0) for answer in found.answers]
-    fits = box_overlaps(np.array(masks, np.float64).reshape(-1, 4), found.boxes.astype(np.float64)).diagonal()
+    _, fits = box_fits(found.boxes, [answer.mask.tight() for answer in found.answers])
     quality = fits * np.array([answer.score for answer in found.answers])
     worst = np.argsort(quality, kind="stable")
     if count is not None and count > 0:

@@ -60,13 +60,19 @@ class ToothSet:
     def of(cls, boxes: np.ndarray, masks: Sequence[BoxedMask | None], frame: Frame) -> ToothSet:
         """Objects in boxes (P, 4) in image pixels. A mask that fits its box counts with its shape and its own box."""
         tight = [mask.tight() if mask is not None else BoxedMask(0, 0, np.zeros((0, 0), bool)) for mask in masks]
-        own = np.array([Box.of_mask(mask) or Box(0, 0, 0, 0) for mask in tight], np.float32).reshape(-1, 4)
         given = np.asarray(boxes, np.float32).reshape(-1, 4)
-        seen = box_overlaps(given.astype(np.float64), own.astype(np.float64)).diagonal() >= _MIN_FIT
+        own, fits = box_fits(given, tight)
+        seen = fits >= _MIN_FIT
         corners = np.where(seen[:, None], own, given).reshape(-1, 2, 2)
         return cls(
             frame.points_to_frame(corners).reshape(-1, 4).astype(np.float32), shapes_of(tight), seen, frame.size[1]
         )
+
+
+def box_fits(boxes: np.ndarray, masks: Sequence[BoxedMask]) -> tuple[np.ndarray, np.ndarray]:
+    """The box (P, 4) float32 of each tight mask, and how well it fits the one of `boxes` (P, 4): their IoU, (P,)."""
+    own = np.array([Box.of_mask(mask) or Box(0, 0, 0, 0) for mask in masks], np.float32).reshape(-1, 4)
+    return own, box_overlaps(boxes.astype(np.float64), own.astype(np.float64)).diagonal()
 
 
 @torch.inference_mode()
