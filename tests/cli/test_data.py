@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from dentasam.cli.data import app
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
-from dentasam.data.formats.registry import SUMMARIES, Format
+from dentasam.data.formats.registry import FORMATS, Format
 from dentasam.errors import DatasetError, OutputError
 
 TAGS = [("blurred",), (), ("overlap",), (), ()]
@@ -48,8 +48,12 @@ def lines(*arguments: object) -> list[str]:
 
 def test_formats_lists_each_format() -> None:
     listed = lines("formats")
-    assert [line.split()[0] for line in listed] == list(Format)
-    assert [line.split(maxsplit=1)[1] for line in listed] == [SUMMARIES[name] for name in Format]
+    heads = [line for line in listed if not line.startswith(" ")]
+    assert [line.split()[0] for line in heads] == list(Format)
+    for line, info in zip(heads, FORMATS.values(), strict=True):
+        assert line.endswith(info.summary)
+        assert (" in " in line, " out " in line) == (info.reads, info.writes)
+    assert sum("loses:" in line for line in listed) == sum(bool(info.loses) for info in FORMATS.values())
 
 
 @pytest.mark.parametrize("name", Format)

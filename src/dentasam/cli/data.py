@@ -7,7 +7,8 @@ import typer
 
 from dentasam.cli import options
 from dentasam.cli.console import say, warn
-from dentasam.data.formats.registry import SUMMARIES, Format
+from dentasam.data.formats.registry import Format
+from dentasam.data.teeth.numbering import Numbering
 
 app = typer.Typer(no_args_is_help=True, help="Import, export, check and split datasets; make phantoms.")
 
@@ -15,27 +16,51 @@ app = typer.Typer(no_args_is_help=True, help="Import, export, check and split da
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to; new or empty.")]
 
 
+Numbers = Annotated[
+    Numbering | None,
+    typer.Option("--numbering", help="How teeth are numbered there: fdi, universal or palmer."),
+]
+
+
 @app.command("import")
 def import_(
-    source: Annotated[Path, typer.Argument(help="A COCO JSON, or the folder of another format.")],
+    source: Annotated[Path, typer.Argument(help="An annotation file, a folder, or a zip or tar archive of one.")],
     out: Out,
-    format: Annotated[Format, typer.Option("--format", help="What SOURCE is.")] = Format.coco,
+    format: Annotated[Format | None, typer.Option("--format", help="What SOURCE is; recognised if left out.")] = None,
     images: options.Images = None,
+    numbering: Numbers = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out images and objects with an error, and list them.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an import that was interrupted.")] = False,
     crowd_as_objects: Annotated[
         bool,
         typer.Option("--crowd-as-objects", help="Take iscrowd 1 for an object, for masks from CVAT or Datumaro."),
     ] = False,
 ) -> None:
-    """Write a COCO dataset and its images under --out, from SOURCE."""
+    """Write a COCO dataset and its images under --out, from SOURCE in any format of `dentasam data formats`."""
     from dentasam.data.dataset import Dataset
     from dentasam.data.formats.interface import ImportOptions
-    from dentasam.data.formats.registry import import_dataset
+    from dentasam.data.formats.registry import import_dataset, recognise
     from dentasam.progress import shown
 
+    def tell(line: str) -> None:
+        warn(f"{source}: {line}")
+
+    left_out: list[str] = []
+    chosen = format or recognise(source)
     with shown("import", "images", transient=True) as update:
-        chosen = ImportOptions(images, crowd_as_objects, lambda line: warn(f"{source}: {line}"), update)
-        path = import_dataset(format.value, source, out, chosen)
+        given = ImportOptions(
+            images, crowd_as_objects, numbering, resume, left_out.append if skip_bad else None, tell, update
+        )
+        path = import_dataset(chosen.value, source, out, given)
+    if format is None:
+        say(f"{source}: read as {chosen.value}")
+    for line in left_out:
+        warn(f"left out: {line}")
     _say_size(path, Dataset.load(path))
+    if left_out:
+        say(f"left out: {len(left_out)} with errors, listed above")
 
 
 @app.command()
@@ -44,12 +69,15 @@ def export(
     out: Out,
     format: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.coco,
     images: options.Images = None,
+    numbering: Numbers = None,
 ) -> None:
     """Write a dataset and its images under --out in another format."""
     from dentasam.data.formats.registry import export_dataset
+    from dentasam.progress import shown
 
     loaded = options.load_dataset(dataset, images)
-    notes = export_dataset(format.value, loaded, out)
+    with shown("export", "images", transient=True) as update:
+        notes = export_dataset(format.value, loaded, out, numbering, update)
     _say_size(out, loaded)
     for note in notes:
         say(f"note: {note}")
@@ -57,9 +85,20 @@ def export(
 
 @app.command()
 def formats() -> None:
-    """List the formats that `import` reads and `export` writes."""
-    for name in Format:
-        say(f"{name.value:<8} {SUMMARIES[name]}")
+    """List the formats that `import` reads and `export` writes, and what each keeps and loses."""
+    from dentasam.data.formats.registry import FORMATS
+
+    for name, info in FORMATS.items():
+        directions = " and ".join(word for word, there in (("in", info.reads), ("out", info.writes)) if there)
+        say(f"{name.value:<13} {directions:<10} {info.summary}")
+        for what, text in (
+            ("keeps", info.keeps),
+            ("loses", info.loses),
+            ("polygons", info.polygons),
+            ("needs", f"pip install 'dentasam[{info.extra}]'" if info.extra else ""),
+        ):
+            if text:
+                say(f"{'':<24} {what}: {text}")
 
 
 @app.command()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from dentasam.data.dataset import Dataset
-from dentasam.data.formats.folders import with_images_under
+from dentasam.data.formats.files.folders import with_images_under
 from dentasam.errors import DatasetError, OutputError
 from dentasam.output_folder import claim_folder
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dentasam.data.dataset import Dataset, ImageRecord
-from dentasam.data.formats.folders import write_png
+from dentasam.data.formats.files.folders import write_png
 from dentasam.data.phantom import write_phantoms
 from dentasam.data.phantom.conditions import CONDITIONS
 

@@ -18,7 +18,7 @@ from accelerate.utils import gather_object
 from rich.console import Console
 
 from dentasam.data.dataset import Dataset, ImageRecord
-from dentasam.data.formats.folders import write_png, writing
+from dentasam.data.formats.files.folders import write_png, writing
 from dentasam.data.formats.registry import export_dataset
 from dentasam.data.prompt_files.sources import PromptSources
 from dentasam.data.table import csv_text

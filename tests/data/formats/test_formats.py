@@ -133,7 +133,7 @@ def test_a_folder_without_images(tmp_path: Path, name: str) -> None:
     (tmp_path / "images").mkdir()
     with pytest.raises(DatasetError, match="images holds no PNG, JPEG, TIFF or DICOM image"):
         import_dataset(name, tmp_path, tmp_path / "out2")
-    with pytest.raises(DatasetError, match="none is not a folder; name the folder that holds 'images'"):
+    with pytest.raises(DatasetError, match="none does not exist; check the path"):
         import_dataset(name, tmp_path / "none", tmp_path / "out3")
 
 
@@ -250,8 +250,8 @@ def test_what_looks_like_an_image_and_is_not_imported_is_named(tmp_path: Path, n
     path = import_dataset(name, source, tmp_path / "back", ImportOptions(report=lines.append))
     assert len(Dataset.load(path).images) == 2
     assert lines == [
-        "other.bmp is left out: it is BMP, which is not read; convert it to PNG",
-        "other.dat is left out: it is PNG under another name; rename it to .png",
+        "images/other.bmp is left out: it is BMP, which is not read; convert it to PNG",
+        "images/other.dat is left out: it is PNG under another name; rename it to .png",
     ]
 
 

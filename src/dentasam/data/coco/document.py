@@ -1,6 +1,7 @@
 """Writing COCO: a document of images, annotations with compressed RLE masks, and categories."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +75,7 @@ def annotation_entry(
     image: ImageRecord, record: ObjectRecord, category_id: int, crowd: bool = False
 ) -> dict[str, Any]:
     """An object in a document's list of annotations, its mask as compressed RLE."""
-    shape = record.segmentation
-    coded = record
-    if isinstance(shape, list) or not isinstance(shape["counts"], str):
-        runs = record.runs(image.height, image.width)
-        coded = ObjectRecord.from_runs(record.id, record.category, runs, image.height, image.width)
+    coded = with_compressed_mask(record, image.height, image.width)
     return {
         "id": record.id,
         "image_id": image.id,
@@ -89,6 +86,15 @@ def annotation_entry(
         "iscrowd": int(crowd),
         **record.extra,
     }
+
+
+def with_compressed_mask(record: ObjectRecord, height: int, width: int) -> ObjectRecord:
+    """The object with its mask as compressed RLE. Raises DatasetError for a mask that cannot be decoded."""
+    shape = record.segmentation
+    if not isinstance(shape, list) and isinstance(shape["counts"], str):
+        return record
+    coded = ObjectRecord.from_runs(record.id, record.category, record.runs(height, width), height, width)
+    return replace(coded, extra=record.extra)
 
 
 def _check_unique(path: Path, kind: str, ids: list[int]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from dentasam.atomic_write import write_atomically
 from dentasam.data.coco.document import (
@@ -16,17 +16,23 @@ from dentasam.data.coco.document import (
     image_entry,
     with_missing_categories,
 )
-from dentasam.data.record import ImageRecord
+from dentasam.data.record import Category, ImageRecord
 from dentasam.errors import OutputError
 
 
-def stream_coco(path: Path, images: Iterable[ImageRecord], names: Iterable[str]) -> None:
+def stream_coco(
+    path: Path,
+    images: Iterable[ImageRecord],
+    names: Iterable[str],
+    categories: Sequence[Category] = (),
+    info: Mapping[str, Any] | None = None,
+) -> None:
     """Writes the document of `coco_document`, all or nothing, with one image at a time in memory.
 
-    images: their ids and those of their objects are unique. names: of all categories that objects may have. Raises
-    OutputError where the file cannot be written.
+    images: their ids and those of their objects are unique. names: of all categories that objects may have;
+    categories: those that come first in the file. Raises OutputError where the file cannot be written.
     """
-    categories = with_missing_categories((), names)
+    categories = with_missing_categories(categories, names)
     ids = {category.name: category.id for category in categories}
     try:
         with (
@@ -35,12 +41,14 @@ def stream_coco(path: Path, images: Iterable[ImageRecord], names: Iterable[str])
             # The annotations follow the images in the file, and come with them.
             tempfile.TemporaryFile("w+", encoding="utf-8", dir=path.parent) as annotations,
         ):
-            file.write('{"info": {}, "licenses": [], "images": [')
+            file.write(f'{{"info": {json.dumps(dict(info or {}))}, "licenses": [], "images": [')
             listed, annotated = _Items(file), _Items(annotations)
             for image in images:
                 listed.add(image_entry(image))
                 for record in image.objects:
                     annotated.add(annotation_entry(image, record, ids[record.category]))
+                for record in image.crowds:
+                    annotated.add(annotation_entry(image, record, ids[record.category], crowd=True))
             file.write('], "annotations": [')
             annotations.seek(0)
             shutil.copyfileobj(annotations, file)

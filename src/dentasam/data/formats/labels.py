@@ -8,32 +8,32 @@ number is its tooth.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dentasam.data.dataset import Dataset
-from dentasam.data.formats.folders import (
-    DATASET_NAME,
+from dentasam.data.formats.files.folders import (
     by_canonical_name,
     crowd_notes,
-    find_images,
     first_of,
+    images_under,
     inner_name,
     json_bytes,
     png_bytes,
     read_json_object,
     read_tags,
     short_names,
-    with_images_under,
     write_tags,
 )
-from dentasam.data.formats.interface import ImportOptions, WriteFile
-from dentasam.data.formats.mask_file import read_labels
-from dentasam.data.images.read import image_size
+from dentasam.data.formats.files.mask_file import read_labels
+from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
+from dentasam.data.formats.sources.images import SourceImage, SourceImages
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.spelling import Spelling, canonical
+from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError
 
 NAMES = "labels.json"
@@ -41,33 +41,34 @@ NAMES = "labels.json"
 MAX_OBJECTS = 65535
 
 
-def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
-    """Reads `source/images`, `source/labels` and, where they exist, `labels.json` and `tags.json`.
+def recognises(source: Path) -> bool:
+    """A folder with `images` and `labels`, in which there is a PNG."""
+    return (source / "images").is_dir() and any((source / "labels").rglob("*.png"))
 
-    Raises DatasetError for a label image that is missing, in colour or of another size, and for a
+
+def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
+    """Reads `images`, `labels` and, where they exist, `labels.json` and `tags.json` of a folder.
+
+    Loading an image raises DatasetError for a label image that is missing, in colour or of another size, and for a
     value that `labels.json` does not name.
     """
     names, tags = by_canonical_name(read_json_object(source / NAMES)), read_tags(source)
-    images: list[ImageRecord] = []
-    next_object = 1
-    paths = find_images(source, options.report)
-    short, spelling = short_names(paths), Spelling()
-    for number, (name, path) in enumerate(paths.items(), start=1):
-        height, width = image_size(path)
-        labels = _labels(
-            spelling, source / "labels", [f"{known}.png" for known in (short[name], name)], height, width
-        )
+    found = images_under(source, images)
+    short, spelling = short_names(found), Spelling()
+
+    def load(name: str, image: SourceImage) -> ImageRecord:
+        height, width = image.size
+        files = [f"{known}.png" for known in (short[name], name)]
+        labels = _labels(spelling, source / "labels", files, height, width)
         categories = names.get(canonical(name), {})
-        objects: list[ObjectRecord] = []
-        for value in np.unique(labels[labels > 0]).tolist():
-            category = _category(source / NAMES, name, categories, value)
-            objects.append(ObjectRecord.from_mask(next_object, category, labels == value))
-            next_object += 1
-        images.append(
-            ImageRecord(number, path.absolute(), name, width, height, tags.get(canonical(name), ()), tuple(objects))
+        objects = tuple(
+            ObjectRecord.from_mask(0, _category(source / NAMES, name, categories, value), labels == value)
+            for value in np.unique(labels[labels > 0]).tolist()
         )
-        options.progress(number, len(paths))
-    return with_images_under(Dataset(source, tuple(images)), out).write(out / DATASET_NAME)
+        return ImageRecord(0, image.path, name, width, height, tags.get(canonical(name), ()), objects)
+
+    records = [SourceRecord(f"images/{name}", partial(load, name, image)) for name, image in found.items()]
+    return Contents(records, Numbering.fdi)
 
 
 def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:

@@ -8,64 +8,77 @@ name. Characters of a category that a file name cannot hold are percent-encoded.
 """
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 import numpy as np
 
 from dentasam.data.dataset import Dataset
-from dentasam.data.formats.folders import (
-    DATASET_NAME,
+from dentasam.data.formats.files.folders import (
     crowd_notes,
-    find_images,
     first_of,
+    images_under,
     inner_name,
     png_bytes,
     read_tags,
     short_names,
-    with_images_under,
     write_tags,
 )
-from dentasam.data.formats.interface import ImportOptions, WriteFile
-from dentasam.data.formats.mask_file import read_mask
-from dentasam.data.images.read import image_size
+from dentasam.data.formats.files.mask_file import read_mask
+from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
+from dentasam.data.formats.sources.images import SourceImage, SourceImages
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.spelling import Spelling, canonical
+from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError
 
 # 0007_36.png and 7-36.png are object 7 of category 36; 36.png is the category alone.
 FILE_STEM = re.compile(r"(?:(\d+)[_-])?(.+)")
 
 
-def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
-    """Reads `source/images` and `source/masks`. Objects are numbered anew, by the order of file names.
+def recognises(source: Path) -> bool:
+    """A folder with `images` and `masks`, in which there is a folder for an image."""
+    masks = source / "masks"
+    return (source / "images").is_dir() and masks.is_dir() and any(path.is_dir() for path in masks.iterdir())
 
-    Raises DatasetError for a mask that is empty or not of its image's size, and for masks of no image.
+
+def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
+    """Reads `images` and `masks` of a folder. Objects are numbered anew, by the order of file names.
+
+    Loading an image raises DatasetError for a mask that is empty or not of its image's size. Raises DatasetError for
+    masks of no image.
     """
     tags = read_tags(source)
-    images: list[ImageRecord] = []
-    claimed: set[Path] = set()
-    next_object, soft = 1, 0
-    paths = find_images(source, options.report)
-    short, spelling = short_names(paths), Spelling()
-    for number, (name, path) in enumerate(paths.items(), start=1):
-        height, width = image_size(path)
-        folder = first_of(spelling, source / "masks", short[name], name)
-        objects: list[ObjectRecord] = []
-        for file in sorted(folder.glob("*.png")) if folder is not None else ():
-            record, cut = _object(next_object, file, height, width)
-            objects.append(record)
-            next_object, soft = next_object + 1, soft + cut
-        if folder:
-            claimed.add(folder)
-        image_tags = tags.get(canonical(name), ())
-        images.append(ImageRecord(number, path.absolute(), name, width, height, image_tags, tuple(objects)))
-        options.progress(number, len(paths))
+    found = images_under(source, images)
+    short, spelling = short_names(found), Spelling()
+    folders = {name: first_of(spelling, source / "masks", short[name], name) for name in found}
+    _check_all_claimed(source / "masks", {folder for folder in folders.values() if folder is not None})
+    return Contents(
+        [
+            SourceRecord(
+                f"images/{name}", partial(_load, image, folders[name], tags.get(canonical(name), ()), options.report)
+            )
+            for name, image in found.items()
+        ],
+        Numbering.fdi,
+    )
+
+
+def _load(
+    image: SourceImage, folder: Path | None, tags: tuple[str, ...], report: Callable[[str], None]
+) -> ImageRecord:
+    height, width = image.size
+    objects: list[ObjectRecord] = []
+    soft = 0
+    for file in sorted(folder.glob("*.png")) if folder is not None else ():
+        record, cut = _object(file, height, width)
+        objects.append(record)
+        soft += cut
     if soft:
-        options.report(f"{soft} masks have greys between black and white; they were cut at half")
-    _check_all_claimed(source / "masks", claimed)
-    dataset = Dataset(source, tuple(images))
-    return with_images_under(dataset, out).write(out / DATASET_NAME)
+        report(f"{soft} masks of {image.name} have grays between black and white; they were cut at half")
+    return ImageRecord(0, image.path, image.name, width, height, tags, tuple(objects))
 
 
 def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
@@ -88,7 +101,7 @@ def mask_name(record: ObjectRecord, short: str) -> str:
     return f"masks/{short}/{record.id:05d}_{quote(record.category, safe=' ')}.png"
 
 
-def _object(id: int, file: Path, height: int, width: int) -> tuple[ObjectRecord, bool]:
+def _object(file: Path, height: int, width: int) -> tuple[ObjectRecord, bool]:
     mask, cut = read_mask(file)
     if mask.shape != (height, width):
         raise DatasetError(
@@ -98,7 +111,7 @@ def _object(id: int, file: Path, height: int, width: int) -> tuple[ObjectRecord,
     if not mask.any():
         raise DatasetError(f"{file}: the mask is empty; delete the file or draw it again")
     match = FILE_STEM.fullmatch(file.stem)
-    return ObjectRecord.from_mask(id, unquote(match[2]) if match else file.stem, mask), cut
+    return ObjectRecord.from_mask(0, unquote(match[2]) if match else file.stem, mask), cut
 
 
 def _check_all_claimed(masks: Path, claimed: set[Path]) -> None:

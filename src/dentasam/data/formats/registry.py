@@ -2,30 +2,35 @@
 
 To add a format:
 
-1. Write `formats/NAME.py` (`-` in the name becomes `_`) with the two functions of `interface.FormatModule`. What
-   formats share (copied images, tags, names of mask files) is in `folders.py`.
-2. Add the name to `Format` and one sentence about it to `SUMMARIES`. `dentasam data import`, `data export`,
-   `data formats` and `predict --format` offer it from then on.
-3. Test it in `tests/data/formats/`, and describe it in `docs/data.md`.
+1. Write `formats/NAME.py` (`-` in the name becomes `_`) with the functions of `interface.ReadingModule`,
+   `interface.WritingModule` or both; a public set goes to `formats/public_sets/NAME.py`. What formats share is in
+   `files/` (folders of images, mask files) and `sources/` (finding images); polygons are in `data/masks/outlines.py`.
+2. Add the name to `Format` and a line about it to `FORMATS`. `dentasam data import`, `data export`, `data formats`,
+   `predict --format`, `label --export` and the page offer it from then on.
+3. Test it in `tests/data/formats/`, and describe it in `docs/formats.md`.
 
 This file imports nothing that takes time to load, because the command's start-up imports it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
-from dentasam.data.formats.interface import FormatModule, ImportOptions, WriteFile
+from dentasam.data.formats.interface import FormatInfo, ImportOptions, ReadingModule, WriteFile, WritingModule
 from dentasam.errors import DatasetError
 from dentasam.output_folder import claim_folder
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset
+    from dentasam.data.teeth.numbering import Numbering
 
 DEFAULT = ImportOptions()
+PUBLIC_SETS = "public_sets"
 
 
 class Format(StrEnum):
@@ -36,53 +41,123 @@ class Format(StrEnum):
     labels = "labels"
 
 
-SUMMARIES = {
-    Format.coco: "a COCO instances JSON (polygons or RLE) and its images",
-    Format.png: "a folder with images/ and, for each object, a black and white PNG under masks/",
-    Format.labels: "a folder with images/ and, for each image, a label image under labels/",
+FORMATS = {
+    Format.coco: FormatInfo(
+        "a COCO instances JSON (polygons or RLE) and its images",
+        keeps="overlap, holes, tags, crowds",
+        polygons="corners",
+    ),
+    Format.png: FormatInfo(
+        "a folder with images/ and, for each object, a black and white PNG under masks/",
+        keeps="overlap, holes, tags",
+        loses="crowds",
+    ),
+    Format.labels: FormatInfo(
+        "a folder with images/ and, for each image, a label image under labels/",
+        keeps="holes, tags",
+        loses="overlap (the smaller object keeps its pixels), crowds",
+    ),
 }
+
+
+def readable() -> list[Format]:
+    """The formats that can be imported."""
+    return [name for name, info in FORMATS.items() if info.reads]
+
+
+def writable() -> list[Format]:
+    """The formats that can be exported."""
+    return [name for name, info in FORMATS.items() if info.writes]
+
+
+def recognise(source: Path) -> Format:
+    """The format that a source looks like, by a glance; coco, whose messages explain more, where none fits."""
+    for name in readable():
+        if reading_module(name).recognises(source):
+            return name
+    return Format.coco
 
 
 def import_dataset(name: str, source: str | Path, out: str | Path, options: ImportOptions = DEFAULT) -> Path:
     """Converts `source`, of the format `name`, to a COCO dataset in the folder `out`; returns the JSON's path.
 
-    Raises DatasetError for an unknown format, DatasetError or ImageError for an error in the source, OutputError
-    where `out` is in use or cannot be written.
+    A zip or tar archive is unpacked on the way. Raises DatasetError for an unknown format, DatasetError or ImageError
+    for an error in the source, OutputError where `out` is in use or cannot be written, ExtraError where the format
+    needs a package that is not installed.
     """
-    module = _module(name)
-    if name != Format.coco and (options.images is not None or options.crowd_as_objects):
-        raise DatasetError(
-            f"{source}: an image folder and crowds as objects can be given only for the format coco; the format "
-            f"{name} has its images in its own folder 'images'"
-        )
-    return module.import_dataset(Path(source), claim_folder(Path(out)), options)
+    from dentasam.data.formats.importing import run_import
+
+    module = reading_module(name)
+    if name != Format.coco and options.crowd_as_objects:
+        raise DatasetError(f"{source}: crowds as objects can be given only for the format coco, not for {name}")
+    return run_import(name, module, Path(source), Path(out), options)
 
 
-def export_dataset(name: str, dataset: Dataset, out: str | Path) -> tuple[str, ...]:
+def export_dataset(
+    name: str,
+    dataset: Dataset,
+    out: str | Path,
+    numbering: Numbering | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[str, ...]:
     """Writes `dataset` with a copy of its images under the folder `out`; returns what was lost, a line each.
 
-    Raises DatasetError or ImageError for an error in the dataset, OutputError as `import_dataset`.
+    numbering: the system in which teeth are numbered in the export, FDI if left out. Raises DatasetError or
+    ImageError for an error in the dataset, OutputError and ExtraError as `import_dataset`.
     """
-    from dentasam.data.formats.folders import folder_writer, with_images_under
+    from dentasam.data.formats.files.folders import folder_writer, with_images_under
 
-    module, out = _module(name), claim_folder(Path(out))
-    return module.write_annotations(with_images_under(dataset, out), folder_writer(out))
+    module, out = writing_module(name), claim_folder(Path(out))
+    placed = with_images_under(
+        _numbered(dataset, numbering),
+        out,
+        progress,
+        getattr(module, "named_images", None),
+        getattr(module, "copy_image", None),
+    )
+    return module.write_annotations(placed, folder_writer(out))
 
 
-def write_annotations(name: str, dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
+def write_annotations(
+    name: str, dataset: Dataset, write: WriteFile, numbering: Numbering | None = None
+) -> tuple[str, ...]:
     """Passes the annotation files of an export to `write`, without the images: for example into a ZIP.
 
-    The images belong under `images/` beside these files. The masks may be in memory only, since no image file is
-    opened: `Dataset(path, images)` of an `ImageRecord` for each image, with an `ObjectRecord.from_mask` for each
-    object. Returns what was lost, a line each. Raises DatasetError for an unknown format and for a mask that cannot
-    be decoded.
+    The images belong under `images/` beside these files (or where the format has them). The masks may be in memory
+    only: `Dataset(path, images)` of an `ImageRecord` for each image, with an `ObjectRecord.from_mask` for each
+    object; only `dicom-seg` opens the image files. Returns what was lost, a line each. Raises DatasetError for an
+    unknown format and for a mask that cannot be decoded.
     """
-    from dentasam.data.formats.folders import named_under_images
+    from dentasam.data.formats.files.folders import named_under_images
 
-    return _module(name).write_annotations(named_under_images(dataset), write)
+    module = writing_module(name)
+    named = getattr(module, "named_images", named_under_images)
+    return module.write_annotations(named(_numbered(dataset, numbering)), write)
 
 
-def _module(name: str) -> FormatModule:
+def reading_module(name: str) -> ReadingModule:
+    """The file of a format that is read. Raises DatasetError for any other name."""
+    return cast(ReadingModule, _module(name, readable(), "be imported"))
+
+
+def writing_module(name: str) -> WritingModule:
+    """The file of a format that is written. Raises DatasetError for any other name."""
+    return cast(WritingModule, _module(name, writable(), "be exported"))
+
+
+def _module(name: str, offered: list[Format], what: str) -> ModuleType:
     if name not in list(Format):
-        raise DatasetError(f"{name} is not a known format; choose one of {', '.join(Format)}")
-    return cast(FormatModule, import_module(f"dentasam.data.formats.{name.replace('-', '_')}"))
+        raise DatasetError(f"{name} is not a known format; choose one of {', '.join(offered)}")
+    if name not in offered:
+        raise DatasetError(f"the format {name} cannot {what}; choose one of {', '.join(offered)}")
+    file = name.replace("-", "_")
+    folder = f"{PUBLIC_SETS}." if FORMATS[Format(name)].public_set else ""
+    return import_module(f"dentasam.data.formats.{folder}{file}")
+
+
+def _numbered(dataset: Dataset, numbering: Numbering | None) -> Dataset:
+    if numbering is None:
+        return dataset
+    from dentasam.data.formats.tooth_names import with_numbering
+
+    return with_numbering(dataset, numbering)

@@ -13,7 +13,7 @@ from typing import Any
 
 from dentasam.atomic_write import write_atomically
 from dentasam.data.coco.image_files import escapes
-from dentasam.data.formats.folders import writing
+from dentasam.data.formats.files.folders import writing
 from dentasam.data.record import ObjectRecord
 from dentasam.model.chart.dentition import IMPLANT
 

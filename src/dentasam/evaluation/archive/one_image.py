@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from dentasam.data.formats import labels, png
-from dentasam.data.formats.folders import folder_writer, writing
+from dentasam.data.formats.files.folders import folder_writer, writing
 from dentasam.data.images.read import read_header, read_image
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord

@@ -21,7 +21,7 @@ from typing import TextIO
 from dentasam.atomic_write import DRAFT_SUFFIX, write_atomically
 from dentasam.data.coco.stream import stream_coco
 from dentasam.data.formats import labels
-from dentasam.data.formats.folders import DATASET_NAME, inner_name, writing
+from dentasam.data.formats.files.folders import DATASET_NAME, inner_name, writing
 from dentasam.data.record import ImageRecord
 from dentasam.data.table import csv_text
 from dentasam.evaluation.archive.image_chart import FOLDER, ImageChart, read_chart

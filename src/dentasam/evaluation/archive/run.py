@@ -17,7 +17,7 @@ import torch
 from accelerate.utils import gather_object
 from rich.console import Console
 
-from dentasam.data.formats.folders import short_names
+from dentasam.data.formats.files.folders import short_names
 from dentasam.errors import ChartError
 from dentasam.evaluation.archive.image_chart import ImageChart
 from dentasam.evaluation.archive.images import NamedImage, Shard, named_images

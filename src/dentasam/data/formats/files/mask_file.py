@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dentasam.data.formats.png_samples import PngSamples, read_samples
+from dentasam.data.formats.files.png_samples import PngSamples, read_samples
 from dentasam.errors import DatasetError
 
 # JPEG and resampling leave values this close to black and white, of 255.

@@ -15,7 +15,7 @@ import numpy as np
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.interface import WriteFile
-from dentasam.data.images.listing import LeftOut, images_in
+from dentasam.data.formats.sources.images import SourceImage, SourceImages
 from dentasam.data.images.orientation import report_orientation
 from dentasam.data.images.read import read_header
 from dentasam.data.record import ImageRecord
@@ -24,26 +24,37 @@ from dentasam.errors import DatasetError, ImageError, OutputError
 
 DATASET_NAME = "dataset.json"
 TAGS_NAME = "tags.json"
+IMAGES = "images"
 
 
 def with_images_under(
-    dataset: Dataset, out: Path, progress: Callable[[int, int], None] = lambda done, total: None
+    dataset: Dataset,
+    out: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    named: Callable[[Dataset], Dataset] | None = None,
+    copy: Callable[[ImageRecord, Path], None] | None = None,
 ) -> Dataset:
     """Copies the images byte for byte to `out/images` and returns the dataset with its paths there.
 
-    An orientation tag is reported. progress: takes the number of images done and of all.
+    An orientation tag is reported. progress: takes the number of images done and of all. named: gives the images
+    other names inside `out`. copy: writes an image in another way.
     """
+    copy = copy or _copied
     placed: list[ImageRecord] = []
-    for image, named in zip(dataset.images, named_under_images(dataset).images, strict=True):
-        target = out / named.file_name
+    for image, renamed in zip(dataset.images, (named or named_under_images)(dataset).images, strict=True):
+        target = out / renamed.file_name
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             if not (target.exists() and target.samefile(image.path)):
-                shutil.copyfile(image.path, target)
-        _report(image.path)
-        placed.append(replace(named, path=Path(os.path.abspath(target))))
+                copy(image, target)
+        report_orientation_of(image.path)
+        placed.append(replace(renamed, path=Path(os.path.abspath(target))))
         progress(len(placed), len(dataset.images))
     return replace(dataset, path=out / DATASET_NAME, images=tuple(placed), folder=None)
+
+
+def _copied(image: ImageRecord, target: Path) -> None:
+    shutil.copyfile(image.path, target)
 
 
 def named_under_images(dataset: Dataset) -> Dataset:
@@ -59,7 +70,7 @@ def named_under_images(dataset: Dataset) -> Dataset:
     return replace(dataset, images=tuple(named))
 
 
-def _report(path: Path) -> None:
+def report_orientation_of(path: Path) -> None:
     """Reports the orientation tag of a copied image: its masks may have been drawn on the rotated picture."""
     with suppress(ImageError):
         report_orientation(path, read_header(path).orientation)
@@ -82,23 +93,19 @@ def _without_suffix(name: str) -> str:
     return PurePosixPath(name).with_suffix("").as_posix()
 
 
-def find_images(source: Path, report: Callable[[str], None]) -> dict[str, Path]:
+def images_under(source: Path, images: SourceImages) -> dict[str, SourceImage]:
     """The images under `images/` of a folder, sorted by path, by their names there.
 
-    report: takes a line for what looks like an image and is left out. Raises DatasetError where there is no image.
+    Raises DatasetError where there is no image.
     """
     if not source.is_dir():
         raise DatasetError(f"{source} is not a folder; name the folder that holds 'images'")
-    folder = source / "images"
-    if not folder.is_dir():
+    if images.root is not None and not (source / IMAGES).is_dir():
         raise DatasetError(f"{source} has no folder 'images'; put the radiographs there")
-    left_out = LeftOut()
-    found = sorted(images_in(folder, left_out), key=lambda image: image[1])
-    for line in left_out.lines():
-        report(line)
-    if not found:
-        raise DatasetError(f"{folder} holds no PNG, JPEG, TIFF or DICOM image; put the radiographs there")
-    return dict(found)
+    found = images.within(IMAGES)
+    if not len(found):
+        raise DatasetError(f"{found.place} holds no PNG, JPEG, TIFF or DICOM image; put the radiographs there")
+    return {image.name: image for image in found.all()}
 
 
 def first_of(spelling: Spelling, folder: Path, *names: str) -> Path | None:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dentasam.data.formats.mask_file import read_labels, read_mask
-from dentasam.data.formats.png_samples import read_samples
+from dentasam.data.formats.files.mask_file import read_labels, read_mask
+from dentasam.data.formats.files.png_samples import read_samples
 from dentasam.errors import DatasetError, ImageError
 
-from ..coco_files import FILLING, HEIGHT, TOOTH, WIDTH, block
+from ...coco_files import FILLING, HEIGHT, TOOTH, WIDTH, block
 
 MASK = TOOTH.astype(np.uint8) * 255
 WHITE, BLACK = np.full((HEIGHT, WIDTH), 255, np.uint8), np.zeros((HEIGHT, WIDTH), np.uint8)

@@ -1,0 +1,114 @@
+"""The import of a dataset, whatever its format: image by image into a draft, which becomes the dataset at the end.
+
+A format only says which images a source has and reads one of them (`interface.ReadingModule`). Archives, copies of
+images, ids, tooth numbers, errors that are passed over and interrupted imports are dealt with here, once for all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from dentasam.data.coco.stream import stream_coco
+from dentasam.data.formats.interface import Contents, ImportOptions, ReadingModule, ReadOptions
+from dentasam.data.formats.sources.archive import is_archive, unpack
+from dentasam.data.formats.sources.draft import Draft
+from dentasam.data.formats.sources.images import SourceImages
+from dentasam.data.formats.tooth_names import fdi_names
+from dentasam.data.record import Category, ImageRecord, ObjectRecord
+from dentasam.errors import DatasetError, DentasamError, ImageError
+
+
+def run_import(name: str, module: ReadingModule, source: Path, out: Path, options: ImportOptions) -> Path:
+    """Writes `out/dataset.json` and `out/images`; returns the path of the JSON.
+
+    After an error in the source nothing is left in `out`; after an interruption, the draft for a call with `resume`.
+    Raises DatasetError or ImageError for an error in the source, OutputError where `out` is in use or cannot be
+    written.
+    """
+    draft = Draft(out, _key(name, source, options), options.resume)
+    try:
+        with _naming_the_archive(source, draft):
+            return _fill(module, source, draft, options)
+    except (DatasetError, ImageError):
+        draft.discard()
+        raise
+    finally:
+        draft.close()
+
+
+def _fill(module: ReadingModule, source: Path, draft: Draft, options: ImportOptions) -> Path:
+    place = source
+    if source.is_file() and is_archive(source):
+        place = unpack(source, draft.unpacked, options.report)
+    images = images_of(place, options.images, options.report)
+    reading = ReadOptions(draft.scratch, options.crowd_as_objects, options.skip_bad, options.report)
+    contents = module.read(place, images, reading)
+    total = len(contents.records)
+    for number, record in enumerate(contents.records, start=1):
+        if record.where not in draft.done:
+            try:
+                draft.add(record.where, record.load())
+            except (DatasetError, ImageError) as error:
+                if options.skip_bad is None:
+                    raise
+                options.skip_bad(str(error))
+        options.progress(number, total)
+    return _finished(contents, draft, source, options)
+
+
+def _finished(contents: Contents, draft: Draft, source: Path, options: ImportOptions) -> Path:
+    if not draft.done:
+        raise DatasetError(f"{source} holds no image that can be imported; check its path and --format")
+    names = draft.names()
+    given = fdi_names(names, options.numbering, contents.numbering, source, options.report)
+    categories = [
+        category if category.name == given.get(category.name, category.name) else None
+        for category in contents.categories
+    ]
+    kept: list[Category] = [category for category in categories if category is not None]
+    images = (_renumbered(image, given) for image in draft.images())
+    stream_coco(draft.dataset, images, [given.get(name, name) for name in names], kept, contents.info)
+    return draft.finish()
+
+
+def images_of(source: Path, given: Path | None, report: object = None) -> SourceImages:
+    """The images that a source's annotations may name: those in `given`, else those in or beside the source.
+
+    Raises DatasetError where a folder does not exist.
+    """
+    listen = report if callable(report) else lambda line: None
+    if given is not None:
+        if not given.is_dir():
+            raise DatasetError(f"{given} is not a folder; name the folder that holds the dataset's images")
+        return SourceImages.in_folder(given, listen, fixed=True)
+    if not source.exists():
+        raise DatasetError(f"{source} does not exist; check the path")
+    return SourceImages.in_folder(source if source.is_dir() else source.parent, listen)
+
+
+def _renumbered(image: ImageRecord, given: dict[str, str]) -> ImageRecord:
+    def of(record: ObjectRecord) -> ObjectRecord:
+        return replace(record, category=given.get(record.category, record.category))
+
+    return replace(image, objects=tuple(map(of, image.objects)), crowds=tuple(map(of, image.crowds)))
+
+
+def _key(name: str, source: Path, options: ImportOptions) -> str:
+    images = None if options.images is None else str(options.images.resolve())
+    return json.dumps([name, str(source.resolve()), images, options.crowd_as_objects])
+
+
+@contextmanager
+def _naming_the_archive(source: Path, draft: Draft) -> Iterator[None]:
+    """Names files of an unpacked archive by their place in it, since the unpacked ones are removed."""
+    try:
+        yield
+    except DentasamError as error:
+        unpacked = str(draft.unpacked)
+        if unpacked not in str(error):
+            raise
+        raise type(error)(str(error).replace(unpacked, str(source))) from None

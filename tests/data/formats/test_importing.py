@@ -1,0 +1,195 @@
+"""What every import does, whatever the format: ids, numbers, errors passed over, interruptions."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
+from dentasam.data.formats.importing import run_import
+from dentasam.data.formats.interface import Contents, ImportOptions, ReadingModule, ReadOptions, SourceRecord
+from dentasam.data.formats.sources.images import SourceImages
+from dentasam.data.teeth.numbering import Numbering
+from dentasam.errors import DatasetError, OutputError
+
+MASK = np.zeros((20, 30), bool)
+MASK[5:9, 6:12] = True
+
+
+class Killed(BaseException):
+    """Stands for a signal: no handler of errors catches it."""
+
+
+def module(
+    names: list[list[str]], numbering: Numbering | None = None, at: dict[int, Callable[[], None]] | None = None
+) -> ReadingModule:
+    """A format whose image k has an object of each name in names[k]; at: called when image k is loaded."""
+
+    def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
+        def load(index: int) -> ImageRecord:
+            (at or {}).get(index, lambda: None)()
+            found = images.find(f"{index}.png")
+            objects = tuple(ObjectRecord.from_mask(0, name, MASK) for name in names[index])
+            return ImageRecord(0, found.path, found.name, 30, 20, objects=objects)
+
+        records = [SourceRecord(f"image {k}", lambda k=k: load(k)) for k in range(len(names))]  # type: ignore[misc]
+        return Contents(records, numbering)
+
+    return cast(ReadingModule, SimpleNamespace(read=read, recognises=lambda source: True))
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(4):
+        Image.fromarray(np.full((20, 30), number, np.uint8)).save(folder / f"{number}.png")
+    return folder
+
+
+def categories(path: Path) -> list[list[str]]:
+    return [[record.category for record in image.objects] for image in Dataset.load(path).images]
+
+
+def fail() -> None:
+    raise DatasetError("image 1: its mask is upside down; turn it")
+
+
+def kill() -> None:
+    raise Killed
+
+
+def test_ids_follow_each_other(source: Path, tmp_path: Path) -> None:
+    path = run_import("fake", module([["36", "37"], [], ["41"]]), source, tmp_path / "out", ImportOptions())
+    images = Dataset.load(path).images
+    assert [image.id for image in images] == [1, 2, 3]
+    assert [record.id for image in images for record in image.objects] == [1, 2, 3]
+    assert [int(image.read()[0, 0]) for image in images] == [0, 1, 2]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["dataset.json", "images"]
+
+
+def test_an_error_leaves_nothing(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="upside down"):
+        run_import("fake", module([["36"]] * 4, at={1: fail}), source, tmp_path / "out", ImportOptions())
+    assert list((tmp_path / "out").iterdir()) == []
+    with pytest.raises(DatasetError, match="holds no image that can be imported"):
+        run_import("fake", module([]), source, tmp_path / "out", ImportOptions())
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_bad_images_are_left_out_where_the_user_says_so(source: Path, tmp_path: Path) -> None:
+    left_out: list[str] = []
+    options = ImportOptions(skip_bad=left_out.append)
+    path = run_import("fake", module([["36"]] * 4, at={1: fail}), source, tmp_path / "out", options)
+    assert [image.file_name for image in Dataset.load(path).images] == [f"images/{k}.png" for k in (0, 2, 3)]
+    assert left_out == ["image 1: its mask is upside down; turn it"]
+
+
+@pytest.mark.parametrize("cut", [0, 17])
+def test_an_interrupted_import_goes_on(source: Path, tmp_path: Path, cut: int) -> None:
+    names, out = [["36"], ["37", "38"], ["41"], []], tmp_path / "out"
+    with pytest.raises(Killed):
+        run_import("fake", module(names, at={2: kill}), source, out, ImportOptions())
+    journal = out / ".import" / "journal.jsonl"
+    if cut:
+        # The line that was being written when the power failed.
+        journal.write_bytes(journal.read_bytes() + journal.read_bytes().splitlines()[-1][:cut])
+    with pytest.raises(OutputError, match="interrupted; continue it with --resume or remove it"):
+        run_import("fake", module(names), source, out, ImportOptions())
+    with pytest.raises(OutputError, match="the beginning of another import"):
+        run_import("other", module(names), source, out, ImportOptions(resume=True))
+    loaded: list[int] = []
+    watched = {k: lambda k=k: loaded.append(k) for k in range(4)}
+    path = run_import("fake", module(names, at=watched), source, out, ImportOptions(resume=True))  # type: ignore[arg-type]
+    assert loaded == [2, 3]
+    whole = run_import("fake", module(names), source, tmp_path / "whole", ImportOptions())
+    assert path.read_text() == whole.read_text()
+    assert sorted(file.name for file in out.iterdir()) == ["dataset.json", "images"]
+
+
+def test_an_import_that_was_killed_between_its_last_moves_goes_on(source: Path, tmp_path: Path) -> None:
+    names, out = [["36"], ["37"]], tmp_path / "out"
+    with pytest.raises(Killed):
+        run_import("fake", module([*names, []], at={2: kill}), source, out, ImportOptions())
+    shutil.move(out / ".import" / "images", out / "images")
+    path = run_import("fake", module(names), source, out, ImportOptions(resume=True))
+    assert categories(path) == names
+    assert [int(image.read()[0, 0]) for image in Dataset.load(path).images] == [0, 1]
+
+
+def test_a_folder_in_use_is_left_alone(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    for resume in (False, True):
+        with pytest.raises(OutputError, match=r"out is in use \(it holds notes\.txt\)"):
+            run_import("fake", module([["36"]]), source, tmp_path / "out", ImportOptions(resume=resume))
+    assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
+
+
+def test_several_results_of_one_image_share_its_file(source: Path, tmp_path: Path) -> None:
+    plain = module([["36"]])
+
+    def read(place: Path, images: SourceImages, options: ReadOptions) -> Contents:
+        (record,) = plain.read(place, images, options).records
+        by = [
+            SourceRecord(f"image 0 by {who}", lambda who=who: replace(record.load(), extra={"annotator": who}))  # type: ignore[misc]
+            for who in ("ann", "bo")
+        ]
+        return Contents(by)
+
+    both = cast(ReadingModule, SimpleNamespace(read=read))
+    path = run_import("fake", both, source, tmp_path / "out", ImportOptions())
+    images = json.loads(path.read_text())["images"]
+    assert [(image["file_name"], image["annotator"]) for image in images] == [
+        ("images/0.png", "ann"),
+        ("images/0.png", "bo"),
+    ]
+    assert len(list((tmp_path / "out" / "images").iterdir())) == 1
+
+
+UNIVERSAL = [str(number) for number in range(1, 33)]
+
+
+def test_numbers_become_fdi(source: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    options = ImportOptions(report=lines.append)
+    path = run_import("fake", module([UNIVERSAL, ["crown", "32"]]), source, tmp_path / "1", options)
+    upper = [f"1{k}" for k in range(8, 0, -1)] + [f"2{k}" for k in range(1, 9)]
+    lower = [f"3{k}" for k in range(8, 0, -1)] + [f"4{k}" for k in range(1, 9)]
+    assert categories(path) == [upper + lower, ["crown", "48"]]
+    assert "Universal numbers" in lines[0]
+    document = json.loads(path.read_text())
+    assert {item["id"] for item in document["categories"] if item["name"] == "48"} == {48}
+
+
+def test_ambiguous_numbers_ask(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        DatasetError, match=r"how its teeth are numbered .*; give --numbering fdi, universal"
+    ):
+        run_import("fake", module([["11", "12"]]), source, tmp_path / "1", ImportOptions())
+    with pytest.raises(DatasetError, match="too few names tell"):
+        run_import("fake", module([["1", "2", "3"]]), source, tmp_path / "1", ImportOptions())
+    for number, (numbering, expected) in enumerate(
+        [(Numbering.fdi, ["11", "12"]), (Numbering.universal, ["23", "24"])], start=2
+    ):
+        options = ImportOptions(numbering=numbering)
+        path = run_import("fake", module([["11", "12"]]), source, tmp_path / str(number), options)
+        assert categories(path) == [expected]
+    # A source that says itself how it numbers is not asked about.
+    path = run_import("fake", module([["11", "12"]], Numbering.fdi), source, tmp_path / "5", ImportOptions())
+    assert categories(path) == [["11", "12"]]
+
+
+def test_a_declared_numbering_that_does_not_fit_is_reported(source: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    options = ImportOptions(report=lines.append)
+    path = run_import("fake", module([UNIVERSAL], Numbering.fdi), source, tmp_path / "1", options)
+    assert categories(path) == [UNIVERSAL]
+    assert "give --numbering universal" in lines[0]
