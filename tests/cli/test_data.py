@@ -56,7 +56,7 @@ def test_formats_lists_each_format() -> None:
     assert sum("loses:" in line for line in listed) == sum(bool(info.loses) for info in FORMATS.values())
 
 
-@pytest.mark.parametrize("name", Format)
+@pytest.mark.parametrize("name", ["coco", "png", "labels"])
 def test_export_and_import(dataset: Path, tmp_path: Path, name: str) -> None:
     exported, back = tmp_path / "exported", tmp_path / "back"
     printed = lines("export", dataset, "--format", name, "--out", exported)

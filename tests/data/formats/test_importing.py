@@ -170,9 +170,7 @@ def test_numbers_become_fdi(source: Path, tmp_path: Path) -> None:
 
 
 def test_ambiguous_numbers_ask(source: Path, tmp_path: Path) -> None:
-    with pytest.raises(
-        DatasetError, match=r"how its teeth are numbered .*; give --numbering fdi, universal"
-    ):
+    with pytest.raises(DatasetError, match=r"how its teeth are numbered .*; give --numbering fdi, universal"):
         run_import("fake", module([["11", "12"]]), source, tmp_path / "1", ImportOptions())
     with pytest.raises(DatasetError, match="too few names tell"):
         run_import("fake", module([["1", "2", "3"]]), source, tmp_path / "1", ImportOptions())

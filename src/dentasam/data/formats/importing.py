@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from dentasam.data.coco.stream import stream_coco
+from dentasam.data.formats.import_draft import Draft
 from dentasam.data.formats.interface import Contents, ImportOptions, ReadingModule, ReadOptions
 from dentasam.data.formats.sources.archive import is_archive, unpack
-from dentasam.data.formats.sources.draft import Draft
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.formats.tooth_names import fdi_names
 from dentasam.data.record import Category, ImageRecord, ObjectRecord
