@@ -214,7 +214,7 @@ def test_where_a_server_has_the_workspace_its_address_is_named(
         (["--out", "x.json"], "--out is the file for --export"),
         (["--finished"], "--finished chooses what --export writes"),
         (["--export", "png", "--out", "x.zip", "--timing", "x.csv"], "one task each"),
-        (["--export", "yolo", "--out", "x"], "Invalid value for '--export'"),
+        (["--export", "dcm", "--out", "x"], "--export dcm is not known; give one of coco, png"),
         (["--idle", "0"], "Invalid value for '--idle'"),
         (["--port", "70000"], "Invalid value for '--port'"),
         (["--annotator", "<anna>", "--port", "0"], "'<anna>' is not a name for an annotator"),

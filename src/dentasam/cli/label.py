@@ -1,7 +1,6 @@
 """`dentasam label`: the labelling tool in the browser, and what was labelled as files."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,18 +8,14 @@ import typer
 
 from dentasam.cli import options
 from dentasam.cli.console import complain, say
+from dentasam.data.formats.registry import writable
+from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import OutputError, WorkspaceError
 
 if TYPE_CHECKING:
     from dentasam.model.segmenter import Segmenter
 
-
-class Export(StrEnum):
-    """What `--export` writes."""
-
-    coco = "coco"
-    png = "png"
-    log = "log"
+LOG = "log"
 
 
 def label(
@@ -98,15 +93,24 @@ def label(
     ] = 30.0,
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = False,
     export: Annotated[
-        Export | None,
-        typer.Option("--export", help="Write the labels (coco, png) or the correction log (log) to --out, and end."),
+        str | None,
+        typer.Option(
+            "--export",
+            metavar="FORMAT",
+            help="Write the labels in a format of `dentasam data formats`, or the correction log (log), and end.",
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="PATH", help="File for --export: .json, .zip or .ndjson.")
+        Path | None,
+        typer.Option("--out", metavar="PATH", help="File for --export: .json for coco, .ndjson for log, else .zip."),
     ] = None,
     finished: Annotated[
         bool, typer.Option("--finished", help="With --export: only cases that are done or approved.")
     ] = False,
+    numbering: Annotated[
+        Numbering | None,
+        typer.Option("--numbering", help="With --export: how teeth are numbered there; coco keeps FDI."),
+    ] = None,
     timing: Annotated[
         Path | None, typer.Option("--timing", metavar="CSV", help="Write active times to a table, and end.")
     ] = None,
@@ -120,7 +124,18 @@ def label(
 
         kind, target = ("timing", timing) if timing is not None else (str(export), out)
         assert target is not None
-        say(write_export(source, kind, target, finished=finished, folder=workspace, database=database, images=images))
+        say(
+            write_export(
+                source,
+                kind,
+                target,
+                finished=finished,
+                folder=workspace,
+                database=database,
+                images=images,
+                numbering=numbering,
+            )
+        )
     else:
         from dentasam.labelling.server.run import Settings, run
 
@@ -149,16 +164,19 @@ def label(
 
 
 def _check_one_task(
-    export: Export | None, out: Path | None, finished: bool, timing: Path | None, add_annotator: str | None
+    export: str | None, out: Path | None, finished: bool, timing: Path | None, add_annotator: str | None
 ) -> None:
     if sum(task is not None for task in (export, timing, add_annotator)) > 1:
         raise OutputError("--export, --timing and --add-annotator are one task each; give them one at a time")
+    kinds = [*writable(), LOG]
+    if export is not None and export not in kinds:
+        raise OutputError(f"--export {export} is not known; give one of {', '.join(kinds)}")
     if export is not None and out is None:
         raise OutputError(f"--export {export} writes a file; name it with --out PATH")
     if export is None and out is not None:
-        raise OutputError("--out is the file for --export; give --export coco, png or log as well")
+        raise OutputError("--out is the file for --export; give --export FORMAT as well")
     if finished and export is None:
-        raise OutputError("--finished chooses what --export writes; give --export coco, png or log as well")
+        raise OutputError("--finished chooses what --export writes; give --export FORMAT as well")
 
 
 def _add_annotator(source: Path, folder: Path | None, images: Path | None, name: str) -> None:

@@ -16,7 +16,7 @@ from dentasam.labelling.exchange.exports import (
     labelled_dataset,
     without_paths,
     write_coco,
-    write_png_zip,
+    write_zip,
 )
 from dentasam.labelling.exchange.time_table import timing_csv
 from dentasam.labelling.log.store import Store
@@ -106,7 +106,7 @@ def test_the_png_masks_are_those_that_the_format_png_reads(
     labelled_store: Store, labelled_workspace: Workspace, tmp_path: Path
 ) -> None:
     file = io.BytesIO()
-    assert write_png_zip(labelled_store, labelled_workspace, file, FINISHED) == 3
+    assert write_zip(formats.Format.png, labelled_store, labelled_workspace, file, FINISHED) == ()
     formats.export_dataset("png", labelled_dataset(labelled_store, labelled_workspace, FINISHED), tmp_path / "out")
     with zipfile.ZipFile(file) as archive:
         inside = {name: archive.read(name) for name in archive.namelist()}
@@ -121,7 +121,7 @@ def test_the_png_masks_are_those_that_the_format_png_reads(
 
 def test_nothing_of_the_patient_or_the_computer_leaves(labelled_store: Store, labelled_workspace: Workspace) -> None:
     zipped = io.BytesIO()
-    write_png_zip(labelled_store, labelled_workspace, zipped)
+    write_zip(formats.Format.png, labelled_store, labelled_workspace, zipped)
     document = coco_document(labelled_store, labelled_workspace)
     texts = [*log_lines(labelled_store, labelled_workspace), json.dumps(document), repr(zipped.getvalue())]
     everything = "".join(texts) + timing_csv(labelled_store)

@@ -6,10 +6,12 @@ import zipfile
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import numpy as np
 from PIL import Image
 
 from dentasam.data.dataset import Dataset
+from dentasam.data.formats.registry import Format
 
 from ..running import HEIGHT, WIDTH, Running, create, masked, opened, square
 
@@ -95,3 +97,58 @@ def test_an_import_answers_what_it_passed_over(server: Running) -> None:
     assert named["elsewhere.png", None] == "it is not in the worklist"
     assert "no mask" in named["b.png", 2]
     assert "iscrowd" in named["b.png", 3]
+
+
+def png_zip(masks: dict[str, np.ndarray]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("export/images/", b"")
+        for name, mask in masks.items():
+            coded = io.BytesIO()
+            Image.fromarray(mask.astype(np.uint8) * 255).save(coded, "PNG")
+            archive.writestr(f"export/masks/{name}", coded.getvalue())
+    return file.getvalue()
+
+
+def brought(server: Running, content: bytes, query: str) -> httpx.Response:
+    headers = {"Content-Type": "application/octet-stream"}
+    return server.client.post(f"/api/import?{query}", content=content, headers=headers)
+
+
+def test_every_format_that_is_written_can_be_downloaded(server: Running) -> None:
+    tooth = str(uuid4())
+    server.append([create(tooth, category="36"), masked(tooth, square(3, 4, 5))], 0)
+    listed = server.client.get("/api/formats").json()
+    assert [each["name"] for each in listed] == list(Format)
+    for each in listed:
+        answer = server.client.get(f"/api/export/{each['name']}")
+        if not each["writes"]:
+            assert answer.status_code == 404
+        elif each["name"] != "coco" and each["missing"] is None:
+            assert answer.status_code == 200, each["name"]
+            assert zipfile.ZipFile(io.BytesIO(answer.content)).namelist(), each["name"]
+    assert server.client.get("/api/export/nothing").status_code == 404
+    renumbered = server.client.get("/api/export/png?numbering=universal")
+    assert zipfile.ZipFile(io.BytesIO(renumbered.content)).namelist() == ["masks/a/00001_19.png"]
+
+
+def test_an_archive_of_masks_comes_in(server: Running) -> None:
+    mask = square(3, 4, 5).on_image(HEIGHT, WIDTH)
+    answer = brought(server, png_zip({"b/36.png": mask}), "name=masks.zip")
+    assert (answer.status_code, answer.json().get("objects")) == (200, 1), answer.text
+    (shown,) = opened(server.client.get("/api/cases/2"))["objects"]
+    assert (shown["category"], shown["source"], shown["area"]) == ("36", "import", 25)
+    assert brought(server, png_zip({"b/36.png": mask}), "name=masks.zip").json()["objects"] == 0
+    # What is in the archive is named as there, without a path of the server.
+    wrong = brought(server, png_zip({"b/36.png": mask[1:]}), "name=masks.zip")
+    assert wrong.status_code == 422
+    assert wrong.json()["detail"].startswith("masks.zip/masks/b/36.png has ")
+
+
+def test_a_file_that_is_no_annotation_is_refused(server: Running) -> None:
+    for name, content in (("a.json", b"{"), ("a.json", b"[1, 2]"), ("a.txt", b"hello"), ("../../a.zip", b"PK\3\4no")):
+        answer = brought(server, content, f"name={name}")
+        assert answer.status_code == 422, (name, answer.text)
+        assert "; " in answer.json()["detail"]
+    assert brought(server, b"{}", "name=a.json&format=nothing").status_code == 422
+    assert server.client.post("/api/import?name=a.json", json={}).status_code == 415

@@ -27,7 +27,7 @@ USUAL_NAMES = (DATASET_NAME, "_annotations.coco.json", "annotations.json", "anno
 def recognises(source: Path) -> bool:
     """A JSON whose beginning has a list of COCO, or a folder with one such file."""
     if source.is_dir():
-        return _json_in(source) is not None
+        return json_in(source) is not None
     text = first_text(source)
     return text.lstrip("\ufeff \n\r\t").startswith("{") and any(
         key in text for key in ('"annotations"', '"categories"', '"licenses"')
@@ -36,7 +36,7 @@ def recognises(source: Path) -> bool:
 
 def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     """Reads the whole JSON; polygons and uncompressed masks become compressed RLE when an image is loaded."""
-    path = _json_in(source) if source.is_dir() else source
+    path = json_in(source) if source.is_dir() else source
     if path is None:
         raise DatasetError(f"{source} holds no COCO JSON, or several; name the JSON itself")
 
@@ -66,7 +66,7 @@ def _same(image: ImageRecord) -> ImageRecord:
     return image
 
 
-def _json_in(folder: Path) -> Path | None:
+def json_in(folder: Path) -> Path | None:
     """The COCO JSON of a folder: one of the usual names, or the only JSON in it or under `annotations`."""
     for name in USUAL_NAMES:
         if (folder / name).is_file():

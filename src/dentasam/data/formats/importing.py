@@ -43,7 +43,7 @@ def run_import(name: str, module: ReadingModule, source: Path, out: Path, option
 def _fill(module: ReadingModule, source: Path, draft: Draft, options: ImportOptions) -> Path:
     place = source
     if source.is_file() and is_archive(source):
-        place = unpack(source, draft.unpacked, options.report)
+        place = unpack(source, draft.unpacked, report=options.report)
     images = images_of(place, options.images, options.report)
     reading = ReadOptions(draft.scratch, options.crowd_as_objects, options.skip_bad, options.report)
     contents = module.read(place, images, reading)

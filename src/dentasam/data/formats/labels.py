@@ -42,8 +42,8 @@ MAX_OBJECTS = 65535
 
 
 def recognises(source: Path) -> bool:
-    """A folder with `images` and `labels`, in which there is a PNG."""
-    return (source / "images").is_dir() and any((source / "labels").rglob("*.png"))
+    """A folder with `labels`, in which there is a PNG."""
+    return any((source / "labels").rglob("*.png"))
 
 
 def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:

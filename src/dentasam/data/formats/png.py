@@ -39,9 +39,9 @@ FILE_STEM = re.compile(r"(?:(\d+)[_-])?(.+)")
 
 
 def recognises(source: Path) -> bool:
-    """A folder with `images` and `masks`, in which there is a folder for an image."""
+    """A folder with `masks`, in which there is a folder for an image."""
     masks = source / "masks"
-    return (source / "images").is_dir() and masks.is_dir() and any(path.is_dir() for path in masks.iterdir())
+    return masks.is_dir() and any(path.is_dir() for path in masks.iterdir())
 
 
 def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 DEFAULT = ImportOptions()
 PUBLIC_SETS = "public_sets"
+# A package of each extra, by which it is known to be installed.
+EXTRA_PACKAGES = {"dicom": "highdicom", "nifti": "nibabel"}
 
 
 class Format(StrEnum):
@@ -68,6 +71,13 @@ def readable() -> list[Format]:
 def writable() -> list[Format]:
     """The formats that can be exported."""
     return [name for name, info in FORMATS.items() if info.writes]
+
+
+def missing_extra(info: FormatInfo) -> str | None:
+    """How to install what a format needs, where it is not there; else None."""
+    if not info.extra or find_spec(EXTRA_PACKAGES[info.extra]) is not None:
+        return None
+    return f"pip install 'dentasam[{info.extra}]'"
 
 
 def recognise(source: Path) -> Format:

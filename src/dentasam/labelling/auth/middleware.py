@@ -23,7 +23,7 @@ TEXT_BODY_BYTES: Final = 1024 * 1024
 LOGIN_BODY_BYTES: Final = 4096
 # The largest image that is read, at 16 bits a pixel, and its header.
 IMAGE_BODY_BYTES: Final = 256 * 1024 * 1024
-IMAGE_ROUTE: Final = "/api/images"
+FILE_ROUTES: Final = ("/api/images", "/api/import")
 # Routes whose bodies carry masks.
 MASK_ROUTES: Final = ("/operations", "/predict", "/refine", "/import/coco")
 OPEN_ROUTES: Final = ("/healthz",)
@@ -176,7 +176,7 @@ def body_limit(path: str) -> int:
     """The largest size of a request's body in bytes."""
     if path.endswith(MASK_ROUTES):
         return MASK_BODY_BYTES
-    if path == IMAGE_ROUTE:
+    if path in FILE_ROUTES:
         return IMAGE_BODY_BYTES
     return LOGIN_BODY_BYTES if path in LOGIN_ROUTES else TEXT_BODY_BYTES
 

@@ -1,4 +1,4 @@
-"""The labels of a workspace as a dataset, and its COCO file and PNG masks.
+"""The labels of a workspace as a dataset, as a COCO file, and as a ZIP of any dataset format.
 
 Formats are written by `dentasam.data.formats`; to add one, see `formats/registry.py`. Images are named by their path
 relative to the image folder: no absolute path and nothing of a DICOM header is exported.
@@ -15,6 +15,7 @@ from typing import IO, Any
 from dentasam.atomic_write import write_atomically
 from dentasam.data.dataset import Category, Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats.registry import Format, write_annotations
+from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import OutputError
 from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.fold import CaseState, ObjectState
@@ -28,6 +29,7 @@ UNLABELLED = "unlabelled"
 FINISHED: frozenset[Status] = frozenset({"done", "approved"})
 FIRST_TOOTH_ID, LAST_TOOTH_ID = 11, 85  # FDI numbers
 FIRST_OTHER_ID = 101
+PACKED_SUFFIXES = frozenset({".png", ".gz"})
 
 
 def labelled_dataset(store: Store, workspace: Workspace, statuses: Collection[Status] | None = None) -> Dataset:
@@ -84,18 +86,28 @@ def write_coco(store: Store, workspace: Workspace, path: Path, statuses: Collect
     return path
 
 
-def write_png_zip(
-    store: Store, workspace: Workspace, file: IO[bytes], statuses: Collection[Status] | None = None
-) -> int:
-    """Writes a ZIP with a PNG for each object, in the layout of the dataset format `png`; returns their number.
+def write_zip(
+    format: Format,
+    store: Store,
+    workspace: Workspace,
+    file: IO[bytes],
+    statuses: Collection[Status] | None = None,
+    numbering: Numbering | None = None,
+) -> tuple[str, ...]:
+    """Writes a ZIP with the annotation files of a dataset format; returns what the format could not keep.
 
-    The images themselves are not in it: put them beside `masks/` as `images/` to import it again.
+    The images themselves are not in it: put them beside these files, where the format has them, to import it again.
+    numbering: how teeth are numbered in it, FDI if left out.
     """
     dataset = labelled_dataset(store, workspace, statuses)
-    # PNG is compressed already.
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        write_annotations(Format.png, dataset, archive.writestr)
-    return dataset.objects
+    with zipfile.ZipFile(file, "w") as archive:
+
+        def write(name: str, content: bytes) -> None:
+            # PNG and its kind are compressed already.
+            packed = PurePosixPath(name).suffix.lower() in PACKED_SUFFIXES
+            archive.writestr(name, content, zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED)
+
+        return write_annotations(format, dataset, write, numbering)
 
 
 def chosen_cases(

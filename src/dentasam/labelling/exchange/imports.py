@@ -1,49 +1,26 @@
-"""Imports the objects of COCO files into the worklist as pre-annotations, to be corrected rather than drawn.
+"""Imports the objects of COCO files into the worklist as pre-annotations."""
 
-The ids of the operations are computed from their content, so importing the same file twice changes nothing, and an
-object that was deleted since stays deleted.
-"""
-
-import time
-import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
-
-import numpy as np
 
 from dentasam.data.coco.annotations import read_mask
 from dentasam.data.coco.categories import read_categories
 from dentasam.data.coco.passed_over import Reason
 from dentasam.data.coco.problem import Problem
 from dentasam.data.coco.values import whole
-from dentasam.data.masks import rle, segmentation
+from dentasam.data.masks import segmentation
 from dentasam.data.record import ObjectRecord
 from dentasam.data.spelling import canonical
 from dentasam.errors import DatasetError
-from dentasam.labelling.exchange.exports import UNLABELLED
 from dentasam.labelling.exchange.import_report import ImportReport, SkippedItems
+from dentasam.labelling.exchange.pre_annotations import ImportedObject, label_of, store_objects
 from dentasam.labelling.log.cases import Case
-from dentasam.labelling.log.operations import Operation, parse_operation
 from dentasam.labelling.log.store import Store
-from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.workspace.workspace import Workspace, case_name
 
 ANNOTATOR = "import"
-MAX_CATEGORY_LENGTH = 200
-NAMESPACE = uuid.UUID("6f1c2a54-59c5-4b8e-9d0b-5f7f0c6c0d1e")
-
-
-@dataclass(frozen=True, slots=True)
-class _CocoObject:
-    """An object of a COCO file: its annotation's id, its RLE runs on the whole image, its parent's annotation id."""
-
-    annotation: int
-    category: str | None
-    runs: np.ndarray
-    parent: int | None = None
 
 
 def import_source(store: Store, workspace: Workspace) -> ImportReport:
@@ -59,7 +36,7 @@ def import_source(store: Store, workspace: Workspace) -> ImportReport:
         case = untouched.get(case_name(image.file_name))
         if case is not None and image.objects:
             found = [_from_record(record, case) for record in image.objects]
-            counts.append(_store_objects(store, case, found, ANNOTATOR))
+            counts.append(store_objects(store, case, found, ANNOTATOR))
     return ImportReport(sum(counts), sum(count > 0 for count in counts))
 
 
@@ -74,7 +51,7 @@ def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> Impo
     cases = store.cases()
     skipped = SkippedItems()
     by_image = _match_images(images, cases, skipped)
-    found: defaultdict[int, list[_CocoObject]] = defaultdict(list)
+    found: defaultdict[int, list[ImportedObject]] = defaultdict(list)
     seen: set[int] = set()
     masks = 0
     for position, item in enumerate(annotations):
@@ -100,81 +77,19 @@ def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> Impo
         masks += reading.segmentation is not None
         if reading.segmentation is not None and reading.reason is not Reason.crowd:
             runs = segmentation.runs_of(reading.segmentation, case.height, case.width)
-            found[case.id].append(_CocoObject(id, _label(category), runs, whole(item.get("parent"))))
+            found[case.id].append(ImportedObject(id, label_of(category), runs, whole(item.get("parent"))))
     if skipped.objects > skipped.objects_of_images and not masks:
         raise DatasetError("no annotation has a mask; export masks (polygons or RLE), not boxes alone")
     known = {case.id: case for case in cases}
-    counts = [_store_objects(store, known[id], objects, annotator) for id, objects in found.items()]
+    counts = [store_objects(store, known[id], objects, annotator) for id, objects in found.items()]
     return ImportReport(sum(counts), sum(count > 0 for count in counts), skipped)
 
 
-def _store_objects(store: Store, case: Case, found: list[_CocoObject], annotator: str) -> int:
-    return store.import_objects(case.id, list(_create_operations(case, found)), annotator)
-
-
-def _create_operations(case: Case, found: list[_CocoObject]) -> Iterator[Operation]:
-    now = int(time.time() * 1000)
-    keys = {item.annotation: _key(case, item) for item in found}
-    for item in _parents_first(found):
-        key = keys[item.annotation]
-        yield parse_operation(
-            {
-                "id": str(uuid.uuid5(key, "create")),
-                "kind": "create",
-                "object": str(key),
-                "time": now,
-                "data": {
-                    "category": item.category,
-                    "parent": str(keys[item.parent]) if item.parent in keys else None,
-                    "source": "import",
-                },
-                "mask": _box_mask(item.runs, case.height, case.width),
-            }
-        )
-
-
-def _key(case: Case, item: _CocoObject) -> uuid.UUID:
-    """The object's id, which is the same for the same annotation with the same mask and label."""
-    counts = rle.to_string(item.runs, case.height, case.width)
-    return uuid.uuid5(NAMESPACE, f"{case.name}\n{item.annotation}\n{item.category}\n{counts}")
-
-
-def _parents_first(found: list[_CocoObject]) -> list[_CocoObject]:
-    """The objects, each after its parent; parents that form a circle or do not exist are dropped."""
-    waiting = {item.annotation: item for item in found}
-    ordered: list[_CocoObject] = []
-    placed: set[int] = set()
-    while waiting:
-        ready = [item for item in waiting.values() if item.parent in placed or item.parent not in waiting]
-        if not ready:
-            ready = [_CocoObject(item.annotation, item.category, item.runs) for item in waiting.values()]
-        for item in ready:
-            ordered.append(item)
-            placed.add(item.annotation)
-            del waiting[item.annotation]
-    return ordered
-
-
-def _from_record(record: ObjectRecord, case: Case) -> _CocoObject:
+def _from_record(record: ObjectRecord, case: Case) -> ImportedObject:
     try:
-        return _CocoObject(record.id, _label(record.category), record.runs(case.height, case.width))
+        return ImportedObject(record.id, label_of(record.category), record.runs(case.height, case.width))
     except DatasetError as error:
         raise DatasetError(f"image {case.name}, {error}") from None
-
-
-def _label(category: str) -> str | None:
-    shown = "".join(letter for letter in category if letter.isprintable())[:MAX_CATEGORY_LENGTH]
-    return shown if shown and shown != UNLABELLED else None
-
-
-def _box_mask(runs: np.ndarray, height: int, width: int) -> BoxMask:
-    """The mask of COCO's run lengths; only the object's own columns are decoded."""
-    left, _, across, _ = (int(value) for value in rle.box_of(runs, height))
-    inside = np.diff(np.clip(np.concatenate([[0], np.cumsum(runs)]), left * height, (left + across) * height))
-    columns = np.zeros((height, across), bool)
-    rle.decode_into(columns, inside)
-    tight = BoxMask.from_mask(columns)
-    return BoxMask(tight.x + left, tight.y, tight.bits)
 
 
 def _parts_of(document: Any) -> tuple[list[Any], list[Any], dict[int | None, str]]:

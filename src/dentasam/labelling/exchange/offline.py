@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dentasam.atomic_write import write_atomically
+from dentasam.data.formats.registry import Format, writable
+from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import OutputError, WorkspaceError
 from dentasam.labelling.exchange.correction_log import log_lines
-from dentasam.labelling.exchange.exports import FINISHED, write_coco, write_png_zip
+from dentasam.labelling.exchange.exports import FINISHED, write_coco, write_zip
 from dentasam.labelling.exchange.imports import import_source
 from dentasam.labelling.exchange.proposal_outcomes import ProposalCounts
 from dentasam.labelling.exchange.time_table import timing_csv
@@ -46,18 +48,22 @@ def write_export(
     folder: Path | None = None,
     database: str | None = None,
     images: Path | None = None,
+    numbering: Numbering | None = None,
 ) -> str:
     """Writes an export of a workspace to a file; returns a line that says how many objects it holds.
 
-    A correction log adds a line on what became of the model's proposals, if there were any.
+    A correction log adds a line on what became of the model's proposals, if there were any; a dataset format adds a
+    line for each kind of content that it lost.
 
-    kind: `coco`, `png`, `log` or `timing`. finished: only cases that are done or approved; the time table always
-    holds all. Raises OutputError if the file cannot be written, WorkspaceError and DatasetError as `open_workspace`.
+    kind: a dataset format, `log` or `timing`. numbering: as for `write_zip`; COCO files have FDI numbers. finished:
+    only cases that are done or approved; the time table always holds all. Raises OutputError if the file cannot be
+    written, WorkspaceError and DatasetError as `open_workspace`.
     """
     if target.is_dir():
         raise OutputError(f"{target} is a folder; name a file in it")
     statuses = FINISHED if finished else None
     counts = ProposalCounts()
+    notes: tuple[str, ...] = ()
     with (
         _naming_the_server(kind, finished),
         open_workspace(source, folder, database, images) as (workspace, store, _),
@@ -66,8 +72,8 @@ def write_export(
             write_coco(store, workspace, target, statuses)
         else:
             with _replacing_file(target) as file:
-                if kind == "png":
-                    write_png_zip(store, workspace, file, statuses)
+                if kind in writable():
+                    notes = write_zip(Format(kind), store, workspace, file, statuses, numbering)
                 elif kind == "log":
                     file.writelines(line.encode() for line in log_lines(store, workspace, statuses, counts))
                 else:
@@ -76,7 +82,7 @@ def write_export(
         labelled = [case.objects for case in chosen if case.objects]
     kept = " of finished cases" if finished else ""
     line = f"{sum(labelled)} objects in {len(labelled)} images{kept} → {target}"
-    return "\n".join(filter(None, [line, counts.line()]))
+    return "\n".join(filter(None, [line, counts.line(), *(f"note: {note}" for note in notes)]))
 
 
 @contextmanager

@@ -209,6 +209,18 @@ class Imported(BaseModel):
     passed_over: PassedOver
 
 
+class DatasetFormat(BaseModel):
+    """A format of datasets; what it keeps and loses is about overlap, holes, tags and the like."""
+
+    name: str
+    summary: str
+    reads: bool
+    writes: bool
+    keeps: str
+    loses: str
+    missing: str | None = Field(description="What must be installed on the server first; null where nothing is.")
+
+
 class CocoDocument(BaseModel):
     """COCO instances. Its details are checked when it is read; unknown keys are passed over."""
 

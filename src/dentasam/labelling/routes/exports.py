@@ -1,24 +1,35 @@
-"""Labels as files, and labels from a COCO file."""
+"""Labels as files of any dataset format, and labels from such files."""
 
 import tempfile
 from collections.abc import Iterator
 from typing import IO, Annotated
+from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import Path as PathParam
 from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.concurrency import run_in_threadpool
 
+from dentasam.data.formats.registry import FORMATS, Format, missing_extra, readable, writable
+from dentasam.data.teeth.numbering import Numbering
+from dentasam.labelling.exchange.annotation_files import import_annotation_file
 from dentasam.labelling.exchange.correction_log import log_lines
-from dentasam.labelling.exchange.exports import FINISHED, coco_document, write_png_zip
+from dentasam.labelling.exchange.exports import FINISHED, coco_document, write_zip
+from dentasam.labelling.exchange.import_report import ImportReport
 from dentasam.labelling.exchange.imports import import_coco
 from dentasam.labelling.exchange.time_table import timing_csv
 from dentasam.labelling.log.operations import Status
 from dentasam.labelling.routes.context import Annotator, ContextDep, binary_answer, errors, one_line
-from dentasam.labelling.routes.documents import CocoDocument, Imported, PassedOver, PassedOverEntry
+from dentasam.labelling.routes.documents import CocoDocument, DatasetFormat, Imported, PassedOver, PassedOverEntry
+from dentasam.labelling.routes.uploads import FILE_BODY, check_type, received_file, safe_file_name
 
 router = APIRouter(prefix="/api", tags=["files"])
 # Beyond this a ZIP is built on the disk.
 MAX_MEMORY_BYTES = 32 * 1024 * 1024
 BLOCK = 1 << 20
+Numbers = Annotated[
+    Numbering | None, Query(description="How teeth are numbered in the files; FDI, or recognised, if left out.")
+]
 Finished = Annotated[bool, Query(description="Only cases that are done or approved.")]
 
 
@@ -29,23 +40,6 @@ def export_coco(context: ContextDep, finished: Finished = False) -> Response:
     return JSONResponse(
         coco_document(context.store, context.workspace, _statuses(finished)), headers=_named("labels.json")
     )
-
-
-@router.get(
-    "/export/png",
-    response_class=Response,
-    responses={200: binary_answer("application/zip", "A PNG of 0 and 255 per object, in a folder per image.")},
-)
-def export_png(context: ContextDep, finished: Finished = False) -> Response:
-    """All masks as PNG files in a ZIP."""
-    file: IO[bytes] = tempfile.SpooledTemporaryFile(MAX_MEMORY_BYTES)  # noqa: SIM115 - closed by _blocks
-    try:
-        write_png_zip(context.store, context.workspace, file, _statuses(finished))
-    except BaseException:
-        file.close()
-        raise
-    file.seek(0)
-    return StreamingResponse(_blocks(file), media_type="application/zip", headers=_named("masks.zip"))
 
 
 @router.get(
@@ -69,13 +63,94 @@ def export_timing(context: ContextDep) -> Response:
     return Response(timing_csv(context.store), media_type="text/csv", headers=_named("timing.csv"))
 
 
+@router.get(
+    "/export/{format}",
+    response_class=Response,
+    responses={
+        200: binary_answer("application/zip", "The annotation files of the format; images are not among them."),
+        **errors(404, 422),
+    },
+)
+def export_format(
+    context: ContextDep,
+    format: Annotated[str, PathParam(max_length=40, description="A name of /api/formats that is written.")],
+    finished: Finished = False,
+    numbering: Numbers = None,
+) -> Response:
+    """All objects in a dataset format, as a ZIP. The header X-Lost says in one line what the format cannot keep."""
+    if format not in writable():
+        raise HTTPException(
+            404, f"there is no export of this name; choose one of {', '.join(writable())}, log, timing"
+        )
+    file: IO[bytes] = tempfile.SpooledTemporaryFile(MAX_MEMORY_BYTES)  # noqa: SIM115 - closed by _blocks
+    try:
+        lost = write_zip(
+            Format(format), context.store, context.workspace, file, _statuses(finished), numbering=numbering
+        )
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    headers = _named("masks.zip" if format == Format.png else f"{format}.zip")
+    if lost:
+        headers["X-Lost"] = quote(one_line("; ".join(lost)))
+    return StreamingResponse(_blocks(file), media_type="application/zip", headers=headers)
+
+
+@router.get("/formats")
+def list_formats() -> list[DatasetFormat]:
+    """The dataset formats that annotations can be imported from and exported to."""
+    return [
+        DatasetFormat(
+            name=name.value,
+            summary=info.summary,
+            reads=info.reads,
+            writes=info.writes,
+            keeps=info.keeps,
+            loses=info.loses,
+            missing=missing_extra(info),
+        )
+        for name, info in FORMATS.items()
+    ]
+
+
 @router.post("/import/coco", responses=errors(413, 507))
 def import_annotations(document: CocoDocument, context: ContextDep, annotator: Annotator) -> Imported:
     """Brings the objects of a COCO document into the cases of the same names, to be corrected.
 
     Answers what was passed over and why: images that are not in the worklist, boxes alone, crowds (`iscrowd` 1).
     """
-    found = import_coco(context.store, document.model_dump(), annotator)
+    return _imported(import_coco(context.store, document.model_dump(), annotator))
+
+
+@router.post("/import", openapi_extra={"requestBody": FILE_BODY}, responses=errors(413, 415, 422, 507))
+async def import_file(
+    request: Request,
+    context: ContextDep,
+    annotator: Annotator,
+    name: Annotated[str, Query(min_length=1, max_length=1000, description="The file's name, without a folder.")],
+    format: Annotated[
+        str | None, Query(max_length=40, description="A name of /api/formats; recognised if left out.")
+    ] = None,
+    numbering: Numbers = None,
+) -> Imported:
+    """Brings the objects of an annotation file, or of a zip or tar archive, into the cases, to be corrected.
+
+    Every dataset format is read. The images are those of the worklist; others are passed over.
+    """
+    check_type(request, "annotation")
+    if format is not None and format not in readable():
+        raise HTTPException(422, f"{one_line(format)} is not a format that is read; see /api/formats")
+    chosen = None if format is None else Format(format)
+    with context.image_adder.upload_path(safe_file_name(name)) as path:
+        await received_file(request, path)
+        found = await run_in_threadpool(
+            import_annotation_file, context.store, context.workspace.images, path, annotator, chosen, numbering
+        )
+    return _imported(found)
+
+
+def _imported(found: ImportReport) -> Imported:
     left = found.skipped
     entries = [
         PassedOverEntry(image=one_line(entry.image), annotation=entry.annotation, reason=entry.reason)

@@ -22,6 +22,10 @@ from dentasam.errors import DatasetError
 MAX_SHOWN_CHARACTERS = 100
 
 
+class ImageNotFound(DatasetError):
+    """An annotation names an image that is not there, or that cannot be told from others."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceImage:
     """An image file. name: its path in the source, with `/`; path: absolute; height and width in pixels, if known."""
@@ -106,7 +110,7 @@ class SourceImages:
     def find(self, name: str, annotation: Path | None = None) -> SourceImage:
         """The image that an annotation names; annotation: its file, beside which the image may lie.
 
-        Raises DatasetError where there is none, and where several fit equally well.
+        Raises ImageNotFound where there is none, and where several fit equally well.
         """
         return self._find(name, annotation, with_suffix=True)
 
@@ -133,8 +137,8 @@ class SourceImages:
         where = f"{annotation}: " if annotation else ""
         if found:
             several = " and ".join(image.name for image in found[:2])
-            raise DatasetError(f"{where}its image {shown} may be {several}; name the folder with --images")
-        raise DatasetError(
+            raise ImageNotFound(f"{where}its image {shown} may be {several}; name the folder with --images")
+        raise ImageNotFound(
             f"{where}its image {shown} is not in {self.place}; put it there, or name its folder with --images"
         )
 

@@ -1,0 +1,117 @@
+"""Imports annotations of any dataset format into the worklist as pre-annotations: a file, or an archive of files.
+
+The formats are those of `dentasam.data.formats`. Their readers find the images of the worklist in place of files that
+lie beside the annotations.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dentasam.data.formats.coco import json_in
+from dentasam.data.formats.interface import ReadOptions, SourceRecord
+from dentasam.data.formats.registry import Format, reading_module, recognise
+from dentasam.data.formats.sources.archive import Limits, is_archive, unpack
+from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
+from dentasam.data.formats.tooth_names import fdi_names
+from dentasam.data.record import ImageRecord
+from dentasam.data.teeth.numbering import Numbering
+from dentasam.errors import DatasetError, ImageError
+from dentasam.labelling.exchange.import_report import ImportReport, SkippedItems
+from dentasam.labelling.exchange.imports import import_coco
+from dentasam.labelling.exchange.pre_annotations import ImportedObject, label_of, store_objects
+from dentasam.labelling.log.cases import Case
+from dentasam.labelling.log.store import Store
+from dentasam.labelling.workspace.workspace import CaseImage
+
+SOURCE = "source"
+# Of an archive that somebody drops on the page; larger ones are imported by the command.
+LIMITS = Limits(members=200_000, total_bytes=4 * 10**9, file_bytes=10**9)
+
+
+def import_annotation_file(
+    store: Store,
+    images: Sequence[CaseImage],
+    file: Path,
+    annotator: str,
+    format: Format | None = None,
+    numbering: Numbering | None = None,
+) -> ImportReport:
+    """Imports a file's objects into the cases of the images that it names; returns what is new and what was skipped.
+
+    format: recognised if left out. numbering: how teeth are numbered in the file, recognised if left out. Images that
+    are not in the worklist are skipped. Raises DatasetError, before anything is stored, for the first error.
+    """
+    with tempfile.TemporaryDirectory(prefix="dentasam-") as scratch, _naming(file, Path(scratch)):
+        place = file
+        if is_archive(file):
+            place = unpack(file, Path(scratch) / SOURCE, limits=LIMITS)
+        chosen = format or recognise(place)
+        if chosen is Format.coco:
+            return import_coco(store, _document(place), annotator)
+        cases = {case.name: case for case in store.cases()}
+        skipped = SkippedItems()
+        contents = reading_module(chosen).read(place, _worklist(images, cases), ReadOptions(Path(scratch)))
+        records = list(_loaded(contents.records, skipped))
+        names = [item.category for record in records for item in record.objects]
+        fdi = fdi_names(names, numbering, contents.numbering, file, lambda line: None)
+        counts = [_stored(store, cases[record.file_name], record, fdi, annotator) for record in records]
+        return ImportReport(sum(counts), sum(count > 0 for count in counts), skipped)
+
+
+def _stored(store: Store, case: Case, record: ImageRecord, fdi: dict[str, str], annotator: str) -> int:
+    objects = [
+        ImportedObject(
+            item.id or number, label_of(fdi.get(item.category, item.category)), item.runs(case.height, case.width)
+        )
+        for number, item in enumerate(record.objects, start=1)
+    ]
+    return store_objects(store, case, objects, annotator) if objects else 0
+
+
+def _loaded(records: Sequence[SourceRecord], skipped: SkippedItems) -> Iterator[ImageRecord]:
+    """The records of images in the worklist, one for each image: of several annotators' results the first."""
+    seen: set[str] = set()
+    for record in records:
+        try:
+            loaded = record.load()
+        except ImageNotFound:
+            skipped.add_image(record.where, "its image is not in the worklist, or several there have its name")
+            continue
+        if loaded.file_name in seen:
+            skipped.add_image(record.where, "another result for the same image came before it")
+            continue
+        seen.add(loaded.file_name)
+        yield loaded
+
+
+def _document(place: Path) -> Any:
+    path = json_in(place) if place.is_dir() else place
+    if path is None:
+        raise DatasetError(f"{place} holds no annotations of a known format; see dentasam data formats")
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        raise DatasetError(f"{path} is not annotations of a known format; see dentasam data formats") from None
+
+
+@contextmanager
+def _naming(file: Path, scratch: Path) -> Iterator[None]:
+    """Names files by their place in what was imported, since nobody knows the paths of the server's own copies."""
+    try:
+        yield
+    except (DatasetError, ImageError) as error:
+        line = str(error).replace(str(scratch / SOURCE), file.name).replace(str(file), file.name)
+        raise type(error)(line) from None
+
+
+def _worklist(images: Sequence[CaseImage], cases: dict[str, Case]) -> SourceImages:
+    known = [image for image in images if image.name in cases]
+    return SourceImages(
+        [SourceImage(image.name, image.path, (image.height, image.width)) for image in known], "the worklist"
+    )

@@ -1,0 +1,96 @@
+"""Objects of other programs as pre-annotations of a case, to be corrected rather than drawn.
+
+The ids of the operations are computed from their content, so importing the same file twice changes nothing, and an
+object that was deleted since stays deleted.
+"""
+
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from dentasam.data.masks import rle
+from dentasam.labelling.exchange.exports import UNLABELLED
+from dentasam.labelling.log.cases import Case
+from dentasam.labelling.log.operations import Operation, parse_operation
+from dentasam.labelling.log.store import Store
+from dentasam.labelling.wire.box_mask import BoxMask
+
+MAX_CATEGORY_LENGTH = 200
+NAMESPACE = uuid.UUID("6f1c2a54-59c5-4b8e-9d0b-5f7f0c6c0d1e")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedObject:
+    """An object of a file: its annotation's id, its RLE runs on the whole image, its parent's annotation id."""
+
+    annotation: int
+    category: str | None
+    runs: np.ndarray
+    parent: int | None = None
+
+
+def store_objects(store: Store, case: Case, found: list[ImportedObject], annotator: str) -> int:
+    """Stores the objects in a case; returns how many of them are new."""
+    return store.import_objects(case.id, list(_create_operations(case, found)), annotator)
+
+
+def _create_operations(case: Case, found: list[ImportedObject]) -> Iterator[Operation]:
+    now = int(time.time() * 1000)
+    keys = {item.annotation: _key(case, item) for item in found}
+    for item in _parents_first(found):
+        key = keys[item.annotation]
+        yield parse_operation(
+            {
+                "id": str(uuid.uuid5(key, "create")),
+                "kind": "create",
+                "object": str(key),
+                "time": now,
+                "data": {
+                    "category": item.category,
+                    "parent": str(keys[item.parent]) if item.parent in keys else None,
+                    "source": "import",
+                },
+                "mask": _box_mask(item.runs, case.height, case.width),
+            }
+        )
+
+
+def _key(case: Case, item: ImportedObject) -> uuid.UUID:
+    """The object's id, which is the same for the same annotation with the same mask and label."""
+    counts = rle.to_string(item.runs, case.height, case.width)
+    return uuid.uuid5(NAMESPACE, f"{case.name}\n{item.annotation}\n{item.category}\n{counts}")
+
+
+def _parents_first(found: list[ImportedObject]) -> list[ImportedObject]:
+    """The objects, each after its parent; parents that form a circle or do not exist are dropped."""
+    waiting = {item.annotation: item for item in found}
+    ordered: list[ImportedObject] = []
+    placed: set[int] = set()
+    while waiting:
+        ready = [item for item in waiting.values() if item.parent in placed or item.parent not in waiting]
+        if not ready:
+            ready = [ImportedObject(item.annotation, item.category, item.runs) for item in waiting.values()]
+        for item in ready:
+            ordered.append(item)
+            placed.add(item.annotation)
+            del waiting[item.annotation]
+    return ordered
+
+
+def label_of(category: str) -> str | None:
+    """A category as a label: printable and not too long; None for one that stands for no label."""
+    shown = "".join(letter for letter in category if letter.isprintable())[:MAX_CATEGORY_LENGTH]
+    return shown if shown and shown != UNLABELLED else None
+
+
+def _box_mask(runs: np.ndarray, height: int, width: int) -> BoxMask:
+    """The mask of COCO's run lengths; only the object's own columns are decoded."""
+    left, _, across, _ = (int(value) for value in rle.box_of(runs, height))
+    inside = np.diff(np.clip(np.concatenate([[0], np.cumsum(runs)]), left * height, (left + across) * height))
+    columns = np.zeros((height, across), bool)
+    rle.decode_into(columns, inside)
+    tight = BoxMask.from_mask(columns)
+    return BoxMask(tight.x + left, tight.y, tight.bits)
