@@ -108,9 +108,8 @@ def label(
         bool, typer.Option("--finished", help="With --export: only cases that are done or approved.")
     ] = False,
     numbering: Annotated[
-        Numbering | None,
-        typer.Option("--numbering", help="With --export: how teeth are numbered there; coco keeps FDI."),
-    ] = None,
+        Numbering, typer.Option("--numbering", help="With --export: how teeth are numbered there.")
+    ] = Numbering.fdi,
     timing: Annotated[
         Path | None, typer.Option("--timing", metavar="CSV", help="Write active times to a table, and end.")
     ] = None,

@@ -4,9 +4,9 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
-import httpx
 import numpy as np
 from PIL import Image
 
@@ -110,7 +110,7 @@ def png_zip(masks: dict[str, np.ndarray]) -> bytes:
     return file.getvalue()
 
 
-def brought(server: Running, content: bytes, query: str) -> httpx.Response:
+def brought(server: Running, content: bytes, query: str) -> Any:
     headers = {"Content-Type": "application/octet-stream"}
     return server.client.post(f"/api/import?{query}", content=content, headers=headers)
 
@@ -142,7 +142,7 @@ def test_an_archive_of_masks_comes_in(server: Running) -> None:
     # What is in the archive is named as there, without a path of the server.
     wrong = brought(server, png_zip({"b/36.png": mask[1:]}), "name=masks.zip")
     assert wrong.status_code == 422
-    assert wrong.json()["detail"].startswith("masks.zip/masks/b/36.png has ")
+    assert wrong.json()["detail"].startswith("masks.zip/export/masks/b/36.png has ")
 
 
 def test_a_file_that_is_no_annotation_is_refused(server: Running) -> None:

@@ -7,6 +7,8 @@ import type {
   CaseImage,
   CaseSummary,
   ConflictReply,
+  DatasetFormat,
+  ImportedAnnotations,
   LogDocument,
   Numbers,
   ObjectToNumber,
@@ -122,19 +124,33 @@ export async function pixels(id: number): Promise<CaseImage> {
 export const picture = (id: number): Promise<Picture> => json<Picture>(`/api/cases/${id}/picture`);
 
 /** Uploads an image file to the worklist; `sent` gets the share that was sent, 0 to 1. `known`: the image was there already. */
-export function addImage(file: File, sent: (share: number) => void): Promise<{ case: CaseSummary; known: boolean }> {
+export async function addImage(
+  file: File,
+  sent: (share: number) => void,
+): Promise<{ case: CaseSummary; known: boolean }> {
+  const { status, answer } = await upload<CaseSummary>("/api/images", file, sent);
+  return { case: answer, known: status === 200 };
+}
+
+/** Brings the objects of an annotation file, or of an archive of such files, into the cases of the worklist. */
+export const importAnnotations = async (file: File, sent: (share: number) => void): Promise<ImportedAnnotations> =>
+  (await upload<ImportedAnnotations>("/api/import", file, sent)).answer;
+
+export const formats = (): Promise<DatasetFormat[]> => json<DatasetFormat[]>("/api/formats");
+
+function upload<T>(path: string, file: File, sent: (share: number) => void): Promise<{ status: number; answer: T }> {
   // fetch does not report the progress of an upload.
   const request = new XMLHttpRequest();
   return new Promise((resolve, reject) => {
-    request.open("POST", `/api/images?name=${encodeURIComponent(file.name)}`);
+    request.open("POST", `${path}?name=${encodeURIComponent(file.name)}`);
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.upload.onprogress = ({ loaded, total }) => sent(total > 0 ? loaded / total : 0);
     request.onerror = () => reject(new OfflineError());
     request.onload = () => {
       const { status } = request;
       try {
-        const answer = JSON.parse(request.responseText) as CaseSummary & { detail?: string };
-        if (status === 200 || status === 201) resolve({ case: answer, known: status === 200 });
+        const answer = JSON.parse(request.responseText) as T & { detail?: string };
+        if (status === 200 || status === 201) resolve({ status, answer });
         else reject(new ApiError(status, answer.detail ?? `${status}`));
       } catch {
         reject(new ApiError(status, `${status} ${request.statusText}`.trim()));
@@ -194,5 +210,9 @@ export async function sendTime(id: number, intervals: TimeInterval[], keepalive 
 }
 
 /** The address of the labels of all cases as a file. */
-export const exportUrl = (kind: "coco" | "png", finished: boolean): string =>
-  `/api/export/${kind}${finished ? "?finished=true" : ""}`;
+export function exportUrl(format: string, finished: boolean, numbering = "fdi"): string {
+  const options = new URLSearchParams();
+  if (finished) options.set("finished", "true");
+  if (numbering !== "fdi") options.set("numbering", numbering);
+  return `/api/export/${format}${options.size ? `?${options.toString()}` : ""}`;
+}

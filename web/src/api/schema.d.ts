@@ -295,26 +295,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/export/png": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Export Png
-         * @description All masks as PNG files in a ZIP.
-         */
-        get: operations["export_png"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/export/timing": {
         parameters: {
             query?: never;
@@ -327,6 +307,46 @@ export interface paths {
          * @description Active time per case, tool and object.
          */
         get: operations["export_timing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/export/{format}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Format
+         * @description All objects in a dataset format, as a ZIP. The header X-Lost says in one line what the format cannot keep.
+         */
+        get: operations["export_format"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/formats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Formats
+         * @description The dataset formats that annotations can be imported from and exported to.
+         */
+        get: operations["list_formats"];
         put?: never;
         post?: never;
         delete?: never;
@@ -349,6 +369,28 @@ export interface paths {
          * @description Adds an image file to a folder of images: a new case of the worklist. It never replaces a file.
          */
         post: operations["add_image"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import File
+         * @description Brings the objects of an annotation file, or of a zip or tar archive, into the cases, to be corrected.
+         *
+         *     Every dataset format is read. The images are those of the worklist; others are passed over.
+         */
+        post: operations["import_file"];
         delete?: never;
         options?: never;
         head?: never;
@@ -792,6 +834,29 @@ export interface components {
             source: "manual" | "model" | "import" | "proposal";
         };
         /**
+         * DatasetFormat
+         * @description A format of datasets; what it keeps and loses is about overlap, holes, tags and the like.
+         */
+        DatasetFormat: {
+            /** Keeps */
+            keeps: string;
+            /** Loses */
+            loses: string;
+            /**
+             * Missing
+             * @description What must be installed on the server first; null where nothing is.
+             */
+            missing: string | null;
+            /** Name */
+            name: string;
+            /** Reads */
+            reads: boolean;
+            /** Summary */
+            summary: string;
+            /** Writes */
+            writes: boolean;
+        };
+        /**
          * Delete
          * @description An object that is deleted stays in the log and in the state; `deleted: false` brings it back.
          */
@@ -1132,6 +1197,11 @@ export interface components {
              */
             offers: components["schemas"]["OfferedNumber"][];
         };
+        /**
+         * Numbering
+         * @enum {string}
+         */
+        Numbering: "fdi" | "universal" | "palmer";
         /**
          * Numbers
          * @description The objects that were asked for without a number, in the order in which they were asked for.
@@ -3561,6 +3631,8 @@ export interface operations {
             query?: {
                 /** @description Only cases that are done or approved. */
                 finished?: boolean;
+                /** @description How teeth are numbered in the files. */
+                numbering?: components["schemas"]["Numbering"];
             };
             header?: never;
             path?: never;
@@ -3710,25 +3782,22 @@ export interface operations {
             };
         };
     };
-    export_png: {
+    export_timing: {
         parameters: {
-            query?: {
-                /** @description Only cases that are done or approved. */
-                finished?: boolean;
-            };
+            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description A PNG of 0 and 255 per object, in a folder per image. */
+            /** @description A table. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/zip": string;
+                    "text/csv": string;
                 };
             };
             /** @description The request is not valid HTTP. */
@@ -3787,7 +3856,98 @@ export interface operations {
             };
         };
     };
-    export_timing: {
+    export_format: {
+        parameters: {
+            query?: {
+                /** @description Only cases that are done or approved. */
+                finished?: boolean;
+                /** @description How teeth are numbered in the files. */
+                numbering?: components["schemas"]["Numbering"];
+            };
+            header?: never;
+            path: {
+                /** @description A name of /api/formats that is written. */
+                format: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The annotation files of the format; images are not among them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            /** @description The request is not valid HTTP. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no token, or a wrong one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The write came from a page of another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such case or file. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header does not name this server. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is malformed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_formats: {
         parameters: {
             query?: never;
             header?: never;
@@ -3796,13 +3956,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A table. */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/csv": string;
+                    "application/json": components["schemas"]["DatasetFormat"][];
                 };
             };
             /** @description The request is not valid HTTP. */
@@ -3924,6 +4084,109 @@ export interface operations {
             };
             /** @description The case has changed meanwhile; an image cannot be added, or another one has its name. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of another type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header does not name this server. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is malformed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full; nothing was stored. */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_file: {
+        parameters: {
+            query: {
+                /** @description The file's name, without a folder. */
+                name: string;
+                /** @description A name of /api/formats; recognised if left out. */
+                format?: string | null;
+                /** @description How teeth are numbered in the file; recognised if left out. */
+                numbering?: components["schemas"]["Numbering"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
+                };
+            };
+            /** @description The request is not valid HTTP. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no token, or a wrong one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The write came from a page of another site. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

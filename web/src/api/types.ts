@@ -21,6 +21,8 @@ export type Progress = Schemas["Progress"];
 export type Picture = Schemas["Picture"];
 export type TimeInterval = Schemas["TimeInterval"];
 export type Stored = Schemas["Stored"];
+export type ImportedAnnotations = Schemas["Imported"];
+export type DatasetFormat = Schemas["DatasetFormat"];
 
 /** Whether the model's proposals are in a case, are being made, were never made for it, or are turned off. */
 export type ProposalsState = Schemas["CaseDocument"]["proposals"];

@@ -15,6 +15,7 @@ from typing import IO, Any
 from dentasam.atomic_write import write_atomically
 from dentasam.data.dataset import Category, Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats.registry import Format, write_annotations
+from dentasam.data.formats.tooth_names import with_numbering
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import OutputError
 from dentasam.labelling.log.cases import Case
@@ -57,12 +58,26 @@ def labelled_dataset(store: Store, workspace: Workspace, statuses: Collection[St
     return Dataset(workspace.folder, tuple(images), _categories(workspace.schema, used))
 
 
-def coco_document(store: Store, workspace: Workspace, statuses: Collection[Status] | None = None) -> dict[str, Any]:
-    """The COCO document of `labelled_dataset`. A file of it in the image folder can be trained on as it is."""
-    return labelled_dataset(store, workspace, statuses).document()
+def coco_document(
+    store: Store,
+    workspace: Workspace,
+    statuses: Collection[Status] | None = None,
+    numbering: Numbering = Numbering.fdi,
+) -> dict[str, Any]:
+    """The COCO document of `labelled_dataset`. A file of it in the image folder can be trained on as it is.
+
+    numbering: how teeth are numbered in it.
+    """
+    return with_numbering(labelled_dataset(store, workspace, statuses), numbering).document()
 
 
-def write_coco(store: Store, workspace: Workspace, path: Path, statuses: Collection[Status] | None = None) -> Path:
+def write_coco(
+    store: Store,
+    workspace: Workspace,
+    path: Path,
+    statuses: Collection[Status] | None = None,
+    numbering: Numbering = Numbering.fdi,
+) -> Path:
     """Writes the COCO document to a file, all or nothing, with image paths relative to that file.
 
     Raises OutputError where the images do not lie in or below the file's folder, and where it cannot be written.
@@ -77,7 +92,7 @@ def write_coco(store: Store, workspace: Workspace, path: Path, statuses: Collect
     inner = PurePosixPath(image_folder.relative_to(folder).as_posix())
     dataset = labelled_dataset(store, workspace, statuses)
     images = tuple(replace(image, file_name=(inner / image.file_name).as_posix()) for image in dataset.images)
-    content = replace(dataset, images=images).document()
+    content = with_numbering(replace(dataset, images=images), numbering).document()
     try:
         with write_atomically(path, durable=True) as draft, draft.open("w", encoding="utf-8") as file:
             json.dump(content, file)
@@ -92,12 +107,12 @@ def write_zip(
     workspace: Workspace,
     file: IO[bytes],
     statuses: Collection[Status] | None = None,
-    numbering: Numbering | None = None,
+    numbering: Numbering = Numbering.fdi,
 ) -> tuple[str, ...]:
     """Writes a ZIP with the annotation files of a dataset format; returns what the format could not keep.
 
     The images themselves are not in it: put them beside these files, where the format has them, to import it again.
-    numbering: how teeth are numbered in it, FDI if left out.
+    numbering: how teeth are numbered in it.
     """
     dataset = labelled_dataset(store, workspace, statuses)
     with zipfile.ZipFile(file, "w") as archive:

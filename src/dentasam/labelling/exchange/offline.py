@@ -48,14 +48,14 @@ def write_export(
     folder: Path | None = None,
     database: str | None = None,
     images: Path | None = None,
-    numbering: Numbering | None = None,
+    numbering: Numbering = Numbering.fdi,
 ) -> str:
     """Writes an export of a workspace to a file; returns a line that says how many objects it holds.
 
     A correction log adds a line on what became of the model's proposals, if there were any; a dataset format adds a
     line for each kind of content that it lost.
 
-    kind: a dataset format, `log` or `timing`. numbering: as for `write_zip`; COCO files have FDI numbers. finished:
+    kind: a dataset format, `log` or `timing`. numbering: how teeth are numbered in it. finished:
     only cases that are done or approved; the time table always holds all. Raises OutputError if the file cannot be
     written, WorkspaceError and DatasetError as `open_workspace`.
     """
@@ -69,7 +69,7 @@ def write_export(
         open_workspace(source, folder, database, images) as (workspace, store, _),
     ):
         if kind == "coco":
-            write_coco(store, workspace, target, statuses)
+            write_coco(store, workspace, target, statuses, numbering)
         else:
             with _replacing_file(target) as file:
                 if kind in writable():

@@ -27,18 +27,22 @@ router = APIRouter(prefix="/api", tags=["files"])
 # Beyond this a ZIP is built on the disk.
 MAX_MEMORY_BYTES = 32 * 1024 * 1024
 BLOCK = 1 << 20
-Numbers = Annotated[
-    Numbering | None, Query(description="How teeth are numbered in the files; FDI, or recognised, if left out.")
+ExportNumbers = Annotated[Numbering, Query(description="How teeth are numbered in the files.")]
+ImportNumbers = Annotated[
+    Numbering | None, Query(description="How teeth are numbered in the file; recognised if left out.")
 ]
 Finished = Annotated[bool, Query(description="Only cases that are done or approved.")]
 
 
 @router.get("/export/coco", response_model=CocoDocument)
-def export_coco(context: ContextDep, finished: Finished = False) -> Response:
+def export_coco(
+    context: ContextDep, finished: Finished = False, numbering: ExportNumbers = Numbering.fdi
+) -> Response:
     """All objects as COCO with RLE masks; image paths are relative to the image folder."""
     # A response class skips the check of thousands of annotations that were made just now.
     return JSONResponse(
-        coco_document(context.store, context.workspace, _statuses(finished)), headers=_named("labels.json")
+        coco_document(context.store, context.workspace, _statuses(finished), numbering),
+        headers=_named("labels.json"),
     )
 
 
@@ -75,7 +79,7 @@ def export_format(
     context: ContextDep,
     format: Annotated[str, PathParam(max_length=40, description="A name of /api/formats that is written.")],
     finished: Finished = False,
-    numbering: Numbers = None,
+    numbering: ExportNumbers = Numbering.fdi,
 ) -> Response:
     """All objects in a dataset format, as a ZIP. The header X-Lost says in one line what the format cannot keep."""
     if format not in writable():
@@ -132,7 +136,7 @@ async def import_file(
     format: Annotated[
         str | None, Query(max_length=40, description="A name of /api/formats; recognised if left out.")
     ] = None,
-    numbering: Numbers = None,
+    numbering: ImportNumbers = None,
 ) -> Imported:
     """Brings the objects of an annotation file, or of a zip or tar archive, into the cases, to be corrected.
 

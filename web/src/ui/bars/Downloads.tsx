@@ -1,10 +1,14 @@
 import { useRef, useState } from "react";
 
-import { exportUrl } from "../../api/client";
+import * as client from "../../api/client";
+import { errorMessage } from "../../api/errors";
+import type { DatasetFormat } from "../../api/types";
 import { IconButton } from "../controls/IconButton";
 import { Download } from "../controls/icons";
 import { Switch } from "../controls/Switch";
 import { useSync, useWorkbench } from "../state/context";
+
+const NUMBERINGS = { fdi: "FDI", universal: "Universal", palmer: "Palmer" };
 
 /** Downloads the labels of all cases as the server has them; unsent work is sent first. */
 export function Downloads() {
@@ -12,8 +16,14 @@ export function Downloads() {
   const { pending } = useSync();
   const dialog = useRef<HTMLDialogElement>(null);
   const [finished, setFinished] = useState(false);
+  const [numbering, setNumbering] = useState("fdi");
+  const [formats, setFormats] = useState<readonly DatasetFormat[]>([]);
   const open = () => {
     void bench.sync.flush();
+    client.formats().then(
+      (found) => setFormats(found.filter(({ writes }) => writes)),
+      (error: unknown) => bench.toast(`The formats cannot be listed: ${errorMessage(error)}`, "error"),
+    );
     dialog.current?.showModal();
   };
   const close = () => dialog.current?.close();
@@ -35,31 +45,24 @@ export function Downloads() {
           onChange={setFinished}
           testid="download-finished"
         />
+        <label className="numbering">
+          Tooth numbers
+          <select
+            value={numbering}
+            onChange={(event) => setNumbering(event.currentTarget.value)}
+            data-testid="download-numbering"
+          >
+            {Object.entries(NUMBERINGS).map(([value, name]) => (
+              <option key={value} value={value}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
         <ul>
-          <li>
-            <a
-              className="quiet"
-              href={exportUrl("coco", finished)}
-              download
-              onClick={close}
-              data-testid="download-coco"
-            >
-              COCO
-            </a>
-            <span>One JSON file: every object with its mask, its class and the tooth it belongs to.</span>
-          </li>
-          <li>
-            <a
-              className="quiet"
-              href={exportUrl("png", finished)}
-              download
-              onClick={close}
-              data-testid="download-png"
-            >
-              Masks, PNG
-            </a>
-            <span>A ZIP file with a folder per case, and in it a black and white picture per object.</span>
-          </li>
+          {formats.map((one) => (
+            <FormatRow key={one.name} one={one} finished={finished} numbering={numbering} close={close} />
+          ))}
         </ul>
         {pending > 0 && (
           <p className="hint warn">
@@ -68,5 +71,37 @@ export function Downloads() {
         )}
       </dialog>
     </>
+  );
+}
+
+interface Row {
+  one: DatasetFormat;
+  finished: boolean;
+  numbering: string;
+  close: () => void;
+}
+
+function FormatRow({ one, finished, numbering, close }: Row) {
+  const { name, summary, loses, missing } = one;
+  return (
+    <li>
+      {missing === null ? (
+        <a
+          className="quiet"
+          href={client.exportUrl(name, finished, numbering)}
+          download
+          onClick={close}
+          data-testid={`download-${name}`}
+        >
+          {name}
+        </a>
+      ) : (
+        <span className="quiet">{name}</span>
+      )}
+      <span>
+        {missing === null ? summary : `Not installed on the server: ${missing}`}
+        {loses && <small> Loses {loses}.</small>}
+      </span>
+    </li>
   );
 }

@@ -10,7 +10,7 @@ import { ModelRequests } from "../prompting/model_requests";
 import { CaseProposals } from "../proposals/case_proposals";
 import { CaseList } from "../worklist/case_list";
 import { caseAfter, type WorklistView } from "../worklist/case_order";
-import { ImageUploads } from "../worklist/image_uploads";
+import { FileUploads } from "../worklist/file_uploads";
 import { CaseCache, type KeptCase } from "./case_cache";
 import { openPreferences, type Preferences } from "./preferences";
 import { ServerWatch } from "./server_watch";
@@ -34,7 +34,7 @@ export class Workbench {
   readonly toasts = new ToastList();
   readonly labels: ReadonlyMap<string, Label>;
   readonly watch: ServerWatch;
-  readonly uploads: ImageUploads;
+  readonly uploads: FileUploads;
   readonly proposals: CaseProposals;
   stage: Stage | null = null;
   modelRequests: ModelRequests | null = null;
@@ -63,7 +63,13 @@ export class Workbench {
       changed: (change) => this.state.set(change),
       failed: (text) => this.toast(text, "error"),
     });
-    this.uploads = new ImageUploads(session, (one) => cases.put(one));
+    this.uploads = new FileUploads(session, {
+      added: (one) => cases.put(one),
+      imported: () => {
+        void cases.reread(() => this.state.get().caseId).catch(() => undefined);
+        void sync.pull().catch(() => undefined);
+      },
+    });
     // A failed save is the first sign of an unreachable server.
     sync.subscribe(() => sync.status().state === "offline" && void this.watch.look());
     sync.onRefused = (_, reason) => this.toast(`The server refused a change: ${reason}`, "error");

@@ -3,34 +3,31 @@ import { IconButton } from "../controls/IconButton";
 import { Close } from "../controls/icons";
 import { useWorkbench } from "../state/context";
 import { useStore } from "../state/store";
-import { dropped, type ImageUpload } from "./image_uploads";
+import { dropped, type FileUpload } from "./file_uploads";
 
-/** Adds images through a file dialog. */
+/** Adds images and annotations through a file dialog. */
 export function AddImagesButton() {
   const { bench } = useWorkbench();
   const { uploads } = bench;
   const input = useRef<HTMLInputElement>(null);
-  const choose = () => {
-    if (uploads.obstacle === null) input.current?.click();
-    else bench.toast(`No images can be added here: ${uploads.obstacle}.`, "warning");
-  };
+  const choose = () => input.current?.click();
   return (
     <>
       <button
         type="button"
         className="quiet"
-        title={uploads.obstacle ?? "Files can be dropped on the page, too"}
+        title="Images, or annotations in any format; files can be dropped on the page, too"
         onClick={choose}
         data-testid="add-images"
       >
-        Add images …
+        Add files …
       </button>
       <input
         ref={input}
         type="file"
         multiple
         hidden
-        aria-label="Image files to add"
+        aria-label="Files to add"
         onChange={(event) => {
           void uploads.add([...(event.currentTarget.files ?? [])]);
           event.currentTarget.value = "";
@@ -81,15 +78,15 @@ export function AddImages() {
         <div className="drop-zone" data-testid="drop-zone">
           <p>
             {uploads.obstacle === null
-              ? "Drop image files to add them to the worklist"
-              : `No images can be added here: ${uploads.obstacle}`}
+              ? "Drop images to add them to the worklist, or annotations of its images in any format"
+              : `Drop annotations in any format. No images can be added here: ${uploads.obstacle}`}
           </p>
         </div>
       )}
       {list.length > 0 && (
-        <section className="additions" aria-label="Added images" data-testid="additions" data-busy={busy}>
+        <section className="additions" aria-label="Added files" data-testid="additions" data-busy={busy}>
           <header>
-            <h2>Adding images</h2>
+            <h2>Adding files</h2>
             <IconButton
               label="Close the list"
               onClick={() => uploads.clear()}
@@ -112,7 +109,7 @@ export function AddImages() {
   );
 }
 
-function Outcome({ one }: { one: ImageUpload }) {
+function Outcome({ one }: { one: FileUpload }) {
   switch (one.state) {
     case "waiting":
       return <span>waits</span>;
@@ -122,6 +119,8 @@ function Outcome({ one }: { one: ImageUpload }) {
       return <span>added</span>;
     case "known":
       return <span>is there already</span>;
+    case "imported":
+      return <span>annotations: {one.detail}</span>;
     case "refused":
       return <span>not added: {one.detail}</span>;
   }

@@ -49,11 +49,11 @@ export class CaseList extends Store<Listed> {
   async take(progress: Progress, open: () => number | null): Promise<void> {
     const known = this.get().progress;
     this.set({ progress });
-    if (progress.encoded !== known?.encoded || progress.worklist !== known.worklist) await this.refresh(open);
+    if (progress.encoded !== known?.encoded || progress.worklist !== known.worklist) await this.reread(open);
   }
 
   /** Reads the cases again, without overwriting what this page knows better of the open one. */
-  private async refresh(open: () => number | null): Promise<void> {
+  async reread(open: () => number | null): Promise<void> {
     const cases = await client.cases();
     const shown = this.find(open());
     this.set({

@@ -2,37 +2,45 @@ import * as client from "../../api/client";
 import { errorMessage } from "../../api/errors";
 import type { CaseSummary, Session } from "../../api/types";
 import { Store } from "../state/store";
+import { holdsAnnotations, importedText } from "./annotation_files";
 
-export interface ImageUpload {
+export interface FileUpload {
   key: number;
   name: string;
-  state: "waiting" | "sending" | "added" | "known" | "refused";
+  state: "waiting" | "sending" | "added" | "known" | "imported" | "refused";
   /** Share that was sent, 0 to 1. */
   share: number;
-  /** Why it was refused. */
+  /** Why it was refused, or what was imported. */
   detail: string | null;
 }
 
 /** What was dropped or chosen: a file, or the name of a folder, which cannot be added. */
 export type DroppedFile = File | { folder: string };
 
-type Send = typeof client.addImage;
+type Send = Pick<typeof client, "addImage" | "importAnnotations">;
 type Rules = Pick<Session, "no_images" | "limits">;
 
-/** Uploads image files into the worklist, one after the other. */
-export class ImageUploads extends Store<{ list: readonly ImageUpload[]; dragging: boolean }> {
+interface Effects {
+  /** An image is in the worklist now. */
+  added: (one: CaseSummary, known: boolean) => void;
+  /** Cases have new objects. */
+  imported: () => void;
+}
+
+/** Uploads images into the worklist and annotations into its cases, one file after the other. */
+export class FileUploads extends Store<{ list: readonly FileUpload[]; dragging: boolean }> {
   private last = 0;
   private queue: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly rules: Rules,
-    private readonly added: (one: CaseSummary, known: boolean) => void,
-    private readonly send: Send = client.addImage,
+    private readonly effects: Effects,
+    private readonly send: Send = client,
   ) {
     super({ list: [], dragging: false });
   }
 
-  /** Why nothing can be added here; null where it can. */
+  /** Why no image can be added here; null where one can. Annotations are taken everywhere. */
   get obstacle(): string | null {
     return this.rules.no_images ?? null;
   }
@@ -56,24 +64,35 @@ export class ImageUploads extends Store<{ list: readonly ImageUpload[]; dragging
   }
 
   private refusal(one: DroppedFile): string | null {
-    if (this.obstacle !== null) return this.obstacle;
-    if ("folder" in one) return "is a folder: open it and drop the image files in it";
+    if ("folder" in one) return "is a folder: open it and drop the files in it, or drop it as a ZIP";
     const { image_bytes } = this.rules.limits;
     return one.size > image_bytes ? `has more than ${Math.floor(image_bytes / 2 ** 20)} MB` : null;
   }
 
   private async bring(key: number, file: File): Promise<void> {
-    this.change(key, { state: "sending" });
+    const sent = (share: number) => this.change(key, { share });
     try {
-      const { case: one, known } = await this.send(file, (share) => this.change(key, { share }));
+      const annotations = await holdsAnnotations(file);
+      if (!annotations && this.obstacle !== null) {
+        this.change(key, { state: "refused", detail: this.obstacle });
+        return;
+      }
+      this.change(key, { state: "sending" });
+      if (annotations) {
+        const found = await this.send.importAnnotations(file, sent);
+        this.change(key, { state: "imported", share: 1, detail: importedText(found) });
+        if (found.objects) this.effects.imported();
+        return;
+      }
+      const { case: one, known } = await this.send.addImage(file, sent);
       this.change(key, { state: known ? "known" : "added", share: 1 });
-      this.added(one, known);
+      this.effects.added(one, known);
     } catch (error) {
       this.change(key, { state: "refused", detail: errorMessage(error) });
     }
   }
 
-  private change(key: number, change: Partial<ImageUpload>): void {
+  private change(key: number, change: Partial<FileUpload>): void {
     this.set({ list: this.get().list.map((one) => (one.key === key ? { ...one, ...change } : one)) });
   }
 }

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 
 import { ApiError } from "../../api/errors";
 import type { CaseSummary } from "../../api/types";
-import { ImageUploads } from "./image_uploads";
+import { FileUploads } from "./file_uploads";
 
 const LIMITS = { pixels: 1000, body_bytes: 1000, image_bytes: 2 ** 20 };
 const file = (name: string, size = 3) => new File([new Uint8Array(size)], name);
@@ -11,18 +11,26 @@ it("sends files one after the other and says of each what became of it", async (
   const sent: string[] = [];
   const cases: CaseSummary[] = [];
   let under = 0;
-  const uploads = new ImageUploads(
+  let imports = 0;
+  const uploads = new FileUploads(
     { no_images: null, limits: LIMITS },
-    (one) => cases.push(one),
-    async ({ name }, share) => {
-      expect(++under).toBe(1);
-      sent.push(name);
-      share(0.5);
-      expect(uploads.get().list.find((one) => one.name === name)).toMatchObject({ state: "sending", share: 0.5 });
-      await Promise.resolve();
-      under--;
-      if (name === "bad.png") throw new ApiError(422, "bad.png is damaged");
-      return { case: { name } as CaseSummary, known: name === "old.png" };
+    { added: (one) => cases.push(one), imported: () => imports++ },
+    {
+      importAnnotations: async () => ({
+        objects: 3,
+        cases: 2,
+        passed_over: { images: 0, objects: 0, entries: [] },
+      }),
+      addImage: async ({ name }, share) => {
+        expect(++under).toBe(1);
+        sent.push(name);
+        share(0.5);
+        expect(uploads.get().list.find((one) => one.name === name)).toMatchObject({ state: "sending", share: 0.5 });
+        await Promise.resolve();
+        under--;
+        if (name === "bad.png") throw new ApiError(422, "bad.png is damaged");
+        return { case: { name } as CaseSummary, known: name === "old.png" };
+      },
     },
   );
   await uploads.add([
@@ -31,6 +39,7 @@ it("sends files one after the other and says of each what became of it", async (
     { folder: "scans" },
     file("huge.png", 2 ** 20 + 1),
     file("old.png"),
+    file("set.json"),
   ]);
   expect(sent).toEqual(["a.png", "bad.png", "old.png"]);
   expect(uploads.get().list.map(({ name, state }) => [name, state])).toEqual([
@@ -39,22 +48,32 @@ it("sends files one after the other and says of each what became of it", async (
     ["scans", "refused"],
     ["huge.png", "refused"],
     ["old.png", "known"],
+    ["set.json", "imported"],
   ]);
+  expect(imports).toBe(1);
   const details = uploads.get().list.map(({ detail }) => detail);
   expect(details[1]).toBe("bad.png is damaged");
   expect(details[2]).toContain("is a folder");
   expect(details[3]).toContain("more than 1 MB");
+  expect(details[5]).toBe("3 objects in 2 cases");
   expect(cases.map(({ name }) => name)).toEqual(["a.png", "old.png"]);
   uploads.clear();
   expect(uploads.get().list).toEqual([]);
 });
 
-it("sends nothing where nothing can be added, and says why", async () => {
-  const uploads = new ImageUploads(
+it("sends no image where none can be added, and says why", async () => {
+  const uploads = new FileUploads(
     { no_images: "these images come from a COCO file", limits: LIMITS },
-    () => undefined,
-    () => {
-      throw new Error("nothing is to be sent");
+    { added: () => undefined, imported: () => undefined },
+    {
+      addImage: () => {
+        throw new Error("nothing is to be sent");
+      },
+      importAnnotations: async () => ({
+        objects: 0,
+        cases: 0,
+        passed_over: { images: 0, objects: 0, entries: [] },
+      }),
     },
   );
   await uploads.add([file("a.png")]);
