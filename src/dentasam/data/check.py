@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from dentasam.data import arch_order
 from dentasam.data.coco.parse import Parsed, parse
 from dentasam.data.coco.passed_over import DESCRIPTIONS, FIXES, Reason, lines
 from dentasam.data.coco.problem import Problem
@@ -18,6 +17,7 @@ from dentasam.data.masks import rle
 from dentasam.data.masks.segmentation import polygon_box
 from dentasam.data.notices import collected_notices
 from dentasam.data.record import ImageRecord
+from dentasam.data.teeth import arch_order
 from dentasam.errors import DatasetError, ImageError
 from dentasam.model.core.gray_range import spread
 

@@ -63,8 +63,8 @@ def click_curve(
 ) -> ClickCurve:
     """Simulate an annotator on P objects of one encoded image (`Segmenter.windows`).
 
-    parts: (P,) which objects are parts (`data/category_kind.py`), so that their first click prefers one. Only object
-    windows have the choice.
+    parts: (P,) which objects are parts (`data/teeth/category_kind.py`), so that their first click prefers one. Only
+    object windows have the choice.
     proposals: (P,) what stands in place of the first click and its answer; the second click is then the first that
     the annotator gives.
 

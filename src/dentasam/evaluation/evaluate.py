@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dentasam.data.category_kind import is_part
 from dentasam.data.masks import rle
+from dentasam.data.teeth.category_kind import is_part
 from dentasam.errors import DatasetError
 from dentasam.evaluation.charts.chart_result import ChartResult
 from dentasam.evaluation.curve import ClickCurve, click_curve

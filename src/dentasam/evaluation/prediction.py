@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentasam.data.category_kind import is_part
 from dentasam.data.images.read import read_image
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
+from dentasam.data.teeth.category_kind import is_part
 from dentasam.errors import PromptError
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-from dentasam.data.arch_order import exchanged_neighbours
 from dentasam.data.phantom import DENTITIONS, generate
 from dentasam.data.phantom.dentition.deciduous import cut_off, deciduous_shape
 from dentasam.data.phantom.dentition.growing import draw_growing
@@ -14,6 +13,7 @@ from dentasam.data.phantom.dentition.kinds import draw_kind
 from dentasam.data.phantom.dentition.missing import all_there
 from dentasam.data.phantom.dentition.standing import Order, stand
 from dentasam.data.phantom.dentition.tooth import Dentition, Tooth
+from dentasam.data.teeth.arch_order import exchanged_neighbours
 from dentasam.errors import DatasetError
 from dentasam.model.chart.dentition import DECIDUOUS, PERMANENT, missing_numbers, successor
 

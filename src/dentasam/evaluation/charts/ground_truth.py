@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentasam.data.category_kind import is_part
+from dentasam.data.teeth.category_kind import is_part
 from dentasam.errors import DatasetError
 from dentasam.model.chart.dentition import DECIDUOUS, IMPLANT, NUMBERS, PERMANENT, SUPERNUMERARY_TOOTH
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from dentasam.data.category_kind import is_part
+from dentasam.data.teeth.category_kind import is_part
 from dentasam.model.sam_hq import SamHQ
 from dentasam.training.object_windows.window_batch import FRAME, window_batch
 from dentasam.training.recipe.sections import ObjectWindows

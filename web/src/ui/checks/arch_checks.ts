@@ -9,7 +9,7 @@ const WIDE = 0.5;
 
 /**
  * Neighbours in an arch, without those that are missing, of which the left one lies to the right of the other; numbers that are
- * there twice are left out. As `exchanged_neighbours` of data/arch_order.py.
+ * there twice are left out. As `exchanged_neighbours` of data/teeth/arch_order.py.
  */
 export function exchangedNeighbours(teeth: readonly CheckedTooth[]): [string, string][] {
   const found: [string, string][] = [];

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dentasam.data.arch_order import Box, exchanged_neighbours, neighbours
+from dentasam.data.teeth.arch_order import Box, exchanged_neighbours, neighbours
 from dentasam.model.chart.dentition import ARCHES
 
 

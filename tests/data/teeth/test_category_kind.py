@@ -2,9 +2,9 @@
 
 import pytest
 
-from dentasam.data.category_kind import is_part
 from dentasam.data.phantom import PART_CATEGORIES
 from dentasam.data.phantom.writer import ALL_CATEGORIES
+from dentasam.data.teeth.category_kind import is_part
 
 
 @pytest.mark.parametrize(
