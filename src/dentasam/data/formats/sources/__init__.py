@@ -1,0 +1,1 @@
+"""What an import reads from: folders, archives, and the images in them."""
