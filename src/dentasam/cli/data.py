@@ -41,21 +41,28 @@ def import_(
     """Write a COCO dataset and its images under --out, from SOURCE in any format of `dentasam data formats`."""
     from dentasam.data.dataset import Dataset
     from dentasam.data.formats.interface import ImportOptions
-    from dentasam.data.formats.registry import import_dataset, recognise
+    from dentasam.data.formats.registry import import_dataset
     from dentasam.progress import shown
 
     def tell(line: str) -> None:
         warn(f"{source}: {line}")
 
     left_out: list[str] = []
-    chosen = format or recognise(source)
+    recognised: list[str] = []
     with shown("import", "images", transient=True) as update:
         given = ImportOptions(
-            images, crowd_as_objects, numbering, resume, left_out.append if skip_bad else None, tell, update
+            images=images,
+            crowd_as_objects=crowd_as_objects,
+            numbering=numbering,
+            resume=resume,
+            skip_bad=left_out.append if skip_bad else None,
+            report=tell,
+            progress=update,
+            recognised=recognised.append,
         )
-        path = import_dataset(chosen.value, source, out, given)
+        path = import_dataset(format and format.value, source, out, given)
     if format is None:
-        say(f"{source}: read as {chosen.value}")
+        say(f"{source}: read as {recognised[0]}")
     for line in left_out:
         warn(f"left out: {line}")
     _say_size(path, Dataset.load(path))

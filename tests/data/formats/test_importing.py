@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 from PIL import Image
 
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
-from dentasam.data.formats.importing import run_import
+from dentasam.data.formats.importing import Choose, run_import
 from dentasam.data.formats.interface import Contents, ImportOptions, ReadingModule, ReadOptions, SourceRecord
+from dentasam.data.formats.registry import import_dataset
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError, OutputError
@@ -45,6 +47,10 @@ def module(
     return cast(ReadingModule, SimpleNamespace(read=read, recognises=lambda source: True))
 
 
+def only(known: ReadingModule) -> Choose:
+    return lambda places: (known, places[-1])
+
+
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     folder = tmp_path / "in"
@@ -67,7 +73,7 @@ def kill() -> None:
 
 
 def test_ids_follow_each_other(source: Path, tmp_path: Path) -> None:
-    path = run_import("fake", module([["36", "37"], [], ["41"]]), source, tmp_path / "out", ImportOptions())
+    path = run_import("fake", only(module([["36", "37"], [], ["41"]])), source, tmp_path / "out", ImportOptions())
     images = Dataset.load(path).images
     assert [image.id for image in images] == [1, 2, 3]
     assert [record.id for image in images for record in image.objects] == [1, 2, 3]
@@ -77,17 +83,17 @@ def test_ids_follow_each_other(source: Path, tmp_path: Path) -> None:
 
 def test_an_error_leaves_nothing(source: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="upside down"):
-        run_import("fake", module([["36"]] * 4, at={1: fail}), source, tmp_path / "out", ImportOptions())
+        run_import("fake", only(module([["36"]] * 4, at={1: fail})), source, tmp_path / "out", ImportOptions())
     assert list((tmp_path / "out").iterdir()) == []
     with pytest.raises(DatasetError, match="holds no image that can be imported"):
-        run_import("fake", module([]), source, tmp_path / "out", ImportOptions())
+        run_import("fake", only(module([])), source, tmp_path / "out", ImportOptions())
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_bad_images_are_left_out_where_the_user_says_so(source: Path, tmp_path: Path) -> None:
     left_out: list[str] = []
     options = ImportOptions(skip_bad=left_out.append)
-    path = run_import("fake", module([["36"]] * 4, at={1: fail}), source, tmp_path / "out", options)
+    path = run_import("fake", only(module([["36"]] * 4, at={1: fail})), source, tmp_path / "out", options)
     assert [image.file_name for image in Dataset.load(path).images] == [f"images/{k}.png" for k in (0, 2, 3)]
     assert left_out == ["image 1: its mask is upside down; turn it"]
 
@@ -96,20 +102,20 @@ def test_bad_images_are_left_out_where_the_user_says_so(source: Path, tmp_path: 
 def test_an_interrupted_import_goes_on(source: Path, tmp_path: Path, cut: int) -> None:
     names, out = [["36"], ["37", "38"], ["41"], []], tmp_path / "out"
     with pytest.raises(Killed):
-        run_import("fake", module(names, at={2: kill}), source, out, ImportOptions())
+        run_import("fake", only(module(names, at={2: kill})), source, out, ImportOptions())
     journal = out / ".import" / "journal.jsonl"
     if cut:
         # The line that was being written when the power failed.
         journal.write_bytes(journal.read_bytes() + journal.read_bytes().splitlines()[-1][:cut])
     with pytest.raises(OutputError, match="interrupted; continue it with --resume or remove it"):
-        run_import("fake", module(names), source, out, ImportOptions())
+        run_import("fake", only(module(names)), source, out, ImportOptions())
     with pytest.raises(OutputError, match="the beginning of another import"):
-        run_import("other", module(names), source, out, ImportOptions(resume=True))
+        run_import("other", only(module(names)), source, out, ImportOptions(resume=True))
     loaded: list[int] = []
     watched = {k: lambda k=k: loaded.append(k) for k in range(4)}
-    path = run_import("fake", module(names, at=watched), source, out, ImportOptions(resume=True))  # type: ignore[arg-type]
+    path = run_import("fake", only(module(names, at=watched)), source, out, ImportOptions(resume=True))  # type: ignore[arg-type]
     assert loaded == [2, 3]
-    whole = run_import("fake", module(names), source, tmp_path / "whole", ImportOptions())
+    whole = run_import("fake", only(module(names)), source, tmp_path / "whole", ImportOptions())
     assert path.read_text() == whole.read_text()
     assert sorted(file.name for file in out.iterdir()) == ["dataset.json", "images"]
 
@@ -117,9 +123,9 @@ def test_an_interrupted_import_goes_on(source: Path, tmp_path: Path, cut: int) -
 def test_an_import_that_was_killed_between_its_last_moves_goes_on(source: Path, tmp_path: Path) -> None:
     names, out = [["36"], ["37"]], tmp_path / "out"
     with pytest.raises(Killed):
-        run_import("fake", module([*names, []], at={2: kill}), source, out, ImportOptions())
+        run_import("fake", only(module([*names, []], at={2: kill})), source, out, ImportOptions())
     shutil.move(out / ".import" / "images", out / "images")
-    path = run_import("fake", module(names), source, out, ImportOptions(resume=True))
+    path = run_import("fake", only(module(names)), source, out, ImportOptions(resume=True))
     assert categories(path) == names
     assert [int(image.read()[0, 0]) for image in Dataset.load(path).images] == [0, 1]
 
@@ -129,7 +135,7 @@ def test_a_folder_in_use_is_left_alone(source: Path, tmp_path: Path) -> None:
     (tmp_path / "out" / "notes.txt").write_text("mine")
     for resume in (False, True):
         with pytest.raises(OutputError, match=r"out is in use \(it holds notes\.txt\)"):
-            run_import("fake", module([["36"]]), source, tmp_path / "out", ImportOptions(resume=resume))
+            run_import("fake", only(module([["36"]])), source, tmp_path / "out", ImportOptions(resume=resume))
     assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
 
 
@@ -145,7 +151,7 @@ def test_several_results_of_one_image_share_its_file(source: Path, tmp_path: Pat
         return Contents(by)
 
     both = cast(ReadingModule, SimpleNamespace(read=read))
-    path = run_import("fake", both, source, tmp_path / "out", ImportOptions())
+    path = run_import("fake", only(both), source, tmp_path / "out", ImportOptions())
     images = json.loads(path.read_text())["images"]
     assert [(image["file_name"], image["annotator"]) for image in images] == [
         ("images/0.png", "ann"),
@@ -160,7 +166,7 @@ UNIVERSAL = [str(number) for number in range(1, 33)]
 def test_numbers_become_fdi(source: Path, tmp_path: Path) -> None:
     lines: list[str] = []
     options = ImportOptions(report=lines.append)
-    path = run_import("fake", module([UNIVERSAL, ["crown", "32"]]), source, tmp_path / "1", options)
+    path = run_import("fake", only(module([UNIVERSAL, ["crown", "32"]])), source, tmp_path / "1", options)
     upper = [f"1{k}" for k in range(8, 0, -1)] + [f"2{k}" for k in range(1, 9)]
     lower = [f"3{k}" for k in range(8, 0, -1)] + [f"4{k}" for k in range(1, 9)]
     assert categories(path) == [upper + lower, ["crown", "48"]]
@@ -171,23 +177,48 @@ def test_numbers_become_fdi(source: Path, tmp_path: Path) -> None:
 
 def test_ambiguous_numbers_ask(source: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"how its teeth are numbered .*; give --numbering fdi, universal"):
-        run_import("fake", module([["11", "12"]]), source, tmp_path / "1", ImportOptions())
+        run_import("fake", only(module([["11", "12"]])), source, tmp_path / "1", ImportOptions())
     with pytest.raises(DatasetError, match="too few names tell"):
-        run_import("fake", module([["1", "2", "3"]]), source, tmp_path / "1", ImportOptions())
+        run_import("fake", only(module([["1", "2", "3"]])), source, tmp_path / "1", ImportOptions())
     for number, (numbering, expected) in enumerate(
         [(Numbering.fdi, ["11", "12"]), (Numbering.universal, ["23", "24"])], start=2
     ):
         options = ImportOptions(numbering=numbering)
-        path = run_import("fake", module([["11", "12"]]), source, tmp_path / str(number), options)
+        path = run_import("fake", only(module([["11", "12"]])), source, tmp_path / str(number), options)
         assert categories(path) == [expected]
     # A source that says itself how it numbers is not asked about.
-    path = run_import("fake", module([["11", "12"]], Numbering.fdi), source, tmp_path / "5", ImportOptions())
+    path = run_import("fake", only(module([["11", "12"]], Numbering.fdi)), source, tmp_path / "5", ImportOptions())
     assert categories(path) == [["11", "12"]]
 
 
 def test_a_declared_numbering_that_does_not_fit_is_reported(source: Path, tmp_path: Path) -> None:
     lines: list[str] = []
     options = ImportOptions(report=lines.append)
-    path = run_import("fake", module([UNIVERSAL], Numbering.fdi), source, tmp_path / "1", options)
+    path = run_import("fake", only(module([UNIVERSAL], Numbering.fdi)), source, tmp_path / "1", options)
     assert categories(path) == [UNIVERSAL]
     assert "give --numbering universal" in lines[0]
+
+
+def packed(folder: Path, archive: Path, prefix: str) -> Path:
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted(folder.rglob("*")):
+            file.write(path, f"{prefix}{path.relative_to(folder).as_posix()}")
+    return archive
+
+
+@pytest.mark.parametrize("prefix", ["", "deep/er/"])
+def test_an_archive_is_read_as_what_is_in_it(source: Path, tmp_path: Path, prefix: str) -> None:
+    folder = tmp_path / "set"
+    (folder / "masks" / "0").mkdir(parents=True)
+    shutil.copytree(source, folder / "images")
+    Image.fromarray(MASK.astype(np.uint8) * 255).save(folder / "masks" / "0" / "36.png")
+    archive = packed(folder, tmp_path / "set.zip", prefix)
+    found: list[str] = []
+    path = import_dataset(None, archive, tmp_path / "out", ImportOptions(recognised=found.append))
+    assert (found, categories(path)) == (["png"], [["36"], [], [], []])
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["dataset.json", "images"]
+    Image.fromarray(MASK[1:].astype(np.uint8) * 255).save(folder / "masks" / "0" / "36.png")
+    wrong = packed(folder, tmp_path / "wrong.zip", prefix)
+    with pytest.raises(DatasetError, match=rf"wrong\.zip/{prefix}masks/0/36\.png has 30x19 pixels"):
+        import_dataset(None, wrong, tmp_path / "again")
+    assert list((tmp_path / "again").iterdir()) == []

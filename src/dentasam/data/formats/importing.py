@@ -7,7 +7,7 @@ images, ids, tooth numbers, errors that are passed over and interrupted imports 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,15 +16,20 @@ from dentasam.data.coco.stream import stream_coco
 from dentasam.data.formats.import_draft import Draft
 from dentasam.data.formats.interface import Contents, ImportOptions, ReadingModule, ReadOptions
 from dentasam.data.formats.sources.archive import is_archive, unpack
+from dentasam.data.formats.sources.glance import roots_of
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.formats.tooth_names import fdi_names
 from dentasam.data.record import Category, ImageRecord, ObjectRecord
 from dentasam.errors import DatasetError, DentasamError, ImageError
 
+# Takes the places that a source may begin at, and gives the format's reader and the place that it knows.
+Choose = Callable[[Sequence[Path]], tuple[ReadingModule, Path]]
 
-def run_import(name: str, module: ReadingModule, source: Path, out: Path, options: ImportOptions) -> Path:
+
+def run_import(name: str | None, choose: Choose, source: Path, out: Path, options: ImportOptions) -> Path:
     """Writes `out/dataset.json` and `out/images`; returns the path of the JSON.
 
+    name: of the format, None where it is to be recognised; only the same name continues an interrupted import.
     After an error in the source nothing is left in `out`; after an interruption, the draft for a call with `resume`.
     Raises DatasetError or ImageError for an error in the source, OutputError where `out` is in use or cannot be
     written.
@@ -32,7 +37,7 @@ def run_import(name: str, module: ReadingModule, source: Path, out: Path, option
     draft = Draft(out, _key(name, source, options), options.resume)
     try:
         with _naming_the_archive(source, draft):
-            return _fill(module, source, draft, options)
+            return _fill(choose, source, draft, options)
     except (DatasetError, ImageError):
         draft.discard()
         raise
@@ -40,10 +45,12 @@ def run_import(name: str, module: ReadingModule, source: Path, out: Path, option
         draft.close()
 
 
-def _fill(module: ReadingModule, source: Path, draft: Draft, options: ImportOptions) -> Path:
-    place = source
+def _fill(choose: Choose, source: Path, draft: Draft, options: ImportOptions) -> Path:
+    places = [source]
     if source.is_file() and is_archive(source):
-        place = unpack(source, draft.unpacked, report=options.report)
+        unpack(source, draft.unpacked, report=options.report)
+        places = roots_of(draft.unpacked)
+    module, place = choose(places)
     images = images_of(place, options.images, options.report)
     reading = ReadOptions(draft.scratch, options.crowd_as_objects, options.skip_bad, options.report)
     contents = module.read(place, images, reading)
@@ -97,7 +104,7 @@ def _renumbered(image: ImageRecord, given: dict[str, str]) -> ImageRecord:
     return replace(image, objects=tuple(map(of, image.objects)), crowds=tuple(map(of, image.crowds)))
 
 
-def _key(name: str, source: Path, options: ImportOptions) -> str:
+def _key(name: str | None, source: Path, options: ImportOptions) -> str:
     images = None if options.images is None else str(options.images.resolve())
     return json.dumps([name, str(source.resolve()), images, options.crowd_as_objects])
 

@@ -14,7 +14,7 @@ This file imports nothing that takes time to load, because the command's start-u
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from importlib import import_module
 from importlib.util import find_spec
@@ -80,27 +80,39 @@ def missing_extra(info: FormatInfo) -> str | None:
     return f"pip install 'dentasam[{info.extra}]'"
 
 
-def recognise(source: Path) -> Format:
-    """The format that a source looks like, by a glance; coco, whose messages explain more, where none fits."""
-    for name in readable():
-        if reading_module(name).recognises(source):
-            return name
-    return Format.coco
+def choose(name: str | None, places: Sequence[Path]) -> tuple[Format, Path]:
+    """The format of a source, and where it begins among some places, by a glance.
+
+    name: of the format, None to recognise it; coco, whose messages explain more, where none fits.
+    """
+    offered = readable() if name is None else [Format(name)]
+    for place in places:
+        for format in offered:
+            if reading_module(format).recognises(place):
+                return format, place
+    return Format(name or Format.coco), places[-1]
 
 
-def import_dataset(name: str, source: str | Path, out: str | Path, options: ImportOptions = DEFAULT) -> Path:
+def import_dataset(name: str | None, source: str | Path, out: str | Path, options: ImportOptions = DEFAULT) -> Path:
     """Converts `source`, of the format `name`, to a COCO dataset in the folder `out`; returns the JSON's path.
 
-    A zip or tar archive is unpacked on the way. Raises DatasetError for an unknown format, DatasetError or ImageError
-    for an error in the source, OutputError where `out` is in use or cannot be written, ExtraError where the format
-    needs a package that is not installed.
+    name: None to recognise the format. A zip or tar archive is unpacked on the way. Raises DatasetError for an
+    unknown format, DatasetError or ImageError for an error in the source, OutputError where `out` is in use or cannot
+    be written, ExtraError where the format needs a package that is not installed.
     """
     from dentasam.data.formats.importing import run_import
 
-    module = reading_module(name)
-    if name != Format.coco and options.crowd_as_objects:
-        raise DatasetError(f"{source}: crowds as objects can be given only for the format coco, not for {name}")
-    return run_import(name, module, Path(source), Path(out), options)
+    if name is not None:
+        reading_module(name)
+
+    def chosen(places: Sequence[Path]) -> tuple[ReadingModule, Path]:
+        format, place = choose(name, places)
+        if format is not Format.coco and options.crowd_as_objects:
+            raise DatasetError(f"{source}: crowds as objects can be given only for the format coco, not for {format}")
+        options.recognised(format)
+        return reading_module(format), place
+
+    return run_import(name, chosen, Path(source), Path(out), options)
 
 
 def export_dataset(

@@ -15,8 +15,9 @@ from typing import Any
 
 from dentasam.data.formats.coco import json_in
 from dentasam.data.formats.interface import ReadOptions, SourceRecord
-from dentasam.data.formats.registry import Format, reading_module, recognise
+from dentasam.data.formats.registry import Format, choose, reading_module
 from dentasam.data.formats.sources.archive import Limits, is_archive, unpack
+from dentasam.data.formats.sources.glance import roots_of
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
 from dentasam.data.formats.tooth_names import fdi_names
 from dentasam.data.record import ImageRecord
@@ -48,10 +49,11 @@ def import_annotation_file(
     are not in the worklist are skipped. Raises DatasetError, before anything is stored, for the first error.
     """
     with tempfile.TemporaryDirectory(prefix="dentasam-") as scratch, _naming(file, Path(scratch)):
-        place = file
+        places = [file]
         if is_archive(file):
-            place = unpack(file, Path(scratch) / SOURCE, limits=LIMITS)
-        chosen = format or recognise(place)
+            unpack(file, Path(scratch) / SOURCE, limits=LIMITS)
+            places = roots_of(Path(scratch) / SOURCE)
+        chosen, place = choose(format, places)
         if chosen is Format.coco:
             return import_coco(store, _document(place), annotator)
         cases = {case.name: case for case in store.cases()}

@@ -1,4 +1,4 @@
-"""The beginning of a file, by which its format is recognised."""
+"""What is looked at to recognise a format: the beginning of a file, and the folders of an archive."""
 
 from pathlib import Path
 
@@ -14,3 +14,11 @@ def first_text(path: Path, suffixes: tuple[str, ...] = (".json",)) -> str:
             return file.read(FIRST_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def roots_of(folder: Path) -> list[Path]:
+    """The folder, and the one in it as long as it holds nothing else: archives often hold all in one folder."""
+    found = [folder]
+    while len(inner := list(found[-1].iterdir())) == 1 and inner[0].is_dir():
+        found.append(inner[0])
+    return found
