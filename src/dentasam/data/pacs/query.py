@@ -58,7 +58,7 @@ def find_images(
         report(f"{_counted(invalid)} left out: the server names them by something else than a UID")
     if others:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(others.items()))
-        example = others.most_common(1)[0][0]
+        example = min(others, key=lambda kind: (-others[kind], kind))
         report(
             f"{_counted(others.total())} left out: not radiographs ({kinds}); --filter Modality={example} takes it"
         )

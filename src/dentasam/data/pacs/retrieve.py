@@ -1,5 +1,6 @@
 """One instance from a PACS to a file (WADO-RS), whole or not at all."""
 
+import warnings
 from pathlib import Path
 
 import pydicom
@@ -55,15 +56,17 @@ def is_whole(path: Path, uid: str, *, image: bool) -> bool:
 def referenced_images(path: Path) -> set[str]:
     """The SOP instance UIDs that a DICOM SEG refers to; none where it cannot be read."""
     try:
-        elements = pydicom.dcmread(path, stop_before_pixels=True).iterall()
-        return {str(element.value) for element in elements if element.keyword == "ReferencedSOPInstanceUID"}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            elements = pydicom.dcmread(path, stop_before_pixels=True).iterall()
+            return {str(element.value) for element in elements if element.keyword == "ReferencedSOPInstanceUID"}
     except Exception:
         # Sequences are parsed here, and a crafted one makes pydicom raise almost any exception.
         return set()
 
 
 def _check(path: Path, base: str, uid: str, image: bool) -> None:
-    sent = str(_header(path, base).get("SOPInstanceUID", ""))
+    sent = _uid(path, base)
     if sent != uid:
         raise PacsError(f"{base} sends {sent!r:.70} in its place; ask its administrator")
     if image:
@@ -73,9 +76,12 @@ def _check(path: Path, base: str, uid: str, image: bool) -> None:
             raise ImageError(str(error).replace(str(path), "the file")) from None
 
 
-def _header(path: Path, base: str) -> pydicom.Dataset:
+def _uid(path: Path, base: str) -> str:
     try:
-        return pydicom.dcmread(path, stop_before_pixels=True)
+        # pydicom warns of every odd value of a header; the message would go to stderr as the server wrote it.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return str(pydicom.dcmread(path, stop_before_pixels=True).get("SOPInstanceUID", ""))
     except InvalidDicomError:
         raise PacsError(f"{base} sends something else than a DICOM file; ask its administrator") from None
     except OSError:

@@ -6,15 +6,14 @@ images nor credentials go anywhere but to the address that the user gave.
 
 import time
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any
-from urllib.parse import urljoin
 
 import requests
 from requests.auth import AuthBase
 
 from dentasam.data.pacs.address import Address, origin_of, split_url
-from dentasam.data.pacs.credentials import PASSWORD, TOKEN, USER, Credentials
+from dentasam.data.pacs.credentials import Credentials
+from dentasam.data.pacs.status import check_status
 from dentasam.errors import PacsError
 from dentasam.version import __version__
 
@@ -25,8 +24,6 @@ MAX_ANSWER_SECONDS = 900.0
 # Of a server that is busy or behind a gateway; seconds before each further try.
 BUSY = (429, 502, 503, 504)
 PAUSES = (0.5, 2.0)
-# STOW-RS answers with it, and lists which instances were refused.
-CONFLICT = 409
 
 
 class Body:
@@ -118,33 +115,8 @@ class OneServerSession(requests.Session):
         response.raw = Body(response.raw, self._address.base, limit)
 
     def _check(self, response: requests.Response) -> None:
-        status, base = response.status_code, self._address.base
+        base = self._address.base
         if response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
             raise PacsError(f"{base} compresses its answers though asked not to; ask its administrator")
-        if 200 <= status < 300 or status == CONFLICT:
-            return
-        if 300 <= status < 400:
-            raise PacsError(f"{base} redirects to {_target(response)}; redirects are not followed: give its address")
-        if status in (401, 403):
-            if self._credentials is None:
-                raise PacsError(f"{base} asks for credentials ({status}); set {TOKEN}, or {USER} and {PASSWORD}")
-            raise PacsError(f"{base} refuses {self._credentials.source} ({status}); check them and what they may do")
-        if status == 404:
-            raise PacsError(f"{base} does not have what was asked for (404); its path is often /dicom-web")
-        raise PacsError(f"{base} answers {status} ({_phrase(status)}); see its log, or try again later")
-
-
-def _target(response: requests.Response) -> str:
-    """The server that a redirect names, without a path, which may hold a token."""
-    parts = split_url(urljoin(response.url, response.headers.get("Location", "")))
-    if parts is None:
-        return "no usable address"
-    scheme, host, port = origin_of(parts)
-    return f"{scheme}://{host:.60}:{port}"
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "an unknown status"
+        location = response.headers.get("Location", "")
+        check_status(base, response.status_code, response.url, location, self._credentials)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,15 @@ from typing import Any
 
 import pydicom
 
-from dentasam.data.pacs.connection import ANSWER_SECONDS, Connection, connect
+from dentasam.data.pacs.connection import ANSWER_SECONDS, connect
 from dentasam.data.pacs.multipart import MultipartFiles
 from dentasam.data.pacs.results import first_value, items
+from dentasam.data.pacs.status import RequestRefused
 from dentasam.data.pacs.uids import is_uid
 from dentasam.errors import ImageError, PacsError
 
 STORED, FAILED, REFERENCED, REASON, WARNING = 0x00081199, 0x00081198, 0x00081155, 0x00081197, 0x00081196
+UIDS = ("SOPInstanceUID", "StudyInstanceUID")
 # One request carries files of one study, up to these.
 BATCH_FILES, BATCH_BYTES = 50, 256_000_000
 
@@ -78,30 +81,41 @@ def store_files(
     """Sends DICOM files as they are, a study at a time, and returns what the server confirmed and refused.
 
     progress: takes the number of files done and of all. Every file is looked at before the first is sent: raises
-    ImageError for one that is not DICOM, PacsError for a UID that repeats, and where the first request fails.
+    ImageError for one that is not DICOM, PacsError for a UID that repeats. Also raises PacsError where the server
+    cannot be used at all; once a file is stored, those that cannot be sent any more are listed as refused.
     """
     files = _files([Path(path) for path in paths])
     connection = connect(url, insecure_http=insecure_http, answer_seconds=answer_seconds)
-    stored: list[Path] = []
-    refused: list[Refused] = []
-    warnings: list[str] = []
-    for batch in _batches(files):
+    waiting = list(_batches(files))
+    reports: list[StoreReport] = []
+    while waiting:
+        batch = waiting.pop(0)
         try:
-            answer = connection.store(MultipartFiles([file.path for file in batch]))
+            reports.append(_outcome(batch, connection.store(MultipartFiles([file.path for file in batch]))))
+        except RequestRefused as error:
+            if len(batch) > 1:
+                # One file may be the reason; the others are stored without it.
+                waiting = [[file] for file in batch] + waiting
+                continue
+            reports.append(_none_stored(batch, error))
         except PacsError as error:
-            if not stored and not refused:
+            if not any(report.stored for report in reports):
                 raise
-            refused += [Refused(file.path, file.uid, str(error)) for file in batch]
-        else:
-            report = _outcome(connection, batch, answer)
-            stored += report.stored
-            refused += report.refused
-            warnings += report.warnings
-        progress(len(stored) + len(refused), len(files))
-    return StoreReport(tuple(stored), tuple(refused), tuple(warnings))
+            reports.append(_none_stored([*batch, *(file for later in waiting for file in later)], error))
+            waiting = []
+        progress(sum(len(report.stored) + len(report.refused) for report in reports), len(files))
+    return StoreReport(
+        tuple(path for report in reports for path in report.stored),
+        tuple(refused for report in reports for refused in report.refused),
+        tuple(line for report in reports for line in report.warnings),
+    )
 
 
-def _outcome(connection: Connection, batch: Sequence[_File], answer: Any) -> StoreReport:
+def _none_stored(files: Sequence[_File], error: PacsError) -> StoreReport:
+    return StoreReport(refused=tuple(Refused(file.path, file.uid, str(error)) for file in files))
+
+
+def _outcome(batch: Sequence[_File], answer: Any) -> StoreReport:
     """What an answer says about each file of a batch: nothing counts as stored that it does not name."""
     # Some servers wrap the one result in a list.
     result = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
@@ -134,8 +148,7 @@ def _files(paths: Sequence[Path]) -> list[_File]:
     files: list[_File] = []
     taken: dict[str, Path] = {}
     for path in paths:
-        header = _header(path)
-        uid, study = str(header.get("SOPInstanceUID", "")), str(header.get("StudyInstanceUID", ""))
+        uid, study = _uids(path)
         if not is_uid(uid) or not is_uid(study):
             raise ImageError(f"{path} has no valid SOPInstanceUID and StudyInstanceUID; write it again")
         if uid in taken:
@@ -145,9 +158,14 @@ def _files(paths: Sequence[Path]) -> list[_File]:
     return files
 
 
-def _header(path: Path) -> pydicom.Dataset:
+def _uids(path: Path) -> tuple[str, str]:
+    """The SOP instance UID and the study's, empty where one is missing."""
     try:
-        return pydicom.dcmread(path, specific_tags=["SOPInstanceUID", "StudyInstanceUID"], stop_before_pixels=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            header = pydicom.dcmread(path, specific_tags=list(UIDS), stop_before_pixels=True)
+            uid, study = (str(header.get(keyword, "")) for keyword in UIDS)
+            return uid, study
     except FileNotFoundError:
         raise ImageError(f"{path} does not exist; check the path") from None
     except OSError as error:
