@@ -135,7 +135,7 @@ def test_no_match_and_a_wrong_password_are_one_line(
 
 
 def test_an_address_without_the_service_is_one_line(url: str, sent: dict[str, Path], tmp_path: Path) -> None:
-    with pytest.raises(PacsError, match=r"\(400\); its path is often /dicom-web"):
+    with pytest.raises(PacsError, match=r"\(400\); see its log, and whether its path is /dicom-web"):
         import_dicomweb(url.removesuffix("/dicom-web"), tmp_path / "out")
 
 

@@ -99,7 +99,7 @@ def test_only_radiographs_of_one_frame_are_taken() -> None:
         uids, lines = search(fake.url)
         assert uids == ["1.2.3.1", "1.2.3.4", "1.2.3.6"]
         assert lines == [
-            "2 instances are left out: not radiographs (CT 1, SEG 1); --filter Modality=SEG takes it",
+            "2 instances are left out: not radiographs (CT 1, SEG 1); --filter Modality=CT takes it",
             "1 instance is left out: several frames",
         ]
 

@@ -141,6 +141,7 @@ def test_a_server_that_cannot_be_used_is_one_line(files: list[Path], answer: Ans
     assert len(fake.requests) == 1
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
 def test_every_file_is_looked_at_before_the_first_is_sent(tmp_path: Path, files: list[Path]) -> None:
     text = tmp_path / "notes.json"
     text.write_text(json.dumps({}))

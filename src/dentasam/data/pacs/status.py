@@ -23,9 +23,8 @@ def check_status(base: str, status: int, url: str, location: str, credentials: C
     if 200 <= status < 300 or status == CONFLICT:
         return
     if 300 <= status < 400:
-        raise PacsError(
-            f"{base} redirects to {_server_of(url, location)}; redirects are not followed: give its address"
-        )
+        target = _server_of(url, location)
+        raise PacsError(f"{base} redirects to {target}; redirects are not followed: give its address")
     if status in (401, 403):
         if credentials is None:
             raise PacsError(f"{base} asks for credentials ({status}); set {TOKEN}, or {USER} and {PASSWORD}")
@@ -34,7 +33,7 @@ def check_status(base: str, status: int, url: str, location: str, credentials: C
         raise RequestRefused(f"{base} does not have what was asked for (404); its path is often /dicom-web")
     if status == 400:
         raise RequestRefused(
-            f"{base} does not accept the request (400); its path is often /dicom-web, or see its log"
+            f"{base} does not accept the request (400); see its log, and whether its path is /dicom-web"
         )
     raise RequestRefused(f"{base} answers {status} ({_phrase(status)}); see its log, or try again later")
 
