@@ -61,6 +61,10 @@ def _apt(packages: list[str]) -> None:
     if root and shutil.which("sudo") is None:
         return
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    systemctl = shutil.which("systemctl")
+    if "orthanc" in packages and systemctl is not None:
+        # Debian would start it as a service, which listens on every address; the tests start their own.
+        subprocess.run([*root, systemctl, "--quiet", "mask", "orthanc.service"], capture_output=True, check=False)
     for command in (["update", "-qq"], ["install", "-qq", "-y", "--no-install-recommends", *packages]):
         subprocess.run([*root, apt, *command], env=environment, stdout=subprocess.DEVNULL, check=False)
 

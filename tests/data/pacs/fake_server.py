@@ -1,6 +1,7 @@
 """A small DICOMweb server on loopback whose answers a test chooses, also such as no honest server gives."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,7 +45,8 @@ class Fake:
 
 
 @contextmanager
-def serving(answer: Callable[[Request], Answer]) -> Iterator[Fake]:
+def serving(answer: Callable[[Request], Answer], tls: ssl.SSLContext | None = None) -> Iterator[Fake]:
+    """Serves while the block runs; over https where a context is given."""
     stopped = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -82,7 +84,9 @@ def serving(answer: Callable[[Request], Answer]) -> Iterator[Fake]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    fake = Fake(f"http://127.0.0.1:{server.server_address[1]}/dicom-web", answer)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    fake = Fake(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}/dicom-web", answer)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
