@@ -12,15 +12,15 @@ from dentasam.errors import PacsError
 
 from .fake_server import Answer, serving
 
-OPENSSL = shutil.which("openssl")
+OPENSSL = shutil.which("openssl") or ""
 
 
-@pytest.mark.skipif(OPENSSL is None, reason="openssl, which makes the certificate, is not installed")
+@pytest.mark.skipif(not OPENSSL, reason="openssl, which makes the certificate, is not installed")
 def test_only_the_named_certificates_are_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    files = ["-keyout", key, "-out", certificate]
-    make = [str(OPENSSL), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    make = [OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     subprocess.run([*make, *names, *files], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)

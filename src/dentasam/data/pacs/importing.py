@@ -7,7 +7,6 @@ from pathlib import Path
 
 from dentasam.atomic_write import DRAFT_SUFFIX
 from dentasam.data.dataset import Dataset
-from dentasam.data.formats.folders import DATASET_NAME
 from dentasam.data.images.read import image_size
 from dentasam.data.pacs.connection import ANSWER_SECONDS, Connection, connect
 from dentasam.data.pacs.filters import parse_filters
@@ -18,7 +17,7 @@ from dentasam.data.record import ImageRecord
 from dentasam.errors import ImageError, OutputError, PacsError
 from dentasam.output_folder import claim_folder, made_folder
 
-IMAGES, SEGMENTATIONS = "images", "segmentations"
+DATASET_NAME, IMAGES, SEGMENTATIONS = "dataset.json", "images", "segmentations"
 LIMIT = 1000
 # So many failures in a row are the server's; going on would cost an answer's time for each instance.
 MAX_FAILURES_IN_A_ROW = 5
