@@ -1,4 +1,4 @@
-"""What the tests need from the system: a Chromium, and the programs of a PostgreSQL server.
+"""What the tests need from the system: a Chromium, the programs of a PostgreSQL server, and on Linux a PACS.
 
     python tests/provide.py
 
@@ -28,11 +28,20 @@ def postgres_programs() -> Path | None:
     return found[-1].parent if found else Path(on_path).parent if on_path else None
 
 
+def orthanc() -> tuple[Path, Path] | None:
+    """The program Orthanc, a PACS, and its DICOMweb plugin."""
+    program = next((path for path in map(shutil.which, ("Orthanc", "/usr/sbin/Orthanc")) if path), None)
+    plugins = sorted(Path("/usr").glob("*/orthanc/plugins/libOrthancDicomWeb.so*"))
+    return (Path(program), plugins[0]) if program and plugins else None
+
+
 def provide() -> str | None:
-    """Install what is missing; a line that says what could not be had, or None."""
-    missing = [
-        package for package, found in (("chromium", chromium()), ("postgresql", postgres_programs())) if found is None
-    ]
+    """Install what is missing; a line that says what could not be had, or None.
+
+    The tests of the PACS are skipped where there is no Orthanc: they also need network namespaces, as Linux has them.
+    """
+    wanted = {"chromium": chromium(), "postgresql": postgres_programs(), "orthanc orthanc-dicomweb": orthanc()}
+    missing = [package for packages, found in wanted.items() if found is None for package in packages.split()]
     if missing:
         _apt(missing)
     if chromium() is None:
@@ -52,6 +61,10 @@ def _apt(packages: list[str]) -> None:
     if root and shutil.which("sudo") is None:
         return
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    systemctl = shutil.which("systemctl")
+    if "orthanc" in packages and systemctl is not None:
+        # Debian would start it as a service, which listens on every address; the tests start their own.
+        subprocess.run([*root, systemctl, "--quiet", "mask", "orthanc.service"], capture_output=True, check=False)
     for command in (["update", "-qq"], ["install", "-qq", "-y", "--no-install-recommends", *packages]):
         subprocess.run([*root, apt, *command], env=environment, stdout=subprocess.DEVNULL, check=False)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dentasam.errors import ExtraError as ExtraError
     from dentasam.errors import ImageError as ImageError
     from dentasam.errors import OutputError as OutputError
+    from dentasam.errors import PacsError as PacsError
     from dentasam.errors import PromptError as PromptError
     from dentasam.errors import RecipeError as RecipeError
     from dentasam.errors import WorkspaceError as WorkspaceError
@@ -50,6 +51,7 @@ _ERRORS = (
     "ExtraError",
     "ImageError",
     "OutputError",
+    "PacsError",
     "PromptError",
     "RecipeError",
     "WorkspaceError",

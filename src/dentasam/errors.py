@@ -37,6 +37,10 @@ class OutputError(DentasamError):
     """An output folder is in use or cannot be written."""
 
 
+class PacsError(DentasamError):
+    """A PACS cannot be reached, refuses a request, or answers with something else than was asked for."""
+
+
 class WorkspaceError(DentasamError):
     """A labelling workspace cannot be opened, or is in use."""
 
