@@ -58,6 +58,7 @@ def import_(
             skip_bad=left_out.append if skip_bad else None,
             report=tell,
             progress=update,
+            unpacking=lambda done, total: update(0, 1, f"unpacking, {100 * done // max(total, 1)} %"),
             recognised=recognised.append,
         )
         path = import_dataset(format and format.value, source, out, given)

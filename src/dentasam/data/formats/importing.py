@@ -48,7 +48,7 @@ def run_import(name: str | None, choose: Choose, source: Path, out: Path, option
 def _fill(choose: Choose, source: Path, draft: Draft, options: ImportOptions) -> Path:
     places = [source]
     if source.is_file() and is_archive(source):
-        unpack(source, draft.unpacked, report=options.report)
+        unpack(source, draft.unpacked, options.unpacking, options.report)
         places = roots_of(draft.unpacked)
     module, place = choose(places)
     images = images_of(place, options.images, options.report)

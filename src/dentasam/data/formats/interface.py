@@ -26,8 +26,8 @@ class ImportOptions:
     annotations with `iscrowd` 1 for objects. numbering: in which system the teeth of the source are numbered, where
     it cannot be recognised. resume: continue an import that was interrupted. skip_bad: takes a line for each image or
     object that is left out because of an error in it; without it the first error ends the import. report: takes a
-    line about what was passed over or decided. progress: takes the number of images done and of all. recognised:
-    takes the format's name when it is known.
+    line about what was passed over or decided. progress: takes the number of images done and of all. unpacking: takes
+    the bytes of an archive that are unpacked, and all. recognised: takes the format's name when it is known.
     """
 
     images: Path | None = None
@@ -37,6 +37,7 @@ class ImportOptions:
     skip_bad: Callable[[str], None] | None = None
     report: Callable[[str], None] = _ignore
     progress: Callable[[int, int], None] = _ignore
+    unpacking: Callable[[int, int], None] = _ignore
     recognised: Callable[[str], None] = _ignore
 
 
