@@ -2,10 +2,13 @@
 
 import json
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -117,6 +120,36 @@ def test_chosen_files_are_added_too(desk: Desk, growing: Server, tmp_path: Path)
     expect(desk.page.get_by_test_id(f"case-{growing.case('chosen.png')}")).to_be_visible()
 
 
+def test_dropped_annotations_are_objects_of_the_open_case(
+    desk: Desk, growing: Server, tmp_path: Path, watch: Watch
+) -> None:
+    watch.allow("422")
+    height, width = desk.shape
+    mask = np.zeros((height, width), bool)
+    mask[40:90, 60:100] = True
+    known = set(growing.objects(desk.case))
+    archive, other, broken = tmp_path / "masks.zip", tmp_path / "other.zip", tmp_path / "broken.json"
+    for path, name in ((archive, "opg"), (other, "elsewhere")):
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr(f"masks/{name}/36.png", cv2.imencode(".png", mask.astype(np.uint8) * 255)[1].tobytes())
+    broken.write_text("{")
+
+    drop(desk.page, [archive, broken, other])
+    found = outcomes(desk.page)
+    assert {name: state for name, (state, _) in found.items()} == {
+        "masks.zip": "imported",
+        "broken.json": "refused",
+        "other.zip": "refused",
+    }
+    assert "annotations: 1 object in 1 case" in found["masks.zip"][1]
+    assert "broken.json is not annotations of a known format" in found["broken.json"][1]
+    assert "no image of this name" in found["other.zip"][1]
+    (new,) = set(growing.objects(desk.case)) - known
+    shown = growing.objects(desk.case)[new]
+    assert (shown["category"], shown["source"]) == ("36", "import")
+    expect(desk.page.get_by_test_id("object")).to_have_count(len(known) + 1, timeout=PATIENCE)
+
+
 def test_a_worklist_of_a_coco_file_says_why_not(open_desk: Open, worklist: WorkList, tmp_path: Path) -> None:
     shutil.copyfile(worklist.folder / "copy-00.png", tmp_path / "opg.png")
     with Image.open(tmp_path / "opg.png") as image:
@@ -145,8 +178,6 @@ def test_a_worklist_of_a_coco_file_says_why_not(open_desk: Open, worklist: WorkL
     server = Server(source).start()
     try:
         desk = open_desk(server=server, case=server.case("opg.png"), viewport=WIDE)
-        desk.choose("add-images")
-        desk.toast("COCO file")
         extra = tmp_path / "extra.png"
         shutil.copyfile(tmp_path / "opg.png", extra)
         drop(desk.page, [extra])

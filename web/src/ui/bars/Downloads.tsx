@@ -64,6 +64,7 @@ export function Downloads() {
             <FormatRow key={one.name} one={one} finished={finished} numbering={numbering} close={close} />
           ))}
         </ul>
+        <p className="hint">The images are not in these files; they stay where they are.</p>
         {pending > 0 && (
           <p className="hint warn">
             The last {pending === 1 ? "step is" : `${pending} steps are`} not on the server yet, and would be missing.
