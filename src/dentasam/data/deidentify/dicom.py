@@ -85,7 +85,7 @@ def write_deidentified(path: Path, draft: Path, name: str, keyed: KeyedMap, regi
 
 
 def _pixels(action: str, rule: str) -> Touch:
-    return Touch("(7fe0,0010)", "PixelData", "OW", action, rule)
+    return Touch("(7FE0,0010)", "PixelData", "OW", action, rule)
 
 
 def _patient(dataset: Dataset, name: str) -> tuple[tuple[str, ...], dict[str, str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -43,7 +44,7 @@ class Identifiers:
 
         keyword: empty for a private element, of which only names, dates and UIDs count.
         """
-        values = [value.strip(" \0\r\n\t") for value in values]
+        values = [value.strip(" \0\r\n\t") for value in (*values, *readings(raw))]
         if vr == "PN":
             for value in values:
                 for part in _parts_of_name(value):
@@ -132,6 +133,16 @@ class Identifiers:
                     if len(encoded) >= MIN_BYTES:
                         needles.setdefault(encoded.lower(), keyword)
         return needles
+
+
+def readings(raw: bytes) -> list[str]:
+    """The values of a text as UTF-8 and Latin-1, whatever character set a header states; none for ASCII."""
+    if raw.isascii():
+        return []
+    texts = [raw.decode("latin-1")]
+    with suppress(UnicodeDecodeError):
+        texts.append(raw.decode("utf-8"))
+    return [value for text in texts for value in text.split("\\")]
 
 
 def _parts_of_name(value: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.tag import BaseTag
 
 from dentasam.data.deidentify.dates import shifted
-from dentasam.data.deidentify.identifiers import Identifiers
+from dentasam.data.deidentify.identifiers import Identifiers, readings
 from dentasam.data.deidentify.keyed_map import KeyedMap
 from dentasam.data.deidentify.report import Touch
 from dentasam.data.deidentify.rules import Action, is_well_known, judge
@@ -103,6 +103,9 @@ class Profile:
             self._put(dataset, tag, vr, [shifted(value, self.days_earlier) for value in values])
         elif vr == "SQ":
             dataset[tag] = DataElement(tag, "SQ", [])
+        elif action is Action.EMPTY and vr in ("DA", "DT", "TM"):
+            # The library would put a date of the year 1.
+            dataset[tag] = DataElement(tag, vr, "")
         else:
             self._dummy(dataset, tag, vr, action)
         return True
@@ -127,7 +130,7 @@ class Profile:
         """Empties kept texts that hold an identifying value of another element."""
         encodings = encodings_of(dataset)
         for tag in sorted(dataset.keys()):
-            vr, values, _ = content_of(dataset, tag, encodings)
+            vr, values, raw = content_of(dataset, tag, encodings)
             if vr == "SQ":
                 for number, item in enumerate(items_of(dataset, tag) or ()):
                     self._clean(item, f"{where}{tag}[{number}].".replace(" ", ""))
@@ -137,7 +140,8 @@ class Profile:
                 continue
             if set(values) <= self.made | {self.pseudonym}:
                 continue
-            held = self.identifiers.found_in_text("\\".join(values), coded="CS" in (vr, stated))
+            texts = "\\".join([*values, *readings(raw)])
+            held = self.identifiers.found_in_text(texts, coded="CS" in (vr, stated))
             if held is not None:
                 dataset[tag] = DataElement(tag, stated if stated in TEXT_VRS else vr, "")
                 self._touch(where, tag, vr, Action.CLEAN, held or "a private element")
