@@ -129,7 +129,7 @@ def planted_file(path: Path, pixels: np.ndarray | None = None, **changes: Any) -
     planted_dataset(dataset)
     dataset.preamble = NAME.encode().ljust(128)
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", IMAGE_UID)
-    dataset.file_meta.SourceApplicationEntityTitle = "QX-4711-0815"
+    dataset.file_meta.SourceApplicationEntityTitle = "QUASTENFLOSSER"
     dataset.file_meta.PrivateInformationCreatorUID = UID(f"{UID_ROOT}.9")
     dataset.file_meta.PrivateInformation = NAME.encode() + b" "
     dataset.save_as(path)

@@ -182,3 +182,20 @@ def test_rle_is_kept(tmp_path: Path) -> None:
     assert pydicom.dcmread(only_file(out)).file_meta.TransferSyntaxUID == RLELossless
     np.testing.assert_array_equal(read_image(only_file(out)), read_image(path))
     assert found(bytes_under(out)) == []
+
+
+def test_text_in_place_of_a_number_goes_and_an_odd_number_stays(tmp_path: Path) -> None:
+    path = planted_file(
+        tmp_path / "x.dcm",
+        SeriesNumber=("IS", b"MARZIPAN"),
+        AcquisitionNumber=("SH", b"MARZIPAN"),
+        ExposuresOnPlate=("LO", b"MARZIPAN"),
+        SamplesPerPixelUsed=("IS", b"1 "),
+        KVP=("DS", b"70,5"),
+        WindowCenter=("DS", b"2000\\1000 "),
+    )
+    _, out = run(path, tmp_path)
+    content = only_file(out).read_bytes()
+    assert b"MARZIPAN" not in content
+    assert b"70,5" in content
+    np.testing.assert_array_equal(read_image(only_file(out)), read_image(path))

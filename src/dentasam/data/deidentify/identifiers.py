@@ -18,7 +18,7 @@ from dentasam.data.deidentify.dates import day_of, spellings
 # Of a keyword: what it holds points to a person, a place or a single device or order.
 _IDENTIFYING = re.compile(
     r"(?<!Protocol)(?<!Model)(?<!Code)Name|IDs?$|ID[A-Z]|Number|Address|Telephone|Telecom|Institution|Station|Physician"
-    r"|Person|Operator|Location|Department|Insurance|Residence|Issuer|Identifier|Organization|Serial|Requester|AETitle|URI|URL"
+    r"|Person|Operator|Location|Department|Insurance|Residence|Issuer|Identifier|Organization|Serial|Requester|AETitle|EntityTitle|URI|URL"
 )
 # Counters, which hold small numbers that many elements share.
 _COUNTERS = re.compile(r"^(Series|Acquisition|Instance|Item|Temporal|Frame|Curve|Overlay|LUT|Image)\w*Number$")

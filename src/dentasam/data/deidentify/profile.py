@@ -23,7 +23,7 @@ from dentasam.data.deidentify.report import Touch
 from dentasam.data.deidentify.rules import Action, is_well_known, judge
 
 TEXT_VRS = frozenset({"AE", "AS", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
-READ_VRS = TEXT_VRS | {"DA", "DT", "TM", "UI"}
+READ_VRS = TEXT_VRS | {"DA", "DS", "DT", "IS", "TM", "UI"}
 _DELIMITERS = set(b"\r\n\t\f\\^=")
 # Codes that the image cannot be read without.
 _STRUCTURE = frozenset(

@@ -7,12 +7,13 @@ through the key, and elements that the table does not name are judged by their V
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from functools import cache
 from importlib import import_module
 from typing import Any
 
-from pydicom.datadict import dictionary_has_tag, keyword_for_tag
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
@@ -60,6 +61,9 @@ METHOD_KEYWORDS = frozenset(
 _CODES = frozenset({"CodingSchemeUID", "LongCodeValue", "URNCodeValue", "ContextGroupExtensionCreatorUID"})
 _FREE_TEXT = frozenset({"ST", "LT", "UT", "UC", "UR"})
 _OVERLAYS, _CURVES = range(0x6000, 0x6100), range(0x5000, 0x5100)
+# Numbers as text, also with a decimal comma, which readers tolerate; other text in their place may be a name.
+_NUMBERS = frozenset({"DS", "IS", "US", "SS", "UL", "SL", "UV", "SV", "FL", "FD", "AT"})
+_NUMBER = re.compile(r"[\s\0]*[0-9+\-.,eE]*[\s\0]*")
 OURS = "stricter than the profile"
 
 
@@ -98,7 +102,7 @@ def is_well_known(value: str) -> bool:
 def judge(tag: BaseTag, vr: str, values: list[str]) -> tuple[Action, str]:
     """The action for an element, and why: the profile's letter, or `stricter than the profile`.
 
-    values: of a UI element.
+    values: of an element that is text.
     """
     keyword = keyword_for_tag(tag) if dictionary_has_tag(tag) else ""
     if keyword in _PSEUDONYMS:
@@ -140,4 +144,6 @@ def _by_kind(tag: BaseTag, keyword: str, vr: str, values: list[str]) -> tuple[Ac
         return Action.EMPTY, OURS
     if vr in _FREE_TEXT:
         return Action.REMOVE, OURS
+    if dictionary_VR(tag).split(" or ")[0] in _NUMBERS and not all(map(_NUMBER.fullmatch, values)):
+        return Action.EMPTY, OURS
     return (Action.ENTER if vr == "SQ" else Action.KEEP), ""
