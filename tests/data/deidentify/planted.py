@@ -61,6 +61,7 @@ def header(**changes: Any) -> dict[str, Any]:
         "AcquisitionDateTime": f"{STUDY_DAY}101112.5",
         "StudyTime": "101112",
         "Modality": "PX",
+        "ImageType": ["ORIGINAL", "PRIMARY", "", "QUASTENFLOSSER"],
         "Manufacturer": "Roentgenwerk",
         "ManufacturerModelName": "Pano 3000",
         "BodyPartExamined": "JAW",

@@ -113,6 +113,7 @@ def test_kept_texts_that_repeat_the_patient_are_emptied(source: Path, tmp_path: 
     assert written.SoftwareVersions == written.FilterType == ""
     assert written.AnatomicRegionSequence[0].CodeMeaning == ""
     assert written.Manufacturer == "Roentgenwerk"
+    assert list(written.ImageType) == ["ORIGINAL", "PRIMARY", ""]
 
 
 def test_report_lists_every_tag_touched(source: Path, tmp_path: Path) -> None:

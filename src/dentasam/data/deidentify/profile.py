@@ -6,7 +6,6 @@ none or a text in another character set than stated, is de-identified like any o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -27,7 +26,7 @@ READ_VRS = TEXT_VRS | {"DA", "DS", "DT", "IS", "TM", "UI"}
 _DELIMITERS = set(b"\r\n\t\f\\^=")
 # Codes that the image cannot be read without.
 _STRUCTURE = frozenset(
-    {"SpecificCharacterSet", "PhotometricInterpretation", "ImageType", "Modality", "LossyImageCompression"}
+    {"SpecificCharacterSet", "PhotometricInterpretation", "Modality", "LossyImageCompression"}
     | {"BurnedInAnnotation", "PresentationLUTShape", "VOILUTFunction", "RescaleType", "PixelIntensityRelationship"}
 )
 
@@ -83,8 +82,9 @@ class Profile:
                 self._take(tag, vr, values, raw)
 
     def _take(self, tag: BaseTag, vr: str, values: list[str], raw: bytes) -> None:
-        if not (vr == "UI" and any(map(is_well_known, values))):
-            self.identifiers.add(_keyword(tag), vr, values, raw)
+        if vr == "UI":
+            values, raw = [value for value in values if not is_well_known(value)], b""
+        self.identifiers.add(_keyword(tag), vr, values, raw)
 
     def _change(self, dataset: Dataset, tag: BaseTag, vr: str, values: list[str], action: Action) -> bool:
         """Does what an action says; whether that changed anything."""
@@ -140,10 +140,12 @@ class Profile:
                 continue
             if set(values) <= self.made | {self.pseudonym}:
                 continue
-            texts = "\\".join([*values, *readings(raw)])
+            # The first values of an image type are the standard's, the others the device's.
+            fixed = values[:3] if _keyword(tag) == "ImageType" else []
+            texts = "\\".join([*values[len(fixed) :], *readings(raw)])
             held = self.identifiers.found_in_text(texts, coded="CS" in (vr, stated))
             if held is not None:
-                dataset[tag] = DataElement(tag, stated if stated in TEXT_VRS else vr, "")
+                dataset[tag] = DataElement(tag, stated if stated in TEXT_VRS else vr, fixed or "")
                 self._touch(where, tag, vr, Action.CLEAN, held or "a private element")
 
     def _touch(self, where: str, tag: BaseTag, vr: str, action: Action, rule: str) -> None:
@@ -173,16 +175,16 @@ def content_of(dataset: Dataset, tag: BaseTag, encodings: list[str]) -> tuple[st
     if not isinstance(value, bytes):
         texts = list(map(str, value if hasattr(value, "append") else [value]))
         return vr, texts, "\\".join(texts).encode("utf-8", "surrogateescape")
-    return vr, list(_texts(value, encodings)) if vr in READ_VRS else [], value
+    return vr, _texts(value, encodings) if vr in READ_VRS else [], value
 
 
-def _texts(value: bytes, encodings: list[str]) -> Iterator[str]:
-    """The values of a text, as stated and, where that differs, as UTF-8 and Latin-1."""
+def _texts(value: bytes, encodings: list[str]) -> list[str]:
+    """The values of a text in the stated character set; in Latin-1 where it cannot be decoded."""
     try:
         text = decode_bytes(value, encodings, _DELIMITERS)
     except Exception:
         text = value.decode("latin-1")
-    yield from (part.strip(" \0") for part in text.split("\\"))
+    return [part.strip(" \0") for part in text.split("\\")]
 
 
 def items_of(dataset: Dataset, tag: BaseTag) -> list[Dataset] | None:
