@@ -135,6 +135,16 @@ def test_what_is_refused_at_once(folder: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out.key.json").exists()
 
 
+def test_two_sources_do_not_share_an_output(folder: Path, tmp_path: Path) -> None:
+    key = tmp_path / "key.json"
+    first = deidentify(folder / "Mueller Anna", tmp_path / "out", Options(key=key))
+    with pytest.raises(OutputError, match="is in use"):
+        deidentify(folder / "Schmidt Bert", tmp_path / "out", Options(key=key))
+    assert len(deidentify(folder / "Schmidt Bert", tmp_path / "out2", Options(key=key)).delivered) == 1
+    one = deidentify(folder / "Mueller Anna" / "scan.dcm", tmp_path / "out", Options(key=key))
+    assert set(one.delivered) < set(first.delivered)
+
+
 def test_output_inside_the_source_is_not_taken_for_a_source(folder: Path) -> None:
     first = deidentify(folder, folder / "out", Options(key=folder / "key.json"))
     assert deidentify(folder, folder / "out", Options(key=folder / "key.json")).delivered == first.delivered

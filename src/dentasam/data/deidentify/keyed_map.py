@@ -24,7 +24,7 @@ FORMAT, VERSION = "dentasam de-identification key", 1
 KEY_BYTES = 32
 # Dates move into the past by one day to ten years.
 MAX_SHIFT_DAYS = 3650
-MAPS = ("patients", "uids", "files")
+MAPS = ("patients", "uids", "files", "outputs")
 OTHERS = 0o077
 
 
@@ -33,12 +33,14 @@ class KeyedMap:
     """key: 32 secret bytes. The maps lead from new values to original ones.
 
     patients: by pseudonym, `{"originals": [...], "days_earlier": n}`. uids and files: new name to original name.
+    outputs: by output folder, the source folder.
     """
 
     key: bytes
     patients: dict[str, dict[str, Any]] = field(default_factory=dict)
     uids: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
 
     @staticmethod
     def new() -> KeyedMap:
@@ -108,5 +110,4 @@ def load_key(path: Path) -> KeyedMap:
         key = b""
     if len(key) != KEY_BYTES or not all(isinstance(each, dict) for each in maps):
         raise OutputError(f"{path} is a damaged key file; restore it from a copy")
-    patients, uids, files = maps
-    return KeyedMap(key, patients or {}, uids or {}, files or {})
+    return KeyedMap(key, *(each or {} for each in maps))

@@ -65,7 +65,7 @@ def deidentify(source: Path, out: Path, options: Options | None = None) -> Outco
     left_out = LeftOut()
     files = _files(source, out, left_out)
     keyed = load_key(outcome.key) if outcome.key.exists() else KeyedMap.new()
-    _claim(out, outcome.key.exists())
+    _claim(out, source, keyed)
     # Before the first file: nothing is delivered whose key is lost.
     keyed.save(outcome.key)
     outcome.warnings += [f"{source}: {line}" for line in left_out.lines()]
@@ -126,12 +126,18 @@ def _files(source: Path, out: Path, left_out: LeftOut) -> list[tuple[str, Path]]
     return found
 
 
-def _claim(out: Path, has_key: bool) -> None:
-    """Makes the output folder. Raises OutputError where it holds what no run with this key has written."""
-    foreign = [name for name in made_folder(out) if not _OUR_NAME.fullmatch(name) and name != REPORT_NAME]
-    held = foreign or ([] if has_key else made_folder(out))
+def _claim(out: Path, source: Path, keyed: KeyedMap) -> None:
+    """Makes the output folder. Raises OutputError where it holds what no run with this key and source has written.
+
+    Names come from the paths inside the source: those of two sources may be the same.
+    """
+    held = made_folder(out)
+    folder = os.path.realpath(source if source.is_dir() else source.parent)
+    if keyed.outputs.get(os.path.realpath(out)) == folder:
+        held = [name for name in held if not _OUR_NAME.fullmatch(name) and name != REPORT_NAME]
     if held:
         raise OutputError(f"{out} is in use (it holds {held[0]}); choose another folder or remove it")
+    keyed.outputs[os.path.realpath(out)] = folder
 
 
 def _target(name: str, keyed: KeyedMap) -> PurePosixPath:
