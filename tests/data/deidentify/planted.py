@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
+import pytest
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
@@ -121,8 +123,7 @@ def planted_dataset(dataset: Dataset) -> None:
 
 def planted_file(path: Path, pixels: np.ndarray | None = None, **changes: Any) -> Path:
     """A file with all of it, and with the patient's name in preamble and file meta."""
-    import pydicom
-
+    pytest.importorskip("dicomanonymizer")
     elements = header(**{key: value for key, value in changes.items() if key not in ("syntax", "frame")})
     options = {key: value for key, value in changes.items() if key in ("syntax", "frame")}
     write_dicom(path, ramp() if pixels is None else pixels, **options, **elements)

@@ -21,7 +21,7 @@ def picture() -> np.ndarray:
 
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader that finds a name and a mark of the side."""
+    """A reader that finds a name, a mark of the side, and a tooth."""
 
     class Reader:
         def __init__(self, params: dict[str, Any]) -> None:
@@ -30,8 +30,12 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> None:
         def __call__(self, image: np.ndarray) -> SimpleNamespace:
             assert image.shape == (200, 400, 3)
             assert image.dtype == np.uint8
-            corners = [[[50, 20], [150.5, 22], [150, 40], [49.5, 38]], [[10, 90], [30, 90], [30, 120], [10, 120]]]
-            return SimpleNamespace(boxes=np.array(corners), txts=("MUELLER", "R"), scores=(0.9, 0.9))
+            name = [[50, 20], [150.5, 22], [150, 40], [49.5, 38]]
+            mark, tooth = ([[x, 90], [x + 20, 90], [x + 20, 90 + h], [x, 90 + h]] for x, h in ((10, 10), (200, 80)))
+            tooth[1][0] = tooth[2][0] = 260
+            return SimpleNamespace(
+                boxes=np.array([name, mark, tooth]), txts=("MUELLER", "R", "JAL"), scores=(0.9,) * 3
+            )
 
     module = ModuleType("rapidocr")
     module.RapidOCR = Reader  # type: ignore[attr-defined]
@@ -41,7 +45,7 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("reader")
 @pytest.mark.parametrize("scale", [1, 257])
-def test_boxes_are_upright_and_marks_of_the_side_stay(scale: int) -> None:
+def test_boxes_are_upright_and_neither_marks_of_the_side_nor_teeth_are_text(scale: int) -> None:
     pixels = picture() if scale == 1 else picture().astype(np.uint16) * 257
     assert text_finder()(pixels) == [(49, 20, 102, 20)]
 

@@ -23,6 +23,9 @@ BOX = (slice(5, 15), slice(10, 40))  # rows, columns of `--blank 10,5,30,10`
 SECRET = b"Quastenflosser"
 
 
+pytest.importorskip("dicomanonymizer")
+
+
 def noise(high: int = 4095, dtype: Any = np.uint16, shape: tuple[int, ...] = (32, 64)) -> np.ndarray:
     return np.random.default_rng(1).integers(high // 4, high, shape).astype(dtype)
 

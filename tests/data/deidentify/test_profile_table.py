@@ -4,7 +4,6 @@ import warnings
 from typing import Any
 
 import pytest
-from dicomanonymizer.simpledicomanonymizer import anonymize_dataset, initialize_actions  # type: ignore[import-untyped]
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -15,6 +14,7 @@ from dentasam.data.deidentify.keyed_map import KeyedMap
 from dentasam.data.deidentify.profile import Profile
 from dentasam.data.deidentify.rules import EDITION
 
+library = pytest.importorskip("dicomanonymizer.simpledicomanonymizer")
 SECRET_UID = "1.3.6.1.4.1.99999.8"
 VALUES: dict[str, Any] = {
     **dict.fromkeys(("LO", "SH", "LT", "ST", "UT", "UC", "PN", "AE"), "Geheimnis"),
@@ -31,7 +31,7 @@ VALUES: dict[str, Any] = {
     "OB": b"Geheimnis ",
     "UN": b"Geheimnis ",
 }
-ACTIONS = initialize_actions(EDITION)
+ACTIONS = library.initialize_actions(EDITION)
 TAGS = sorted(
     Tag(tag)
     for tag in ACTIONS
@@ -72,7 +72,7 @@ def theirs() -> Dataset:
     dataset = everything()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        anonymize_dataset(dataset, base_rules_gen=lambda: initialize_actions(EDITION))
+        library.anonymize_dataset(dataset, base_rules_gen=lambda: library.initialize_actions(EDITION))
     return dataset
 
 

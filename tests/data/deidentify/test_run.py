@@ -1,6 +1,7 @@
 """Folders: names, failures, second runs, and what is refused before the work starts."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from typer.testing import CliRunner
 
 from dentasam.cli.data import app
 from dentasam.data.deidentify import delivery, dicom
+from dentasam.data.deidentify.rules import _table
 from dentasam.data.deidentify.run import Options, deidentify
-from dentasam.errors import DatasetError, OutputError
+from dentasam.errors import DatasetError, ExtraError, OutputError
 
 from .planted import bytes_under, planted_file
 
@@ -148,6 +150,14 @@ def test_two_sources_do_not_share_an_output(folder: Path, tmp_path: Path) -> Non
 def test_output_inside_the_source_is_not_taken_for_a_source(folder: Path) -> None:
     first = deidentify(folder, folder / "out", Options(key=folder / "key.json"))
     assert deidentify(folder, folder / "out", Options(key=folder / "key.json")).delivered == first.delivered
+
+
+def test_missing_package_ends_the_run(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _table.cache_clear()
+    monkeypatch.setitem(sys.modules, "dicomanonymizer.simpledicomanonymizer", None)
+    with pytest.raises(ExtraError, match=r"pip install 'dentasam\[dicom\]'"):
+        deidentify(folder, tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*.dcm"))
 
 
 def test_command(folder: Path, tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from dentasam.errors import ExtraError
 
 # Lower than the package's own limit of 0.5: a text that is hard to read may still be a name.
 MIN_SCORE = 0.3
+# The reader takes parts of teeth for text, in boxes as large as teeth. Text that a device prints is smaller: lines of
+# a fiftieth to a twentieth of the image's height.
+MAX_SHARE = 0.1
 # Letters that mark the side of the patient.
 SIDE_MARKS = frozenset({"L", "R"})
 
@@ -39,11 +42,9 @@ def text_finder() -> FindText:
         found = reader(np.repeat(gray[..., None], 3, axis=2))
         if found.boxes is None:
             return []
-        return [
-            _box(np.asarray(corners))
-            for corners, text in zip(found.boxes, found.txts, strict=True)
-            if text.strip() not in SIDE_MARKS
-        ]
+        texts = zip(found.boxes, found.txts, strict=True)
+        boxes = [_box(np.asarray(corners)) for corners, text in texts if text.strip() not in SIDE_MARKS]
+        return [(x, y, w, h) for x, y, w, h in boxes if min(w, h) <= MAX_SHARE * min(image.shape)]
 
     return find
 

@@ -7,7 +7,6 @@ none or a text in another character set than stated, is de-identified like any o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
 from pydicom import DataElement, Dataset
@@ -19,7 +18,7 @@ from dentasam.data.deidentify.dates import shifted
 from dentasam.data.deidentify.identifiers import Identifiers, readings
 from dentasam.data.deidentify.keyed_map import KeyedMap
 from dentasam.data.deidentify.report import Touch
-from dentasam.data.deidentify.rules import Action, is_well_known, judge
+from dentasam.data.deidentify.rules import Action, is_well_known, judge, library
 
 TEXT_VRS = frozenset({"AE", "AS", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 READ_VRS = TEXT_VRS | {"DA", "DS", "DT", "IS", "TM", "UI"}
@@ -116,10 +115,9 @@ class Profile:
 
     def _dummy(self, dataset: Dataset, tag: BaseTag, vr: str, action: Action) -> None:
         """Puts the library's dummy for the VR in place of the value; removes the element where it has none."""
-        library: Any = import_module("dicomanonymizer.simpledicomanonymizer")
         element = DataElement(tag, vr, None)
         try:
-            (library.replace_element if action is Action.REPLACE else library.empty_element)(element)
+            (library().replace_element if action is Action.REPLACE else library().empty_element)(element)
         except NotImplementedError:
             del dataset[tag]
             return

@@ -17,6 +17,8 @@ from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
+from dentasam.errors import ExtraError
+
 # The library's newest edition of the table, which holds more tags than that of its default.
 EDITION = "dicomfields_2026c"
 
@@ -67,12 +69,20 @@ _NUMBER = re.compile(r"[\s\0]*[0-9+\-.,eE]*[\s\0]*")
 OURS = "stricter than the profile"
 
 
+def library() -> Any:
+    """dicom-anonymizer's table and functions. Raises ExtraError where it is not installed."""
+    try:
+        # Untyped, and slow to import.
+        return import_module("dicomanonymizer.simpledicomanonymizer")
+    except ImportError:
+        needed = "de-identifying DICOM files needs the package dicom-anonymizer"
+        raise ExtraError(f"{needed}; pip install 'dentasam[dicom]'") from None
+
+
 @cache
 def _table() -> tuple[dict[tuple[int, int], str], list[tuple[tuple[int, ...], str]]]:
     """The names of the library's functions by tag, and those of groups that repeat as (tag and mask, name)."""
-    # Untyped, and slow to import.
-    library: Any = import_module("dicomanonymizer.simpledicomanonymizer")
-    actions = {tag: function.__name__ for tag, function in library.initialize_actions(EDITION).items()}
+    actions = {tag: function.__name__ for tag, function in library().initialize_actions(EDITION).items()}
     single = {tag: name for tag, name in actions.items() if len(tag) == 2}
     return single, [(tag, name) for tag, name in actions.items() if len(tag) > 2]
 

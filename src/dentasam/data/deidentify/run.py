@@ -14,7 +14,7 @@ from dentasam.data.deidentify.ocr import text_finder
 from dentasam.data.deidentify.regions import Blanking
 from dentasam.data.deidentify.report import REPORT_NAME, Touch, write_report
 from dentasam.data.images.listing import LeftOut, images_in
-from dentasam.errors import DatasetError, DentasamError, OutputError
+from dentasam.errors import DatasetError, DentasamError, ExtraError, OutputError
 from dentasam.output_folder import made_folder
 
 # A crash loses the map of so many files at most; the next run with the key makes it again.
@@ -57,7 +57,7 @@ def deidentify(source: Path, out: Path, options: Options | None = None) -> Outco
 
     A file that fails is listed in the outcome and leaves nothing in `out`. A second run with the key writes the same
     files again. Raises OutputError where key, output or report cannot be used, DatasetError where the source is
-    missing or holds no image, ExtraError where text is to be found and the extra `ocr` is not installed.
+    missing or holds no image, ExtraError where a package for DICOM files or for finding text is not installed.
     """
     options = options or Options()
     find_text = text_finder() if options.ocr != "off" else None
@@ -79,6 +79,8 @@ def deidentify(source: Path, out: Path, options: Options | None = None) -> Outco
                 outcome.delivered.append(delivered.name)
                 outcome.warnings += delivered.warnings
                 touched.append((delivered.name, delivered.touched))
+            except ExtraError:
+                raise
             except DentasamError as error:
                 outcome.failed.append(str(error))
                 remove_delivered(out, target)
