@@ -13,6 +13,9 @@ from dentasam.data.masks import rle, segmentation
 from dentasam.errors import DatasetError
 from dentasam.model.windows.boxed_mask import BoxedMask
 
+# One for all records: a dataset may hold hundreds of thousands.
+_NOTHING: Mapping[str, Any] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Category:
@@ -36,7 +39,7 @@ class ObjectRecord:
     segmentation: dict[str, Any] | list[list[float]]
     bbox: tuple[float, float, float, float]
     area: float
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
     @staticmethod
     def from_mask(id: int, category: str, mask: np.ndarray) -> "ObjectRecord":
@@ -86,7 +89,7 @@ class ImageRecord:
     tags: tuple[str, ...] = ()
     objects: tuple[ObjectRecord, ...] = ()
     crowds: tuple[ObjectRecord, ...] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
     def read(self) -> np.ndarray:
         """The pixels (height, width), uint8 or uint16.
