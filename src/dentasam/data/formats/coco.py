@@ -1,8 +1,8 @@
 """COCO instances with its images, in one folder that can be moved or sent as it is."""
 
-import json
 from pathlib import Path
 
+from dentasam.data.coco.text import coco_text
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.folders import DATASET_NAME, with_images_under
 from dentasam.data.formats.interface import ImportOptions, WriteFile
@@ -18,5 +18,6 @@ def import_dataset(source: Path, out: Path, options: ImportOptions) -> Path:
 
 def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
     """Writes `dataset.json`, which names the images as the dataset does."""
-    write(DATASET_NAME, json.dumps(dataset.document()).encode())
+    text = coco_text(dataset.path, dataset.images, dataset.categories, dataset.info)
+    write(DATASET_NAME, b"".join(map(str.encode, text)))
     return ()
