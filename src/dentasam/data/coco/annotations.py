@@ -51,7 +51,8 @@ def read_annotations(
 ) -> Annotations:
     """Reads all annotations, reporting each error.
 
-    items: emptied meanwhile, so that the memory of what was parsed is free for the records. doubtful: ids of images that were left out; their annotations are not further errors. names: of the categories.
+    items: emptied meanwhile, so that the memory of what was parsed is free for the records. doubtful: ids of images
+    that were left out; their annotations are not further errors. names: of the categories.
     """
     found = Annotations()
     ids: set[int] = set()

@@ -1,4 +1,4 @@
-"""The text of a COCO file, piece by piece: of a large dataset the whole document takes far more memory than its text."""
+"""The text of a COCO file, piece by piece: the whole document of a large dataset takes far more memory."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
