@@ -20,7 +20,7 @@ from dentasam.data.coco.passed_over import Reason
 from dentasam.data.coco.problem import Problem
 from dentasam.data.coco.values import whole
 from dentasam.data.masks import rle, segmentation
-from dentasam.data.record import ObjectRecord
+from dentasam.data.record import ImageRecord
 from dentasam.data.spelling import canonical
 from dentasam.errors import DatasetError
 from dentasam.labelling.exchange.exports import UNLABELLED
@@ -29,7 +29,7 @@ from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.operations import Operation, parse_operation
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.wire.box_mask import BoxMask
-from dentasam.labelling.workspace.workspace import Workspace, case_name
+from dentasam.labelling.workspace.workspace import case_name
 
 ANNOTATOR = "import"
 MAX_CATEGORY_LENGTH = 200
@@ -46,21 +46,16 @@ class _CocoObject:
     parent: int | None = None
 
 
-def import_source(store: Store, workspace: Workspace) -> ImportReport:
-    """Imports the objects of the workspace's own COCO file into the cases that have no operations yet.
+def import_image(store: Store, case: Case, image: ImageRecord) -> int:
+    """Imports the objects of an image of a dataset into its case; returns how many are new.
 
     Raises DatasetError if a mask cannot be decoded.
     """
-    if workspace.dataset is None:
-        return ImportReport(0, 0)
-    untouched = {case.name: case for case in store.cases() if case.revision == 0}
-    counts: list[int] = []
-    for image in workspace.dataset.images:
-        case = untouched.get(case_name(image.file_name))
-        if case is not None and image.objects:
-            found = [_from_record(record, case) for record in image.objects]
-            counts.append(_store_objects(store, case, found, ANNOTATOR))
-    return ImportReport(sum(counts), sum(count > 0 for count in counts))
+    found = [
+        _CocoObject(record.id, _label(record.category), runs)
+        for record, runs in zip(image.objects, image.each_runs(), strict=True)
+    ]
+    return _store_objects(store, case, found, ANNOTATOR)
 
 
 def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> ImportReport:
@@ -153,13 +148,6 @@ def _parents_first(found: list[_CocoObject]) -> list[_CocoObject]:
             placed.add(item.annotation)
             del waiting[item.annotation]
     return ordered
-
-
-def _from_record(record: ObjectRecord, case: Case) -> _CocoObject:
-    try:
-        return _CocoObject(record.id, _label(record.category), record.runs(case.height, case.width))
-    except DatasetError as error:
-        raise DatasetError(f"image {case.name}, {error}") from None
 
 
 def _label(category: str) -> str | None:
