@@ -7,7 +7,7 @@ object that was deleted since stays deleted.
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -46,16 +46,19 @@ class _CocoObject:
     parent: int | None = None
 
 
-def import_image(store: Store, case: Case, image: ImageRecord) -> int:
-    """Imports the objects of an image of a dataset into its case; returns how many are new.
+def import_images(store: Store, images: Iterable[tuple[Case, ImageRecord]]) -> int:
+    """Imports the objects of images of a dataset into their cases, all in one transaction; returns how many are new.
 
-    Raises DatasetError if a mask cannot be decoded.
+    Raises DatasetError if a mask cannot be decoded; then none is imported.
     """
-    found = [
-        _CocoObject(record.id, _label(record.category), runs)
-        for record, runs in zip(image.objects, image.each_runs(), strict=True)
-    ]
-    return _store_objects(store, case, found, ANNOTATOR)
+    created: dict[int, Sequence[Operation]] = {}
+    for case, image in images:
+        found = [
+            _CocoObject(record.id, _label(record.category), runs)
+            for record, runs in zip(image.objects, image.each_runs(), strict=True)
+        ]
+        created[case.id] = list(_create_operations(case, found))
+    return store.import_objects(created, ANNOTATOR)
 
 
 def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> ImportReport:
@@ -104,7 +107,7 @@ def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> Impo
 
 
 def _store_objects(store: Store, case: Case, found: list[_CocoObject], annotator: str) -> int:
-    return store.import_objects(case.id, list(_create_operations(case, found)), annotator)
+    return store.import_objects({case.id: list(_create_operations(case, found))}, annotator)
 
 
 def _create_operations(case: Case, found: list[_CocoObject]) -> Iterator[Operation]:

@@ -7,15 +7,16 @@ else is read of it or written to it, and the other cases get theirs one after th
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from dentasam.data.record import ImageRecord
-from dentasam.errors import DentasamError
-from dentasam.labelling.exchange.imports import import_image
+from dentasam.labelling.exchange.imports import import_images
 from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.store import StorageFull, Store
 from dentasam.labelling.workspace.workspace import Workspace, case_name
 
+# Cases whose objects share a transaction: the disk is waited for once. A click may wait for as many.
+BATCH = 20
 # Between two reports, each of which makes open pages read the worklist again.
 REPORT_SECONDS = 10.0
 
@@ -46,18 +47,13 @@ class SourceObjects:
 
     def bring(self, case_id: int) -> None:
         """Imports the objects of a case, if it waits for them. Raises DatasetError if a mask cannot be decoded."""
-        if case_id not in self._waiting:
-            return
-        with self._one_at_a_time:
-            waiting = self._waiting.get(case_id)
-            if waiting is not None:
-                import_image(self._store, *waiting)
-                del self._waiting[case_id]
+        if case_id in self._waiting:
+            self._bring([case_id])
 
     def bring_all(self) -> None:
         """Imports the objects of all cases. Raises DatasetError as `bring`."""
-        for case_id in list(self._waiting):
-            self.bring(case_id)
+        for batch in self._batches():
+            self._bring(batch)
 
     def start(self, on_progress: Callable[[], None]) -> None:
         """Imports all in a thread of its own; returns at once. on_progress: called now and then, and at the end."""
@@ -71,21 +67,31 @@ class SourceObjects:
         if self._thread is not None:
             self._thread.join()
 
+    def _batches(self) -> Iterator[list[int]]:
+        ids = list(self._waiting)
+        return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+
+    def _bring(self, case_ids: list[int]) -> None:
+        with self._one_at_a_time:
+            waiting = {id: self._waiting[id] for id in case_ids if id in self._waiting}
+            if waiting:
+                import_images(self._store, waiting.values())
+            for case_id in waiting:
+                del self._waiting[case_id]
+
     def _run(self, on_progress: Callable[[], None]) -> None:
         reported = time.monotonic()
-        for case_id in list(self._waiting):
+        for batch in self._batches():
             if self._stopping.is_set():
                 return
             try:
-                self.bring(case_id)
+                self._bring(batch)
             except StorageFull as error:
                 log.warning("the objects of the COCO file are not all imported: %s", error)
                 return
-            except DentasamError as error:
-                # Whoever opens the case gets the same error.
-                log.warning("the objects of case %d could not be imported: %s", case_id, error)
             except Exception:
-                log.exception("the objects of case %d could not be imported", case_id)
+                # Whoever opens one of these cases gets its error, if it has one.
+                log.exception("the objects of %d cases could not be imported", len(batch))
             if time.monotonic() - reported >= REPORT_SECONDS:
                 on_progress()
                 reported = time.monotonic()

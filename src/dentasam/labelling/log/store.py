@@ -5,7 +5,7 @@ stored as a whole when the call returns, or not at all.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -112,11 +112,18 @@ class Store:
         with self._writing() as connection:
             return append_operations(connection, case_id, operations, expected, annotator)
 
-    def import_objects(self, case_id: int, created: Sequence[Operation], annotator: str) -> int:
-        """Adds operations whatever the case's revision, and returns how many were new. Raises OperationError."""
-        self._use(case_id)
+    def import_objects(self, created: Mapping[int, Sequence[Operation]], annotator: str) -> int:
+        """Adds operations to cases, whatever their revisions, in one transaction; returns how many were new.
+
+        created: the operations by the case's id. Raises OperationError.
+        """
+        for case_id in created:
+            self._use(case_id)
         with self._writing() as connection:
-            return append_operations(connection, case_id, created, None, annotator).stored
+            return sum(
+                append_operations(connection, case_id, operations, None, annotator).stored
+                for case_id, operations in created.items()
+            )
 
     def propose(
         self, case_id: int, chart: str, make: Callable[[CaseState], Sequence[Operation] | None]
