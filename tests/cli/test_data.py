@@ -117,6 +117,23 @@ def test_split_tells_of_images_without_objects(dataset: Path, tmp_path: Path) ->
     assert not (tmp_path / "none").exists()
 
 
+def test_split_by_patient(dataset: Path, tmp_path: Path) -> None:
+    # Images 1, 2 and 3 are of one patient.
+    shares = ("--train", 0.6, "--val", 0.2, "--test", 0.2)
+    table = tmp_path / "patients.csv"
+    table.write_text("image,patient\n1.png,x\n2.png,x\n3.png,x\n4.png,y\n5.png,z\n")
+    assert lines("split", dataset, *shares, "--patient-csv", table) == [
+        f"{tmp_path / 'train.json'}: 3 images, 6 objects, 1 patient",
+        f"{tmp_path / 'val.json'}: 1 image, 2 objects, 1 patient",
+        f"{tmp_path / 'test.json'}: 1 image, 2 objects, 1 patient",
+    ]
+    assert [image.id for image in Dataset.load(tmp_path / "train.json").images] == [1, 2, 3]
+    both = call("split", dataset, "--overwrite", "--patient-csv", table, "--patient-pattern", "(.)")
+    assert isinstance(both.exception, DatasetError)
+    printed = lines("split", dataset, "--overwrite", *shares, "--patient-pattern", "(.)")
+    assert [line.rpartition(", ")[2] for line in printed] == ["3 patients", "1 patient", "1 patient"]
+
+
 def test_phantom(tmp_path: Path, monkeypatch: Any, dataset: Path) -> None:
     asked: list[tuple[Any, ...]] = []
 

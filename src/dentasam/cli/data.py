@@ -142,18 +142,50 @@ def split(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same split.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace parts that are there.")] = False,
     images: options.Images = None,
+    patient_pattern: Annotated[
+        str | None,
+        typer.Option(
+            "--patient-pattern",
+            metavar="REGEX",
+            help="Keep patients together, whose id its first group, or that named `patient`, finds in file names.",
+        ),
+    ] = None,
+    patient_tag: Annotated[
+        str | None,
+        typer.Option(
+            "--patient-tag",
+            metavar="TAG",
+            help="Keep patients together, whose id is this DICOM element: PatientID, or digits as 00100020.",
+        ),
+    ] = None,
+    patient_csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--patient-csv",
+            metavar="FILE",
+            help="Keep patients together, from a CSV table with the columns file_name and patient.",
+        ),
+    ] = None,
 ) -> None:
-    """Split the images with objects so that train, val and test hold the same share of every tag."""
-    from dentasam.data.dataset import Dataset
-    from dentasam.data.split import write_split
+    """Split the images with objects so that train, val and test hold the same share of every tag.
 
-    fractions = {"train": train, "val": val, "test": test}
+    With one of --patient-pattern, --patient-tag and --patient-csv the images of each patient are in one part.
+    """
+    from dentasam.data.splits.patients import patient_source
+    from dentasam.data.splits.split import write_split
+
+    # Errors in the arguments are found before a large dataset is read.
+    patients = patient_source(patient_pattern, patient_tag, patient_csv)
     loaded = options.load_dataset(dataset, images)
-    paths, left_out = write_split(loaded, fractions, seed, out, overwrite)
-    for path in paths.values():
-        _say_size(path, Dataset.load(path))
-    if left_out:
-        say(f"left out: {left_out} image{'s' * (left_out != 1)} without any object")
+    fractions = {"train": train, "val": val, "test": test}
+    done = write_split(loaded, fractions, seed, out, overwrite, patients)
+    for part in done.parts.values():
+        line = _size(part.path, part.images, part.objects)
+        if part.patients is not None:
+            line += f", {part.patients} patient{'s' * (part.patients != 1)}"
+        say(line)
+    if done.left_out:
+        say(f"left out: {done.left_out} image{'s' * (done.left_out != 1)} without any object")
 
 
 @app.command()
@@ -195,8 +227,11 @@ def phantom(
 
 
 def _say_size(path: Path, dataset: object) -> None:
-    images, objects = len(dataset.images), dataset.objects  # type: ignore[attr-defined]
-    say(f"{path}: {images} image{'s' * (images != 1)}, {objects} object{'s' * (objects != 1)}")
+    say(_size(path, len(dataset.images), dataset.objects))  # type: ignore[attr-defined]
+
+
+def _size(path: Path, images: int, objects: int) -> str:
+    return f"{path}: {images} image{'s' * (images != 1)}, {objects} object{'s' * (objects != 1)}"
 
 
 @app.command()

@@ -1,6 +1,5 @@
 """A dataset: a COCO instances JSON whose image paths are relative to it, and whose objects may overlap."""
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from dentasam.data.coco.document import coco_document
 from dentasam.data.coco.parse import parse
 from dentasam.data.coco.passed_over import PassedOverAnnotation, lines
 from dentasam.data.coco.problem import Problem
+from dentasam.data.coco.text import coco_text
 from dentasam.data.record import Category, ImageRecord, ObjectRecord
 from dentasam.errors import DatasetError, OutputError
 
@@ -91,10 +91,10 @@ class Dataset:
         path = Path(path)
         folder = Path(os.path.abspath(path)).parent
         images = tuple(replace(image, file_name=_relative(image, folder, path)) for image in self.images)
-        document = replace(self, path=path, images=images).document()
+        text = coco_text(path, images, self.categories, self.info)
         try:
-            with write_atomically(path, durable=True) as draft:
-                draft.write_text(json.dumps(document), encoding="utf-8")
+            with write_atomically(path, durable=True) as draft, draft.open("w", encoding="utf-8") as file:
+                file.writelines(text)
         except OSError as error:
             raise OutputError(f"{path} cannot be written ({error.strerror}); choose another place") from None
         return path

@@ -1,6 +1,6 @@
 """One image of a dataset and its annotated objects; pixels are read and masks decoded on demand."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,9 @@ from dentasam.data.images.read import read_header, read_image
 from dentasam.data.masks import rle, segmentation
 from dentasam.errors import DatasetError
 from dentasam.model.windows.boxed_mask import BoxedMask
+
+# One for all records: a dataset may hold hundreds of thousands.
+_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class ObjectRecord:
     segmentation: dict[str, Any] | list[list[float]]
     bbox: tuple[float, float, float, float]
     area: float
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
     @staticmethod
     def from_mask(id: int, category: str, mask: np.ndarray) -> "ObjectRecord":
@@ -58,11 +61,16 @@ class ObjectRecord:
         rle.decode_into(mask, self.runs(height, width))
         return mask
 
-    def runs(self, height: int, width: int) -> np.ndarray:
-        """The RLE runs of the mask, which add up to height × width. Raises DatasetError as `mask` does."""
-        error = segmentation.error_in(self.segmentation, height, width)
+    def runs(self, height: int, width: int, given: np.ndarray | None = None) -> np.ndarray:
+        """The RLE runs of the mask, which add up to height × width. Raises DatasetError as `mask` does.
+
+        given: those of its compressed string, where the caller has read them already.
+        """
+        if given is None:
+            (given,) = _string_runs((self,))
+        error = segmentation.error_in(self.segmentation, height, width, given)
         if error is None:
-            runs = segmentation.runs_of(self.segmentation, height, width)
+            runs = segmentation.runs_of(self.segmentation, height, width) if given is None else given
             if rle.area_of(runs):
                 return runs
             error = "its mask is empty", segmentation.DRAW_AGAIN
@@ -86,7 +94,7 @@ class ImageRecord:
     tags: tuple[str, ...] = ()
     objects: tuple[ObjectRecord, ...] = ()
     crowds: tuple[ObjectRecord, ...] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
     def read(self) -> np.ndarray:
         """The pixels (height, width), uint8 or uint16.
@@ -116,20 +124,40 @@ class ImageRecord:
         Raises DatasetError as `each_mask`.
         """
         masks = np.zeros((len(self.objects), self.height, self.width), bool)
-        for mask, record in zip(masks, self.objects, strict=True):
-            rle.decode_into(mask, self._runs(record))
+        for mask, runs in zip(masks, self.each_runs(), strict=True):
+            rle.decode_into(mask, runs)
         return masks
 
     def boxed_masks(self) -> list[BoxedMask]:
         """The objects' masks, each in the smallest box around it. Raises DatasetError as `each_mask`."""
-        return [BoxedMask(*rle.decode_box(self._runs(record), self.height)) for record in self.objects]
+        return [BoxedMask(*rle.decode_box(runs, self.height)) for runs in self.each_runs()]
+
+    def each_runs(self) -> list[np.ndarray]:
+        """The RLE runs of the objects' masks, in the order of `objects`; their strings are read in one pass.
+
+        Raises DatasetError as `each_mask`.
+        """
+        given = _string_runs(self.objects)
+        return [self._runs(record, runs) for record, runs in zip(self.objects, given, strict=True)]
 
     def mm_per_pixel(self) -> float | None:
         """The side of a pixel in millimetres, where the image file states it (see `ImageHeader`); else None."""
         return read_header(self.path).mm_per_pixel
 
-    def _runs(self, record: ObjectRecord) -> np.ndarray:
+    def _runs(self, record: ObjectRecord, given: np.ndarray | None = None) -> np.ndarray:
         try:
-            return record.runs(self.height, self.width)
+            return record.runs(self.height, self.width, given)
         except DatasetError as error:
             raise DatasetError(f"image {self.id} ({self.path}), {error}") from None
+
+
+def _string_runs(records: Sequence[ObjectRecord]) -> list[np.ndarray | None]:
+    """For each record the runs of its compressed RLE string; None where it has none, or a malformed one."""
+    strings: dict[int, str | bytes] = {}
+    for place, record in enumerate(records):
+        shape = record.segmentation
+        counts = shape.get("counts") if isinstance(shape, Mapping) else None
+        if isinstance(counts, str | bytes):
+            strings[place] = counts
+    runs = dict(zip(strings, rle.runs_of(list(strings.values())), strict=True))
+    return [runs.get(place) for place in range(len(records))]

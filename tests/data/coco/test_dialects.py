@@ -17,7 +17,7 @@ from dentasam.data.coco.passed_over import PassedOverAnnotation, Reason
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.interface import ImportOptions
 from dentasam.data.formats.registry import export_dataset, import_dataset
-from dentasam.data.split import split
+from dentasam.data.splits.split import split
 from dentasam.errors import DatasetError
 from dentasam.training.samples.sources import DatasetSource
 

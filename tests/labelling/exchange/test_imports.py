@@ -13,7 +13,8 @@ from pycocotools import mask as coco_mask
 from dentasam.errors import DatasetError
 from dentasam.labelling.exchange.exports import coco_document
 from dentasam.labelling.exchange.import_report import MAX_NAMED, ImportReport, SkippedItem, SkippedItems
-from dentasam.labelling.exchange.imports import import_coco, import_source
+from dentasam.labelling.exchange.imports import import_coco
+from dentasam.labelling.exchange.source_objects import SourceObjects
 from dentasam.labelling.log.database import open_database
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.wire.box_mask import BoxMask
@@ -216,8 +217,10 @@ def test_a_coco_source_is_imported_at_first_opening_only(workspace: Workspace, m
     engine = open_database(workspace.database_url)
     store = Store(engine)
     store.sync_cases(workspace.images)
-    assert import_source(store, workspace) == ImportReport(3, 2)
-    assert import_source(store, workspace) == ImportReport(0, 0)
+    pending = SourceObjects(store, workspace)
+    assert len(pending) == 2
+    pending.bring_all()
+    assert [len(pending), len(SourceObjects(store, workspace))] == [0, 0]
     a, b = store.cases()
     assert [(case.name, case.status, case.objects) for case in (a, b)] == [
         ("a.png", "new", 2),

@@ -55,7 +55,7 @@ def played(server: Running, case: int, step: dict[str, Any]) -> dict[str, Any]:
     """What the server answers, in the words of the contract."""
     if "propose" in step:
         proposed = parse_operations([operation(name) for name in step["propose"]])
-        server.store.import_objects(case, proposed, MODEL_ANNOTATOR)
+        server.store.import_objects({case: proposed}, MODEL_ANNOTATOR)
         return {"status": 200, "revision": server.store.case(case).revision}
     if "read" in step:
         answer = server.client.get(f"/api/cases/{case}")

@@ -16,6 +16,9 @@ from dentasam.data.coco.values import is_box, whole
 from dentasam.data.masks import rle, segmentation
 from dentasam.data.record import ImageRecord, ObjectRecord
 
+# Annotations whose RLE is read in one pass. The arrays of a pass take 100 times the memory of the strings.
+BATCH = 256
+
 
 @dataclass
 class Annotations:
@@ -48,11 +51,12 @@ def read_annotations(
 ) -> Annotations:
     """Reads all annotations, reporting each error.
 
-    doubtful: ids of images that were left out; their annotations are not further errors. names: of the categories.
+    items: emptied meanwhile, so that the memory of what was parsed is free for the records. doubtful: ids of images
+    that were left out; their annotations are not further errors. names: of the categories.
     """
     found = Annotations()
     ids: set[int] = set()
-    for position, (item, runs) in enumerate(zip(items, _compressed_runs(items), strict=True)):
+    for position, (item, runs) in enumerate(_with_compressed_runs(items)):
         id = whole(item.get("id")) if isinstance(item, dict) else None
         if id is None:
             report(Problem(None, None, f"annotations[{position}] has no whole-number id", "give it one"))
@@ -109,16 +113,20 @@ def read_mask(
     return Reading(shape, Reason.ring if dropped else None)
 
 
-def _compressed_runs(items: list[Any]) -> Iterator[np.ndarray | None]:
-    """For each annotation the runs of its compressed RLE, all read in one pass; None where it has none."""
-    strings: dict[int, str] = {}
-    for position, item in enumerate(items):
-        shape = item.get("segmentation") if isinstance(item, dict) else None
-        counts = shape.get("counts") if isinstance(shape, dict) else None
-        if isinstance(counts, str):
-            strings[position] = counts
-    runs = dict(zip(strings, rle.runs_of(list(strings.values())), strict=True))
-    return (runs.get(position) for position in range(len(items)))
+def _with_compressed_runs(items: list[Any]) -> Iterator[tuple[Any, np.ndarray | None]]:
+    """Takes the annotations out of `items`, each with the runs of its compressed RLE; None where it has none."""
+    for start in range(0, len(items), BATCH):
+        batch = items[start : start + BATCH]
+        items[start : start + BATCH] = [None] * len(batch)
+        strings: dict[int, str] = {}
+        for position, item in enumerate(batch):
+            shape = item.get("segmentation") if isinstance(item, dict) else None
+            counts = shape.get("counts") if isinstance(shape, dict) else None
+            if isinstance(counts, str):
+                strings[position] = counts
+        runs = dict(zip(strings, rle.runs_of(list(strings.values())), strict=True))
+        for position, item in enumerate(batch):
+            yield item, runs.get(position)
 
 
 def _link_error(item: dict[str, Any], image: ImageRecord | None, category: str) -> WhatAndFix | None:

@@ -20,9 +20,9 @@ def coco_document(
     path: the file that errors name. categories: those that objects name beyond them are added. Raises DatasetError
     for an id that repeats and a mask that cannot be decoded.
     """
-    _check_unique(path, "image", [image.id for image in images])
-    both = [(image, record, crowd) for image in images for record, crowd in _annotated(image)]
-    _check_unique(path, "annotation", [record.id for _, record, _ in both])
+    check_unique(path, "image", [image.id for image in images])
+    both = [(image, record, crowd) for image in images for record, crowd in annotated(image)]
+    check_unique(path, "annotation", [record.id for _, record, _ in both])
     categories = with_missing_categories(categories, {record.category for _, record, _ in both})
     ids = {category.name: category.id for category in categories}
     return {
@@ -66,7 +66,7 @@ def with_missing_categories(given: Sequence[Category], used: Iterable[str]) -> l
     return categories
 
 
-def _annotated(image: ImageRecord) -> list[tuple[ObjectRecord, bool]]:
+def annotated(image: ImageRecord) -> list[tuple[ObjectRecord, bool]]:
     """Objects and crowds, each with whether it is a crowd."""
     return [(record, False) for record in image.objects] + [(record, True) for record in image.crowds]
 
@@ -97,7 +97,8 @@ def with_compressed_mask(record: ObjectRecord, height: int, width: int) -> Objec
     return replace(coded, extra=record.extra)
 
 
-def _check_unique(path: Path, kind: str, ids: list[int]) -> None:
+def check_unique(path: Path, kind: str, ids: Iterable[int]) -> None:
+    """Raises DatasetError for an id that repeats. kind: what the error calls the records."""
     seen: set[int] = set()
     for id in ids:
         if id in seen:

@@ -4,7 +4,10 @@ The same reader has two uses. `Dataset.load` passes a `report` that raises, so i
 `find_problems` passes one that collects, so a wrong record is left out and reading continues.
 """
 
+import gc
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,9 +39,14 @@ def parse(path: Path, report: Report, images: Path | None = None, crowd_as_objec
     images: the folder of the image files, where it is not one of those in `image_files`. Raises DatasetError where it
     is not a folder.
     """
-    content = _json(path, report)
-    if content is None:
-        return Parsed()
+    with _collection_paused():
+        content = _json(path, report)
+        return Parsed() if content is None else _parse(path, content, report, images, crowd_as_objects)
+
+
+def _parse(
+    path: Path, content: dict[str, Any], report: Report, images: Path | None, crowd_as_objects: bool
+) -> Parsed:
     given = content["annotations"]
     used = {whole(item.get("category_id")) for item in given if isinstance(item, dict)}
     categories = read_categories(content["categories"], used, report)
@@ -62,6 +70,18 @@ def parse(path: Path, report: Report, images: Path | None = None, crowd_as_objec
         files.folder,
         tuple(read.passed_over),
     )
+
+
+@contextmanager
+def _collection_paused() -> Iterator[None]:
+    """Nothing that is made here is cyclic, but collections in between would walk it over and over."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _json(path: Path, report: Report) -> dict[str, Any] | None:

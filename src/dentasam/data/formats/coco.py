@@ -3,7 +3,6 @@
 Polygons are on the corners of pixels. The dialects that are read are described in `dentasam.data.coco`.
 """
 
-import json
 import os
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from dentasam.data.coco.parse import Parsed, parse
 from dentasam.data.coco.passed_over import lines
 from dentasam.data.coco.problem import Problem
+from dentasam.data.coco.text import coco_text
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.files.folders import DATASET_NAME
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
@@ -54,7 +54,8 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
 
 def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
     """Writes `dataset.json`, which names the images as the dataset does."""
-    write(DATASET_NAME, json.dumps(dataset.document()).encode())
+    text = coco_text(dataset.path, dataset.images, dataset.categories, dataset.info)
+    write(DATASET_NAME, b"".join(map(str.encode, text)))
     return ()
 
 

@@ -40,15 +40,15 @@ def runs_of(strings: Sequence[str | bytes]) -> list[np.ndarray | None]:
 
     first_number = np.searchsorted(number_ends, last - lengths + 1)
     closing_number = np.searchsorted(number_ends, last)
+    cut = number_starts[closing_number] != last
+    bad = cut | (lengths == 1) | np.logical_or.reduceat(bad_code, last - lengths + 1)
+    bad |= np.logical_or.reduceat(widths > MAX_CHARACTERS, first_number)
     found: list[np.ndarray | None] = []
     for index in range(len(texts)):
-        start, stop, closing = last[index] - lengths[index] + 1, last[index], closing_number[index]
-        cut = number_starts[closing] != stop
-        own = slice(first_number[index], closing)
-        if cut or start == stop or bad_code[start:stop].any() or (widths[own] > MAX_CHARACTERS).any():
+        if bad[index]:
             found.append(None)
             continue
-        runs = numbers[own].copy()
+        runs = numbers[first_number[index] : closing_number[index]].copy()
         runs[1::2] = np.cumsum(runs[1::2])
         runs[2::2] = np.cumsum(runs[2::2])
         found.append(runs if (runs >= 0).all() else None)

@@ -130,6 +130,7 @@ def chosen_cases(
 ) -> Iterator[tuple[Case, CaseState]]:
     """The cases whose image is in the workspace and whose status is one of `statuses`, None for any."""
     names = {image.name for image in workspace.images}
+    store.complete()
     for case in store.cases():
         if case.name in names and (statuses is None or case.status in statuses):
             yield case, store.state(case.id)

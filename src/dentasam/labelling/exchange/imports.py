@@ -1,7 +1,7 @@
 """Imports the objects of COCO files into the worklist as pre-annotations."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,33 +11,32 @@ from dentasam.data.coco.passed_over import Reason
 from dentasam.data.coco.problem import Problem
 from dentasam.data.coco.values import whole
 from dentasam.data.masks import segmentation
-from dentasam.data.record import ObjectRecord
+from dentasam.data.record import ImageRecord
 from dentasam.data.spelling import canonical
 from dentasam.errors import DatasetError
 from dentasam.labelling.exchange.import_report import ImportReport, SkippedItems
-from dentasam.labelling.exchange.pre_annotations import ImportedObject, label_of, store_objects
+from dentasam.labelling.exchange.pre_annotations import ImportedObject, create_operations, label_of, store_objects
 from dentasam.labelling.log.cases import Case
+from dentasam.labelling.log.operations import Operation
 from dentasam.labelling.log.store import Store
-from dentasam.labelling.workspace.workspace import Workspace, case_name
+from dentasam.labelling.workspace.workspace import case_name
 
 ANNOTATOR = "import"
 
 
-def import_source(store: Store, workspace: Workspace) -> ImportReport:
-    """Imports the objects of the workspace's own COCO file into the cases that have no operations yet.
+def import_images(store: Store, images: Iterable[tuple[Case, ImageRecord]]) -> int:
+    """Imports the objects of images of a dataset into their cases, all in one transaction; returns how many are new.
 
-    Raises DatasetError if a mask cannot be decoded.
+    Raises DatasetError if a mask cannot be decoded; then none is imported.
     """
-    if workspace.dataset is None:
-        return ImportReport(0, 0)
-    untouched = {case.name: case for case in store.cases() if case.revision == 0}
-    counts: list[int] = []
-    for image in workspace.dataset.images:
-        case = untouched.get(case_name(image.file_name))
-        if case is not None and image.objects:
-            found = [_from_record(record, case) for record in image.objects]
-            counts.append(store_objects(store, case, found, ANNOTATOR))
-    return ImportReport(sum(counts), sum(count > 0 for count in counts))
+    created: dict[int, Sequence[Operation]] = {}
+    for case, image in images:
+        found = [
+            ImportedObject(record.id, label_of(record.category), runs)
+            for record, runs in zip(image.objects, image.each_runs(), strict=True)
+        ]
+        created[case.id] = list(create_operations(case, found))
+    return store.import_objects(created, ANNOTATOR)
 
 
 def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> ImportReport:
@@ -83,13 +82,6 @@ def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> Impo
     known = {case.id: case for case in cases}
     counts = [store_objects(store, known[id], objects, annotator) for id, objects in found.items()]
     return ImportReport(sum(counts), sum(count > 0 for count in counts), skipped)
-
-
-def _from_record(record: ObjectRecord, case: Case) -> ImportedObject:
-    try:
-        return ImportedObject(record.id, label_of(record.category), record.runs(case.height, case.width))
-    except DatasetError as error:
-        raise DatasetError(f"image {case.name}, {error}") from None
 
 
 def _parts_of(document: Any) -> tuple[list[Any], list[Any], dict[int | None, str]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,13 +12,46 @@ from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import OutputError, WorkspaceError
 from dentasam.labelling.exchange.correction_log import log_lines
 from dentasam.labelling.exchange.exports import FINISHED, write_coco, write_zip
-from dentasam.labelling.exchange.imports import import_source
 from dentasam.labelling.exchange.proposal_outcomes import ProposalCounts
+from dentasam.labelling.exchange.source_objects import SourceObjects
 from dentasam.labelling.exchange.time_table import timing_csv
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.log.workspace_id import open_workspace_database
 from dentasam.labelling.workspace.file_lock import WorkspaceInUse
 from dentasam.labelling.workspace.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class OpenedWorkspace:
+    """A workspace and its store with a case for each image.
+
+    problems: lines about images that are left out. pending: the objects of its COCO file that are not imported yet,
+    which are pre-annotations; the store imports those of a case when it is first used.
+    """
+
+    workspace: Workspace
+    store: Store
+    problems: list[str]
+    pending: SourceObjects
+
+
+@contextmanager
+def open_early(
+    source: Path, folder: Path | None = None, database: str | None = None, images: Path | None = None
+) -> Iterator[OpenedWorkspace]:
+    """Yields the workspace before the objects of its COCO file are imported.
+
+    Raises WorkspaceError and DatasetError.
+    """
+    with Workspace.open(source, folder, images) as workspace:
+        engine = open_workspace_database(workspace, database)
+        try:
+            plain = Store(engine)
+            problems = [*workspace.problems, *plain.sync_cases(workspace.images)]
+            pending = SourceObjects(plain, workspace)
+            yield OpenedWorkspace(workspace, Store(engine, pending), problems, pending)
+        finally:
+            engine.dispose()
 
 
 @contextmanager
@@ -28,15 +62,9 @@ def open_workspace(
 
     The objects of a COCO file are imported as pre-annotations. Raises WorkspaceError and DatasetError.
     """
-    with Workspace.open(source, folder, images) as workspace:
-        engine = open_workspace_database(workspace, database)
-        try:
-            store = Store(engine)
-            problems = [*workspace.problems, *store.sync_cases(workspace.images)]
-            import_source(store, workspace)
-            yield workspace, store, problems
-        finally:
-            engine.dispose()
+    with open_early(source, folder, database, images) as opened:
+        opened.pending.bring_all()
+        yield opened.workspace, opened.store, opened.problems
 
 
 def write_export(

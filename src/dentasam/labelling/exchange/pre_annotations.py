@@ -34,10 +34,11 @@ class ImportedObject:
 
 def store_objects(store: Store, case: Case, found: list[ImportedObject], annotator: str) -> int:
     """Stores the objects in a case; returns how many of them are new."""
-    return store.import_objects(case.id, list(_create_operations(case, found)), annotator)
+    return store.import_objects({case.id: list(create_operations(case, found))}, annotator)
 
 
-def _create_operations(case: Case, found: list[ImportedObject]) -> Iterator[Operation]:
+def create_operations(case: Case, found: list[ImportedObject]) -> Iterator[Operation]:
+    """The operations that make the objects, each after its parent."""
     now = int(time.time() * 1000)
     keys = {item.annotation: _key(case, item) for item in found}
     for item in _parents_first(found):

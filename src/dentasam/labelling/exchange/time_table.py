@@ -85,6 +85,7 @@ def timing_csv(store: Store) -> str:
     over its objects, without proposals that nobody has touched.
     """
     rows: list[Sequence[object]] = [COLUMNS]
+    store.complete()
     for case in store.cases():
         times = store.active_times(case.id)
         log = store.operations(case.id, masks=False) if case.revision else []

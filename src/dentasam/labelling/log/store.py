@@ -5,8 +5,9 @@ stored as a whole when the call returns, or not at all.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 from sqlalchemy import Connection, Engine, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,14 +30,32 @@ class StorageFull(WorkspaceError):
     """The database's disk is full; nothing of the change was stored."""
 
 
+class PendingObjects(Protocol):
+    """Objects that are not in the database yet; each method returns when those of the case, or all, are."""
+
+    def bring(self, case_id: int) -> None: ...
+
+    def bring_all(self) -> None: ...
+
+
 class Store:
     """The cases in one database.
 
     Methods with a `case_id` raise CaseNotFound for an unknown case; those that write raise StorageFull.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, pending: PendingObjects | None = None) -> None:
+        """pending: objects that cases get when they are first used."""
+        self.engine, self._pending = engine, pending
+
+    def complete(self) -> None:
+        """Waits until every case has the objects that it gets at its first use."""
+        if self._pending is not None:
+            self._pending.bring_all()
+
+    def _use(self, case_id: int) -> None:
+        if self._pending is not None:
+            self._pending.bring(case_id)
 
     def sync_cases(self, images: Sequence[CaseImage]) -> list[str]:
         """Adds a case for each new image, and hides the cases whose image is missing; their labels are kept.
@@ -53,16 +72,19 @@ class Store:
 
     def case(self, case_id: int) -> Case:
         """One case whose image is present."""
+        self._use(case_id)
         with reading(self.engine) as connection:
             return read_case(connection, case_id)
 
     def state(self, case_id: int) -> CaseState:
         """What the log of the case adds up to, without reading the log."""
+        self._use(case_id)
         with reading(self.engine) as connection:
             return read_state(connection, case_row(connection, case_id))
 
     def objects_of(self, case_id: int, ids: Iterable[str]) -> list[ObjectState]:
         """The states of some objects of a case; unknown ids are left out."""
+        self._use(case_id)
         with reading(self.engine) as connection:
             case_row(connection, case_id)
             return list(read_objects(connection, case_id, set(ids)).values())
@@ -74,6 +96,7 @@ class Store:
 
         Where `masks` is False, an empty mask stands for each that an operation has.
         """
+        self._use(case_id)
         with reading(self.engine) as connection:
             case_row(connection, case_id)
             return read_operations(connection, case_id, since, limit, masks)
@@ -85,13 +108,22 @@ class Store:
         request may be sent again with the revision it had. Raises RevisionConflict where others have appended since
         that revision, OperationError where an operation makes no sense on the case; then none is stored.
         """
+        self._use(case_id)
         with self._writing() as connection:
             return append_operations(connection, case_id, operations, expected, annotator)
 
-    def import_objects(self, case_id: int, created: Sequence[Operation], annotator: str) -> int:
-        """Adds operations whatever the case's revision, and returns how many were new. Raises OperationError."""
+    def import_objects(self, created: Mapping[int, Sequence[Operation]], annotator: str) -> int:
+        """Adds operations to cases, whatever their revisions, in one transaction; returns how many were new.
+
+        created: the operations by the case's id. Raises OperationError.
+        """
+        for case_id in created:
+            self._use(case_id)
         with self._writing() as connection:
-            return append_operations(connection, case_id, created, None, annotator).stored
+            return sum(
+                append_operations(connection, case_id, operations, None, annotator).stored
+                for case_id, operations in created.items()
+            )
 
     def propose(
         self, case_id: int, chart: str, make: Callable[[CaseState], Sequence[Operation] | None]
@@ -102,6 +134,7 @@ class Store:
         operations for the case's state, or None where it gets no proposals now; nobody can change the case while it
         runs. Raises OperationError.
         """
+        self._use(case_id)
         with self._writing() as connection:
             return propose_operations(connection, case_id, chart, make, MODEL_ANNOTATOR)
 

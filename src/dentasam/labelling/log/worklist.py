@@ -20,6 +20,10 @@ class Worklist(Mapping[int, CaseImage]):
         self._images = {case.id: by_name[case.name] for case in cases if case.name in by_name}
         self.changes += 1
 
+    def touch(self) -> None:
+        """Lets pages read the worklist again, because the counts of its cases changed."""
+        self.changes += 1
+
     def __getitem__(self, case_id: int) -> CaseImage:
         return self._images[case_id]
 

@@ -18,7 +18,8 @@ from dentasam.labelling.auth import sessions
 from dentasam.labelling.auth.access import Access, is_loopback
 from dentasam.labelling.auth.kept_address import KeptAddress
 from dentasam.labelling.auth.passwords import NAME, Annotators, check_name
-from dentasam.labelling.exchange.offline import open_workspace
+from dentasam.labelling.exchange.offline import open_early
+from dentasam.labelling.log.worklist import Worklist
 from dentasam.labelling.server.listening import bind, check_reach
 from dentasam.labelling.server.serving import serve
 
@@ -76,7 +77,8 @@ def run(
     announce, complain: called with each line for the user, and with each line about an image that is left out.
     """
     page = built_page()
-    with open_workspace(source, settings.folder, settings.database, settings.images) as (workspace, store, problems):
+    with open_early(source, settings.folder, settings.database, settings.images) as opened:
+        workspace, store, problems = opened.workspace, opened.store, opened.problems
         annotators = Annotators.of(workspace.root)
         check_reach(settings.host, annotators.names)
         annotator = settings.annotator or _login_name()
@@ -97,11 +99,14 @@ def run(
             if not is_loopback(settings.host):
                 announce("passwords and labels travel unencrypted; on a network of others put a TLS proxy before it")
             with _loading(settings.model):
-                app, queue = _application(workspace, store, load, access, page, settings)
+                worklist = Worklist(store.cases(), workspace.images)
+                app, queue = _application(workspace, store, worklist, load, access, page, settings)
                 cleanup.callback(queue.stop)
                 queue.start()
                 # A model that cannot be loaded ends the start, instead of failing each click.
                 queue.wait_for_model()
+                cleanup.callback(opened.pending.stop)
+                opened.pending.start(worklist.touch)
             serve(
                 app,
                 listening,
@@ -133,6 +138,7 @@ def _access(
 def _application(
     workspace: Workspace,
     store: Store,
+    worklist: Worklist,
     load: Callable[[], Segmenter],
     access: Access,
     page: Path,
@@ -146,11 +152,9 @@ def _application(
     from dentasam.labelling.inference.encoding.embedding_store import EmbeddingStore
     from dentasam.labelling.inference.encoding.encode_queue import EncodeQueue
     from dentasam.labelling.inference.predictor import Predictor
-    from dentasam.labelling.log.worklist import Worklist
     from dentasam.labelling.proposals.proposer import Proposer
     from dentasam.labelling.server.app import create_app
 
-    worklist = Worklist(store.cases(), workspace.images)
     encoder = CaseEncoder(EmbeddingStore(workspace.embeddings))
     proposer = Proposer(store, workspace, allowed=settings.proposals)
     charter = Charter(ChartStore(workspace.embeddings), proposer)

@@ -7,6 +7,7 @@ import { useBench, useCases, usePreferences, useWorkbench } from "../state/conte
 import { AddImagesButton } from "./AddImages";
 import { fitted } from "./case_name";
 import { arranged } from "./case_order";
+import { MAX_WHOLE, useRowWindow } from "./row_window";
 
 /** As in page.css. */
 const OVER_PICTURE = "(max-width: 999px), (orientation: portrait)";
@@ -19,6 +20,16 @@ export function Worklist() {
   const caseId = useBench((state) => state.caseId);
   const sort = usePreferences((preferences) => preferences.sort);
   const shown = useMemo(() => arranged(cases, { ...filter, sort }), [cases, filter, sort]);
+  const ids = useMemo(() => shown.map(({ id }) => id), [shown]);
+  const list = useRef<HTMLOListElement>(null);
+  const { first, last, above, below, reveal } = useRowWindow(list, ids);
+  const place = caseId === null ? -1 : ids.indexOf(caseId);
+  const there = place >= 0;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new order of the list must not scroll it
+  useEffect(() => {
+    if (there) reveal(place);
+  }, [caseId, there]);
+  const long = shown.length > MAX_WHOLE;
   const done = cases.filter(({ status }) => status === "done" || status === "approved").length;
   const review = cases.filter(({ status }) => status === "needs-review").length;
   const choose = useCallback(
@@ -84,10 +95,20 @@ export function Worklist() {
           {cases.length === 0 ? "The worklist is empty." : "No case matches the search and the status."}
         </p>
       )}
-      <ol className="cases" aria-label="Cases">
-        {shown.map((one) => (
-          <Entry key={one.id} one={one} picture={pictures.get(one.id)} open={one.id === caseId} choose={choose} />
+      <ol ref={list} className={`cases ${long ? "long" : ""}`} aria-label="Cases">
+        {above > 0 && <li key="above" aria-hidden="true" style={{ height: above }} />}
+        {shown.slice(first, last).map((one, row) => (
+          <Entry
+            key={one.id}
+            one={one}
+            picture={pictures.get(one.id)}
+            open={one.id === caseId}
+            choose={choose}
+            place={long ? first + row + 1 : undefined}
+            count={long ? shown.length : undefined}
+          />
         ))}
+        {below > 0 && <li key="below" aria-hidden="true" style={{ height: below }} />}
       </ol>
       <AddImagesButton />
     </aside>
@@ -137,15 +158,14 @@ interface EntryProps {
   picture: string | undefined;
   open: boolean;
   choose: (id: number) => Promise<void>;
+  /** Of a list that is not on the page as a whole: the row's place, from 1, and the number of all. */
+  place: number | undefined;
+  count: number | undefined;
 }
 
-const Entry = memo(function Entry({ one, picture, open, choose }: EntryProps) {
-  const row = useRef<HTMLLIElement>(null);
-  useEffect(() => {
-    if (open) row.current?.scrollIntoView({ block: "nearest" });
-  }, [open]);
+const Entry = memo(function Entry({ one, picture, open, choose, place, count }: EntryProps) {
   return (
-    <li ref={row}>
+    <li data-row={one.id} aria-posinset={place} aria-setsize={count}>
       <button
         type="button"
         className="case"

@@ -2,6 +2,9 @@ import * as client from "../../api/client";
 import type { CaseSummary, Progress } from "../../api/types";
 import { Store } from "../state/store";
 
+/** While images are encoded, a list of so many cases is read again once a second at most, a longer one less often. */
+const CASES_PER_SECOND = 1000;
+
 interface Listed {
   cases: readonly CaseSummary[];
   /** How many images the model has encoded ahead; null until the server reported it. */
@@ -12,6 +15,9 @@ interface Listed {
 
 /** The cases of the workspace as the server reported them last, with what this page knows better. */
 export class CaseList extends Store<Listed> {
+  /** What the server had reported when the cases were read again last. */
+  private read: { encoded: number; worklist: number; at: number } | null = null;
+
   constructor(cases: readonly CaseSummary[]) {
     super({ cases, progress: null, pictures: new Map() });
   }
@@ -47,27 +53,41 @@ export class CaseList extends Store<Listed> {
 
   /** Takes the server's report of its progress. `open` gives the case on the screen. */
   async take(progress: Progress, open: () => number | null): Promise<void> {
-    const known = this.get().progress;
     this.set({ progress });
-    if (progress.encoded !== known?.encoded || progress.worklist !== known.worklist) await this.reread(open);
+    const known = this.read;
+    if (progress.encoded === known?.encoded && progress.worklist === known.worklist) return;
+    const wait = (1000 * this.get().cases.length) / CASES_PER_SECOND;
+    const all = progress.encoded + progress.failed.length >= progress.total;
+    if (known && progress.worklist === known.worklist && !all && performance.now() - known.at < wait) return;
+    this.read = { encoded: progress.encoded, worklist: progress.worklist, at: performance.now() };
+    await this.reread(open);
   }
 
   /** Reads the cases again, without overwriting what this page knows better of the open one. */
   async reread(open: () => number | null): Promise<void> {
     const cases = await client.cases();
     const shown = this.find(open());
+    const known = new Map(this.get().cases.map((one) => [one.id, one]));
     this.set({
-      cases: cases.map((one) =>
-        one.id === shown?.id
-          ? {
-              ...one,
-              status: shown.status,
-              objects: shown.objects,
-              proposed: shown.proposed,
-              comments: shown.comments,
-            }
-          : one,
-      ),
+      cases: cases.map((one) => {
+        const better =
+          one.id === shown?.id
+            ? {
+                ...one,
+                status: shown.status,
+                objects: shown.objects,
+                proposed: shown.proposed,
+                comments: shown.comments,
+              }
+            : one;
+        // An unchanged case stays the same object, so that its row is not rendered again.
+        const before = known.get(one.id);
+        return before && same(before, better) ? before : better;
+      }),
     });
   }
+}
+
+function same(a: CaseSummary, b: CaseSummary): boolean {
+  return (Object.keys(b) as (keyof CaseSummary)[]).every((key) => a[key] === b[key]);
 }

@@ -65,6 +65,19 @@ def dicom_header(path: Path) -> ImageHeader:
         )
 
 
+def dicom_text(path: Path, tag: int) -> str | None:
+    """The value of one element of the header as text; None where it is missing or empty.
+
+    tag: group and element in one number, as 0x00100020. Raises ImageError where the file is not DICOM or damaged.
+    """
+    with _errors_named(path):
+        element = open_dicom(path, pixels=False).dataset.get(tag)
+        value = None if element is None else element.value
+        if isinstance(value, bytes):
+            value = value.decode("latin-1").strip("\0")
+        return None if value is None else str(value).strip() or None
+
+
 def _opened(path: Path, pixels: bool) -> tuple[DicomFile, Elements, Layout]:
     file = open_dicom(path, pixels)
     elements = Elements(file.dataset, partial(notice, path))

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
-from dentasam.data.split import split, write_split
+from dentasam.data.splits.split import split, write_split
 from dentasam.errors import DatasetError, OutputError
 
-from .coco_files import content, write
+from ..coco_files import content, write
 
 EIGHTY = {"train": 0.8, "val": 0.1, "test": 0.1}
 
@@ -108,8 +108,10 @@ def test_images_without_objects_are_in_no_part() -> None:
 def test_written_beside_the_source(tmp_path: Path) -> None:
     source = two_labelled(tmp_path)
     halves = {"train": 0.5, "val": 0.5}
-    paths, left_out = write_split(source, halves, seed=0)
-    assert left_out == 1
+    done = write_split(source, halves, seed=0)
+    paths = {name: part.path for name, part in done.parts.items()}
+    assert done.left_out == 1
+    assert {(part.images, part.objects) for part in done.parts.values()} == {(1, 3), (1, 1)}
     assert paths == {"train": tmp_path / "train.json", "val": tmp_path / "val.json"}
     images = [image for path in paths.values() for image in Dataset.load(path).images]
     assert sorted(image.id for image in images) == [1, 2]
@@ -125,8 +127,9 @@ def test_written_beside_the_source(tmp_path: Path) -> None:
 
 def test_written_elsewhere_with_the_images(tmp_path: Path) -> None:
     source = two_labelled(tmp_path / "all")
-    paths, left_out = write_split(source, {"train": 0.5, "val": 0.5}, out=tmp_path / "parts")
-    assert left_out == 1
+    done = write_split(source, {"train": 0.5, "val": 0.5}, out=tmp_path / "parts")
+    paths = {name: part.path for name, part in done.parts.items()}
+    assert done.left_out == 1
     assert len(list((tmp_path / "parts" / "images").rglob("*.png"))) == 2
     assert paths["val"] == tmp_path / "parts" / "val.json"
     for path in paths.values():
