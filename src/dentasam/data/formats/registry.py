@@ -42,6 +42,7 @@ class Format(StrEnum):
     coco = "coco"
     png = "png"
     labels = "labels"
+    cvat = "cvat"
 
 
 FORMATS = {
@@ -59,6 +60,12 @@ FORMATS = {
         "a folder with images/ and, for each image, a label image under labels/",
         keeps="holes, tags",
         loses="overlap (the smaller object keeps its pixels), crowds",
+    ),
+    Format.cvat: FormatInfo(
+        "CVAT for images 1.1: annotations.xml and images/",
+        keeps="overlap, holes, tags",
+        loses="crowds",
+        polygons="corners",
     ),
 }
 
