@@ -22,6 +22,8 @@ from dentasam.errors import DatasetError
 
 # Where the JSON lies in a folder that tools write, the usual names first.
 USUAL_NAMES = (DATASET_NAME, "_annotations.coco.json", "annotations.json", "annotations/instances_default.json")
+# Label Studio's list of classes beside labels for YOLO.
+OTHERS = ("notes.json",)
 
 
 def recognises(source: Path) -> bool:
@@ -72,7 +74,7 @@ def json_in(folder: Path) -> Path | None:
         if (folder / name).is_file():
             return folder / name
     for place in (folder, folder / "annotations"):
-        found = [path for path in sorted(place.glob("*.json")) if path.is_file()]
+        found = [path for path in sorted(place.glob("*.json")) if path.is_file() and path.name not in OTHERS]
         if len(found) == 1 and recognises(found[0]):
             return found[0]
     return None

@@ -43,6 +43,7 @@ class Format(StrEnum):
     png = "png"
     labels = "labels"
     cvat = "cvat"
+    yolo = "yolo"
 
 
 FORMATS = {
@@ -66,6 +67,12 @@ FORMATS = {
         keeps="overlap, holes, tags",
         loses="crowds",
         polygons="corners",
+    ),
+    Format.yolo: FormatInfo(
+        "YOLO for segmentation: data.yaml, images/ and a text file of outlines for each image under labels/",
+        keeps="overlap, tags",
+        loses="holes (filled), parts (joined by lines one pixel wide), crowds",
+        polygons="yolo",
     ),
 }
 
