@@ -15,8 +15,7 @@ from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats.cvat import recognises
 from dentasam.data.formats.files.cvat_shapes import mask_attributes, shape_mask
 from dentasam.data.formats.interface import ImportOptions
-from dentasam.data.formats.registry import export_dataset, import_dataset, write_annotations
-from dentasam.data.formats.registry import recognise as recognised_format
+from dentasam.data.formats.registry import choose, export_dataset, import_dataset, write_annotations
 from dentasam.errors import DatasetError, ImageError
 from dentasam.model.windows.boxed_mask import BoxedMask
 
@@ -92,8 +91,8 @@ def test_runs_are_those_of_cvat(rows: list[list[int]], attributes: dict[str, str
 def test_a_file_of_cvat(tmp_path: Path) -> None:
     lines: list[str] = []
     source = exported(tmp_path / "in")
-    assert recognised_format(source) == "cvat"
-    assert recognised_format(source / "annotations.xml") == "cvat"
+    assert choose(None, [source])[0] == "cvat"
+    assert choose(None, [source / "annotations.xml"])[0] == "cvat"
     path = import_dataset("cvat", source, tmp_path / "out", ImportOptions(report=lines.append))
     first, second = Dataset.load(path).images
     assert (first.file_name, first.tags) == ("images/a b/zähne 1.png", ("blurred",))

@@ -15,7 +15,7 @@ from scipy.ndimage import binary_fill_holes, label
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats.files.yolo_rows import class_and_mask, row_of_mask
 from dentasam.data.formats.interface import ImportOptions
-from dentasam.data.formats.registry import export_dataset, import_dataset, recognise, write_annotations
+from dentasam.data.formats.registry import export_dataset, import_dataset, choose, write_annotations
 from dentasam.errors import DatasetError, ImageError
 from dentasam.model.windows.boxed_mask import BoxedMask
 
@@ -81,7 +81,7 @@ LAYOUTS: dict[str, dict[str, str | bytes | None]] = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts(tmp_path: Path, layout: str) -> None:
     source = placed(tmp_path / "in", LAYOUTS[layout])
-    assert recognise(source) == "yolo"
+    assert choose(None, [source])[0] == "yolo"
     lines: list[str] = []
     path = import_dataset("yolo", source, tmp_path / "out", ImportOptions(report=lines.append))
     first, second = Dataset.load(path).images
@@ -269,4 +269,4 @@ def test_a_glance_tells_yolo_from_others(tmp_path: Path) -> None:
         "coco": lambda folder: placed(folder, {"docker.yaml": "names: nothing"}),
     }
     for name, make in checks.items():
-        assert recognise(make(tmp_path / name)) == name
+        assert choose(None, [make(tmp_path / name)])[0] == name

@@ -277,5 +277,5 @@ def _yaml_bytes(names: list[str]) -> bytes:
     content: dict[str, Any] = {"train": IMAGES, "val": IMAGES, "nc": len(names), "names": dict(enumerate(names))}
     if recognise(names).numbering is Numbering.fdi:
         content["numbering"] = str(Numbering.fdi)
-    head = "# Both train and val name all images: `dentasam data split` makes datasets that can be exported one by one.\n"
+    head = "# train and val both name all images; export the parts of `dentasam data split` to have different ones.\n"
     return (head + yaml.safe_dump(content, allow_unicode=True, sort_keys=False)).encode()
