@@ -12,7 +12,7 @@ from PIL import Image
 
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats.interface import ImportOptions
-from dentasam.data.formats.registry import export_dataset, import_dataset, choose, write_annotations
+from dentasam.data.formats.registry import choose, export_dataset, import_dataset, write_annotations
 from dentasam.errors import DatasetError, ImageError, OutputError
 
 from ..coco_files import FILLING, HEIGHT, TOOTH, WIDTH, block, compressed, content, images, write

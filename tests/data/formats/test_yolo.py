@@ -15,7 +15,7 @@ from scipy.ndimage import binary_fill_holes, label
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats.files.yolo_rows import class_and_mask, row_of_mask
 from dentasam.data.formats.interface import ImportOptions
-from dentasam.data.formats.registry import export_dataset, import_dataset, choose, write_annotations
+from dentasam.data.formats.registry import choose, export_dataset, import_dataset, write_annotations
 from dentasam.errors import DatasetError, ImageError
 from dentasam.model.windows.boxed_mask import BoxedMask
 

@@ -9,7 +9,7 @@ from PIL import Image
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.files.voc import palette
 from dentasam.data.formats.interface import ImportOptions
-from dentasam.data.formats.registry import import_dataset, choose
+from dentasam.data.formats.registry import choose, import_dataset
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError, ImageError
 
