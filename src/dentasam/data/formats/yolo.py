@@ -120,7 +120,7 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
         write(_label_name(image.file_name), "".join(lines).encode())
     write(YAML_NAME, _yaml_bytes(names))
     write_tags(dataset, write)
-    notes = [f"the holes of {holes} objects were filled; coco and png keep them"] if holes else []
+    notes = [f"the holes of {holes} object{'s' * (holes != 1)} were filled; coco and png keep them"] if holes else []
     if joined:
         notes.append(f"the parts of {joined} objects were joined by lines one pixel wide; coco and png keep them")
     return (*notes, *crowd_notes(dataset))
