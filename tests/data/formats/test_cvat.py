@@ -105,10 +105,10 @@ def test_a_file_of_cvat(tmp_path: Path) -> None:
         "47": [[0, 0, 1, 0, 0], [0, 0, 1, 0, 0], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0]],
         "48": [[0, 0, 0, 0, 0], [0, 0, 1, 0, 0], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0]],
     }
-    passed = "passed over: they have no area; draw masks where they are needed"
+    passed = "shapes without an area passed over: 1 "
     assert lines[:4] == [
-        *(f"1 of the kind '{kind}' {passed}" for kind in ("polyline", "points", "skeleton")),
-        "1 attributes of labels passed over ('fdi'); objects keep their labels",
+        *(f"{passed}{kind}; draw masks where they are needed" for kind in ("polyline", "points", "skeleton")),
+        "attributes of labels passed over: 1 ('fdi'); objects keep their labels",
     ]
 
 

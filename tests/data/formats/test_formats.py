@@ -153,7 +153,7 @@ def test_png_masks_named_as_their_images(tmp_path: Path) -> None:
     )
     for image in by_name.values():
         assert (image.masks() == TOOTH).all()
-    assert lines == ["2 masks are named as their images alone; their category is 'object'"]
+    assert lines == ["masks named as their images alone: 2; their category is 'object'"]
 
 
 @pytest.mark.parametrize(

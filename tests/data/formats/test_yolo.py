@@ -108,8 +108,8 @@ def test_boxes_beside_outlines_are_passed_over(tmp_path: Path) -> None:
     path = import_dataset("yolo", source, tmp_path / "out", ImportOptions(report=lines.append))
     assert [len(image.objects) for image in Dataset.load(path).images] == [1]
     assert lines == [
-        "2 rows are boxes without outlines: passed over; draw masks where they are needed",
-        "1 images without a label file are left out; an empty one says 'no objects'",
+        "boxes without outlines passed over: 2 rows; draw masks where they are needed",
+        "images without a label file left out: 1; an empty one says 'no objects'",
     ]
     placed(source, {"labels/a.txt": f"{BOX}\n{BOX}"})
     with pytest.raises(DatasetError, match="all of its 2 rows are boxes, without outlines; export it again for segm"):
@@ -168,8 +168,8 @@ def test_what_is_lost_is_counted(tmp_path: Path) -> None:
     image = ImageRecord(1, tmp_path / "a.png", "images/sub/images/a.png", 30, 20, objects=objects, crowds=objects[:1])
     files: dict[str, bytes] = {}
     assert write_annotations("yolo", Dataset(tmp_path, (image,)), files.__setitem__) == (
-        "the holes of 1 objects were filled; coco and png keep them",
-        "the parts of 1 objects were joined by lines one pixel wide; coco and png keep them",
+        "the holes of 1 object were filled; coco and png keep them",
+        "the parts of 1 object were joined by lines one pixel wide; coco and png keep them",
         "1 region of many objects (iscrowd 1) left out; coco keeps them",
     )
     first, second = files["images/sub/labels/a.txt"].decode().splitlines()

@@ -102,10 +102,10 @@ class _Listing:
 
     def lines(self) -> Iterator[str]:
         for kind, count in self.passed_over.items():
-            yield f"{count} of the kind {kind!r:.40} passed over: they have no area; draw masks where they are needed"
+            yield f"shapes without an area passed over: {count} {kind:.40}; draw masks where they are needed"
         if self.attributes:
             names = ", ".join(f"{name!r:.40}" for name in list(self.attributes)[:8])
-            yield f"{self.attributes.total()} attributes of labels passed over ({names}); objects keep their labels"
+            yield f"attributes of labels passed over: {self.attributes.total()} ({names}); objects keep their labels"
 
 
 def _xml_in(folder: Path) -> Path | None:

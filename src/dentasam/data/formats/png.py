@@ -72,7 +72,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
             name, category = _named_by_image(file, source / "masks", starts)
             masks[name].append((file, category))
     if unnamed := sum(category == UNNAMED for own in masks.values() for _, category in own):
-        options.report(f"{unnamed} masks are named as their images alone; their category is {UNNAMED!r}")
+        options.report(f"masks named as their images alone: {unnamed}; their category is {UNNAMED!r}")
     return Contents(
         [
             SourceRecord(

@@ -84,9 +84,9 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     if boxes and not outlines:
         raise DatasetError(f"{folder}: all of its {boxes} rows are boxes, without outlines; {FIX_ROW.split(',')[0]}")
     if boxes:
-        options.report(f"{boxes} rows are boxes without outlines: passed over; draw masks where they are needed")
+        options.report(f"boxes without outlines passed over: {boxes} rows; draw masks where they are needed")
     if images.root is not None and (unlabelled := sum(image.path not in claimed for image in images.all())):
-        options.report(f"{unlabelled} images without a label file are left out; an empty one says 'no objects'")
+        options.report(f"images without a label file left out: {unlabelled}; an empty one says 'no objects'")
     load = partial(_load, folder=folder, names=names, images=images, tags=tags, skip_bad=options.skip_bad)
     return Contents([SourceRecord(str(path), partial(load, path)) for path in files], numbering)
 
@@ -122,7 +122,8 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
     write_tags(dataset, write)
     notes = [f"the holes of {holes} object{'s' * (holes != 1)} were filled; coco and png keep them"] if holes else []
     if joined:
-        notes.append(f"the parts of {joined} objects were joined by lines one pixel wide; coco and png keep them")
+        objects = f"{joined} object{'s' * (joined != 1)}"
+        notes.append(f"the parts of {objects} were joined by lines one pixel wide; coco and png keep them")
     return (*notes, *crowd_notes(dataset))
 
 

@@ -65,7 +65,7 @@ def test_objects_and_their_classes(tmp_path: Path, colours: bool, labelmap: str 
     assert image.file_name == "images/a.jpg"
     assert [record.category for record in image.objects] == names
     np.testing.assert_array_equal(image.masks(), [LEFT, RIGHT, BELOW])
-    assert lines == ["1 images without a file in SegmentationClass are left out: they are not labelled"]
+    assert lines == ["images without a file in SegmentationClass left out: 1; they are not labelled"]
 
 
 def test_colours_of_the_users_own(tmp_path: Path) -> None:

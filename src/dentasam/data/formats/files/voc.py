@@ -47,7 +47,7 @@ def voc_contents(source: Path, images: SourceImages, options: ReadOptions) -> Co
     if not files:
         raise DatasetError(f"{source / CLASSES} holds no PNG; {EXPORT_AGAIN}")
     if images.root is not None and (others := len(found) - len(files)) > 0:
-        options.report(f"{others} images without a file in {CLASSES} are left out: they are not labelled")
+        options.report(f"images without a file in {CLASSES} left out: {others}; they are not labelled")
     if not (source / OBJECTS).is_dir():
         options.report(f"{source} has no {OBJECTS}: all pixels of a class are one object")
     load = partial(_load, source=source, images=found, names=names)
