@@ -4,6 +4,7 @@ import json
 import math
 import unicodedata
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pycocotools.coco import COCO
 
 from dentasam.data.check import find_problems
 from dentasam.data.coco.passed_over import PassedOverAnnotation, Reason
-from dentasam.data.dataset import Dataset
+from dentasam.data.dataset import Dataset, ObjectRecord
 from dentasam.data.formats.interface import ImportOptions
 from dentasam.data.formats.registry import export_dataset, import_dataset
 from dentasam.data.split import split
@@ -399,3 +400,11 @@ def test_results_of_a_detector_alone(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"set\.json: is a list of results.*names no image files.*; put it as"):
         import_dataset(None, path, tmp_path / "out")
     assert "is a list of results" in refusal(path)
+
+
+def test_a_number_of_thousands_of_digits_is_a_name(tmp_path: Path) -> None:
+    long = "9" * 5000
+    dataset = Dataset.load(write(tmp_path / "in"))
+    image = replace(dataset.images[0], objects=(ObjectRecord.from_mask(1, long, TOOTH),))
+    written = Dataset(tmp_path / "in" / "set.json", (image,)).write(tmp_path / "in" / "other.json")
+    assert [(each.id, each.name) for each in Dataset.load(written).categories] == [(101, long)]

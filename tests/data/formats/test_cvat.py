@@ -1,5 +1,6 @@
 """CVAT for images 1.1: files as CVAT and datumaro write them, there and back, and what is refused."""
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
@@ -12,10 +13,12 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
-from dentasam.data.formats.cvat import recognises
+from dentasam.data.formats.cvat import read, recognises
 from dentasam.data.formats.files.cvat_shapes import mask_attributes, shape_mask
-from dentasam.data.formats.interface import ImportOptions
+from dentasam.data.formats.importing import images_of
+from dentasam.data.formats.interface import ImportOptions, ReadOptions
 from dentasam.data.formats.registry import choose, export_dataset, import_dataset, write_annotations
+from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
 from dentasam.errors import DatasetError, ImageError
 from dentasam.model.windows.boxed_mask import BoxedMask
 
@@ -121,6 +124,16 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
     assert Dataset.load(import_dataset("cvat", source, tmp_path / "out")).images[0].tags == ("blurred",)
 
 
+def test_images_of_a_worklist(tmp_path: Path) -> None:
+    (tmp_path / "annotations.xml").write_text(xml(), encoding="utf-8")
+    worklist = SourceImages([SourceImage("b/zähne 1.png", tmp_path / "none.png", (4, 5))], "the worklist")
+    first, second = read(tmp_path / "annotations.xml", worklist, ReadOptions(tmp_path)).records
+    loaded = first.load()
+    assert (loaded.file_name, [record.category for record in loaded.objects][:2]) == ("b/zähne 1.png", ["36", "37"])
+    with pytest.raises(ImageNotFound):
+        second.load()
+
+
 def test_an_ellipse_and_a_turned_box() -> None:
     turned = {"xtl": "20", "ytl": "28", "xbr": "60", "ybr": "32", "rotation": "30"}
     box = shape_mask("box", turned, 60, 80).on_image(60, 80)
@@ -207,6 +220,8 @@ BAD_SHAPES = {
     "far outside": shape("polygon", points="1,1;1e9,2;3,3"),
     "no pixel": shape("polygon", points="1,1;1,1;1,1"),
     "beside the image": shape("box", xtl="6", ytl="1", xbr="8", ybr="3"),
+    "box beyond sums": shape("box", xtl="1e308", ytl="1", xbr="1.7e308", ybr="3", rotation="30"),
+    "ellipse beyond squares": shape("ellipse", cx="2", cy="2", rx="1e200", ry="1"),
     "flat box": shape("box", xtl="1", ytl="1", xbr="1", ybr="3"),
     "box without a side": shape("box", xtl="1", ytl="1", xbr="3"),
     "turned by infinity": shape("box", xtl="1", ytl="1", xbr="3", ybr="3", rotation="inf"),
@@ -276,8 +291,6 @@ def test_an_image_that_cvat_turned(tmp_path: Path) -> None:
 
 
 def test_many_objects_keep_little_memory(tmp_path: Path) -> None:
-    import tracemalloc
-
     source = exported(tmp_path / "in")
     one = runs() * 1000
     with (source / "annotations.xml").open("w") as file:
@@ -285,10 +298,6 @@ def test_many_objects_keep_little_memory(tmp_path: Path) -> None:
         for _ in range(20):
             file.write(f'<image name="empty.png" width="5" height="4">{one}</image>')
         file.write("</annotations>")
-    from dentasam.data.formats.cvat import read
-    from dentasam.data.formats.importing import images_of
-    from dentasam.data.formats.interface import ReadOptions
-
     tracemalloc.start()
     contents = read(source, images_of(source, None), ReadOptions(tmp_path))
     kept, most = tracemalloc.get_traced_memory()

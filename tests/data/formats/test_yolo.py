@@ -14,8 +14,10 @@ from scipy.ndimage import binary_fill_holes, label
 
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats.files.yolo_rows import class_and_mask, row_of_mask
-from dentasam.data.formats.interface import ImportOptions
+from dentasam.data.formats.interface import ImportOptions, ReadOptions
 from dentasam.data.formats.registry import choose, export_dataset, import_dataset, write_annotations
+from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
+from dentasam.data.formats.yolo import read
 from dentasam.errors import DatasetError, ImageError
 from dentasam.model.windows.boxed_mask import BoxedMask
 
@@ -99,6 +101,21 @@ def test_the_yaml_itself_and_a_folder_of_images(tmp_path: Path) -> None:
     pictures = placed(tmp_path / "x", {"images/train/a.png": None, "images/val/a.png": None})
     path = import_dataset("yolo", source / "data.yaml", tmp_path / "out", ImportOptions(images=pictures))
     assert [len(image.objects) for image in Dataset.load(path).images] == [2, 0]
+
+
+def test_images_of_a_worklist(tmp_path: Path) -> None:
+    files = {name: text for name, text in LAYOUTS["ultralytics"].items() if text is not None}
+    source = placed(tmp_path / "in", files | {"labels/train/c.txt": SQUARE})
+    worklist = SourceImages([SourceImage("scans/c.dcm", tmp_path / "none.dcm", (4, 5))], "the worklist")
+    records = read(source, worklist, ReadOptions(tmp_path)).records
+    (last,) = (record for record in records if record.where.endswith("c.txt"))
+    loaded = last.load()
+    assert (loaded.file_name, [record.category for record in loaded.objects]) == ("scans/c.dcm", ["36"])
+    assert len(records) == 3
+    for record in records:
+        if record is not last:
+            with pytest.raises(ImageNotFound):
+                record.load()
 
 
 def test_boxes_beside_outlines_are_passed_over(tmp_path: Path) -> None:

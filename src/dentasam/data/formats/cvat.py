@@ -44,6 +44,7 @@ from dentasam.data.teeth.numbering import Numbering, recognise
 from dentasam.errors import DatasetError
 
 NAME, IMAGES = "annotations.xml", "images"
+MAX_DIGITS = 9
 EXPORT_AGAIN = "export it from CVAT again as 'CVAT for images 1.1'"
 DRAW_AGAIN = "draw it again or delete it"
 # What XML 1.0 has no way to write.
@@ -193,7 +194,7 @@ def _check_size(where: str, image: SourceImage, attributes: dict[str, str]) -> N
     if given == (None, None):
         return
     try:
-        height, width = (int(str(length)) for length in given)
+        height, width = (int(str(length)[:MAX_DIGITS]) for length in given)
     except ValueError:
         raise DatasetError(f"{where}: its width and height are not whole numbers; {EXPORT_AGAIN}") from None
     if (height, width) != image.size:

@@ -21,6 +21,9 @@ from dentasam.model.windows.boxed_mask import BoxedMask
 SHAPES = ("mask", "polygon", "box", "ellipse")
 # A shape may reach out of its image by the larger side of it, as in `polygons`.
 MAX_REACH = 2
+# No image is so large; beyond it the sums and squares of coordinates overflow.
+MAX_COORDINATE = 1e9
+MIN_RADIUS = 1e-6
 
 
 def shape_mask(kind: str, attributes: Mapping[str, str], height: int, width: int) -> BoxedMask:
@@ -92,7 +95,7 @@ def _corners(attributes: Mapping[str, str]) -> np.ndarray:
 def _ellipse(attributes: Mapping[str, str], height: int, width: int) -> BoxedMask:
     cx, cy, rx, ry = (_number(attributes, name) for name in ("cx", "cy", "rx", "ry"))
     angle = math.radians(_number(attributes, "rotation", 0.0))
-    if rx <= 0 or ry <= 0:
+    if min(rx, ry) < MIN_RADIUS:
         raise ValueError("its radii are not greater than 0")
     cos, sin = math.cos(angle), math.sin(angle)
     reach_x, reach_y = math.hypot(rx * cos, ry * sin), math.hypot(rx * sin, ry * cos)
@@ -125,6 +128,6 @@ def _number(attributes: Mapping[str, str], name: str, missing: float | None = No
         value = float(text)
     except ValueError:
         raise ValueError(f"its {name} is not a number") from None
-    if not math.isfinite(value):
-        raise ValueError(f"its {name} is not finite")
+    if not abs(value) <= MAX_COORDINATE:
+        raise ValueError(f"its {name} is not a finite number of pixels")
     return value
