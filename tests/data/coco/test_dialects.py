@@ -3,6 +3,8 @@
 import json
 import math
 import unicodedata
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from pycocotools.coco import COCO
 
 from dentasam.data.check import find_problems
 from dentasam.data.coco.passed_over import PassedOverAnnotation, Reason
-from dentasam.data.dataset import Dataset
+from dentasam.data.dataset import Dataset, ObjectRecord
 from dentasam.data.formats.interface import ImportOptions
 from dentasam.data.formats.registry import export_dataset, import_dataset
 from dentasam.data.splits.split import split
@@ -324,3 +326,85 @@ def test_the_exact_form_goes_first_and_two_others_are_refused(tmp_path: Path) ->
     coco["images"][0]["file_name"] = names[0]
     path.write_text(json.dumps(coco))
     assert "may be either of" in refusal(path)
+
+
+# Several JSONs
+
+
+def in_parts(folder: Path, places: dict[str, tuple[str, str]]) -> Path:
+    """A JSON for each part of a dataset, ids from 0 in each: places of the JSON and of the image by part."""
+    for number, (part, (json_name, image_name)) in enumerate(places.items()):
+        for name in (json_name, image_name):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (WIDTH, HEIGHT), number).save(folder / image_name)
+        segmentation = [[10.0, 10.0, 20.0 + number, 10.0, 20.0, 25.0]]
+        document = {
+            "images": [{"id": 0, "file_name": Path(image_name).name, "width": WIDTH, "height": HEIGHT}],
+            "annotations": [{"id": 0, "image_id": 0, "category_id": number + 1, "segmentation": segmentation}],
+            "categories": [{"id": number + 1, "name": "36"}, {"id": 7 - number, "name": part}],
+        }
+        (folder / json_name).write_text(json.dumps(document))
+    return folder
+
+
+LAYOUTS = {
+    "roboflow": {part: (f"{part}/_annotations.coco.json", f"{part}/a.png") for part in ("test", "train", "valid")},
+    "cvat": {part: (f"annotations/instances_{part}.json", f"images/{part}/a.png") for part in ("Test", "Train")},
+    "coco": {part: (f"annotations/instances_{part}.json", f"{part}/a.png") for part in ("train2017", "val2017")},
+}
+
+
+@pytest.mark.parametrize("places", LAYOUTS.values(), ids=LAYOUTS)
+def test_the_parts_of_a_dataset_become_one(tmp_path: Path, places: dict[str, tuple[str, str]]) -> None:
+    source = in_parts(tmp_path / "in", places)
+    if (source / "annotations").is_dir():
+        # As COCO itself has them beside its masks.
+        (source / "annotations" / "captions_train.json").write_text('{"images": [], "annotations": []}')
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        for file in source.rglob("*.*"):
+            archive.write(file, file.relative_to(source))
+    for given in (source, tmp_path / "in.zip"):
+        path = import_dataset(None, given, tmp_path / f"out {given.name}")
+        dataset = Dataset.load(path)
+        assert [image.file_name for image in dataset.images] == [f"images/{part}/a.png" for part in places]
+        assert [image.id for image in dataset.images] == list(range(1, len(places) + 1))
+        assert [int(image.read()[0, 0]) for image in dataset.images] == list(range(len(places)))
+        assert [[record.category for record in image.objects] for image in dataset.images] == [["36"]] * len(places)
+        assert not [problem for problem in find_problems(path) if problem.severity == "error"]
+
+
+def test_ids_from_0_are_given_anew(tmp_path: Path) -> None:
+    coco = content()
+    for kind in ("images", "annotations"):
+        for number, item in enumerate(coco[kind]):
+            item["id"] = number
+    for item in coco["annotations"]:
+        item["image_id"] = 0
+    path = import_dataset("coco", write(tmp_path / "in", coco), tmp_path / "out")
+    dataset = Dataset.load(path)
+    assert [image.id for image in dataset.images] == [1, 2]
+    assert [record.id for record in dataset.images[0].objects] == [1, 2, 3]
+
+
+def test_several_jsons_that_are_no_parts_are_named(tmp_path: Path) -> None:
+    source = write(tmp_path / "in").parent
+    (source / "set.json").rename(source / "a.json")
+    (source / "b.json").write_text((source / "a.json").read_text())
+    with pytest.raises(DatasetError, match=r"in holds 2 COCO JSONs \(a\.json, b\.json\); name one of them"):
+        import_dataset("coco", source, tmp_path / "out")
+
+
+def test_results_of_a_detector_alone(tmp_path: Path) -> None:
+    results = [{"image_id": 1, "category_id": 36, "segmentation": compressed(TOOTH), "score": 0.9}]
+    path = write(tmp_path / "in", results)
+    with pytest.raises(DatasetError, match=r"set\.json: is a list of results.*names no image files.*; put it as"):
+        import_dataset(None, path, tmp_path / "out")
+    assert "is a list of results" in refusal(path)
+
+
+def test_a_number_of_thousands_of_digits_is_a_name(tmp_path: Path) -> None:
+    long = "9" * 5000
+    dataset = Dataset.load(write(tmp_path / "in"))
+    image = replace(dataset.images[0], objects=(ObjectRecord.from_mask(1, long, TOOTH),))
+    written = Dataset(tmp_path / "in" / "set.json", (image,)).write(tmp_path / "in" / "other.json")
+    assert [(each.id, each.name) for each in Dataset.load(written).categories] == [(101, long)]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats.interface import ImportOptions
-from dentasam.data.formats.registry import export_dataset, import_dataset, write_annotations
+from dentasam.data.formats.registry import choose, export_dataset, import_dataset, write_annotations
 from dentasam.errors import DatasetError, ImageError, OutputError
 
 from ..coco_files import FILLING, HEIGHT, TOOTH, WIDTH, block, compressed, content, images, write
@@ -127,6 +127,62 @@ def test_png_errors(tmp_path: Path) -> None:
     (folder / "masks" / "a").rename(folder / "masks" / "b")
     with pytest.raises(DatasetError, match="masks/b: no image of this name in 'images'; rename the folder"):
         import_dataset("png", folder, tmp_path / "4")
+
+
+def flat(folder: Path, *names: str) -> Path:
+    """Masks in one folder, beside images with the names `pano` and `pano 2`."""
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True)
+    for stem in ("pano", "pano 2"):
+        Image.fromarray(images()["images/a.png"]).save(folder / "images" / f"{stem}.jpg", "PNG")
+    for name in names:
+        Image.fromarray(TOOTH.astype(np.uint8) * 255).save(folder / "masks" / name)
+    return folder
+
+
+def test_png_masks_named_as_their_images(tmp_path: Path) -> None:
+    names = ["pano.png", "pano_mask.tif", "pano-36.png", "pano_7_37.png", "pano_003_caries.tiff", "pano 2-11.PNG"]
+    lines: list[str] = []
+    source = flat(tmp_path / "in", *names)
+    assert choose(None, [source])[0] == "png"
+    path = import_dataset("png", source, tmp_path / "out", ImportOptions(report=lines.append))
+    by_name = {image.file_name: image for image in Dataset.load(path).images}
+    assert [record.category for record in by_name["images/pano 2.jpg"].objects] == ["11"]
+    assert sorted(record.category for record in by_name["images/pano.jpg"].objects) == sorted(
+        ["36", "object", "caries", "37", "object"]
+    )
+    for image in by_name.values():
+        assert (image.masks() == TOOTH).all()
+    assert lines == ["masks named as their images alone: 2; their category is 'object'"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("pane-36.png", r"masks/pane-36\.png: no image of this name in 'images'; rename the mask"),
+        ("pano_001.png", r"masks/pano_001\.png: 001 is not the number of a tooth; name it"),
+        ("pano_3-36.png", r"masks/pano_3-36\.png may be of pano\.jpg and pano_3\.jpg; put the masks of each"),
+    ],
+)
+def test_png_masks_whose_names_leave_doubt(tmp_path: Path, name: str, message: str) -> None:
+    source = flat(tmp_path / "in", name)
+    (source / "images" / "pano 2.jpg").rename(source / "images" / "pano_3.jpg")
+    with pytest.raises(DatasetError, match=message):
+        import_dataset("png", source, tmp_path / "out")
+
+
+def test_labels_in_tiff(tmp_path: Path) -> None:
+    folder = labels_folder(tmp_path / "in")
+    Image.fromarray(TOOTH * np.uint16(36)).save(folder / "labels" / "a.tiff")
+    with pytest.raises(
+        DatasetError, match=r"labels/a\.png and a\.tiff are labels of one image; take one of them out"
+    ):
+        import_dataset("labels", folder, tmp_path / "1")
+    (folder / "labels" / "a.png").unlink()
+    assert choose(None, [folder])[0] == "labels"
+    (record,) = Dataset.load(import_dataset("labels", folder, tmp_path / "out")).images
+    assert [item.category for item in record.objects] == ["36"]
+    np.testing.assert_array_equal(record.masks(), [TOOTH])
 
 
 @pytest.mark.parametrize("name", ["png", "labels"])

@@ -10,6 +10,8 @@ from dentasam.errors import DatasetError
 
 # FDI numbers, which are the ids of teeth, end at 85.
 LAST_TOOTH_ID = 100
+# A longer number is a name like any other: tools read ids as 32 bits.
+MAX_DIGITS = 9
 
 
 def coco_document(
@@ -58,7 +60,8 @@ def with_missing_categories(given: Sequence[Category], used: Iterable[str]) -> l
     categories = list(given)
     ids = {category.id for category in categories}
     missing = set(used) - {category.name for category in categories}
-    numbered = sorted((name for name in missing if name.isascii() and name.isdigit()), key=int)
+    digits = (name for name in missing if name.isascii() and name.isdigit() and len(name) <= MAX_DIGITS)
+    numbered = sorted(digits, key=int)
     for name in [*numbered, *sorted(missing - set(numbered))]:
         id = int(name) if name in numbered and int(name) not in ids else max([LAST_TOOTH_ID, *ids]) + 1
         categories.append(Category(id, name, "tooth" if name in numbered else ""))

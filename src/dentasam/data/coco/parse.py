@@ -17,7 +17,7 @@ from dentasam.data.coco.categories import read_categories
 from dentasam.data.coco.image_files import ImageFile, ImageFiles
 from dentasam.data.coco.passed_over import PassedOverAnnotation
 from dentasam.data.coco.problem import Problem, Report, WhatAndFix
-from dentasam.data.coco.values import whole
+from dentasam.data.coco.values import is_result_list, whole
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.data.record import Category, ImageRecord
 
@@ -86,6 +86,9 @@ def _collection_paused() -> Iterator[None]:
 
 def _json(path: Path, report: Report) -> dict[str, Any] | None:
     content, error = _read(path)
+    if error is None and is_result_list(content):
+        what = "is a list of results, as detectors write it: it names no image files, sizes or categories"
+        error = what, "put it as 'annotations' into a copy of the COCO JSON that lists the images"
     if error is None and not isinstance(content, dict):
         error = "is not a COCO dataset (the top level is not an object)", "export it as COCO instances"
     if error is None:

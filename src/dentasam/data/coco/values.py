@@ -27,3 +27,8 @@ def is_box(box: Any) -> bool:
         return all(map(math.isfinite, box)) and min(box[2:]) >= 0
     except OverflowError:  # a whole number beyond what a float holds
         return False
+
+
+def is_result_list(content: Any) -> bool:
+    """Whether this is a list of COCO results, `[{"image_id": …, "category_id": …, "score": …}, …]`."""
+    return isinstance(content, list) and any(isinstance(item, dict) and "image_id" in item for item in content)

@@ -1,10 +1,14 @@
 """One label image per radiograph: `labels/IMAGE.png`, 16 bits; a pixel's value is its object, 0 is none.
 
 IMAGE is named as in the format png. Values are read as stored, with any number of bits; of a palette, the indices.
+TIFF is read as well.
 
 A pixel has one value, so overlap is lost. The smaller object stays on top: a filling on its tooth remains.
 `labels.json` gives the category of each value in each image. Without it the value is the category's name: an FDI
 number is its tooth.
+
+The layout of Pascal VOC, with folders `JPEGImages`, `SegmentationObject` and `SegmentationClass`, is read too (see
+`files.voc`).
 """
 
 from dataclasses import dataclass
@@ -28,7 +32,8 @@ from dentasam.data.formats.files.folders import (
     short_names,
     write_tags,
 )
-from dentasam.data.formats.files.mask_file import read_labels
+from dentasam.data.formats.files.mask_file import SUFFIXES, read_labels
+from dentasam.data.formats.files.voc import is_voc, voc_contents
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
 from dentasam.data.record import ImageRecord, ObjectRecord
@@ -42,8 +47,10 @@ MAX_OBJECTS = 65535
 
 
 def recognises(source: Path) -> bool:
-    """A folder with `labels`, in which there is a PNG."""
-    return any((source / "labels").rglob("*.png"))
+    """A folder with `labels`, in which there is a PNG or TIFF, or one in the layout of Pascal VOC."""
+    if is_voc(source):
+        return True
+    return any(next((source / "labels").rglob(f"*{suffix}"), None) is not None for suffix in SUFFIXES)
 
 
 def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
@@ -52,14 +59,15 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     Loading an image raises DatasetError for a label image that is missing, in colour or of another size, and for a
     value that `labels.json` does not name.
     """
+    if is_voc(source):
+        return voc_contents(source, images, options)
     names, tags = by_canonical_name(read_json_object(source / NAMES)), read_tags(source)
     found = images_under(source, images)
     short, spelling = short_names(found), Spelling()
 
     def load(name: str, image: SourceImage) -> ImageRecord:
         height, width = image.size
-        files = [f"{known}.png" for known in (short[name], name)]
-        labels = _labels(spelling, source / "labels", files, height, width)
+        labels = _labels(spelling, source / "labels", [short[name], name], height, width)
         categories = names.get(canonical(name), {})
         objects = tuple(
             ObjectRecord.from_mask(0, _category(source / NAMES, name, categories, value), labels == value)
@@ -134,9 +142,13 @@ def _label_image(image: ImageRecord) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def _labels(spelling: Spelling, folder: Path, names: list[str], height: int, width: int) -> np.ndarray:
-    file = first_of(spelling, folder, *names)
-    if file is None:
-        raise DatasetError(f"{folder / names[0]} is missing; put the label image of {names[-1][:-4]} there")
+    found = [first_of(spelling, folder, *(f"{name}{suffix}" for name in names)) for suffix in SUFFIXES]
+    files = [file for file in found if file is not None]
+    if not files:
+        raise DatasetError(f"{folder / names[0]}.png is missing; put the label image of {names[-1]} there")
+    if len(files) > 1:
+        raise DatasetError(f"{files[0]} and {files[1].name} are labels of one image; take one of them out")
+    file = files[0]
     labels = read_labels(file)
     if labels.shape != (height, width):
         raise DatasetError(

@@ -1,6 +1,10 @@
 """A PNG file per object, which keeps overlap: `masks/IMAGE/NUMBER_CATEGORY.png`, white on black.
 
-Other forms of masks (transparency, a palette, soft edges) are read by `mask_file`.
+Other forms of masks (TIFF, transparency, a palette, soft edges) are read by `mask_file`.
+
+Masks that lie together in one folder are read where their names leave no doubt: `masks/IMAGE-36.png` and
+`masks/IMAGE_7_36.png` are tooth 36 of IMAGE, `masks/IMAGE.png` and `masks/IMAGE_mask.png` are one object without a
+category. A name that begins with those of two images is refused.
 
 IMAGE is the image's path under `images/` without its suffix, or with it where two images would share the
 name. Characters of a category that a file name cannot hold are percent-encoded. Tags lie in
@@ -26,22 +30,25 @@ from dentasam.data.formats.files.folders import (
     short_names,
     write_tags,
 )
-from dentasam.data.formats.files.mask_file import read_mask
+from dentasam.data.formats.files.mask_file import SUFFIXES, read_mask
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.spelling import Spelling, canonical
-from dentasam.data.teeth.numbering import Numbering
+from dentasam.data.teeth.numbering import Numbering, to_fdi
 from dentasam.errors import DatasetError
 
 # 0007_36.png and 7-36.png are object 7 of category 36; 36.png is the category alone.
 FILE_STEM = re.compile(r"(?:(\d+)[_-])?(.+)")
+# What follows an image's name in those of masks that do not say what they show.
+NO_CATEGORY = ("", "mask", "masks", "seg", "segmentation", "label", "gt")
+UNNAMED = "object"
 
 
 def recognises(source: Path) -> bool:
-    """A folder with `masks`, in which there is a folder for an image."""
+    """A folder with `masks`, in which there is a folder for an image or a mask."""
     masks = source / "masks"
-    return masks.is_dir() and any(path.is_dir() for path in masks.iterdir())
+    return masks.is_dir() and any(path.is_dir() or path.suffix.lower() in SUFFIXES for path in masks.iterdir())
 
 
 def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
@@ -54,11 +61,22 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     found = images_under(source, images)
     short, spelling = short_names(found), Spelling()
     folders = {name: first_of(spelling, source / "masks", short[name], name) for name in found}
-    _check_all_claimed(source / "masks", {folder for folder in folders.values() if folder is not None})
+    claimed = {folder: name for name, folder in folders.items() if folder is not None}
+    starts = {canonical(start): name for name, start in short.items()}
+    masks: dict[str, list[tuple[Path, str]]] = {name: [] for name in found}
+    for file in _mask_files(source / "masks"):
+        if file.parent in claimed:
+            match = FILE_STEM.fullmatch(file.stem)
+            masks[claimed[file.parent]].append((file, unquote(match[2]) if match else file.stem))
+        else:
+            name, category = _named_by_image(file, source / "masks", starts)
+            masks[name].append((file, category))
+    if unnamed := sum(category == UNNAMED for own in masks.values() for _, category in own):
+        options.report(f"masks named as their images alone: {unnamed}; their category is {UNNAMED!r}")
     return Contents(
         [
             SourceRecord(
-                f"images/{name}", partial(_load, image, folders[name], tags.get(canonical(name), ()), options.report)
+                f"images/{name}", partial(_load, image, masks[name], tags.get(canonical(name), ()), options.report)
             )
             for name, image in found.items()
         ],
@@ -66,14 +84,40 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     )
 
 
+def _named_by_image(file: Path, masks: Path, starts: dict[str, str]) -> tuple[str, str]:
+    """The image that a mask outside of the images' own folders belongs to, and its category.
+
+    starts: images by their names under `masks/`. Raises DatasetError where no image or several fit, and for a number
+    that is not a tooth's.
+    """
+    own = canonical(file.relative_to(masks).with_suffix("").as_posix())
+    ends = [place for place, mark in enumerate(own) if mark in "_-"] + [len(own)]
+    fitting = [(starts[own[:end]], own[end:]) for end in ends if own[:end] in starts]
+    if not fitting and file.parent == masks:
+        raise DatasetError(f"{file}: no image of this name in 'images'; rename the mask or take it out")
+    if not fitting:
+        raise DatasetError(f"{file.parent}: no image of this name in 'images'; rename the folder")
+    if len(fitting) > 1:
+        several = " and ".join(name for name, _ in fitting[:2])
+        raise DatasetError(f"{file} may be of {several}; put the masks of each image into a folder of its name")
+    name, rest = fitting[0]
+    match = FILE_STEM.fullmatch(rest[1:])
+    category = unquote(match[2]) if match else ""
+    if category.lower() in NO_CATEGORY:
+        return name, UNNAMED
+    if category.isdecimal() and to_fdi(category, Numbering.fdi) is None:
+        raise DatasetError(f"{file}: {category} is not the number of a tooth; name it IMAGE_NUMBER_CATEGORY")
+    return name, category
+
+
 def _load(
-    image: SourceImage, folder: Path | None, tags: tuple[str, ...], report: Callable[[str], None]
+    image: SourceImage, files: list[tuple[Path, str]], tags: tuple[str, ...], report: Callable[[str], None]
 ) -> ImageRecord:
     height, width = image.size
     objects: list[ObjectRecord] = []
     soft = 0
-    for file in sorted(folder.glob("*.png")) if folder is not None else ():
-        record, cut = _object(file, height, width)
+    for file, category in files:
+        record, cut = _object(file, category, height, width)
         objects.append(record)
         soft += cut
     if soft:
@@ -101,7 +145,7 @@ def mask_name(record: ObjectRecord, short: str) -> str:
     return f"masks/{short}/{record.id:05d}_{quote(record.category, safe=' ')}.png"
 
 
-def _object(file: Path, height: int, width: int) -> tuple[ObjectRecord, bool]:
+def _object(file: Path, category: str, height: int, width: int) -> tuple[ObjectRecord, bool]:
     mask, cut = read_mask(file)
     if mask.shape != (height, width):
         raise DatasetError(
@@ -110,12 +154,10 @@ def _object(file: Path, height: int, width: int) -> tuple[ObjectRecord, bool]:
         )
     if not mask.any():
         raise DatasetError(f"{file}: the mask is empty; delete the file or draw it again")
-    match = FILE_STEM.fullmatch(file.stem)
-    return ObjectRecord.from_mask(0, unquote(match[2]) if match else file.stem, mask), cut
+    return ObjectRecord.from_mask(0, category, mask), cut
 
 
-def _check_all_claimed(masks: Path, claimed: set[Path]) -> None:
-    """Raises DatasetError for a folder of masks that belongs to no image: its name is probably misspelt."""
-    for file in sorted(masks.rglob("*.png")):
-        if file.is_file() and file.parent not in claimed:
-            raise DatasetError(f"{file.parent}: no image of this name in 'images'; rename the folder")
+def _mask_files(masks: Path) -> list[Path]:
+    files = (path for path in sorted(masks.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file())
+    # On disks that macOS wrote, each file has a hidden one beside it.
+    return [path for path in files if not path.name.startswith(".")]

@@ -42,6 +42,8 @@ class Format(StrEnum):
     coco = "coco"
     png = "png"
     labels = "labels"
+    cvat = "cvat"
+    yolo = "yolo"
 
 
 FORMATS = {
@@ -59,6 +61,18 @@ FORMATS = {
         "a folder with images/ and, for each image, a label image under labels/",
         keeps="holes, tags",
         loses="overlap (the smaller object keeps its pixels), crowds",
+    ),
+    Format.cvat: FormatInfo(
+        "CVAT for images 1.1: annotations.xml and images/",
+        keeps="overlap, holes, tags",
+        loses="crowds",
+        polygons="corners",
+    ),
+    Format.yolo: FormatInfo(
+        "YOLO for segmentation: data.yaml, images/ and a text file of outlines for each image under labels/",
+        keeps="overlap, tags",
+        loses="holes (filled), parts (joined by lines one pixel wide), crowds",
+        polygons="yolo",
     ),
 }
 

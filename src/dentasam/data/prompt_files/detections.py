@@ -19,11 +19,6 @@ def is_coco(content: Any) -> bool:
     return isinstance(content, dict) and isinstance(content.get("images"), list) and "annotations" in content
 
 
-def is_result_list(content: Any) -> bool:
-    """Whether this is a list of COCO results."""
-    return isinstance(content, list) and any(isinstance(item, dict) and "image_id" in item for item in content)
-
-
 def from_coco(path: Path, content: dict[str, Any]) -> PromptFile:
     """The boxes of a COCO file, their categories by name. Raises PromptError."""
     return _boxes(path, content["annotations"], path, content, "annotation")

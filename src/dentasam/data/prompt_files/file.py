@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dentasam.data.coco.values import name_text
+from dentasam.data.coco.values import is_result_list, name_text
 from dentasam.data.prompt_files import detections
 from dentasam.data.prompt_files.prompts import (
     UNNAMED,
@@ -44,7 +44,7 @@ def read_boxes(path: Path, images_file: Path | None = None) -> PromptFile:
 
 def _read(path: Path, images_file: Path | None, entry: Callable[[str, Any], ObjectPrompt]) -> PromptFile:
     content = read_document(path)
-    if detections.is_result_list(content):
+    if is_result_list(content):
         return detections.from_results(path, content, images_file)
     if images_file is not None:
         raise PromptError(f"{path} names its images itself; leave the images' file {images_file} out")

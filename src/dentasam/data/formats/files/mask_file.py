@@ -1,4 +1,4 @@
-"""The mask in a PNG of one object, and the values in a label PNG.
+"""The mask in a PNG or TIFF of one object, and the values in a label image.
 
 A mask is white on black in the plain case. Other tools write the object into the alpha channel, as a palette's
 indices, or with grays at its edge. Each of these is read in one way, or refused with the reason: a file whose colour
@@ -10,11 +10,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dentasam.data.formats.files.png_samples import PngSamples, read_samples
+from dentasam.data.formats.files.png_samples import read_samples
+from dentasam.data.formats.files.samples import Samples
+from dentasam.data.formats.files.tiff_samples import read_tiff_samples
+from dentasam.data.images.kind import kind_of
 from dentasam.errors import DatasetError
 
 # JPEG and resampling leave values this close to black and white, of 255.
 MAX_DEVIATION = 3
+SUFFIXES = (".png", ".tif", ".tiff")
+
+
+def samples_of(path: Path) -> Samples:
+    """The samples of a PNG or TIFF as stored. Raises ImageError for any other file, DatasetError as its reader."""
+    return read_tiff_samples(path) if kind_of(path) == "TIFF" else read_samples(path)
 
 
 def read_mask(path: Path) -> tuple[np.ndarray, bool]:
@@ -22,7 +31,11 @@ def read_mask(path: Path) -> tuple[np.ndarray, bool]:
 
     Raises ImageError for a file that cannot be read, DatasetError where it is ambiguous which pixels are the object.
     """
-    samples = read_samples(path)
+    samples = samples_of(path)
+    if samples.white_is_zero:
+        raise DatasetError(
+            f"{path} stores white as 0, so that object and ground may be exchanged; save the mask as white on black"
+        )
     alpha = np.full(samples.values.shape[:2], 255) if samples.alpha is None else samples.alpha
     opaque = alpha > alpha.max() // 2
     try:
@@ -50,7 +63,7 @@ def read_labels(path: Path) -> np.ndarray:
 
     Raises ImageError for a file that cannot be read, DatasetError for one in colour or with transparent labels.
     """
-    samples = read_samples(path)
+    samples = samples_of(path)
     values = samples.values
     if values.ndim == 3:
         if not (values == values[..., :1]).all():
@@ -66,7 +79,7 @@ def read_labels(path: Path) -> np.ndarray:
     return values
 
 
-def _by_value(path: Path, samples: PngSamples) -> tuple[np.ndarray, bool]:
+def _by_value(path: Path, samples: Samples) -> tuple[np.ndarray, bool]:
     if samples.palette is not None:
         return _by_index(path, samples.values, samples.palette), False
     near = samples.full * MAX_DEVIATION // 255

@@ -4,12 +4,12 @@ Pillow spreads 1, 2 and 4 bits over the range of 8 and reduces 16-bit colour to 
 well. For a picture that is right; a label would become that of another tooth.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from dentasam.data.formats.files.samples import Samples
 from dentasam.data.images.raster.markers import png_chunks
 from dentasam.data.images.raster.pillow import wide_channels
 from dentasam.data.images.read import image_size
@@ -19,27 +19,7 @@ from dentasam.errors import ImageError
 PILLOW_FACTOR = {1: 255, 2: 85, 4: 17}
 
 
-@dataclass(frozen=True)
-class PngSamples:
-    """A PNG taken apart.
-
-    values: (H, W) for grayscale and palette, (H, W, 3) for colour, as stored. bits: of a sample. palette: (N, 3), the
-    colours of the indices, where `values` are indices. alpha: (H, W) or None, 0 for transparent, also where a palette
-    or a single transparent colour defines it.
-    """
-
-    values: np.ndarray
-    bits: int
-    palette: np.ndarray | None = None
-    alpha: np.ndarray | None = None
-
-    @property
-    def full(self) -> int:
-        """The greatest value that a sample can have."""
-        return (1 << self.bits) - 1
-
-
-def read_samples(path: Path) -> PngSamples:
+def read_samples(path: Path) -> Samples:
     """Reads a PNG. Raises ImageError for a file that is missing, empty, damaged, too large or not a PNG."""
     image_size(path)  # names what is wrong with the file
     try:
@@ -57,7 +37,7 @@ def read_samples(path: Path) -> PngSamples:
         raise ImageError(f"{path} is not a PNG that can be read ({reason}); export it again") from None
 
 
-def _narrow(image: Image.Image, bits: int) -> PngSamples:
+def _narrow(image: Image.Image, bits: int) -> Samples:
     transparent = image.info.get("transparency")
     pixels = np.asarray(image)
     if image.mode == "P":
@@ -70,10 +50,10 @@ def _narrow(image: Image.Image, bits: int) -> PngSamples:
             else:
                 of_index[transparent] = 0
             alpha = of_index[pixels]
-        return PngSamples(pixels, bits, colours, alpha)
+        return Samples(pixels, bits, colours, alpha)
     if image.mode in ("LA", "RGBA"):
         colour = pixels[..., :-1]
-        return PngSamples(colour[..., 0] if image.mode == "LA" else colour, bits, alpha=pixels[..., -1])
+        return Samples(colour[..., 0] if image.mode == "LA" else colour, bits, alpha=pixels[..., -1])
     if image.mode == "1":
         values = pixels.astype(np.uint8)
     elif image.mode == "L":
@@ -82,7 +62,7 @@ def _narrow(image: Image.Image, bits: int) -> PngSamples:
         values = pixels.astype(np.uint16) if image.mode.startswith("I") else pixels
     # The transparent value is stored at the file's own depth; Pillow spreads that of a 1-bit file.
     known = transparent if bits > 1 or transparent is None else int(bool(transparent))
-    return PngSamples(values, bits, alpha=_but(values, known))
+    return Samples(values, bits, alpha=_but(values, known))
 
 
 def _but(values: np.ndarray, transparent: object) -> np.ndarray | None:
@@ -94,9 +74,9 @@ def _but(values: np.ndarray, transparent: object) -> np.ndarray | None:
     return np.where(hit, 0, 255).astype(np.uint8)
 
 
-def _wide(path: Path) -> PngSamples:
+def _wide(path: Path) -> Samples:
     """16-bit colour or alpha, which Pillow cuts to 8 bits; libpng makes alpha of a transparent colour."""
     pixels = wide_channels(path)
     colours = pixels.shape[2] - (pixels.shape[2] in (2, 4))
     values = pixels[..., 0] if colours == 1 else pixels[..., :3]
-    return PngSamples(values, 16, alpha=pixels[..., -1] if pixels.shape[2] > colours else None)
+    return Samples(values, 16, alpha=pixels[..., -1] if pixels.shape[2] > colours else None)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from tifffile import TiffFile, TiffPage
+from tifffile import COMPRESSION, TiffFile, TiffPage
 
 from dentasam.data.images.header import ImageHeader
 from dentasam.data.images.raster.tiff_samples import TiffSamples
@@ -34,12 +34,28 @@ def read_tiff(path: Path) -> tuple[np.ndarray, int]:
     with _opened(path) as file:
         page = _full_page(path, file)
         samples = TiffSamples.of(path, page)
-        _check_segments(path, page)
-        values = np.zeros(page.shaped, page.dtype)
-        # A view with rows and columns first: planes lie one after another, or samples side by side.
-        values = page.asarray(out=values, squeeze=False, maxworkers=1).reshape(page.shaped)[:, 0]
-        planes = values[..., 0] if len(values) > 1 else np.moveaxis(values[0], -1, 0)
-        return samples.gray(path, planes), _orientation(page)
+        return samples.gray(path, _planes(path, page)), _orientation(page)
+
+
+def read_planes(path: Path) -> tuple[np.ndarray, TiffSamples]:
+    """The samples (channels, H, W) of the full-size page as stored, and what they mean.
+
+    Raises ImageError as `read_tiff`, and for JPEG in the file, which changes values.
+    """
+    with _opened(path) as file:
+        page = _full_page(path, file)
+        if page.compression == COMPRESSION.JPEG:
+            raise ImageError(f"{path} is compressed as JPEG, which changes its values; save it without loss")
+        samples = TiffSamples.of(path, page)
+        return _planes(path, page), samples
+
+
+def _planes(path: Path, page: TiffPage) -> np.ndarray:
+    _check_segments(path, page)
+    values = np.zeros(page.shaped, page.dtype)
+    # A view with rows and columns first: planes lie one after another, or samples side by side.
+    values = page.asarray(out=values, squeeze=False, maxworkers=1).reshape(page.shaped)[:, 0]
+    return values[..., 0] if len(values) > 1 else np.moveaxis(values[0], -1, 0)
 
 
 def tiff_header(path: Path) -> ImageHeader:
