@@ -81,7 +81,7 @@ def test_missing_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_real_reader_finds_burned_in_text() -> None:
     pytest.importorskip("rapidocr")
-    pixels = cv2.GaussianBlur(picture(), (0, 0), 3)
+    pixels = cv2.GaussianBlur(np.tile(picture(), (3, 3)), (0, 0), 3)
     cv2.putText(pixels, "MUELLER ANNA 1937", (40, 60), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 255, 2)
     boxes = text_finder()(pixels)
     covered = np.zeros(pixels.shape, bool)
