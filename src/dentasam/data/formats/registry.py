@@ -42,6 +42,7 @@ class Format(StrEnum):
     coco = "coco"
     png = "png"
     labels = "labels"
+    labelme = "labelme"
 
 
 FORMATS = {
@@ -59,6 +60,12 @@ FORMATS = {
         "a folder with images/ and, for each image, a label image under labels/",
         keeps="holes, tags",
         loses="overlap (the smaller object keeps its pixels), crowds",
+    ),
+    Format.labelme: FormatInfo(
+        "LabelMe and X-AnyLabeling: a JSON beside each image",
+        keeps="overlap, holes, tags",
+        loses="crowds",
+        polygons="centres, with the boundary drawn",
     ),
 }
 
