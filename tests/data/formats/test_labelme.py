@@ -162,9 +162,9 @@ def test_lines_and_points_are_counted(tmp_path: Path) -> None:
     assert [len(image.objects) for image in images] == [1, 0]
     assert lines == [
         "settings.json left out: no list of shapes as LabelMe writes it",
-        "2 shapes of the type point left out, since they have no area",
-        "1 shapes of the type line left out, since they have no area",
-        "1 shapes of the type 'cuboid' left out, which is not known",
+        "shapes of the type point left out, since they have no area: 2",
+        "shapes of the type line left out, since they have no area: 1",
+        "shapes of the type 'cuboid' left out, which is not known: 1",
     ]
 
 
@@ -334,6 +334,13 @@ def test_bad_files(tmp_path: Path, data: bytes) -> None:
     assert "a.json" in message
     assert len(message) < 700
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_the_file_that_is_bent_is_good(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in", labelme())
+    (source / "a.json").write_bytes(GOOD)
+    (image,) = imported(source, tmp_path / "out")
+    assert [record.category for record in image.objects] == ["36", "37"]
 
 
 def test_bad_shapes_are_left_out_where_the_user_says_so(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ class Format(StrEnum):
     png = "png"
     labels = "labels"
     labelme = "labelme"
+    label_studio = "label-studio"
 
 
 FORMATS = {
@@ -66,6 +67,12 @@ FORMATS = {
         keeps="overlap, holes, tags",
         loses="crowds",
         polygons="centres, with the boundary drawn",
+    ),
+    Format.label_studio: FormatInfo(
+        "Label Studio: a JSON export of tasks (not JSON-MIN), with a labeling configuration",
+        keeps="overlap, holes, tags, annotators",
+        loses="crowds",
+        polygons="corners",
     ),
 }
 

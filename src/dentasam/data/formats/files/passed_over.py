@@ -26,14 +26,14 @@ class Tally:
         self._counts: Counter[str] = Counter()
 
     def add(self, what: str, count: int = 1) -> None:
-        """what: as it follows a number, such as `shapes of the type line left out`."""
+        """what: as it stands before the number, such as `lines left out`."""
         self._counts[what] += count
 
     def tell(self) -> None:
         """Reports what was counted, and begins anew."""
         for what, count in self._counts.items():
             if count:
-                self._report(f"{count} {what}")
+                self._report(f"{what}: {count}")
         self._counts.clear()
 
     def with_last(self, records: Sequence[SourceRecord]) -> list[SourceRecord]:
