@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats.interface import ImportOptions
 from dentasam.data.formats.labelme import recognises
-from dentasam.data.formats.registry import export_dataset, import_dataset, recognise, write_annotations
+from dentasam.data.formats.registry import choose, export_dataset, import_dataset, write_annotations
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError, ImageError
 
@@ -202,7 +202,7 @@ def test_flags_are_tags_and_come_back(tmp_path: Path) -> None:
     assert (written["imagePath"], written["imageData"], written["imageHeight"]) == ("a.png", None, 40)
     assert [item["shape_type"] for item in written["shapes"]] == ["polygon", "polygon", "polygon"]
     assert recognises(tmp_path / "out")
-    assert recognise(tmp_path / "out") == "labelme"
+    assert choose(None, [tmp_path / "out"])[0] == "labelme"
     after = Dataset.load(import_dataset("labelme", tmp_path / "out", tmp_path / "back"))
     for old, new in zip(before.images, after.images, strict=True):
         assert (new.file_name, new.tags) == (old.file_name, old.tags)

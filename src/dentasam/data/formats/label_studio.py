@@ -39,7 +39,7 @@ from dentasam.data.formats.files.passed_over import Tally, error_or_skip
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.drawn_size import checked_size
 from dentasam.data.formats.sources.glance import first_text, some_files
-from dentasam.data.formats.sources.images import SourceImage, SourceImages
+from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
 from dentasam.data.formats.tooth_names import declared
 from dentasam.data.images.kind import FOREIGN_SUFFIXES, IMAGE_SUFFIXES
 from dentasam.data.masks import rle
@@ -237,17 +237,16 @@ def _annotator_of(annotation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _image_of(path: Path, where: str, task: dict[str, Any], images: SourceImages) -> SourceImage:
-    """The image of a task, by any of its names. Raises DatasetError where none is found."""
-    names = list(_names_of(task))
-    first: DatasetError | None = None
-    for name in names:
+    """The image of a task, by any of its names. Raises ImageNotFound where there is none."""
+    first: ImageNotFound | None = None
+    for name in _names_of(task):
         try:
             return images.find(name, path)
-        except DatasetError as error:
+        except ImageNotFound as error:
             first = first or error
     if first is None:
         raise DatasetError(f"{where}: its data name no image; {EXPORT_AGAIN}")
-    raise DatasetError(str(first).replace(f"{path}: ", f"{where}: ", 1))
+    raise ImageNotFound(str(first).replace(f"{path}: ", f"{where}: ", 1))
 
 
 def _names_of(task: dict[str, Any]) -> Iterator[str]:

@@ -35,7 +35,7 @@ from dentasam.data.formats.files.passed_over import Tally, error_or_skip
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.drawn_size import checked_size
 from dentasam.data.formats.sources.glance import first_text, some_files
-from dentasam.data.formats.sources.images import SourceImage, SourceImages
+from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
 from dentasam.data.formats.tooth_names import declared
 from dentasam.data.images.kind import kind_of_bytes
 from dentasam.data.masks import rle
@@ -251,8 +251,9 @@ def _image_of(
         if not isinstance(named, str) or not named:
             return images.find_stem(path.stem, path)
         return images.find(named, path)
-    except DatasetError:
-        if not content.get("imageData"):
+    except ImageNotFound:
+        # Without a root the images are known: those of a folder that the user named, or of a worklist.
+        if images.root is None or not content.get("imageData"):
             raise
     stem = PurePosixPath(portable(named)).stem if isinstance(named, str) and named else path.stem
     found = _embedded(path, name, stem or path.stem, content["imageData"], options.scratch)

@@ -44,6 +44,7 @@ class Format(StrEnum):
     labels = "labels"
     labelme = "labelme"
     label_studio = "label-studio"
+    supervisely = "supervisely"
 
 
 FORMATS = {
@@ -73,6 +74,12 @@ FORMATS = {
         keeps="overlap, holes, tags, annotators",
         loses="crowds",
         polygons="corners",
+    ),
+    Format.supervisely: FormatInfo(
+        "Supervisely: a project with meta.json and, in each dataset, img/ and ann/",
+        keeps="overlap, holes, tags",
+        polygons="centres, as OpenCV fills them",
+        writes=False,
     ),
 }
 
