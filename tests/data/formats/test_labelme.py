@@ -373,6 +373,34 @@ def test_other_sources_are_not_labelme(tmp_path: Path) -> None:
         import_dataset("labelme", tmp_path / "coco", tmp_path / "out")
 
 
+def test_images_elsewhere_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    for index, folder in enumerate(("upper", "lower")):
+        (tmp_path / "scans" / folder).mkdir(parents=True)
+        (tmp_path / "in" / "images" / folder).mkdir(parents=True)
+        Image.new("L", (WIDTH, HEIGHT), index).save(tmp_path / "scans" / folder / "a.png")
+        (tmp_path / "in" / "images" / folder / "a.json").write_text(json.dumps(labelme(shape(folder))))
+    options = ImportOptions(images=tmp_path / "scans", numbering=Numbering.fdi)
+    images = imported(tmp_path / "in", tmp_path / "out", options)
+    assert [(image.objects[0].category, image.file_name) for image in images] == [
+        ("lower", "images/lower/a.png"),
+        ("upper", "images/upper/a.png"),
+    ]
+    (tmp_path / "in" / "images" / "upper" / "a.json").write_text(
+        json.dumps(labelme(shape(), imagePath="b.png", imageData="AAAA"))
+    )
+    with pytest.raises(DatasetError, match=r"a\.json: its image 'images/upper/b\.png' is not in"):
+        imported(tmp_path / "in", tmp_path / "again", options)
+
+
+def test_dicom_images_are_named_in_the_notes() -> None:
+    record = ObjectRecord.from_mask(1, "36", np.array(INNER, bool))
+    image = ImageRecord(1, Path("a.dcm"), "a.dcm", 5, 4, objects=(record,), crowds=(record,))
+    for name, tool in (("labelme", "LabelMe"), ("label-studio", "Label Studio")):
+        notes = write_annotations(name, Dataset(Path(), (image,)), lambda name, content: None)
+        assert notes[0].startswith("1 region of many objects")
+        assert notes[1] == f"1 image in DICOM, which {tool} does not open"
+
+
 def test_one_file_is_a_source(tmp_path: Path) -> None:
     file = copy.deepcopy(labelme(shape()))
     source = folder_of(tmp_path / "in", file, labelme(shape()))

@@ -23,6 +23,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import quoteattr
 
 from dentasam.data.dataset import Dataset
+from dentasam.data.formats.files.dicom_notes import dicom_notes
 from dentasam.data.formats.files.folders import crowd_notes
 from dentasam.data.formats.files.json_values import read_json, size_from
 from dentasam.data.formats.files.label_studio_regions import (
@@ -104,7 +105,7 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
     labels = dict.fromkeys(record.category for image in dataset.images for record in image.objects)
     tags = dict.fromkeys(tag for image in dataset.images for tag in image.tags)
     write(CONFIG, _config(labels, tags).encode())
-    return crowd_notes(dataset)
+    return (*crowd_notes(dataset), *dicom_notes(dataset, "Label Studio"))
 
 
 def _address(image: ImageRecord) -> str:

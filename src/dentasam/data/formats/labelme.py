@@ -15,6 +15,7 @@ pieces, so that nothing is lost.
 from __future__ import annotations
 
 import base64
+import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from dentasam.data.dataset import Dataset
+from dentasam.data.formats.files.dicom_notes import dicom_notes
 from dentasam.data.formats.files.embedded_mask import bytes_of_base64
 from dentasam.data.formats.files.folders import crowd_notes, inner_name, json_bytes, named_under_images, png_bytes
 from dentasam.data.formats.files.json_values import read_json, size_from
@@ -105,7 +107,7 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
             "imageWidth": image.width,
         }
         write(_json_name(image), json_bytes(content))
-    return crowd_notes(dataset)
+    return (*crowd_notes(dataset), *dicom_notes(dataset, "LabelMe"))
 
 
 def _json_name(image: ImageRecord) -> str:
@@ -250,7 +252,7 @@ def _image_of(
     try:
         if not isinstance(named, str) or not named:
             return images.find_stem(path.stem, path)
-        return images.find(named, path)
+        return images.find(named if images.root else _from_source(named, name), path)
     except ImageNotFound:
         # Without a root the images are known: those of a folder that the user named, or of a worklist.
         if images.root is None or not content.get("imageData"):
@@ -259,6 +261,11 @@ def _image_of(
     found = _embedded(path, name, stem or path.stem, content["imageData"], options.scratch)
     tally.add("images taken from imageData, since their files are missing")
     return found
+
+
+def _from_source(named: str, name: str) -> str:
+    """An image's path from where the source begins: by its folder it is told from others where it lies elsewhere."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), portable(named)))
 
 
 def _embedded(path: Path, name: str, stem: str, coded: object, scratch: Path) -> SourceImage:
