@@ -17,9 +17,10 @@ from PIL import Image
 
 from dentasam.data.dataset import Dataset, ImageRecord
 from dentasam.data.formats.files.label_studio_rle import encode
-from dentasam.data.formats.interface import ImportOptions
-from dentasam.data.formats.label_studio import recognises
+from dentasam.data.formats.interface import ImportOptions, ReadOptions
+from dentasam.data.formats.label_studio import read, recognises
 from dentasam.data.formats.registry import choose, export_dataset, import_dataset
+from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError, ImageError
 
@@ -372,3 +373,15 @@ def test_json_min_and_other_files_are_not_read(tmp_path: Path) -> None:
     source = source_of(tmp_path / "in", {"image": "a.png", "id": 1, "label": [], "annotation_id": 3})
     with pytest.raises(DatasetError, match="as in JSON-MIN; export the project as JSON"):
         imported(next(source.glob("*.json")), tmp_path / "2")
+
+
+def test_images_of_a_worklist_are_not_opened(tmp_path: Path) -> None:
+    source = source_of(tmp_path / "in", task([brush()]))
+    known = SourceImage("case.7/a.png", Path("nowhere"), (HEIGHT, WIDTH))
+    (record,) = read(source, SourceImages([known], "the worklist"), ReadOptions(tmp_path)).records
+    loaded = record.load()
+    assert (loaded.file_name, [item.category for item in loaded.objects]) == ("case.7/a.png", ["36"])
+    other = SourceImage("b.png", Path("nowhere"), (HEIGHT, WIDTH))
+    (record,) = read(source, SourceImages([other], "the worklist"), ReadOptions(tmp_path)).records
+    with pytest.raises(ImageNotFound, match="a.png' is not in the worklist"):
+        record.load()

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
-from dentasam.data.formats.interface import ImportOptions
-from dentasam.data.formats.labelme import recognises
+from dentasam.data.formats.interface import ImportOptions, ReadOptions
+from dentasam.data.formats.labelme import read, recognises
 from dentasam.data.formats.registry import choose, export_dataset, import_dataset, write_annotations
+from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError, ImageError
 
@@ -406,3 +407,15 @@ def test_one_file_is_a_source(tmp_path: Path) -> None:
     source = folder_of(tmp_path / "in", file, labelme(shape()))
     (image,) = imported(source / "a.json", tmp_path / "out")
     assert image.file_name == "images/a.png"
+
+
+def test_images_of_a_worklist_are_not_opened(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in", labelme(shape()))
+    known = SourceImage("case.7/a.png", Path("nowhere"), (HEIGHT, WIDTH))
+    (record,) = read(source, SourceImages([known], "the worklist"), ReadOptions(tmp_path)).records
+    loaded = record.load()
+    assert (loaded.file_name, [item.category for item in loaded.objects]) == ("case.7/a.png", ["36"])
+    other = SourceImage("b.png", Path("nowhere"), (HEIGHT, WIDTH))
+    (record,) = read(source, SourceImages([other], "the worklist"), ReadOptions(tmp_path)).records
+    with pytest.raises(ImageNotFound, match="a.png' is not in the worklist"):
+        record.load()

@@ -17,9 +17,10 @@ import pytest
 from PIL import Image
 
 from dentasam.data.dataset import Dataset, ImageRecord
-from dentasam.data.formats.interface import ImportOptions
+from dentasam.data.formats.interface import ImportOptions, ReadOptions
 from dentasam.data.formats.registry import choose, export_dataset, import_dataset
-from dentasam.data.formats.supervisely import recognises
+from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
+from dentasam.data.formats.supervisely import read, recognises
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError, ImageError
 
@@ -278,3 +279,15 @@ def test_a_missing_image_is_named(tmp_path: Path) -> None:
     source = project(tmp_path / "in", annotation(), name="b.png.json")
     with pytest.raises(DatasetError, match=r"b\.png\.json: its image 'ds 1/img/b\.png' is not in .*; put it there"):
         imported(source, tmp_path / "out")
+
+
+def test_images_of_a_worklist_are_not_opened(tmp_path: Path) -> None:
+    source = project(tmp_path / "in", annotation(points("rectangle", [[1, 1], [2, 2]])))
+    known = SourceImage("case.7/a.png", Path("nowhere"), (HEIGHT, WIDTH))
+    (record,) = read(source, SourceImages([known], "the worklist"), ReadOptions(tmp_path)).records
+    loaded = record.load()
+    assert (loaded.file_name, [item.category for item in loaded.objects]) == ("case.7/a.png", ["37"])
+    other = SourceImage("b.png", Path("nowhere"), (HEIGHT, WIDTH))
+    (record,) = read(source, SourceImages([other], "the worklist"), ReadOptions(tmp_path)).records
+    with pytest.raises(ImageNotFound, match="a.png' is not in the worklist"):
+        record.load()

@@ -71,7 +71,7 @@ FORMATS = {
     ),
     Format.label_studio: FormatInfo(
         "Label Studio: a JSON export of tasks (not JSON-MIN), with a labeling configuration",
-        keeps="overlap, holes, tags, annotators",
+        keeps="overlap, holes, tags; on import the annotators",
         loses="crowds",
         polygons="corners",
     ),
