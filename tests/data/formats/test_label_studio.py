@@ -365,6 +365,17 @@ def test_bad_regions_are_left_out_where_the_user_says_so(tmp_path: Path) -> None
     assert "task 3, annotation 7 (2, 0): its image 'no.png' is not in" in lines[2]
 
 
+def test_an_export_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    source = source_of(tmp_path / "in" / "export", task([brush()]))
+    assert recognises(tmp_path / "in")
+    (image,) = imported(tmp_path / "in", tmp_path / "out")
+    np.testing.assert_array_equal(image.masks(), [MIXED])
+    (source / "second.json").write_text(json.dumps([task([brush()])]))
+    with pytest.raises(DatasetError, match=r"several JSON exports .*second\.json\); name the JSON itself"):
+        imported(source, tmp_path / "again")
+
+
 def test_json_min_and_other_files_are_not_read(tmp_path: Path) -> None:
     assert not recognises(write(tmp_path / "coco"))
     assert not recognises(tmp_path / "coco")

@@ -139,7 +139,10 @@ def _config(labels: dict[str, None], tags: dict[str, None]) -> str:
 
 
 def _json_in(folder: Path) -> Path:
-    found = [path for path in sorted(folder.glob("*.json")) if path.is_file() and recognises(path)]
+    """The only export in a folder, or in its subfolders where it holds none itself."""
+    found: list[Path] = []
+    for pattern in ("*.json", "*/*.json"):
+        found = found or [path for path in sorted(folder.glob(pattern)) if path.is_file() and recognises(path)]
     if len(found) != 1:
         what = (
             f"several JSON exports of Label Studio ({found[0].name}, {found[1].name})" if found else "no JSON export"
