@@ -42,8 +42,11 @@ class Format(StrEnum):
     coco = "coco"
     png = "png"
     labels = "labels"
+    labelme = "labelme"
+    label_studio = "label-studio"
     cvat = "cvat"
     yolo = "yolo"
+    supervisely = "supervisely"
 
 
 FORMATS = {
@@ -73,6 +76,24 @@ FORMATS = {
         keeps="overlap, tags",
         loses="holes (filled), parts (joined by lines one pixel wide), crowds",
         polygons="yolo",
+    ),
+    Format.labelme: FormatInfo(
+        "LabelMe and X-AnyLabeling: a JSON beside each image",
+        keeps="overlap, holes, tags",
+        loses="crowds",
+        polygons="centres, with the boundary drawn",
+    ),
+    Format.label_studio: FormatInfo(
+        "Label Studio: a JSON export of tasks (not JSON-MIN), with a labeling configuration",
+        keeps="overlap, holes, tags; on import the annotators",
+        loses="crowds",
+        polygons="corners",
+    ),
+    Format.supervisely: FormatInfo(
+        "Supervisely: a project with meta.json and, in each dataset, img/ and ann/",
+        keeps="overlap, holes, tags",
+        polygons="centres, as OpenCV fills them",
+        writes=False,
     ),
 }
 

@@ -65,7 +65,12 @@ def boxed_polygon(points: np.ndarray, height: int, width: int, rule: PolygonRule
 
 def boxed_polygons(rings: Iterable[np.ndarray], height: int, width: int, rule: PolygonRule) -> BoxedMask:
     """The union of some polygons, as of a COCO object in several parts. Raises ValueError as `boxed_polygon`."""
-    masks = [mask for ring in rings if (mask := boxed_polygon(ring, height, width, rule)).bits.size]
+    return joined(boxed_polygon(ring, height, width, rule) for ring in rings)
+
+
+def joined(masks: Iterable[BoxedMask]) -> BoxedMask:
+    """The union of some masks, in the smallest box around their boxes; without pixels if they have none."""
+    masks = [mask for mask in masks if mask.bits.size]
     if not masks:
         return BoxedMask(0, 0, np.zeros((0, 0), bool))
     left, top = min(mask.x for mask in masks), min(mask.y for mask in masks)

@@ -1,0 +1,76 @@
+"""Reading the JSON of other tools: files in the encodings that they write, and values that may be of any type."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dentasam.errors import DatasetError
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file in UTF-8, or in UTF-16 with a byte order mark. Raises DatasetError."""
+    try:
+        data = path.read_bytes()
+        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = data.decode("utf-16" if wide else "utf-8-sig")
+        if not text.strip():
+            raise DatasetError(f"{path} is empty; export it again")
+        return json.loads(text)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror}); check the path and its permissions") from None
+    except UnicodeError:
+        raise DatasetError(f"{path} is not text in UTF-8; save it in UTF-8") from None
+    except RecursionError:
+        raise DatasetError(f"{path} is nested too deeply; export it again") from None
+    except ValueError as error:
+        # Python refuses whole numbers of many thousand digits with advice for programmers behind the reason.
+        reason = str(error).partition(" (")[0].partition(";")[0]
+        where = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise DatasetError(f"{path} is not readable JSON ({reason}{where}); export it again") from None
+
+
+def number_of(value: object, name: str) -> float:
+    """A finite number. Raises ValueError with the reason; name: as in `its width`."""
+    if type(value) not in (int, float):
+        raise ValueError(f"{name} is not a number")
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{name} is NaN or infinite")
+    return number
+
+
+def points_of(value: object, reach: float) -> np.ndarray:
+    """Points (N, 2) from a list of [x, y]. Raises ValueError with the reason, as for one beyond `reach`."""
+    if not isinstance(value, list) or not all(isinstance(point, list) and len(point) == 2 for point in value):
+        raise ValueError("its points are not a list of x, y")
+    flat = [coordinate for point in value for coordinate in point]
+    if not set(map(type, flat)) <= {int, float}:
+        raise ValueError("its points are not a list of x, y")
+    try:
+        points = np.array(flat, np.float64).reshape(-1, 2)
+    except OverflowError:
+        raise ValueError("a point lies far outside the image") from None
+    if not np.isfinite(points).all():
+        raise ValueError("a coordinate is NaN or infinite")
+    if points.size and np.abs(points).max() > reach:
+        raise ValueError("a point lies far outside the image")
+    return points
+
+
+def size_from(height: object, width: object) -> tuple[int, int] | None:
+    """Height and width in pixels that a source gives, None where it gives none. Raises ValueError for no size."""
+    if height is None or width is None:
+        return None
+    size = number_of(height, "its image height"), number_of(width, "its image width")
+    if min(size) < 1 or any(value != int(value) for value in size):
+        raise ValueError("its image size is not in whole pixels")
+    return int(size[0]), int(size[1])
