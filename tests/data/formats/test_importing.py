@@ -16,7 +16,15 @@ from PIL import Image
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats.importing import Choose, run_import
 from dentasam.data.formats.interface import Contents, ImportOptions, ReadingModule, ReadOptions, SourceRecord
-from dentasam.data.formats.registry import import_dataset
+from dentasam.data.formats.registry import (
+    FORMATS,
+    Format,
+    export_dataset,
+    import_dataset,
+    missing_extra,
+    readable,
+    writable,
+)
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError, OutputError
@@ -222,3 +230,20 @@ def test_an_archive_is_read_as_what_is_in_it(source: Path, tmp_path: Path, prefi
     with pytest.raises(DatasetError, match=rf"wrong\.zip/{prefix}masks/0/36\.png has 30x19 pixels"):
         import_dataset(None, wrong, tmp_path / "again")
     assert list((tmp_path / "again").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [name for name in writable() if name in readable()])
+def test_other_numbers_go_out_and_come_back(source: Path, tmp_path: Path, name: Format) -> None:
+    if missing_extra(FORMATS[name]):
+        pytest.skip(f"needs {missing_extra(FORMATS[name])}")
+    image = ImageRecord(1, source / "0.png", "0.png", 30, 20, objects=(ObjectRecord.from_mask(1, "11", MASK),))
+    before = Dataset(source, (image,))
+    for numbering in Numbering:
+        out = tmp_path / numbering
+        export_dataset(name, before, out, numbering)
+        # What an export states about its numbering is enough: 8 and 11 fit several systems.
+        path = import_dataset(name, out, tmp_path / f"{numbering} back")
+        assert categories(path) == [["11"]], numbering
+        np.testing.assert_array_equal(Dataset.load(path).images[0].masks(), MASK[None])
+        # A dataset that states its numbers is converted from them.
+        assert "numbering" not in json.loads(path.read_text())["info"]

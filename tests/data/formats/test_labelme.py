@@ -212,14 +212,17 @@ def test_flags_are_tags_and_come_back(tmp_path: Path) -> None:
         np.testing.assert_array_equal(new.masks(), old.masks())
 
 
-def test_universal_numbers_are_not_marked_as_fdi(tmp_path: Path) -> None:
+def test_a_file_says_how_its_teeth_are_numbered(tmp_path: Path) -> None:
     coco = content()
     coco["categories"][0]["name"] = "18"
     coco["annotations"] = coco["annotations"][2:]
     before = Dataset.load(write(tmp_path / "source", coco))
     for numbering, name in ((Numbering.universal, "universal"), (Numbering.fdi, "fdi")):
         export_dataset("labelme", before, tmp_path / name, numbering)
-        assert "numbering" not in json.loads((tmp_path / name / "images" / "a.json").read_text())
+        written = json.loads((tmp_path / name / "images" / "a.json").read_text())
+        assert written["numbering"] == name
+        back = Dataset.load(import_dataset("labelme", tmp_path / name, tmp_path / f"{name} back"))
+        assert [record.category for record in back.images[0].objects] == ["18"]
     coco["annotations"].append(
         {"id": 9, "image_id": 1, "category_id": 36, "segmentation": compressed(block(1, 1, 3, 3))}
     )

@@ -19,6 +19,7 @@ from dentasam.data.formats.files.folders import DATASET_NAME
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.glance import first_text
 from dentasam.data.formats.sources.images import SourceImages
+from dentasam.data.formats.tooth_names import MARK, declared
 from dentasam.data.record import Category, ImageRecord
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError
@@ -72,11 +73,12 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
         for category in parsed.categories:
             if category.id not in taken:
                 categories.setdefault(category.name, category)
-        info = info or parsed.info or {}
+        info = info or dict(parsed.info or {})
     kept = _with_unique_ids(found)
     numbered = enumerate(kept, start=1)
     records = [SourceRecord(f"image {image.id or number}", partial(_same, image)) for number, image in numbered]
-    return Contents(records, Numbering.fdi, list(categories.values()), info)
+    numbering = declared(info.pop(MARK, None)) or Numbering.fdi
+    return Contents(records, numbering, list(categories.values()), info)
 
 
 def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:

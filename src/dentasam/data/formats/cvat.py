@@ -32,6 +32,7 @@ from defusedxml.ElementTree import ParseError, iterparse
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.files.cvat_shapes import SHAPES, mask_attributes, shape_mask
 from dentasam.data.formats.files.folders import crowd_notes, inner_name
+from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.glance import first_text
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
@@ -40,7 +41,7 @@ from dentasam.data.images.orientation import wrong_size
 from dentasam.data.images.read import read_header
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
-from dentasam.data.teeth.numbering import Numbering, recognise
+from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError
 
 NAME, IMAGES = "annotations.xml", "images"
@@ -210,8 +211,8 @@ def _meta(dataset: Dataset) -> Iterator[str]:
     labels = dict.fromkeys((*named, *used), "any")
     labels = dict.fromkeys(tags, "tag") | labels
     yield "  <meta>"
-    if recognise(labels).numbering is Numbering.fdi:
-        yield f"    <numbering>{Numbering.fdi}</numbering>"
+    for key, value in numbering_mark(dataset).items():
+        yield f"    <{key}>{value}</{key}>"
     yield "    <task>"
     yield f"      <size>{len(dataset.images)}</size>"
     yield "      <mode>annotation</mode>"

@@ -35,13 +35,13 @@ from dentasam.data.formats.files.label_studio_regions import (
     sizes_in,
 )
 from dentasam.data.formats.files.label_studio_rle import encode
-from dentasam.data.formats.files.numbering_mark import MARK, numbering_mark
+from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.files.passed_over import Tally, error_or_skip
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.drawn_size import checked_size
 from dentasam.data.formats.sources.glance import first_text, some_files
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
-from dentasam.data.formats.tooth_names import declared
+from dentasam.data.formats.tooth_names import MARK, declared
 from dentasam.data.images.kind import FOREIGN_SUFFIXES, IMAGE_SUFFIXES
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord

@@ -32,13 +32,13 @@ from dentasam.data.formats.files.embedded_mask import bytes_of_base64
 from dentasam.data.formats.files.folders import crowd_notes, inner_name, json_bytes, named_under_images, png_bytes
 from dentasam.data.formats.files.json_values import read_json, size_from
 from dentasam.data.formats.files.labelme_shapes import NOT_AREAS, mask_of_shape
-from dentasam.data.formats.files.numbering_mark import MARK, numbering_mark
+from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.files.passed_over import Tally, error_or_skip
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.drawn_size import checked_size
 from dentasam.data.formats.sources.glance import first_text, some_files
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
-from dentasam.data.formats.tooth_names import declared
+from dentasam.data.formats.tooth_names import MARK, declared
 from dentasam.data.images.kind import kind_of_bytes
 from dentasam.data.masks import rle
 from dentasam.data.masks.outlines import outlines_of_mask

@@ -33,12 +33,12 @@ from dentasam.data.formats.files.folders import (
     write_tags,
 )
 from dentasam.data.formats.files.mask_file import SUFFIXES, read_labels
+from dentasam.data.formats.files.numbering_mark import read_numbering, write_numbering
 from dentasam.data.formats.files.voc import is_voc, voc_contents
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.spelling import Spelling, canonical
-from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError
 
 NAMES = "labels.json"
@@ -76,7 +76,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
         return ImageRecord(0, image.path, name, width, height, tags.get(canonical(name), ()), objects)
 
     records = [SourceRecord(f"images/{name}", partial(load, name, image)) for name, image in found.items()]
-    return Contents(records, Numbering.fdi)
+    return Contents(records, read_numbering(source))
 
 
 def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
@@ -90,6 +90,7 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
         names[name] = categories_by_value(image)
     write(NAMES, json_bytes(names))
     write_tags(dataset, write)
+    write_numbering(dataset, write)
     return (*lost.notes(dataset.objects), *crowd_notes(dataset))
 
 

@@ -31,6 +31,7 @@ from dentasam.data.formats.files.folders import (
     write_tags,
 )
 from dentasam.data.formats.files.mask_file import SUFFIXES, read_mask
+from dentasam.data.formats.files.numbering_mark import read_numbering, write_numbering
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
 from dentasam.data.record import ImageRecord, ObjectRecord
@@ -80,7 +81,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
             )
             for name, image in found.items()
         ],
-        Numbering.fdi,
+        read_numbering(source),
     )
 
 
@@ -131,6 +132,7 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
     for image in dataset.images:
         write_masks(image, short[inner_name(image)], write)
     write_tags(dataset, write)
+    write_numbering(dataset, write)
     return crowd_notes(dataset)
 
 

@@ -17,6 +17,8 @@ from dentasam.errors import DatasetError
 
 # Fewer numbers from 1 to 32 may be numbered classes as well as teeth.
 MIN_UNIVERSAL_NAMES = 10
+# The key under which a dataset, and a file of other tools that we wrote, states its numbering.
+MARK = "numbering"
 ASK = "give --numbering fdi, universal or palmer (fdi keeps other names as they are)"
 
 
@@ -47,16 +49,26 @@ def fdi_names(
 
 
 def with_numbering(dataset: Dataset, numbering: Numbering) -> Dataset:
-    """The dataset with its FDI numbers written in another system; all other categories stay."""
-    if numbering is Numbering.fdi:
+    """The dataset with its tooth numbers in another system; all other categories stay.
+
+    `info["numbering"]` of a dataset states the system that its numbers are in, where that is not FDI.
+    """
+    present = declared(dataset.info.get(MARK)) or Numbering.fdi
+    if numbering is present:
         return dataset
 
+    def name(category: str) -> str:
+        return from_fdi(to_fdi(category, present) or category, numbering)
+
     def of(records: Iterable[ObjectRecord]) -> tuple[ObjectRecord, ...]:
-        return tuple(replace(record, category=from_fdi(record.category, numbering)) for record in records)
+        return tuple(replace(record, category=name(record.category)) for record in records)
 
     images = (replace(image, objects=of(image.objects), crowds=of(image.crowds)) for image in dataset.images)
-    categories = (replace(category, name=from_fdi(category.name, numbering)) for category in dataset.categories)
-    return replace(dataset, images=tuple(images), categories=tuple(categories))
+    categories = (replace(category, name=name(category.name)) for category in dataset.categories)
+    info = {key: value for key, value in dataset.info.items() if key != MARK}
+    if numbering is not Numbering.fdi:
+        info[MARK] = numbering.value
+    return replace(dataset, images=tuple(images), categories=tuple(categories), info=info)
 
 
 def declared(value: object) -> Numbering | None:

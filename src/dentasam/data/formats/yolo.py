@@ -31,6 +31,7 @@ import yaml
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.files.folders import crowd_notes, named_under_images, read_tags, write_tags
+from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.files.yolo_rows import class_and_mask, is_box, row_of_mask
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.glance import first_text
@@ -39,7 +40,7 @@ from dentasam.data.formats.tooth_names import declared
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.spelling import canonical
-from dentasam.data.teeth.numbering import Numbering, recognise
+from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError
 
 YAML_NAME, LABELS, IMAGES = "data.yaml", "labels", "images"
@@ -118,7 +119,7 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
             joined += row.parts > 1
             lines.append(row.line(places[record.category]) + "\n")
         write(_label_name(image.file_name), "".join(lines).encode())
-    write(YAML_NAME, _yaml_bytes(names))
+    write(YAML_NAME, _yaml_bytes(names, numbering_mark(dataset)))
     write_tags(dataset, write)
     notes = [f"the holes of {holes} object{'s' * (holes != 1)} were filled; coco and png keep them"] if holes else []
     if joined:
@@ -274,9 +275,8 @@ def _by_class(given: Any) -> dict[int, str] | None:
     return names if len(names) == len(pairs) else None
 
 
-def _yaml_bytes(names: list[str]) -> bytes:
+def _yaml_bytes(names: list[str], mark: dict[str, str]) -> bytes:
     content: dict[str, Any] = {"train": IMAGES, "val": IMAGES, "nc": len(names), "names": dict(enumerate(names))}
-    if recognise(names).numbering is Numbering.fdi:
-        content["numbering"] = str(Numbering.fdi)
+    content |= mark
     head = "# train and val both name all images; export the parts of `dentasam data split` to have different ones.\n"
     return (head + yaml.safe_dump(content, allow_unicode=True, sort_keys=False)).encode()

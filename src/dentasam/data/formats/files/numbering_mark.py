@@ -1,18 +1,36 @@
-"""The mark by which an export says that its teeth have FDI numbers, so that an import need not ask."""
+"""The mark by which an export says how its teeth are numbered, so that an import need not ask."""
 
 from __future__ import annotations
 
-from dentasam.data.dataset import Dataset
-from dentasam.data.teeth.numbering import Numbering, recognise
+from pathlib import Path
 
-MARK = "numbering"
+from dentasam.data.dataset import Dataset
+from dentasam.data.formats.files.folders import json_bytes, read_json_object
+from dentasam.data.formats.interface import WriteFile
+from dentasam.data.formats.tooth_names import MARK, declared
+from dentasam.data.teeth.numbering import Numbering, Verdict, recognise
+
+NUMBERING_NAME = "numbering.json"
 
 
 def numbering_mark(dataset: Dataset) -> dict[str, str]:
-    """The key and value to write, empty where the names do not show that they are FDI numbers.
-
-    11 to 28 alone are numbers of two systems: they get no mark, since the dataset may be written with Universal
-    numbers.
-    """
+    """The key and value to write: what the dataset states, else FDI; empty where its names are not FDI numbers."""
+    stated = declared(dataset.info.get(MARK))
+    if stated is not None:
+        return {MARK: stated.value}
     names = [record.category for image in dataset.images for record in image.objects]
-    return {MARK: Numbering.fdi.value} if recognise(names).numbering is Numbering.fdi else {}
+    found = recognise(names)
+    fitting = found.numbering is Numbering.fdi or found.verdict is Verdict.ambiguous
+    return {MARK: Numbering.fdi.value} if fitting else {}
+
+
+def write_numbering(dataset: Dataset, write: WriteFile) -> None:
+    """Writes `numbering.json` where the numbers are not FDI, for a format with no file that could hold the mark."""
+    mark = numbering_mark(dataset)
+    if mark.get(MARK, Numbering.fdi) != Numbering.fdi:
+        write(NUMBERING_NAME, json_bytes(mark))
+
+
+def read_numbering(source: Path) -> Numbering:
+    """What `numbering.json` of a folder states, else FDI. Raises DatasetError where it is not readable."""
+    return declared(read_json_object(source / NUMBERING_NAME).get(MARK)) or Numbering.fdi
