@@ -42,6 +42,7 @@ class Format(StrEnum):
     coco = "coco"
     png = "png"
     labels = "labels"
+    dicom_seg = "dicom-seg"
 
 
 FORMATS = {
@@ -59,6 +60,13 @@ FORMATS = {
         "a folder with images/ and, for each image, a label image under labels/",
         keeps="holes, tags",
         loses="overlap (the smaller object keeps its pixels), crowds",
+    ),
+    Format.dicom_seg: FormatInfo(
+        "DICOM segmentations, a segment for each object, beside the DICOM images that they refer to",
+        keeps="overlap, holes",
+        loses="tags, crowds",
+        extra="dicom",
+        coded_teeth=True,
     ),
 }
 
@@ -131,7 +139,7 @@ def export_dataset(
 
     module, out = writing_module(name), claim_folder(Path(out))
     placed = with_images_under(
-        _numbered(dataset, numbering),
+        _numbered(name, dataset, numbering),
         out,
         progress,
         getattr(module, "named_images", None),
@@ -154,7 +162,7 @@ def write_annotations(
 
     module = writing_module(name)
     named = getattr(module, "named_images", named_under_images)
-    return module.write_annotations(named(_numbered(dataset, numbering)), write)
+    return module.write_annotations(named(_numbered(name, dataset, numbering)), write)
 
 
 def reading_module(name: str) -> ReadingModule:
@@ -177,9 +185,11 @@ def _module(name: str, offered: list[Format], what: str) -> ModuleType:
     return import_module(f"dentasam.data.formats.{folder}{file}")
 
 
-def _numbered(dataset: Dataset, numbering: Numbering | None) -> Dataset:
+def _numbered(name: str, dataset: Dataset, numbering: Numbering | None) -> Dataset:
     if numbering is None:
         return dataset
+    if FORMATS[Format(name)].coded_teeth and numbering != "fdi":
+        raise DatasetError(f"{name} codes each tooth, which no numbering changes; leave out --numbering {numbering}")
     from dentasam.data.formats.tooth_names import with_numbering
 
     return with_numbering(dataset, numbering)
