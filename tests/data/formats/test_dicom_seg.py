@@ -21,7 +21,7 @@ from dentasam.data.dataset import Category, Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats import dicom_seg
 from dentasam.data.formats.dicom.capture import capture_bytes
 from dentasam.data.formats.interface import ImportOptions, ReadOptions
-from dentasam.data.formats.registry import export_dataset, import_dataset, recognise, write_annotations
+from dentasam.data.formats.registry import choose, export_dataset, import_dataset, write_annotations
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
 from dentasam.data.images.read import read_image
 from dentasam.data.teeth.numbering import Numbering
@@ -137,7 +137,7 @@ def test_images_that_are_not_dicom_are_captured(tmp_path: Path, tags: bool) -> N
         "images/deep/b.dcm",
         "segmentations/a.dcm",
     ]
-    assert recognise(tmp_path / "out") == "dicom-seg"
+    assert choose(None, [tmp_path / "out"])[0] == "dicom-seg"
     after = Dataset.load(import_dataset("dicom-seg", tmp_path / "out", tmp_path / "back"))
     assert [image.file_name for image in after.images] == ["images/a.dcm", "images/deep/b.dcm"]
     for old, new in zip(before.images, after.images, strict=True):
@@ -193,10 +193,11 @@ def test_the_same_objects_have_the_same_uids_and_bytes(tmp_path: Path, monkeypat
     dataset = Dataset.load(write(tmp_path / "source"))
     export_dataset("dicom-seg", dataset, tmp_path / "1")
     export_dataset("dicom-seg", dataset, tmp_path / "2")
-    # Where no image is written, the segmentation refers to the capture that would be.
+    # Without a copy of the images, the capture is among the files of the annotations.
     in_memory: dict[str, bytes] = {}
     write_annotations("dicom-seg", dataset, in_memory.__setitem__)
     (tmp_path / "3.dcm").write_bytes(in_memory["segmentations/a.dcm"])
+    assert in_memory["images/a.dcm"] == (tmp_path / "1" / "images" / "a.dcm").read_bytes()
     first, *others = (
         pydicom.dcmread(tmp_path / name) for name in ("1/segmentations/a.dcm", "2/segmentations/a.dcm", "3.dcm")
     )
@@ -341,7 +342,7 @@ STACK = np.stack([TOOTH, FILLING], axis=-1)[None].astype(np.uint8)
 def test_a_file_of_another_tool_beside_its_image(tmp_path: Path) -> None:
     image = radiograph(tmp_path / "study" / "1.2.3.4")
     foreign(tmp_path / "study" / "seg", image, STACK, "BINARY")
-    assert recognise(tmp_path / "study") == recognise(tmp_path / "study" / "seg") == "dicom-seg"
+    assert all(choose(None, [p])[0] == "dicom-seg" for p in (tmp_path / "study", tmp_path / "study" / "seg"))
     assert not dicom_seg.recognises(image)
     path = import_dataset("dicom-seg", tmp_path / "study", tmp_path / "back")
     same(objects_in(path), ["36", "11"], [TOOTH, FILLING])

@@ -114,20 +114,28 @@ def copy_image(image: ImageRecord, target: Path) -> None:
 def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
     """Writes `segmentations/`; an image without objects has no file there.
 
-    Opens the image files. Raises ImageError where one cannot be read, DatasetError where a segmentation cannot be
-    made.
+    Opens the image files. Where one is not DICOM, the capture that the segmentation refers to is written too. Raises
+    ImageError where one cannot be read, DatasetError where a segmentation cannot be made.
     """
     from dentasam.data.formats.dicom.building import segmentation_bytes
-    from dentasam.data.formats.dicom.references import referred_header
+    from dentasam.data.formats.dicom.capture import capture_bytes, capture_header
+    from dentasam.data.formats.dicom.references import can_be_referred_to, referred_header
 
     names = {record.category for image in dataset.images for record in image.objects}
     verdict = recognise(names)
     teeth_are_fdi = verdict.numbering is Numbering.fdi or verdict.verdict is Verdict.ambiguous
     kinds = {category.name: category.supercategory for category in dataset.categories}
     for image in dataset.images:
-        if image.objects:
-            name = PurePosixPath(inner_name(image)).with_suffix(".dcm")
-            write(f"{FOLDER}/{name}", segmentation_bytes(image, referred_header(image), kinds, teeth_are_fdi))
+        if not image.objects:
+            continue
+        name = PurePosixPath(inner_name(image))
+        if can_be_referred_to(image.path):
+            header = referred_header(image)
+        else:
+            pixels = image.read()
+            header = capture_header(pixels, name.stem)
+            write(f"{IMAGES}/{name}", capture_bytes(pixels, name.stem))
+        write(f"{FOLDER}/{name}", segmentation_bytes(image, header, kinds, teeth_are_fdi))
     return (*_notes(dataset, verdict.verdict, teeth_are_fdi, verdict.reason), *crowd_notes(dataset))
 
 

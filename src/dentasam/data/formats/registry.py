@@ -43,6 +43,7 @@ class Format(StrEnum):
     png = "png"
     labels = "labels"
     dicom_seg = "dicom-seg"
+    nifti = "nifti"
 
 
 FORMATS = {
@@ -67,6 +68,12 @@ FORMATS = {
         loses="tags, crowds",
         extra="dicom",
         coded_teeth=True,
+    ),
+    Format.nifti: FormatInfo(
+        "a folder with images/ and, for each image, a NIfTI label volume of one slice under labels/",
+        keeps="holes, tags",
+        loses="overlap (the smaller object keeps its pixels), crowds",
+        extra="nifti",
     ),
 }
 

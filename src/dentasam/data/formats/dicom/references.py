@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 
 import pydicom
 
-from dentasam.data.formats.dicom.capture import capture_header, capture_uid
-from dentasam.data.formats.sources.images import SourceImage, SourceImages
+from dentasam.data.formats.dicom.capture import capture_uid
+from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
 from dentasam.data.images.dicom.detect import HEAD_BYTES, looks_like_dicom
 from dentasam.data.images.dicom.file import open_dicom
 from dentasam.data.images.read import read_image
@@ -60,12 +60,10 @@ def can_be_referred_to(path: Path) -> bool:
 
 
 def referred_header(image: ImageRecord) -> pydicom.Dataset:
-    """What a segmentation of an image copies from it and refers to; of another kind of file, its capture's.
+    """What a segmentation copies from a DICOM image and refers to.
 
     Raises ImageError where the file cannot be read, DatasetError where its size is not the dataset's.
     """
-    if not can_be_referred_to(image.path):
-        return capture_header(image.read(), PurePosixPath(image.file_name).stem)
     header = _header(image.path)
     if (header.get("Rows"), header.get("Columns")) != (image.height, image.width):
         raise DatasetError(
@@ -96,7 +94,7 @@ class ReferredImages:
         """The image with a UID. segmentation: the file that refers to it; name: its path without suffix.
 
         Where it is the UID of a capture of our own making, the PNG, JPEG or TIFF file of which that was made serves
-        as well. Raises DatasetError where there is no such image, or several.
+        as well. Raises ImageNotFound where there is no such image, or several.
         """
         found = self._by_uid.get(uid, [])
         if len(found) > 1:
@@ -109,8 +107,8 @@ class ReferredImages:
             return found[0]
         if found:
             several = " and ".join(image.name for image in found[:2])
-            raise DatasetError(f"{segmentation}: its image may be {several}, which have one UID; remove one of them")
-        raise DatasetError(
+            raise ImageNotFound(f"{segmentation}: its image may be {several}, which have one UID; remove one of them")
+        raise ImageNotFound(
             f"{segmentation}: its image (SOP Instance UID {uid[:64]}) is not in {self.place}; "
             "put the DICOM file there, or name its folder with --images"
         )
