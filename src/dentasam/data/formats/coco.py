@@ -27,7 +27,9 @@ USUAL_NAMES = (DATASET_NAME, "_annotations.coco.json", "annotations.json", "anno
 def recognises(source: Path) -> bool:
     """A JSON whose beginning has a list of COCO, or a folder with one such file."""
     if source.is_dir():
-        return json_in(source) is not None
+        path = json_in(source)
+        # nnU-Net has a dataset.json of another kind.
+        return path is not None and recognises(path)
     text = first_text(source)
     return text.lstrip("\ufeff \n\r\t").startswith("{") and any(
         key in text for key in ('"annotations"', '"categories"', '"licenses"')

@@ -10,8 +10,6 @@ hold them. Values are named by `labels.json`, by a label file of ITK-SNAP, or ar
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -26,17 +24,18 @@ from dentasam.data.formats.files.folders import (
     named_under_images,
     read_tags,
     short_names,
-    write_png,
     write_tags,
 )
 from dentasam.data.formats.files.label_names import NAMES, LabelNames, read_label_names
 from dentasam.data.formats.files.nifti_volume import (
     is_nifti,
-    read_volume,
+    read_label_volume,
     require_nibabel,
     volume_bytes,
     volume_size,
+    volumes_under,
     without_suffix,
+    write_radiograph,
 )
 from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
@@ -47,7 +46,7 @@ from dentasam.data.spelling import canonical
 from dentasam.errors import DatasetError, ImageError
 
 LABELS = "labels"
-MAX_BYTE, MAX_WORD = 255, 65535
+MAX_BYTE = 255
 
 
 def recognises(source: Path) -> bool:
@@ -65,7 +64,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     """
     require_nibabel()
     folder = source / LABELS if source.is_dir() else source.parent
-    files = [source] if source.is_file() else _volumes(folder)
+    files = [source] if source.is_file() else volumes_under(folder)
     if not files:
         raise DatasetError(f"{folder} holds no NIfTI file; put the label volumes there")
     names, tags = read_label_names(source if source.is_dir() else folder), {}
@@ -127,7 +126,7 @@ class _Images:
         # The listing of images passes over volumes.
         place = source / IMAGES if images.root is not None else Path(images.place)
         self._volumes = {
-            canonical(without_suffix(path.relative_to(place).as_posix())): path for path in _volumes(place)
+            canonical(without_suffix(path.relative_to(place).as_posix())): path for path in volumes_under(place)
         }
 
     def find(self, name: str, file: Path) -> SourceImage | Path:
@@ -167,45 +166,11 @@ def _load(
             f"{file} has {size[1]}x{size[0]} pixels, its image {width}x{height}; "
             "export the labels again at the image's size (the first axis is x)"
         )
-    labels = _whole_numbers(file, read_volume(file))
+    labels = read_label_volume(file)
     objects = tuple(
         ObjectRecord.from_mask(0, names.category(shown, value), labels == value)
         for value in np.unique(labels[labels > 0]).tolist()
     )
     if isinstance(found, Path):
-        _write_image(found, path, options.report)
+        write_radiograph(found, path, options.report)
     return ImageRecord(0, path, shown, width, height, tags.get(canonical(shown), ()), objects)
-
-
-def _whole_numbers(file: Path, values: np.ndarray) -> np.ndarray:
-    """The values as int64. Raises DatasetError where one is negative, not whole or too large."""
-    if values.dtype.kind == "f" and not (values == np.round(values)).all():
-        raise DatasetError(f"{file} has values that are not whole numbers; save the labels as integers")
-    if values.size and (values.min() < 0 or values.max() >= 2**31):
-        raise DatasetError(
-            f"{file} has labels from {values.min():g} to {values.max():g}; use whole numbers from 0 on"
-        )
-    return values.astype(np.int64)
-
-
-def _write_image(volume: Path, target: Path, report: Callable[[str], None]) -> None:
-    """Writes a radiograph in a volume as PNG of 8 or 16 bits, with the same values where they fit."""
-    values = read_volume(volume)
-    low, high = values.min(), values.max()
-    whole = values.dtype.kind in "ui" or bool((values == np.round(values)).all())
-    if whole and low >= 0 and high <= MAX_WORD:
-        pixels = values.astype(np.uint8 if high <= MAX_BYTE else np.uint16)
-    else:
-        report(f"{volume} has values from {low:g} to {high:g}, which were scaled to 16 bits")
-        span = float(high) - float(low) or 1.0
-        pixels = np.round((values.astype(np.float64) - float(low)) * (MAX_WORD / span)).astype(np.uint16)
-    write_png(target, pixels)
-
-
-def _volumes(folder: Path) -> list[Path]:
-    return sorted(
-        Path(place) / name
-        for place, _, names in os.walk(folder)
-        for name in names
-        if is_nifti(Path(name)) and not name.startswith(".")
-    )

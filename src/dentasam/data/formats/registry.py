@@ -44,6 +44,7 @@ class Format(StrEnum):
     labels = "labels"
     dicom_seg = "dicom-seg"
     nifti = "nifti"
+    nnunet = "nnunet"
 
 
 FORMATS = {
@@ -74,6 +75,11 @@ FORMATS = {
         keeps="holes, tags",
         loses="overlap (the smaller object keeps its pixels), crowds",
         extra="nifti",
+    ),
+    Format.nnunet: FormatInfo(
+        "the raw data of nnU-Net v2: imagesTr/, labelsTr/ and dataset.json",
+        keeps="holes, tags",
+        loses="overlap (the smaller object keeps its pixels), objects of one category apart, crowds",
     ),
 }
 

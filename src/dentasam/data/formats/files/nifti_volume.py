@@ -12,12 +12,15 @@ write) leaves the order of the voxels. One that is rotated against the axes is r
 from __future__ import annotations
 
 import gzip
+import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dentasam.data.formats.files.folders import write_png
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.errors import DatasetError, ExtraError
 
@@ -26,6 +29,7 @@ SUFFIXES = (".nii", ".nii.gz")
 MAX_OBLIQUE = 1e-3
 # A reoriented origin is this close to the far end, in voxels.
 NEAR_END = 1.0
+MAX_BYTE, MAX_WORD = 255, 65535
 EXPORT_AGAIN = "export it again"
 
 
@@ -83,6 +87,48 @@ def read_volume(path: Path) -> np.ndarray:
         if flipped:
             picture = np.flip(picture, axis)
     return np.ascontiguousarray(picture.T)
+
+
+def read_label_volume(file: Path) -> np.ndarray:
+    """The labels (H, W) int64 in a volume of one slice.
+
+    Raises DatasetError where one is negative, not whole or too large, and as `read_volume`.
+    """
+    values = read_volume(file)
+    if values.dtype.kind == "f" and not (values == np.round(values)).all():
+        raise DatasetError(f"{file} has values that are not whole numbers; save the labels as integers")
+    if values.size and (values.min() < 0 or values.max() >= 2**31):
+        raise DatasetError(
+            f"{file} has labels from {values.min():g} to {values.max():g}; use whole numbers from 0 on"
+        )
+    return values.astype(np.int64)
+
+
+def write_radiograph(volume: Path, target: Path, report: Callable[[str], None]) -> None:
+    """Writes a radiograph in a volume as PNG of 8 or 16 bits, with the same values where they fit.
+
+    report: takes a line where they were scaled. Raises DatasetError and ExtraError as `read_volume`.
+    """
+    values = read_volume(volume)
+    low, high = values.min(), values.max()
+    whole = values.dtype.kind in "ui" or bool((values == np.round(values)).all())
+    if whole and low >= 0 and high <= MAX_WORD:
+        pixels = values.astype(np.uint8 if high <= MAX_BYTE else np.uint16)
+    else:
+        report(f"{volume} has values from {low:g} to {high:g}, which were scaled to 16 bits")
+        span = float(high) - float(low) or 1.0
+        pixels = np.round((values.astype(np.float64) - float(low)) * (MAX_WORD / span)).astype(np.uint16)
+    write_png(target, pixels)
+
+
+def volumes_under(folder: Path) -> list[Path]:
+    """The NIfTI files in a folder and its subfolders, sorted."""
+    return sorted(
+        Path(place) / name
+        for place, _, names in os.walk(folder)
+        for name in names
+        if is_nifti(Path(name)) and not name.startswith(".")
+    )
 
 
 def _opened(path: Path) -> Any:
