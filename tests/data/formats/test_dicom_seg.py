@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
@@ -584,16 +584,20 @@ def test_two_images_of_one_uid(tmp_path: Path) -> None:
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(st.data())
-def test_masks_of_any_size_come_back(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    height, width = data.draw(st.integers(1, 13)), data.draw(st.integers(1, 13))
-    masks = data.draw(arrays(bool, (data.draw(st.integers(1, 4)), height, width)))
+@given(arrays(bool, st.tuples(st.integers(1, 4), st.integers(1, 13), st.integers(1, 13))))
+@example(np.ones((3, 1, 1), bool))
+@example(np.ones((2, 1, 5), bool))
+def test_masks_of_any_size_come_back(tmp_path_factory: pytest.TempPathFactory, drawn: np.ndarray) -> None:
+    masks, (_, height, width) = drawn.copy(), drawn.shape
     masks[:, -1, -1] |= ~masks.any(axis=(1, 2))
     folder = tmp_path_factory.mktemp("masks")
     path = folder / "a.png"
     Image.fromarray(np.zeros((height, width), np.uint8)).save(path)
     names = ["36", "11", "a", "36"][: len(masks)]
     export_dataset("dicom-seg", one_image(path, list(masks), names, height, width), folder / "out")
+    bits = np.packbits(masks, bitorder="little").tobytes()
+    written = pydicom.dcmread(folder / "out" / "segmentations" / "a.dcm")
+    assert written.PixelData == bits + b"\0" * (len(bits) % 2)
     same(objects_in(import_dataset("dicom-seg", folder / "out", folder / "back")), names, list(masks))
 
 

@@ -28,6 +28,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
 from dentasam.data.dataset import Dataset
+from dentasam.data.formats.dicom.glance import is_segmentation
 from dentasam.data.formats.files.folders import IMAGES, crowd_notes, inner_name, named_under_images, short_names
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
@@ -46,8 +47,6 @@ MAX_LOOKED_AT = 200
 
 def recognises(source: Path) -> bool:
     """A DICOM segmentation, or a folder that has one among its first files."""
-    from dentasam.data.formats.dicom.references import is_segmentation
-
     if not source.is_dir():
         return source.is_file() and is_segmentation(source)
     place = source / FOLDER if (source / FOLDER).is_dir() else source
@@ -61,7 +60,7 @@ def recognises(source: Path) -> bool:
 
 def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     """Reads the headers of all segmentations and finds their images; frames are decoded when an image is loaded."""
-    from dentasam.data.formats.dicom.references import ReferredImages, is_segmentation
+    from dentasam.data.formats.dicom.references import ReferredImages
 
     paths = [source] if source.is_file() else [path for path in _files(source) if is_segmentation(path)]
     if not paths:

@@ -87,8 +87,18 @@ def _segmentation(
     )
     # PS3.3 C.7.6.1: without it, a projection's sides are unknown.
     dataset.PatientOrientation = referred.get("PatientOrientation")
+    # PS3.3 10.9: empty where it is unknown, but not missing.
+    dataset.ContentCreatorName = None
+    # highdicom 0.28 starts each frame of fewer than 8 pixels at a byte of its own, and pads with the digit 0.
+    dataset.PixelData = _packed(masks)
     _set_identity(dataset, uid_from("dimensions", *own))
     return dataset
+
+
+def _packed(masks: np.ndarray) -> bytes:
+    """The frames of masks (1, H, W, P): lowest bit first, without gaps, to an even number of bytes (PS3.5 8.1.1)."""
+    bits = np.packbits(np.moveaxis(masks[0], -1, 0), bitorder="little").tobytes()
+    return bits + b"\0" * (len(bits) % 2)
 
 
 def _described(number: int, record: ObjectRecord, kind: str, teeth_are_fdi: bool) -> highdicom.seg.SegmentDescription:

@@ -17,7 +17,7 @@ import pydicom
 from pydicom.pixels.utils import pixel_array
 
 from dentasam.data.formats.dicom.codes import MANUFACTURER, name_of
-from dentasam.data.formats.dicom.references import LABEL_MAP, SEGMENTATION
+from dentasam.data.formats.dicom.glance import LABEL_MAP, SEGMENTATION
 from dentasam.data.images.dicom.file import DicomFile, open_dicom
 from dentasam.data.images.dicom.pixel_element import PixelElement
 from dentasam.errors import DatasetError, DentasamError

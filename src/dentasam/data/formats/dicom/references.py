@@ -9,16 +9,15 @@ from pathlib import Path, PurePosixPath
 import pydicom
 
 from dentasam.data.formats.dicom.capture import capture_uid
+from dentasam.data.formats.dicom.glance import is_segmentation
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
-from dentasam.data.images.dicom.detect import HEAD_BYTES, looks_like_dicom
+from dentasam.data.images.dicom.detect import looks_like_dicom
 from dentasam.data.images.dicom.file import open_dicom
 from dentasam.data.images.read import read_image
 from dentasam.data.record import ImageRecord
 from dentasam.data.spelling import canonical
 from dentasam.errors import DatasetError, ImageError
 
-SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
-LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
 # Without these a segmentation cannot refer to a file.
 NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 # Where the image lies in space, which a projection does not say, and what is stored for single frames.
@@ -38,17 +37,6 @@ _VALID = {
     "PatientBirthDate": re.compile(r"\d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"),
     "StudyTime": re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?"),
 }
-
-
-def is_segmentation(path: Path) -> bool:
-    """Whether a file is a DICOM segmentation, by its first bytes."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError:
-        return False
-    classes = (SEGMENTATION.encode(), LABEL_MAP.encode())
-    return any(found in head for found in classes) and looks_like_dicom(path)
 
 
 def can_be_referred_to(path: Path) -> bool:
