@@ -37,7 +37,9 @@ OTHERS = ("notes.json",)
 def recognises(source: Path) -> bool:
     """A JSON whose beginning has a list of COCO, or a folder with one such file or one for each part of a dataset."""
     if source.is_dir():
-        return bool(_jsons_in(source))
+        found = _jsons_in(source)
+        # nnU-Net has a dataset.json of another kind.
+        return bool(found) and all(map(recognises, found.values()))
     text = first_text(source)
     return text.lstrip("\ufeff \n\r\t").startswith("{") and any(
         key in text for key in ('"annotations"', '"categories"', '"licenses"')

@@ -114,9 +114,9 @@ class Lost:
 
 def write_labels(image: ImageRecord, short: str, write: WriteFile) -> Lost:
     """Writes the label image of one radiograph; short: its name under `labels/` (see `short_names`)."""
-    labels, kept, areas = _label_image(image)
+    labels, lost = label_image(image)
     write(label_name(short), png_bytes(labels))
-    return Lost(int(((kept < areas) & (kept > 0)).sum()), int((kept == 0).sum()))
+    return lost
 
 
 def label_name(short: str) -> str:
@@ -129,8 +129,11 @@ def categories_by_value(image: ImageRecord) -> dict[str, str]:
     return {str(index): record.category for index, record in enumerate(image.objects, start=1)}
 
 
-def _label_image(image: ImageRecord) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The label image (H, W) uint16, and for each object (P,) the pixels that it kept and those of its mask."""
+def label_image(image: ImageRecord) -> tuple[np.ndarray, Lost]:
+    """The label image (H, W) uint16, whose values are the objects' places from 1 on, and what it could not keep.
+
+    Raises DatasetError for more objects than values, and as `ImageRecord.masks`.
+    """
     if len(image.objects) > MAX_OBJECTS:
         raise DatasetError(f"{image.path}: more than {MAX_OBJECTS} objects; export as png")
     masks = image.masks()
@@ -139,7 +142,7 @@ def _label_image(image: ImageRecord) -> tuple[np.ndarray, np.ndarray, np.ndarray
     for index in np.argsort(-areas, kind="stable"):
         labels[masks[index]] = index + 1
     kept = np.bincount(labels.reshape(-1), minlength=len(masks) + 1)[1:]
-    return labels, kept, areas
+    return labels, Lost(int(((kept < areas) & (kept > 0)).sum()), int((kept == 0).sum()))
 
 
 def _labels(spelling: Spelling, folder: Path, names: list[str], height: int, width: int) -> np.ndarray:

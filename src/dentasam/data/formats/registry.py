@@ -47,6 +47,9 @@ class Format(StrEnum):
     cvat = "cvat"
     yolo = "yolo"
     supervisely = "supervisely"
+    nifti = "nifti"
+    nnunet = "nnunet"
+    dicom_seg = "dicom-seg"
 
 
 FORMATS = {
@@ -65,18 +68,6 @@ FORMATS = {
         keeps="holes, tags",
         loses="overlap (the smaller object keeps its pixels), crowds",
     ),
-    Format.cvat: FormatInfo(
-        "CVAT for images 1.1: annotations.xml and images/",
-        keeps="overlap, holes, tags",
-        loses="crowds",
-        polygons="corners",
-    ),
-    Format.yolo: FormatInfo(
-        "YOLO for segmentation: data.yaml, images/ and a text file of outlines for each image under labels/",
-        keeps="overlap, tags",
-        loses="holes (filled), parts (joined by lines one pixel wide), crowds",
-        polygons="yolo",
-    ),
     Format.labelme: FormatInfo(
         "LabelMe and X-AnyLabeling: a JSON beside each image",
         keeps="overlap, holes, tags",
@@ -89,11 +80,41 @@ FORMATS = {
         loses="crowds",
         polygons="corners",
     ),
+    Format.cvat: FormatInfo(
+        "CVAT for images 1.1: annotations.xml and images/",
+        keeps="overlap, holes, tags",
+        loses="crowds",
+        polygons="corners",
+    ),
+    Format.yolo: FormatInfo(
+        "YOLO for segmentation: data.yaml, images/ and a text file of outlines for each image under labels/",
+        keeps="overlap, tags",
+        loses="holes (filled), parts (joined by lines one pixel wide), crowds",
+        polygons="yolo",
+    ),
     Format.supervisely: FormatInfo(
         "Supervisely: a project with meta.json and, in each dataset, img/ and ann/",
         keeps="overlap, holes, tags",
         polygons="centres, as OpenCV fills them",
         writes=False,
+    ),
+    Format.nifti: FormatInfo(
+        "a folder with images/ and, for each image, a NIfTI label volume of one slice under labels/",
+        keeps="holes, tags",
+        loses="overlap (the smaller object keeps its pixels), crowds",
+        extra="nifti",
+    ),
+    Format.nnunet: FormatInfo(
+        "the raw data of nnU-Net v2: imagesTr/, labelsTr/ and dataset.json",
+        keeps="holes, tags",
+        loses="overlap (the smaller object keeps its pixels), objects of one category apart, crowds",
+    ),
+    Format.dicom_seg: FormatInfo(
+        "DICOM segmentations, a segment for each object, beside the DICOM images that they refer to",
+        keeps="overlap, holes",
+        loses="tags, crowds",
+        extra="dicom",
+        coded_teeth=True,
     ),
 }
 
@@ -166,7 +187,7 @@ def export_dataset(
 
     module, out = writing_module(name), claim_folder(Path(out))
     placed = with_images_under(
-        _numbered(dataset, numbering),
+        _numbered(name, dataset, numbering),
         out,
         progress,
         getattr(module, "named_images", None),
@@ -189,7 +210,7 @@ def write_annotations(
 
     module = writing_module(name)
     named = getattr(module, "named_images", named_under_images)
-    return module.write_annotations(named(_numbered(dataset, numbering)), write)
+    return module.write_annotations(named(_numbered(name, dataset, numbering)), write)
 
 
 def reading_module(name: str) -> ReadingModule:
@@ -212,9 +233,11 @@ def _module(name: str, offered: list[Format], what: str) -> ModuleType:
     return import_module(f"dentasam.data.formats.{folder}{file}")
 
 
-def _numbered(dataset: Dataset, numbering: Numbering | None) -> Dataset:
+def _numbered(name: str, dataset: Dataset, numbering: Numbering | None) -> Dataset:
     if numbering is None:
         return dataset
+    if FORMATS[Format(name)].coded_teeth and numbering != "fdi":
+        raise DatasetError(f"{name} codes each tooth, which no numbering changes; leave out --numbering {numbering}")
     from dentasam.data.formats.tooth_names import with_numbering
 
     return with_numbering(dataset, numbering)

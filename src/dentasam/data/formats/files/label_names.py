@@ -1,0 +1,85 @@
+"""The names of the values of label images: `labels.json`, or a label file of ITK-SNAP."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dentasam.data.formats.files.folders import by_canonical_name, read_json_object
+from dentasam.data.formats.tooth_names import MARK, declared
+from dentasam.data.spelling import canonical
+from dentasam.data.teeth.numbering import Numbering
+from dentasam.errors import DatasetError
+
+NAMES = "labels.json"
+# IDX R G B A VIS MESH "LABEL"
+_ITK_SNAP_LINE = re.compile(r'\s*(\d{1,9})(?:\s+\d+){3}\s+[\d.]+\s+[01]\s+[01]\s+"([^"]*)"\s*')
+_ITK_SNAP_SUFFIXES = (".txt", ".label", ".lbl")
+_MAX_ITK_SNAP_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class LabelNames:
+    """path: where the names stand, None where they stand nowhere: the value is then the name, as an FDI number.
+
+    common: names that hold for all images. by_image: those of one image, by its name's canonical form.
+    """
+
+    path: Path | None = None
+    common: Mapping[str, Any] = field(default_factory=dict)
+    by_image: Mapping[str, Any] = field(default_factory=dict)
+    numbering: Numbering | None = Numbering.fdi
+
+    def category(self, image: str, value: int) -> str:
+        """The category of a value in an image. Raises DatasetError where it has no name, though others have."""
+        own = self.by_image.get(canonical(image), {})
+        found = own.get(str(value)) if isinstance(own, dict) else None
+        found = self.common.get(str(value)) if found is None else found
+        if found is None and (self.path is None or not (own or self.common)):
+            return str(value)
+        if not isinstance(found, str) or not found.strip():
+            raise DatasetError(f"{self.path}: value {value} of {image} has no category; add it there")
+        return found
+
+
+def read_label_names(folder: Path) -> LabelNames:
+    """The names in `labels.json` of a folder, else in an ITK-SNAP label file there.
+
+    labels.json: `{IMAGE: {VALUE: NAME}}`, or `{VALUE: NAME}` for all images. Raises DatasetError for a file that is
+    not JSON.
+    """
+    path = folder / NAMES
+    if path.is_file():
+        content = read_json_object(path)
+        mark = content.pop(MARK, None)
+        if any(not isinstance(value, dict) for value in content.values()):
+            return LabelNames(path, content, {}, declared(mark))
+        return LabelNames(path, {}, by_canonical_name(content), declared(mark))
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.suffix.lower() in _ITK_SNAP_SUFFIXES and path.is_file():
+            found = _itk_snap(path)
+            if found:
+                return LabelNames(path, found, {}, None)
+    return LabelNames()
+
+
+def _itk_snap(path: Path) -> dict[str, str]:
+    """The names in an ITK-SNAP label file by their values; {} for a file that is not one."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MAX_ITK_SNAP_BYTES).decode("utf-8-sig", "replace")
+    except OSError:
+        return {}
+    names: dict[str, str] = {}
+    for line in text.splitlines():
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = _ITK_SNAP_LINE.fullmatch(line)
+        if match is None:
+            return {}
+        if match[1].strip("0"):
+            names[str(int(match[1]))] = match[2]
+    return names

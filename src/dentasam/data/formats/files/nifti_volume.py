@@ -1,0 +1,198 @@
+"""A NIfTI volume of one slice as a picture, and a picture as such a volume.
+
+A volume's first axis is the picture's x, from left to right, and its second is y, from the top: nibabel's array is
+(W, H) and is transposed. The affine of a picture is diag(-s, -s, 1), as ITK, 3D Slicer and ITK-SNAP write it: x runs
+to the patient's left, and the origin is the first pixel.
+
+When a volume is read, an axis is flipped where its affine says that the volume was reoriented: the axis runs the
+other way, and its origin lies at the picture's far end. An affine without these (also the identity, which scripts
+write) leaves the order of the voxels. One that is rotated against the axes is refused.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dentasam.data.formats.files.folders import write_png
+from dentasam.data.images.size_limit import PIXEL_LIMIT
+from dentasam.errors import DatasetError, ExtraError
+
+SUFFIXES = (".nii", ".nii.gz")
+# How far an axis may be from the world's, as a share of the voxel's size; affines are stored as 32-bit floats.
+MAX_OBLIQUE = 1e-3
+# A reoriented origin is this close to the far end, in voxels.
+NEAR_END = 1.0
+MAX_BYTE, MAX_WORD = 255, 65535
+EXPORT_AGAIN = "export it again"
+
+
+def is_nifti(path: Path) -> bool:
+    """Whether a file has the suffix of a NIfTI volume."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def without_suffix(name: str) -> str:
+    """A volume's name without `.nii` or `.nii.gz`."""
+    lowered = name.lower()
+    suffix = next((suffix for suffix in (".nii.gz", ".nii") if lowered.endswith(suffix)), "")
+    return name[: len(name) - len(suffix)]
+
+
+def volume_bytes(picture: np.ndarray, mm_per_pixel: float | None) -> bytes:
+    """A `.nii.gz` file of a picture (H, W) uint8 or uint16: (W, H, 1). The same picture gives the same bytes.
+
+    Raises ExtraError without nibabel.
+    """
+    nibabel = require_nibabel()
+    side = mm_per_pixel or 1.0
+    volume = np.ascontiguousarray(picture.T[:, :, None])
+    image = nibabel.Nifti1Image(volume, np.diag([-side, -side, 1.0, 1.0]))
+    # Level 6 is a fifth of the time of level 9, for label images of the same size.
+    return gzip.compress(image.to_bytes(), 6, mtime=0)
+
+
+def volume_size(path: Path) -> tuple[int, int]:
+    """Height and width of a volume of one slice, from its header. Raises DatasetError, ExtraError."""
+    return _size(path, _opened(path))
+
+
+def read_volume(path: Path) -> np.ndarray:
+    """The picture (H, W) in a volume of one slice, of any real type.
+
+    Raises DatasetError for several slices, colours, NaN, a rotated affine, and a file that is damaged or too large;
+    ExtraError without nibabel.
+    """
+    image = _opened(path)
+    height, width = _size(path, image)
+    flips = _flips(path, image, (width, height))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            values = np.asanyarray(image.dataobj)
+    except Exception as error:
+        raise _damaged(path, error) from None
+    if values.dtype.kind not in "uif":
+        raise DatasetError(f"{path} holds colours or complex numbers; save it as whole numbers")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise DatasetError(f"{path} holds NaN or infinite values; replace them and {EXPORT_AGAIN}")
+    picture = values.reshape(width, height)
+    for axis, flipped in enumerate(flips):
+        if flipped:
+            picture = np.flip(picture, axis)
+    return np.ascontiguousarray(picture.T)
+
+
+def read_label_volume(file: Path) -> np.ndarray:
+    """The labels (H, W) int64 in a volume of one slice.
+
+    Raises DatasetError where one is negative, not whole or too large, and as `read_volume`.
+    """
+    values = read_volume(file)
+    if values.dtype.kind == "f" and not (values == np.round(values)).all():
+        raise DatasetError(f"{file} has values that are not whole numbers; save the labels as integers")
+    if values.size and (values.min() < 0 or values.max() >= 2**31):
+        raise DatasetError(
+            f"{file} has labels from {values.min():g} to {values.max():g}; use whole numbers from 0 on"
+        )
+    return values.astype(np.int64)
+
+
+def write_radiograph(volume: Path, target: Path, report: Callable[[str], None]) -> None:
+    """Writes a radiograph in a volume as PNG of 8 or 16 bits, with the same values where they fit.
+
+    report: takes a line where they were scaled. Raises DatasetError and ExtraError as `read_volume`.
+    """
+    values = read_volume(volume)
+    low, high = values.min(), values.max()
+    whole = values.dtype.kind in "ui" or bool((values == np.round(values)).all())
+    if whole and low >= 0 and high <= MAX_WORD:
+        pixels = values.astype(np.uint8 if high <= MAX_BYTE else np.uint16)
+    else:
+        report(f"{volume} has values from {low:g} to {high:g}, which were scaled to 16 bits")
+        span = float(high) - float(low) or 1.0
+        pixels = np.round((values.astype(np.float64) - float(low)) * (MAX_WORD / span)).astype(np.uint16)
+    write_png(target, pixels)
+
+
+def volumes_under(folder: Path) -> list[Path]:
+    """The NIfTI files in a folder and its subfolders, sorted."""
+    return sorted(
+        Path(place) / name
+        for place, _, names in os.walk(folder)
+        for name in names
+        if is_nifti(Path(name)) and not name.startswith(".")
+    )
+
+
+def _opened(path: Path) -> Any:
+    nibabel = require_nibabel()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = nibabel.load(path)
+    except FileNotFoundError:
+        raise DatasetError(f"{path} does not exist; check the path") from None
+    except Exception as error:
+        # A cut or crafted file makes nibabel and zlib raise almost any exception.
+        raise _damaged(path, error) from None
+    return image
+
+
+def _size(path: Path, image: Any) -> tuple[int, int]:
+    shape = tuple(image.shape)
+    if len(shape) < 2 or any(count != 1 for count in shape[2:]):
+        shown = " x ".join(map(str, shape))
+        raise DatasetError(f"{path} is a stack ({shown} voxels), not one radiograph; save one slice as (W, H, 1)")
+    width, height = shape[0], shape[1]
+    if width < 1 or height < 1 or width * height > PIXEL_LIMIT:
+        raise DatasetError(f"{path} has {width}x{height} pixels; {EXPORT_AGAIN}")
+    return height, width
+
+
+def _flips(path: Path, image: Any, shape: tuple[int, int]) -> tuple[bool, bool]:
+    """Whether each of the two axes, x and y, runs the other way."""
+    header = image.header
+    if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
+        return False, False  # it states no orientation
+    affine = np.asarray(image.affine, np.float64)
+    if not np.isfinite(affine).all():
+        raise DatasetError(f"{path} has an affine that is not finite; {EXPORT_AGAIN}")
+    columns = affine[:3, :2]  # (world, axis)
+    sides = np.linalg.norm(columns, axis=0)
+    along = np.abs(columns).argmax(axis=0)
+    rest = np.abs(columns).copy()
+    rest[along, [0, 1]] = 0
+    if (sides == 0).any() or along[0] == along[1] or (rest > MAX_OBLIQUE * sides).any():
+        raise DatasetError(
+            f"{path} has an affine that is rotated against its axes; resample it to the picture's axes"
+        )
+    first, second = (
+        bool(
+            columns[world, axis] > 0
+            and count > 1
+            and abs(affine[world, 3] + (count - 1) * sides[axis]) <= NEAR_END * sides[axis]
+        )
+        for axis, (world, count) in enumerate(zip(along.tolist(), shape, strict=True))
+    )
+    return first, second
+
+
+def _damaged(path: Path, error: Exception) -> DatasetError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return DatasetError(f"{path} is not a NIfTI file that can be read ({reason:.200}); {EXPORT_AGAIN}")
+
+
+def require_nibabel() -> Any:
+    """The package nibabel. Raises ExtraError where it is not installed."""
+    try:
+        import nibabel
+    except ImportError:
+        raise ExtraError("NIfTI needs the package nibabel; pip install 'dentasam[nifti]'") from None
+    return nibabel

@@ -1,0 +1,331 @@
+"""The raw data of nnU-Net (version 2): one grayscale image and one label image for each case.
+
+::
+
+    dataset.json                 channel_names, labels (name: value), numTraining, file_ending
+    imagesTr/CASE_0000.png       8 or 16 bits, with the values of `read_image`
+    labelsTr/CASE.png            a pixel's value is its category
+
+The segmentation is semantic: objects of one category in an image become pieces of one object. Of objects that
+overlap, the smaller one keeps its pixels. Values follow each other from 1 in chart order, over all categories of the
+dataset, so that its parts have the same ones. Tags and the mark of the numbering are further keys, which nnU-Net does
+not read.
+
+Read are `imagesTr` with `labelsTr` (and `imagesTs` with `labelsTs`) with the endings of `ENDINGS`, of version 1 too.
+The first channel is the radiograph. A label of several values (a region) is an object of all their pixels; `ignore`
+is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from dentasam.data.dataset import Dataset
+from dentasam.data.formats.files.folders import (
+    crowd_notes,
+    inner_name,
+    json_bytes,
+    png_bytes,
+    read_json_object,
+    short_names,
+    write_png,
+)
+from dentasam.data.formats.files.mask_file import read_labels
+from dentasam.data.formats.files.nifti_volume import read_label_volume, volume_size, write_radiograph
+from dentasam.data.formats.files.numbering_mark import numbering_mark
+from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
+from dentasam.data.formats.labels import Lost
+from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
+from dentasam.data.formats.tooth_names import MARK, declared
+from dentasam.data.images.read import image_size
+from dentasam.data.record import ImageRecord, ObjectRecord
+from dentasam.errors import DatasetError, ImageError
+from dentasam.model.chart.dentition import chart_place
+
+JSON = "dataset.json"
+ENDINGS = (".png", ".nii.gz", ".nii", ".tif", ".tiff")
+SPLITS = ("Tr", "Ts")
+CHANNEL = "_0000"
+NIFTI = ".nii"
+BACKGROUND, IGNORE = "background", "ignore"
+MAX_VALUE = 65535
+# A file's name has at most 255 bytes.
+MAX_CASE = 200
+_FURTHER_CHANNEL = re.compile(r"_(?!0000)\d{4}")
+
+
+@dataclass(frozen=True)
+class _Label:
+    """A category, and the values whose pixels are its object."""
+
+    name: str
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What `dataset.json` says. passed_over: values of pixels that are no object, beside 0."""
+
+    path: Path
+    ending: str
+    labels: tuple[_Label, ...]
+    passed_over: frozenset[int]
+    tags: Mapping[str, Any]
+    content: Mapping[str, Any]
+
+
+def recognises(source: Path) -> bool:
+    """A folder with `dataset.json` and `labelsTr`, or that JSON."""
+    folder = source.parent if source.name == JSON else source
+    return (folder / JSON).is_file() and (folder / "labelsTr").is_dir()
+
+
+def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
+    """Reads `dataset.json`, and the label image of a case when it is loaded. Cases without labels are left out.
+
+    Raises DatasetError for a JSON without labels, and an ending that is not read.
+    """
+    folder = source.parent if source.is_file() else source
+    described = _described(folder / JSON)
+    records: list[SourceRecord] = []
+    for split in SPLITS:
+        known = _cases(images.within(f"images{split}"), folder / f"images{split}", described.ending, images)
+        labels = sorted((folder / f"labels{split}").glob(f"*{described.ending}"))
+        for file in labels:
+            case = file.name.removesuffix(described.ending)
+            records.append(
+                SourceRecord(f"labels{split}/{case}", partial(_load, file, case, known, images, described, options))
+            )
+        further = _further_channels(folder / f"images{split}", described.ending)
+        if further:
+            options.report(f"{further} files of further channels in images{split} left out")
+        left = len(known.keys() - {file.name.removesuffix(described.ending) for file in labels})
+        if left and images.root is not None:
+            options.report(f"{left} image{'s' * (left != 1)} of images{split} without labels left out")
+    if not records:
+        raise DatasetError(
+            f"{folder}/labelsTr holds no {described.ending} file, the file_ending of {JSON}; correct it"
+        )
+    return Contents(records, declared(described.content.get(MARK)))
+
+
+def named_images(dataset: Dataset) -> Dataset:
+    """Names each image `imagesTr/CASE_0000.png`, with characters of a case that nnU-Net and file systems allow."""
+    cases = _case_names([inner_name(image) for image in dataset.images])
+    images = zip(dataset.images, cases, strict=True)
+    named = tuple(replace(image, file_name=f"imagesTr/{case}{CHANNEL}.png") for image, case in images)
+    return replace(dataset, images=named)
+
+
+def copy_image(image: ImageRecord, target: Path) -> None:
+    """Writes the gray values as PNG. Raises ImageError, DatasetError, OutputError."""
+    write_png(target, image.read())
+
+
+def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
+    """Writes `dataset.json` and `labelsTr/`; says which objects were joined and which lost pixels to others.
+
+    Raises DatasetError for a category that nnU-Net gives a meaning of its own.
+    """
+    used = {record.category for image in dataset.images for record in image.objects}
+    names = sorted(used | {category.name for category in dataset.categories}, key=_chart_order)
+    for name in (BACKGROUND, IGNORE):
+        if name in names:
+            raise DatasetError(f"{dataset.path}: nnU-Net gives the category {name!r} a meaning; rename it")
+    if len(names) > MAX_VALUE:
+        raise DatasetError(f"{dataset.path}: more than {MAX_VALUE} categories; export as png")
+    values = {name: value for value, name in enumerate(names, start=1)}
+    lost, joined = Lost(), 0
+    tags: dict[str, list[str]] = {}
+    for image in dataset.images:
+        case = PurePosixPath(image.file_name).name.removesuffix(f"{CHANNEL}.png")
+        labels, lost_here = _label_image(image, values)
+        lost += lost_here
+        joined += len(image.objects) - len({record.category for record in image.objects})
+        write(f"labelsTr/{case}.png", png_bytes(labels.astype(np.uint8) if len(names) <= 255 else labels))
+        if image.tags:
+            tags[case] = list(image.tags)
+    content = {
+        "channel_names": {"0": "X-ray"},
+        "labels": {BACKGROUND: 0, **values},
+        "numTraining": len(dataset.images),
+        "file_ending": ".png",
+        **numbering_mark(dataset),
+        **({"tags": tags} if tags else {}),
+    }
+    write(JSON, json_bytes(content))
+    of_one = f"{joined} object{'s' * (joined != 1)} joined with another of the same category in the image"
+    return (*lost.notes(dataset.objects), *((f"{of_one}; the format png keeps them apart",) * bool(joined)),
+            *crowd_notes(dataset))  # fmt: skip
+
+
+def _chart_order(name: str) -> tuple[int, int, str]:
+    return chart_place(name), int(name) if name.isascii() and name.isdigit() and len(name) < 10 else 0, name
+
+
+def _case_names(names: list[str]) -> list[str]:
+    """A name for each image, of letters, digits, `-` and `_` alone, and each once whatever its case."""
+    short = short_names(names)
+    taken: set[str] = set()
+    cases: list[str] = []
+    for name in names:
+        plain = re.sub(r"[^A-Za-z0-9_-]", "_", short[name])[:MAX_CASE] or "case"
+        case, number = plain, 2
+        while case.lower() in taken:
+            case, number = f"{plain}-{number}", number + 1
+        taken.add(case.lower())
+        cases.append(case)
+    return cases
+
+
+def _label_image(image: ImageRecord, values: Mapping[str, int]) -> tuple[np.ndarray, Lost]:
+    """The label image (H, W) uint16, and how many objects lost pixels to those of other categories."""
+    masks = image.masks()
+    areas = masks.sum(axis=(1, 2))
+    labels = np.zeros((image.height, image.width), np.uint16)
+    for index in np.argsort(-areas, kind="stable"):
+        labels[masks[index]] = values[image.objects[index].category]
+    own = zip(masks, image.objects, strict=True)
+    kept = np.array([(labels[mask] == values[record.category]).sum() for mask, record in own], np.int64)
+    return labels, Lost(int(((kept < areas) & (kept > 0)).sum()), int((kept == 0).sum()))
+
+
+def _cases(within: SourceImages, folder: Path, ending: str, images: SourceImages) -> dict[str, SourceImage | Path]:
+    """The radiographs by their cases. The images of a worklist may have the names from which cases were made."""
+    if images.root is None and ending.startswith(NIFTI):
+        folder = Path(images.place)
+    elif images.root is None:
+        listed = within.all()
+        cases = _case_names([image.name.removeprefix("images/") for image in listed])
+        found: dict[str, SourceImage | Path] = dict(zip(cases, listed, strict=True))
+        return found | {
+            PurePosixPath(image.name).stem.removesuffix(CHANNEL): image
+            for image in listed
+            if PurePosixPath(image.name).stem.endswith(CHANNEL)
+        }
+    if ending.startswith(NIFTI):
+        first = f"{CHANNEL}{ending}"
+        return {path.name.removesuffix(first): path for path in sorted(folder.glob(f"*{first}"))}
+    return {
+        PurePosixPath(image.name).stem.removesuffix(CHANNEL): image
+        for image in within.all()
+        if PurePosixPath(image.name).stem.endswith(CHANNEL)
+    }
+
+
+def _further_channels(folder: Path, ending: str) -> int:
+    files = (path.name.removesuffix(ending) for path in folder.glob(f"*{ending}"))
+    return sum(_FURTHER_CHANNEL.fullmatch(name[-5:]) is not None for name in files)
+
+
+def _load(
+    file: Path,
+    case: str,
+    known: Mapping[str, SourceImage | Path],
+    images: SourceImages,
+    described: _Source,
+    options: ReadOptions,
+) -> ImageRecord:
+    image = known.get(case)
+    if image is None:
+        raise ImageNotFound(
+            f"{file}: its image {f'{case}{CHANNEL}{described.ending}'!r:.100} is not in {images.place}; "
+            "put it into the folder of the images"
+        )
+    if isinstance(image, Path):
+        path = options.scratch / file.parent.name / f"{case}.png"
+        shown, (height, width) = f"{case}.png", volume_size(image)
+    else:
+        path, (height, width) = image.path, image.size
+        shown = image.name if images.root is None else f"{case}{Path(image.name).suffix}"
+    values = _values(file)
+    if values.shape != (height, width):
+        raise DatasetError(
+            f"{file} has {values.shape[1]}x{values.shape[0]} pixels, its image {width}x{height}; "
+            "export the labels again at the image's size"
+        )
+    found = set(np.unique(values).tolist()) - {0} - described.passed_over
+    unknown = found - {value for label in described.labels for value in label.values}
+    if unknown:
+        raise DatasetError(f"{file} has the value {min(unknown)}, which {described.path} does not name; add it there")
+    objects = tuple(
+        ObjectRecord.from_mask(0, label.name, np.isin(values, label.values))
+        for label in described.labels
+        if found.intersection(label.values)
+    )
+    if isinstance(image, Path):
+        write_radiograph(image, path, options.report)
+    return ImageRecord(0, path, shown, width, height, _tags(described, case), objects)
+
+
+def _values(file: Path) -> np.ndarray:
+    """The values (H, W) of a label image as stored. Raises DatasetError, ImageError."""
+    if file.name.endswith((".nii", ".nii.gz")):
+        return read_label_volume(file)
+    if file.suffix == ".png":
+        return read_labels(file)
+    image_size(file)  # names what is wrong with the file
+    import tifffile
+
+    try:
+        values = np.asarray(tifffile.imread(file, key=0))
+    except Exception as error:
+        # A cut or crafted file makes decoders raise almost any exception.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"{file} is not a TIFF that can be read ({reason:.200}); export it again") from None
+    if values.ndim != 2 or values.dtype.kind not in "ui":
+        raise DatasetError(f"{file} is not a gray image of whole numbers; save the labels as such")
+    return values
+
+
+def _tags(described: _Source, case: str) -> tuple[str, ...]:
+    tags = described.tags.get(case, [])
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise DatasetError(f"{described.path}: the tags of {case} are not a list of strings; write them as such")
+    return tuple(tags)
+
+
+def _described(path: Path) -> _Source:
+    if not path.is_file():
+        raise DatasetError(f"{path} is missing; it names the labels")
+    content = read_json_object(path)
+    labels = content.get("labels")
+    if not isinstance(labels, dict) or not labels:
+        raise DatasetError(f"{path} has no labels; write them as nnU-Net does")
+    ending = content.get("file_ending", ".nii.gz")
+    if ending not in ENDINGS:
+        raise DatasetError(f"{path}: files that end in {ending!r:.20} are not read; convert them to .png or .nii.gz")
+    named: list[_Label] = []
+    passed_over: set[int] = set()
+    for name, values in _by_name(path, labels):
+        numbers = tuple(values) if isinstance(values, list) else (values,)
+        if not numbers or not all(type(value) is int and 0 <= value <= MAX_VALUE for value in numbers):
+            raise DatasetError(f"{path}: label {name!r:.40} has no whole number from 0 to {MAX_VALUE}; correct it")
+        if name == IGNORE:
+            passed_over.update(numbers)
+        elif numbers != (0,) and name != BACKGROUND:
+            named.append(_Label(name, tuple(value for value in numbers if value)))
+    tags = content.get("tags", {})
+    return _Source(
+        path, ending, tuple(named), frozenset(passed_over), tags if isinstance(tags, dict) else {}, content
+    )
+
+
+def _by_name(path: Path, labels: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Names and values; version 1 has the values as keys."""
+    if all(key.isascii() and key.isdigit() and len(key) < 10 for key in labels) and all(
+        isinstance(name, str) for name in labels.values()
+    ):
+        pairs: list[tuple[str, Any]] = [(name, int(key)) for key, name in labels.items()]
+    else:
+        pairs = list(labels.items())
+    if any(not name.strip() for name, _ in pairs):
+        raise DatasetError(f"{path} has a label without a name; name it")
+    return pairs
