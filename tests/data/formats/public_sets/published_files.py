@@ -9,7 +9,7 @@ from PIL import Image
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.interface import ImportOptions
-from dentasam.data.formats.registry import import_dataset
+from dentasam.data.formats.registry import Format, choose, import_dataset
 
 HEIGHT, WIDTH = 40, 60
 # By the rule `corners` the block of rows 10-24 and columns 10-29, by `centres` a row and a column more.
@@ -50,3 +50,8 @@ def imported(name: str, source: Path, out: Path, skip: list[str] | None = None) 
 
 def categories(dataset: Dataset) -> list[list[str]]:
     return [[item.category for item in image.objects] for image in dataset.images]
+
+
+def recognised(source: Path) -> Format:
+    """The format that a source is taken for."""
+    return choose(None, [source])[0]

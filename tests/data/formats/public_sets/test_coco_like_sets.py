@@ -6,10 +6,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dentasam.data.formats.registry import recognise
 from dentasam.errors import DatasetError
 
-from .published_files import CENTRES, CORNERS, HEIGHT, SQUARE, WIDTH, categories, imported, picture, write_json
+from .published_files import (
+    CENTRES,
+    CORNERS,
+    HEIGHT,
+    SQUARE,
+    WIDTH,
+    categories,
+    imported,
+    picture,
+    recognised,
+    write_json,
+)
 
 ODONTOAI = "https://github.com/IvisionLab/OdontoAI-Open-Panoramic-Radiographs"
 AKUDENTAL = "https://github.com/melihoz/AKUDENTAL"
@@ -59,7 +69,7 @@ def test_odontoai_numbers_52_teeth(tmp_path: Path) -> None:
 
 def test_odontoai_is_read_by_its_name_only(tmp_path: Path) -> None:
     odontoai(tmp_path / "s")
-    assert recognise(tmp_path / "s" / "train" / "train.json") == "coco"
+    assert recognised(tmp_path / "s" / "train" / "train.json") == "coco"
 
 
 def test_odontoai_refuses_other_names(tmp_path: Path) -> None:
@@ -104,7 +114,7 @@ def akudental(folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("place", ["", "AKUDENTAL", "AKUDENTAL/akudental_instances.json"])
 def test_akudental(tmp_path: Path, place: str) -> None:
     akudental(tmp_path / "s")
-    assert recognise(tmp_path / "s" / place) == "akudental"
+    assert recognised(tmp_path / "s" / place) == "akudental"
     dataset, _ = imported("akudental", tmp_path / "s" / place, tmp_path / "out")
     assert categories(dataset) == [["11", "36", "48", "Bridge", "Filling - Crown", "Implant"], [], []]
     for mask in dataset.images[0].masks():

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dentasam.data.formats.registry import recognise
 from dentasam.errors import DatasetError
 
-from .published_files import CORNERS, HEIGHT, SQUARE, WIDTH, categories, imported, picture, write_json
+from .published_files import CORNERS, HEIGHT, SQUARE, WIDTH, categories, imported, picture, recognised, write_json
 
 ADDRESS = "https://zenodo.org/records/7812323"
 DISEASES = [{"id": 0, "name": "Impacted"}, {"id": 1, "name": "Caries"}]
@@ -65,7 +64,7 @@ def diseases(root: Path) -> Path:
 def test_numbers_are_quadrant_and_place(tmp_path: Path, named: str) -> None:
     path = enumeration(tmp_path / "s")
     source = {"json": path, "tier": path.parent, "above": path.parent.parent, "root": tmp_path / "s"}[named]
-    assert recognise(source) == "dentex"
+    assert recognised(source) == "dentex"
     dataset, lines = imported("dentex", source, tmp_path / "out")
     assert categories(dataset) == [["11", "24"], ["38", "46", "41"], []]
     for image in dataset.images:
@@ -107,7 +106,7 @@ def test_images_of_another_tier_with_the_same_name_are_not_taken(tmp_path: Path)
 def test_several_tiers_are_not_mixed(tmp_path: Path) -> None:
     enumeration(tmp_path / "s")
     diseases(tmp_path / "s")
-    assert recognise(tmp_path / "s") == "dentex"
+    assert recognised(tmp_path / "s") == "dentex"
     with pytest.raises(DatasetError, match=rf"holds several tiers, .*; give the JSON of one tier, .* {ADDRESS}"):
         imported("dentex", tmp_path / "s", tmp_path / "out")
 
@@ -132,7 +131,7 @@ def test_quadrants_by_name_whatever_their_ids(tmp_path: Path) -> None:
     for number in (1, 2, 3):
         picture(folder / "xrays" / f"train_{number}.png")
     path = write_json(folder / "train_quadrant.json", coco)
-    assert recognise(path) == recognise(tmp_path / "s") == "dentex"
+    assert recognised(path) == recognised(tmp_path / "s") == "dentex"
     dataset, _ = imported("dentex", path, tmp_path / "out")
     assert categories(dataset) == [["quadrant 2", "quadrant 1"], ["quadrant 3", "quadrant 4", "quadrant 4"], []]
 
@@ -145,7 +144,7 @@ def test_other_layouts_are_refused_with_the_address(tmp_path: Path) -> None:
         imported("dentex", tmp_path / "s" / "disease" / "label", tmp_path / "2")
     plain = {"images": [], "annotations": [], "categories": [{"id": 36, "name": "36"}]}
     path = write_json(tmp_path / "plain.json", plain)
-    assert recognise(path) == "coco"
+    assert recognised(path) == "coco"
     with pytest.raises(DatasetError, match=rf"its categories are not the quadrants 1-4; .*{ADDRESS}"):
         imported("dentex", path, tmp_path / "3")
 

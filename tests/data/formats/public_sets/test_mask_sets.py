@@ -7,10 +7,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dentasam.data.formats.registry import Format, recognise
+from dentasam.data.formats.registry import Format
 from dentasam.errors import DatasetError, ImageError
 
-from .published_files import CENTRES, HEIGHT, WIDTH, block, categories, imported, mask_file, picture, write_json
+from .published_files import (
+    CENTRES,
+    HEIGHT,
+    WIDTH,
+    block,
+    categories,
+    imported,
+    mask_file,
+    picture,
+    recognised,
+    write_json,
+)
 
 UFBA = "https://doi.org/10.6084/m9.figshare.29827475"
 STS = "https://doi.org/10.5281/zenodo.10597292"
@@ -36,7 +47,7 @@ def ufba425(folder: Path, twice: bool = False) -> Path:
 @pytest.mark.parametrize("twice", [False, True])
 def test_ufba425(tmp_path: Path, twice: bool) -> None:
     source = ufba425(tmp_path / "s", twice)
-    assert recognise(source) == "ufba425"
+    assert recognised(source) == "ufba425"
     dataset, lines = imported("ufba425", source, tmp_path / "out")
     found = {Path(image.file_name).name.split("_")[0]: image for image in dataset.images}
     assert {name: [item.category for item in image.objects] for name, image in found.items()} == {
@@ -108,7 +119,7 @@ def sts(folder: Path, suffix: str = "") -> Path:
 @pytest.mark.parametrize("above", ["", "SD-Tooth/STS-2D-Tooth"])
 def test_sts_has_all_teeth_as_one(tmp_path: Path, suffix: str, above: str) -> None:
     sts(tmp_path / "s" / above, suffix)
-    assert recognise(tmp_path / "s") == "sts2d"
+    assert recognised(tmp_path / "s") == "sts2d"
     dataset, lines = imported("sts2d", tmp_path / "s", tmp_path / "out")
     assert categories(dataset) == [["teeth"], [], ["teeth"]]
     np.testing.assert_array_equal(dataset.images[0].masks(), [TOOTH | OTHER])
@@ -145,7 +156,7 @@ def test_sts_2024_is_labelme(tmp_path: Path) -> None:
             "imageWidth": WIDTH,
         }
         write_json(folder / "Masks" / f"{name}_Mask.json", content)
-    assert recognise(tmp_path / "s") == recognise(folder) == "sts2d"
+    assert recognised(tmp_path / "s") == recognised(folder) == "sts2d"
     if "labelme" not in list(Format):
         pytest.skip("the format labelme is not there")
     dataset, _ = imported("sts2d", tmp_path / "s", tmp_path / "out")
@@ -172,7 +183,7 @@ def dc1000(folder: Path) -> Path:
 
 def test_dc1000_has_an_object_for_each_piece(tmp_path: Path) -> None:
     source = dc1000(tmp_path / "s")
-    assert recognise(source) == recognise(source / "org_test_dataset") == "dc1000"
+    assert recognised(source) == recognised(source / "org_test_dataset") == "dc1000"
     dataset, _ = imported("dc1000", source, tmp_path / "out")
     assert categories(dataset) == [["caries", "caries"], [], ["caries"]]
     np.testing.assert_array_equal(dataset.images[0].masks(), [TOOTH, OTHER])
@@ -195,7 +206,7 @@ def test_dc1000_as_on_kaggle(tmp_path: Path) -> None:
     source = dc1000(tmp_path / "s") / "org_test_dataset"
     (source / "images_cut").mkdir()
     source = source.rename(tmp_path / "kaggle")
-    assert recognise(source) == "dc1000"
+    assert recognised(source) == "dc1000"
     dataset, _ = imported("dc1000", source, tmp_path / "out")
     assert categories(dataset) == [["caries"]]
 

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dentasam.data.formats.registry import recognise
 from dentasam.errors import DatasetError
 
-from .published_files import CENTRES, SQUARE, categories, imported, mask_file, picture, write_json
+from .published_files import CENTRES, SQUARE, categories, imported, mask_file, picture, recognised, write_json
 
 ADDRESS = "http://tdd.ece.tufts.edu"
 OUTLINE = np.reshape(SQUARE, (-1, 2)).tolist()
@@ -40,7 +39,7 @@ def database(folder: Path, entries: Any = None) -> Path:
 def test_universal_numbers_become_fdi(tmp_path: Path, whole: bool) -> None:
     path = database(tmp_path / "s")
     source = tmp_path / "s" if whole else path
-    assert recognise(source) == "tufts"
+    assert recognised(source) == "tufts"
     dataset, lines = imported("tufts", source, tmp_path / "out")
     assert categories(dataset) == [["18", "36", "48"], [], ["21", "55", "85"]]
     for image in dataset.images:
@@ -62,7 +61,7 @@ def test_other_layouts_are_refused_with_the_address(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=rf"holds no Segmentation/teeth_polygon\.json; .*{ADDRESS}"):
         imported("tufts", tmp_path / "s" / "Radiographs", tmp_path / "1")
     write_json(path, {"images": []})
-    assert recognise(path) != "tufts"
+    assert recognised(path) != "tufts"
     with pytest.raises(DatasetError, match=rf"it is not a list of images; .*{ADDRESS}"):
         imported("tufts", path, tmp_path / "2")
     (tmp_path / "s" / "Radiographs").rename(tmp_path / "s" / "images")
