@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dentasam.data.formats.registry import Format
 from dentasam.errors import DatasetError, ImageError
 
 from .published_files import (
@@ -157,8 +156,6 @@ def test_sts_2024_is_labelme(tmp_path: Path) -> None:
         }
         write_json(folder / "Masks" / f"{name}_Mask.json", content)
     assert recognised(tmp_path / "s") == recognised(folder) == "sts2d"
-    if "labelme" not in list(Format):
-        pytest.skip("the format labelme is not there")
     dataset, _ = imported("sts2d", tmp_path / "s", tmp_path / "out")
     assert categories(dataset) == [["36"]] * 3
     np.testing.assert_array_equal(dataset.images[0].masks(), [CENTRES])

@@ -16,8 +16,9 @@ import numpy as np
 
 from dentasam.data.coco.annotations import read_mask
 from dentasam.data.coco.values import name_text, whole
+from dentasam.data.formats.files.passed_over import error_or_skip
 from dentasam.data.formats.interface import ReadOptions, SourceRecord
-from dentasam.data.formats.public_sets.published import PublishedSet, error_or_skip, read_published_json
+from dentasam.data.formats.public_sets.published import PublishedSet, read_published_json
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.masks import rle, segmentation
 from dentasam.data.masks.polygons import PolygonRule, boxed_polygons

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
-import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dentasam.data.formats.interface import ReadOptions
+from dentasam.data.formats.files.json_values import read_json
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
 from dentasam.errors import DatasetError
 
@@ -28,22 +26,11 @@ class PublishedSet:
 
 
 def read_published_json(path: Path, published: PublishedSet) -> Any:
-    """The content of a JSON file of a set, in UTF-8 or, with a byte order mark, UTF-16. Raises DatasetError."""
+    """The content of a JSON file of a set, as `read_json`. Raises DatasetError."""
     try:
-        data = path.read_bytes()
-        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        return json.loads(data.decode("utf-16" if wide else "utf-8-sig"))
-    except OSError as error:
-        raise published.refusal(path, f"it cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError):
-        raise published.refusal(path, "it is not readable JSON") from None
-
-
-def error_or_skip(options: ReadOptions, line: str) -> None:
-    """Raises DatasetError, or hands the line on where the user wants objects with errors to be left out."""
-    if options.skip_bad is None:
-        raise DatasetError(line)
-    options.skip_bad(line)
+        return read_json(path)
+    except DatasetError as error:
+        raise published.refusal(path, f"it{str(error).partition(';')[0].removeprefix(str(path))}") from None
 
 
 def images_in(images: SourceImages, folder: Path) -> SourceImages:

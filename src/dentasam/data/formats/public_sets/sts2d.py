@@ -25,6 +25,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from dentasam.data.formats import labelme
 from dentasam.data.formats.files.mask_file import read_mask
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord
 from dentasam.data.formats.public_sets.published import PublishedSet, image_beside, mask_size_error
@@ -52,9 +53,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     """Reads the masks of all teeth, or the outlines of 2024."""
     outlines = _outlines(source)
     if outlines is not None:
-        from dentasam.data.formats.registry import reading_module
-
-        contents = reading_module("labelme").read(outlines, images, options)
+        contents = labelme.read(outlines, images, options)
         return replace(contents, numbering=Numbering.fdi)
     subsets = _subsets(source)
     if not subsets and (source / "Image").is_dir() and (source / "Mask").is_dir():

@@ -19,7 +19,6 @@ outlines, so that a hole would be filled. The set's boxes are y1, x1, y2, x2, pa
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from dentasam.data.formats.files.json_values import points_of
+from dentasam.data.formats.files.passed_over import Tally, error_or_skip
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord
-from dentasam.data.formats.public_sets.published import PublishedSet, error_or_skip, read_published_json
+from dentasam.data.formats.public_sets.published import PublishedSet, read_published_json
 from dentasam.data.formats.sources.glance import first_text
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.masks import rle
@@ -65,16 +66,16 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
         if not radiographs.is_dir():
             raise TUFTS.refusal(path, "there is no folder Radiographs beside it")
         images = SourceImages.in_folder(radiographs, options.report)
-    records = []
+    tally, records = Tally(options.report), []
     for position, entry in enumerate(content):
         name = entry.get("External ID") if isinstance(entry, dict) else None
         label = entry.get("Label") if isinstance(entry, dict) else None
         objects = label.get("objects") if isinstance(label, dict) else None
         if not isinstance(name, str) or not name or not isinstance(objects, list):
             raise TUFTS.refusal(path, f"entry {position} has no 'External ID' or no 'Label' with 'objects'")
-        load = partial(_load, path, name, objects, images, options)
+        load = partial(_load, path, name, objects, images, options, tally)
         records.append(SourceRecord(f"{path.name}, entry {position} ({name:.40})", load))
-    return Contents(records, Numbering.universal)
+    return Contents(tally.with_last(records), Numbering.universal)
 
 
 def _file_of(source: Path) -> Path | None:
@@ -83,51 +84,35 @@ def _file_of(source: Path) -> Path | None:
     return next((path for path in (source / FOLDER / FILE, source / FILE) if path.is_file()), None)
 
 
-def _load(path: Path, name: str, objects: list[Any], images: SourceImages, options: ReadOptions) -> ImageRecord:
+def _load(
+    path: Path, name: str, objects: list[Any], images: SourceImages, options: ReadOptions, tally: Tally
+) -> ImageRecord:
     # The JSON names images in small letters, which the files are not: 1.jpg is 1.JPG.
     image = images.find_stem(name, path)
     height, width = image.size
     found: list[ObjectRecord] = []
-    specks = 0
-
-    def count(number: int) -> None:
-        nonlocal specks
-        specks += number
-
     for number, item in enumerate(objects):
         try:
-            found.append(_tooth(item, height, width, count))
+            found.append(_tooth(item, height, width, tally))
         except ValueError as error:
             error_or_skip(options, f"{path}, {name:.40}, object {number}: {error}; correct or delete it")
-    if specks:
-        options.report(f"{specks} specks beside the outlines of teeth in {image.name} were left out")
     return ImageRecord(0, image.path, image.name, width, height, (), tuple(found))
 
 
-def _tooth(item: Any, height: int, width: int, specks: Callable[[int], None]) -> ObjectRecord:
-    """One tooth; specks: takes the number of outlines that are left out. Raises ValueError with the reason."""
+def _tooth(item: Any, height: int, width: int, tally: Tally) -> ObjectRecord:
+    """One tooth. Raises ValueError with the reason."""
     title = item.get("title") if isinstance(item, dict) else None
     if not isinstance(title, str) or to_fdi(title, Numbering.universal) is None:
         raise ValueError(f"its title {title!r:.40} is not a Universal number")
     polygons = item.get("polygons")
     if not isinstance(polygons, list) or not polygons:
         raise ValueError("it has no polygons")
-    rings = [_ring(polygon, 2 * max(height, width)) for polygon in polygons]
+    rings = [points_of(polygon, 2 * max(height, width)) for polygon in polygons]
     areas = [cv2.contourArea(ring.astype(np.float32)) if len(ring) > 2 else 0.0 for ring in rings]
     # A single pixel or line is a tooth only where there is nothing larger.
     kept = [ring for ring, area in zip(rings, areas, strict=True) if len(ring) > 2 and area >= MIN_SHARE * max(areas)]
-    specks(len(rings) - len(kept))
+    tally.add("specks beside the outlines of teeth left out", len(rings) - len(kept))
     mask = boxed_polygons(kept, height, width, PolygonRule.centres)
     if not mask.bits.any():
         raise ValueError("its polygons cover no pixel of the image")
     return ObjectRecord.from_runs(0, title, rle.encode_box(*mask, height, width), height, width)
-
-
-def _ring(polygon: Any, reach: float) -> np.ndarray:
-    points = polygon if isinstance(polygon, list) else []
-    if not points or not all(isinstance(point, list) and len(point) == 2 for point in points):
-        raise ValueError("a polygon is not a list of points x, y")
-    flat = [coordinate for point in points for coordinate in point]
-    if not set(map(type, flat)) <= {int, float} or not all(-reach <= coordinate <= reach for coordinate in flat):
-        raise ValueError("a polygon has a point that is not a number or lies far outside the image")
-    return np.array(points, np.float64)

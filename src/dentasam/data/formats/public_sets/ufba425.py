@@ -26,8 +26,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from dentasam.data.formats.files.passed_over import error_or_skip
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord
-from dentasam.data.formats.public_sets.published import PublishedSet, error_or_skip, mask_size_error
+from dentasam.data.formats.public_sets.published import PublishedSet, mask_size_error
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
 from dentasam.data.images.raster.tiff import read_tiff
 from dentasam.data.record import ImageRecord, ObjectRecord
