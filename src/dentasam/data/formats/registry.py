@@ -50,6 +50,13 @@ class Format(StrEnum):
     nifti = "nifti"
     nnunet = "nnunet"
     dicom_seg = "dicom-seg"
+    dentex = "dentex"
+    tufts = "tufts"
+    ufba425 = "ufba425"
+    odontoai = "odontoai"
+    sts2d = "sts2d"
+    dc1000 = "dc1000"
+    akudental = "akudental"
 
 
 FORMATS = {
@@ -116,6 +123,58 @@ FORMATS = {
         extra="dicom",
         coded_teeth=True,
     ),
+    Format.dentex: FormatInfo(
+        "DENTEX (MICCAI 2023): a COCO file for each tier, by quadrant and tooth; crude outlines",
+        keeps="overlap, holes, diseases",
+        loses="boxes",
+        polygons="corners",
+        writes=False,
+        public_set=True,
+    ),
+    Format.tufts: FormatInfo(
+        "Tufts Dental Database: Radiographs/ and Segmentation/teeth_polygon.json, Universal numbers",
+        keeps="overlap",
+        loses="specks, abnormalities, boxes",
+        polygons="centres, with the boundary drawn",
+        writes=False,
+        public_set=True,
+    ),
+    Format.ufba425: FormatInfo(
+        "UFBA-425: a TIFF mask for each tooth, as published at 512x512",
+        keeps="overlap, holes, tags",
+        loses="boxes",
+        writes=False,
+        public_set=True,
+    ),
+    Format.odontoai: FormatInfo(
+        "OdontoAI (O2PR): COCO with the teeth as categories 1 to 52",
+        keeps="overlap, holes",
+        loses="the split",
+        polygons="corners",
+        writes=False,
+        public_set=True,
+    ),
+    Format.sts2d: FormatInfo(
+        "STS-2D-Tooth: masks of all teeth as one; STS 2024: LabelMe outlines",
+        keeps="holes",
+        polygons="centres, with the boundary drawn",
+        writes=False,
+        public_set=True,
+    ),
+    Format.dc1000: FormatInfo(
+        "DC1000: masks of caries; each piece is an object",
+        keeps="holes, severity values",
+        writes=False,
+        public_set=True,
+    ),
+    Format.akudental: FormatInfo(
+        "AKUDENTAL: akudental_instances.json, teeth and restorations",
+        keeps="overlap",
+        loses="the folds",
+        polygons="centres, with the boundary drawn",
+        writes=False,
+        public_set=True,
+    ),
 }
 
 
@@ -139,9 +198,10 @@ def missing_extra(info: FormatInfo) -> str | None:
 def choose(name: str | None, places: Sequence[Path]) -> tuple[Format, Path]:
     """The format of a source, and where it begins among some places, by a glance.
 
-    name: of the format, None to recognise it; coco, whose messages explain more, where none fits.
+    name: of the format, None to recognise it; coco, whose messages explain more, where none fits. Public sets come
+    first: each takes its own layout alone, which general formats may take for theirs.
     """
-    offered = readable() if name is None else [Format(name)]
+    offered = sorted(readable(), key=lambda each: not FORMATS[each].public_set) if name is None else [Format(name)]
     for place in places:
         for format in offered:
             if reading_module(format).recognises(place):
