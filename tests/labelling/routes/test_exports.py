@@ -129,7 +129,7 @@ def test_every_format_that_is_written_can_be_downloaded(server: Running) -> None
             assert zipfile.ZipFile(io.BytesIO(answer.content)).namelist(), each["name"]
     assert server.client.get("/api/export/nothing").status_code == 404
     renumbered = server.client.get("/api/export/png?numbering=universal")
-    assert zipfile.ZipFile(io.BytesIO(renumbered.content)).namelist() == ["masks/a/00001_19.png"]
+    assert zipfile.ZipFile(io.BytesIO(renumbered.content)).namelist() == ["masks/a/00001_19.png", "numbering.json"]
 
 
 def test_an_archive_of_masks_comes_in(server: Running) -> None:

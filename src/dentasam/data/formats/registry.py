@@ -246,14 +246,15 @@ def export_dataset(
     from dentasam.data.formats.files.folders import folder_writer, with_images_under
 
     module, out = writing_module(name), claim_folder(Path(out))
+    numbered, note = _numbered(name, dataset, numbering)
     placed = with_images_under(
-        _numbered(name, dataset, numbering),
+        numbered,
         out,
         progress,
         getattr(module, "named_images", None),
         getattr(module, "copy_image", None),
     )
-    return module.write_annotations(placed, folder_writer(out))
+    return (*module.write_annotations(placed, folder_writer(out)), *note)
 
 
 def write_annotations(
@@ -270,7 +271,8 @@ def write_annotations(
 
     module = writing_module(name)
     named = getattr(module, "named_images", named_under_images)
-    return module.write_annotations(named(_numbered(name, dataset, numbering)), write)
+    numbered, note = _numbered(name, dataset, numbering)
+    return (*module.write_annotations(named(numbered), write), *note)
 
 
 def reading_module(name: str) -> ReadingModule:
@@ -293,11 +295,13 @@ def _module(name: str, offered: list[Format], what: str) -> ModuleType:
     return import_module(f"dentasam.data.formats.{folder}{file}")
 
 
-def _numbered(name: str, dataset: Dataset, numbering: Numbering | None) -> Dataset:
-    if numbering is None:
-        return dataset
-    if FORMATS[Format(name)].coded_teeth and numbering != "fdi":
-        raise DatasetError(f"{name} codes each tooth, which no numbering changes; leave out --numbering {numbering}")
+def _numbered(name: str, dataset: Dataset, numbering: Numbering | None) -> tuple[Dataset, tuple[str, ...]]:
+    """The dataset with its teeth numbered as the export needs them, and a note where the choice changes nothing."""
     from dentasam.data.formats.tooth_names import with_numbering
+    from dentasam.data.teeth.numbering import Numbering
 
-    return with_numbering(dataset, numbering)
+    if FORMATS[Format(name)].coded_teeth:
+        changes = numbering is not None and numbering is not Numbering.fdi
+        note = (f"{name} states each tooth by a code, which --numbering {numbering} does not change",) * changes
+        return with_numbering(dataset, Numbering.fdi), note
+    return dataset if numbering is None else with_numbering(dataset, numbering), ()
