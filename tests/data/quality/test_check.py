@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dentasam.data.check import find_problems
 from dentasam.data.coco.problem import Problem
+from dentasam.data.quality.check import find_problems
 
-from .coco_files import HEIGHT, TOOTH, WIDTH, block, compressed, content, write
+from ..coco_files import HEIGHT, TOOTH, WIDTH, block, compressed, content, write
 
 
 def of(problems: list[Problem], severity: str) -> list[tuple[int | None, int | None, str]]:
