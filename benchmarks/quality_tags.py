@@ -3,8 +3,8 @@
     python benchmarks/quality_tags.py DATASET... [--reference DATASET...]
 
 DATASETS hold images with bad-case tags and images without; a tag that an image does not have counts as absent,
-although nobody may have looked for it. --reference: datasets that are checked with them, as in one call of `data check`,
-so that the usual sharpness is known, but are not counted.
+although nobody may have looked for it. --reference: datasets that are checked with them, as in one call of
+`data check`, so that the usual sharpness is known, but are not counted.
 """
 
 import argparse

@@ -76,10 +76,9 @@ def _disagreements(
     found: "Check", model: str | None, adapter: str | None, device: str | None
 ) -> "Sequence[Disagreement]":
     from dentasam.evaluation.label_errors import ranked_by_disagreement
-    from dentasam.model.core.precision import Precision
     from dentasam.progress import shown
 
-    segmenter = options.load_segmenter(model or options.BUNDLED_MODEL, adapter, device, None, Precision.auto).merged()
+    segmenter = options.load_segmenter(model or options.BUNDLED_MODEL, adapter, device, None, "auto").merged()
     with shown("model", "images") as update:
         ranked = ranked_by_disagreement(segmenter, found.sound_images, progress=update)
     say(f"{len(ranked)} annotations, those that {segmenter.name} agrees with least:")

@@ -129,6 +129,8 @@ def _overlap(teeth: Sequence[BoxedObject]) -> float | None:
 
 def _artifacts(gray: np.ndarray, jaws: tuple[slice, slice], contrast: float) -> tuple[float, float, float]:
     """metal, step and ghost of `ImageMeasures`, in a small picture."""
+    if gray.min() == gray.max():
+        return 0.0, 0.0, 0.0
     width, height = _SMALL
     small = cv2.resize(gray, _SMALL, interpolation=cv2.INTER_AREA)
     bright = (gray >= METAL_LEVEL * float(gray.max())).astype(np.float32)
@@ -141,7 +143,7 @@ def _artifacts(gray: np.ndarray, jaws: tuple[slice, slice], contrast: float) -> 
     )
     metal &= inside
     step = float(np.abs(np.median(small[:, 2:] - small[:, :-2], axis=0)).max()) / contrast
-    return np.count_nonzero(metal) / max(np.count_nonzero(inside), 1), step, _ghost(small, metal)
+    return float(metal.sum()) / max(float(inside.sum()), 1.0), step, _ghost(small, metal)
 
 
 def _ghost(small: np.ndarray, metal: np.ndarray) -> float:

@@ -41,11 +41,8 @@ def _scaled(item: BoxedObject, scale: float) -> tuple[int, int, np.ndarray]:
     if scale == 1:
         return item.mask.x, item.mask.y, bits
     size = max(1, round(bits.shape[1] * scale)), max(1, round(bits.shape[0] * scale))
-    return (
-        round(item.mask.x * scale),
-        round(item.mask.y * scale),
-        cv2.resize(bits, size, None, 0, 0, cv2.INTER_NEAREST),
-    )
+    small = cv2.resize(bits, size, interpolation=cv2.INTER_NEAREST)
+    return round(item.mask.x * scale), round(item.mask.y * scale), small
 
 
 def _of_tooth(gray: np.ndarray, taken: np.ndarray, x: int, y: int, bits: np.ndarray, upper: bool) -> float | None:
@@ -57,10 +54,11 @@ def _of_tooth(gray: np.ndarray, taken: np.ndarray, x: int, y: int, bits: np.ndar
     part[:] = bits[: part.shape[0], : part.shape[1]]
     middle = y - top + bits.shape[0] // 2
     root = slice(0, middle) if upper else slice(middle, None)
-    inside = cv2.erode(framed, _SQUARE, iterations=_NEAR) & ~cv2.erode(framed, _SQUARE, iterations=_FAR)
-    outside = cv2.dilate(framed, _SQUARE, iterations=_FAR) & ~cv2.dilate(framed, _SQUARE, iterations=_NEAR)
+    worn = [cv2.erode(framed, _SQUARE, iterations=step) for step in (_NEAR, _FAR)]
+    grown = [cv2.dilate(framed, _SQUARE, iterations=step) for step in (_NEAR, _FAR)]
+    inside, outside = cv2.subtract(worn[0], worn[1]), cv2.subtract(grown[1], grown[0])
     free = taken[top : top + window.shape[0], left : left + window.shape[1]] ^ 1
-    inside, outside, values = inside[root], (outside & free)[root], window[root]
+    inside, outside, values = inside[root], cv2.min(outside, free)[root], window[root]
     if min(cv2.countNonZero(inside), cv2.countNonZero(outside)) < _MIN_BAND_PIXELS:
         return None
     return float(cv2.mean(values, inside)[0] - cv2.mean(values, outside)[0])

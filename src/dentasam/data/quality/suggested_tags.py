@@ -1,7 +1,7 @@
 """The bad-case tags that measures suggest, without a model.
 
-The bounds were chosen on UFBA-425's train.json and val.json, none of whose images is a bad case, so that each tag goes
-to 1 to 4 % of them, and on phantoms with and without each condition. docs/data.md says how often the tags are right.
+The bounds were chosen on UFBA-425's train.json and val.json, none of whose images is a bad case, so that each tag
+goes to 1 to 4 % of them, and on phantoms with and without each condition. docs/data.md says how often they are right.
 """
 
 from dentasam.data.quality.image_measures import ImageMeasures

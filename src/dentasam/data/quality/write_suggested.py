@@ -14,6 +14,5 @@ def write_suggested_tags(check: Check) -> dict[Path, dict[str, int]]:
     written = {}
     for path in check.problems:
         tags = {image.record.id: image.tags for image in check.images if image.dataset == path and image.tags}
-        if tags:
-            written[path] = write_tags(path, tags)
+        written[path] = write_tags(path, tags) if tags else {}
     return written

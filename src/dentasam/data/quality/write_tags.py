@@ -37,7 +37,7 @@ def write_tags(path: Path, tags: Mapping[int, Sequence[str]]) -> dict[str, int]:
         edits = list(_edits(text, tags))
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
-    except (ValueError, IndexError, RecursionError):
+    except (ValueError, IndexError, KeyError, RecursionError):
         raise DatasetError(f"{path}: is not a COCO dataset; export it as COCO instances") from None
     counts: dict[str, int] = {}
     pieces, place = [], 0
