@@ -1,13 +1,20 @@
 """Each measure moves with what it is named for, and none is taken of a thumbnail."""
 
+from dataclasses import asdict
+
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dentasam.data.phantom import generate
+from dentasam.data.quality.boxed_objects import BoxedObject
 from dentasam.data.quality.image_measures import METAL_LEVEL, ImageMeasures, measure
 from dentasam.data.quality.image_problems import MAX_BLANK, MAX_NOISE, measured_problems
 from dentasam.data.quality.outliers import MIN_SHARPNESS
+from dentasam.data.record import ObjectRecord
+from dentasam.model.windows.boxed_mask import BoxedMask
 
 from .phantom_set import record_of, teeth_of
 
@@ -111,3 +118,23 @@ def test_a_constant_image_can_be_measured() -> None:
     assert found.noise == 0
     assert (found.metal, found.step, found.ghost) == (0, 0, 0)
     assert np.isfinite(found.sharpness)
+
+
+@settings(max_examples=25)
+@given(st.data())
+def test_teeth_anywhere_and_of_any_size_can_be_measured(data: st.DataObject) -> None:
+    width, height = data.draw(st.integers(256, 2500)), data.draw(st.integers(128, 900))
+    teeth = []
+    for id in range(data.draw(st.integers(1, 5))):
+        x, y = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+        size = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 40))
+        bits = np.ones((min(size[0], height - y), min(size[1], width - x)), bool)
+        record = ObjectRecord(id, data.draw(st.sampled_from(["18", "36", "31"])), [], (0, 0, 1, 1), bits.size)
+        teeth.append(BoxedObject(record, BoxedMask(x, y, bits), bits.size))
+    found = measure(np.random.default_rng(0).integers(0, 4096, (height, width), np.uint16), teeth)
+    assert found is not None
+    values = [value for value in asdict(found).values() if isinstance(value, float)]
+    assert np.isfinite(values).all()
+    assert 0 <= found.metal <= 1
+    assert found.overlap is not None
+    assert 0 <= found.overlap <= len(teeth)

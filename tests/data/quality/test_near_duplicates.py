@@ -10,7 +10,7 @@ from dentasam.data.phantom import generate
 from dentasam.data.quality.check import check_datasets
 from dentasam.data.quality.near_duplicates import Fingerprint, Fingerprints, Twin, fingerprint
 
-from .phantom_set import HEIGHT, WIDTH, Change, kinds, write_set
+from .phantom_set import HEIGHT, WIDTH, Change, kinds, save, write_set
 
 OTHERS = range(40)
 
@@ -70,8 +70,7 @@ def test_hashes_are_compared_across_blocks() -> None:
 def test_copies_within_a_dataset_are_a_warning(tmp_path: Path) -> None:
     path = write_set(tmp_path, "set", [1, 2, 3, 4])
     assert kinds(path) == []
-    first = cv2.imread(str(tmp_path / "images/set-1.png"), cv2.IMREAD_GRAYSCALE)
-    cv2.imwrite(str(tmp_path / "images/set-4.png"), jpeg(first))
+    save(tmp_path / "images/set-4.png", jpeg(generate(1, WIDTH, HEIGHT).image))
     assert kinds(path) == [(4, "near-duplicate")]
 
 

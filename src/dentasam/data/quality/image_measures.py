@@ -87,7 +87,9 @@ def _jaws(teeth: Sequence[BoxedObject], scale: float, shape: tuple[int, ...]) ->
     boxes = scale * np.array([item.box for item in teeth])
     left, top = np.floor(boxes[:, :2].min(axis=0)).astype(int)
     right, bottom = np.ceil((boxes[:, :2] + boxes[:, 2:]).max(axis=0)).astype(int)
-    return slice(max(top, 0), max(bottom, top + 8)), slice(max(left, 0), max(right, left + 8))
+    # Teeth at an edge leave a few pixels at least.
+    top, left = (int(min(start, size - 8)) for start, size in ((top, height), (left, width)))
+    return slice(top, max(int(bottom), top + 8)), slice(left, max(int(right), left + 8))
 
 
 def _percentiles(gray: np.ndarray, shares: tuple[float, ...]) -> list[float]:

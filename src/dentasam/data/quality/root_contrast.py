@@ -59,6 +59,6 @@ def _of_tooth(gray: np.ndarray, taken: np.ndarray, x: int, y: int, bits: np.ndar
     inside, outside = cv2.subtract(worn[0], worn[1]), cv2.subtract(grown[1], grown[0])
     free = taken[top : top + window.shape[0], left : left + window.shape[1]] ^ 1
     inside, outside, values = inside[root], cv2.min(outside, free)[root], window[root]
-    if min(cv2.countNonZero(inside), cv2.countNonZero(outside)) < _MIN_BAND_PIXELS:
+    if min(np.count_nonzero(inside), np.count_nonzero(outside)) < _MIN_BAND_PIXELS:
         return None
     return float(cv2.mean(values, inside)[0] - cv2.mean(values, outside)[0])
