@@ -11,7 +11,7 @@ from dentasam.cli.console import say
 
 if TYPE_CHECKING:
     from dentasam.data.quality.check import Check
-    from dentasam.data.quality.disagreement import Disagreement
+    from dentasam.data.quality.reports.disagreement import Disagreement
 
 SHOWN_DISAGREEMENTS = 10
 
@@ -41,7 +41,7 @@ def check(
 ) -> None:
     """List everything that is wrong or doubtful in a dataset; exit code 2 where there is an error."""
     from dentasam.data.quality.check import check_datasets
-    from dentasam.data.quality.write_suggested import write_suggested_tags
+    from dentasam.data.quality.reports.write_suggested import write_suggested_tags
     from dentasam.errors import DatasetError
     from dentasam.progress import shown
 
@@ -89,8 +89,8 @@ def _disagreements(
 
 
 def _write(found: "Check", disagreements: "Sequence[Disagreement]", report: Path | None, json: Path | None) -> None:
-    from dentasam.data.quality.html_report import write_html_report
-    from dentasam.data.quality.json_report import write_json_report
+    from dentasam.data.quality.reports.html_report import write_html_report
+    from dentasam.data.quality.reports.json_report import write_json_report
 
     if json is not None:
         write_json_report(json, found, disagreements)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dentasam.data.quality.disagreement import Disagreement
+from dentasam.data.quality.reports.disagreement import Disagreement
 from dentasam.evaluation.evaluate import image_curve
 from dentasam.evaluation.several_at_once import several_at_once
 

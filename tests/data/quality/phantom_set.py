@@ -9,8 +9,8 @@ import numpy as np
 from dentasam.data.coco.problem import Problem
 from dentasam.data.dataset import Dataset
 from dentasam.data.phantom import Phantom, generate
-from dentasam.data.quality.boxed_objects import BoxedObject, boxed_objects
 from dentasam.data.quality.check import find_problems
+from dentasam.data.quality.objects.boxed_objects import BoxedObject, boxed_objects
 from dentasam.data.record import ImageRecord, ObjectRecord
 
 WIDTH, HEIGHT = 512, 256

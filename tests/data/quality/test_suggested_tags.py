@@ -8,9 +8,9 @@ import cv2
 import pytest
 
 from dentasam.data.quality.check import check_datasets
-from dentasam.data.quality.image_measures import ImageMeasures
+from dentasam.data.quality.pixels.image_measures import ImageMeasures
+from dentasam.data.quality.reports.write_suggested import write_suggested_tags
 from dentasam.data.quality.suggested_tags import suggested_tags
-from dentasam.data.quality.write_suggested import write_suggested_tags
 
 from .phantom_set import write_set
 

@@ -15,21 +15,21 @@ import numpy as np
 from dentasam.data.coco.parse import Parsed, parse
 from dentasam.data.coco.passed_over import DESCRIPTIONS, FIXES, Reason, lines
 from dentasam.data.coco.problem import Problem
-from dentasam.data.quality.boxed_objects import boxed_objects
-from dentasam.data.quality.image_measures import ImageMeasures, measure
-from dentasam.data.quality.image_problems import (
+from dentasam.data.quality.objects.boxed_objects import boxed_objects
+from dentasam.data.quality.objects.object_problems import object_problems
+from dentasam.data.quality.objects.placement import shows_its_side
+from dentasam.data.quality.objects.sizes import Sizes
+from dentasam.data.quality.pixels.image_measures import ImageMeasures, measure
+from dentasam.data.quality.pixels.image_problems import (
     contrast_problem,
     measured_problems,
     on_its_side,
     pixel_problems,
     read_pixels,
 )
-from dentasam.data.quality.near_duplicates import Fingerprints, fingerprint
-from dentasam.data.quality.object_problems import object_problems
-from dentasam.data.quality.outliers import TAG_SHARE, WARNING_SHARE, least_sharpness, upside_down
-from dentasam.data.quality.placement import shows_its_side
-from dentasam.data.quality.same_images import Seen, same_images
-from dentasam.data.quality.sizes import Sizes
+from dentasam.data.quality.pixels.near_duplicates import Fingerprints, fingerprint
+from dentasam.data.quality.pixels.outliers import TAG_SHARE, WARNING_SHARE, least_sharpness, upside_down
+from dentasam.data.quality.pixels.same_images import Seen, same_images
 from dentasam.data.quality.suggested_tags import TAGS, suggested_tags
 from dentasam.data.record import ImageRecord
 

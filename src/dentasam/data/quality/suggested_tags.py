@@ -4,7 +4,7 @@ The bounds were chosen on UFBA-425's train.json and val.json, none of whose imag
 goes to 1 to 4 % of them, and on phantoms with and without each condition. docs/data.md says how often they are right.
 """
 
-from dentasam.data.quality.image_measures import ImageMeasures
+from dentasam.data.quality.pixels.image_measures import ImageMeasures
 
 TAGS = ("blurred", "ambiguous-boundary", "overlap", "artifact")
 MAX_ROOT_CONTRAST = 0.045

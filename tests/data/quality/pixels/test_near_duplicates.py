@@ -8,9 +8,9 @@ import pytest
 
 from dentasam.data.phantom import generate
 from dentasam.data.quality.check import check_datasets
-from dentasam.data.quality.near_duplicates import Fingerprint, Fingerprints, Twin, fingerprint
+from dentasam.data.quality.pixels.near_duplicates import Fingerprint, Fingerprints, Twin, fingerprint
 
-from .phantom_set import HEIGHT, WIDTH, Change, kinds, save, write_set
+from ..phantom_set import HEIGHT, WIDTH, Change, kinds, save, write_set
 
 OTHERS = range(40)
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from dentasam.data.quality.boxed_objects import BoxedObject, common_pixels, pairs_with_touching_boxes
-from dentasam.data.quality.root_contrast import root_contrast
+from dentasam.data.quality.objects.boxed_objects import BoxedObject, common_pixels, pairs_with_touching_boxes
+from dentasam.data.quality.pixels.root_contrast import root_contrast
 
 MEASURED_WIDTH = 1024
 # Smaller images are thumbnails or made up: nothing can be said of their sharpness.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from dentasam.data.quality.boxed_objects import BoxedObject
+from dentasam.data.quality.objects.boxed_objects import BoxedObject
 
 # Pixels of the measured scale: a band on either side of the outline from the first to the last distance.
 _NEAR, _FAR = 1, 4

@@ -9,7 +9,7 @@ from dentasam.data.coco.problem import Problem, Report
 from dentasam.data.images.orientation import FIX_OF_TAG, not_applied, wrong_size
 from dentasam.data.images.read import read_header, read_image
 from dentasam.data.notices import collected_notices
-from dentasam.data.quality.image_measures import MIN_HEIGHT, MIN_WIDTH, ImageMeasures
+from dentasam.data.quality.pixels.image_measures import MIN_HEIGHT, MIN_WIDTH, ImageMeasures
 from dentasam.data.record import ImageRecord
 from dentasam.errors import ImageError
 from dentasam.model.core.gray_range import spread

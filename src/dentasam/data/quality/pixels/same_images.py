@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dentasam.data.coco.problem import Problem
-from dentasam.data.quality.near_duplicates import Fingerprints, Twin
+from dentasam.data.quality.pixels.near_duplicates import Fingerprints, Twin
 from dentasam.data.record import ImageRecord
 
 LEAK_FIX = "keep it in one of them, or the part that measures holds what was trained on"

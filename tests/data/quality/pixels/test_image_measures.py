@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dentasam.data.phantom import generate
-from dentasam.data.quality.boxed_objects import BoxedObject
-from dentasam.data.quality.image_measures import METAL_LEVEL, ImageMeasures, measure
-from dentasam.data.quality.image_problems import MAX_BLANK, MAX_NOISE, measured_problems
-from dentasam.data.quality.outliers import MIN_SHARPNESS
+from dentasam.data.quality.objects.boxed_objects import BoxedObject
+from dentasam.data.quality.pixels.image_measures import METAL_LEVEL, ImageMeasures, measure
+from dentasam.data.quality.pixels.image_problems import MAX_BLANK, MAX_NOISE, measured_problems
+from dentasam.data.quality.pixels.outliers import MIN_SHARPNESS
 from dentasam.data.record import ObjectRecord
 from dentasam.model.windows.boxed_mask import BoxedMask
 
-from .phantom_set import record_of, teeth_of
+from ..phantom_set import record_of, teeth_of
 
 SEEDS = (3, 8, 21)
 

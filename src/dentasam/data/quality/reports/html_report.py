@@ -12,10 +12,10 @@ import numpy as np
 
 from dentasam.data.coco.problem import Problem
 from dentasam.data.images.pictures import PREDICTION, TRUTH, Image, data_uri, displayable, resized
-from dentasam.data.quality.boxed_objects import BoxedObject, boxed_objects
 from dentasam.data.quality.check import Check, CheckedImage
-from dentasam.data.quality.disagreement import Disagreement
-from dentasam.data.quality.json_report import write_report_file
+from dentasam.data.quality.objects.boxed_objects import BoxedObject, boxed_objects
+from dentasam.data.quality.reports.disagreement import Disagreement
+from dentasam.data.quality.reports.json_report import write_report_file
 from dentasam.data.record import ImageRecord
 from dentasam.html_page import render
 
@@ -62,7 +62,7 @@ def html_report(check: Check, disagreements: Sequence[Disagreement] = ()) -> str
     kinds = Counter((row.problem.kind, row.problem.severity) for row in rows)
     worst = worst_images(check)
     return render(
-        "dentasam.data.quality",
+        "dentasam.data.quality.reports",
         "quality.html.j2",
         datasets=list(check.problems),
         images=len(check.images),

@@ -8,11 +8,11 @@ import pytest
 
 from dentasam.data.phantom import generate
 from dentasam.data.quality.check import check_datasets
-from dentasam.data.quality.placement import placement_problems, shows_its_side
+from dentasam.data.quality.objects.placement import placement_problems, shows_its_side
 from dentasam.data.record import ImageRecord
 from dentasam.model.chart.dentition import mirrored
 
-from .phantom_set import HEIGHT, WIDTH, record_of, teeth_of, write_set
+from ..phantom_set import HEIGHT, WIDTH, record_of, teeth_of, write_set
 
 
 def problems(record: ImageRecord) -> list[tuple[str, str]]:

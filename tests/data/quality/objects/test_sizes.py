@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dentasam.data.quality.boxed_objects import BoxedObject
-from dentasam.data.quality.sizes import MIN_OF_NUMBER, OddSize, Sizes
+from dentasam.data.quality.objects.boxed_objects import BoxedObject
+from dentasam.data.quality.objects.sizes import MIN_OF_NUMBER, OddSize, Sizes
 from dentasam.data.record import ObjectRecord
 from dentasam.model.windows.boxed_mask import BoxedMask
 

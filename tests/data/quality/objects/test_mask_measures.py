@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from dentasam.data.quality.boxed_objects import BoxedObject, common_pixels, pairs_with_touching_boxes
-from dentasam.data.quality.mask_measures import pieces_and_holes, same_masks
+from dentasam.data.quality.objects.boxed_objects import BoxedObject, common_pixels, pairs_with_touching_boxes
+from dentasam.data.quality.objects.mask_measures import pieces_and_holes, same_masks
 from dentasam.data.record import ObjectRecord
 from dentasam.model.windows.boxed_mask import BoxedMask
 

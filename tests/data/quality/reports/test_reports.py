@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from dentasam.data.coco.problem import Problem
-from dentasam.data.quality import html_report as page
 from dentasam.data.quality.check import Check, check_datasets
-from dentasam.data.quality.disagreement import Disagreement
-from dentasam.data.quality.html_report import html_report, worst_images, write_html_report
-from dentasam.data.quality.json_report import json_report, write_json_report
+from dentasam.data.quality.reports import html_report as page
+from dentasam.data.quality.reports.disagreement import Disagreement
+from dentasam.data.quality.reports.html_report import html_report, worst_images, write_html_report
+from dentasam.data.quality.reports.json_report import json_report, write_json_report
 from dentasam.data.record import ImageRecord
 from dentasam.errors import OutputError
 
-from .phantom_set import kinds, write_set
+from ..phantom_set import kinds, write_set
 
 EVIL = "<script>alert(1)</script>&"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
-from dentasam.data.quality.boxed_objects import BoxedObject, common_pixels, pairs_with_touching_boxes
+from dentasam.data.quality.objects.boxed_objects import BoxedObject, common_pixels, pairs_with_touching_boxes
 
 # Two masks that agree better than two annotators do on a tooth (IoU about 0.85) are one object, drawn twice.
 SAME_MASK_IOU = 0.9

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from dentasam.data.coco.problem import Problem
 from dentasam.data.masks.segmentation import polygon_box
-from dentasam.data.quality.boxed_objects import FDI_NUMBERS, Box, BoxedObject
-from dentasam.data.quality.mask_measures import pieces_and_holes, same_masks
-from dentasam.data.quality.placement import placement_problems
+from dentasam.data.quality.objects.boxed_objects import FDI_NUMBERS, Box, BoxedObject
+from dentasam.data.quality.objects.mask_measures import pieces_and_holes, same_masks
+from dentasam.data.quality.objects.placement import placement_problems
 from dentasam.data.record import ImageRecord
 
 # A smaller object is probably a slip of the mouse: a molar covers about 0.6 % of a panoramic.

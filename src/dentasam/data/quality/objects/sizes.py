@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dentasam.data.quality.boxed_objects import BoxedObject
+from dentasam.data.quality.objects.boxed_objects import BoxedObject
 from dentasam.model.chart.dentition import NUMBERS
 
 # Teeth of a number from which its usual size is known, and teeth in an image from which its own scale is.

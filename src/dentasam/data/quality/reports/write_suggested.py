@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dentasam.data.quality.check import Check
-from dentasam.data.quality.write_tags import write_tags
+from dentasam.data.quality.reports.write_tags import write_tags
 
 
 def write_suggested_tags(check: Check) -> dict[Path, dict[str, int]]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentasam.data.quality.write_tags import write_tags
+from dentasam.data.quality.reports.write_tags import write_tags
 from dentasam.errors import DatasetError, OutputError
 
 TEXT = """\ufeff{ "note" : "é \\u00e9 [{", "scale":1.50e-3,

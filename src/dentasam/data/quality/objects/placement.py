@@ -6,7 +6,7 @@ from statistics import median
 import numpy as np
 
 from dentasam.data.coco.problem import Problem
-from dentasam.data.quality.boxed_objects import BoxedObject
+from dentasam.data.quality.objects.boxed_objects import BoxedObject
 from dentasam.data.record import ImageRecord
 from dentasam.data.teeth import arch_order
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from dentasam.atomic_write import write_atomically
 from dentasam.data.quality.check import Check
-from dentasam.data.quality.disagreement import Disagreement
+from dentasam.data.quality.reports.disagreement import Disagreement
 from dentasam.errors import OutputError
 
 

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 
 from dentasam.data.phantom import generate
-from dentasam.data.quality.near_duplicates import fingerprint
-from dentasam.data.quality.outliers import MIN_IMAGES, MIN_SHARPNESS, least_sharpness, upside_down
+from dentasam.data.quality.pixels.near_duplicates import fingerprint
+from dentasam.data.quality.pixels.outliers import MIN_IMAGES, MIN_SHARPNESS, least_sharpness, upside_down
 from dentasam.data.record import ImageRecord
 
-from .phantom_set import HEIGHT, WIDTH, kinds, write_set
+from ..phantom_set import HEIGHT, WIDTH, kinds, write_set
 
 
 def details(turned: set[int], count: int = MIN_IMAGES) -> np.ndarray:
