@@ -2,11 +2,11 @@
 
 Two steps. A hash of 64 bits of each image (the signs of its lowest frequencies, "pHash": Zauner, Implementation and
 benchmarking of perceptual image hash functions, 2010) finds candidates: panoramics of different patients differ by 6
-bits or more, copies of one by 14 or fewer. A picture of 64×32 pixels without its low frequencies decides between them:
-it correlates by at most 0.79 between patients, and by more than 0.92 between copies. Both bounds are of 89,676 pairs
-of real panoramics and of copies made of them: as JPEG of quality 40, at half size, with another gamma, with noise or
-local contrast, turned by 1 degree, cut by 1 % at each side. Copies that are cut or moved by more may be missed. A
-second radiograph of the same patient is not a copy, and is not found.
+bits or more, copies of one by 14 or fewer. A picture of 64×32 pixels without its low frequencies decides between
+them: it correlates by at most 0.79 between patients, and by more than 0.92 between copies. Both bounds are of 89,676
+pairs of real panoramics and of copies made of them: as JPEG of quality 40, at half size, with another gamma, with
+noise or local contrast, turned by 1 degree, cut by 1 % at each side. Copies that are cut or moved by more may be
+missed. A second radiograph of the same patient is not a copy, and is not found.
 """
 
 from __future__ import annotations
