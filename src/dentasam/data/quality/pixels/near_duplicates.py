@@ -1,12 +1,12 @@
 """The same picture twice, though not byte for byte: saved again, scaled, brightened, cut a little, mirrored.
 
 Two steps. A hash of 64 bits of each image (the signs of its lowest frequencies, "pHash": Zauner, Implementation and
-benchmarking of perceptual image hash functions, 2010) finds candidates: panoramics of different patients differ by 6
-bits or more, copies of one by 14 or fewer. A picture of 64×32 pixels without its low frequencies decides between
-them: it correlates by at most 0.79 between patients, and by more than 0.92 between copies. Both bounds are of 89,676
-pairs of real panoramics and of copies made of them: as JPEG of quality 40, at half size, with another gamma, with
-noise or local contrast, turned by 1 degree, cut by 1 % at each side. Copies that are cut or moved by more may be
-missed. A second radiograph of the same patient is not a copy, and is not found.
+benchmarking of perceptual image hash functions, 2010) finds candidates: those that differ by at most 14 bits. A
+picture of 64×32 pixels without its low frequencies decides between them. Among the 372 images of UFBA-425's
+train.json and val.json, 69,006 pairs, it correlates by at most 0.78. With copies of every sixth it correlates by 0.93
+or more: as JPEG of quality 40, at half size, with another gamma, with noise, turned by 1 degree, cut by 1 % at each
+side, all of which are found, and with local contrast, of which 97 % are found. Copies that are cut by 2 % at each
+side are missed. A second radiograph of the same patient is not a copy, and is not found.
 """
 
 from __future__ import annotations
