@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dentasam.data.images.pictures import displayable
 from dentasam.evaluation.bootstrap import Intervals
 from dentasam.evaluation.comparison.compare import compare
 from dentasam.evaluation.evaluate import evaluate
 from dentasam.evaluation.figures import Curve, click_curves, to_png, to_svg
-from dentasam.evaluation.overlays import close_up, close_up_box, displayable
+from dentasam.evaluation.overlays import close_up, close_up_box
 from dentasam.evaluation.report import shown_clicks
 from dentasam.evaluation.result import ObjectResult
 

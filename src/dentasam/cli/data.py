@@ -7,6 +7,7 @@ import typer
 
 from dentasam.cli import options
 from dentasam.cli.console import say, warn
+from dentasam.cli.data_check import check
 from dentasam.data.formats.registry import Format
 from dentasam.data.teeth.numbering import Numbering
 
@@ -109,24 +110,7 @@ def formats() -> None:
                 say(f"{'':<24} {what}: {text}")
 
 
-@app.command()
-def check(
-    dataset: Annotated[Path, typer.Argument(help="A COCO JSON.")],
-    images: options.Images = None,
-) -> None:
-    """List everything that is wrong or doubtful in a dataset; exit code 2 where there is an error."""
-    from dentasam.data.check import find_problems
-    from dentasam.errors import DatasetError
-    from dentasam.progress import shown
-
-    with shown("check", "images", transient=True) as update:
-        problems = find_problems(dataset, images, update)
-    for problem in problems:
-        say(f"{problem.severity}: {problem.line(dataset)}")
-    errors = sum(problem.severity == "error" for problem in problems)
-    if errors:
-        raise DatasetError(f"{dataset} has {errors} error{'s' * (errors > 1)}, listed above; fix and check again")
-    say(f"{dataset}: no errors, {len(problems)} warning{'s' * (len(problems) != 1)}")
+app.command()(check)
 
 
 @app.command()

@@ -117,6 +117,26 @@ class _MeasuredImage:
 def _measured_image(
     segmenter: "Segmenter", record: "ImageRecord", clicks: int, windows: bool, repair: bool
 ) -> _MeasuredImage:
+    found = image_curve(segmenter, record, clicks, windows, repair)
+    objects = _object_results(record, found.truth, found.curve)
+    return _MeasuredImage(objects, found.encode, found.curve.seconds, found.uses_windows, found.uses_repair)
+
+
+@dataclass(frozen=True)
+class ImageCurve:
+    """The click curve of an image's objects and their true masks. encode: seconds."""
+
+    truth: "list[BoxedMask]"
+    curve: ClickCurve
+    encode: float
+    uses_windows: bool
+    uses_repair: bool
+
+
+def image_curve(
+    segmenter: "Segmenter", record: "ImageRecord", clicks: int, windows: bool = True, repair: bool = True
+) -> ImageCurve:
+    """Encodes an image and simulates the annotator on all of its objects; see `evaluate` for the options."""
     image = record.read()
     started = time.perf_counter()
     embedding = segmenter.encode(image)
@@ -125,8 +145,7 @@ def _measured_image(
     view = segmenter.windows(image, embedding, windows=windows, repair=repair, objects=len(record.objects))
     truth = record.boxed_masks()
     curve = click_curve(view, truth, clicks, [is_part(item.category) for item in record.objects])
-    objects = _object_results(record, truth, curve)
-    return _MeasuredImage(objects, encode, curve.seconds, view.uses_windows, view.uses_repair)
+    return ImageCurve(truth, curve, encode, view.uses_windows, view.uses_repair)
 
 
 def _object_results(record: "ImageRecord", truth: "list[BoxedMask]", curve: ClickCurve) -> list[ObjectResult]:

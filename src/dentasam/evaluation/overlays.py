@@ -1,40 +1,25 @@
 """Masks and clicks drawn on a radiograph, as small pictures for the reports.
 
-The truth is blue and the prediction orange, of Okabe and Ito's palette, which people with any kind of colour vision
-can distinguish. A positive click is a `+` on green, a negative one a `-` on dark red, so that its sign can be read
-without colour.
+The truth is blue and the prediction orange (`data/images/pictures.py`). A positive click is a `+` on green, a
+negative one a `-` on dark red, so that its sign can be read without colour.
 """
 
-import base64
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dentasam.data.images.pictures import Colour, Image, coloured, outline, resized
 from dentasam.data.masks import rle
 from dentasam.evaluation.result import ObjectResult, Rle
 
-Image = NDArray[np.uint8]
-Colour = tuple[int, int, int]
 Box = tuple[int, int, int, int]
 
-TRUTH: Colour = (86, 180, 233)
-PREDICTION: Colour = (230, 159, 0)
 POSITIVE: Colour = (0, 158, 115)
 NEGATIVE: Colour = (170, 40, 20)
 # neighbours in a row of teeth get different fills
 FILLS: tuple[Colour, ...] = ((86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167), (240, 228, 66))
-
-
-def displayable(image: NDArray[np.uint8] | NDArray[np.uint16]) -> Image:
-    """(H, W) uint8 or uint16 → (H, W) uint8; 16 bits are cut at their 0.5 % and 99.5 % quantiles."""
-    if image.dtype == np.uint8:
-        return np.asarray(image, dtype=np.uint8)
-    low, high = np.percentile(image, (0.5, 99.5))
-    scaled = (image.astype(np.float32) - low) / max(float(high - low), 1.0)
-    return np.asarray(np.clip(scaled, 0, 1) * 255, dtype=np.uint8)
 
 
 def decoded(code: Rle | None, shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -80,7 +65,7 @@ def close_up(
     scale = width / (right - left)
     size = (width, max(1, round((bottom - top) * scale)))
     inside = slice(top, bottom), slice(left, right)
-    canvas = _coloured(cv2.resize(image[inside], size, interpolation=cv2.INTER_CUBIC))
+    canvas = coloured(cv2.resize(image[inside], size, interpolation=cv2.INTER_CUBIC))
     for mask, colour in outlines:
         smooth = cv2.resize(mask[inside].astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
         outline(canvas, smooth >= 0.5, colour, thickness=2)
@@ -101,30 +86,6 @@ def whole_image(image: Image, masks: Sequence[NDArray[np.bool_]], width: int = 6
         canvas[inside] = (0.65 * canvas[inside] + 0.35 * fill).astype(np.uint8)
         outline(canvas, inside, FILLS[i % len(FILLS)], thickness=1)
     return canvas
-
-
-def resized(image: Image, width: int) -> Image:
-    """An image (H, W) as (h, width, 3) RGB, to draw on."""
-    size = (width, max(1, round(image.shape[0] * width / image.shape[1])))
-    return _coloured(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
-
-
-def data_uri(picture: Image) -> str:
-    """(h, w, 3) RGB as a JPEG inside a `data:` address, so that a report is one file."""
-    ok, data = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
-    if not ok:
-        raise RuntimeError(f"OpenCV could not encode a picture of shape {picture.shape}")
-    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
-
-
-def _coloured(image: NDArray[Any]) -> Image:
-    return np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
-
-
-def outline(canvas: NDArray[np.uint8], mask: NDArray[np.bool_], colour: Colour, thickness: int) -> None:
-    """Draw the edges of a mask (h, w) on a picture (h, w, 3) of its size."""
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(canvas, contours, -1, colour, thickness, cv2.LINE_AA)
 
 
 def _draw_click(canvas: NDArray[np.uint8], centre: tuple[float, float], positive: bool) -> None:

@@ -20,9 +20,10 @@ from rich.console import Console
 from dentasam.data.dataset import Dataset, ImageRecord
 from dentasam.data.formats.files.folders import write_png, writing
 from dentasam.data.formats.registry import export_dataset
+from dentasam.data.images.pictures import displayable
 from dentasam.data.prompt_files.sources import PromptSources
 from dentasam.data.table import csv_text
-from dentasam.evaluation.overlays import displayable, whole_image
+from dentasam.evaluation.overlays import whole_image
 from dentasam.evaluation.prediction import PredictedImage, PromptedImage, predict_images
 from dentasam.model.segmenter import Segmenter
 from dentasam.output_folder import claim_folder

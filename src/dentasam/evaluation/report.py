@@ -3,23 +3,15 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from dentasam.data.images.pictures import PREDICTION, TRUTH, data_uri, displayable
 from dentasam.evaluation.bootstrap import cluster_bootstrap, share_bootstrap
 from dentasam.evaluation.charts.chart_report import chart_section
 from dentasam.evaluation.charts.chart_result import ChartResult
 from dentasam.evaluation.click_shares import KINDS
 from dentasam.evaluation.figures import Curve, click_curves, distribution, share_curves, to_svg
-from dentasam.evaluation.overlays import (
-    PREDICTION,
-    TRUTH,
-    close_up,
-    close_up_box,
-    data_uri,
-    decoded,
-    displayable,
-)
+from dentasam.evaluation.overlays import close_up, close_up_box, decoded
 from dentasam.evaluation.result import (
     NOC_DICE_THRESHOLDS,
     NOC_THRESHOLDS,
@@ -27,6 +19,7 @@ from dentasam.evaluation.result import (
     ObjectResult,
     Result,
 )
+from dentasam.html_page import render
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset
@@ -70,6 +63,7 @@ def run_report(result: Result | None, charts: ChartResult | None, dataset: "Data
     run = result or charts
     assert run is not None
     return render(
+        "dentasam.evaluation",
         "report.html.j2",
         name=run.name,
         dataset=run.dataset,
@@ -166,15 +160,3 @@ def worst_cases(result: Result, dataset: "Dataset", count: int = WORST_CASES) ->
             bare = close_up(image, box, width=240)
             cases[item.object_id] = Case(item, data_uri(bare), data_uri(pictures[0]), data_uri(pictures[1]))
     return [cases[item.object_id] for item in worst]
-
-
-def render(template: str, **values: Any) -> str:
-    """Fill in a page of templates/. Every value is escaped, except Markup, which only our own figures are."""
-    environment = Environment(
-        loader=PackageLoader("dentasam.evaluation"),
-        autoescape=True,  # jinja's selection by file suffix does not know .j2
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(template).render(**values)

@@ -14,11 +14,11 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from dentasam.data.check import find_problems
 from dentasam.data.coco.passed_over import PassedOverAnnotation, Reason
 from dentasam.data.dataset import Dataset, ObjectRecord
 from dentasam.data.formats.interface import ImportOptions
 from dentasam.data.formats.registry import export_dataset, import_dataset
+from dentasam.data.quality.check import find_problems
 from dentasam.data.splits.split import split
 from dentasam.errors import DatasetError
 from dentasam.training.samples.sources import DatasetSource

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dentasam.data.check import find_problems
 from dentasam.data.coco.image_files import escapes
 from dentasam.data.dataset import Dataset
+from dentasam.data.quality.check import find_problems
 from dentasam.errors import DatasetError
 
 from ..coco_files import HEIGHT, TOOTH, WIDTH, compressed, content, uncompressed, write

@@ -10,10 +10,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from dentasam.data.check import find_problems
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.registry import export_dataset, import_dataset
 from dentasam.data.images.read import image_size, read_header, read_image
+from dentasam.data.quality.check import find_problems
 from dentasam.errors import DatasetError
 
 from ..coco_files import HEIGHT, WIDTH, block, content, write

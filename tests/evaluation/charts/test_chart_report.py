@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dentasam.data.images.pictures import PREDICTION, TRUTH
 from dentasam.evaluation.charts.calibration import Calibration
 from dentasam.evaluation.charts.chart_figures import confidence_curves, confusion_figure, reliability
 from dentasam.evaluation.charts.chart_intervals import dice_intervals, measure_intervals
@@ -13,7 +14,7 @@ from dentasam.evaluation.charts.chart_metrics import chart_metrics
 from dentasam.evaluation.charts.chart_pictures import chart_picture
 from dentasam.evaluation.evaluate_charts import evaluate_charts
 from dentasam.evaluation.figures import to_svg
-from dentasam.evaluation.overlays import NEGATIVE, PREDICTION, TRUTH
+from dentasam.evaluation.overlays import NEGATIVE
 
 UPPER = ["18", "17", "16", "15"]
 SCRIPT = "<script>alert(1)<script>"

@@ -11,13 +11,17 @@ WhatAndFix = tuple[str, str]
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong in a dataset: where, what, and the fix. A dataset with warnings alone can be used."""
+    """Something wrong in a dataset: where, what, and the fix. A dataset with warnings alone can be used.
+
+    kind: a word for all problems of one kind, by which a report groups them; `file` for what a reader refuses.
+    """
 
     image: int | None
     annotation: int | None
     what: str
     fix: str
     severity: Literal["error", "warning"] = "error"
+    kind: str = "file"
 
     def line(self, path: Path) -> str:
         """One line that names the file, the place, what is wrong and the fix."""

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dentasam.evaluation.overlays import FILLS, displayable
+from dentasam.data.images.pictures import displayable
+from dentasam.evaluation.overlays import FILLS
 from dentasam.model.chart.dentition import IMPLANT, SUPERNUMERARY_TOOTH
 from dentasam.model.windows.boxed_mask import BoxedMask
 from dentasam.prompts.correction_clicks import boxed_interior_centre

@@ -7,18 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from dentasam.evaluation.overlays import (
-    NEGATIVE,
-    PREDICTION,
-    TRUTH,
-    Box,
-    Colour,
-    Image,
-    decoded,
-    displayable,
-    outline,
-    resized,
-)
+from dentasam.data.images.pictures import PREDICTION, TRUTH, Colour, Image, displayable, outline, resized
+from dentasam.evaluation.overlays import NEGATIVE, Box, decoded
 
 if TYPE_CHECKING:
     from dentasam.data.record import ImageRecord

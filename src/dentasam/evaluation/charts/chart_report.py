@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from dentasam.data.images.pictures import data_uri
 from dentasam.evaluation.bootstrap import Intervals
 from dentasam.evaluation.charts.calibration import calibration
 from dentasam.evaluation.charts.chart_figures import confidence_curves, confusion_figure, reliability
@@ -14,7 +15,6 @@ from dentasam.evaluation.charts.chart_intervals import dice_intervals, measure_i
 from dentasam.evaluation.charts.chart_metrics import MEASURE_NAMES, chart_metrics, in_percent
 from dentasam.evaluation.charts.chart_pictures import chart_picture
 from dentasam.evaluation.figures import to_svg
-from dentasam.evaluation.overlays import data_uri
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset

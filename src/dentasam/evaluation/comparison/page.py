@@ -12,7 +12,8 @@ from dentasam.evaluation.comparison.comparison import Comparison
 from dentasam.evaluation.comparison.final_rows import final_rows, scaled
 from dentasam.evaluation.comparison.panels import Panel, side_by_side
 from dentasam.evaluation.figures import Curve, click_curves, difference_curves, share_curves, to_png, to_svg
-from dentasam.evaluation.report import render, shown_clicks
+from dentasam.evaluation.report import shown_clicks
+from dentasam.html_page import render
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,6 +30,7 @@ def comparison_page(
     runs = curves or charts
     assert runs is not None
     return render(
+        "dentasam.evaluation",
         "comparison.html.j2",
         names=runs.names,
         curves=None if curves is None else _curve_section(curves, data or Path(curves.base.dataset), images),

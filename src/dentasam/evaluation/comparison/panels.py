@@ -11,18 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dentasam.data.dataset import Dataset
+from dentasam.data.images.pictures import PREDICTION, TRUTH, data_uri, displayable
 from dentasam.data.record import ImageRecord
 from dentasam.evaluation.comparison.comparison import Comparison
-from dentasam.evaluation.overlays import (
-    PREDICTION,
-    TRUTH,
-    close_up,
-    close_up_box,
-    data_uri,
-    decoded,
-    displayable,
-    whole_image,
-)
+from dentasam.evaluation.overlays import close_up, close_up_box, decoded, whole_image
 from dentasam.evaluation.result import ObjectResult
 
 # Conditions that a page shows first, where there are images of them.

@@ -1,0 +1,1 @@
+"""What masks, boxes and numbers show, in one image and beside the others."""

@@ -1,0 +1,1 @@
+"""What the pixels of radiographs show, each by itself and beside the others."""

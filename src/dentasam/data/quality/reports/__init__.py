@@ -1,0 +1,1 @@
+"""What is made of a check: a page, JSON, and tags in the datasets."""
