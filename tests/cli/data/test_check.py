@@ -13,7 +13,7 @@ from dentasam.data.dataset import Dataset
 from dentasam.data.phantom import write_phantoms
 from dentasam.errors import DatasetError
 
-from ..conftest import Command
+from ...conftest import Command
 
 
 @pytest.fixture(scope="module")
