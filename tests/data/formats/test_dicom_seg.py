@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
-from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from dentasam.data.dataset import Category, Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats import dicom_seg
@@ -376,6 +376,29 @@ def test_a_deflated_file(tmp_path: Path) -> None:
 
     changed(tmp_path / "s.dcm", deflated)
     same(objects_in(import_dataset("dicom-seg", tmp_path, tmp_path / "back")), ["36", "11"], [TOOTH, FILLING])
+
+
+def test_an_implicit_file(tmp_path: Path) -> None:
+    image = radiograph(tmp_path / "a.dcm")
+    foreign(tmp_path / "s.dcm", image, STACK, "BINARY", transfer_syntax_uid=ImplicitVRLittleEndian)
+    assert pydicom.dcmread(tmp_path / "s.dcm").file_meta.TransferSyntaxUID == ImplicitVRLittleEndian
+    same(objects_in(import_dataset("dicom-seg", tmp_path, tmp_path / "back")), ["36", "11"], [TOOTH, FILLING])
+
+
+def test_an_enhanced_image_of_one_frame(tmp_path: Path) -> None:
+    group = pydicom.Dataset()
+    path = radiograph(tmp_path / "in" / "a.dcm", NumberOfFrames=1, SharedFunctionalGroupsSequence=[group])
+    export_dataset("dicom-seg", one_image(path, [TOOTH], ["36"]), tmp_path / "out")
+    same(objects_in(import_dataset("dicom-seg", tmp_path / "out", tmp_path / "back")), ["36"], [TOOTH])
+
+
+def test_two_files_for_one_image_are_two_results(tmp_path: Path) -> None:
+    image = radiograph(tmp_path / "a.dcm")
+    foreign(tmp_path / "s.dcm", image, STACK, "BINARY")
+    foreign(tmp_path / "t.dcm", image, STACK[..., :1], "BINARY")
+    after = Dataset.load(import_dataset("dicom-seg", tmp_path, tmp_path / "back"))
+    assert [image.file_name for image in after.images] == ["images/a.dcm"] * 2
+    assert [[item.category for item in image.objects] for image in after.images] == [["36", "11"], ["36"]]
 
 
 def test_a_file_without_meta_header(tmp_path: Path) -> None:
