@@ -185,8 +185,27 @@ def test_numbers_that_may_not_be_fdi_get_no_codes(tmp_path: Path) -> None:
     (tmp_path / "s.dcm").write_bytes(files["segmentations/a.dcm"])
     types = [s.SegmentedPropertyTypeCodeSequence[0] for s in pydicom.dcmread(tmp_path / "s.dcm").SegmentSequence]
     assert [type.CodingSchemeDesignator for type in types] == ["99DENTASAM"] * 2
-    with pytest.raises(DatasetError, match="dicom-seg codes each tooth, which no numbering changes; leave out"):
-        export_dataset("dicom-seg", dataset, tmp_path / "out", Numbering.universal)
+
+
+@pytest.mark.parametrize(("numbering", "labels"), [("universal", ["19", "N"]), ("palmer", ["LL6", "LLB"])])
+def test_codes_are_the_same_in_each_numbering(tmp_path: Path, numbering: str, labels: list[str]) -> None:
+    path = radiograph(tmp_path / "a.dcm")
+    masks, names = [TOOTH, FILLING, block(0, 0, 3, 3)], ["36", "72", "implant"]
+    export_dataset("dicom-seg", one_image(path, masks, names), tmp_path / "out", Numbering(numbering))
+    segments = pydicom.dcmread(tmp_path / "out" / "segmentations" / "a.dcm").SegmentSequence
+    assert [segment.SegmentLabel for segment in segments] == [*labels, "implant"]
+    codes = [segment.SegmentedPropertyTypeCodeSequence[0].CodeValue for segment in segments]
+    assert codes == ["866006002", "14770005", "40388003"]
+    same(objects_in(import_dataset("dicom-seg", tmp_path / "out", tmp_path / "back")), names, masks)
+
+
+def test_a_dataset_that_states_universal_numbers(tmp_path: Path) -> None:
+    path = radiograph(tmp_path / "a.dcm")
+    dataset = one_image(path, [TOOTH, FILLING], ["14", "64"])
+    dataset = Dataset(dataset.path, dataset.images, info={"numbering": "universal"})
+    export_dataset("dicom-seg", dataset, tmp_path / "out")
+    found = objects_in(import_dataset("dicom-seg", tmp_path / "out", tmp_path / "back"))
+    same(found, ["26", "supernumerary"], [TOOTH, FILLING])
 
 
 def test_the_same_objects_have_the_same_uids_and_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,9 +49,8 @@ from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.labels import Lost
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
-from dentasam.data.images.read import image_size
 from dentasam.data.record import ImageRecord, ObjectRecord
-from dentasam.errors import DatasetError, ImageError
+from dentasam.errors import DatasetError
 from dentasam.model.chart.dentition import chart_place
 
 JSON = "dataset.json"
@@ -253,17 +252,4 @@ def _values(file: Path) -> np.ndarray:
     """The values (H, W) of a label image as stored. Raises DatasetError, ImageError."""
     if file.name.endswith((".nii", ".nii.gz")):
         return read_label_volume(file)
-    if file.suffix == ".png":
-        return read_labels(file)
-    image_size(file)  # names what is wrong with the file
-    import tifffile
-
-    try:
-        values = np.asarray(tifffile.imread(file, key=0))
-    except Exception as error:
-        # A cut or crafted file makes decoders raise almost any exception.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ImageError(f"{file} is not a TIFF that can be read ({reason:.200}); export it again") from None
-    if values.ndim != 2 or values.dtype.kind not in "ui":
-        raise DatasetError(f"{file} is not a gray image of whole numbers; save the labels as such")
-    return values
+    return read_labels(file)

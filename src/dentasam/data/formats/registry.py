@@ -121,7 +121,6 @@ FORMATS = {
         keeps="overlap, holes",
         loses="tags, crowds",
         extra="dicom",
-        coded_teeth=True,
     ),
     Format.dentex: FormatInfo(
         "DENTEX (MICCAI 2023): a COCO file for each tier, by quadrant and tooth; crude outlines",
@@ -247,7 +246,7 @@ def export_dataset(
 
     module, out = writing_module(name), claim_folder(Path(out))
     placed = with_images_under(
-        _numbered(name, dataset, numbering),
+        _numbered(dataset, numbering),
         out,
         progress,
         getattr(module, "named_images", None),
@@ -270,7 +269,7 @@ def write_annotations(
 
     module = writing_module(name)
     named = getattr(module, "named_images", named_under_images)
-    return module.write_annotations(named(_numbered(name, dataset, numbering)), write)
+    return module.write_annotations(named(_numbered(dataset, numbering)), write)
 
 
 def reading_module(name: str) -> ReadingModule:
@@ -293,11 +292,9 @@ def _module(name: str, offered: list[Format], what: str) -> ModuleType:
     return import_module(f"dentasam.data.formats.{folder}{file}")
 
 
-def _numbered(name: str, dataset: Dataset, numbering: Numbering | None) -> Dataset:
+def _numbered(dataset: Dataset, numbering: Numbering | None) -> Dataset:
     if numbering is None:
         return dataset
-    if FORMATS[Format(name)].coded_teeth and numbering != "fdi":
-        raise DatasetError(f"{name} codes each tooth, which no numbering changes; leave out --numbering {numbering}")
     from dentasam.data.formats.tooth_names import with_numbering
 
     return with_numbering(dataset, numbering)
