@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
-from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from dentasam.data.dataset import Category, Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats import dicom_seg
@@ -185,8 +185,27 @@ def test_numbers_that_may_not_be_fdi_get_no_codes(tmp_path: Path) -> None:
     (tmp_path / "s.dcm").write_bytes(files["segmentations/a.dcm"])
     types = [s.SegmentedPropertyTypeCodeSequence[0] for s in pydicom.dcmread(tmp_path / "s.dcm").SegmentSequence]
     assert [type.CodingSchemeDesignator for type in types] == ["99DENTASAM"] * 2
-    notes = export_dataset("dicom-seg", dataset, tmp_path / "out", Numbering.universal)
-    assert "dicom-seg states each tooth by a code, which --numbering universal does not change" in notes
+
+
+@pytest.mark.parametrize(("numbering", "labels"), [("universal", ["19", "N"]), ("palmer", ["LL6", "LLB"])])
+def test_codes_are_the_same_in_each_numbering(tmp_path: Path, numbering: str, labels: list[str]) -> None:
+    path = radiograph(tmp_path / "a.dcm")
+    masks, names = [TOOTH, FILLING, block(0, 0, 3, 3)], ["36", "72", "implant"]
+    export_dataset("dicom-seg", one_image(path, masks, names), tmp_path / "out", Numbering(numbering))
+    segments = pydicom.dcmread(tmp_path / "out" / "segmentations" / "a.dcm").SegmentSequence
+    assert [segment.SegmentLabel for segment in segments] == [*labels, "implant"]
+    codes = [segment.SegmentedPropertyTypeCodeSequence[0].CodeValue for segment in segments]
+    assert codes == ["866006002", "14770005", "40388003"]
+    same(objects_in(import_dataset("dicom-seg", tmp_path / "out", tmp_path / "back")), names, masks)
+
+
+def test_a_dataset_that_states_universal_numbers(tmp_path: Path) -> None:
+    path = radiograph(tmp_path / "a.dcm")
+    dataset = one_image(path, [TOOTH, FILLING], ["14", "64"])
+    dataset = Dataset(dataset.path, dataset.images, info={"numbering": "universal"})
+    export_dataset("dicom-seg", dataset, tmp_path / "out")
+    found = objects_in(import_dataset("dicom-seg", tmp_path / "out", tmp_path / "back"))
+    same(found, ["26", "supernumerary"], [TOOTH, FILLING])
 
 
 def test_the_same_objects_have_the_same_uids_and_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -376,6 +395,29 @@ def test_a_deflated_file(tmp_path: Path) -> None:
 
     changed(tmp_path / "s.dcm", deflated)
     same(objects_in(import_dataset("dicom-seg", tmp_path, tmp_path / "back")), ["36", "11"], [TOOTH, FILLING])
+
+
+def test_an_implicit_file(tmp_path: Path) -> None:
+    image = radiograph(tmp_path / "a.dcm")
+    foreign(tmp_path / "s.dcm", image, STACK, "BINARY", transfer_syntax_uid=ImplicitVRLittleEndian)
+    assert pydicom.dcmread(tmp_path / "s.dcm").file_meta.TransferSyntaxUID == ImplicitVRLittleEndian
+    same(objects_in(import_dataset("dicom-seg", tmp_path, tmp_path / "back")), ["36", "11"], [TOOTH, FILLING])
+
+
+def test_an_enhanced_image_of_one_frame(tmp_path: Path) -> None:
+    group = pydicom.Dataset()
+    path = radiograph(tmp_path / "in" / "a.dcm", NumberOfFrames=1, SharedFunctionalGroupsSequence=[group])
+    export_dataset("dicom-seg", one_image(path, [TOOTH], ["36"]), tmp_path / "out")
+    same(objects_in(import_dataset("dicom-seg", tmp_path / "out", tmp_path / "back")), ["36"], [TOOTH])
+
+
+def test_two_files_for_one_image_are_two_results(tmp_path: Path) -> None:
+    image = radiograph(tmp_path / "a.dcm")
+    foreign(tmp_path / "s.dcm", image, STACK, "BINARY")
+    foreign(tmp_path / "t.dcm", image, STACK[..., :1], "BINARY")
+    after = Dataset.load(import_dataset("dicom-seg", tmp_path, tmp_path / "back"))
+    assert [image.file_name for image in after.images] == ["images/a.dcm"] * 2
+    assert [[item.category for item in image.objects] for image in after.images] == [["36", "11"], ["36"]]
 
 
 def test_a_file_without_meta_header(tmp_path: Path) -> None:

@@ -250,7 +250,7 @@ def test_annotations_without_images(tmp_path: Path) -> None:
     assert sorted(files) == ["labels.json", "labels/sub/a.nii.gz", "tags.json"]
 
 
-def test_universal_numbers_are_marked_as_such(tmp_path: Path) -> None:
+def test_universal_numbers_are_marked(tmp_path: Path) -> None:
     numbers = [str(number) for number in (*range(11, 19), *range(31, 39))]
     objects = tuple(
         ObjectRecord.from_mask(index + 1, name, block(index, 0, index + 1, 9)) for index, name in enumerate(numbers)
@@ -258,7 +258,8 @@ def test_universal_numbers_are_marked_as_such(tmp_path: Path) -> None:
     path = write(tmp_path / "source").parent / "images" / "a.png"
     dataset = Dataset(tmp_path, (ImageRecord(1, path, "a.png", WIDTH, HEIGHT, (), objects),))
     export_dataset("nifti", dataset, tmp_path / "out", Numbering.universal)
-    assert json.loads((tmp_path / "out" / "labels.json").read_text())["numbering"] == "universal"
+    names = json.loads((tmp_path / "out" / "labels.json").read_text())
+    assert (names["numbering"], names["a.png"]["1"]) == ("universal", "8")
     back = import_dataset("nifti", tmp_path / "out", tmp_path / "back")
     assert [name for name, _ in found(back)] == numbers
 

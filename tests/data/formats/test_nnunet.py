@@ -179,7 +179,10 @@ def test_regions_and_ignored_pixels(tmp_path: Path) -> None:
     source = foreign(tmp_path, labels=labels, regions_class_order=[1, 2])
     values = TOOTH * 1 + OTHER * 2 + block(0, 40, 5, 50) * 3
     Image.fromarray(values.astype(np.uint8)).save(source / "labelsTr" / "a_1.png")
-    same(found(import_dataset("nnunet", source, tmp_path / "back")), ["all", "second"], [TOOTH | OTHER, OTHER])
+    lines: list[str] = []
+    path = import_dataset("nnunet", source, tmp_path / "back", ImportOptions(report=lines.append))
+    same(found(path), ["all", "second"], [TOOTH | OTHER, OTHER])
+    assert lines == ["the label 'ignore' is left out"]
 
 
 def test_version_1(tmp_path: Path) -> None:

@@ -42,12 +42,12 @@ def export(
 
 def _store(url: str, out: Path, insecure_http: bool) -> None:
     """Stores the segmentations of an export, and those of its images that were not DICOM before."""
-    from dentasam.data.formats.dicom_seg import files_to_store
+    from dentasam.data.formats.dicom.capture import written_files
     from dentasam.data.pacs.store import store_files
     from dentasam.progress import shown
 
     with shown("store", "files", transient=True) as update:
-        report = store_files(url, files_to_store(out), insecure_http=insecure_http, progress=update)
+        report = store_files(url, written_files(out), insecure_http=insecure_http, progress=update)
     for line in report.warnings:
         warn(line)
     for refused in report.refused:

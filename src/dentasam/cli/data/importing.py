@@ -18,9 +18,7 @@ def import_(
         Path, typer.Argument(help="An annotation file, a folder, a zip or tar archive of one; or `dicomweb`.")
     ],
     out: Out,
-    url: Annotated[
-        str | None, typer.Argument(help="With `dicomweb`: the address of the PACS's DICOMweb service.")
-    ] = None,
+    url: Annotated[str | None, typer.Argument(help="With `dicomweb`: the address of the PACS's service.")] = None,
     format: Annotated[Format | None, typer.Option("--format", help="What SOURCE is; recognised if left out.")] = None,
     images: options.Images = None,
     numbering: Numbers = None,

@@ -32,8 +32,10 @@ from dentasam.data.formats.dicom.glance import is_segmentation
 from dentasam.data.formats.files.folders import IMAGES, crowd_notes, inner_name, named_under_images, short_names
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
+from dentasam.data.formats.tooth_names import MARK, declared, with_numbering
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.teeth.numbering import Numbering, Verdict, recognise
+from dentasam.data.teeth.snomed import code_of
 from dentasam.errors import DatasetError, DentasamError, ExtraError
 
 if TYPE_CHECKING:
@@ -120,9 +122,7 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
     from dentasam.data.formats.dicom.capture import capture_bytes, capture_header
     from dentasam.data.formats.dicom.references import can_be_referred_to, referred_header
 
-    names = {record.category for image in dataset.images for record in image.objects}
-    verdict = recognise(names)
-    teeth_are_fdi = verdict.numbering is Numbering.fdi or verdict.verdict is Verdict.ambiguous
+    dataset, numbers, notes = _numbered(dataset)
     kinds = {category.name: category.supercategory for category in dataset.categories}
     for image in dataset.images:
         if not image.objects:
@@ -134,16 +134,40 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
             pixels = image.read()
             header = capture_header(pixels, name.stem)
             write(f"{IMAGES}/{name}", capture_bytes(pixels, name.stem))
-        write(f"{FOLDER}/{name}", segmentation_bytes(image, header, kinds, teeth_are_fdi))
-    return (*_notes(dataset, verdict.verdict, teeth_are_fdi, verdict.reason), *crowd_notes(dataset))
-
-
-def _notes(dataset: Dataset, verdict: Verdict, teeth_are_fdi: bool, reason: str) -> Iterator[str]:
+        write(f"{FOLDER}/{name}", segmentation_bytes(image, header, kinds, numbers))
     tagged = sum(bool(image.tags) for image in dataset.images)
-    if tagged:
-        yield f"the tags of {tagged} image{'s' * (tagged != 1)} left out; coco keeps them"
-    if not teeth_are_fdi and verdict is not Verdict.no_numbers:
-        yield f"no codes of teeth written, since their numbers are not all FDI numbers ({reason})"
+    tags = (f"the tags of {tagged} image{'s' * (tagged != 1)} left out; coco keeps them",) * bool(tagged)
+    return (*tags, *notes, *crowd_notes(dataset))
+
+
+def _numbered(dataset: Dataset) -> tuple[Dataset, dict[str, str], tuple[str, ...]]:
+    """The dataset, the FDI numbers of those of its categories that are teeth, and a line where these are unknown.
+
+    A tooth keeps its name in the numbering that the dataset states. What has no code, as Universal's supernumerary
+    teeth, gets its FDI name, since the codes of a file show that its names are FDI.
+    """
+    names = dict.fromkeys(record.category for image in dataset.images for record in image.objects)
+    stated = declared(dataset.info.get(MARK))
+    if stated is None:
+        found = recognise(names)
+        if found.verdict is Verdict.no_numbers:
+            return dataset, {}, ()
+        if found.numbering is not Numbering.fdi and found.verdict is not Verdict.ambiguous:
+            note = f"no codes of teeth written, since their numbers are not all FDI numbers ({found.reason})"
+            return dataset, {}, (note,)
+        stated = Numbering.fdi
+    plain = with_numbering(dataset, Numbering.fdi)
+    numbers: dict[str, str] = {}
+    images: list[ImageRecord] = []
+    for own, other in zip(dataset.images, plain.images, strict=True):
+        objects: list[ObjectRecord] = []
+        for record, renamed in zip(own.objects, other.objects, strict=True):
+            coded = code_of(renamed.category) is not None
+            objects.append(record if coded else renamed)
+            if coded:
+                numbers[record.category] = renamed.category
+        images.append(replace(own, objects=tuple(objects)))
+    return replace(dataset, images=tuple(images)), numbers, ()
 
 
 def _records(

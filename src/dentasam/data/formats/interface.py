@@ -126,8 +126,7 @@ class FormatInfo:
 
     summary: what it is. keeps, loses: of objects that overlap, masks, numbers, tags. polygons: the rule by which its
     polygons are drawn, empty where it has none. reads, writes: directions that are offered. extra: the extra that
-    must be installed for it. public_set: it is one published dataset with a layout of its own. coded_teeth: teeth are
-    written as codes, which follow from FDI numbers, so that the export offers no other numbering.
+    must be installed for it. public_set: it is one published dataset with a layout of its own.
     """
 
     summary: str
@@ -138,4 +137,3 @@ class FormatInfo:
     writes: bool = True
     extra: str = ""
     public_set: bool = False
-    coded_teeth: bool = False

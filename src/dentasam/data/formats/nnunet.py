@@ -11,7 +11,7 @@ overlap, the smaller one keeps its pixels. Values follow each other from 1 in ch
 dataset, so that its parts have the same ones. Tags and the mark of the numbering are further keys, which nnU-Net does
 not read.
 
-Read are `imagesTr` with `labelsTr` (and `imagesTs` with `labelsTs`) with the endings of `ENDINGS`, of version 1 too.
+Read are `imagesTr` with `labelsTr` (and `imagesTs` with `labelsTs`) as PNG, TIFF or NIfTI, of version 1 too.
 The first channel is the radiograph. A label of several values (a region) is an object of all their pixels; `ignore`
 is left out.
 """
@@ -20,10 +20,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
@@ -33,52 +32,34 @@ from dentasam.data.formats.files.folders import (
     inner_name,
     json_bytes,
     png_bytes,
-    read_json_object,
     short_names,
     write_png,
 )
 from dentasam.data.formats.files.mask_file import read_labels
 from dentasam.data.formats.files.nifti_volume import read_label_volume, volume_size, write_radiograph
+from dentasam.data.formats.files.nnunet_description import (
+    BACKGROUND,
+    IGNORE,
+    MAX_VALUE,
+    DatasetDescription,
+    read_description,
+    tags_of,
+)
 from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.labels import Lost
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
-from dentasam.data.formats.tooth_names import MARK, declared
-from dentasam.data.images.read import image_size
 from dentasam.data.record import ImageRecord, ObjectRecord
-from dentasam.errors import DatasetError, ImageError
+from dentasam.errors import DatasetError
 from dentasam.model.chart.dentition import chart_place
 
 JSON = "dataset.json"
-ENDINGS = (".png", ".nii.gz", ".nii", ".tif", ".tiff")
 SPLITS = ("Tr", "Ts")
 CHANNEL = "_0000"
 NIFTI = ".nii"
-BACKGROUND, IGNORE = "background", "ignore"
-MAX_VALUE = 65535
 # A file's name has at most 255 bytes.
 MAX_CASE = 200
 _FURTHER_CHANNEL = re.compile(r"_(?!0000)\d{4}")
-
-
-@dataclass(frozen=True)
-class _Label:
-    """A category, and the values whose pixels are its object."""
-
-    name: str
-    values: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class _Source:
-    """What `dataset.json` says. passed_over: values of pixels that are no object, beside 0."""
-
-    path: Path
-    ending: str
-    labels: tuple[_Label, ...]
-    passed_over: frozenset[int]
-    tags: Mapping[str, Any]
-    content: Mapping[str, Any]
 
 
 def recognises(source: Path) -> bool:
@@ -93,7 +74,9 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     Raises DatasetError for a JSON without labels, and an ending that is not read.
     """
     folder = source.parent if source.is_file() else source
-    described = _described(folder / JSON)
+    described = read_description(folder / JSON)
+    if described.passed_over:
+        options.report(f"the label {IGNORE!r} is left out")
     records: list[SourceRecord] = []
     for split in SPLITS:
         known = _cases(images.within(f"images{split}"), folder / f"images{split}", described.ending, images)
@@ -113,7 +96,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
         raise DatasetError(
             f"{folder}/labelsTr holds no {described.ending} file, the file_ending of {JSON}; correct it"
         )
-    return Contents(records, declared(described.content.get(MARK)))
+    return Contents(records, described.numbering)
 
 
 def named_images(dataset: Dataset) -> Dataset:
@@ -230,7 +213,7 @@ def _load(
     case: str,
     known: Mapping[str, SourceImage | Path],
     images: SourceImages,
-    described: _Source,
+    described: DatasetDescription,
     options: ReadOptions,
 ) -> ImageRecord:
     image = known.get(case)
@@ -262,70 +245,11 @@ def _load(
     )
     if isinstance(image, Path):
         write_radiograph(image, path, options.report)
-    return ImageRecord(0, path, shown, width, height, _tags(described, case), objects)
+    return ImageRecord(0, path, shown, width, height, tags_of(described, case), objects)
 
 
 def _values(file: Path) -> np.ndarray:
     """The values (H, W) of a label image as stored. Raises DatasetError, ImageError."""
     if file.name.endswith((".nii", ".nii.gz")):
         return read_label_volume(file)
-    if file.suffix == ".png":
-        return read_labels(file)
-    image_size(file)  # names what is wrong with the file
-    import tifffile
-
-    try:
-        values = np.asarray(tifffile.imread(file, key=0))
-    except Exception as error:
-        # A cut or crafted file makes decoders raise almost any exception.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ImageError(f"{file} is not a TIFF that can be read ({reason:.200}); export it again") from None
-    if values.ndim != 2 or values.dtype.kind not in "ui":
-        raise DatasetError(f"{file} is not a gray image of whole numbers; save the labels as such")
-    return values
-
-
-def _tags(described: _Source, case: str) -> tuple[str, ...]:
-    tags = described.tags.get(case, [])
-    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-        raise DatasetError(f"{described.path}: the tags of {case} are not a list of strings; write them as such")
-    return tuple(tags)
-
-
-def _described(path: Path) -> _Source:
-    if not path.is_file():
-        raise DatasetError(f"{path} is missing; it names the labels")
-    content = read_json_object(path)
-    labels = content.get("labels")
-    if not isinstance(labels, dict) or not labels:
-        raise DatasetError(f"{path} has no labels; write them as nnU-Net does")
-    ending = content.get("file_ending", ".nii.gz")
-    if ending not in ENDINGS:
-        raise DatasetError(f"{path}: files that end in {ending!r:.20} are not read; convert them to .png or .nii.gz")
-    named: list[_Label] = []
-    passed_over: set[int] = set()
-    for name, values in _by_name(path, labels):
-        numbers = tuple(values) if isinstance(values, list) else (values,)
-        if not numbers or not all(type(value) is int and 0 <= value <= MAX_VALUE for value in numbers):
-            raise DatasetError(f"{path}: label {name!r:.40} has no whole number from 0 to {MAX_VALUE}; correct it")
-        if name == IGNORE:
-            passed_over.update(numbers)
-        elif numbers != (0,) and name != BACKGROUND:
-            named.append(_Label(name, tuple(value for value in numbers if value)))
-    tags = content.get("tags", {})
-    return _Source(
-        path, ending, tuple(named), frozenset(passed_over), tags if isinstance(tags, dict) else {}, content
-    )
-
-
-def _by_name(path: Path, labels: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Names and values; version 1 has the values as keys."""
-    if all(key.isascii() and key.isdigit() and len(key) < 10 for key in labels) and all(
-        isinstance(name, str) for name in labels.values()
-    ):
-        pairs: list[tuple[str, Any]] = [(name, int(key)) for key, name in labels.items()]
-    else:
-        pairs = list(labels.items())
-    if any(not name.strip() for name, _ in pairs):
-        raise DatasetError(f"{path} has a label without a name; name it")
-    return pairs
+    return read_labels(file)

@@ -121,7 +121,6 @@ FORMATS = {
         keeps="overlap, holes",
         loses="tags, crowds",
         extra="dicom",
-        coded_teeth=True,
     ),
     Format.dentex: FormatInfo(
         "DENTEX (MICCAI 2023): a COCO file for each tier, by quadrant and tooth; crude outlines",
@@ -246,15 +245,14 @@ def export_dataset(
     from dentasam.data.formats.files.folders import folder_writer, with_images_under
 
     module, out = writing_module(name), claim_folder(Path(out))
-    numbered, note = _numbered(name, dataset, numbering)
     placed = with_images_under(
-        numbered,
+        _numbered(dataset, numbering),
         out,
         progress,
         getattr(module, "named_images", None),
         getattr(module, "copy_image", None),
     )
-    return (*module.write_annotations(placed, folder_writer(out)), *note)
+    return module.write_annotations(placed, folder_writer(out))
 
 
 def write_annotations(
@@ -271,8 +269,7 @@ def write_annotations(
 
     module = writing_module(name)
     named = getattr(module, "named_images", named_under_images)
-    numbered, note = _numbered(name, dataset, numbering)
-    return (*module.write_annotations(named(numbered), write), *note)
+    return module.write_annotations(named(_numbered(dataset, numbering)), write)
 
 
 def reading_module(name: str) -> ReadingModule:
@@ -295,13 +292,9 @@ def _module(name: str, offered: list[Format], what: str) -> ModuleType:
     return import_module(f"dentasam.data.formats.{folder}{file}")
 
 
-def _numbered(name: str, dataset: Dataset, numbering: Numbering | None) -> tuple[Dataset, tuple[str, ...]]:
-    """The dataset with its teeth numbered as the export needs them, and a note where the choice changes nothing."""
+def _numbered(dataset: Dataset, numbering: Numbering | None) -> Dataset:
+    if numbering is None:
+        return dataset
     from dentasam.data.formats.tooth_names import with_numbering
-    from dentasam.data.teeth.numbering import Numbering
 
-    if FORMATS[Format(name)].coded_teeth:
-        changes = numbering is not None and numbering is not Numbering.fdi
-        note = (f"{name} states each tooth by a code, which --numbering {numbering} does not change",) * changes
-        return with_numbering(dataset, Numbering.fdi), note
-    return dataset if numbering is None else with_numbering(dataset, numbering), ()
+    return with_numbering(dataset, numbering)

@@ -34,19 +34,19 @@ _ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 
 
 def segmentation_bytes(
-    image: ImageRecord, referred: pydicom.Dataset, kinds: Mapping[str, str], teeth_are_fdi: bool
+    image: ImageRecord, referred: pydicom.Dataset, kinds: Mapping[str, str], numbers: Mapping[str, str]
 ) -> bytes:
     """The file of a segmentation with a segment for each object of an image, of which there is at least one.
 
     referred: the header of the image that it refers to (`references.referred_header`). kinds: the supercategories of
-    the categories. teeth_are_fdi: see `codes.concepts_of`. Raises DatasetError for a mask that cannot be decoded, a
-    category's name that is too long, and an image whose header cannot be referred to.
+    the categories. numbers: the FDI numbers of those that are teeth. Raises DatasetError for a mask that cannot be
+    decoded, a category's name that is too long, and an image whose header cannot be referred to.
     """
     masks = np.zeros((1, image.height, image.width, len(image.objects)), np.uint8)
     for index, mask in enumerate(image.each_mask()):
         masks[0, ..., index] = mask
     try:
-        dataset = _segmentation(image, referred, masks, kinds, teeth_are_fdi)
+        dataset = _segmentation(image, referred, masks, kinds, numbers)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DatasetError(
@@ -58,11 +58,15 @@ def segmentation_bytes(
 
 
 def _segmentation(
-    image: ImageRecord, referred: pydicom.Dataset, masks: np.ndarray, kinds: Mapping[str, str], teeth_are_fdi: bool
+    image: ImageRecord,
+    referred: pydicom.Dataset,
+    masks: np.ndarray,
+    kinds: Mapping[str, str],
+    numbers: Mapping[str, str],
 ) -> pydicom.Dataset:
     described = [
-        _described(number, record, kinds.get(record.category, ""), teeth_are_fdi)
-        for number, record in enumerate(image.objects, start=1)
+        _described(place, record, kinds.get(record.category, ""), numbers.get(record.category))
+        for place, record in enumerate(image.objects, start=1)
     ]
     digest = _digest(image, masks)
     own = str(referred.SOPInstanceUID), digest
@@ -101,14 +105,14 @@ def _packed(masks: np.ndarray) -> bytes:
     return bits + b"\0" * (len(bits) % 2)
 
 
-def _described(number: int, record: ObjectRecord, kind: str, teeth_are_fdi: bool) -> highdicom.seg.SegmentDescription:
-    category, type = concepts_of(record.category, kind, teeth_are_fdi)
+def _described(place: int, record: ObjectRecord, kind: str, number: str | None) -> highdicom.seg.SegmentDescription:
+    category, type = concepts_of(record.category, kind, number)
     algorithm, name = _algorithm(record)
     identified = None
     if algorithm != MANUAL:
         identified = highdicom.AlgorithmIdentificationSequence(name, _ARTIFICIAL_INTELLIGENCE, __version__)
     described = highdicom.seg.SegmentDescription(
-        number, label_of(record.category), _coded(category), _coded(type), algorithm, identified
+        place, label_of(record.category), _coded(category), _coded(type), algorithm, identified
     )
     description = description_of(record.category)
     if description is not None:

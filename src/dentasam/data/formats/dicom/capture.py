@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import uuid
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
+import pydicom
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
@@ -65,6 +67,17 @@ def capture_header(pixels: np.ndarray, name: str) -> Dataset:
         # Without a window the values would be spread over their range (`images.dicom.windowing`).
         dataset.WindowCenter, dataset.WindowWidth = 32768, 65536
     return dataset
+
+
+def written_files(export: Path) -> list[Path]:
+    """The files of an export as `dicom-seg` that no archive has yet: captures of images, then all segmentations."""
+    captures = [path for path in sorted((export / "images").rglob("*.dcm")) if _is_capture(path)]
+    return captures + sorted((export / "segmentations").rglob("*.dcm"))
+
+
+def _is_capture(path: Path) -> bool:
+    header = pydicom.dcmread(path, specific_tags=["SOPClassUID", "Manufacturer"], stop_before_pixels=True)
+    return header.get("SOPClassUID") == SecondaryCaptureImageStorage and header.get("Manufacturer") == MANUFACTURER
 
 
 def capture_bytes(pixels: np.ndarray, name: str) -> bytes:

@@ -60,12 +60,12 @@ _BY_KIND = {"restoration": PHYSICAL_OBJECT, "lesion": ABNORMAL_STRUCTURE, IMPLAN
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 
 
-def concepts_of(name: str, kind: str, teeth_are_fdi: bool) -> tuple[Concept, Concept]:
+def concepts_of(name: str, kind: str, number: str | None) -> tuple[Concept, Concept]:
     """Category and type of a segment. name: the object's category; kind: that category's supercategory.
 
-    teeth_are_fdi: numbers among the names are FDI numbers, so that the codes of teeth are known.
+    number: the FDI number, where the object is a tooth whose number is known.
     """
-    tooth = code_of(name) if teeth_are_fdi else None
+    tooth = code_of(number) if number is not None else None
     if tooth is not None:
         return ANATOMICAL_STRUCTURE, Concept(tooth.code, SCHEME, tooth.meaning)
     category, type = _KNOWN.get(name.lower(), (_BY_KIND.get(kind.lower(), ANATOMICAL_STRUCTURE), None))

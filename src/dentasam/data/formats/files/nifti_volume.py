@@ -12,9 +12,11 @@ write) leaves the order of the voxels. One that is rotated against the axes is r
 from __future__ import annotations
 
 import gzip
+import logging
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +136,7 @@ def volumes_under(folder: Path) -> list[Path]:
 def _opened(path: Path) -> Any:
     nibabel = require_nibabel()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _without_log():
             warnings.simplefilter("ignore")
             image = nibabel.load(path)
     except FileNotFoundError:
@@ -143,6 +145,18 @@ def _opened(path: Path) -> Any:
         # A cut or crafted file makes nibabel and zlib raise almost any exception.
         raise _damaged(path, error) from None
     return image
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """nibabel writes to stderr what is odd in a header; what matters here is raised."""
+    log = logging.getLogger("nibabel.global")
+    before = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _size(path: Path, image: Any) -> tuple[int, int]:
