@@ -1,4 +1,4 @@
-"""The benchmark of large datasets: its dataset is sound, and growth is compared without what starting a step takes."""
+"""The benchmark of large datasets: its dataset is sound, and what starting a step takes is not growth."""
 
 from pathlib import Path
 
