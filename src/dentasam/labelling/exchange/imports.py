@@ -126,7 +126,7 @@ def _create_operations(case: Case, found: list[_CocoObject]) -> Iterator[Operati
                     "parent": str(keys[item.parent]) if item.parent in keys else None,
                     "source": "import",
                 },
-                "mask": _box_mask(item.runs, case.height, case.width),
+                "mask": _box_mask(item.runs, case.height),
             }
         )
 
@@ -158,14 +158,9 @@ def _label(category: str) -> str | None:
     return shown if shown and shown != UNLABELLED else None
 
 
-def _box_mask(runs: np.ndarray, height: int, width: int) -> BoxMask:
+def _box_mask(runs: np.ndarray, height: int) -> BoxMask:
     """The mask of COCO's run lengths; only the object's own columns are decoded."""
-    left, _, across, _ = (int(value) for value in rle.box_of(runs, height))
-    inside = np.diff(np.clip(np.concatenate([[0], np.cumsum(runs)]), left * height, (left + across) * height))
-    columns = np.zeros((height, across), bool)
-    rle.decode_into(columns, inside)
-    tight = BoxMask.from_mask(columns)
-    return BoxMask(tight.x + left, tight.y, tight.bits)
+    return BoxMask(*rle.decode_box(runs, height))
 
 
 def _parts_of(document: Any) -> tuple[list[Any], list[Any], dict[int | None, str]]:
