@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -49,6 +49,9 @@ def open_early(
             plain = Store(engine)
             problems = [*workspace.problems, *plain.sync_cases(workspace.images)]
             pending = SourceObjects(plain, workspace)
+            if workspace.dataset is not None:
+                # `pending` has the records that are still needed, and lets go of each after its import.
+                workspace.dataset = replace(workspace.dataset, images=())
             yield OpenedWorkspace(workspace, Store(engine, pending), problems, pending)
         finally:
             engine.dispose()

@@ -54,7 +54,7 @@ def create_operations(case: Case, found: list[ImportedObject]) -> Iterator[Opera
                     "parent": str(keys[item.parent]) if item.parent in keys else None,
                     "source": "import",
                 },
-                "mask": _box_mask(item.runs, case.height, case.width),
+                "mask": _box_mask(item.runs, case.height),
             }
         )
 
@@ -87,11 +87,6 @@ def label_of(category: str) -> str | None:
     return shown if shown and shown != UNLABELLED else None
 
 
-def _box_mask(runs: np.ndarray, height: int, width: int) -> BoxMask:
+def _box_mask(runs: np.ndarray, height: int) -> BoxMask:
     """The mask of COCO's run lengths; only the object's own columns are decoded."""
-    left, _, across, _ = (int(value) for value in rle.box_of(runs, height))
-    inside = np.diff(np.clip(np.concatenate([[0], np.cumsum(runs)]), left * height, (left + across) * height))
-    columns = np.zeros((height, across), bool)
-    rle.decode_into(columns, inside)
-    tight = BoxMask.from_mask(columns)
-    return BoxMask(tight.x + left, tight.y, tight.bits)
+    return BoxMask(*rle.decode_box(runs, height))

@@ -16,7 +16,9 @@ from dentasam.labelling.log.store import StorageFull, Store
 from dentasam.labelling.workspace.workspace import Workspace, case_name
 
 # Cases whose objects share a transaction: the disk is waited for once. A click may wait for as many.
-BATCH = 20
+BATCH = 10
+# Between two batches, in which whoever waits for the objects of one case gets its turn.
+PAUSE_SECONDS = 0.005
 # Between two reports, each of which makes open pages read the worklist again.
 REPORT_SECONDS = 10.0
 
@@ -53,7 +55,7 @@ class SourceObjects:
     def bring_all(self) -> None:
         """Imports the objects of all cases. Raises DatasetError as `bring`."""
         for batch in self._batches():
-            self._bring(batch)
+            self._bring_batch(batch)
 
     def start(self, on_progress: Callable[[], None]) -> None:
         """Imports all in a thread of its own; returns at once. on_progress: called now and then, and at the end."""
@@ -79,13 +81,17 @@ class SourceObjects:
             for case_id in waiting:
                 del self._waiting[case_id]
 
+    def _bring_batch(self, batch: list[int]) -> None:
+        self._bring(batch)
+        time.sleep(PAUSE_SECONDS)
+
     def _run(self, on_progress: Callable[[], None]) -> None:
         reported = time.monotonic()
         for batch in self._batches():
             if self._stopping.is_set():
                 return
             try:
-                self._bring(batch)
+                self._bring_batch(batch)
             except StorageFull as error:
                 log.warning("the objects of the COCO file are not all imported: %s", error)
                 return
