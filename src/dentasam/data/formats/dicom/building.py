@@ -86,9 +86,9 @@ def _segmentation(
         omit_empty_frames=False,
         content_label="SEGMENTATION",
         content_description="Teeth and other structures",
-        specific_character_set="ISO_IR 192",
         series_description="Segmentation",
     )
+    dataset.SpecificCharacterSet = "ISO_IR 192"
     # PS3.3 C.7.6.1: without it, a projection's sides are unknown.
     dataset.PatientOrientation = referred.get("PatientOrientation")
     # PS3.3 10.9: empty where it is unknown, but not missing.
