@@ -13,9 +13,9 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
+from dentasam.data.formats.codecs.cvat_shapes import mask_attributes, shape_mask
 from dentasam.data.formats.cvat import read, recognises
-from dentasam.data.formats.files.cvat_shapes import mask_attributes, shape_mask
-from dentasam.data.formats.importing import images_of
+from dentasam.data.formats.importing.run import images_of
 from dentasam.data.formats.interface import ImportOptions, ReadOptions
 from dentasam.data.formats.registry import choose, export_dataset, import_dataset, write_annotations
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from dentasam.data.dataset import Dataset, ImageRecord
-from dentasam.data.formats.files.label_studio_rle import encode
+from dentasam.data.formats.codecs.label_studio_rle import encode
 from dentasam.data.formats.interface import ImportOptions, ReadOptions
 from dentasam.data.formats.label_studio import read, recognises
 from dentasam.data.formats.registry import choose, export_dataset, import_dataset

@@ -16,7 +16,7 @@ from PIL import Image
 
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats import nifti
-from dentasam.data.formats.files.nifti_volume import read_volume, volume_bytes
+from dentasam.data.formats.codecs.nifti_volume import read_volume, volume_bytes
 from dentasam.data.formats.interface import ImportOptions, ReadOptions
 from dentasam.data.formats.registry import choose, export_dataset, import_dataset, write_annotations
 from dentasam.data.formats.sources.images import SourceImage, SourceImages

@@ -13,7 +13,7 @@ from PIL import Image
 from scipy.ndimage import binary_fill_holes, label
 
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
-from dentasam.data.formats.files.yolo_rows import class_and_mask, row_of_mask
+from dentasam.data.formats.codecs.yolo_rows import class_and_mask, row_of_mask
 from dentasam.data.formats.interface import ImportOptions, ReadOptions
 from dentasam.data.formats.registry import choose, export_dataset, import_dataset, write_annotations
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages

@@ -30,7 +30,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, iterparse
 
 from dentasam.data.dataset import Dataset
-from dentasam.data.formats.files.cvat_shapes import SHAPES, mask_attributes, shape_mask
+from dentasam.data.formats.codecs.cvat_shapes import SHAPES, mask_attributes, shape_mask
 from dentasam.data.formats.files.folders import crowd_notes, inner_name
 from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile

@@ -23,10 +23,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import quoteattr
 
 from dentasam.data.dataset import Dataset
-from dentasam.data.formats.files.dicom_notes import dicom_notes
-from dentasam.data.formats.files.folders import crowd_notes
-from dentasam.data.formats.files.json_values import read_json, size_from
-from dentasam.data.formats.files.label_studio_regions import (
+from dentasam.data.formats.codecs.label_studio_regions import (
     PIXELS,
     SHAPES,
     Region,
@@ -34,7 +31,10 @@ from dentasam.data.formats.files.label_studio_regions import (
     result_of,
     sizes_in,
 )
-from dentasam.data.formats.files.label_studio_rle import encode
+from dentasam.data.formats.codecs.label_studio_rle import encode
+from dentasam.data.formats.files.dicom_notes import dicom_notes
+from dentasam.data.formats.files.folders import crowd_notes
+from dentasam.data.formats.files.json_values import read_json, size_from
 from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.files.passed_over import Tally, error_or_skip
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile

@@ -27,11 +27,11 @@ from typing import Any
 import numpy as np
 
 from dentasam.data.dataset import Dataset
+from dentasam.data.formats.codecs.embedded_mask import bytes_of_base64
+from dentasam.data.formats.codecs.labelme_shapes import NOT_AREAS, mask_of_shape
 from dentasam.data.formats.files.dicom_notes import dicom_notes
-from dentasam.data.formats.files.embedded_mask import bytes_of_base64
 from dentasam.data.formats.files.folders import crowd_notes, inner_name, json_bytes, named_under_images, png_bytes
 from dentasam.data.formats.files.json_values import read_json, size_from
-from dentasam.data.formats.files.labelme_shapes import NOT_AREAS, mask_of_shape
 from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.files.passed_over import Tally, error_or_skip
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from dentasam.data.dataset import Dataset
+from dentasam.data.formats.codecs.voc import is_voc, voc_contents
 from dentasam.data.formats.files.folders import (
     by_canonical_name,
     crowd_notes,
@@ -34,7 +35,6 @@ from dentasam.data.formats.files.folders import (
 )
 from dentasam.data.formats.files.mask_file import SUFFIXES, read_labels
 from dentasam.data.formats.files.numbering_mark import read_numbering, write_numbering
-from dentasam.data.formats.files.voc import is_voc, voc_contents
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
 from dentasam.data.record import ImageRecord, ObjectRecord

@@ -16,6 +16,17 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from dentasam.data.dataset import Dataset
+from dentasam.data.formats.codecs.label_names import NAMES, LabelNames, read_label_names
+from dentasam.data.formats.codecs.nifti_volume import (
+    is_nifti,
+    read_label_volume,
+    require_nibabel,
+    volume_bytes,
+    volume_size,
+    volumes_under,
+    without_suffix,
+    write_radiograph,
+)
 from dentasam.data.formats.files.folders import (
     IMAGES,
     crowd_notes,
@@ -25,17 +36,6 @@ from dentasam.data.formats.files.folders import (
     read_tags,
     short_names,
     write_tags,
-)
-from dentasam.data.formats.files.label_names import NAMES, LabelNames, read_label_names
-from dentasam.data.formats.files.nifti_volume import (
-    is_nifti,
-    read_label_volume,
-    require_nibabel,
-    volume_bytes,
-    volume_size,
-    volumes_under,
-    without_suffix,
-    write_radiograph,
 )
 from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile

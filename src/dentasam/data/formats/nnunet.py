@@ -27,6 +27,15 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from dentasam.data.dataset import Dataset
+from dentasam.data.formats.codecs.nifti_volume import read_label_volume, volume_size, write_radiograph
+from dentasam.data.formats.codecs.nnunet_description import (
+    BACKGROUND,
+    IGNORE,
+    MAX_VALUE,
+    DatasetDescription,
+    read_description,
+    tags_of,
+)
 from dentasam.data.formats.files.folders import (
     crowd_notes,
     inner_name,
@@ -36,15 +45,6 @@ from dentasam.data.formats.files.folders import (
     write_png,
 )
 from dentasam.data.formats.files.mask_file import read_labels
-from dentasam.data.formats.files.nifti_volume import read_label_volume, volume_size, write_radiograph
-from dentasam.data.formats.files.nnunet_description import (
-    BACKGROUND,
-    IGNORE,
-    MAX_VALUE,
-    DatasetDescription,
-    read_description,
-    tags_of,
-)
 from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.labels import Lost

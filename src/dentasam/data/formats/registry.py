@@ -4,7 +4,8 @@ To add a format:
 
 1. Write `formats/NAME.py` (`-` in the name becomes `_`) with the functions of `interface.ReadingModule`,
    `interface.WritingModule` or both; a public set goes to `formats/public_sets/NAME.py`. What formats share is in
-   `files/` (folders of images, mask files) and `sources/` (finding images); polygons are in `data/masks/outlines.py`.
+   `files/` (folders of images, mask files) and `sources/` (finding images), what one tool codes in a way of its own
+   in `codecs/`; polygons are in `data/masks/outlines.py`.
 2. Add the name to `Format` and a line about it to `FORMATS`. `dentasam data import`, `data export`, `data formats`,
    `predict --format`, `label --export` and the page offer it from then on.
 3. Test it in `tests/data/formats/`, and describe it in `docs/formats.md`.
@@ -215,7 +216,7 @@ def import_dataset(name: str | None, source: str | Path, out: str | Path, option
     unknown format, DatasetError or ImageError for an error in the source, OutputError where `out` is in use or cannot
     be written, ExtraError where the format needs a package that is not installed.
     """
-    from dentasam.data.formats.importing import run_import
+    from dentasam.data.formats.importing.run import run_import
 
     if name is not None:
         reading_module(name)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from dentasam.data.coco.document import with_missing_categories
-from dentasam.data.formats.files.embedded_mask import bytes_of_base64, mask_of_png, placed
+from dentasam.data.formats.codecs.embedded_mask import bytes_of_base64, mask_of_png, placed
 from dentasam.data.formats.files.json_values import points_of, read_json, size_from
 from dentasam.data.formats.files.passed_over import Tally, error_or_skip
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord

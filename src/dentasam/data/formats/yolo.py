@@ -30,9 +30,9 @@ from typing import Any
 import yaml
 
 from dentasam.data.dataset import Dataset
+from dentasam.data.formats.codecs.yolo_rows import class_and_mask, is_box, row_of_mask
 from dentasam.data.formats.files.folders import crowd_notes, named_under_images, read_tags, write_tags
 from dentasam.data.formats.files.numbering_mark import numbering_mark
-from dentasam.data.formats.files.yolo_rows import class_and_mask, is_box, row_of_mask
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.glance import first_text
 from dentasam.data.formats.sources.images import SourceImage, SourceImages

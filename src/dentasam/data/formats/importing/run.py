@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dentasam.data.coco.stream import stream_coco
-from dentasam.data.formats.import_draft import Draft
+from dentasam.data.formats.importing.draft import Draft
 from dentasam.data.formats.interface import Contents, ImportOptions, ReadingModule, ReadOptions
 from dentasam.data.formats.sources.archive import is_archive, unpack
 from dentasam.data.formats.sources.glance import roots_of

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from dentasam.data.formats.files.embedded_mask import bytes_of_base64, mask_of_png
+from dentasam.data.formats.codecs.embedded_mask import bytes_of_base64, mask_of_png
+from dentasam.data.formats.codecs.label_studio_rle import decode
 from dentasam.data.formats.files.json_values import number_of, points_of
-from dentasam.data.formats.files.label_studio_rle import decode
 from dentasam.data.masks.polygons import PolygonRule, boxed_polygon
 from dentasam.model.windows.boxed_mask import BoxedMask
 

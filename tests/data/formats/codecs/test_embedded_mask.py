@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dentasam.data.formats.files.embedded_mask import bytes_of_base64, mask_of_png, placed
+from dentasam.data.formats.codecs.embedded_mask import bytes_of_base64, mask_of_png, placed
 
 MASK = np.array([[1, 0, 0], [1, 1, 0]], bool)
 

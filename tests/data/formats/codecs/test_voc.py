@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dentasam.data.dataset import Dataset
-from dentasam.data.formats.files.voc import palette
+from dentasam.data.formats.codecs.voc import palette
 from dentasam.data.formats.interface import ImportOptions
 from dentasam.data.formats.registry import choose, import_dataset
 from dentasam.data.teeth.numbering import Numbering

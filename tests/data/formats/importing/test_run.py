@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
-from dentasam.data.formats.importing import Choose, run_import
+from dentasam.data.formats.importing.run import Choose, run_import
 from dentasam.data.formats.interface import Contents, ImportOptions, ReadingModule, ReadOptions, SourceRecord
 from dentasam.data.formats.registry import (
     FORMATS,

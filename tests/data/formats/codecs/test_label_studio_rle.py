@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dentasam.data.formats.files.label_studio_rle import decode, encode
+from dentasam.data.formats.codecs.label_studio_rle import decode, encode
 
 # Written by label-studio-sdk 2.1.2 (grey), and by @thi.ng/rle-pack 3.2.12 as the page calls it (red).
 MASKS = {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from dentasam.data.formats.files.embedded_mask import bytes_of_base64, mask_of_png, placed
+from dentasam.data.formats.codecs.embedded_mask import bytes_of_base64, mask_of_png, placed
 from dentasam.data.formats.files.json_values import points_of
 from dentasam.data.masks.polygons import PolygonRule, boxed_polygon
 from dentasam.model.windows.boxed_mask import BoxedMask

@@ -1,0 +1,1 @@
+"""How single tools code masks, shapes and names in their files."""
