@@ -139,11 +139,11 @@ def test_dropped_annotations_are_objects_of_the_open_case(
     assert {name: state for name, (state, _) in found.items()} == {
         "masks.zip": "imported",
         "broken.json": "refused",
-        "other.zip": "refused",
+        "other.zip": "imported",
     }
     assert "annotations: 1 object in 1 case" in found["masks.zip"][1]
     assert "broken.json is not annotations of a known format" in found["broken.json"][1]
-    assert "no image of this name" in found["other.zip"][1]
+    assert "nothing new; 1 image not in the worklist" in found["other.zip"][1]
     (new,) = set(growing.objects(desk.case)) - known
     shown = growing.objects(desk.case)[new]
     assert (shown["category"], shown["source"]) == ("36", "import")

@@ -139,6 +139,15 @@ def test_an_archive_of_masks_comes_in(server: Running) -> None:
     (shown,) = opened(server.client.get("/api/cases/2"))["objects"]
     assert (shown["category"], shown["source"], shown["area"]) == ("36", "import", 25)
     assert brought(server, png_zip({"b/36.png": mask}), "name=masks.zip").json()["objects"] == 0
+    # Labels of one image alone, and masks of an image that is not here.
+    coded = io.BytesIO()
+    Image.fromarray(mask.astype(np.uint8) * 37).save(coded, "PNG")
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("labels/a.png", coded.getvalue())
+    assert brought(server, file.getvalue(), "name=labels.zip").json()["objects"] == 1
+    passed = brought(server, png_zip({"elsewhere/36.png": mask}), "name=masks.zip").json()
+    assert (passed["objects"], passed["passed_over"]["images"]) == (0, 1)
     # What is in the archive is named as there, without a path of the server.
     wrong = brought(server, png_zip({"b/36.png": mask[1:]}), "name=masks.zip")
     assert wrong.status_code == 422

@@ -65,6 +65,11 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     found = images_under(source, images)
     short, spelling = short_names(found), Spelling()
 
+    if images.partial:
+        found = {
+            name: image for name, image in found.items() if _files(spelling, source / "labels", short[name], name)
+        }
+
     def load(name: str, image: SourceImage) -> ImageRecord:
         height, width = image.size
         labels = _labels(spelling, source / "labels", [short[name], name], height, width)
@@ -145,9 +150,14 @@ def label_image(image: ImageRecord) -> tuple[np.ndarray, Lost]:
     return labels, Lost(int(((kept < areas) & (kept > 0)).sum()), int((kept == 0).sum()))
 
 
-def _labels(spelling: Spelling, folder: Path, names: list[str], height: int, width: int) -> np.ndarray:
+def _files(spelling: Spelling, folder: Path, *names: str) -> list[Path]:
+    """The label images of one radiograph, at most one for each suffix."""
     found = [first_of(spelling, folder, *(f"{name}{suffix}" for name in names)) for suffix in SUFFIXES]
-    files = [file for file in found if file is not None]
+    return [file for file in found if file is not None]
+
+
+def _labels(spelling: Spelling, folder: Path, names: list[str], height: int, width: int) -> np.ndarray:
+    files = _files(spelling, folder, *names)
     if not files:
         raise DatasetError(f"{folder / names[0]}.png is missing; put the label image of {names[-1]} there")
     if len(files) > 1:

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -33,7 +34,7 @@ from dentasam.data.formats.files.folders import (
 from dentasam.data.formats.files.mask_file import SUFFIXES, read_mask
 from dentasam.data.formats.files.numbering_mark import read_numbering, write_numbering
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
-from dentasam.data.formats.sources.images import SourceImage, SourceImages
+from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.spelling import Spelling, canonical
 from dentasam.data.teeth.numbering import Numbering, to_fdi
@@ -65,13 +66,20 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     claimed = {folder: name for name, folder in folders.items() if folder is not None}
     starts = {canonical(start): name for name, start in short.items()}
     masks: dict[str, list[tuple[Path, str]]] = {name: [] for name in found}
+    strangers: list[SourceRecord] = []
     for file in _mask_files(source / "masks"):
         if file.parent in claimed:
             match = FILE_STEM.fullmatch(file.stem)
             masks[claimed[file.parent]].append((file, unquote(match[2]) if match else file.stem))
-        else:
+            continue
+        try:
             name, category = _named_by_image(file, source / "masks", starts)
-            masks[name].append((file, category))
+        except ImageNotFound as error:
+            if not images.partial:
+                raise
+            strangers.append(SourceRecord(str(file), partial(_refuse, error)))
+            continue
+        masks[name].append((file, category))
     if unnamed := sum(category == UNNAMED for own in masks.values() for _, category in own):
         options.report(f"masks named as their images alone: {unnamed}; their category is {UNNAMED!r}")
     return Contents(
@@ -80,7 +88,8 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
                 f"images/{name}", partial(_load, image, masks[name], tags.get(canonical(name), ()), options.report)
             )
             for name, image in found.items()
-        ],
+        ]
+        + strangers,
         read_numbering(source),
     )
 
@@ -88,16 +97,16 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
 def _named_by_image(file: Path, masks: Path, starts: dict[str, str]) -> tuple[str, str]:
     """The image that a mask outside of the images' own folders belongs to, and its category.
 
-    starts: images by their names under `masks/`. Raises DatasetError where no image or several fit, and for a number
-    that is not a tooth's.
+    starts: images by their names under `masks/`. Raises ImageNotFound where no image fits, DatasetError where several
+    do, and for a number that is not a tooth's.
     """
     own = canonical(file.relative_to(masks).with_suffix("").as_posix())
     ends = [place for place, mark in enumerate(own) if mark in "_-"] + [len(own)]
     fitting = [(starts[own[:end]], own[end:]) for end in ends if own[:end] in starts]
     if not fitting and file.parent == masks:
-        raise DatasetError(f"{file}: no image of this name in 'images'; rename the mask or take it out")
+        raise ImageNotFound(f"{file}: no image of this name in 'images'; rename the mask or take it out")
     if not fitting:
-        raise DatasetError(f"{file.parent}: no image of this name in 'images'; rename the folder")
+        raise ImageNotFound(f"{file.parent}: no image of this name in 'images'; rename the folder")
     if len(fitting) > 1:
         several = " and ".join(name for name, _ in fitting[:2])
         raise DatasetError(f"{file} may be of {several}; put the masks of each image into a folder of its name")
@@ -109,6 +118,10 @@ def _named_by_image(file: Path, masks: Path, starts: dict[str, str]) -> tuple[st
     if category.isdecimal() and to_fdi(category, Numbering.fdi) is None:
         raise DatasetError(f"{file}: {category} is not the number of a tooth; name it IMAGE_NUMBER_CATEGORY")
     return name, category
+
+
+def _refuse(error: ImageNotFound) -> NoReturn:
+    raise error
 
 
 def _load(

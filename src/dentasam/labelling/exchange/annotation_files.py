@@ -115,5 +115,7 @@ def _naming(file: Path, scratch: Path) -> Iterator[None]:
 def _worklist(images: Sequence[CaseImage], cases: dict[str, Case]) -> SourceImages:
     known = [image for image in images if image.name in cases]
     return SourceImages(
-        [SourceImage(image.name, image.path, (image.height, image.width)) for image in known], "the worklist"
+        [SourceImage(image.name, image.path, (image.height, image.width)) for image in known],
+        "the worklist",
+        partial=True,
     )

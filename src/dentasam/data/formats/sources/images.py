@@ -46,11 +46,14 @@ class SourceImage:
 class SourceImages:
     """The image files that the annotations of a source may name. They are listed when one is first asked for."""
 
-    def __init__(self, images: Iterable[SourceImage], place: str, root: Path | None = None) -> None:
+    def __init__(
+        self, images: Iterable[SourceImage], place: str, root: Path | None = None, *, partial: bool = False
+    ) -> None:
         """images: sorted by name. place: where the files are, for messages. root: the folder that names are relative
         to, where there is one; without it the images lie in one place, whatever folders a format has for them.
+        partial: annotations may be of some of the images alone, and of others that are not here.
         """
-        self.place, self.root = place, root
+        self.place, self.root, self.partial = place, root, partial
         self._given = images
 
     @staticmethod
