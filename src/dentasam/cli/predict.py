@@ -7,7 +7,7 @@ import typer
 
 from dentasam.cli import options
 from dentasam.cli.console import DONE, INTERNAL_ERROR, WRONG_USE, complain, say, warn
-from dentasam.data.formats.registry import Format
+from dentasam.data.formats.catalogue import Format
 from dentasam.errors import PromptError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from dentasam.cli.data import app
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
-from dentasam.data.formats.registry import FORMATS, Format
+from dentasam.data.formats.catalogue import FORMATS, Format
 from dentasam.errors import DatasetError, OutputError
 
 TAGS = [("blurred",), (), ("overlap",), (), ()]

@@ -8,6 +8,7 @@ import pytest
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats import registry as formats
+from dentasam.data.formats.catalogue import Format
 from dentasam.errors import OutputError
 from dentasam.labelling.exchange.correction_log import log_lines
 from dentasam.labelling.exchange.exports import (
@@ -106,7 +107,7 @@ def test_the_png_masks_are_those_that_the_format_png_reads(
     labelled_store: Store, labelled_workspace: Workspace, tmp_path: Path
 ) -> None:
     file = io.BytesIO()
-    assert write_zip(formats.Format.png, labelled_store, labelled_workspace, file, FINISHED) == ()
+    assert write_zip(Format.png, labelled_store, labelled_workspace, file, FINISHED) == ()
     formats.export_dataset("png", labelled_dataset(labelled_store, labelled_workspace, FINISHED), tmp_path / "out")
     with zipfile.ZipFile(file) as archive:
         inside = {name: archive.read(name) for name in archive.namelist()}
@@ -121,7 +122,7 @@ def test_the_png_masks_are_those_that_the_format_png_reads(
 
 def test_nothing_of_the_patient_or_the_computer_leaves(labelled_store: Store, labelled_workspace: Workspace) -> None:
     zipped = io.BytesIO()
-    write_zip(formats.Format.png, labelled_store, labelled_workspace, zipped)
+    write_zip(Format.png, labelled_store, labelled_workspace, zipped)
     document = coco_document(labelled_store, labelled_workspace)
     texts = [*log_lines(labelled_store, labelled_workspace), json.dumps(document), repr(zipped.getvalue())]
     everything = "".join(texts) + timing_csv(labelled_store)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from dentasam.data.dataset import Dataset
-from dentasam.data.formats.registry import Format
+from dentasam.data.formats.catalogue import Format
 
 from ..running import HEIGHT, WIDTH, Running, create, masked, opened, square
 

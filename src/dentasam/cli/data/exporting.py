@@ -8,7 +8,7 @@ import typer
 from dentasam.cli import options
 from dentasam.cli.console import say, warn
 from dentasam.cli.data.arguments import InsecureHttp, Numbers, Out, size
-from dentasam.data.formats.registry import Format
+from dentasam.data.formats.catalogue import Format
 from dentasam.errors import DatasetError
 
 

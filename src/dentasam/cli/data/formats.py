@@ -5,7 +5,7 @@ from dentasam.cli.console import say
 
 def formats() -> None:
     """List the formats that `import` reads and `export` writes, and what each keeps and loses."""
-    from dentasam.data.formats.registry import FORMATS
+    from dentasam.data.formats.catalogue import FORMATS
 
     for name, info in FORMATS.items():
         directions = " and ".join(word for word, there in (("in", info.reads), ("out", info.writes)) if there)

@@ -10,12 +10,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from dentasam.atomic_write import write_atomically
-from dentasam.data.coco.document import (
-    annotation_entry,
-    category_entry,
-    image_entry,
-    with_missing_categories,
-)
+from dentasam.data.coco.document import annotated, annotation_entry, image_entry, with_missing_categories
+from dentasam.data.coco.text import BETWEEN, head, tail
 from dentasam.data.record import Category, ImageRecord
 from dentasam.errors import OutputError
 
@@ -41,18 +37,16 @@ def stream_coco(
             # The annotations follow the images in the file, and come with them.
             tempfile.TemporaryFile("w+", encoding="utf-8", dir=path.parent) as annotations,
         ):
-            file.write(f'{{"info": {json.dumps(dict(info or {}))}, "licenses": [], "images": [')
-            listed, annotated = _Items(file), _Items(annotations)
+            file.write(head(info))
+            listed, objects = _Items(file), _Items(annotations)
             for image in images:
                 listed.add(image_entry(image))
-                for record in image.objects:
-                    annotated.add(annotation_entry(image, record, ids[record.category]))
-                for record in image.crowds:
-                    annotated.add(annotation_entry(image, record, ids[record.category], crowd=True))
-            file.write('], "annotations": [')
+                for record, crowd in annotated(image):
+                    objects.add(annotation_entry(image, record, ids[record.category], crowd))
+            file.write(BETWEEN)
             annotations.seek(0)
             shutil.copyfileobj(annotations, file)
-            file.write(f'], "categories": {json.dumps([category_entry(each) for each in categories])}}}')
+            file.write(tail(categories))
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}); choose another place") from None
 

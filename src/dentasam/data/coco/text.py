@@ -1,7 +1,7 @@
 """The text of a COCO file, piece by piece: the whole document of a large dataset takes far more memory."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from dentasam.data.coco.document import (
     with_missing_categories,
 )
 from dentasam.data.record import Category, ImageRecord
+
+# What comes between the lists of images and annotations.
+BETWEEN = '], "annotations": ['
 
 
 def coco_text(
@@ -37,12 +40,22 @@ def coco_text(
         for record, crowd in annotated(image)
     )
     return chain(
-        (f'{{"info": {json.dumps(info or {})}, "licenses": [], "images": [',),
+        (head(info),),
         _items(listed),
-        ('], "annotations": [',),
+        (BETWEEN,),
         _items(objects),
-        (f'], "categories": {json.dumps([category_entry(category) for category in categories])}}}',),
+        (tail(categories),),
     )
+
+
+def head(info: Mapping[str, Any] | None) -> str:
+    """What comes before the list of images."""
+    return f'{{"info": {json.dumps(dict(info or {}))}, "licenses": [], "images": ['
+
+
+def tail(categories: Iterable[Category]) -> str:
+    """What comes after the list of annotations."""
+    return f'], "categories": {json.dumps([category_entry(category) for category in categories])}}}'
 
 
 def _items(items: Iterable[object]) -> Iterator[str]:

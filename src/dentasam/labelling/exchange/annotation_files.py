@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dentasam.data.formats.catalogue import Format
 from dentasam.data.formats.coco import json_in
 from dentasam.data.formats.interface import ReadOptions, SourceRecord
-from dentasam.data.formats.registry import Format, choose, reading_module
+from dentasam.data.formats.registry import choose, reading_module
 from dentasam.data.formats.sources.archive import Limits, is_archive, unpack
 from dentasam.data.formats.sources.glance import roots_of
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages

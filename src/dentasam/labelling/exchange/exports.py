@@ -14,7 +14,8 @@ from typing import IO, Any
 
 from dentasam.atomic_write import write_atomically
 from dentasam.data.dataset import Category, Dataset, ImageRecord, ObjectRecord
-from dentasam.data.formats.registry import Format, write_annotations
+from dentasam.data.formats.catalogue import Format
+from dentasam.data.formats.registry import write_annotations
 from dentasam.data.formats.tooth_names import with_numbering
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import OutputError

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dentasam.atomic_write import write_atomically
-from dentasam.data.formats.registry import Format, writable
+from dentasam.data.formats.catalogue import Format
+from dentasam.data.formats.registry import writable
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import OutputError, WorkspaceError
 from dentasam.labelling.exchange.correction_log import log_lines

@@ -10,7 +10,8 @@ from fastapi import Path as PathParam
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from dentasam.data.formats.registry import FORMATS, Format, missing_extra, readable, writable
+from dentasam.data.formats.catalogue import FORMATS, Format
+from dentasam.data.formats.registry import missing_extra, readable, writable
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.labelling.exchange.annotation_files import import_annotation_file
 from dentasam.labelling.exchange.correction_log import log_lines

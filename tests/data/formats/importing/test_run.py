@@ -14,17 +14,10 @@ import pytest
 from PIL import Image
 
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
+from dentasam.data.formats.catalogue import FORMATS, Format
 from dentasam.data.formats.importing.run import Choose, run_import
 from dentasam.data.formats.interface import Contents, ImportOptions, ReadingModule, ReadOptions, SourceRecord
-from dentasam.data.formats.registry import (
-    FORMATS,
-    Format,
-    export_dataset,
-    import_dataset,
-    missing_extra,
-    readable,
-    writable,
-)
+from dentasam.data.formats.registry import export_dataset, import_dataset, missing_extra, readable, writable
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError, OutputError

@@ -8,8 +8,9 @@ import numpy as np
 from PIL import Image
 
 from dentasam.data.dataset import Dataset
+from dentasam.data.formats.catalogue import Format
 from dentasam.data.formats.interface import ImportOptions
-from dentasam.data.formats.registry import Format, choose, import_dataset
+from dentasam.data.formats.registry import choose, import_dataset
 
 HEIGHT, WIDTH = 40, 60
 # By the rule `corners` the block of rows 10-24 and columns 10-29, by `centres` a row and a column more.
