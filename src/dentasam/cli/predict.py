@@ -53,7 +53,10 @@ def predict(
     chart_head: options.ChartHead = None,
     format: Annotated[
         Format,
-        typer.Option("--format", help="A COCO dataset, a PNG per object, or a label image per image."),
+        typer.Option(
+            "--format",
+            help="What to write: coco, png or labels; with prompts, any format of `dentasam data formats`.",
+        ),
     ] = Format.coco,
     device: options.Device = None,
     runtime: options.OnRuntime = None,

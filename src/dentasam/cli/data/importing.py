@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from dentasam.cli import options
 from dentasam.cli.console import say, warn
 from dentasam.cli.data.arguments import DICOMWEB, InsecureHttp, Numbers, Out, size
 from dentasam.data.formats.catalogue import Format
@@ -20,7 +19,10 @@ def import_(
     out: Out,
     url: Annotated[str | None, typer.Argument(help="With `dicomweb`: the address of the PACS's service.")] = None,
     format: Annotated[Format | None, typer.Option("--format", help="What SOURCE is; recognised if left out.")] = None,
-    images: options.Images = None,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", metavar="DIR", help="Folder of the images, where they do not lie with SOURCE."),
+    ] = None,
     numbering: Numbers = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out images and objects with an error, and list them.")

@@ -71,7 +71,7 @@ FORMATS = {
         "YOLO for segmentation: data.yaml, images/ and a text file of outlines for each image under labels/",
         keeps="overlap, tags",
         loses="holes (filled), parts (joined by lines one pixel wide), crowds",
-        polygons="yolo",
+        polygons="centres, half a pixel further right and down",
     ),
     Format.supervisely: FormatInfo(
         "Supervisely: a project with meta.json and, in each dataset, img/ and ann/",
