@@ -7,7 +7,8 @@
 
 A segment's label is its object's category. A tooth has the SNOMED CT code of its number (CID 4018 and 4019) as the
 segment's type; read are these codes and the earlier ones, which say the tooth whatever the label is. Segments overlap
-freely, and objects of one category stay apart. Tags and regions of many objects have no place.
+freely, and objects of one category stay apart. Tags and regions of many objects have no place. The plane in space
+that a file states is nominal, for viewers that ask for one (`dicom.plane`).
 
 Segmentations of other tools are read in any transfer syntax that pydicom decodes: BINARY, FRACTIONAL (cut at half)
 and LABELMAP. A file is recognised by its content. Its image is found by its SOP Instance UID among the images of the
@@ -120,6 +121,7 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
     """
     from dentasam.data.formats.dicom.building import segmentation_bytes
     from dentasam.data.formats.dicom.capture import capture_bytes, capture_header
+    from dentasam.data.formats.dicom.plane import Plane
     from dentasam.data.formats.dicom.references import can_be_referred_to, referred_header
 
     dataset, numbers, notes = _numbered(dataset)
@@ -129,12 +131,12 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
             continue
         name = PurePosixPath(inner_name(image))
         if can_be_referred_to(image.path):
-            header = referred_header(image)
+            header, plane = referred_header(image)
         else:
             pixels = image.read()
-            header = capture_header(pixels, name.stem)
+            header, plane = capture_header(pixels, name.stem), Plane()
             write(f"{IMAGES}/{name}", capture_bytes(pixels, name.stem))
-        write(f"{FOLDER}/{name}", segmentation_bytes(image, header, kinds, numbers))
+        write(f"{FOLDER}/{name}", segmentation_bytes(image, header, plane, kinds, numbers))
     tagged = sum(bool(image.tags) for image in dataset.images)
     tags = (f"the tags of {tagged} image{'s' * (tagged != 1)} left out; coco keeps them",) * bool(tagged)
     return (*tags, *notes, *crowd_notes(dataset))

@@ -22,6 +22,7 @@ from pydicom.valuerep import DA, DT, TM
 
 from dentasam.data.formats.dicom.capture import uid_from
 from dentasam.data.formats.dicom.codes import MANUFACTURER, Concept, concepts_of, description_of, label_of
+from dentasam.data.formats.dicom.plane import Plane, add_plane
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.errors import DatasetError
 from dentasam.version import __version__
@@ -34,19 +35,25 @@ _ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 
 
 def segmentation_bytes(
-    image: ImageRecord, referred: pydicom.Dataset, kinds: Mapping[str, str], numbers: Mapping[str, str]
+    image: ImageRecord,
+    referred: pydicom.Dataset,
+    plane: Plane,
+    kinds: Mapping[str, str],
+    numbers: Mapping[str, str],
 ) -> bytes:
     """The file of a segmentation with a segment for each object of an image, of which there is at least one.
 
-    referred: the header of the image that it refers to (`references.referred_header`). kinds: the supercategories of
-    the categories. numbers: the FDI numbers of those that are teeth. Raises DatasetError for a mask that cannot be
-    decoded, a category's name that is too long, and an image whose header cannot be referred to.
+    referred: the header of the image that it refers to (`references.referred_header`). plane: in which it lies.
+    kinds: the supercategories of the categories. numbers: the FDI numbers of those that are teeth. Raises DatasetError
+    for a mask that cannot be decoded, a category's name that is too long, and an image whose header cannot be
+    referred to.
     """
     masks = np.zeros((1, image.height, image.width, len(image.objects)), np.uint8)
     for index, mask in enumerate(image.each_mask()):
         masks[0, ..., index] = mask
     try:
         dataset = _segmentation(image, referred, masks, kinds, numbers)
+        add_plane(dataset, plane)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DatasetError(

@@ -10,6 +10,7 @@ import pydicom
 
 from dentasam.data.formats.dicom.capture import capture_uid
 from dentasam.data.formats.dicom.glance import is_segmentation
+from dentasam.data.formats.dicom.plane import Plane, plane_of
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
 from dentasam.data.images.dicom.detect import looks_like_dicom
 from dentasam.data.images.dicom.file import open_dicom
@@ -20,7 +21,7 @@ from dentasam.errors import DatasetError, ImageError
 
 # Without these a segmentation cannot refer to a file.
 NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-# Where the image lies in space, which a projection does not say, and what is stored for single frames.
+# Where the image lies in space (`plane`), and what is stored for single frames.
 _LEFT_OUT = {
     *("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PositionReferenceIndicator"),
     *("NumberOfFrames", "PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"),
@@ -47,8 +48,8 @@ def can_be_referred_to(path: Path) -> bool:
     return all(_uid(header, keyword) for keyword in NEEDED)
 
 
-def referred_header(image: ImageRecord) -> pydicom.Dataset:
-    """What a segmentation copies from a DICOM image and refers to.
+def referred_header(image: ImageRecord) -> tuple[pydicom.Dataset, Plane]:
+    """What a segmentation copies from a DICOM image and refers to, and the plane in which it lies.
 
     Raises ImageError where the file cannot be read, DatasetError where its size is not the dataset's.
     """
@@ -58,9 +59,11 @@ def referred_header(image: ImageRecord) -> pydicom.Dataset:
             f"{image.path} has {header.get('Columns')}x{header.get('Rows')} pixels, the dataset says "
             f"{image.width}x{image.height}; annotate this file, or name the folder of the right one with --images"
         )
+    # Before the header's elements are parsed, as malformed numbers are read from their bytes.
+    plane = plane_of(header)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _plain(header)
+        return _plain(header), plane
 
 
 class ReferredImages:
