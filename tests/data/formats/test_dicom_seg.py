@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,22 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from PIL import Image
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
+from PIL import Image, features
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    RLELossless,
+    SecondaryCaptureImageStorage,
+)
 
 from dentasam.data.dataset import Category, Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats import dicom_seg
 from dentasam.data.formats.dicom.capture import capture_bytes
+from dentasam.data.formats.dicom.plane import Plane
+from dentasam.data.formats.dicom.references import referred_header
 from dentasam.data.formats.interface import ImportOptions, ReadOptions
 from dentasam.data.formats.registry import choose, export_dataset, import_dataset, write_annotations
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
@@ -256,6 +267,77 @@ def test_how_an_object_came_about(tmp_path: Path) -> None:
     assert [s.get("SegmentAlgorithmName") for s in segments] == [None, None, "tiny", "dentasam"]
 
 
+def test_viewers_are_given_a_nominal_plane(tmp_path: Path) -> None:
+    radiograph(tmp_path / "a.dcm", ImagerPixelSpacing=[0.1, 0.12], FrameOfReferenceUID="1.2.3.7")
+    radiograph(tmp_path / "b.dcm", SOPInstanceUID="1.2.3.5")
+    Image.fromarray(np.zeros((HEIGHT, WIDTH), np.uint8)).save(tmp_path / "c.png")
+    expected: dict[str, list[float]] = {"a.dcm": [0.1, 0.12], "b.dcm": [1, 1], "c.png": [1, 1]}
+    frames_of_reference = set()
+    for name, measured in expected.items():
+        out = tmp_path / f"out {name}"
+        export_dataset("dicom-seg", one_image(tmp_path / name, [TOOTH, FILLING], ["36", "11"]), out)
+        (path,) = (out / "segmentations").iterdir()
+        written = pydicom.dcmread(path)
+        shared = written.SharedFunctionalGroupsSequence[0]
+        assert shared.PlaneOrientationSequence[0].ImageOrientationPatient == [1, 0, 0, 0, 1, 0]
+        (measures,) = shared.PixelMeasuresSequence
+        assert measures.PixelSpacing == measured
+        assert (measures.SliceThickness, measures.SpacingBetweenSlices) == (1, 1)
+        groups = written.PerFrameFunctionalGroupsSequence
+        assert [group.PlanePositionSequence[0].ImagePositionPatient for group in groups] == [[0, 0, 0]] * 2
+        assert written["PositionReferenceIndicator"].value in (None, "")
+        frames_of_reference.add(written.FrameOfReferenceUID)
+        # What highdicom's users get.
+        masks = highdicom.seg.segread(path).get_stored_frames()
+        np.testing.assert_array_equal(masks, [TOOTH, FILLING])
+        volume = highdicom.seg.segread(path).get_volume()
+        np.testing.assert_array_equal(np.moveaxis(volume.array[0], -1, 0), [TOOTH, FILLING])
+        assert volume.spacing == (1, *measured)
+    assert len(frames_of_reference) == 3
+    assert "1.2.3.7" not in frames_of_reference
+
+
+def test_segmentations_of_one_image_lie_in_one_frame_of_reference(tmp_path: Path) -> None:
+    path = radiograph(tmp_path / "a.dcm")
+    for name, mask in (("1", TOOTH), ("2", FILLING)):
+        export_dataset("dicom-seg", one_image(path, [mask], ["36"]), tmp_path / name)
+    first, second = (pydicom.dcmread(tmp_path / name / "segmentations" / "a.dcm") for name in "12")
+    assert first.SOPInstanceUID != second.SOPInstanceUID
+    assert first.FrameOfReferenceUID == second.FrameOfReferenceUID
+
+
+CORONAL = {"ImagePositionPatient": [5, 6.5, -7], "ImageOrientationPatient": [1, 0, 0, 0, 0, -1]}
+
+
+@pytest.mark.parametrize(
+    ("stated", "plane"),
+    [
+        (CORONAL, Plane((5, 6.5, -7), (1, 0, 0, 0, 0, -1))),
+        ({**CORONAL, "FrameOfReferenceUID": "1.2.3.7"}, Plane((5, 6.5, -7), (1, 0, 0, 0, 0, -1), (1, 1), "1.2.3.7")),
+        ({**CORONAL, "ImageOrientationPatient": [0, 0, 0, 0, 0, 0]}, Plane()),
+        ({**CORONAL, "ImageOrientationPatient": [1, 0, 0, 1, 0, 0]}, Plane()),
+        ({**CORONAL, "ImagePositionPatient": ("DS", b"5\\x\\7 ")}, Plane()),
+        ({"ImageOrientationPatient": [1, 0, 0, 0, 0, -1]}, Plane()),
+        ({"PixelSpacing": [0.1, 0.1]}, Plane()),
+        ({"PixelSpacing": [0.2, 0.2], "ImagerPixelSpacing": [0.1, 0.1]}, Plane(spacing=(0.1, 0.1))),
+        ({"ImagerPixelSpacing": [0, 0]}, Plane()),
+        ({"ImagerPixelSpacing": ("DS", b"nan\\inf ")}, Plane()),
+        ({"SOPClassUID": SecondaryCaptureImageStorage, "PixelSpacing": [0.1, 0.2]}, Plane(spacing=(0.1, 0.2))),
+        ({"SOPClassUID": SecondaryCaptureImageStorage, "ImagerPixelSpacing": [0.1, 0.2]}, Plane()),
+    ],
+)
+def test_the_plane_is_that_of_the_image(tmp_path: Path, stated: dict[str, Any], plane: Plane) -> None:
+    path = radiograph(tmp_path / "a.dcm", **stated)
+    image = ImageRecord(1, path, "a.dcm", WIDTH, HEIGHT)
+    assert referred_header(image)[1] == plane
+    export_dataset("dicom-seg", one_image(path, [TOOTH], ["36"]), tmp_path / "out")
+    same(objects_in(import_dataset("dicom-seg", tmp_path / "out", tmp_path / "back")), ["36"], [TOOTH])
+    written = pydicom.dcmread(tmp_path / "out" / "segmentations" / "a.dcm")
+    (group,) = written.PerFrameFunctionalGroupsSequence
+    assert tuple(group.PlanePositionSequence[0].ImagePositionPatient) == plane.position
+    assert plane.frame_of_reference in ("", written.FrameOfReferenceUID)
+
+
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dicom3tools is not installed")
 def test_dciodvfy_finds_no_error(tmp_path: Path) -> None:
     export_dataset("dicom-seg", Dataset.load(write(tmp_path / "source")), tmp_path / "captured")
@@ -404,6 +486,38 @@ def test_an_implicit_file(tmp_path: Path) -> None:
     same(objects_in(import_dataset("dicom-seg", tmp_path, tmp_path / "back")), ["36", "11"], [TOOTH, FILLING])
 
 
+@pytest.mark.parametrize("vr", ["OB", "OW"])
+def test_a_big_endian_file(tmp_path: Path, vr: str) -> None:
+    """PS3.5 8.1.1: bits follow each other from the lowest of a byte, or of a word, whose bytes then change places."""
+    image = radiograph(tmp_path / "a.dcm")
+    foreign(tmp_path / "s.dcm", image, STACK, "BINARY")
+    dataset = pydicom.dcmread(tmp_path / "s.dcm")
+    if vr == "OW":
+        dataset.PixelData = np.frombuffer(dataset.PixelData, "<u2").astype(">u2").tobytes()
+    dataset["PixelData"].VR = vr
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    pydicom.dcmwrite(tmp_path / "s.dcm", dataset, implicit_vr=False, little_endian=False, force_encoding=True)
+    same(objects_in(import_dataset("dicom-seg", tmp_path, tmp_path / "back")), ["36", "11"], [TOOTH, FILLING])
+
+
+@pytest.mark.skipif(not features.check("jpg_2000"), reason="Pillow was built without JPEG 2000")
+def test_frames_in_jpeg_2000(tmp_path: Path) -> None:
+    image = radiograph(tmp_path / "a.dcm")
+    foreign(tmp_path / "s.dcm", image, STACK.astype(np.float32), "FRACTIONAL")
+    frames: list[bytes] = []
+    for mask in (TOOTH, FILLING):
+        file = BytesIO()
+        Image.fromarray(mask.astype(np.uint8) * 255).save(file, "JPEG2000", irreversible=False, no_jp2=True)
+        frames.append(file.getvalue())
+    dataset = pydicom.dcmread(tmp_path / "s.dcm")
+    dataset.PixelData = encapsulate(frames)
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    dataset.save_as(tmp_path / "s.dcm")
+    same(objects_in(import_dataset("dicom-seg", tmp_path, tmp_path / "back")), ["36", "11"], [TOOTH, FILLING])
+
+
 def test_an_enhanced_image_of_one_frame(tmp_path: Path) -> None:
     group = pydicom.Dataset()
     path = radiograph(tmp_path / "in" / "a.dcm", NumberOfFrames=1, SharedFunctionalGroupsSequence=[group])
@@ -457,6 +571,43 @@ def test_labels_where_no_code_says_the_tooth(tmp_path: Path) -> None:
     changed(tmp_path / "s.dcm", uncoded)
     found = objects_in(import_dataset("dicom-seg", tmp_path, tmp_path / "back"))
     same(found, ["46", "a tooth"], [TOOTH, FILLING])
+
+
+@pytest.mark.parametrize("numbering", list(Numbering))
+def test_a_chosen_numbering_concerns_labels_without_codes_only(tmp_path: Path, numbering: Numbering) -> None:
+    """11 is the upper right incisor by its code, whatever the labels of other segments are in."""
+    image = radiograph(tmp_path / "a.dcm")
+    label = {"fdi": "26", "universal": "14", "palmer": "UL6"}[numbering]
+
+    def uncoded(dataset: pydicom.Dataset) -> None:
+        first = dataset.SegmentSequence[0]
+        first.SegmentLabel = label
+        first.SegmentedPropertyTypeCodeSequence[0].CodingSchemeDesignator = "99X"
+
+    foreign(tmp_path / "s.dcm", image, STACK, "BINARY")
+    changed(tmp_path / "s.dcm", uncoded)
+    lines: list[str] = []
+    options = ImportOptions(numbering=numbering, report=lines.append)
+    same(
+        objects_in(import_dataset("dicom-seg", tmp_path, tmp_path / "back", options)), ["26", "11"], [TOOTH, FILLING]
+    )
+    told = f"--numbering {numbering} applies to labels only; a tooth with a code is what that says"
+    assert lines == ([] if numbering is Numbering.fdi else [told])
+
+
+def test_a_chosen_numbering_where_there_are_no_codes(tmp_path: Path) -> None:
+    image = radiograph(tmp_path / "a.dcm")
+
+    def uncoded(dataset: pydicom.Dataset) -> None:
+        for segment, label in zip(dataset.SegmentSequence, ("11", "implant"), strict=True):
+            segment.SegmentLabel = label
+            segment.SegmentedPropertyTypeCodeSequence[0].CodingSchemeDesignator = "99X"
+
+    foreign(tmp_path / "s.dcm", image, STACK, "BINARY")
+    changed(tmp_path / "s.dcm", uncoded)
+    options = ImportOptions(numbering=Numbering.universal)
+    path = import_dataset("dicom-seg", tmp_path, tmp_path / "back", options)
+    same(objects_in(path), ["23", "implant"], [TOOTH, FILLING])
 
 
 def test_a_segment_without_pixels_is_named(tmp_path: Path) -> None:

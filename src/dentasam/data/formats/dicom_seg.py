@@ -35,7 +35,7 @@ from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord,
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
 from dentasam.data.formats.tooth_names import MARK, declared, with_numbering
 from dentasam.data.record import ImageRecord, ObjectRecord
-from dentasam.data.teeth.numbering import Numbering, Verdict, recognise
+from dentasam.data.teeth.numbering import Numbering, Verdict, recognise, to_fdi
 from dentasam.data.teeth.snomed import code_of
 from dentasam.errors import DatasetError, DentasamError, ExtraError
 
@@ -86,7 +86,12 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     # The image of a damaged segmentation is not one without objects.
     others = [image for image in known.all if image.path not in used and Path(image.name).stem not in damaged]
     records += _without_segmentation(others, images, options)
-    return Contents(records, Numbering.fdi if coded else None)
+    if coded and options.numbering not in (None, Numbering.fdi):
+        options.report(
+            f"--numbering {options.numbering} applies to labels only; a tooth with a code is what that says"
+        )
+    fdi = coded or options.numbering is not None
+    return Contents(records, Numbering.fdi if fdi else None, renumbered=fdi)
 
 
 def named_images(dataset: Dataset) -> Dataset:
@@ -194,7 +199,7 @@ def _records(
             continue
         load = partial(_load, file, tuple(frames), image, options)
         records.append((SourceRecord(where, load), image.path))
-    return records, file.coded
+    return records, bool(file.coded)
 
 
 def _load(file: SegmentationFile, frames: tuple[Frame, ...], image: SourceImage, options: ReadOptions) -> ImageRecord:
@@ -215,6 +220,8 @@ def _load(file: SegmentationFile, frames: tuple[Frame, ...], image: SourceImage,
         name = file.names.get(number)
         if name is None:
             raise DatasetError(f"{file.path}: segment {number} is not described; export it again")
+        if options.numbering is not None and number not in file.coded:
+            name = to_fdi(name, options.numbering) or name
         objects.append(ObjectRecord.from_mask(0, name, masks[number]))
     return ImageRecord(0, image.path, image.name, width, height, (), tuple(objects))
 

@@ -43,15 +43,17 @@ class ImportOptions:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What the reader of a format is given beside its source. The first four are as in `ImportOptions`.
+    """What the reader of a format is given beside its source. All but the first are as in `ImportOptions`.
 
     scratch: a folder for image files that the reader makes, as where a radiograph is stored in a format of volumes.
+    numbering: only for a reader that applies it itself (`Contents.renumbered`).
     """
 
     scratch: Path
     crowd_as_objects: bool = False
     skip_bad: Callable[[str], None] | None = None
     report: Callable[[str], None] = _ignore
+    numbering: Numbering | None = None
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,15 @@ class Contents:
 
     records: one for each image (for several annotators one for each of their results). numbering: the system in which
     the source says that its teeth are numbered, None where it does not say. categories: those that the source lists,
-    in its order; those of objects alone may be missing.
+    in its order; those of objects alone may be missing. renumbered: the reader itself has applied the numbering that
+    the user chose to the names that it concerns; all teeth have FDI numbers.
     """
 
     records: Sequence[SourceRecord]
     numbering: Numbering | None = None
     categories: Sequence[Category] = ()
     info: Mapping[str, Any] = field(default_factory=dict)
+    renumbered: bool = False
 
 
 class WriteFile(Protocol):

@@ -59,10 +59,12 @@ def import_annotation_file(
             return import_coco(store, _document(place), annotator)
         cases = {case.name: case for case in store.cases()}
         skipped = SkippedItems()
-        contents = reading_module(chosen).read(place, _worklist(images, cases), ReadOptions(Path(scratch)))
+        reading = ReadOptions(Path(scratch), numbering=numbering)
+        contents = reading_module(chosen).read(place, _worklist(images, cases), reading)
         records = list(_loaded(contents.records, skipped))
         names = [item.category for record in records for item in record.objects]
-        fdi = fdi_names(names, numbering, contents.numbering, file, lambda line: None)
+        stated = None if contents.renumbered else numbering
+        fdi = fdi_names(names, stated, contents.numbering, file, lambda line: None)
         counts = [_stored(store, cases[record.file_name], record, fdi, annotator) for record in records]
         return ImportReport(sum(counts), sum(count > 0 for count in counts), skipped)
 

@@ -43,10 +43,10 @@ def segmentation_bytes(
 ) -> bytes:
     """The file of a segmentation with a segment for each object of an image, of which there is at least one.
 
-    referred: the header of the image that it refers to (`references.referred_header`). plane: in which it lies.
-    kinds: the supercategories of the categories. numbers: the FDI numbers of those that are teeth. Raises DatasetError
-    for a mask that cannot be decoded, a category's name that is too long, and an image whose header cannot be
-    referred to.
+    referred: the header of the image that it refers to (`references.referred_header`). plane: the one in which that
+    lies. kinds: the supercategories of the categories. numbers: the FDI numbers of those that are teeth. Raises
+    DatasetError for a mask that cannot be decoded, a category's name that is too long, and an image whose header
+    cannot be referred to.
     """
     masks = np.zeros((1, image.height, image.width, len(image.objects)), np.uint8)
     for index, mask in enumerate(image.each_mask()):

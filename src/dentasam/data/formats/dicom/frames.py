@@ -42,15 +42,15 @@ class Frame:
 class SegmentationFile:
     """What the header of a segmentation says.
 
-    names: the category of each segment by its number. coded: whether codes say which teeth they are. kind: BINARY,
-    FRACTIONAL or LABELMAP. size: (height, width) of the frames.
+    names: the category of each segment by its number. coded: the numbers of those of which a code says which tooth
+    they are. kind: BINARY, FRACTIONAL or LABELMAP. size: (height, width) of the frames.
     """
 
     path: Path
     kind: str
     size: tuple[int, int]
     names: dict[int, str]
-    coded: bool
+    coded: frozenset[int]
     frames: tuple[Frame, ...]
 
 
@@ -82,12 +82,13 @@ def _decoded(
     if "PixelData" not in dataset:
         raise DatasetError(f"{file.path} has no pixel data; {EXPORT_AGAIN}")
     bits = int(dataset.get("BitsAllocated") or 0)
-    packed = file.kind == "BINARY" and bits == 1 and not opened.is_compressed and opened.order == "<"
+    packed = file.kind == "BINARY" and bits == 1 and not opened.is_compressed
+    content = _in_little_endian(dataset, opened.order) if packed else b""
     full = int(dataset.get("MaximumFractionalValue") or 255)
     soft = False
     for frame in frames:
         if packed:
-            values = _bits(file, dataset.PixelData, frame.index)
+            values = _bits(file, content, frame.index)
         else:
             values = pixel_array(dataset, index=frame.index, raw=True)
         if values.shape != file.size:
@@ -108,6 +109,14 @@ def _decoded(
         report(f"{file.path} has fractions between 0 and 1; they were cut at half")
 
 
+def _in_little_endian(dataset: pydicom.Dataset, order: str) -> bytes:
+    """Packed bits as a little-endian file has them: words of a big-endian file have their high byte first."""
+    content: bytes = dataset.PixelData
+    if order == "<" or dataset["PixelData"].VR != "OW":
+        return content
+    return np.frombuffer(content[: len(content) // 2 * 2], ">u2").astype("<u2").tobytes()
+
+
 def _bits(file: SegmentationFile, content: bytes, index: int) -> np.ndarray:
     """Frame `index` of packed bits: lowest first, and frames follow each other without filling up bytes."""
     height, width = file.size
@@ -126,21 +135,22 @@ def _parsed(path: Path, opened: DicomFile) -> SegmentationFile:
     if kind not in ("BINARY", "FRACTIONAL", "LABELMAP"):
         raise DatasetError(f"{path}: its SegmentationType {kind!r:.40} is not read; export it as BINARY")
     names: dict[int, str] = {}
-    coded = False
+    coded: set[int] = set()
     own = str(dataset.get("Manufacturer") or "") == MANUFACTURER
     for segment in dataset.get("SegmentSequence") or ():
         number = _integer(segment, "SegmentNumber")
         if number is None or number in names:
             raise DatasetError(f"{path}: its segments have no number, or {number} twice; {EXPORT_AGAIN}")
         names[number], tooth = name_of(segment, own)
-        coded = coded or tooth
+        if tooth:
+            coded.add(number)
     if not names:
         raise DatasetError(f"{path} describes no segment; {EXPORT_AGAIN}")
     size = _integer(dataset, "Rows") or 0, _integer(dataset, "Columns") or 0
     count = _integer(dataset, "NumberOfFrames") or 1
     frames = tuple(_frames(path, dataset, kind, count, names))
     _check_length(path, opened, count * size[0] * size[1])
-    return SegmentationFile(path, kind, size, names, coded, frames)
+    return SegmentationFile(path, kind, size, names, frozenset(coded), frames)
 
 
 def _frames(path: Path, dataset: pydicom.Dataset, kind: str, count: int, names: dict[int, str]) -> Iterator[Frame]:

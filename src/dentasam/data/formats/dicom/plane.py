@@ -75,11 +75,8 @@ def _spacing(elements: Elements) -> tuple[float, ...]:
     """The spacing that ITK, with which 3D Slicer and others read images, gives to the image; with another one, the
     segmentation would not lie over it. ITK takes that at the detector for a radiograph, and 1 mm without it.
     """
-    if elements.text("SOPClassUID").startswith(_CAPTURES):
-        keywords = ("PixelSpacing", "NominalScannedPixelSpacing")
-    else:
-        keywords = ("ImagerPixelSpacing",)
-    for keyword in keywords:
+    captured = elements.text("SOPClassUID").startswith(_CAPTURES)
+    for keyword in ("PixelSpacing", "NominalScannedPixelSpacing") if captured else ("ImagerPixelSpacing",):
         values = _numbers(elements, keyword, 2)
         if values and min(values) > 0:
             return values

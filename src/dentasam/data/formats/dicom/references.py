@@ -59,10 +59,10 @@ def referred_header(image: ImageRecord) -> tuple[pydicom.Dataset, Plane]:
             f"{image.path} has {header.get('Columns')}x{header.get('Rows')} pixels, the dataset says "
             f"{image.width}x{image.height}; annotate this file, or name the folder of the right one with --images"
         )
-    # Before the header's elements are parsed, as malformed numbers are read from their bytes.
-    plane = plane_of(header)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        # The plane comes first, since its numbers are read from the bytes of elements that are not yet parsed.
+        plane = plane_of(header)
         return _plain(header), plane
 
 

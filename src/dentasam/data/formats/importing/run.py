@@ -52,7 +52,9 @@ def _fill(choose: Choose, source: Path, draft: Draft, options: ImportOptions) ->
         places = roots_of(draft.unpacked)
     module, place = choose(places)
     images = images_of(place, options.images, options.report)
-    reading = ReadOptions(draft.scratch, options.crowd_as_objects, options.skip_bad, options.report)
+    reading = ReadOptions(
+        draft.scratch, options.crowd_as_objects, options.skip_bad, options.report, options.numbering
+    )
     contents = module.read(place, images, reading)
     total = len(contents.records)
     for number, record in enumerate(contents.records, start=1):
@@ -71,7 +73,8 @@ def _finished(contents: Contents, draft: Draft, source: Path, options: ImportOpt
     if not draft.done:
         raise DatasetError(f"{source} holds no image that can be imported; check its path and --format")
     names = draft.names()
-    given = fdi_names(names, options.numbering, contents.numbering, source, options.report)
+    stated = None if contents.renumbered else options.numbering
+    given = fdi_names(names, stated, contents.numbering, source, options.report)
     categories = [
         category if category.name == given.get(category.name, category.name) else None
         for category in contents.categories
@@ -106,7 +109,7 @@ def _renumbered(image: ImageRecord, given: dict[str, str]) -> ImageRecord:
 
 def _key(name: str | None, source: Path, options: ImportOptions) -> str:
     images = None if options.images is None else str(options.images.resolve())
-    return json.dumps([name, str(source.resolve()), images, options.crowd_as_objects])
+    return json.dumps([name, str(source.resolve()), images, options.crowd_as_objects, options.numbering])
 
 
 @contextmanager
