@@ -18,6 +18,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, features
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    ComputedRadiographyImageStorage,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
@@ -324,6 +325,11 @@ CORONAL = {"ImagePositionPatient": [5, 6.5, -7], "ImageOrientationPatient": [1, 
         ({"ImagerPixelSpacing": ("DS", b"nan\\inf ")}, Plane()),
         ({"SOPClassUID": SecondaryCaptureImageStorage, "PixelSpacing": [0.1, 0.2]}, Plane(spacing=(0.1, 0.2))),
         ({"SOPClassUID": SecondaryCaptureImageStorage, "ImagerPixelSpacing": [0.1, 0.2]}, Plane()),
+        ({"SOPClassUID": ComputedRadiographyImageStorage, "PixelSpacing": [0.1, 0.2]}, Plane()),
+        (
+            {"SOPClassUID": ComputedRadiographyImageStorage, "ImagerPixelSpacing": [0.1, 0.2]},
+            Plane(spacing=(0.1, 0.2)),
+        ),
     ],
 )
 def test_the_plane_is_that_of_the_image(tmp_path: Path, stated: dict[str, Any], plane: Plane) -> None:

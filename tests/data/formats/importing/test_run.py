@@ -112,6 +112,9 @@ def test_an_interrupted_import_goes_on(source: Path, tmp_path: Path, cut: int) -
         run_import("fake", only(module(names)), source, out, ImportOptions())
     with pytest.raises(OutputError, match="the beginning of another import"):
         run_import("other", only(module(names)), source, out, ImportOptions(resume=True))
+    other = ImportOptions(resume=True, numbering=Numbering.universal)
+    with pytest.raises(OutputError, match="the beginning of another import"):
+        run_import("fake", only(module(names)), source, out, other)
     loaded: list[int] = []
     watched = {k: lambda k=k: loaded.append(k) for k in range(4)}
     path = run_import("fake", only(module(names, at=watched)), source, out, ImportOptions(resume=True))  # type: ignore[arg-type]

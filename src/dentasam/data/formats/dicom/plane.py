@@ -1,6 +1,6 @@
 """The plane in space in which a segmentation says that its image lies.
 
-A projection has no such plane, and DICOM asks for none (PS3.3 C.8.20.2). The readers of 3D Slicer (dcmqi) and OHIF
+A projection has no such plane, and DICOM asks for none (PS3.3 A.51). The readers of 3D Slicer (dcmqi) and OHIF
 (Cornerstone3D) refuse a segmentation without one, so every segmentation gets the plane in which these viewers show an
 image that states none: its first pixel at the origin, rows along x, columns along y. It is nominal. Positions in it
 are places in the picture, not in the patient.
@@ -18,8 +18,8 @@ from pydicom.valuerep import DSfloat
 from dentasam.data.formats.dicom.capture import uid_from
 from dentasam.data.images.dicom.elements import Elements
 
-# Secondary Capture of single and of multiple frames, PS3.4 B.5.
-_CAPTURES = "1.2.840.10008.5.1.4.1.1.7"
+# Computed Radiography; the UIDs of Digital X-Ray classes, intra-oral ones among them, begin with it (PS3.4 B.5).
+_RADIOGRAPHY = "1.2.840.10008.5.1.4.1.1.1"
 # How far from 1 the length of an axis, and from 0 the product of two, may be.
 _TOLERANCE = 1e-3
 
@@ -75,8 +75,8 @@ def _spacing(elements: Elements) -> tuple[float, ...]:
     """The spacing that ITK, with which 3D Slicer and others read images, gives to the image; with another one, the
     segmentation would not lie over it. ITK takes that at the detector for a radiograph, and 1 mm without it.
     """
-    captured = elements.text("SOPClassUID").startswith(_CAPTURES)
-    for keyword in ("PixelSpacing", "NominalScannedPixelSpacing") if captured else ("ImagerPixelSpacing",):
+    radiograph = f"{elements.text('SOPClassUID')}.".startswith(f"{_RADIOGRAPHY}.")
+    for keyword in ("ImagerPixelSpacing",) if radiograph else ("PixelSpacing", "NominalScannedPixelSpacing"):
         values = _numbers(elements, keyword, 2)
         if values and min(values) > 0:
             return values
