@@ -55,7 +55,7 @@ def predict(
         Format,
         typer.Option(
             "--format",
-            help="What to write: coco, png or labels; with prompts, any format of `dentasam data formats`.",
+            help="coco, png or labels; with prompts, any of `dentasam data formats`.",
         ),
     ] = Format.coco,
     device: options.Device = None,
