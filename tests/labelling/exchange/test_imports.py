@@ -17,6 +17,7 @@ from dentasam.labelling.exchange.imports import import_coco
 from dentasam.labelling.exchange.source_objects import SourceObjects
 from dentasam.labelling.log.database import open_database
 from dentasam.labelling.log.store import Store
+from dentasam.labelling.proposals.new_proposals import Proposal, proposal_operations
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.workspace.workspace import Workspace
 
@@ -258,3 +259,28 @@ def test_what_is_exported_comes_in_again_as_it_was(radiographs: Path, make: Make
         assert found[None].parent == found["36"].id
         engine.dispose()
         other.engine.dispose()
+
+
+def test_the_same_objects_of_another_file_are_not_new(store: Store) -> None:
+    assert import_coco(store, document(annotation(8, compressed(TOOTH)))).objects in (0, 1)
+    again = document(annotation(31, compressed(TOOTH)), annotation(32, compressed(FILLING)))
+    assert import_coco(store, again).objects == 1
+    assert import_coco(store, document(annotation(77, compressed(FILLING)))).objects == 0
+
+
+def test_proposals_of_what_is_imported_are_withdrawn(store: Store) -> None:
+    (case, *_) = store.cases()
+    model = {"name": "m", "sha256": "0" * 64, "adapter": None, "adapter_sha256": None}
+
+    def proposal(category: str, mask: np.ndarray) -> Proposal:
+        return Proposal(category, BoxMask.from_mask(mask), (1.0, 1.0), 0.9, model)
+
+    untouched = block(33, 40, 38, 50)
+    found = [proposal("36", block(20, 30, 30, 40)), proposal("21", TOOTH), proposal("22", untouched)]
+    store.propose(case.id, "chart", lambda state: proposal_operations(case.id, "chart", state, found))
+    import_coco(store, document(annotation(41, compressed(block(6, 5, 30, 20)))))
+    present = {known.category: known.source for known in store.state(case.id).present if known.area}
+    # The number 36 is labelled now, and so is the tooth that was proposed as 21.
+    assert present["36"] == "import"
+    assert "21" not in present
+    assert present["22"] == "proposal"

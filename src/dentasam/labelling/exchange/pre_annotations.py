@@ -16,6 +16,7 @@ from dentasam.labelling.exchange.exports import UNLABELLED
 from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.operations import Operation, parse_operation
 from dentasam.labelling.log.store import Store
+from dentasam.labelling.proposals.new_proposals import withdrawals
 from dentasam.labelling.wire.box_mask import BoxMask
 
 MAX_CATEGORY_LENGTH = 200
@@ -33,8 +34,24 @@ class ImportedObject:
 
 
 def store_objects(store: Store, case: Case, found: list[ImportedObject], annotator: str) -> int:
-    """Stores the objects in a case; returns how many of them are new."""
-    return store.import_objects({case.id: list(create_operations(case, found))}, annotator)
+    """Stores the objects in a case; returns how many of them are new.
+
+    An object with the label and the mask of one that is or was there is not new, whatever file it comes from.
+    Untouched proposals of what is labelled now are withdrawn.
+    """
+    state = store.state(case.id)
+    masks = {item.annotation: _box_mask(item.runs, case.height) for item in found}
+    known = {_content(each.category, each.mask) for each in state.objects.values() if each.source != "proposal"}
+    new = [item for item in found if _content(item.category, masks[item.annotation]) not in known]
+    stored = store.import_objects({case.id: list(create_operations(case, new))}, annotator) if new else 0
+    labelled = [(item.category, masks[item.annotation]) for item in found]
+    store.withdraw(case.id, lambda present: withdrawals(present, labelled))
+    return stored
+
+
+def _content(category: str | None, mask: BoxMask) -> tuple[object, ...]:
+    """What two objects have in common that are the same."""
+    return category, mask.x, mask.y, mask.bits.shape, mask.bits.tobytes()
 
 
 def create_operations(case: Case, found: list[ImportedObject]) -> Iterator[Operation]:

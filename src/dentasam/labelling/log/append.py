@@ -91,6 +91,18 @@ def propose_operations(
     return appended
 
 
+def change_case(
+    connection: Connection, case_id: int, make: Callable[[CaseState], Sequence[Operation]], annotator: str
+) -> None:
+    """Adds what `make` makes of the case's state, while nobody else can change the case.
+
+    Raises as `append_operations`.
+    """
+    made = make(read_state(connection, case_row(connection, case_id, lock=True)))
+    if made:
+        append_operations(connection, case_id, made, None, annotator)
+
+
 def _write_objects(
     connection: Connection, case_id: int, before: dict[str, ObjectState], after: dict[str, ObjectState]
 ) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.log.active_time import ActiveTime, Interval, insert_active_time, read_active_times
-from dentasam.labelling.log.append import Appended, append_operations, propose_operations
+from dentasam.labelling.log.append import Appended, append_operations, change_case, propose_operations
 from dentasam.labelling.log.cases import Case, CaseNotFound, case_row, read_case, read_cases, sync_cases
 from dentasam.labelling.log.comments import Comment, insert_comment, plain_text, read_comments
 from dentasam.labelling.log.database import cases, is_disk_full, reading, writing
@@ -137,6 +137,12 @@ class Store:
         self._use(case_id)
         with self._writing() as connection:
             return propose_operations(connection, case_id, chart, make, MODEL_ANNOTATOR)
+
+    def withdraw(self, case_id: int, make: Callable[[CaseState], Sequence[Operation]]) -> None:
+        """Takes back proposals of the model; make: the operations for the case's state. Raises OperationError."""
+        self._use(case_id)
+        with self._writing() as connection:
+            change_case(connection, case_id, make, MODEL_ANNOTATOR)
 
     def comments(self, case_id: int) -> list[Comment]:
         """The comments on a case, oldest first."""

@@ -48,17 +48,7 @@ def proposal_operations(case_id: int, chart: str, state: CaseState, found: Seque
     def id_of(kind: str, name: object) -> str:
         return str(uuid5(NAMESPACE, f"{place}|{kind}|{name}"))
 
-    operations = [
-        {
-            "id": id_of("withdraw", known.id),
-            "time": now,
-            "kind": "delete",
-            "object": known.id,
-            "data": {"deleted": True, "withdrawn": True},
-        }
-        for known in state.present
-        if known.proposed
-    ]
+    operations = [_withdrawal(id_of("withdraw", known.id), known, now) for known in state.present if known.proposed]
     operations += [
         {
             "id": id_of("create", index),
@@ -77,6 +67,29 @@ def proposal_operations(case_id: int, chart: str, state: CaseState, found: Seque
         for index, proposal in enumerate(fitting(state, found))
     ]
     return [parse_operation(operation) for operation in operations]
+
+
+def withdrawals(state: CaseState, labelled: Sequence[tuple[str | None, BoxMask]]) -> list[Operation]:
+    """Takes back the untouched proposals of teeth that are labelled now.
+
+    labelled: category and mask of each object that came into the case, by an import for example.
+    """
+    now = time.time_ns() // 1_000_000
+    numbers = {category for category, _ in labelled if category} - {IMPLANT, SUPERNUMERARY_TOOTH}
+    return [
+        parse_operation(_withdrawal(str(uuid5(NAMESPACE, f"labelled|{known.id}")), known, now))
+        for known in state.present
+        if known.proposed
+        and (
+            known.category in numbers
+            or any(_shared(known.mask, mask)[0] > SAME_OBJECT for _, mask in labelled if mask.bits.any())
+        )
+    ]
+
+
+def _withdrawal(id: str, known: ObjectState, now: int) -> dict[str, Any]:
+    data = {"deleted": True, "withdrawn": True}
+    return {"id": id, "time": now, "kind": "delete", "object": known.id, "data": data}
 
 
 def fitting(state: CaseState, found: Sequence[Proposal]) -> Iterator[Proposal]:
