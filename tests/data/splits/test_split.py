@@ -117,7 +117,7 @@ def test_written_beside_the_source(tmp_path: Path) -> None:
     assert sorted(image.id for image in images) == [1, 2]
     assert all(image.read().shape == (image.height, image.width) for image in images)
     before = {path: path.read_bytes() for path in paths.values()}
-    with pytest.raises(OutputError, match=r"train\.json is there already; move it away or allow overwriting"):
+    with pytest.raises(OutputError, match=r"train\.json is there already; move it away, or replace it"):
         write_split(source, halves)
     write_split(source, halves, overwrite=True)
     assert {path: path.read_bytes() for path in paths.values()} == before

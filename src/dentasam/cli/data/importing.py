@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dentasam.cli.console import say, warn
-from dentasam.cli.data.arguments import DICOMWEB, InsecureHttp, Numbers, Out, size
+from dentasam.cli.data.arguments import DICOMWEB, InsecureHttp, Numbers, Out, names_line, size
 from dentasam.data.formats.catalogue import Format
 from dentasam.errors import DatasetError
 
@@ -85,6 +85,9 @@ def import_(
         warn(f"left out: {line}")
     loaded = Dataset.load(path)
     say(size(path, len(loaded.images), loaded.objects))
+    names = names_line(record.category for image in loaded.images for record in image.objects)
+    if names is not None:
+        say(names)
     if left_out:
         say(f"left out: {len(left_out)} with errors, listed above")
 

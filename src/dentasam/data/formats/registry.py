@@ -68,6 +68,14 @@ def choose(name: str | None, places: Sequence[Path]) -> tuple[Format, Path]:
     return Format(name or Format.coco), places[-1]
 
 
+def _also_recognised(chosen: Format, place: Path) -> list[Format]:
+    """Further formats that a folder looks like, as where two tools have written into it."""
+    if FORMATS[chosen].public_set:
+        return []
+    general = [name for name in readable() if name is not chosen and not FORMATS[name].public_set]
+    return [name for name in general if reading_module(name).recognises(place)]
+
+
 def import_dataset(name: str | None, source: str | Path, out: str | Path, options: ImportOptions = DEFAULT) -> Path:
     """Converts `source`, of the format `name`, to a COCO dataset in the folder `out`; returns the JSON's path.
 
@@ -85,6 +93,9 @@ def import_dataset(name: str | None, source: str | Path, out: str | Path, option
         if format is not Format.coco and options.crowd_as_objects:
             raise DatasetError(f"{source}: crowds as objects can be given only for the format coco, not for {format}")
         options.recognised(format)
+        others = _also_recognised(format, place) if name is None else []
+        if others:
+            options.report(f"also looks like {', '.join(others)}: only {format} is read; name another with --format")
         return reading_module(format), place
 
     return run_import(name, chosen, Path(source), Path(out), options)

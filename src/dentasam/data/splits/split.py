@@ -95,7 +95,7 @@ def write_split(
         if target.exists() and os.path.samefile(target, path):
             raise OutputError(f"{target} is the dataset to be split; rename it first")
         if target.exists() and not overwrite:
-            raise OutputError(f"{target} is there already; move it away or allow overwriting")
+            raise OutputError(f"{target} is there already; move it away, or replace it with --overwrite")
     if out:
         chosen = dataset.subset(image.id for image in labelled)
         placed = with_images_under(chosen, Path(out) if overwrite else claim_folder(Path(out)))

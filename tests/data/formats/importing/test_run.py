@@ -243,3 +243,16 @@ def test_other_numbers_go_out_and_come_back(source: Path, tmp_path: Path, name: 
         np.testing.assert_array_equal(Dataset.load(path).images[0].masks(), MASK[None])
         # A dataset that states its numbers is converted from them.
         assert "numbering" not in json.loads(path.read_text())["info"]
+
+
+def test_a_folder_of_two_formats_says_which_one_is_read(source: Path, tmp_path: Path) -> None:
+    image = ImageRecord(1, source / "0.png", "0.png", 30, 20, objects=(ObjectRecord.from_mask(1, "36", MASK),))
+    dataset = Dataset(source, (image,))
+    for name in (name for name in writable() if missing_extra(FORMATS[name]) is None):
+        lines: list[str] = []
+        export_dataset(name, dataset, tmp_path / name)
+        import_dataset(None, tmp_path / name, tmp_path / f"{name} back", ImportOptions(report=lines.append))
+        assert lines == [], name
+    shutil.copytree(tmp_path / "png" / "masks", tmp_path / "cvat" / "masks")
+    import_dataset(None, tmp_path / "cvat", tmp_path / "both", ImportOptions(report=lines.append))
+    assert lines == ["also looks like cvat: only png is read; name another with --format"]
