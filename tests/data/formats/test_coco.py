@@ -46,3 +46,11 @@ def test_a_file_that_is_no_image_is_refused(tmp_path: Path) -> None:
     found = import_dataset("coco", path, tmp_path / "out", ImportOptions(skip_bad=left_out.append))
     assert image.name not in {each.path.name for each in Dataset.load(found).images}
     assert [line.startswith(str(image)) for line in left_out] == [True]
+
+
+def test_text_in_utf_16_is_recognised_and_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "in")
+    known = Dataset.load(path)
+    path.write_text(path.read_text(), encoding="utf-16")
+    found = Dataset.load(import_dataset(None, path, tmp_path / "out"))
+    assert [len(image.objects) for image in found.images] == [len(image.objects) for image in known.images]

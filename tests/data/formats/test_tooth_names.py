@@ -47,7 +47,7 @@ def test_a_few_classes_and_what_fits_both_systems_stay_where_fdi_is_assumed() ->
         assert fdi_names(names, None, None, Path("a"), lines.append, Numbering.fdi) == {}
     assert lines == []
     assert fdi_names(["1", "2", "3"], None, None, Path("a"), lines.append, Numbering.fdi) == {}
-    assert len(lines) == 1 and "--numbering universal" in lines[0]
+    assert ["--numbering universal" in line for line in lines] == [True]
     # A source that says that it has FDI numbers, and a user who says which, outweigh what is assumed.
     assert fdi_names(UNIVERSAL, None, Numbering.fdi, Path("a"), lines.append, Numbering.fdi) == {}
     assert fdi_names(["1"], Numbering.universal, None, Path("a"), lines.append, Numbering.fdi) == {"1": "18"}

@@ -139,8 +139,17 @@ def _jsons(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.glob("*.json")) if path.is_file() and path.name not in OTHERS]
 
 
+def is_or_holds_json(place: Path) -> bool:
+    """Whether a source is a JSON file, or a folder with COCO files of which one must be named."""
+    return bool(_cocos_in(place)) if place.is_dir() else place.suffix.lower() == ".json"
+
+
+def _cocos_in(folder: Path) -> list[str]:
+    return [path.name for path in (*_jsons(folder), *_jsons(folder / ANNOTATIONS)) if recognises(path)]
+
+
 def _none_in(folder: Path) -> str:
-    several = [path.name for path in (*_jsons(folder), *_jsons(folder / ANNOTATIONS)) if recognises(path)]
+    several = _cocos_in(folder)
     if not several:
         return f"{folder} holds no COCO JSON; name the JSON itself"
     shown = ", ".join(several[:MAX_SHOWN]) + ", …" * (len(several) > MAX_SHOWN)

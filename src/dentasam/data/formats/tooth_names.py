@@ -21,6 +21,7 @@ MIN_UNIVERSAL_NAMES = 10
 # The key under which a dataset, and a file of other tools that we wrote, states its numbering.
 MARK = "numbering"
 ASK = "give --numbering fdi, universal or palmer (fdi keeps other names as they are)"
+CONVERT = "; if they are, give --numbering universal"
 
 
 class NumberingUnknown(DatasetError):
@@ -50,7 +51,7 @@ def fdi_names(
     elif chosen is None and numbering is Numbering.fdi:
         found = recognise(names)
         if found.numbering is Numbering.universal and _are_many(names):
-            report(f"its teeth look like Universal numbers ({found.reason}); if they are, give --numbering universal")
+            report(f"its teeth look like Universal numbers ({found.reason}){CONVERT}")
     if numbering is None:
         return {}
     given = {name: to_fdi(name, numbering) for name in names}
@@ -120,7 +121,7 @@ def _confirmed(assumed: Numbering, names: list[str], source: Path, report: Calla
         return assumed
     if found.numbering is not Numbering.universal or _are_many(names):
         raise NumberingUnknown(f"{source}: its teeth do not look like FDI numbers ({found.reason}); {ASK}")
-    report(f"some names may be Universal numbers ({found.reason}) and stay; --numbering universal converts")
+    report(f"some names may be Universal numbers, and stay as they are ({found.reason}){CONVERT}")
     return assumed
 
 
