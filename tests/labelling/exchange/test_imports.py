@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from dentasam.data.formats.tooth_names import NumberingUnknown
+from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError
 from dentasam.labelling.exchange.exports import coco_document
 from dentasam.labelling.exchange.import_report import MAX_NAMED, ImportReport, SkippedItem, SkippedItems
@@ -123,6 +125,10 @@ def test_an_image_is_found_by_its_file_name_where_that_is_clear(workspace: Works
     [
         (lambda given: given.pop("categories"), "lacks a list"),
         (lambda given: given["images"].append(3), r"images\[2\]"),
+        (
+            lambda given: given["images"].append(given["images"][0]),
+            r"images\[2\] has the id 1 of another image",
+        ),
         (lambda given: given["images"][0].update(width=61), "is 60x40 pixels here, the document says 61x40"),
         (lambda given: given["categories"].append({"id": 1}), r"categories\[2\]"),
         (lambda given: given["annotations"].append("x"), r"annotations\[3\]"),
@@ -206,6 +212,31 @@ def test_accented_names_are_matched_in_either_form(
             found = import_coco(store, given)
             # The same object comes in once, and is found again under each name.
             assert (found.objects, found.skipped.images) == (expected, 1)
+
+
+def test_teeth_become_fdi_numbers(store: Store) -> None:
+    given = document(annotation(1, SQUARE), annotation(2, SQUARE, category=99))
+    given["categories"] = [{"id": 36, "name": "19"}, {"id": 99, "name": "11"}, {"id": 7, "name": "never used"}]
+
+    def labels(case: int) -> set[str | None]:
+        return {known.category for known in store.state(store.cases()[case].id).present}
+
+    import_coco(store, given, numbering=Numbering.universal)
+    assert labels(0) == {"36", "23"}
+    given["info"] = {"numbering": "universal"}
+    for item in given["annotations"]:
+        item["image_id"] = 2
+    assert import_coco(store, given).notes == ()
+    assert labels(1) == {"36", "23"}
+
+
+def test_a_document_clearly_not_in_fdi_is_asked_about(sqlite_store: Store) -> None:
+    given = document(*(annotation(k, SQUARE, category=k) for k in range(1, 33)))
+    given["categories"] = [{"id": k, "name": str(k)} for k in range(1, 33)]
+    with pytest.raises(NumberingUnknown, match="set.json: its teeth do not look like FDI numbers"):
+        import_coco(sqlite_store, given, name="set.json")
+    assert [case.revision for case in sqlite_store.cases()] == [0, 0]
+    assert import_coco(sqlite_store, given, numbering=Numbering.fdi).objects == 32
 
 
 @pytest.mark.parametrize("given", [None, [], "text", 3, {"images": {}, "annotations": [], "categories": []}])

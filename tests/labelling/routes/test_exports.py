@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from dentasam.data.dataset import Dataset
@@ -66,11 +67,14 @@ def test_coco_comes_in_as_pre_annotations(server: Running) -> None:
     }
     nothing = {"images": 0, "objects": 0, "entries": []}
     answer = server.client.post("/api/import/coco", json=document)
-    assert (answer.status_code, answer.json()) == (200, {"objects": 1, "cases": 1, "passed_over": nothing})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"objects": 1, "cases": 1, "passed_over": nothing, "notes": []},
+    )
     (shown,) = opened(server.client.get("/api/cases/2"))["objects"]
     assert (shown["category"], shown["source"], shown["area"]) == ("36", "import", 80)
     again = server.client.post("/api/import/coco", json=document).json()
-    assert again == {"objects": 0, "cases": 0, "passed_over": nothing}
+    assert again == {"objects": 0, "cases": 0, "passed_over": nothing, "notes": []}
 
 
 def test_an_import_answers_what_it_passed_over(server: Running) -> None:
@@ -161,3 +165,78 @@ def test_a_file_that_is_no_annotation_is_refused(server: Running) -> None:
         assert "; " in answer.json()["detail"]
     assert brought(server, b"{}", "name=a.json&format=nothing").status_code == 422
     assert server.client.post("/api/import?name=a.json", json={}).status_code == 415
+
+
+def labelme(label: str, image: str = "b.png", **more: Any) -> bytes:
+    points = [[2, 2], [8, 2], [8, 8], [2, 8]]
+    shapes = [
+        {"label": label, "points": points, "group_id": None, "shape_type": "polygon", "flags": {}},
+        {"label": label, "points": [[1, 1], [4, 4]], "group_id": None, "shape_type": "line", "flags": {}},
+    ]
+    size = {"imageHeight": HEIGHT, "imageWidth": WIDTH}
+    common = {"version": "5.5.0", "flags": {}, "imagePath": image, "imageData": None}
+    return json.dumps(common | size | {"shapes": shapes} | more).encode()
+
+
+def test_what_the_file_leaves_open_is_asked(server: Running) -> None:
+    asked = brought(server, labelme("11"), "name=b.json")
+    assert (asked.status_code, asked.json()["asks"]) == (422, "numbering")
+    detail = asked.json()["detail"]
+    assert detail.startswith("b.json: its names do not tell how its teeth are numbered")
+    assert "--" not in detail
+    assert "asks" not in brought(server, b"{", "name=b.json").json()
+    answer = brought(server, labelme("11"), "name=b.json&numbering=universal").json()
+    assert (answer["objects"], answer["notes"]) == (
+        1,
+        ["shapes of the type line left out, since they have no area: 1"],
+    )
+    (shown,) = opened(server.client.get("/api/cases/2"))["objects"]
+    assert shown["category"] == "23"
+
+
+def test_the_numbering_of_coco_goes_out_and_comes_back(server: Running) -> None:
+    tooth = str(uuid4())
+    server.append([create(tooth, category="36"), masked(tooth, square(3, 4, 5))], 0)
+    written = server.client.get("/api/export/coco?numbering=universal").json()
+    written["images"][0]["file_name"] = "b.png"
+    for post in (
+        lambda: server.client.post("/api/import/coco", json=written),
+        lambda: brought(server, json.dumps(written).encode(), "name=set.json"),
+    ):
+        assert post().status_code == 200
+        (shown,) = opened(server.client.get("/api/cases/2"))["objects"]
+        assert shown["category"] == "36"
+    del written["info"]
+    written["categories"] = [{"id": item["category_id"], "name": "11"} for item in written["annotations"]]
+    answer = brought(server, json.dumps(written).encode(), "name=set.json&numbering=universal")
+    assert answer.json()["objects"] == 1
+    assert {each["category"] for each in opened(server.client.get("/api/cases/2"))["objects"]} == {"36", "23"}
+
+
+def test_nobody_learns_where_the_server_keeps_its_copies(server: Running) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("data.yaml", "nc: 1\nnames: {0: '36'}")
+        archive.writestr("labels/elsewhere.txt", "0 0.1 0.1 0.2 0.1 0.2 0.2")
+    answer = brought(server, file.getvalue(), "name=yolo.zip")
+    assert answer.status_code == 200, answer.text
+    assert [entry["image"] for entry in answer.json()["passed_over"]["entries"]] == ["yolo.zip/labels/elsewhere.txt"]
+    alone = brought(server, b"names: {0: '36'}", "name=data.yaml&format=yolo")
+    assert alone.status_code == 422
+    assert "the folder of data.yaml" in alone.json()["detail"]
+    assert "arriving" not in alone.json()["detail"]
+
+
+def test_a_bad_upload_is_not_a_lost_image(server: Running) -> None:
+    pytest.importorskip("highdicom")
+    assert brought(server, b"{}", "name=a.json&format=dicom-seg").status_code == 422
+
+
+def test_notes_are_bounded_and_counted(server: Running) -> None:
+    shapes = [
+        {"label": "36", "points": [[1, 1], [4, 4]], "group_id": None, "shape_type": f"kind {k}", "flags": {}}
+        for k in range(30)
+    ]
+    notes = brought(server, labelme("36", shapes=shapes), "name=b.json").json()["notes"]
+    assert len(notes) == 21
+    assert notes[-1] == "and 10 more lines of this kind"

@@ -10,12 +10,14 @@ import type {
   DatasetFormat,
   ImportedAnnotations,
   LogDocument,
+  Numbering,
   Numbers,
   ObjectToNumber,
   Operation,
   Picture,
   Prediction,
   PredictRequest,
+  Problem,
   Progress,
   ProposalsSwitch,
   Refinement,
@@ -132,26 +134,38 @@ export async function addImage(
   return { case: answer, known: status === 200 };
 }
 
-/** Brings the objects of an annotation file, or of an archive of such files, into the cases of the worklist. */
-export const importAnnotations = async (file: File, sent: (share: number) => void): Promise<ImportedAnnotations> =>
-  (await upload<ImportedAnnotations>("/api/import", file, sent)).answer;
+/**
+ * Brings the objects of an annotation file, or of an archive of such files, into the cases of the worklist.
+ * `numbering`: how its teeth are numbered; recognised if left out. Raises ApiError, which asks for it where it must be given.
+ */
+export const importAnnotations = async (
+  file: File,
+  sent: (share: number) => void,
+  numbering?: Numbering,
+): Promise<ImportedAnnotations> =>
+  (await upload<ImportedAnnotations>("/api/import", file, sent, numbering && { numbering })).answer;
 
 export const formats = (): Promise<DatasetFormat[]> => json<DatasetFormat[]>("/api/formats");
 
-function upload<T>(path: string, file: File, sent: (share: number) => void): Promise<{ status: number; answer: T }> {
+function upload<T>(
+  path: string,
+  file: File,
+  sent: (share: number) => void,
+  options: Record<string, string> = {},
+): Promise<{ status: number; answer: T }> {
   // fetch does not report the progress of an upload.
   const request = new XMLHttpRequest();
   return new Promise((resolve, reject) => {
-    request.open("POST", `${path}?name=${encodeURIComponent(file.name)}`);
+    request.open("POST", `${path}?${new URLSearchParams({ name: file.name, ...options }).toString()}`);
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.upload.onprogress = ({ loaded, total }) => sent(total > 0 ? loaded / total : 0);
     request.onerror = () => reject(new OfflineError());
     request.onload = () => {
       const { status } = request;
       try {
-        const answer = JSON.parse(request.responseText) as T & { detail?: string };
+        const answer = JSON.parse(request.responseText) as T & Partial<Problem>;
         if (status === 200 || status === 201) resolve({ status, answer });
-        else reject(new ApiError(status, answer.detail ?? `${status}`));
+        else reject(new ApiError(status, answer.detail ?? `${status}`, answer.asks));
       } catch {
         reject(new ApiError(status, `${status} ${request.statusText}`.trim()));
       }

@@ -1,10 +1,12 @@
-import type { ConflictReply } from "./types";
+import type { ConflictReply, Problem } from "./types";
 
 /** The server answered, but not with success. `detail` is its one line for the user. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
     readonly detail: string,
+    /** The parameter without which the request cannot be done. */
+    readonly asks: Problem["asks"] = null,
   ) {
     super(detail);
     this.name = "ApiError";

@@ -388,7 +388,8 @@ export interface paths {
          * Import File
          * @description Brings the objects of an annotation file, or of a zip or tar archive, into the cases, to be corrected.
          *
-         *     Every dataset format is read. The images are those of the worklist; others are passed over.
+         *     Every dataset format is read. The images are those of the worklist; others are passed over. Where the file does
+         *     not tell how its teeth are numbered, the answer is 422 and asks for `numbering`.
          */
         post: operations["import_file"];
         delete?: never;
@@ -739,6 +740,11 @@ export interface components {
             images: {
                 [key: string]: unknown;
             }[];
+            /**
+             * Info
+             * @description Its key `numbering` says how teeth are numbered; FDI without it.
+             */
+            info?: unknown;
         };
         /** Comment */
         Comment: {
@@ -914,6 +920,11 @@ export interface components {
         Imported: {
             /** Cases */
             cases: number;
+            /**
+             * Notes
+             * @description What was decided or left out in reading, a line each; of more than 20 the last says how many.
+             */
+            notes: string[];
             /**
              * Objects
              * @description New objects; one that was imported before is not counted.
@@ -1477,6 +1488,12 @@ export interface components {
          * @description Every answer that is an error.
          */
         Problem: {
+            /**
+             * Asks
+             * @description The parameter without which the request cannot be done; null where there is none.
+             * @default null
+             */
+            asks: "numbering" | null;
             /**
              * Detail
              * @description One line for the user.
@@ -4243,7 +4260,10 @@ export interface operations {
     };
     import_annotations: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How teeth are numbered in the file; recognised if left out. */
+                numbering?: components["schemas"]["Numbering"] | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;

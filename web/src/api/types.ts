@@ -22,6 +22,8 @@ export type Picture = Schemas["Picture"];
 export type TimeInterval = Schemas["TimeInterval"];
 export type Stored = Schemas["Stored"];
 export type ImportedAnnotations = Schemas["Imported"];
+export type Numbering = Schemas["Numbering"];
+export type Problem = Schemas["Problem"];
 export type DatasetFormat = Schemas["DatasetFormat"];
 
 /** Whether the model's proposals are in a case, are being made, were never made for it, or are turned off. */

@@ -19,6 +19,7 @@ from dentasam.data.coco.passed_over import PassedOverAnnotation
 from dentasam.data.coco.problem import Problem, Report, WhatAndFix
 from dentasam.data.coco.values import is_result_list, whole
 from dentasam.data.images.size_limit import PIXEL_LIMIT
+from dentasam.data.json_text import json_text
 from dentasam.data.record import Category, ImageRecord
 
 
@@ -106,8 +107,7 @@ def _read(path: Path) -> tuple[Any, WhatAndFix | None]:
     if path.is_dir():
         return None, ("is a folder", "name the COCO JSON in it")
     try:
-        # Some editors on Windows write a byte order mark first.
-        return json.loads(path.read_text(encoding="utf-8-sig")), None
+        return json.loads(json_text(path)), None
     except FileNotFoundError:
         return None, ("does not exist", "check the path of the dataset")
     except OSError as error:

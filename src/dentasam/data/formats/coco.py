@@ -20,6 +20,8 @@ from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord,
 from dentasam.data.formats.sources.glance import first_text
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.formats.tooth_names import MARK, declared
+from dentasam.data.images.orientation import wrong_size
+from dentasam.data.images.read import read_header
 from dentasam.data.record import Category, ImageRecord
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError
@@ -63,6 +65,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
 
     folder = Path(images.place) if images.root is None else None
     found: list[ImageRecord] = []
+    sources: list[Path] = []
     categories: dict[str, Category] = {}
     info: dict[str, Any] = {}
     for part, path in paths.items():
@@ -70,6 +73,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
         for line in lines(parsed.passed_over):
             options.report(f"{part}: {line}" if part else line)
         found.extend(_named_by_part(image, part) for image in parsed.images)
+        sources.extend([path] * len(parsed.images))
         # A category whose id another part gave to another name is left to the dataset, which finds a free one.
         taken = {category.id for category in categories.values()}
         for category in parsed.categories:
@@ -77,10 +81,13 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
                 categories.setdefault(category.name, category)
         info = info or dict(parsed.info or {})
     kept = _with_unique_ids(found)
-    numbered = enumerate(kept, start=1)
-    records = [SourceRecord(f"image {image.id or number}", partial(_same, image)) for number, image in numbered]
-    numbering = declared(info.pop(MARK, None)) or Numbering.fdi
-    return Contents(records, numbering, list(categories.values()), info)
+    numbered = enumerate(zip(kept, sources, strict=True), start=1)
+    records = [
+        SourceRecord(f"image {image.id or number}", partial(_checked, image, path))
+        for number, (image, path) in numbered
+    ]
+    numbering = declared(info.pop(MARK, None))
+    return Contents(records, numbering, list(categories.values()), info, assumed=Numbering.fdi)
 
 
 def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
@@ -90,7 +97,13 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
     return ()
 
 
-def _same(image: ImageRecord) -> ImageRecord:
+def _checked(image: ImageRecord, source: Path) -> ImageRecord:
+    """The image of a COCO file. Raises ImageError for a file that is no image, DatasetError for another size."""
+    header = read_header(image.path)
+    stored, wanted = (header.height, header.width), (image.height, image.width)
+    if stored != wanted:
+        what, fix = wrong_size(image.file_name, stored, wanted, header.orientation)
+        raise DatasetError(f"{source}: {what}; {fix}")
     return image
 
 
@@ -126,8 +139,17 @@ def _jsons(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.glob("*.json")) if path.is_file() and path.name not in OTHERS]
 
 
+def is_or_holds_json(place: Path) -> bool:
+    """Whether a source is a JSON file, or a folder with COCO files of which one must be named."""
+    return bool(_cocos_in(place)) if place.is_dir() else place.suffix.lower() == ".json"
+
+
+def _cocos_in(folder: Path) -> list[str]:
+    return [path.name for path in (*_jsons(folder), *_jsons(folder / ANNOTATIONS)) if recognises(path)]
+
+
 def _none_in(folder: Path) -> str:
-    several = [path.name for path in (*_jsons(folder), *_jsons(folder / ANNOTATIONS)) if recognises(path)]
+    several = _cocos_in(folder)
     if not several:
         return f"{folder} holds no COCO JSON; name the JSON itself"
     shown = ", ".join(several[:MAX_SHOWN]) + ", …" * (len(several) > MAX_SHOWN)

@@ -76,7 +76,8 @@ class Contents:
     records: one for each image (for several annotators one for each of their results). numbering: the system in which
     the source says that its teeth are numbered, None where it does not say. categories: those that the source lists,
     in its order; those of objects alone may be missing. renumbered: the reader itself has applied the numbering that
-    the user chose to the names that it concerns; all teeth have FDI numbers.
+    the user chose to the names that it concerns; all teeth have FDI numbers. assumed: the system that such sources
+    have by convention where they say nothing; names that are clearly of another are asked about all the same.
     """
 
     records: Sequence[SourceRecord]
@@ -84,6 +85,7 @@ class Contents:
     categories: Sequence[Category] = ()
     info: Mapping[str, Any] = field(default_factory=dict)
     renumbered: bool = False
+    assumed: Numbering | None = None
 
 
 class WriteFile(Protocol):

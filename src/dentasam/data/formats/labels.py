@@ -39,6 +39,7 @@ from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord,
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.spelling import Spelling, canonical
+from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError
 
 NAMES = "labels.json"
@@ -81,7 +82,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
         return ImageRecord(0, image.path, name, width, height, tags.get(canonical(name), ()), objects)
 
     records = [SourceRecord(f"images/{name}", partial(load, name, image)) for name, image in found.items()]
-    return Contents(records, read_numbering(source))
+    return Contents(records, read_numbering(source), assumed=Numbering.fdi)
 
 
 def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:

@@ -91,6 +91,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
         ]
         + strangers,
         read_numbering(source),
+        assumed=Numbering.fdi,
     )
 
 

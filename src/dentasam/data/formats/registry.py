@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 DEFAULT = ImportOptions()
 PUBLIC_SETS = "public_sets"
+UNRECOGNISED = "no dataset format is recognised; give --format (see dentasam data formats)"
 # A package of each extra, by which it is known to be installed.
 EXTRA_PACKAGES = {"dicom": "highdicom", "nifti": "nibabel"}
 
@@ -57,14 +58,19 @@ def missing_extra(info: FormatInfo) -> str | None:
 def choose(name: str | None, places: Sequence[Path]) -> tuple[Format, Path]:
     """The format of a source, and where it begins among some places, by a glance.
 
-    name: of the format, None to recognise it; coco, whose messages explain more, where none fits. Public sets come
-    first: each takes its own layout alone, which general formats may take for theirs.
+    name: of the format, None to recognise it; coco, whose messages explain more, where none fits a JSON. Public sets
+    come first: each takes its own layout alone, which general formats may take for theirs. Raises DatasetError where
+    no format is recognised.
     """
     offered = sorted(readable(), key=lambda each: not FORMATS[each].public_set) if name is None else [Format(name)]
+    from dentasam.data.formats.coco import is_or_holds_json
+
     for place in places:
         for format in offered:
             if reading_module(format).recognises(place):
                 return format, place
+    if name is None and places[-1].exists() and not is_or_holds_json(places[-1]):
+        raise DatasetError(f"{places[-1]}: {UNRECOGNISED}")
     return Format(name or Format.coco), places[-1]
 
 
@@ -74,6 +80,12 @@ def _also_recognised(chosen: Format, place: Path) -> list[Format]:
         return []
     general = [name for name in readable() if name is not chosen and not FORMATS[name].public_set]
     return [name for name in general if reading_module(name).recognises(place)]
+
+
+def check_numbering(format: Format, numbering: Numbering | None, source: Path) -> None:
+    """Raises DatasetError where the user chooses a numbering for a public set, which has one of its own."""
+    if numbering is not None and FORMATS[format].public_set:
+        raise DatasetError(f"{source}: how the teeth of {format} are numbered is known; leave --numbering out")
 
 
 def import_dataset(name: str | None, source: str | Path, out: str | Path, options: ImportOptions = DEFAULT) -> Path:
@@ -92,6 +104,7 @@ def import_dataset(name: str | None, source: str | Path, out: str | Path, option
         format, place = choose(name, places)
         if format is not Format.coco and options.crowd_as_objects:
             raise DatasetError(f"{source}: crowds as objects can be given only for the format coco, not for {format}")
+        check_numbering(format, options.numbering, Path(source))
         options.recognised(format)
         others = _also_recognised(format, place) if name is None else []
         if others:

@@ -14,12 +14,18 @@ from dentasam.data.dataset import Dataset
 from dentasam.data.record import ObjectRecord
 from dentasam.data.teeth.numbering import Numbering, Verdict, from_fdi, recognise, to_fdi
 from dentasam.errors import DatasetError
+from dentasam.model.chart.dentition import SUPERNUMERARY_TOOTH
 
 # Fewer numbers from 1 to 32 may be numbered classes as well as teeth.
 MIN_UNIVERSAL_NAMES = 10
 # The key under which a dataset, and a file of other tools that we wrote, states its numbering.
 MARK = "numbering"
 ASK = "give --numbering fdi, universal or palmer (fdi keeps other names as they are)"
+CONVERT = "; if they are, give --numbering universal"
+
+
+class NumberingUnknown(DatasetError):
+    """The names of a source do not tell how its teeth are numbered; the user must say."""
 
 
 def fdi_names(
@@ -28,20 +34,24 @@ def fdi_names(
     declared: Numbering | None,
     source: Path,
     report: Callable[[str], None],
+    assumed: Numbering | None = None,
 ) -> dict[str, str]:
-    """What each name that changes is in FDI. chosen: by the user; declared: by the source.
+    """What each name that changes is in FDI. chosen: by the user; declared: by the source; assumed: by its format.
 
-    Without either the system is recognised from all names together, and reported where it is not FDI. Raises
-    DatasetError, which asks for `--numbering`, where the names fit several systems or none.
+    Without the first two the system is recognised from all names together, and reported where it is not FDI. Raises
+    NumberingUnknown, which asks for `--numbering`, where the names fit several systems or none; with an assumed
+    system only where they are clearly of another one.
     """
     names = list(dict.fromkeys(names))
     numbering = chosen or declared
-    if numbering is None:
+    if numbering is None and assumed is not None:
+        numbering = _confirmed(assumed, names, source, report)
+    elif numbering is None:
         numbering = _recognised(names, source, report)
     elif chosen is None and numbering is Numbering.fdi:
         found = recognise(names)
-        if found.numbering is Numbering.universal and _count(names, Numbering.universal) >= MIN_UNIVERSAL_NAMES:
-            report(f"its teeth look like Universal numbers ({found.reason}); if they are, give --numbering universal")
+        if found.numbering is Numbering.universal and _are_many(names):
+            report(f"its teeth look like Universal numbers ({found.reason}){CONVERT}")
     if numbering is None:
         return {}
     given = {name: to_fdi(name, numbering) for name in names}
@@ -51,24 +61,39 @@ def fdi_names(
 def with_numbering(dataset: Dataset, numbering: Numbering) -> Dataset:
     """The dataset with its tooth numbers in another system; all other categories stay.
 
-    `info["numbering"]` of a dataset states the system that its numbers are in, where that is not FDI.
+    `info["numbering"]` of a dataset states the system that its numbers are in, where that is not FDI. Raises
+    DatasetError where a category that stays has the name that a tooth gets.
     """
     present = declared(dataset.info.get(MARK)) or Numbering.fdi
     if numbering is present:
         return dataset
 
-    def name(category: str) -> str:
-        return from_fdi(to_fdi(category, present) or category, numbering)
+    new = _new_names(dataset, present, numbering)
 
     def of(records: Iterable[ObjectRecord]) -> tuple[ObjectRecord, ...]:
-        return tuple(replace(record, category=name(record.category)) for record in records)
+        return tuple(replace(record, category=new[record.category]) for record in records)
 
     images = (replace(image, objects=of(image.objects), crowds=of(image.crowds)) for image in dataset.images)
-    categories = (replace(category, name=name(category.name)) for category in dataset.categories)
+    categories = (replace(category, name=new[category.name]) for category in dataset.categories)
     info = {key: value for key, value in dataset.info.items() if key != MARK}
     if numbering is not Numbering.fdi:
         info[MARK] = numbering.value
     return replace(dataset, images=tuple(images), categories=tuple(categories), info=info)
+
+
+def _new_names(dataset: Dataset, present: Numbering, wanted: Numbering) -> dict[str, str]:
+    """What each category is called in the wanted system. Raises DatasetError where two kinds would become one."""
+    records = (record for image in dataset.images for record in (*image.objects, *image.crowds))
+    names = dict.fromkeys([category.name for category in dataset.categories] + [item.category for item in records])
+    teeth = {name: number for name in names if (number := to_fdi(name, present)) is not None}
+    converted = {from_fdi(teeth[name], wanted): name for name in teeth if teeth[name] != SUPERNUMERARY_TOOTH}
+    for name in names:
+        if name not in teeth and name in converted:
+            raise DatasetError(
+                f"{dataset.path}: the category {name!r:.40} is no tooth in {present}, but tooth {converted[name]} "
+                f"gets that name in {wanted}; rename the category"
+            )
+    return {name: from_fdi(teeth[name], wanted) if name in teeth else name for name in names}
 
 
 def declared(value: object) -> Numbering | None:
@@ -80,14 +105,26 @@ def _recognised(names: list[str], source: Path, report: Callable[[str], None]) -
     found = recognise(names)
     if found.verdict is Verdict.no_numbers:
         return None
-    weak = found.numbering is Numbering.universal and _count(names, Numbering.universal) < MIN_UNIVERSAL_NAMES
+    weak = found.numbering is Numbering.universal and not _are_many(names)
     if found.numbering is None or weak:
         what = "too few names tell" if weak else "its names do not tell"
-        raise DatasetError(f"{source}: {what} how its teeth are numbered ({found.reason}); {ASK}")
+        raise NumberingUnknown(f"{source}: {what} how its teeth are numbered ({found.reason}); {ASK}")
     if found.numbering is not Numbering.fdi:
         report(f"its teeth have {found.numbering.capitalize()} numbers ({found.reason}), which became FDI numbers")
     return found.numbering
 
 
-def _count(names: Iterable[str], numbering: Numbering) -> int:
-    return sum(to_fdi(name, numbering) is not None for name in names)
+def _confirmed(assumed: Numbering, names: list[str], source: Path, report: Callable[[str], None]) -> Numbering:
+    """The assumed system. Raises NumberingUnknown for names that are clearly of another, reports a doubt."""
+    found = recognise(names)
+    if found.numbering in (None, assumed):
+        return assumed
+    if found.numbering is not Numbering.universal or _are_many(names):
+        raise NumberingUnknown(f"{source}: its teeth do not look like FDI numbers ({found.reason}); {ASK}")
+    report(f"some names may be Universal numbers, and stay as they are ({found.reason}){CONVERT}")
+    return assumed
+
+
+def _are_many(names: Iterable[str]) -> bool:
+    """Whether so many names are Universal numbers that they are hardly numbered classes."""
+    return sum(to_fdi(name, Numbering.universal) is not None for name in names) >= MIN_UNIVERSAL_NAMES

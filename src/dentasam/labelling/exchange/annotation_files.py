@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from dentasam.data.formats.catalogue import Format
 from dentasam.data.formats.coco import json_in
 from dentasam.data.formats.interface import ReadOptions, SourceRecord
-from dentasam.data.formats.registry import choose, reading_module
+from dentasam.data.formats.registry import UNRECOGNISED, check_numbering, choose, reading_module
 from dentasam.data.formats.sources.archive import Limits, is_archive, unpack
 from dentasam.data.formats.sources.glance import roots_of
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
-from dentasam.data.formats.tooth_names import fdi_names
+from dentasam.data.formats.tooth_names import ASK, CONVERT, fdi_names
+from dentasam.data.json_text import json_text
 from dentasam.data.record import ImageRecord
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError, ImageError
@@ -34,6 +37,9 @@ from dentasam.labelling.workspace.workspace import CaseImage
 SOURCE = "source"
 # Of an archive that somebody drops on the page; larger ones are imported by the command.
 LIMITS = Limits(members=200_000, total_bytes=4 * 10**9, file_bytes=10**9)
+UNKNOWN = "is not annotations of a known format; see dentasam data formats"
+# What messages say of the command's options is said otherwise here.
+WORDS = {ASK: "choose FDI, Universal or Palmer", CONVERT: "", f": {UNRECOGNISED}": f" {UNKNOWN}"}
 
 
 def import_annotation_file(
@@ -47,7 +53,8 @@ def import_annotation_file(
     """Imports a file's objects into the cases of the images that it names; returns what is new and what was skipped.
 
     format: recognised if left out. numbering: how teeth are numbered in the file, recognised if left out. Images that
-    are not in the worklist are skipped. Raises DatasetError, before anything is stored, for the first error.
+    are not in the worklist are skipped. Raises DatasetError, before anything is stored, for the first error;
+    NumberingUnknown where the numbering must be given.
     """
     with tempfile.TemporaryDirectory(prefix="dentasam-") as scratch, _naming(file, Path(scratch)):
         places = [file]
@@ -55,18 +62,21 @@ def import_annotation_file(
             unpack(file, Path(scratch) / SOURCE, limits=LIMITS)
             places = roots_of(Path(scratch) / SOURCE)
         chosen, place = choose(format, places)
+        check_numbering(chosen, numbering, file)
         if chosen is Format.coco:
-            return import_coco(store, _document(place), annotator)
+            found = import_coco(store, _document(place), annotator, numbering, file.name)
+            return replace(found, notes=_named(found.notes, file, Path(scratch)))
         cases = {case.name: case for case in store.cases()}
-        skipped = SkippedItems()
-        reading = ReadOptions(Path(scratch), numbering=numbering)
+        skipped, notes = SkippedItems(), list[str]()
+        reading = ReadOptions(Path(scratch), report=notes.append, numbering=numbering)
         contents = reading_module(chosen).read(place, _worklist(images, cases), reading)
-        records = list(_loaded(contents.records, skipped))
+        records = list(_loaded(contents.records, skipped, file, Path(scratch)))
         names = [item.category for record in records for item in record.objects]
         stated = None if contents.renumbered else numbering
-        fdi = fdi_names(names, stated, contents.numbering, file, lambda line: None)
+        fdi = fdi_names(names, stated, contents.numbering, file, notes.append, contents.assumed)
         counts = [_stored(store, cases[record.file_name], record, fdi, annotator) for record in records]
-        return ImportReport(sum(counts), sum(count > 0 for count in counts), skipped)
+        told = _named(notes, file, Path(scratch))
+        return ImportReport(sum(counts), sum(count > 0 for count in counts), skipped, told)
 
 
 def _stored(store: Store, case: Case, record: ImageRecord, fdi: dict[str, str], annotator: str) -> int:
@@ -79,17 +89,20 @@ def _stored(store: Store, case: Case, record: ImageRecord, fdi: dict[str, str], 
     return store_objects(store, case, objects, annotator) if objects else 0
 
 
-def _loaded(records: Sequence[SourceRecord], skipped: SkippedItems) -> Iterator[ImageRecord]:
+def _loaded(
+    records: Sequence[SourceRecord], skipped: SkippedItems, file: Path, scratch: Path
+) -> Iterator[ImageRecord]:
     """The records of images in the worklist, one for each image: of several annotators' results the first."""
     seen: set[str] = set()
     for record in records:
+        (where,) = _named([record.where], file, scratch)
         try:
             loaded = record.load()
         except ImageNotFound:
-            skipped.add_image(record.where, "its image is not in the worklist, or several there have its name")
+            skipped.add_image(where, "its image is not in the worklist, or several there have its name")
             continue
         if loaded.file_name in seen:
-            skipped.add_image(record.where, "another result for the same image came before it")
+            skipped.add_image(where, "another result for the same image came before it")
             continue
         seen.add(loaded.file_name)
         yield loaded
@@ -98,21 +111,34 @@ def _loaded(records: Sequence[SourceRecord], skipped: SkippedItems) -> Iterator[
 def _document(place: Path) -> Any:
     path = json_in(place) if place.is_dir() else place
     if path is None:
-        raise DatasetError(f"{place} holds no annotations of a known format; see dentasam data formats")
+        raise DatasetError(f"{place} {UNKNOWN}")
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(json_text(path))
     except (OSError, ValueError, RecursionError):
-        raise DatasetError(f"{path} is not annotations of a known format; see dentasam data formats") from None
+        raise DatasetError(f"{path} {UNKNOWN}") from None
 
 
 @contextmanager
 def _naming(file: Path, scratch: Path) -> Iterator[None]:
-    """Names files by their place in what was imported, since nobody knows the paths of the server's own copies."""
+    """Names files in messages as `_named`. An image in the upload that cannot be read is an error of the upload."""
     try:
         yield
     except (DatasetError, ImageError) as error:
-        line = str(error).replace(str(scratch / SOURCE), file.name).replace(str(file), file.name)
-        raise type(error)(line) from None
+        (line,) = _named([str(error)], file, scratch)
+        kind = DatasetError if isinstance(error, ImageError) else type(error)
+        raise kind(line) from None
+
+
+def _named(lines: Iterable[str], file: Path, scratch: Path) -> tuple[str, ...]:
+    """Lines with files named by their place in what was imported, since nobody knows the server's own copies."""
+    # The longer paths come first, of which others are the beginning.
+    names = {
+        str(scratch / SOURCE): file.name,
+        str(scratch): file.name,
+        str(file): file.name,
+        str(file.parent): f"the folder of {file.name}",
+    } | WORDS
+    return tuple(reduce(lambda line, known: line.replace(known, names[known]), names, line) for line in lines)
 
 
 def _worklist(images: Sequence[CaseImage], cases: dict[str, Case]) -> SourceImages:

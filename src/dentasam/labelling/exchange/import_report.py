@@ -49,8 +49,9 @@ class SkippedItems:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """How many objects are new, in how many cases, and what was skipped."""
+    """How many objects are new, in how many cases, what was skipped, and what the reader has to say, a line each."""
 
     objects: int
     cases: int
     skipped: SkippedItems = field(default_factory=SkippedItems)
+    notes: tuple[str, ...] = ()

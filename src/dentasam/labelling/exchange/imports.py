@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dentasam.data.coco.annotations import read_mask
@@ -10,9 +10,11 @@ from dentasam.data.coco.categories import read_categories
 from dentasam.data.coco.passed_over import Reason
 from dentasam.data.coco.problem import Problem
 from dentasam.data.coco.values import whole
+from dentasam.data.formats.tooth_names import MARK, declared, fdi_names
 from dentasam.data.masks import segmentation
 from dentasam.data.record import ImageRecord
 from dentasam.data.spelling import canonical
+from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError
 from dentasam.labelling.exchange.import_report import ImportReport, SkippedItems
 from dentasam.labelling.exchange.pre_annotations import ImportedObject, create_operations, label_of, store_objects
@@ -39,14 +41,24 @@ def import_images(store: Store, images: Iterable[tuple[Case, ImageRecord]]) -> i
     return store.import_objects(created, ANNOTATOR)
 
 
-def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> ImportReport:
+def import_coco(
+    store: Store,
+    document: Any,
+    annotator: str = ANNOTATOR,
+    numbering: Numbering | None = None,
+    name: str = "the document",
+) -> ImportReport:
     """Imports the objects of a COCO document into the cases of the same name and size.
 
     A name is the path relative to the image folder, or the file's name alone if only one case has it. Images that
-    are not in the worklist and annotations that are not objects (see `data.coco`) are skipped. Raises DatasetError,
-    before anything is stored, for the first error, and if no annotation has a mask.
+    are not in the worklist and annotations that are not objects (see `data.coco`) are skipped. numbering: how its
+    teeth are numbered; left out, as its `info` says, else FDI. name: of the document, for messages. Raises
+    DatasetError, before anything is stored, for the first error, and if no annotation has a mask; NumberingUnknown
+    where its teeth are clearly not numbered in FDI.
     """
     images, annotations, names = _parts_of(document)
+    notes: list[str] = []
+    fdi = fdi_names(names.values(), numbering, _declared_in(document), Path(name), notes.append, Numbering.fdi)
     cases = store.cases()
     skipped = SkippedItems()
     by_image = _match_images(images, cases, skipped)
@@ -76,12 +88,13 @@ def import_coco(store: Store, document: Any, annotator: str = ANNOTATOR) -> Impo
         masks += reading.segmentation is not None
         if reading.segmentation is not None and reading.reason is not Reason.crowd:
             runs = segmentation.runs_of(reading.segmentation, case.height, case.width)
-            found[case.id].append(ImportedObject(id, label_of(category), runs, whole(item.get("parent"))))
+            label = label_of(fdi.get(category, category))
+            found[case.id].append(ImportedObject(id, label, runs, whole(item.get("parent"))))
     if skipped.objects > skipped.objects_of_images and not masks:
         raise DatasetError("no annotation has a mask; export masks (polygons or RLE), not boxes alone")
     known = {case.id: case for case in cases}
     counts = [store_objects(store, known[id], objects, annotator) for id, objects in found.items()]
-    return ImportReport(sum(counts), sum(count > 0 for count in counts), skipped)
+    return ImportReport(sum(counts), sum(count > 0 for count in counts), skipped, tuple(notes))
 
 
 def _parts_of(document: Any) -> tuple[list[Any], list[Any], dict[int | None, str]]:
@@ -92,7 +105,14 @@ def _parts_of(document: Any) -> tuple[list[Any], list[Any], dict[int | None, str
     if not isinstance(images, list) or not isinstance(annotations, list) or not isinstance(categories, list):
         raise DatasetError("it lacks a list of images, annotations or categories; export it as COCO instances")
     used = {whole(item.get("category_id")) for item in annotations if isinstance(item, Mapping)}
-    return images, annotations, {kind.id: kind.name for kind in read_categories(categories, used, _refuse)}
+    kinds = read_categories(categories, used, _refuse)
+    return images, annotations, {kind.id: kind.name for kind in kinds if kind.id in used}
+
+
+def _declared_in(document: Mapping[str, Any]) -> Numbering | None:
+    """The numbering that a document of our own states."""
+    info = document.get("info")
+    return declared(info.get(MARK)) if isinstance(info, Mapping) else None
 
 
 def _refuse(problem: Problem) -> None:
@@ -111,6 +131,8 @@ def _match_images(images: list[Any], cases: Iterable[Case], skipped: SkippedItem
         id, given = (whole(item.get("id")), item.get("file_name")) if isinstance(item, Mapping) else (None, None)
         if id is None or not isinstance(given, str):
             raise DatasetError(f"images[{position}] has no whole-number id or no file_name; give it both")
+        if id in found:
+            raise DatasetError(f"images[{position}] has the id {id} of another image; give every image its own id")
         name = case_name(given)
         ways = (canonical(name), canonical(PurePosixPath(name).name))
         same = [exact[name]] if name in exact else next((by_name[way] for way in ways if way in by_name), [])

@@ -35,6 +35,9 @@ class Problem(BaseModel):
     """Every answer that is an error."""
 
     detail: str = Field(description="One line for the user.")
+    asks: Literal["numbering"] | None = Field(
+        default=None, description="The parameter without which the request cannot be done; null where there is none."
+    )
 
 
 class ModelIdentity(BaseModel):
@@ -207,6 +210,9 @@ class Imported(BaseModel):
     objects: int = Field(description="New objects; one that was imported before is not counted.")
     cases: int
     passed_over: PassedOver
+    notes: list[str] = Field(
+        description="What was decided or left out in reading, a line each; of more than 20 the last says how many."
+    )
 
 
 class DatasetFormat(BaseModel):
@@ -227,6 +233,7 @@ class CocoDocument(BaseModel):
     images: Annotated[list[dict[str, Any]], Field(max_length=100_000)]
     annotations: Annotated[list[dict[str, Any]], Field(max_length=1_000_000)]
     categories: Annotated[list[dict[str, Any]], Field(max_length=10_000)]
+    info: Any = Field(default=None, description="Its key `numbering` says how teeth are numbered; FDI without it.")
 
 
 class MonaiModel(BaseModel):

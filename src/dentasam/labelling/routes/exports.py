@@ -27,6 +27,7 @@ from dentasam.labelling.routes.uploads import FILE_BODY, check_type, received_fi
 router = APIRouter(prefix="/api", tags=["files"])
 # Beyond this a ZIP is built on the disk.
 MAX_MEMORY_BYTES = 32 * 1024 * 1024
+MAX_NOTES = 20
 BLOCK = 1 << 20
 ExportNumbers = Annotated[Numbering, Query(description="How teeth are numbered in the files.")]
 ImportNumbers = Annotated[
@@ -120,12 +121,14 @@ def list_formats() -> list[DatasetFormat]:
 
 
 @router.post("/import/coco", responses=errors(413, 507))
-def import_annotations(document: CocoDocument, context: ContextDep, annotator: Annotator) -> Imported:
+def import_annotations(
+    document: CocoDocument, context: ContextDep, annotator: Annotator, numbering: ImportNumbers = None
+) -> Imported:
     """Brings the objects of a COCO document into the cases of the same names, to be corrected.
 
     Answers what was passed over and why: images that are not in the worklist, boxes alone, crowds (`iscrowd` 1).
     """
-    return _imported(import_coco(context.store, document.model_dump(), annotator))
+    return _imported(import_coco(context.store, document.model_dump(), annotator, numbering))
 
 
 @router.post("/import", openapi_extra={"requestBody": FILE_BODY}, responses=errors(413, 415, 422, 507))
@@ -141,7 +144,8 @@ async def import_file(
 ) -> Imported:
     """Brings the objects of an annotation file, or of a zip or tar archive, into the cases, to be corrected.
 
-    Every dataset format is read. The images are those of the worklist; others are passed over.
+    Every dataset format is read. The images are those of the worklist; others are passed over. Where the file does
+    not tell how its teeth are numbered, the answer is 422 and asks for `numbering`.
     """
     check_type(request, "annotation")
     if format is not None and format not in readable():
@@ -162,7 +166,10 @@ def _imported(found: ImportReport) -> Imported:
         for entry in left.entries
     ]
     passed_over = PassedOver(images=left.images, objects=left.objects, entries=entries)
-    return Imported(objects=found.objects, cases=found.cases, passed_over=passed_over)
+    notes = [one_line(note) for note in found.notes[:MAX_NOTES]]
+    if len(found.notes) > MAX_NOTES:
+        notes.append(f"and {len(found.notes) - MAX_NOTES} more lines of this kind")
+    return Imported(objects=found.objects, cases=found.cases, passed_over=passed_over, notes=notes)
 
 
 def _statuses(finished: bool) -> frozenset[Status] | None:

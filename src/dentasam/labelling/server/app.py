@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from dentasam.data.formats.tooth_names import NumberingUnknown
 from dentasam.errors import ChartError, DatasetError, DentasamError, ImageError, PromptError
 from dentasam.labelling.auth.access import Access
 from dentasam.labelling.auth.middleware import AccessMiddleware
@@ -182,7 +183,10 @@ def _with_mask_references(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _handle_errors(app: FastAPI) -> None:
-    """Answer each kind of error with its status and one line, `{"detail": …}`, without paths of this machine."""
+    """Answer each kind of error with its status and one line, `{"detail": …}`, without paths of this machine.
+
+    An error that the client can answer by a parameter says which in `asks`.
+    """
 
     def handle(
         kind: type[Exception], status: int | Callable[[Any], int], text: Callable[[Request, Any], str]
@@ -190,7 +194,8 @@ def _handle_errors(app: FastAPI) -> None:
         def handler(request: Request, error: Exception) -> JSONResponse:
             code = status if isinstance(status, int) else status(error)
             headers = getattr(error, "headers", None)
-            return JSONResponse({"detail": one_line(text(request, error))}, code, headers)
+            asks = {"asks": "numbering"} if isinstance(error, NumberingUnknown) else {}
+            return JSONResponse({"detail": one_line(text(request, error))} | asks, code, headers)
 
         app.add_exception_handler(kind, handler)
 

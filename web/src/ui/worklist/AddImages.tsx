@@ -1,4 +1,5 @@
 import { useEffect, useRef } from "react";
+import type { Numbering } from "../../api/types";
 import { IconButton } from "../controls/IconButton";
 import { Close } from "../controls/icons";
 import { useWorkbench } from "../state/context";
@@ -100,6 +101,14 @@ export function AddImages() {
             {list.map((one) => (
               <li key={one.key} data-state={one.state} data-testid="addition">
                 <span className="addition-name">{one.name}</span> <Outcome one={one} />
+                {one.state === "asked" && <NumberingQuestion one={one} />}
+                {one.notes.length > 0 && (
+                  <ul className="addition-notes">
+                    {one.notes.map((note) => (
+                      <li key={note}>{note}</li>
+                    ))}
+                  </ul>
+                )}
               </li>
             ))}
           </ul>
@@ -121,7 +130,36 @@ function Outcome({ one }: { one: FileUpload }) {
       return <span>is there already</span>;
     case "imported":
       return <span>annotations: {one.detail}</span>;
+    case "asked":
+      return <span>{one.detail}</span>;
     case "refused":
       return <span>not added: {one.detail}</span>;
   }
+}
+
+const NUMBERINGS: readonly [Numbering, string, string][] = [
+  ["fdi", "FDI", "FDI: 36 is the lower left first molar"],
+  ["universal", "Universal", "Universal: 19 is the lower left first molar"],
+  ["palmer", "Palmer", "Palmer: LL6 is the lower left first molar"],
+];
+
+/** Asks how the teeth of a file are numbered, and sends it again with the answer. */
+function NumberingQuestion({ one }: { one: FileUpload }) {
+  const { bench } = useWorkbench();
+  return (
+    <fieldset className="addition-question">
+      <legend>Teeth of {one.name} are numbered in</legend>
+      {NUMBERINGS.map(([numbering, name, title]) => (
+        <button
+          key={numbering}
+          type="button"
+          title={title}
+          onClick={() => void bench.uploads.answer(one.key, numbering)}
+          data-testid={`numbering-${numbering}`}
+        >
+          {name}
+        </button>
+      ))}
+    </fieldset>
+  );
 }

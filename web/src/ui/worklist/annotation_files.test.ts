@@ -13,11 +13,17 @@ it("tells annotations from images by name, and DICOM segmentations by their clas
 });
 
 it("says what an import brought", () => {
-  const entries = [{ image: "b.png", annotation: 3, reason: "it has no mask" }];
-  expect(importedText({ objects: 3, cases: 1, passed_over: { images: 0, objects: 0, entries: [] } })).toBe(
+  const entries = [
+    { image: "c.png", annotation: null, reason: "it is not in the worklist" },
+    { image: "b.png", annotation: 3, reason: "it has no mask" },
+    { image: "d.png", annotation: null, reason: "it is not in the worklist" },
+    { image: "e.png", annotation: null, reason: "another result for the same image came before it" },
+  ];
+  expect(importedText({ objects: 3, cases: 1, passed_over: { images: 0, objects: 0, entries: [] }, notes: [] })).toBe(
     "3 objects in 1 case",
   );
-  expect(importedText({ objects: 0, cases: 0, passed_over: { images: 2, objects: 1, entries } })).toBe(
-    "nothing new; 2 images not in the worklist; passed over: b.png, it has no mask",
+  expect(importedText({ objects: 0, cases: 0, passed_over: { images: 3, objects: 1, entries }, notes: [] })).toBe(
+    "nothing new; 3 images passed over (it is not in the worklist; another result for the same image came before it); " +
+      "passed over: b.png, it has no mask",
   );
 });

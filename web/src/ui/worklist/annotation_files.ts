@@ -18,10 +18,16 @@ export async function holdsAnnotations(file: File): Promise<boolean> {
 /** What an import brought, in a few words. */
 export function importedText({ objects, cases, passed_over }: ImportedAnnotations): string {
   const parts = [objects ? `${counted(objects, "object")} in ${counted(cases, "case")}` : "nothing new"];
-  if (passed_over.images) parts.push(`${counted(passed_over.images, "image")} not in the worklist`);
-  const [first] = passed_over.entries.filter(({ annotation }) => annotation !== null);
+  const { images, entries } = passed_over;
+  if (images) parts.push(`${counted(images, "image")} passed over (${reasonsOf(entries)})`);
+  const [first] = entries.filter(({ annotation }) => annotation !== null);
   if (first) parts.push(`passed over: ${first.image}, ${first.reason}`);
   return parts.join("; ");
+}
+
+/** Why images were passed over, each reason once. */
+function reasonsOf(entries: ImportedAnnotations["passed_over"]["entries"]): string {
+  return [...new Set(entries.filter(({ annotation }) => annotation === null).map(({ reason }) => reason))].join("; ");
 }
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;

@@ -20,6 +20,7 @@ it("sends files one after the other and says of each what became of it", async (
         objects: 3,
         cases: 2,
         passed_over: { images: 0, objects: 0, entries: [] },
+        notes: ["lines left out: 1"],
       }),
       addImage: async ({ name }, share) => {
         expect(++under).toBe(1);
@@ -56,6 +57,7 @@ it("sends files one after the other and says of each what became of it", async (
   expect(details[2]).toContain("is a folder");
   expect(details[3]).toContain("more than 1 MB");
   expect(details[5]).toBe("3 objects in 2 cases");
+  expect(uploads.get().list.map(({ notes }) => notes.length)).toEqual([0, 0, 0, 0, 0, 1]);
   expect(cases.map(({ name }) => name)).toEqual(["a.png", "old.png"]);
   uploads.clear();
   expect(uploads.get().list).toEqual([]);
@@ -73,9 +75,39 @@ it("sends no image where none can be added, and says why", async () => {
         objects: 0,
         cases: 0,
         passed_over: { images: 0, objects: 0, entries: [] },
+        notes: ["lines left out: 1"],
       }),
     },
   );
   await uploads.add([file("a.png")]);
   expect(uploads.get().list).toMatchObject([{ state: "refused", detail: "these images come from a COCO file" }]);
+});
+
+it("sends a file again with the numbering that was asked for", async () => {
+  const given: (string | undefined)[] = [];
+  const uploads = new FileUploads(
+    { no_images: null, limits: LIMITS },
+    { added: () => undefined, imported: () => undefined },
+    {
+      addImage: () => {
+        throw new Error("nothing is to be sent");
+      },
+      importAnnotations: async (_file, _sent, numbering) => {
+        given.push(numbering);
+        if (!numbering) throw new ApiError(422, "its names do not tell", "numbering");
+        return { objects: 1, cases: 1, passed_over: { images: 0, objects: 0, entries: [] }, notes: [] };
+      },
+    },
+  );
+  await uploads.add([file("set.json"), file("other.json")]);
+  expect(uploads.get().list.map(({ state }) => state)).toEqual(["asked", "asked"]);
+  const [first, second] = uploads.get().list.map(({ key }) => key);
+  await uploads.answer(first as number, "palmer");
+  // A second press of the button sends nothing.
+  await uploads.answer(first as number, "fdi");
+  expect(given).toEqual([undefined, undefined, "palmer"]);
+  expect(uploads.get().list.map(({ state }) => state)).toEqual(["imported", "asked"]);
+  uploads.clear();
+  await uploads.answer(second as number, "fdi");
+  expect(given).toHaveLength(3);
 });

@@ -1,17 +1,19 @@
 import * as client from "../../api/client";
-import { errorMessage } from "../../api/errors";
-import type { CaseSummary, Session } from "../../api/types";
+import { ApiError, errorMessage } from "../../api/errors";
+import type { CaseSummary, Numbering, Session } from "../../api/types";
 import { Store } from "../state/store";
 import { holdsAnnotations, importedText } from "./annotation_files";
 
 export interface FileUpload {
   key: number;
   name: string;
-  state: "waiting" | "sending" | "added" | "known" | "imported" | "refused";
+  state: "waiting" | "sending" | "added" | "known" | "imported" | "asked" | "refused";
   /** Share that was sent, 0 to 1. */
   share: number;
-  /** Why it was refused, or what was imported. */
+  /** Why it was refused or what is asked, or what was imported. */
   detail: string | null;
+  /** What its reader has to say, a line each. */
+  notes: readonly string[];
 }
 
 /** What was dropped or chosen: a file, or the name of a folder, which cannot be added. */
@@ -30,6 +32,8 @@ interface Effects {
 /** Uploads images into the worklist and annotations into its cases, one file after the other. */
 export class FileUploads extends Store<{ list: readonly FileUpload[]; dragging: boolean }> {
   private last = 0;
+  /** Files whose numbering is asked for, by their keys. */
+  private readonly asked = new Map<number, File>();
   private queue: Promise<void> = Promise.resolve();
 
   constructor(
@@ -50,7 +54,18 @@ export class FileUploads extends Store<{ list: readonly FileUpload[]; dragging: 
     return this.queue;
   }
 
+  /** Sends a file again whose numbering was asked for. */
+  answer(key: number, numbering: Numbering): Promise<void> {
+    const file = this.asked.get(key);
+    if (!file) return this.queue;
+    this.asked.delete(key);
+    this.change(key, { state: "waiting", share: 0, detail: null });
+    this.queue = this.queue.then(() => this.bring(key, file, numbering));
+    return this.queue;
+  }
+
   clear(): void {
+    this.asked.clear();
     this.set({ list: this.get().list.filter(({ state }) => state === "waiting" || state === "sending") });
   }
 
@@ -59,7 +74,7 @@ export class FileUploads extends Store<{ list: readonly FileUpload[]; dragging: 
     const name = "folder" in one ? one.folder : one.name;
     const refusal = this.refusal(one);
     const state = refusal === null ? "waiting" : "refused";
-    this.set({ list: [...this.get().list, { key, name, state, share: 0, detail: refusal }] });
+    this.set({ list: [...this.get().list, { key, name, state, share: 0, detail: refusal, notes: [] }] });
     if (refusal === null) this.queue = this.queue.then(() => this.bring(key, one as File));
   }
 
@@ -69,7 +84,7 @@ export class FileUploads extends Store<{ list: readonly FileUpload[]; dragging: 
     return one.size > image_bytes ? `has more than ${Math.floor(image_bytes / 2 ** 20)} MB` : null;
   }
 
-  private async bring(key: number, file: File): Promise<void> {
+  private async bring(key: number, file: File, numbering?: Numbering): Promise<void> {
     const sent = (share: number) => this.change(key, { share });
     try {
       const annotations = await holdsAnnotations(file);
@@ -79,8 +94,8 @@ export class FileUploads extends Store<{ list: readonly FileUpload[]; dragging: 
       }
       this.change(key, { state: "sending" });
       if (annotations) {
-        const found = await this.send.importAnnotations(file, sent);
-        this.change(key, { state: "imported", share: 1, detail: importedText(found) });
+        const found = await this.send.importAnnotations(file, sent, numbering);
+        this.change(key, { state: "imported", share: 1, detail: importedText(found), notes: found.notes });
         if (found.objects) this.effects.imported();
         return;
       }
@@ -88,7 +103,9 @@ export class FileUploads extends Store<{ list: readonly FileUpload[]; dragging: 
       this.change(key, { state: known ? "known" : "added", share: 1 });
       this.effects.added(one, known);
     } catch (error) {
-      this.change(key, { state: "refused", detail: errorMessage(error) });
+      const asks = error instanceof ApiError && error.asks === "numbering";
+      if (asks) this.asked.set(key, file);
+      this.change(key, { state: asks ? "asked" : "refused", detail: errorMessage(error) });
     }
   }
 

@@ -18,6 +18,7 @@ from dentasam.data.formats.interface import WriteFile
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
 from dentasam.data.images.orientation import report_orientation
 from dentasam.data.images.read import read_header
+from dentasam.data.json_text import json_text
 from dentasam.data.record import ImageRecord
 from dentasam.data.spelling import AmbiguousName, Spelling, canonical, portable
 from dentasam.errors import DatasetError, ImageError, OutputError
@@ -123,7 +124,7 @@ def json_bytes(content: Any) -> bytes:
 def read_json_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file, {} where the file is missing. Raises DatasetError for anything else."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(json_text(path))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import math
 from pathlib import Path
@@ -10,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from dentasam.data.json_text import json_text
 from dentasam.errors import DatasetError
 
 
 def read_json(path: Path) -> Any:
     """The content of a JSON file in UTF-8, or in UTF-16 with a byte order mark. Raises DatasetError."""
     try:
-        data = path.read_bytes()
-        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        text = data.decode("utf-16" if wide else "utf-8-sig")
+        text = json_text(path)
         if not text.strip():
             raise DatasetError(f"{path} is empty; export it again")
         return json.loads(text)

@@ -31,6 +31,6 @@ def write_numbering(dataset: Dataset, write: WriteFile) -> None:
         write(NUMBERING_NAME, json_bytes(mark))
 
 
-def read_numbering(source: Path) -> Numbering:
-    """What `numbering.json` of a folder states, else FDI. Raises DatasetError where it is not readable."""
-    return declared(read_json_object(source / NUMBERING_NAME).get(MARK)) or Numbering.fdi
+def read_numbering(source: Path) -> Numbering | None:
+    """What `numbering.json` of a folder states, if anything. Raises DatasetError where it is not readable."""
+    return declared(read_json_object(source / NUMBERING_NAME).get(MARK))

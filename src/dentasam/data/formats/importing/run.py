@@ -74,7 +74,7 @@ def _finished(contents: Contents, draft: Draft, source: Path, options: ImportOpt
         raise DatasetError(f"{source} holds no image that can be imported; check its path and --format")
     names = draft.names()
     stated = None if contents.renumbered else options.numbering
-    given = fdi_names(names, stated, contents.numbering, source, options.report)
+    given = fdi_names(names, stated, contents.numbering, source, options.report, contents.assumed)
     categories = [
         category if category.name == given.get(category.name, category.name) else None
         for category in contents.categories

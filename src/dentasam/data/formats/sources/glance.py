@@ -6,6 +6,8 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+from dentasam.data.json_text import decoded
+
 FIRST_BYTES = 65536
 MAX_FOLDERS, MAX_ENTRIES = 20, 200
 
@@ -16,7 +18,7 @@ def first_text(path: Path, suffixes: tuple[str, ...] = (".json",)) -> str:
         return ""
     try:
         with path.open("rb") as file:
-            return file.read(FIRST_BYTES).decode("utf-8", "replace")
+            return decoded(file.read(FIRST_BYTES), "replace")
     except OSError:
         return ""
 
