@@ -249,7 +249,7 @@ def test_names_that_do_not_fit_are_not_passed_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_a_radiograph_in_the_place_of_labels(tmp_path: Path, dtype: type) -> None:
     folder = labels_folder(tmp_path / "in")
-    noise = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(dtype)
+    noise: np.ndarray = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(dtype)
     Image.fromarray(noise).save(folder / "labels" / "a.png")
     if dtype is np.uint8:
         (record,) = Dataset.load(import_dataset("labels", folder, tmp_path / "out")).images
