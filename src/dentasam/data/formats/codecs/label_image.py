@@ -65,6 +65,15 @@ def label_image(image: ImageRecord, values: Sequence[int]) -> tuple[np.ndarray, 
     return labels, Lost(clipped, vanished)
 
 
+def check_count(values: int, file: Path) -> None:
+    """Raises DatasetError where a file has more values than a label image may have."""
+    if values > MAX_OBJECTS:
+        raise DatasetError(
+            f"{file} has {values} values; is it a label image? save one value for each of at most "
+            f"{MAX_OBJECTS} objects"
+        )
+
+
 def _inside(labels: np.ndarray, runs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The labels in the smallest box around a mask (a view), and the mask in it."""
     x, y, bits = rle.decode_box(runs, len(labels))
@@ -84,11 +93,7 @@ def runs_by_value(labels: np.ndarray, file: Path) -> Iterator[tuple[int, np.ndar
     order = np.argsort(values, kind="stable")
     order = order[values[order] > 0]
     found, first = np.unique(values[order], return_index=True)
-    if len(found) > MAX_OBJECTS:
-        raise DatasetError(
-            f"{file} has {len(found)} values; is it a label image? save one value for each of at most "
-            f"{MAX_OBJECTS} objects"
-        )
+    check_count(len(found), file)
     edges = np.stack([starts[order], stops[order]], axis=1)
     for value, own in zip(found.tolist(), np.split(edges, first)[1:], strict=True):
         # A mask that reaches the last pixel ends with a run of ones.
