@@ -275,6 +275,12 @@ def test_bent_files(tmp_path: Path, bend: Callable[[str], str | bytes]) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_a_number_that_is_cut_is_marked_as_cut(tmp_path: Path) -> None:
+    source = exported(tmp_path / "in", xml(runs(), size='width="6000000000000" height="4"'))
+    with pytest.raises(DatasetError, match="its size of 600000000… pixels is not that of an image; "):
+        import_dataset("cvat", source, tmp_path / "out")
+
+
 def test_video_is_refused_with_the_fix(tmp_path: Path) -> None:
     source = exported(tmp_path / "in", '<annotations><version>1.1</version><track id="0" label="36"></track>')
     with pytest.raises(DatasetError, match="CVAT for video, which lists tracks; export it from CVAT again as 'CVAT"):

@@ -226,6 +226,39 @@ def test_labels_of_another_tool_are_fdi_numbers(tmp_path: Path) -> None:
     np.testing.assert_array_equal(record.masks(), [TOOTH, block(32, 2, 38, 9)])
 
 
+@pytest.mark.parametrize("content", ['{"36": "46", "200": "root"}', '{"a.jpg": {"36": "46"}, "200": "root"}'])
+def test_labels_named_for_all_images(tmp_path: Path, content: str) -> None:
+    folder = labels_folder(tmp_path / "in")
+    (folder / "labels.json").write_text(content)
+    (record,) = Dataset.load(import_dataset("labels", folder, tmp_path / "out")).images
+    assert [item.category for item in record.objects] == ["46", "root"]
+
+
+def test_names_that_do_not_fit_are_not_passed_over(tmp_path: Path) -> None:
+    folder = labels_folder(tmp_path / "in")
+    (folder / "labels.json").write_text('{"a.png": {"36": "46", "200": "root"}}')
+    with pytest.raises(DatasetError, match=r"labels\.json: value 36 of a\.jpg has no category; add it there"):
+        import_dataset("labels", folder, tmp_path / "1")
+    (folder / "labels.json").write_text('{"a.jpg": {"36": "46", "200": "root", "36": "47"}}')
+    with pytest.raises(
+        DatasetError, match=r"labels\.json has the key '36' twice in one object; take one of them out"
+    ):
+        import_dataset("labels", folder, tmp_path / "2")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_radiograph_in_the_place_of_labels(tmp_path: Path, dtype: type) -> None:
+    folder = labels_folder(tmp_path / "in")
+    noise: np.ndarray = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(dtype)
+    Image.fromarray(noise).save(folder / "labels" / "a.png")
+    if dtype is np.uint8:
+        (record,) = Dataset.load(import_dataset("labels", folder, tmp_path / "out")).images
+        assert len(record.objects) == 255
+    else:
+        with pytest.raises(DatasetError, match=r"labels/a\.png has 2399 values; is it a label image\? save one"):
+            import_dataset("labels", folder, tmp_path / "out")
+
+
 def test_labels_with_a_palette_are_the_indices(tmp_path: Path) -> None:
     folder = labels_folder(tmp_path / "in")
     image = Image.fromarray(TOOTH * np.uint8(11))

@@ -279,6 +279,11 @@ BENT: dict[str, Callable[[Path], object]] = {
     "label of text": _json(labels={"background": 0, "36": "one"}),
     "label that is negative": _json(labels={"background": 0, "36": -1}),
     "huge label": _json(labels={"background": 0, "36": 10**30}),
+    "two names of one value": _json(labels={"background": 0, "36": 1, "37": 1, "b": 2}),
+    "two names of one region": _json(labels={"background": 0, "36": [1, 2], "37": [2, 1]}),
+    "a name twice": lambda source: (source / "dataset.json").write_text(
+        '{"file_ending": ".png", "labels": {"36": 1, "b": 2, "b": 2}}'
+    ),
     "empty region": _json(labels={"background": 0, "36": []}),
     "label without a name": _json(labels={"background": 0, " ": 1, "b": 2}),
     "unnamed value": _json(labels={"background": 0, "36": 1}),

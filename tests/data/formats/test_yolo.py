@@ -1,5 +1,6 @@
 """YOLO for segmentation: the layouts of its tools, there and back, and what is refused."""
 
+import tracemalloc
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,13 +12,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 from scipy.ndimage import binary_fill_holes, label
+from scipy.sparse.csgraph import minimum_spanning_tree
 
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
+from dentasam.data.formats import yolo
+from dentasam.data.formats.codecs import yolo_rows
 from dentasam.data.formats.codecs.yolo_rows import class_and_mask, row_of_mask
 from dentasam.data.formats.interface import ImportOptions, ReadOptions
 from dentasam.data.formats.registry import choose, export_dataset, import_dataset, write_annotations
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
 from dentasam.data.formats.yolo import read
+from dentasam.data.masks.outlines import outlines_of_mask
+from dentasam.data.masks.polygons import PolygonRule
 from dentasam.errors import DatasetError, ImageError
 from dentasam.model.windows.boxed_mask import BoxedMask
 
@@ -195,7 +201,76 @@ def test_what_is_lost_is_counted(tmp_path: Path) -> None:
     np.testing.assert_array_equal(class_and_mask(second, 20, 30)[1].on_image(20, 30), parts)
 
 
+def test_parts_are_joined_by_the_shortest_lines() -> None:
+    """Against a search of all pairs of points, on masks with many equal distances."""
+    rng = np.random.default_rng(3)
+    for share in (0.02, 0.1, 0.3):
+        bits = rng.random((30, 40)) < share
+        rings = [outline.points for outline in outlines_of_mask(binary_fill_holes(bits), PolygonRule.yolo)]
+        between = np.array([[((a[:, None] - b[None]) ** 2).sum(axis=2).min() for b in rings] for a in rings])
+        wanted = np.sqrt(minimum_spanning_tree(between).data).sum()
+        points = row_of_mask(BoxedMask(0, 0, bits), 30, 40).points * (40, 30)
+        closed = np.concatenate([points, points[:1]])
+        own = sum(np.linalg.norm(np.diff(np.concatenate([ring, ring[:1]]), axis=0), axis=1).sum() for ring in rings)
+        assert np.linalg.norm(np.diff(closed, axis=0), axis=1).sum() == pytest.approx(own + 2 * wanted)
+
+
+def test_noise_is_joined_in_little_memory() -> None:
+    """1,000 parts; all distances between their points would be 100 MB."""
+    bits = np.zeros((100, 160), bool)
+    bits[::4, ::4] = True
+    tracemalloc.start()
+    try:
+        row = row_of_mask(BoxedMask(0, 0, bits), 100, 160)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (row.parts, row.left_out) == (1000, 0)
+    assert peak < 10e6
+
+
+def test_of_too_many_parts_the_smallest_are_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(yolo_rows, "MAX_POINTS", 20)
+    bits = np.zeros((20, 30), bool)
+    bits[2, 2:25:3] = True  # eight parts of one pixel, of five points with their lines
+    bits[6:9, 5:9] = bits[12:16, 5:9] = True
+    object = ObjectRecord.from_mask(1, "36", bits)
+    image = ImageRecord(1, tmp_path / "a.png", "images/a.png", 30, 20, objects=(object,))
+    files: dict[str, bytes] = {}
+    assert write_annotations("yolo", Dataset(tmp_path, (image,)), files.__setitem__) == (
+        "the parts of 1 object were joined by lines one pixel wide; coco and png keep them",
+        "the 7 smallest parts of objects with too many were left out; coco and png keep them",
+    )
+    back = class_and_mask(files["labels/a.txt"].decode(), 20, 30)[1].on_image(20, 30)
+    assert back[6:9, 5:9].all()
+    assert back[12:16, 5:9].all()
+    assert back[2, 2:25:3].sum() == 1
+    monkeypatch.setattr(yolo_rows, "MAX_POINTS", 3)
+    row = row_of_mask(BoxedMask(0, 0, bits), 20, 30)
+    assert (row.parts, row.left_out) == (1, 9)
+    monkeypatch.setattr(yolo, "MAX_FILE_BYTES", 50)
+    with pytest.raises(DatasetError, match=r"a\.png: its outlines need more than .* MB; export as png"):
+        write_annotations("yolo", Dataset(tmp_path, (image,)), files.__setitem__)
+
+
+def test_the_longest_outline_of_a_mask_is_read_again() -> None:
+    """Teeth of a comb, one pixel wide: the outline passes along each on both sides."""
+    bits = np.zeros((1500, 3000), bool)
+    bits[0] = bits[:, ::2] = True
+    row = row_of_mask(BoxedMask(0, 0, bits), 1500, 3000)
+    np.testing.assert_array_equal(class_and_mask(row.line(0), 1500, 3000)[1].on_image(1500, 3000), bits)
+
+
+@pytest.mark.parametrize(("text", "line"), [("36\n\n37\n38\n", 2), ("\n36\n", 1)])
+def test_a_blank_line_among_names_shifts_none(tmp_path: Path, text: str, line: int) -> None:
+    files = {"classes.txt": text, "images/a.png": None, "labels/a.txt": SQUARE}
+    with pytest.raises(DatasetError, match=rf"classes\.txt, line {line}: it has no name; write that of the class"):
+        import_dataset("yolo", placed(tmp_path / "in", files), tmp_path / "out")
+
+
 BAD_ROWS = {
+    "box of NaN": "0 nan nan nan nan",
+    "box of words": "1 0.5 0.5 wide 0.4",
     "six numbers": "1 0.5 0.5 0.4 0.4 0.9",
     "eight numbers": f"{SQUARE} 0.9",
     "two numbers": "1 0.5",
@@ -230,6 +305,8 @@ BENT: dict[str, dict[str, str | bytes | None]] = {
     "no names": {"data.yaml": "train: images\nnc: 3\nnames:\n"},
     "names of lists": {"data.yaml": "nc: 1\nnames: [[1], [2]]"},
     "names by word": {"data.yaml": "nc: 1\nnames: {a: b}"},
+    "a class twice, alike": {"data.yaml": 'nc: 1\nnames: {0: "36", 0: "37"}'},
+    "a key twice": {"data.yaml": "nc: 1\nnames: [a]\nnames: [b]"},
     "a class twice": {"data.yaml": "nc: 1\nnames: {0: b, 00: c}"},
     "no mapping": {"data.yaml": "- names: 1"},
     "not YAML": {"data.yaml": "names: [a, b"},

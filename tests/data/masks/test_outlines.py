@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from dentasam.data.masks.outlines import outlines_of_mask
-from dentasam.data.masks.polygons import PolygonRule, boxed_polygons, mask_of_polygon
+from dentasam.data.masks.polygons import PolygonRule, boxed_polygon, boxed_polygons
 
 RULES = list(PolygonRule)
 ACROSS_CORNERS = np.ones((3, 3), bool)
@@ -49,7 +49,7 @@ def test_rings_and_holes_on_corners_give_back_any_mask(mask: np.ndarray) -> None
     height, width = mask.shape
     again = np.zeros(mask.shape, bool)
     for points, _ in outlines_of_mask(mask, PolygonRule.corners):
-        again ^= mask_of_polygon(points, height, width, PolygonRule.corners)
+        again ^= boxed_polygon(points, height, width, PolygonRule.corners).on_image(height, width)
     np.testing.assert_array_equal(again, mask)
 
 

@@ -59,13 +59,14 @@ def with_missing_categories(given: Sequence[Category], used: Iterable[str]) -> l
     """The categories, and after them those that only objects name; a tooth's id is its FDI number."""
     categories = list(given)
     ids = {category.id for category in categories}
+    last = max([LAST_TOOTH_ID, *ids])
     missing = set(used) - {category.name for category in categories}
-    digits = (name for name in missing if name.isascii() and name.isdigit() and len(name) <= MAX_DIGITS)
-    numbered = sorted(digits, key=int)
-    for name in [*numbered, *sorted(missing - set(numbered))]:
-        id = int(name) if name in numbered and int(name) not in ids else max([LAST_TOOTH_ID, *ids]) + 1
-        categories.append(Category(id, name, "tooth" if name in numbered else ""))
+    numbers = {name for name in missing if name.isascii() and name.isdigit() and len(name) <= MAX_DIGITS}
+    for name in [*sorted(numbers, key=int), *sorted(missing - numbers)]:
+        id = int(name) if name in numbers and int(name) not in ids else last + 1
+        categories.append(Category(id, name, "tooth" if name in numbers else ""))
         ids.add(id)
+        last = max(last, id)
     return categories
 
 

@@ -32,10 +32,9 @@ RULE = "only pixels are copied"
 
 @dataclass(frozen=True)
 class Copied:
-    """content: the new file; suffix: of its name."""
+    """content: the new file, a JPEG only where the source is one and nothing is blanked, else PNG."""
 
     content: bytes
-    suffix: str
     touched: list[Touch]
 
 
@@ -50,7 +49,7 @@ def deidentified_raster(path: Path, kind: str, region: np.ndarray | None) -> Cop
         if region is not None:
             pixels = np.where(region, pixels[~region].min(initial=pixels.max()), pixels).astype(pixels.dtype)
             touched.append(Touch("", "pixels", "", f"{int(region.sum())} pixels blanked", "clean pixel data"))
-        return Copied(_png(pixels), ".png", touched)
+        return Copied(_png(pixels), touched)
     try:
         content = path.read_bytes()
         stripped, found = bare_png(content) if kind == "PNG" else bare_jpeg(content)
@@ -59,7 +58,7 @@ def deidentified_raster(path: Path, kind: str, region: np.ndarray | None) -> Cop
     except OSError as error:
         raise ImageError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
     touched = [Touch("", name, "", "removed", RULE) for name in found]
-    return Copied(stripped, ".png" if kind == "PNG" else ".jpg", touched)
+    return Copied(stripped, touched)
 
 
 def bare_png(content: bytes) -> tuple[bytes, list[str]]:

@@ -195,7 +195,11 @@ def _check_size(where: str, image: SourceImage, attributes: dict[str, str]) -> N
     if given == (None, None):
         return
     try:
-        height, width = (int(str(length)[:MAX_DIGITS]) for length in given)
+        long = next((str(length) for length in given if len(str(length)) > MAX_DIGITS), None)
+        if long is not None and long.isdecimal():
+            cut = f"{long[:MAX_DIGITS]}…"
+            raise DatasetError(f"{where}: its size of {cut} pixels is not that of an image; {EXPORT_AGAIN}")
+        height, width = (int(str(length)) for length in given)
     except ValueError:
         raise DatasetError(f"{where}: its width and height are not whole numbers; {EXPORT_AGAIN}") from None
     if (height, width) != image.size:

@@ -1,7 +1,7 @@
 """NIfTI label volumes: `images/` as they are, and `labels/IMAGE.nii.gz` of (W, H, 1) voxels for each.
 
 A voxel's value is its object, 0 is none. Overlap is lost as in the format labels, whose `labels.json` and `tags.json`
-are here too. How a volume's axes and affine relate to the picture is written in `files.nifti_volume`.
+are here too. How a volume's axes and affine relate to the picture is written in `codecs.nifti_volume`.
 
 Read are volumes of one slice: (W, H), (W, H, 1), of any type if the values are whole numbers. The radiographs may be
 NIfTI too; they become PNG files with the same values, which are scaled over their range only where 16 bits cannot
@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from dentasam.data.dataset import Dataset
+from dentasam.data.formats.codecs.label_image import Lost, instance_image, runs_by_value
 from dentasam.data.formats.codecs.label_names import NAMES, LabelNames, read_label_names
 from dentasam.data.formats.codecs.nifti_volume import (
     is_nifti,
@@ -39,13 +40,12 @@ from dentasam.data.formats.files.folders import (
 )
 from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
-from dentasam.data.formats.labels import Lost, categories_by_value, label_image
+from dentasam.data.formats.labels import LABELS, categories_by_value
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.spelling import canonical
 from dentasam.errors import DatasetError, ImageError
 
-LABELS = "labels"
 MAX_BYTE = 255
 
 
@@ -60,17 +60,15 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     """Reads the label volumes under `labels`, or one volume; images without one are left out with a line.
 
     Loading an image raises DatasetError for a label volume of another size, of several slices, with values that are
-    not whole numbers, and for a value without a name. Raises ExtraError without nibabel.
+    not whole numbers, with too many values, and for a value without a name. Raises ExtraError without nibabel.
     """
     require_nibabel()
     folder = source / LABELS if source.is_dir() else source.parent
     files = [source] if source.is_file() else volumes_under(folder)
     if not files:
         raise DatasetError(f"{folder} holds no NIfTI file; put the label volumes there")
-    names, tags = read_label_names(source if source.is_dir() else folder), {}
-    if source.is_dir():
-        names = names if names.path is not None else read_label_names(folder)
-        tags = read_tags(source)
+    names = read_label_names(source, folder) if source.is_dir() else read_label_names(folder)
+    tags = read_tags(source) if source.is_dir() else {}
     finder = _Images(source, images)
     records = []
     for file in files:
@@ -95,7 +93,7 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
     lost = Lost()
     for image in dataset.images:
         name = inner_name(image)
-        labels, lost_here = label_image(image)
+        labels, lost_here = instance_image(image)
         lost += lost_here
         narrow = labels.astype(np.uint8) if len(image.objects) <= MAX_BYTE else labels
         write(f"{LABELS}/{short[name]}.nii.gz", volume_bytes(narrow, _mm_per_pixel(image)))
@@ -168,8 +166,8 @@ def _load(
         )
     labels = read_label_volume(file)
     objects = tuple(
-        ObjectRecord.from_mask(0, names.category(shown, value), labels == value)
-        for value in np.unique(labels[labels > 0]).tolist()
+        ObjectRecord.from_runs(0, names.category(shown, value), runs, height, width)
+        for value, runs in runs_by_value(labels, file)
     )
     if isinstance(found, Path):
         write_radiograph(found, path, options.report)

@@ -27,12 +27,14 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from dentasam.data.dataset import Dataset
+from dentasam.data.formats.codecs.label_image import Lost, label_image, runs_by_value
 from dentasam.data.formats.codecs.nifti_volume import read_label_volume, volume_size, write_radiograph
 from dentasam.data.formats.codecs.nnunet_description import (
     BACKGROUND,
     IGNORE,
     MAX_VALUE,
     DatasetDescription,
+    Label,
     read_description,
     tags_of,
 )
@@ -47,8 +49,8 @@ from dentasam.data.formats.files.folders import (
 from dentasam.data.formats.files.mask_file import read_labels
 from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
-from dentasam.data.formats.labels import Lost
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
+from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.errors import DatasetError
 from dentasam.model.chart.dentition import chart_place
@@ -129,7 +131,7 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
     tags: dict[str, list[str]] = {}
     for image in dataset.images:
         case = PurePosixPath(image.file_name).name.removesuffix(f"{CHANNEL}.png")
-        labels, lost_here = _label_image(image, values)
+        labels, lost_here = label_image(image, [values[record.category] for record in image.objects])
         lost += lost_here
         joined += len(image.objects) - len({record.category for record in image.objects})
         write(f"labelsTr/{case}.png", png_bytes(labels.astype(np.uint8) if len(names) <= 255 else labels))
@@ -166,18 +168,6 @@ def _case_names(names: list[str]) -> list[str]:
         taken.add(case.lower())
         cases.append(case)
     return cases
-
-
-def _label_image(image: ImageRecord, values: Mapping[str, int]) -> tuple[np.ndarray, Lost]:
-    """The label image (H, W) uint16, and how many objects lost pixels to those of other categories."""
-    masks = image.masks()
-    areas = masks.sum(axis=(1, 2))
-    labels = np.zeros((image.height, image.width), np.uint16)
-    for index in np.argsort(-areas, kind="stable"):
-        labels[masks[index]] = values[image.objects[index].category]
-    own = zip(masks, image.objects, strict=True)
-    kept = np.array([(labels[mask] == values[record.category]).sum() for mask, record in own], np.int64)
-    return labels, Lost(int(((kept < areas) & (kept > 0)).sum()), int((kept == 0).sum()))
 
 
 def _cases(within: SourceImages, folder: Path, ending: str, images: SourceImages) -> dict[str, SourceImage | Path]:
@@ -234,18 +224,25 @@ def _load(
             f"{file} has {values.shape[1]}x{values.shape[0]} pixels, its image {width}x{height}; "
             "export the labels again at the image's size"
         )
-    found = set(np.unique(values).tolist()) - {0} - described.passed_over
-    unknown = found - {value for label in described.labels for value in label.values}
+    found = dict(runs_by_value(values, file))
+    unknown = found.keys() - described.passed_over - {value for label in described.labels for value in label.values}
     if unknown:
         raise DatasetError(f"{file} has the value {min(unknown)}, which {described.path} does not name; add it there")
     objects = tuple(
-        ObjectRecord.from_mask(0, label.name, np.isin(values, label.values))
+        ObjectRecord.from_runs(0, label.name, _runs_of(label, values, found), height, width)
         for label in described.labels
-        if found.intersection(label.values)
+        if found.keys() & set(label.values)
     )
     if isinstance(image, Path):
         write_radiograph(image, path, options.report)
     return ImageRecord(0, path, shown, width, height, tags_of(described, case), objects)
+
+
+def _runs_of(label: Label, values: np.ndarray, found: Mapping[int, np.ndarray]) -> np.ndarray:
+    """The RLE runs of a label. found: those of each value in the label image."""
+    if len(label.values) == 1:
+        return found[label.values[0]]
+    return rle.encode(np.isin(values, label.values))
 
 
 def _values(file: Path) -> np.ndarray:

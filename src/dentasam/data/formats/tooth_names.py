@@ -16,8 +16,8 @@ from dentasam.data.teeth.numbering import Numbering, Verdict, from_fdi, recognis
 from dentasam.errors import DatasetError
 from dentasam.model.chart.dentition import SUPERNUMERARY_TOOTH
 
-# Fewer numbers from 1 to 32 may be numbered classes as well as teeth.
-MIN_UNIVERSAL_NAMES = 10
+# Of names that only Universal has: fewer may be numbered classes, or a slip among FDI numbers.
+MIN_UNIVERSAL_NAMES = 5
 # The key under which a dataset, and a file of other tools that we wrote, states its numbering.
 MARK = "numbering"
 ASK = "give --numbering fdi, universal or palmer (fdi keeps other names as they are)"
@@ -126,5 +126,6 @@ def _confirmed(assumed: Numbering, names: list[str], source: Path, report: Calla
 
 
 def _are_many(names: Iterable[str]) -> bool:
-    """Whether so many names are Universal numbers that they are hardly numbered classes."""
-    return sum(to_fdi(name, Numbering.universal) is not None for name in names) >= MIN_UNIVERSAL_NAMES
+    """Whether so many names can only be Universal numbers that they are hardly numbered classes, or slips."""
+    only = [to_fdi(name, Numbering.universal) is not None and to_fdi(name, Numbering.fdi) is None for name in names]
+    return sum(only) >= MIN_UNIVERSAL_NAMES

@@ -14,13 +14,14 @@ An image with an empty label file has no objects; one without a label file was n
 line. Rows of five numbers are boxes of detection: beside outlines they are passed over with a line, and a dataset of
 boxes alone is refused.
 
-Holes and parts are written as `files.yolo_rows` says. Where two images have the same name but for the suffix, the id
+Holes and parts are written as `codecs.yolo_rows` says. Where two images have the same name but for the suffix, the id
 leads the second, since YOLO could not tell their label files apart. Tags lie in `tags.json`, which YOLO passes over,
 as it does the key `numbering` in `data.yaml`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -30,7 +31,7 @@ from typing import Any
 import yaml
 
 from dentasam.data.dataset import Dataset
-from dentasam.data.formats.codecs.yolo_rows import class_and_mask, is_box, row_of_mask
+from dentasam.data.formats.codecs.yolo_rows import check_box, class_and_mask, is_box, row_of_mask
 from dentasam.data.formats.files.folders import crowd_notes, named_under_images, read_tags, write_tags
 from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
@@ -106,18 +107,24 @@ def named_images(dataset: Dataset) -> Dataset:
 
 
 def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
-    """Writes `data.yaml`, a label file for each image, and `tags.json` where there are tags."""
+    """Writes `data.yaml`, a label file for each image, and `tags.json` where there are tags.
+
+    Raises DatasetError for a label file that would be too large to be read again.
+    """
     used = (record.category for image in dataset.images for record in image.objects)
     names = list(dict.fromkeys([*(category.name for category in dataset.categories), *used]))
     places = {name: place for place, name in enumerate(names)}
-    holes = joined = 0
+    holes = joined = left_out = 0
     for image in dataset.images:
         lines: list[str] = []
         for record, mask in zip(image.objects, image.boxed_masks(), strict=True):
             row = row_of_mask(mask, image.height, image.width)
             holes += row.holes > 0
             joined += row.parts > 1
+            left_out += row.left_out
             lines.append(row.line(places[record.category]) + "\n")
+        if sum(map(len, lines)) > MAX_FILE_BYTES:
+            raise DatasetError(f"{image.path}: its outlines need more than {MAX_FILE_BYTES >> 20} MB; export as png")
         write(_label_name(image.file_name), "".join(lines).encode())
     write(YAML_NAME, _yaml_bytes(names, numbering_mark(dataset)))
     write_tags(dataset, write)
@@ -125,6 +132,9 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
     if joined:
         objects = f"{joined} object{'s' * (joined != 1)}"
         notes.append(f"the parts of {objects} were joined by lines one pixel wide; coco and png keep them")
+    if left_out:
+        parts = f"{left_out} smallest part{'s' * (left_out != 1)}"
+        notes.append(f"the {parts} of objects with too many were left out; coco and png keep them")
     return (*notes, *crowd_notes(dataset))
 
 
@@ -140,9 +150,12 @@ def _load(
     height, width = image.size
     objects: list[ObjectRecord] = []
     for number, row in enumerate(_rows(path), start=1):
-        if not row or is_box(row):
+        if not row:
             continue
         try:
+            if is_box(row):
+                check_box(row)
+                continue
             category, mask = class_and_mask(row, height, width)
             if category not in names:
                 raise ValueError(f"its class {category!s:.20} has no name, the last one is {max(names)}")
@@ -242,16 +255,35 @@ def _names(source: Path) -> tuple[dict[int, str], Numbering | None]:
     listed = next((folder / name for name in NAME_LISTS if (folder / name).is_file()), None)
     if listed is None:
         raise DatasetError(f"{folder} has no {YAML_NAME} and no {NAME_LISTS[0]}; put the names of its classes there")
-    names = [line.strip() for line in _text(listed).splitlines() if line.strip()]
-    if not names:
+    names = [line.strip() for line in _text(listed).rstrip().splitlines()]
+    if not any(names):
         raise DatasetError(f"{listed} holds no name; write that of each class on a line")
+    if "" in names:
+        raise DatasetError(f"{listed}, line {names.index('') + 1}: it has no name; write that of the class there")
     return dict(enumerate(names)), None
+
+
+class _KeyTwice(yaml.YAMLError):
+    """A mapping has a key twice, of which YAML readers take the last."""
+
+
+class _Texts(yaml.BaseLoader):
+    """Reads every value as text. Raises _KeyTwice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        found = super().construct_mapping(node, deep=deep)
+        if len(found) < len(node.value):
+            keys = Counter(self.construct_object(key) for key, _ in node.value)
+            raise _KeyTwice(keys.most_common(1)[0][0])
+        return found
 
 
 def _from_yaml(path: Path) -> tuple[dict[int, str], Numbering | None]:
     try:
         # Every value is text: a class may be called 018 or no.
-        content = yaml.load(_text(path), Loader=yaml.BaseLoader)
+        content = yaml.load(_text(path), Loader=_Texts)
+    except _KeyTwice as error:
+        raise DatasetError(f"{path} has the key {str(error)!r:.40} twice; take one of them out") from None
     except (yaml.YAMLError, RecursionError, ValueError):
         raise DatasetError(f"{path} is not readable YAML; correct it") from None
     content = content if isinstance(content, dict) else {}

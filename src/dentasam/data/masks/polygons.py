@@ -28,6 +28,9 @@ from dentasam.model.windows.boxed_mask import BoxedMask
 
 # pycocotools keeps each step of a boundary in memory, five steps to a pixel. Outlines of teeth have 2,000 pixels.
 MAX_BOUNDARY = 4_000_000
+# OpenCV keeps no steps. An outline that runs from pixel to pixel passes each of them four times at most, and so do
+# the lines that join its parts.
+PASSES = 8
 
 
 class PolygonRule(StrEnum):
@@ -36,20 +39,17 @@ class PolygonRule(StrEnum):
     yolo = "yolo"
 
 
-def mask_of_polygon(points: np.ndarray, height: int, width: int, rule: PolygonRule) -> np.ndarray:
-    """The mask (height, width) bool of a polygon (N, 2) of x, y in pixels. Raises ValueError as `boxed_polygon`."""
-    return boxed_polygon(points, height, width, rule).on_image(height, width)
-
-
 def boxed_polygon(points: np.ndarray, height: int, width: int, rule: PolygonRule) -> BoxedMask:
     """The mask of a polygon (N, 2) of x, y in pixels, in the smallest box around it; what lies outside is cut off.
 
     It is empty, with a box of no pixels, where the polygon covers no pixel. Raises ValueError with the reason for a
     polygon with fewer than 3 points or a coordinate that is not finite, for one that reaches farther out of the image
-    than twice its larger side, and for one with a boundary longer than `MAX_BOUNDARY`.
+    than twice its larger side, and for one with a boundary longer than `MAX_BOUNDARY` (by the rule `yolo`, longer
+    than any mask of the image has, if that is more).
     """
     points = np.asarray(points, np.float64)
-    _check(points, height, width)
+    longest = max(MAX_BOUNDARY, PASSES * height * width) if rule is PolygonRule.yolo else MAX_BOUNDARY
+    _check(points, height, width, longest)
     left, top = (max(0, floor(value)) for value in points.min(axis=0))
     right, bottom = (
         min(size, ceil(value) + 1) for value, size in zip(points.max(axis=0), (width, height), strict=True)
@@ -82,7 +82,7 @@ def joined(masks: Iterable[BoxedMask]) -> BoxedMask:
     return BoxedMask(left, top, bits)
 
 
-def _check(points: np.ndarray, height: int, width: int) -> None:
+def _check(points: np.ndarray, height: int, width: int, longest: int) -> None:
     if points.size and (points.ndim != 2 or points.shape[1] != 2):
         raise ValueError("a polygon is not a list of points x, y")
     if len(points) < 3:
@@ -91,8 +91,8 @@ def _check(points: np.ndarray, height: int, width: int) -> None:
         raise ValueError("a polygon has a coordinate that is NaN or infinite")
     if np.abs(points).max() > 2 * max(height, width):
         raise ValueError("a polygon lies far outside the image")
-    if np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum() > MAX_BOUNDARY:
-        raise ValueError(f"a polygon's boundary is longer than {MAX_BOUNDARY} pixels")
+    if np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum() > longest:
+        raise ValueError(f"a polygon's boundary is longer than {longest} pixels")
 
 
 def _drawn_on_corners(points: np.ndarray, height: int, width: int) -> BoxedMask:

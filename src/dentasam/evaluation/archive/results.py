@@ -21,6 +21,8 @@ from typing import TextIO
 from dentasam.atomic_write import DRAFT_SUFFIX, write_atomically
 from dentasam.data.coco.stream import stream_coco
 from dentasam.data.formats import labels
+from dentasam.data.formats.codecs.label_image import Lost
+from dentasam.data.formats.codecs.label_names import NAMES
 from dentasam.data.formats.files.folders import DATASET_NAME, inner_name, writing
 from dentasam.data.record import ImageRecord
 from dentasam.data.table import csv_text
@@ -53,7 +55,7 @@ class Totals:
 def write_results(out: Path, images: Sequence[NamedImage], run: str, settings: ChartSettings) -> Totals:
     """Writes masks and tables of all images, in their order. Raises OutputError, and Uncharted."""
     totals = Totals()
-    lost = labels.Lost()
+    lost = Lost()
     with ExitStack() as stack:
         tables = _Tables(stack, out)
         names = _LabelNames(stack, out) if settings.format == "labels" else None
@@ -69,7 +71,7 @@ def write_results(out: Path, images: Sequence[NamedImage], run: str, settings: C
                 totals.teeth += chart.teeth
                 totals.implants += chart.implants
                 totals.unsure += len(chart.unsure)
-                lost += labels.Lost(*chart.lost)
+                lost += Lost(*chart.lost)
                 objects = tuple(replace(item, id=next_object + i) for i, item in enumerate(chart.objects))
                 next_object += len(objects)
                 # Without copies the names are those in the folder that was charted, which `--images` names.
@@ -95,7 +97,7 @@ def charted(out: Path, images: Iterable[NamedImage]) -> int:
 
 def remove_tables(out: Path) -> None:
     """Removes the tables of an earlier state, before a chart changes. Raises OutputError."""
-    for name in (IMAGES, OBJECTS, DATASET_NAME, labels.NAMES):
+    for name in (IMAGES, OBJECTS, DATASET_NAME, NAMES):
         with writing(out / name):
             (out / name).unlink(missing_ok=True)
 
@@ -153,7 +155,7 @@ class _LabelNames:
     """`labels.json`, an image at a time."""
 
     def __init__(self, stack: ExitStack, out: Path) -> None:
-        self._file = _opened(stack, out / labels.NAMES)
+        self._file = _opened(stack, out / NAMES)
         self._separator = "{\n"
         # Runs before the file takes its place.
         stack.callback(lambda: self._file.write("{}" if self._separator == "{\n" else "\n}"))

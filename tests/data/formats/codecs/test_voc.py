@@ -105,3 +105,12 @@ def test_errors(tmp_path: Path) -> None:
     (source / "SegmentationClass" / "a.png").unlink()
     with pytest.raises(DatasetError, match="SegmentationClass holds no PNG; export it again with both"):
         import_dataset("labels", source, tmp_path / "out")
+
+
+def test_a_photograph_in_the_place_of_labels(tmp_path: Path) -> None:
+    source = voc(tmp_path / "in", True)
+    codes = np.arange(HEIGHT * WIDTH)
+    colours = np.stack([codes >> 8, codes & 255, codes * 0 + 77], axis=1).astype(np.uint8)
+    Image.fromarray(colours.reshape(HEIGHT, WIDTH, 3)).save(source / "SegmentationClass" / "a.png")
+    with pytest.raises(DatasetError, match=r"SegmentationClass/a\.png has 2400 values; is it a label image\? save"):
+        import_dataset("labels", source, tmp_path / "out")

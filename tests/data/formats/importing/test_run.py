@@ -195,6 +195,13 @@ def test_ambiguous_numbers_ask(source: Path, tmp_path: Path) -> None:
     assert categories(path) == [["11", "12"]]
 
 
+@pytest.mark.parametrize("slip", ["5", "3", "9"])
+def test_one_slip_does_not_make_fdi_numbers_universal(source: Path, tmp_path: Path, slip: str) -> None:
+    upper = [f"{quadrant}{place}" for quadrant in (1, 2) for place in range(1, 9)]
+    with pytest.raises(DatasetError, match="too few names tell how its teeth are numbered"):
+        run_import("fake", only(module([[*upper, slip]])), source, tmp_path / "1", ImportOptions())
+
+
 def test_a_declared_numbering_that_does_not_fit_is_reported(source: Path, tmp_path: Path) -> None:
     lines: list[str] = []
     options = ImportOptions(report=lines.append)

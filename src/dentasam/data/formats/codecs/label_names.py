@@ -30,39 +30,39 @@ class LabelNames:
 
     path: Path | None = None
     common: Mapping[str, Any] = field(default_factory=dict)
-    by_image: Mapping[str, Any] = field(default_factory=dict)
+    by_image: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     numbering: Numbering | None = Numbering.fdi
 
     def category(self, image: str, value: int) -> str:
         """The category of a value in an image. Raises DatasetError where it has no name, though others have."""
         own = self.by_image.get(canonical(image), {})
-        found = own.get(str(value)) if isinstance(own, dict) else None
-        found = self.common.get(str(value)) if found is None else found
-        if found is None and (self.path is None or not (own or self.common)):
+        found = own.get(str(value), self.common.get(str(value)))
+        if found is None and not self.common and not self.by_image:
             return str(value)
         if not isinstance(found, str) or not found.strip():
             raise DatasetError(f"{self.path}: value {value} of {image} has no category; add it there")
         return found
 
 
-def read_label_names(folder: Path) -> LabelNames:
-    """The names in `labels.json` of a folder, else in an ITK-SNAP label file there.
+def read_label_names(*folders: Path) -> LabelNames:
+    """The names in the first of the folders that has any: in its `labels.json`, else in an ITK-SNAP label file.
 
-    labels.json: `{IMAGE: {VALUE: NAME}}`, or `{VALUE: NAME}` for all images. Raises DatasetError for a file that is
-    not JSON.
+    labels.json: `{IMAGE: {VALUE: NAME}}`, `{VALUE: NAME}` for all images, or both. Raises DatasetError for a file
+    that is not JSON, and for a key that is there twice.
     """
-    path = folder / NAMES
-    if path.is_file():
-        content = read_json_object(path)
-        mark = content.pop(MARK, None)
-        if any(not isinstance(value, dict) for value in content.values()):
-            return LabelNames(path, content, {}, declared(mark))
-        return LabelNames(path, {}, by_canonical_name(content), declared(mark))
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.suffix.lower() in _ITK_SNAP_SUFFIXES and path.is_file():
-            found = _itk_snap(path)
-            if found:
-                return LabelNames(path, found, {}, None)
+    for folder in folders:
+        path = folder / NAMES
+        if path.is_file():
+            content = read_json_object(path)
+            mark = content.pop(MARK, None)
+            by_image = {name: value for name, value in content.items() if isinstance(value, dict)}
+            common = {name: value for name, value in content.items() if not isinstance(value, dict)}
+            return LabelNames(path, common, by_canonical_name(by_image), declared(mark))
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.suffix.lower() in _ITK_SNAP_SUFFIXES and path.is_file():
+                found = _itk_snap(path)
+                if found:
+                    return LabelNames(path, found, {}, None)
     return LabelNames()
 
 

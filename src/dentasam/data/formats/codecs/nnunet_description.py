@@ -50,7 +50,11 @@ def tags_of(described: DatasetDescription, case: str) -> tuple[str, ...]:
 
 
 def read_description(path: Path) -> DatasetDescription:
-    """Reads `dataset.json`, of version 2 or 1. Raises DatasetError where it does not name the labels."""
+    """Reads `dataset.json`, of version 2 or 1.
+
+    Raises DatasetError where it does not name the labels, and where two labels have the same values: regions may
+    overlap, and such labels would be two objects of the same pixels.
+    """
     if not path.is_file():
         raise DatasetError(f"{path} is missing; it names the labels")
     content = read_json_object(path)
@@ -62,13 +66,20 @@ def read_description(path: Path) -> DatasetDescription:
         raise DatasetError(f"{path}: files that end in {ending!r:.20} are not read; convert them to .png or .nii.gz")
     named: list[Label] = []
     passed_over: set[int] = set()
+    name_of: dict[frozenset[int], str] = {}
     for name, values in _by_name(path, labels):
         numbers = tuple(values) if isinstance(values, list) else (values,)
         if not numbers or not all(type(value) is int and 0 <= value <= MAX_VALUE for value in numbers):
             raise DatasetError(f"{path}: label {name!r:.40} has no whole number from 0 to {MAX_VALUE}; correct it")
+        if set(numbers) == {0} or name == BACKGROUND:
+            continue
+        other = name_of.setdefault(frozenset(numbers), name)
+        if other != name:
+            value = ", ".join(map(str, numbers))
+            raise DatasetError(f"{path}: {other!r:.40} and {name!r:.40} both name the value {value:.20}; correct it")
         if name == IGNORE:
             passed_over.update(numbers)
-        elif numbers != (0,) and name != BACKGROUND:
+        else:
             named.append(Label(name, tuple(value for value in numbers if value)))
     tags = content.get("tags", {})
     tags = tags if isinstance(tags, dict) else {}

@@ -20,9 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
+from dentasam.data.formats.codecs.label_image import check_count, runs_by_value
 from dentasam.data.formats.files.mask_file import samples_of
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord
 from dentasam.data.formats.sources.images import SourceImages
+from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.errors import DatasetError
 
@@ -59,16 +61,20 @@ def _load(file: Path, source: Path, images: SourceImages, names: dict[tuple[int,
     image = images.find_stem(inner, file)
     height, width = image.size
     classes, colours = _values(file, height, width)
-    objects = source / OBJECTS / inner
-    values = _values(objects, height, width)[0] if (source / OBJECTS).is_dir() else classes
+    marked, values = file, classes
+    if (source / OBJECTS).is_dir():
+        marked = source / OBJECTS / inner
+        values = _values(marked, height, width)[0]
+    known = np.where(classes == VOID, 0, classes)
     records: list[ObjectRecord] = []
-    for value in np.unique(values[(values > 0) & (values != VOID)]).tolist():
-        mask = values == value
-        own, counts = np.unique(classes[mask & (classes > 0) & (classes != VOID)], return_counts=True)
+    for value, runs in runs_by_value(np.where(values == VOID, 0, values), marked):
+        x, y, bits = rle.decode_box(runs, height)
+        inside = known[y : y + bits.shape[0], x : x + bits.shape[1]][bits]
+        own, counts = np.unique(inside[inside > 0], return_counts=True)
         if len(own) == 0:
-            raise DatasetError(f"{objects}: object {value} has no class in {CLASSES}; {EXPORT_AGAIN}")
+            raise DatasetError(f"{marked}: object {value} has no class in {CLASSES}; {EXPORT_AGAIN}")
         index = int(own[counts.argmax()])
-        records.append(ObjectRecord.from_mask(0, names.get(colours[index], str(index)), mask))
+        records.append(ObjectRecord.from_runs(0, names.get(colours[index], str(index)), runs, height, width))
     return ImageRecord(0, image.path, image.name, width, height, (), tuple(records))
 
 
@@ -90,14 +96,13 @@ def _values(file: Path, height: int, width: int) -> tuple[np.ndarray, dict[int, 
         raise DatasetError(f"{file} has colours of {samples.bits} bits; {EXPORT_AGAIN}")
     of_colour = {tuple(colour): index for index, colour in enumerate(palette().tolist())} | {VOID_COLOUR: VOID}
     coded = samples.values.astype(np.int64) @ (1 << 16, 1 << 8, 1)
-    values = np.zeros((height, width), np.int64)
-    colours: dict[int, tuple[int, ...]] = {}
-    for code in np.unique(coded).tolist():
-        colour = (code >> 16, code >> 8 & 255, code & 255)
-        # A colour that is not one of VOC's stands for itself, above all indices.
-        value = of_colour.get(colour, code + 256)
-        values[coded == code] = value
-        colours[value] = colour
+    codes, place = np.unique(coded, return_inverse=True)
+    shown = [(code >> 16, code >> 8 & 255, code & 255) for code in codes.tolist()]
+    check_count(len(set(shown) - {(0, 0, 0), VOID_COLOUR}), file)
+    # A colour that is not one of VOC's stands for itself, above all indices.
+    indices = [of_colour.get(colour, code + 256) for colour, code in zip(shown, codes.tolist(), strict=True)]
+    values = np.array(indices, np.int64)[place].reshape(height, width)
+    colours = dict(zip(indices, shown, strict=True))
     return values, colours
 
 

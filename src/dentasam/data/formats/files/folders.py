@@ -122,9 +122,20 @@ def json_bytes(content: Any) -> bytes:
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file, {} where the file is missing. Raises DatasetError for anything else."""
+    """The JSON object in a file, {} where the file is missing. Raises DatasetError for anything else.
+
+    It raises for a key that an object has twice as well, of which JSON readers take the last.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            key = Counter(key for key, _ in pairs).most_common(1)[0][0]
+            raise DatasetError(f"{path} has the key {key!r:.40} twice in one object; take one of them out")
+        return found
+
     try:
-        content = json.loads(json_text(path))
+        content = json.loads(json_text(path), object_pairs_hook=once)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError):
