@@ -169,12 +169,12 @@ def test_a_file_that_is_no_annotation_is_refused(server: Running) -> None:
 
 def labelme(label: str, image: str = "b.png", **more: Any) -> bytes:
     points = [[2, 2], [8, 2], [8, 8], [2, 8]]
-    shapes = [
+    shapes: list[dict[str, Any]] = [
         {"label": label, "points": points, "group_id": None, "shape_type": "polygon", "flags": {}},
         {"label": label, "points": [[1, 1], [4, 4]], "group_id": None, "shape_type": "line", "flags": {}},
     ]
     size = {"imageHeight": HEIGHT, "imageWidth": WIDTH}
-    common = {"version": "5.5.0", "flags": {}, "imagePath": image, "imageData": None}
+    common: dict[str, Any] = {"version": "5.5.0", "flags": {}, "imagePath": image, "imageData": None}
     return json.dumps(common | size | {"shapes": shapes} | more).encode()
 
 
@@ -233,7 +233,7 @@ def test_a_bad_upload_is_not_a_lost_image(server: Running) -> None:
 
 
 def test_notes_are_bounded_and_counted(server: Running) -> None:
-    shapes = [
+    shapes: list[dict[str, Any]] = [
         {"label": "36", "points": [[1, 1], [4, 4]], "group_id": None, "shape_type": f"kind {k}", "flags": {}}
         for k in range(30)
     ]
