@@ -251,12 +251,10 @@ def test_a_radiograph_in_the_place_of_labels(tmp_path: Path, dtype: type) -> Non
     folder = labels_folder(tmp_path / "in")
     noise: np.ndarray = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(dtype)
     Image.fromarray(noise).save(folder / "labels" / "a.png")
-    if dtype is np.uint8:
-        (record,) = Dataset.load(import_dataset("labels", folder, tmp_path / "out")).images
-        assert len(record.objects) == 255
-    else:
-        with pytest.raises(DatasetError, match=r"labels/a\.png has 2399 values; is it a label image\? save one"):
-            import_dataset("labels", folder, tmp_path / "out")
+    many = r"labels/a\.png has 2399 values; is it a label image\? save one"
+    message = r"its value 1 is not an FDI number" if dtype is np.uint8 else many
+    with pytest.raises(DatasetError, match=message):
+        import_dataset("labels", folder, tmp_path / "out")
 
 
 def test_labels_with_a_palette_are_the_indices(tmp_path: Path) -> None:
@@ -375,3 +373,21 @@ def test_annotations_go_where_the_caller_writes_them(tmp_path: Path) -> None:
     assert coco["images"][0]["file_name"] == "images/sub/a.png"
     assert coco["annotations"][0]["annotator"] == "ann"
     assert coco["annotations"][0]["bbox"] == [3, 2, 4, 7]
+
+
+def test_masks_of_the_ground_and_folders_without_masks_are_refused(tmp_path: Path) -> None:
+    folder = png_folder(tmp_path / "in")
+    Image.fromarray(~TOOTH).save(folder / "masks" / "a" / "37.png")
+    with pytest.raises(DatasetError, match=r"37\.png covers most of the image and its corners; save the mask"):
+        import_dataset("png", folder, tmp_path / "1")
+    (tmp_path / "other" / "images").mkdir(parents=True)
+    Image.fromarray(images()["images/a.png"]).save(tmp_path / "other" / "images" / "a.png")
+    with pytest.raises(DatasetError, match="has no folder 'masks'; put a PNG for each object there"):
+        import_dataset("png", tmp_path / "other", tmp_path / "2")
+
+
+def test_numbers_of_objects_are_not_taken_for_teeth(tmp_path: Path) -> None:
+    folder = labels_folder(tmp_path / "in")
+    Image.fromarray(TOOTH * np.uint8(11) + block(32, 2, 38, 9) * np.uint8(2)).save(folder / "labels" / "a.png")
+    with pytest.raises(DatasetError, match=r"its value 2 is not an FDI number; name the values in labels\.json"):
+        import_dataset("labels", folder, tmp_path / "out")

@@ -45,6 +45,8 @@ FILE_STEM = re.compile(r"(?:(\d+)[_-])?(.+)")
 # What follows an image's name in those of masks that do not say what they show.
 NO_CATEGORY = ("", "mask", "masks", "seg", "segmentation", "label", "gt")
 UNNAMED = "object"
+# A mask of more of the image, with all of its corners, is that of the ground.
+MAX_SHARE = 0.6
 
 
 def recognises(source: Path) -> bool:
@@ -61,6 +63,8 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     """
     tags = read_tags(source)
     found = images_under(source, images)
+    if not (source / "masks").is_dir():
+        raise DatasetError(f"{source} has no folder 'masks'; put a PNG for each object there")
     short, spelling = short_names(found), Spelling()
     folders = {name: first_of(spelling, source / "masks", short[name], name) for name in found}
     claimed = {folder: name for name, folder in folders.items() if folder is not None}
@@ -170,6 +174,8 @@ def _object(file: Path, category: str, height: int, width: int) -> tuple[ObjectR
         )
     if not mask.any():
         raise DatasetError(f"{file}: the mask is empty; delete the file or draw it again")
+    if mask.mean() > MAX_SHARE and mask[[0, 0, -1, -1], [0, -1, 0, -1]].all():
+        raise DatasetError(f"{file} covers most of the image and its corners; save the mask as white on black")
     return ObjectRecord.from_mask(0, category, mask), cut
 
 

@@ -15,6 +15,8 @@ from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError
 
 NAMES = "labels.json"
+# The lowest FDI number.
+FIRST_TOOTH = 11
 # IDX R G B A VIS MESH "LABEL"
 _ITK_SNAP_LINE = re.compile(r'\s*(\d{1,9})(?:\s+\d+){3}\s+[\d.]+\s+[01]\s+[01]\s+"([^"]*)"\s*')
 _ITK_SNAP_SUFFIXES = (".txt", ".label", ".lbl")
@@ -38,6 +40,11 @@ class LabelNames:
         own = self.by_image.get(canonical(image), {})
         found = own.get(str(value), self.common.get(str(value)))
         if found is None and not self.common and not self.by_image:
+            if value < FIRST_TOOTH:
+                # Most tools number the objects of an image from 1 on: 11 would then be no tooth either.
+                raise DatasetError(
+                    f"the label image of {image}: its value {value} is not an FDI number; name the values in {NAMES}"
+                )
             return str(value)
         if not isinstance(found, str) or not found.strip():
             raise DatasetError(f"{self.path}: value {value} of {image} has no category; add it there")
