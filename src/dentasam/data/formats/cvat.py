@@ -1,7 +1,7 @@
 """CVAT for images 1.1: `annotations.xml` and the images under `images/`, as CVAT exports a job, task or project.
 
-Masks, polygons, boxes and ellipses become objects, by the rule of pixel corners (see `files.cvat_shapes`). Tags of an
-image become its tags. Left out, with a line that counts them, are polylines, points, cuboids and skeletons, and the
+Masks, polygons, boxes and ellipses become objects, by the rule of pixel corners (see `codecs.cvat_shapes`). Tags of
+an image become its tags. Left out, with a line that counts them, are polylines, points, cuboids and skeletons, and the
 attributes of labels. `group_id`, `source`, `occluded` and `z_order` have no meaning here: shapes of one group stay
 objects of their own. Of several annotations of one image each becomes an image of the dataset. CVAT for video lists
 shapes by tracks in place of images, and is refused.
@@ -69,6 +69,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     place = inner if len(inner) else images
     for number, element in enumerate(_images_of(path, listing), start=1):
         name = element.get("name") or ""
+        place.expect(name.removeprefix(f"{IMAGES}/"), annotation=path)
         where = f"{path}, image {number} ({name!r:.100})"
         shapes = [(str(child.tag), dict(child.attrib)) for child in element]
         packed = zlib.compress(json.dumps([dict(element.attrib), shapes]).encode(), 1)

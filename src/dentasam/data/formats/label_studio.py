@@ -1,6 +1,6 @@
 """Label Studio's JSON export: a list of tasks, each an image with the annotations that people made of it.
 
-Read are brushes, bitmasks, polygons, boxes and ellipses, turned or not (`files.label_studio_regions`). Polygons are
+Read are brushes, bitmasks, polygons, boxes and ellipses, turned or not (`codecs.label_studio_regions`). Polygons are
 on pixel corners (`corners` in `data.masks.polygons`). Keypoints have no area and are left out, and so are predictions
 and annotations that were cancelled. Each annotation becomes a record of its image, with its annotator; several of one
 image share its file. Choices for the whole image become tags. JSON-MIN is not read: it mixes all annotators.
@@ -40,7 +40,7 @@ from dentasam.data.formats.files.passed_over import Tally, error_or_skip
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.drawn_size import checked_size
 from dentasam.data.formats.sources.glance import first_text, some_files
-from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
+from dentasam.data.formats.sources.images import ImageNotFound, ImageTaken, SourceImage, SourceImages
 from dentasam.data.formats.tooth_names import MARK, declared
 from dentasam.data.images.kind import FOREIGN_SUFFIXES, IMAGE_SUFFIXES
 from dentasam.data.masks import rle
@@ -85,6 +85,9 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
         except ValueError as error:
             error_or_skip(options, f"{path}: {where}: {error}")
             continue
+        names = list(dict.fromkeys(_names_of(task)))
+        if annotations:
+            images.expect(*names, annotation=path, called=_called(names))
         marks.add(task["data"].get(MARK) if type(task["data"].get(MARK)) is str else None)
         for place, annotation in enumerate(annotations):
             name = f"{where}, annotation {annotation['id']}" if type(annotation.get("id")) is int else where
@@ -243,14 +246,22 @@ def _annotator_of(annotation: dict[str, Any]) -> dict[str, Any]:
 def _image_of(path: Path, where: str, task: dict[str, Any], images: SourceImages) -> SourceImage:
     """The image of a task, by any of its names. Raises ImageNotFound where there is none."""
     first: ImageNotFound | None = None
-    for name in _names_of(task):
+    names = list(dict.fromkeys(_names_of(task)))
+    for name in names:
         try:
-            return images.find(name, path)
+            return images.find(name, path, _called(names))
         except ImageNotFound as error:
-            first = first or error
+            first = error if first is None or isinstance(error, ImageTaken) else first
     if first is None:
         raise DatasetError(f"{where}: its data name no image; {EXPORT_AGAIN}")
     raise ImageNotFound(str(first).replace(f"{path}: ", f"{where}: ", 1))
+
+
+def _called(names: list[str]) -> str:
+    """The name by which an image is told from others: two uploads of one file name are two images."""
+    written = unquote(names[0]) if names else ""
+    own = PurePosixPath(written).name
+    return own if _UPLOADED.fullmatch(own) else written
 
 
 def _names_of(task: dict[str, Any]) -> Iterator[str]:

@@ -8,7 +8,7 @@ A pixel has one value, so overlap is lost. The smaller object stays on top: a fi
 number is its tooth.
 
 The layout of Pascal VOC, with folders `JPEGImages`, `SegmentationObject` and `SegmentationClass`, is read too (see
-`files.voc`).
+`codecs.voc`).
 """
 
 from dataclasses import dataclass

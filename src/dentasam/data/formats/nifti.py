@@ -1,7 +1,7 @@
 """NIfTI label volumes: `images/` as they are, and `labels/IMAGE.nii.gz` of (W, H, 1) voxels for each.
 
 A voxel's value is its object, 0 is none. Overlap is lost as in the format labels, whose `labels.json` and `tags.json`
-are here too. How a volume's axes and affine relate to the picture is written in `files.nifti_volume`.
+are here too. How a volume's axes and affine relate to the picture is written in `codecs.nifti_volume`.
 
 Read are volumes of one slice: (W, H), (W, H, 1), of any type if the values are whole numbers. The radiographs may be
 NIfTI too; they become PNG files with the same values, which are scaled over their range only where 16 bits cannot
@@ -75,6 +75,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     records = []
     for file in files:
         name = without_suffix(file.relative_to(folder).as_posix())
+        finder.expect(name, file)
         records.append(SourceRecord(f"{LABELS}/{name}", partial(_load, file, name, finder, names, tags, options)))
     left = finder.without({without_suffix(file.relative_to(folder).as_posix()) for file in files})
     if left and source.is_dir():
@@ -131,9 +132,21 @@ class _Images:
 
     def find(self, name: str, file: Path) -> SourceImage | Path:
         """The image, or the volume, of the label volume with a name. Raises DatasetError."""
+        exact = self._exact(name, file)
+        return self._images.find_stem(f"{name}.nii") if exact is None else exact
+
+    def expect(self, name: str, file: Path) -> None:
+        """Announces that the label volume with a name will look for its image."""
+        exact = self._exact(name, file)
+        if exact is None:
+            self._images.expect(f"{name}.nii", stem=True)
+        elif isinstance(exact, SourceImage):
+            self._images.expect(exact.name)
+
+    def _exact(self, name: str, file: Path) -> SourceImage | Path | None:
         key = canonical(name)
         exact = self._by_short.get(key) or self._by_name.get(key) or self._volumes.get(key)
-        return exact if exact is not None and exact != file else self._images.find_stem(f"{name}.nii")
+        return None if exact == file else exact
 
     def without(self, names: set[str]) -> int:
         """How many images have none of the names of label volumes."""

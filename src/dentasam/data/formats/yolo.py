@@ -14,7 +14,7 @@ An image with an empty label file has no objects; one without a label file was n
 line. Rows of five numbers are boxes of detection: beside outlines they are passed over with a line, and a dataset of
 boxes alone is refused.
 
-Holes and parts are written as `files.yolo_rows` says. Where two images have the same name but for the suffix, the id
+Holes and parts are written as `codecs.yolo_rows` says. Where two images have the same name but for the suffix, the id
 leads the second, since YOLO could not tell their label files apart. Tags lie in `tags.json`, which YOLO passes over,
 as it does the key `numbering` in `data.yaml`.
 """
@@ -35,7 +35,7 @@ from dentasam.data.formats.files.folders import crowd_notes, named_under_images,
 from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.glance import first_text
-from dentasam.data.formats.sources.images import SourceImage, SourceImages
+from dentasam.data.formats.sources.images import ImageTaken, SourceImage, SourceImages
 from dentasam.data.formats.tooth_names import declared
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
@@ -70,8 +70,11 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     names, numbering = _names(source)
     tags = read_tags(folder)
     files = list(_label_files(folder))
+    texts = files or list(_texts(folder))
+    for path in texts:
+        images.expect(_image_name(path, folder), annotation=path, stem=True)
     if not files:
-        files = [path for path in _texts(folder) if _is_beside(path, folder, images)]
+        files = [path for path in texts if _is_beside(path, folder, images)]
     if not files:
         raise DatasetError(f"{folder} holds no label files; name the folder that holds 'labels'")
     boxes = outlines = 0
@@ -176,7 +179,10 @@ def _is_beside(path: Path, folder: Path, images: SourceImages) -> bool:
     """Whether a text file outside of folders `labels` holds labels: it has an image, where these are beside it."""
     if images.root is None:
         return path.stem.lower() not in NOT_LABELS
-    return _image_of(path, folder, images) is not None
+    try:
+        return images.find_stem(_image_name(path, folder), path) is not None
+    except DatasetError as error:
+        return isinstance(error, ImageTaken)  # which loading reports
 
 
 def _image_name(path: Path, folder: Path) -> str:
