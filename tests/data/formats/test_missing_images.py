@@ -54,7 +54,13 @@ def yolo(root: Path, here: str, missing: str) -> None:
 def labelme(root: Path, here: str, missing: str) -> None:
     image(root / here / "opg.png")
     for patient in ("p1", "p2"):
-        shape = {"label": "36", "points": POINTS, "group_id": None, "shape_type": "polygon", "flags": {}}
+        shape: dict[str, object] = {
+            "label": "36",
+            "points": POINTS,
+            "group_id": None,
+            "shape_type": "polygon",
+            "flags": {},
+        }
         content = {"shapes": [shape], "imagePath": "opg.png", "imageHeight": HEIGHT, "imageWidth": WIDTH}
         text(root / patient / "opg.json", content)
 
@@ -63,8 +69,12 @@ def supervisely(root: Path, here: str, missing: str) -> None:
     image(root / here / "img" / "opg.png")
     text(root / "meta.json", {"classes": [{"title": "36", "shape": "polygon"}], "tags": []})
     for patient in ("p1", "p2"):
-        shape = {"classTitle": "36", "geometryType": "polygon", "points": {"exterior": POINTS, "interior": []}}
-        content = {"size": {"height": HEIGHT, "width": WIDTH}, "tags": [], "objects": [shape]}
+        drawn: dict[str, object] = {
+            "classTitle": "36",
+            "geometryType": "polygon",
+            "points": {"exterior": POINTS, "interior": []},
+        }
+        content = {"size": {"height": HEIGHT, "width": WIDTH}, "tags": [], "objects": [drawn]}
         text(root / patient / "ann" / "opg.png.json", content)
 
 
@@ -83,16 +93,19 @@ def label_studio(root: Path, here: str, missing: str) -> None:
     image(root / here / "opg.png")
     value = {"points": [[x * 100 / WIDTH, y * 100 / HEIGHT] for x, y in POINTS], "polygonlabels": ["36"]}
     entry = {
-        **{"id": "r", "type": "polygonlabels", "from_name": "label", "to_name": "image", "value": value},
-        **{"original_width": WIDTH, "original_height": HEIGHT, "image_rotation": 0},
+        "id": "r",
+        "type": "polygonlabels",
+        "from_name": "label",
+        "to_name": "image",
+        "value": value,
+        "original_width": WIDTH,
+        "original_height": HEIGHT,
+        "image_rotation": 0,
     }
+    addresses = (f"/data/local-files/?d={patient}/opg.png" for patient in ("p1", "p2"))
     tasks = [
-        {
-            "id": number,
-            "data": {"image": f"/data/local-files/?d={patient}/opg.png"},
-            "annotations": [{"result": [entry]}],
-        }
-        for number, patient in enumerate(("p1", "p2"))
+        {"id": number, "data": {"image": address}, "annotations": [{"result": [entry]}]}
+        for number, address in enumerate(addresses)
     ]
     text(root / "tasks.json", tasks)
 

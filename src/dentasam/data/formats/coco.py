@@ -78,7 +78,9 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
         info = info or dict(parsed.info or {})
     kept = _with_unique_ids(found)
     numbered = enumerate(kept, start=1)
-    records = [SourceRecord(f"image {image.id or number}", partial(_same, image)) for number, image in numbered]
+    place = images.root or folder or source.parent
+    load = partial(_inside, json=source, root=place.resolve())
+    records = [SourceRecord(f"image {image.id or number}", partial(load, image)) for number, image in numbered]
     numbering = declared(info.pop(MARK, None)) or Numbering.fdi
     return Contents(records, numbering, list(categories.values()), info)
 
@@ -90,8 +92,20 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
     return ()
 
 
-def _same(image: ImageRecord) -> ImageRecord:
-    return image
+def _inside(image: ImageRecord, json: Path, root: Path) -> ImageRecord:
+    """The image. Raises DatasetError where its file, or a folder that it lies in, is a link out of the folder."""
+    if not _is_link_out(image.path, root):
+        return image
+    what = f"{json}: its image {image.file_name!r:.100} is a link to a file outside of the folder"
+    raise DatasetError(f"{what}; put the file itself there, or name its folder with --images")
+
+
+def _is_link_out(path: Path, root: Path) -> bool:
+    """Whether a file lies elsewhere than its path says, and outside of a folder."""
+    if path.resolve().is_relative_to(root):
+        return False
+    # A dataset's folder may be reached by a link itself, and a JSON under `annotations` names images beside it.
+    return any(each.is_symlink() for each in (path, *path.parents) if not root.is_relative_to(each.resolve()))
 
 
 def json_in(folder: Path) -> Path | None:

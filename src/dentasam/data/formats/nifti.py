@@ -18,6 +18,7 @@ import numpy as np
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.codecs.label_names import NAMES, LabelNames, read_label_names
 from dentasam.data.formats.codecs.nifti_volume import (
+    SUFFIXES,
     is_nifti,
     read_label_volume,
     require_nibabel,
@@ -71,6 +72,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     if source.is_dir():
         names = names if names.path is not None else read_label_names(folder)
         tags = read_tags(source)
+    images.read_elsewhere += SUFFIXES
     finder = _Images(source, images)
     records = []
     for file in files:

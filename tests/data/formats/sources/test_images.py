@@ -80,6 +80,33 @@ def test_nothing_is_listed_before_an_image_is_asked_for(tmp_path: Path) -> None:
     assert len(images) == 1
 
 
+def test_links_that_leave_the_folder_are_left_out(tmp_path: Path) -> None:
+    lines: list[str] = []
+    tree(tmp_path / "outside", "secret.png")
+    tree(tmp_path / "in", "a.png")
+    (tmp_path / "in" / "b.png").symlink_to("a.png")
+    (tmp_path / "in" / "c.png").symlink_to(tmp_path / "outside" / "secret.png")
+    (tmp_path / "in" / "d.png").symlink_to("/etc/passwd")
+    (tmp_path / "linked").symlink_to(tmp_path / "in")
+    for folder in ("in", "linked"):
+        images = SourceImages.in_folder(tmp_path / folder, lines.append)
+        assert [image.name for image in images.all()] == ["a.png", "b.png"]
+    for line, name in zip(lines, "cdcd", strict=True):
+        assert line.startswith(f"{name}.png is left out: it is a link to a file outside of this folder; ")
+
+
+def test_files_that_the_format_reads_itself_are_not_reported(tmp_path: Path) -> None:
+    lines: list[str] = []
+    tree(tmp_path, "a.png")
+    for name in ("a.nii", "b.webp"):
+        (tmp_path / name).write_bytes(b"")
+    images = SourceImages.in_folder(tmp_path, lines.append)
+    images.read_elsewhere.append(".nii")
+    assert len(images) == 1
+    (line,) = lines
+    assert line.startswith("b.webp is left out: ")
+
+
 def test_a_name_never_gets_the_image_of_another_name(tmp_path: Path) -> None:
     images = tree(tmp_path, "p1/opg.png")
     for announced in ("p2/opg.png", "p1/opg.png", "p2/opg.png"):

@@ -88,6 +88,8 @@ class SourceImages:
         partial: annotations may be of some of the images alone, and of others that are not here.
         """
         self.place, self.root, self.partial = place, root, partial
+        # Endings of files that the reader of the format takes itself, which are not reported as left out.
+        self.read_elsewhere: list[str] = []
         self._given = images
         self._inner: dict[str, SourceImages] = {}
         # The names to which images belong: to those that are their paths, and to others with how much they share.
@@ -103,7 +105,9 @@ class SourceImages:
         of the images, so that a format's own folders do not count.
         """
         root = Path(os.path.abspath(folder))
-        return SourceImages(_listed(root, report), str(folder), None if fixed else root)
+        images = SourceImages((), str(folder), None if fixed else root)
+        images._given = _listed(root, report, images.read_elsewhere)
+        return images
 
     def __len__(self) -> int:
         return len(self._images)
@@ -292,10 +296,25 @@ class SourceImages:
         return canonical(folder.relative_to(self.root).as_posix()) if folder.is_relative_to(self.root) else ""
 
 
-def _listed(root: Path, report: Callable[[str], None]) -> Iterator[SourceImage]:
-    left_out = LeftOut()
+@dataclass
+class _LeftOutHere(LeftOut):
+    """All that is left out, but for files with these endings."""
+
+    endings: tuple[str, ...] = ()
+
+    def add(self, name: str, reason: str) -> None:
+        if not name.lower().endswith(self.endings):
+            super().add(name, reason)
+
+
+def _listed(root: Path, report: Callable[[str], None], read_elsewhere: list[str]) -> Iterator[SourceImage]:
+    left_out = _LeftOutHere(endings=tuple(read_elsewhere))
+    resolved = root.resolve()
     for name, path in sorted(images_in(root, left_out)):
-        yield SourceImage(name, path)
+        if path.is_symlink() and not path.resolve().is_relative_to(resolved):
+            left_out.add(name, "it is a link to a file outside of this folder; put the file itself here")
+        else:
+            yield SourceImage(name, path)
     for line in left_out.lines():
         report(line)
 
