@@ -135,7 +135,7 @@ def _files_in(folder: Path, report: Callable[[str], None]) -> list[Path]:
     """The JSON files that have shapes or cannot be read, which is then an error; others belong to other programs."""
     found: list[Path] = []
     others: list[Path] = []
-    for path in sorted(folder.rglob("*.json")):
+    for path in sorted(folder.rglob("*.[jJ][sS][oO][nN]")):
         if path.is_file() and not path.name.startswith("._"):
             (found if '"shapes"' in first_text(path) or _may_have_shapes(path) else others).append(path)
     if others and found:
@@ -153,17 +153,29 @@ def _may_have_shapes(path: Path) -> bool:
 
 
 def _declared(files: list[Path]) -> Numbering | None:
-    """The numbering that the files name, if those that name one agree."""
-    found = set()
+    """The numbering that the files name, if all that name teeth agree; those without shapes name none."""
+    found = set[bytes]()
     for path in files:
         try:
             with path.open("rb") as file:
                 head = file.read(END_BYTES)
                 file.seek(-min(END_BYTES, path.stat().st_size), 2)
-                found.update(_MARK.findall(head) + _MARK.findall(file.read()))
+                marks = set(_MARK.findall(head) + _MARK.findall(file.read()))
         except OSError:
             continue  # it is reported when it is loaded
+        if not marks and _names_objects(path):
+            return None
+        found |= marks
     return declared(found.pop().decode("ascii", "replace")) if len(found) == 1 else None
+
+
+def _names_objects(path: Path) -> bool:
+    """Whether a file has shapes; true for one that cannot be read, which is an error when it is loaded."""
+    try:
+        content = read_json(path)
+    except DatasetError:
+        return True
+    return isinstance(content, dict) and bool(content.get("shapes"))
 
 
 @dataclass(frozen=True)
