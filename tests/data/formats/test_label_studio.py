@@ -404,7 +404,7 @@ def test_many_objects_keep_little_memory(tmp_path: Path) -> None:
     source = source_of(tmp_path / "in", *[{**task([brush()] * 300), "id": number} for number in range(30)])
     images = images_of(source, None)
     tracemalloc.start()
-    contents = read(source, images, ReadOptions(tmp_path))
+    contents = read(next(source.glob("*.json")), images, ReadOptions(tmp_path))
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(contents.records) == 30
