@@ -292,8 +292,28 @@ def test_an_image_that_cvat_turned(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[274] = 6
     Image.new("L", (5, 4), 90).save(source / "images" / "a b" / "zähne 1.png", exif=exif)
-    with pytest.raises(DatasetError, match="orientation tag 6 is not applied.*; save the image upright"):
+    with pytest.raises(DatasetError, match="orientation tag 6, and its objects were drawn on the turned.*; save"):
         import_dataset("cvat", source, tmp_path / "out")
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+@pytest.mark.parametrize("size", ['width="5" height="5"', ""])
+def test_a_turn_that_the_size_does_not_show(tmp_path: Path, orientation: int, size: str) -> None:
+    source = exported(tmp_path / "in", xml(runs(), size=size))
+    exif = Image.Exif()
+    exif[274] = orientation
+    path = source / "images" / "a b" / "zähne 1.png"
+    Image.new("L", (5, 5), 90).save(path, exif=exif)
+    with pytest.raises(
+        DatasetError, match=f"orientation tag {orientation}, and its objects were drawn on the turned"
+    ):
+        import_dataset("cvat", source, tmp_path / "out")
+    worklist = SourceImages([SourceImage("a b/zähne 1.png", path, (5, 5))], "the worklist", partial=True)
+    (record, *_) = read(source, worklist, ReadOptions(tmp_path)).records
+    with pytest.raises(
+        DatasetError, match=f"orientation tag {orientation}, and its objects were drawn on the turned"
+    ):
+        record.load()
 
 
 def test_many_objects_keep_little_memory(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import tracemalloc
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +18,7 @@ from PIL import Image
 
 from dentasam.data.dataset import Dataset, ImageRecord
 from dentasam.data.formats.codecs.label_studio_rle import encode
+from dentasam.data.formats.importing.run import images_of
 from dentasam.data.formats.interface import ImportOptions, ReadOptions
 from dentasam.data.formats.label_studio import read, recognises
 from dentasam.data.formats.registry import choose, export_dataset, import_dataset
@@ -396,3 +398,14 @@ def test_images_of_a_worklist_are_not_opened(tmp_path: Path) -> None:
     (record,) = read(source, SourceImages([other], "the worklist"), ReadOptions(tmp_path)).records
     with pytest.raises(ImageNotFound, match="a.png' is not in the worklist"):
         record.load()
+
+
+def test_many_objects_keep_little_memory(tmp_path: Path) -> None:
+    source = source_of(tmp_path / "in", *[{**task([brush()] * 300), "id": number} for number in range(30)])
+    images = images_of(source, None)
+    tracemalloc.start()
+    contents = read(next(source.glob("*.json")), images, ReadOptions(tmp_path))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(contents.records) == 30
+    assert held < 300_000

@@ -422,3 +422,19 @@ def test_images_of_a_worklist_are_not_opened(tmp_path: Path) -> None:
     (record,) = read(source, SourceImages([other], "the worklist"), ReadOptions(tmp_path)).records
     with pytest.raises(ImageNotFound, match="a.png' is not in the worklist"):
         record.load()
+
+
+def test_a_suffix_in_capitals(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in", labelme(shape()), labelme(shape(), imagePath="b.png"))
+    (source / "b.json").rename(source / "b.JSON")
+    assert [image.file_name for image in imported(source, tmp_path / "out")] == ["images/a.png", "images/b.png"]
+
+
+def test_files_without_the_mark_are_not_numbered_by_those_with_it(tmp_path: Path) -> None:
+    marked = labelme(shape(), numbering="fdi")
+    nothing = labelme(imagePath="b.png")
+    images = SourceImages([], "nowhere")
+    source = folder_of(tmp_path / "in", marked, nothing)
+    assert read(source, images, ReadOptions(tmp_path)).numbering is Numbering.fdi
+    folder_of(tmp_path / "in", marked, labelme(shape("14"), imagePath="b.png"))
+    assert read(source, images, ReadOptions(tmp_path)).numbering is None

@@ -1,13 +1,13 @@
 """CVAT for images 1.1: `annotations.xml` and the images under `images/`, as CVAT exports a job, task or project.
 
-Masks, polygons, boxes and ellipses become objects, by the rule of pixel corners (see `files.cvat_shapes`). Tags of an
-image become its tags. Left out, with a line that counts them, are polylines, points, cuboids and skeletons, and the
+Masks, polygons, boxes and ellipses become objects, by the rule of pixel corners (see `codecs.cvat_shapes`). Tags of
+an image become its tags. Left out, with a line that counts them, are polylines, points, cuboids, skeletons and the
 attributes of labels. `group_id`, `source`, `occluded` and `z_order` have no meaning here: shapes of one group stay
 objects of their own. Of several annotations of one image each becomes an image of the dataset. CVAT for video lists
 shapes by tracks in place of images, and is refused.
 
-CVAT turns images by their EXIF orientation: where the size of an image in the XML is that of the turned picture, the
-image is refused with the reason.
+CVAT turns images by their EXIF orientation: an image with such a tag is refused with the reason, unless the size in
+the XML says that its shapes were drawn on the picture as stored.
 
 Written are masks, without loss. `<numbering>` in `<meta>`, which CVAT passes over, says that teeth have FDI numbers.
 """
@@ -34,11 +34,10 @@ from dentasam.data.formats.codecs.cvat_shapes import SHAPES, mask_attributes, sh
 from dentasam.data.formats.files.folders import crowd_notes, inner_name
 from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
+from dentasam.data.formats.sources.drawn_size import checked_size
 from dentasam.data.formats.sources.glance import first_text
-from dentasam.data.formats.sources.images import SourceImage, SourceImages
+from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.formats.tooth_names import declared
-from dentasam.data.images.orientation import wrong_size
-from dentasam.data.images.read import read_header
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.teeth.numbering import Numbering
@@ -69,6 +68,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     place = inner if len(inner) else images
     for number, element in enumerate(_images_of(path, listing), start=1):
         name = element.get("name") or ""
+        place.expect(name.removeprefix(f"{IMAGES}/"), annotation=path)
         where = f"{path}, image {number} ({name!r:.100})"
         shapes = [(str(child.tag), dict(child.attrib)) for child in element]
         packed = zlib.compress(json.dumps([dict(element.attrib), shapes]).encode(), 1)
@@ -164,8 +164,7 @@ def _load(
     if not attributes.get("name"):
         raise DatasetError(f"{where}: it has no name; {EXPORT_AGAIN}")
     image = images.find(attributes["name"].removeprefix(f"{IMAGES}/"), path)
-    height, width = image.size
-    _check_size(where, image, attributes)
+    height, width = checked_size(image, _drawn_size(where, attributes), where)
     tags: dict[str, None] = {}
     objects: list[ObjectRecord] = []
     for number, (kind, given) in enumerate(shapes, start=1):
@@ -189,11 +188,11 @@ def _load(
     return ImageRecord(0, image.path, image.name, width, height, tuple(tags), tuple(objects))
 
 
-def _check_size(where: str, image: SourceImage, attributes: dict[str, str]) -> None:
-    """Raises DatasetError where the XML gives another size than the image has."""
+def _drawn_size(where: str, attributes: dict[str, str]) -> tuple[int, int] | None:
+    """Height and width of an image in the XML, if it gives them. Raises DatasetError where they are no numbers."""
     given = attributes.get("height"), attributes.get("width")
     if given == (None, None):
-        return
+        return None
     try:
         long = next((str(length) for length in given if len(str(length)) > MAX_DIGITS), None)
         if long is not None and long.isdecimal():
@@ -202,10 +201,7 @@ def _check_size(where: str, image: SourceImage, attributes: dict[str, str]) -> N
         height, width = (int(str(length)) for length in given)
     except ValueError:
         raise DatasetError(f"{where}: its width and height are not whole numbers; {EXPORT_AGAIN}") from None
-    if (height, width) != image.size:
-        orientation = 1 if image.known_size is not None else read_header(image.path).orientation
-        what, fix = wrong_size(image.name, image.size, (height, width), orientation)
-        raise DatasetError(f"{where}: {what}; {fix}")
+    return height, width
 
 
 def _meta(dataset: Dataset) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Label Studio's JSON export: a list of tasks, each an image with the annotations that people made of it.
 
-Read are brushes, bitmasks, polygons, boxes and ellipses, turned or not (`files.label_studio_regions`). Polygons are
+Read are brushes, bitmasks, polygons, boxes and ellipses, turned or not (`codecs.label_studio_regions`). Polygons are
 on pixel corners (`corners` in `data.masks.polygons`). Keypoints have no area and are left out, and so are predictions
 and annotations that were cancelled. Each annotation becomes a record of its image, with its annotator; several of one
 image share its file. Choices for the whole image become tags. JSON-MIN is not read: it mixes all annotators.
@@ -15,8 +15,10 @@ import base64
 import binascii
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from functools import partial
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -40,7 +42,7 @@ from dentasam.data.formats.files.passed_over import Tally, error_or_skip
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.drawn_size import checked_size
 from dentasam.data.formats.sources.glance import first_text, some_files
-from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
+from dentasam.data.formats.sources.images import ImageNotFound, ImageTaken, SourceImage, SourceImages
 from dentasam.data.formats.tooth_names import MARK, declared
 from dentasam.data.images.kind import FOREIGN_SUFFIXES, IMAGE_SUFFIXES
 from dentasam.data.masks import rle
@@ -74,9 +76,11 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     tasks = read_json(path)
     if not isinstance(tasks, list):
         raise DatasetError(f"{path} is not a list of tasks of Label Studio; {EXPORT_AGAIN}")
+    tasks.reverse()
     tally, records, taken = Tally(options.report), list[SourceRecord](), set[str]()
     marks = set[object]()
-    for number, task in enumerate(tasks):
+    for number in range(len(tasks)):
+        task = tasks.pop()  # what is kept of it is packed, in a tenth of the memory
         where = (
             f"task {task['id']}" if isinstance(task, dict) and type(task.get("id")) is int else f"task no. {number}"
         )
@@ -85,23 +89,31 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
         except ValueError as error:
             error_or_skip(options, f"{path}: {where}: {error}")
             continue
+        names = tuple(dict.fromkeys(_names_of(task)))
+        if annotations:
+            images.expect(*names, annotation=path, called=_called(names))
         marks.add(task["data"].get(MARK) if type(task["data"].get(MARK)) is str else None)
         for place, annotation in enumerate(annotations):
             name = f"{where}, annotation {annotation['id']}" if type(annotation.get("id")) is int else where
             if name in taken:
                 name = f"{name} ({number}, {place})"
             taken.add(name)
-            records.append(SourceRecord(name, partial(_load, path, name, task, annotation, images, options, tally)))
+            packed = zlib.compress(json.dumps(annotation).encode(), 1)
+            records.append(SourceRecord(name, partial(_load, path, name, names, packed, images, options, tally)))
     return Contents(tally.with_last(records), declared(marks.pop()) if len(marks) == 1 else None)
 
 
 def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
     """Writes `tasks.json` and `labeling_config.xml`."""
     mark = numbering_mark(dataset)
-    tasks: list[dict[str, Any]] = []
-    for image in dataset.images:
-        tasks.append({"data": {"image": _address(image), **mark}, "annotations": [_annotation(image)]})
-    write(TASKS, json.dumps(tasks).encode())
+    tasks = BytesIO(b"[")
+    tasks.seek(1)
+    for number, image in enumerate(dataset.images):
+        task = {"data": {"image": _address(image), **mark}, "annotations": [_annotation(image)]}
+        tasks.write(b", " * (number > 0) + json.dumps(task).encode())
+    tasks.write(b"]")
+    # The whole text is in memory once: `getvalue` makes no copy of it.
+    write(TASKS, tasks.getvalue())
     labels = dict.fromkeys(record.category for image in dataset.images for record in image.objects)
     tags = dict.fromkeys(tag for image in dataset.images for tag in image.tags)
     write(CONFIG, _config(labels, tags).encode())
@@ -179,14 +191,15 @@ def _annotations_of(task: Any, tally: Tally) -> list[dict[str, Any]]:
 def _load(
     path: Path,
     where: str,
-    task: dict[str, Any],
-    annotation: dict[str, Any],
+    names: tuple[str, ...],
+    packed: bytes,
     images: SourceImages,
     options: ReadOptions,
     tally: Tally,
 ) -> ImageRecord:
     where = f"{path}: {where}"
-    image = _image_of(path, where, task, images)
+    image = _image_of(path, where, names, images)
+    annotation = json.loads(zlib.decompress(packed))
     try:
         result = result_of(annotation["result"])
     except ValueError as error:
@@ -240,17 +253,24 @@ def _annotator_of(annotation: dict[str, Any]) -> dict[str, Any]:
     return {"annotator": by} if type(by) in (str, int) else {}
 
 
-def _image_of(path: Path, where: str, task: dict[str, Any], images: SourceImages) -> SourceImage:
+def _image_of(path: Path, where: str, names: tuple[str, ...], images: SourceImages) -> SourceImage:
     """The image of a task, by any of its names. Raises ImageNotFound where there is none."""
     first: ImageNotFound | None = None
-    for name in _names_of(task):
+    for name in names:
         try:
-            return images.find(name, path)
+            return images.find(name, path, _called(names))
         except ImageNotFound as error:
-            first = first or error
+            first = error if first is None or isinstance(error, ImageTaken) else first
     if first is None:
         raise DatasetError(f"{where}: its data name no image; {EXPORT_AGAIN}")
     raise ImageNotFound(str(first).replace(f"{path}: ", f"{where}: ", 1))
+
+
+def _called(names: tuple[str, ...]) -> str:
+    """The name by which an image is told from others: two uploads of one file name are two images."""
+    written = unquote(names[0]) if names else ""
+    own = PurePosixPath(written).name
+    return own if _UPLOADED.fullmatch(own) else written
 
 
 def _names_of(task: dict[str, Any]) -> Iterator[str]:

@@ -6,7 +6,8 @@ Shapes of the same label and the same `group_id` are one object. Shapes that sha
 datasets use groups for other things as well. Flags of the image that are true become tags.
 
 LabelMe applies the orientation tag of EXIF. Pixels are taken here as stored, so that an image with such a tag whose
-shapes were drawn on the turned picture is refused. `imageData` is used only where the image itself is missing.
+shapes were drawn on the turned picture is refused. `imageData` is used where the image is
+neither where `imagePath` says nor beside the JSON.
 
 Written are polygons where one ring holds the whole object, and LabelMe's mask shapes for objects with holes or in
 pieces, so that nothing is lost.
@@ -72,6 +73,9 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
         raise DatasetError(f"{source} holds no JSON of LabelMe; name the folder that holds the annotations")
     tally = Tally(options.report)
     names = [file.name if file == source else file.relative_to(source).as_posix() for file in files]
+    for name, file in zip(names, files, strict=True):
+        # The names inside the files are known when each is loaded; usually they are those of the files.
+        images.expect(str(PurePosixPath(name).with_suffix("")) + ".png", annotation=file, stem=True, guess=True)
     records = [
         SourceRecord(name, partial(_load, file, name, images, options, tally))
         for name, file in zip(names, files, strict=True)
@@ -131,7 +135,7 @@ def _files_in(folder: Path, report: Callable[[str], None]) -> list[Path]:
     """The JSON files that have shapes or cannot be read, which is then an error; others belong to other programs."""
     found: list[Path] = []
     others: list[Path] = []
-    for path in sorted(folder.rglob("*.json")):
+    for path in sorted(folder.rglob("*.[jJ][sS][oO][nN]")):
         if path.is_file() and not path.name.startswith("._"):
             (found if '"shapes"' in first_text(path) or _may_have_shapes(path) else others).append(path)
     if others and found:
@@ -149,17 +153,29 @@ def _may_have_shapes(path: Path) -> bool:
 
 
 def _declared(files: list[Path]) -> Numbering | None:
-    """The numbering that the files name, if those that name one agree."""
-    found = set()
+    """The numbering that the files name, if all that name teeth agree; those without shapes name none."""
+    found = set[bytes]()
     for path in files:
         try:
             with path.open("rb") as file:
                 head = file.read(END_BYTES)
                 file.seek(-min(END_BYTES, path.stat().st_size), 2)
-                found.update(_MARK.findall(head) + _MARK.findall(file.read()))
+                marks = set(_MARK.findall(head) + _MARK.findall(file.read()))
         except OSError:
             continue  # it is reported when it is loaded
+        if not marks and _names_objects(path):
+            return None
+        found |= marks
     return declared(found.pop().decode("ascii", "replace")) if len(found) == 1 else None
+
+
+def _names_objects(path: Path) -> bool:
+    """Whether a file has shapes; true for one that cannot be read, which is an error when it is loaded."""
+    try:
+        content = read_json(path)
+    except DatasetError:
+        return True
+    return isinstance(content, dict) and bool(content.get("shapes"))
 
 
 @dataclass(frozen=True)
@@ -252,9 +268,16 @@ def _image_of(
     try:
         if not isinstance(named, str) or not named:
             return images.find_stem(path.stem, path)
-        return images.find(named if images.root else _from_source(named, name), path)
-    except ImageNotFound:
         # Without a root the images are known: those of a folder that the user named, or of a worklist.
+        if images.root is None:
+            return images.find(_from_source(named, name), path)
+        own = images.beside(named, path)
+        if own is not None:
+            return images.find(own.name)
+        # An image of the same name in another folder is less certain than the one inside the file.
+        if not content.get("imageData"):
+            return images.find(named, path)
+    except ImageNotFound:
         if images.root is None or not content.get("imageData"):
             raise
     stem = PurePosixPath(portable(named)).stem if isinstance(named, str) and named else path.stem

@@ -19,6 +19,7 @@ from dentasam.data.dataset import Dataset
 from dentasam.data.formats.codecs.label_image import Lost, instance_image, runs_by_value
 from dentasam.data.formats.codecs.label_names import NAMES, LabelNames, read_label_names
 from dentasam.data.formats.codecs.nifti_volume import (
+    SUFFIXES,
     is_nifti,
     read_label_volume,
     require_nibabel,
@@ -69,10 +70,12 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
         raise DatasetError(f"{folder} holds no NIfTI file; put the label volumes there")
     names = read_label_names(source, folder) if source.is_dir() else read_label_names(folder)
     tags = read_tags(source) if source.is_dir() else {}
+    images.read_elsewhere += SUFFIXES
     finder = _Images(source, images)
     records = []
     for file in files:
         name = without_suffix(file.relative_to(folder).as_posix())
+        finder.expect(name, file)
         records.append(SourceRecord(f"{LABELS}/{name}", partial(_load, file, name, finder, names, tags, options)))
     left = finder.without({without_suffix(file.relative_to(folder).as_posix()) for file in files})
     if left and source.is_dir():
@@ -129,9 +132,21 @@ class _Images:
 
     def find(self, name: str, file: Path) -> SourceImage | Path:
         """The image, or the volume, of the label volume with a name. Raises DatasetError."""
+        exact = self._exact(name, file)
+        return self._images.find_stem(f"{name}.nii") if exact is None else exact
+
+    def expect(self, name: str, file: Path) -> None:
+        """Announces that the label volume with a name will look for its image."""
+        exact = self._exact(name, file)
+        if exact is None:
+            self._images.expect(f"{name}.nii", stem=True)
+        elif isinstance(exact, SourceImage):
+            self._images.expect(exact.name)
+
+    def _exact(self, name: str, file: Path) -> SourceImage | Path | None:
         key = canonical(name)
         exact = self._by_short.get(key) or self._by_name.get(key) or self._volumes.get(key)
-        return exact if exact is not None and exact != file else self._images.find_stem(f"{name}.nii")
+        return None if exact == file else exact
 
     def without(self, names: set[str]) -> int:
         """How many images have none of the names of label volumes."""

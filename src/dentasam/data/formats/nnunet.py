@@ -77,6 +77,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     """
     folder = source.parent if source.is_file() else source
     described = read_description(folder / JSON)
+    images.read_elsewhere.append(described.ending)
     if described.passed_over:
         options.report(f"the label {IGNORE!r} is left out")
     records: list[SourceRecord] = []

@@ -66,6 +66,8 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     records: list[SourceRecord] = []
     for path in files:
         where = path.relative_to(source).as_posix()
+        inner, stem = _image_name(where)
+        images.expect(inner, annotation=path, stem=stem)
         records.append(SourceRecord(where, partial(_load, path, where, images, shapes, options, tally)))
     return Contents(tally.with_last(records), None, with_missing_categories((), shapes))
 
@@ -116,13 +118,16 @@ def _load(
     return ImageRecord(0, image.path, image.name, width, height, tags, tuple(objects))
 
 
-def _image_of(path: Path, where: str, images: SourceImages) -> SourceImage:
-    """The image of an annotation file: `a.png.json`, in older projects `a.json`."""
+def _image_name(where: str) -> tuple[str, bool]:
+    """The image of an annotation file `a.png.json`, in older projects `a.json`, and whether its suffix is missing."""
     folder, _, name = where.rpartition(f"{ANNOTATIONS}/")
     inner = f"{folder}{IMAGES}/{name[: -len('.json')]}"
-    if Path(inner).suffix:
-        return images.find(inner, path)
-    return images.find_stem(inner, path)
+    return inner, not Path(inner).suffix
+
+
+def _image_of(path: Path, where: str, images: SourceImages) -> SourceImage:
+    inner, stem = _image_name(where)
+    return images.find_stem(inner, path) if stem else images.find(inner, path)
 
 
 def _object_of(item: object, shapes: dict[str, str], height: int, width: int, tally: Tally) -> ObjectRecord | None:

@@ -36,7 +36,7 @@ from dentasam.data.formats.files.folders import crowd_notes, named_under_images,
 from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.glance import first_text
-from dentasam.data.formats.sources.images import SourceImage, SourceImages
+from dentasam.data.formats.sources.images import ImageTaken, SourceImage, SourceImages
 from dentasam.data.formats.tooth_names import declared
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
@@ -71,8 +71,11 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     names, numbering = _names(source)
     tags = read_tags(folder)
     files = list(_label_files(folder))
+    texts = files or list(_texts(folder))
+    for path in texts:
+        images.expect(_image_name(path, folder), annotation=path, stem=True)
     if not files:
-        files = [path for path in _texts(folder) if _is_beside(path, folder, images)]
+        files = [path for path in texts if _is_beside(path, folder, images)]
     if not files:
         raise DatasetError(f"{folder} holds no label files; name the folder that holds 'labels'")
     boxes = outlines = 0
@@ -189,7 +192,10 @@ def _is_beside(path: Path, folder: Path, images: SourceImages) -> bool:
     """Whether a text file outside of folders `labels` holds labels: it has an image, where these are beside it."""
     if images.root is None:
         return path.stem.lower() not in NOT_LABELS
-    return _image_of(path, folder, images) is not None
+    try:
+        return images.find_stem(_image_name(path, folder), path) is not None
+    except DatasetError as error:
+        return isinstance(error, ImageTaken)  # which loading reports
 
 
 def _image_name(path: Path, folder: Path) -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from math import ceil, floor
+from math import ceil, cos, floor, hypot, sin
 
 import cv2
 import numpy as np
@@ -31,6 +31,9 @@ MAX_BOUNDARY = 4_000_000
 # OpenCV keeps no steps. An outline that runs from pixel to pixel passes each of them four times at most, and so do
 # the lines that join its parts.
 PASSES = 8
+# A shape may reach out of its image by the larger side of it.
+MAX_REACH = 2
+MIN_RADIUS = 1e-6
 
 
 class PolygonRule(StrEnum):
@@ -68,6 +71,28 @@ def boxed_polygons(rings: Iterable[np.ndarray], height: int, width: int, rule: P
     return joined(boxed_polygon(ring, height, width, rule) for ring in rings)
 
 
+def boxed_ellipse(x: float, y: float, across: float, down: float, angle: float, height: int, width: int) -> BoxedMask:
+    """The pixels whose centres lie in an ellipse, by the rule of pixel corners: a box in the image, maybe empty.
+
+    x, y: its centre; across, down: its radii before it is turned about its centre by `angle`, in radians clockwise.
+    Raises ValueError for radii of 0 and an ellipse far outside the image.
+    """
+    if min(across, down) < MIN_RADIUS:
+        raise ValueError("its radii are not greater than 0")
+    c, s = cos(angle), sin(angle)
+    reach_x, reach_y = hypot(across * c, down * s), hypot(across * s, down * c)
+    if max(abs(x) + reach_x, abs(y) + reach_y) > MAX_REACH * max(height, width):
+        raise ValueError("it lies far outside the image")
+    left, top = max(0, floor(x - reach_x)), max(0, floor(y - reach_y))
+    right, bottom = min(width, ceil(x + reach_x)), min(height, ceil(y + reach_y))
+    if right <= left or bottom <= top:
+        return BoxedMask(0, 0, np.zeros((0, 0), bool))
+    rows, columns = np.ogrid[top:bottom, left:right]
+    rows, columns = rows + 0.5 - y, columns + 0.5 - x
+    inside = ((columns * c + rows * s) / across) ** 2 + ((rows * c - columns * s) / down) ** 2 <= 1
+    return BoxedMask(left, top, inside).tight()
+
+
 def joined(masks: Iterable[BoxedMask]) -> BoxedMask:
     """The union of some masks, in the smallest box around their boxes; without pixels if they have none."""
     masks = [mask for mask in masks if mask.bits.size]
@@ -89,7 +114,7 @@ def _check(points: np.ndarray, height: int, width: int, longest: int) -> None:
         raise ValueError("a polygon has fewer than 3 points")
     if not np.isfinite(points).all():
         raise ValueError("a polygon has a coordinate that is NaN or infinite")
-    if np.abs(points).max() > 2 * max(height, width):
+    if np.abs(points).max() > MAX_REACH * max(height, width):
         raise ValueError("a polygon lies far outside the image")
     if np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum() > longest:
         raise ValueError(f"a polygon's boundary is longer than {longest} pixels")

@@ -34,6 +34,19 @@ def test_only_what_was_drawn_on_the_stored_pixels_fits(tmp_path: Path, orientati
         checked_size(found, (30, 20), "x.json")
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_the_orientation_of_an_image_of_known_size_counts(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("L", (20, 20)).save(tmp_path / "a.jpg", exif=exif)
+    known = SourceImage("a.jpg", tmp_path / "a.jpg", (20, 20))
+    if orientation == 1:
+        assert checked_size(known, (20, 20), "x") == (20, 20)
+        return
+    with pytest.raises(DatasetError, match=f"x: a.jpg has the orientation tag {orientation}, .*; save"):
+        checked_size(known, (20, 20), "x")
+
+
 def test_positions_in_parts_of_the_image_fit_it_in_any_size() -> None:
     known = SourceImage("a.png", Path("nowhere"), (1250, 2900))
     assert checked_size(known, None, "x") == (1250, 2900)

@@ -15,15 +15,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dentasam.data.masks.polygons import PolygonRule, boxed_polygon
+from dentasam.data.masks.polygons import PolygonRule, boxed_ellipse, boxed_polygon
 from dentasam.model.windows.boxed_mask import BoxedMask
 
 SHAPES = ("mask", "polygon", "box", "ellipse")
-# A shape may reach out of its image by the larger side of it, as in `polygons`.
-MAX_REACH = 2
 # No image is so large; beyond it the sums and squares of coordinates overflow.
 MAX_COORDINATE = 1e9
-MIN_RADIUS = 1e-6
 
 
 def shape_mask(kind: str, attributes: Mapping[str, str], height: int, width: int) -> BoxedMask:
@@ -94,21 +91,7 @@ def _corners(attributes: Mapping[str, str]) -> np.ndarray:
 
 def _ellipse(attributes: Mapping[str, str], height: int, width: int) -> BoxedMask:
     cx, cy, rx, ry = (_number(attributes, name) for name in ("cx", "cy", "rx", "ry"))
-    angle = math.radians(_number(attributes, "rotation", 0.0))
-    if min(rx, ry) < MIN_RADIUS:
-        raise ValueError("its radii are not greater than 0")
-    cos, sin = math.cos(angle), math.sin(angle)
-    reach_x, reach_y = math.hypot(rx * cos, ry * sin), math.hypot(rx * sin, ry * cos)
-    if max(abs(cx) + reach_x, abs(cy) + reach_y) > MAX_REACH * max(height, width):
-        raise ValueError("it lies far outside the image")
-    left, top = max(0, math.floor(cx - reach_x)), max(0, math.floor(cy - reach_y))
-    right, bottom = min(width, math.ceil(cx + reach_x)), min(height, math.ceil(cy + reach_y))
-    if right <= left or bottom <= top:
-        return BoxedMask(0, 0, np.zeros((0, 0), bool))
-    y, x = np.ogrid[top:bottom, left:right]
-    x, y = x + 0.5 - cx, y + 0.5 - cy
-    inside = ((x * cos + y * sin) / rx) ** 2 + ((y * cos - x * sin) / ry) ** 2 <= 1
-    return BoxedMask(left, top, inside).tight()
+    return boxed_ellipse(cx, cy, rx, ry, math.radians(_number(attributes, "rotation", 0.0)), height, width)
 
 
 def _whole(attributes: Mapping[str, str], name: str) -> int:

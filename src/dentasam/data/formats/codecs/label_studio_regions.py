@@ -18,7 +18,7 @@ import numpy as np
 from dentasam.data.formats.codecs.embedded_mask import bytes_of_base64, mask_of_png
 from dentasam.data.formats.codecs.label_studio_rle import decode
 from dentasam.data.formats.files.json_values import number_of, points_of
-from dentasam.data.masks.polygons import PolygonRule, boxed_polygon
+from dentasam.data.masks.polygons import PolygonRule, boxed_ellipse, boxed_polygon
 from dentasam.model.windows.boxed_mask import BoxedMask
 
 SHAPES = ("brush", "bitmask", "polygon", "rectangle", "ellipse")
@@ -102,7 +102,7 @@ def mask_of_region(region: Region, height: int, width: int) -> BoxedMask:
         # Sines of right angles are not quite 0; a corner on a pixel's centre would fall to either side.
         return boxed_polygon(np.round(corners @ turn + (x, y), 6), height, width, PolygonRule.corners)
     across, down = (_pixels(value, key, side) for key, side in (("radiusX", width), ("radiusY", height)))
-    return _ellipse(x, y, across, down, angle, height, width)
+    return boxed_ellipse(x, y, across, down, angle, height, width)
 
 
 def sizes_in(regions: list[Region]) -> Iterator[tuple[object, object]]:
@@ -138,18 +138,3 @@ def _of_bitmask(url: object, height: int, width: int) -> BoxedMask:
     if bits.shape != (height, width):
         raise ValueError(f"its bitmask has {bits.shape[1]}x{bits.shape[0]} pixels, the image {width}x{height}")
     return BoxedMask(0, 0, bits).tight()
-
-
-def _ellipse(x: float, y: float, across: float, down: float, angle: float, height: int, width: int) -> BoxedMask:
-    """The pixels whose centres lie in an ellipse by its centre, its two radii and its turn."""
-    if across <= 0 or down <= 0:
-        raise ValueError("its radius is not greater than 0")
-    reach = max(across, down)
-    left, top = max(0, int(x - reach)), max(0, int(y - reach))
-    right, bottom = min(width, int(x + reach) + 1), min(height, int(y + reach) + 1)
-    if right <= left or bottom <= top:
-        return BoxedMask(0, 0, np.zeros((0, 0), bool))
-    rows, columns = np.mgrid[top:bottom, left:right] + 0.5
-    along = (columns - x) * cos(angle) + (rows - y) * sin(angle)
-    beside = (rows - y) * cos(angle) - (columns - x) * sin(angle)
-    return BoxedMask(left, top, (along / across) ** 2 + (beside / down) ** 2 <= 1).tight()

@@ -22,8 +22,6 @@ CHANNELS = 4
 _HEADER_BITS, _VALUE_BITS = 53, 8
 _SIZES = (3, 4, 8, 16)
 _LONGEST = 1 << _SIZES[-1]
-# A record with one value is at most this long.
-_RUN_BITS = 3 + _SIZES[-1] + _VALUE_BITS
 # How a repeated pattern of records is searched for: how many records it may have, and how often it must repeat.
 _MAX_PATTERN, _MIN_REPEATS = 4, 4
 _SHORTEST_WAIT, _LONGEST_WAIT = 8, 256

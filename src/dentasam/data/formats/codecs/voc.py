@@ -52,6 +52,8 @@ def voc_contents(source: Path, images: SourceImages, options: ReadOptions) -> Co
         options.report(f"images without a file in {CLASSES} left out: {others}; they are not labelled")
     if not (source / OBJECTS).is_dir():
         options.report(f"{source} has no {OBJECTS}: all pixels of a class are one object")
+    for file in files:
+        found.expect(file.relative_to(source / CLASSES).as_posix(), annotation=file, stem=True)
     load = partial(_load, source=source, images=found, names=names)
     return Contents([SourceRecord(str(file), partial(load, file)) for file in files])
 

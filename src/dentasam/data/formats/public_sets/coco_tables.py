@@ -82,6 +82,7 @@ def records_of(
             error_or_skip(options, f"{path}: images[{position}] {what}; correct or delete it")
             continue
         entries[id] = item
+        images.expect(item["file_name"], annotation=path)
     for position, item in enumerate(content["annotations"]):
         image = whole(item.get("image_id")) if isinstance(item, dict) else None
         if image is None or image not in entries:
