@@ -360,7 +360,7 @@ def test_a_glance_tells_yolo_from_others(tmp_path: Path) -> None:
     checks: dict[str, Callable[[Path], Path]] = {
         "labels": lambda folder: placed(folder, {"images/a.png": None, "labels/a.png": None}),
         "cvat": lambda folder: placed(folder, {"annotations.xml": "<annotations><version>1.1</version>"}),
-        "coco": lambda folder: placed(folder, {"docker.yaml": "names: nothing"}),
+        "coco": lambda folder: placed(folder, {"docker.yaml": "names: nothing", "dataset.json": "{}"}),
     }
     for name, make in checks.items():
         assert choose(None, [make(tmp_path / name)])[0] == name

@@ -1,6 +1,6 @@
 """Label Studio's JSON export: a list of tasks, each an image with the annotations that people made of it.
 
-Read are brushes, bitmasks, polygons, boxes and ellipses, turned or not (`files.label_studio_regions`). Polygons are
+Read are brushes, bitmasks, polygons, boxes and ellipses, turned or not (`codecs.label_studio_regions`). Polygons are
 on pixel corners (`corners` in `data.masks.polygons`). Keypoints have no area and are left out, and so are predictions
 and annotations that were cancelled. Each annotation becomes a record of its image, with its annotator; several of one
 image share its file. Choices for the whole image become tags. JSON-MIN is not read: it mixes all annotators.
