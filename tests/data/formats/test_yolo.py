@@ -1,5 +1,6 @@
 """YOLO for segmentation: the layouts of its tools, there and back, and what is refused."""
 
+import json
 import tracemalloc
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -357,9 +358,11 @@ def test_only_fdi_is_marked_as_fdi(tmp_path: Path, names: list[str], marked: boo
 
 
 def test_a_glance_tells_yolo_from_others(tmp_path: Path) -> None:
+    coco = json.dumps(content())
     checks: dict[str, Callable[[Path], Path]] = {
         "labels": lambda folder: placed(folder, {"images/a.png": None, "labels/a.png": None}),
         "cvat": lambda folder: placed(folder, {"annotations.xml": "<annotations><version>1.1</version>"}),
+        "coco": lambda folder: placed(folder, {"docker.yaml": "names: nothing", "dataset.json": coco}),
     }
     for name, make in checks.items():
         assert choose(None, [make(tmp_path / name)])[0] == name

@@ -21,7 +21,6 @@ as it does the key `numbering` in `data.yaml`.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -31,13 +30,13 @@ from typing import Any
 import yaml
 
 from dentasam.data.dataset import Dataset
+from dentasam.data.formats.codecs.yolo_names import names_in_yaml
 from dentasam.data.formats.codecs.yolo_rows import check_box, class_and_mask, is_box, row_of_mask
 from dentasam.data.formats.files.folders import crowd_notes, named_under_images, read_tags, write_tags
 from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.glance import first_text
 from dentasam.data.formats.sources.images import ImageTaken, SourceImage, SourceImages
-from dentasam.data.formats.tooth_names import declared
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.spelling import canonical
@@ -248,7 +247,7 @@ def _yamls(folder: Path) -> list[Path]:
 def _names(source: Path) -> tuple[dict[int, str], Numbering | None]:
     """The names of the classes, and the numbering that our own export states."""
     if source.is_file() and source.suffix.lower() in YAML_SUFFIXES:
-        return _from_yaml(source)
+        return names_in_yaml(source, _text(source))
     folder = source if source.is_dir() else source.parent
     usual = [path for path in _yamls(folder) if path.stem.lower() in ("data", "dataset")]
     found = usual or [path for path in _yamls(folder) if recognises(path)]
@@ -257,7 +256,7 @@ def _names(source: Path) -> tuple[dict[int, str], Numbering | None]:
             f"{folder} holds several YAML files, {found[0].name} and {found[1].name}; name one of them"
         )
     if found:
-        return _from_yaml(found[0])
+        return names_in_yaml(found[0], _text(found[0]))
     listed = next((folder / name for name in NAME_LISTS if (folder / name).is_file()), None)
     if listed is None:
         raise DatasetError(f"{folder} has no {YAML_NAME} and no {NAME_LISTS[0]}; put the names of its classes there")
@@ -267,50 +266,6 @@ def _names(source: Path) -> tuple[dict[int, str], Numbering | None]:
     if "" in names:
         raise DatasetError(f"{listed}, line {names.index('') + 1}: it has no name; write that of the class there")
     return dict(enumerate(names)), None
-
-
-class _KeyTwice(yaml.YAMLError):
-    """A mapping has a key twice, of which YAML readers take the last."""
-
-
-class _Texts(yaml.BaseLoader):
-    """Reads every value as text. Raises _KeyTwice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        found = super().construct_mapping(node, deep=deep)
-        if len(found) < len(node.value):
-            keys = Counter(self.construct_object(key) for key, _ in node.value)
-            raise _KeyTwice(keys.most_common(1)[0][0])
-        return found
-
-
-def _from_yaml(path: Path) -> tuple[dict[int, str], Numbering | None]:
-    try:
-        # Every value is text: a class may be called 018 or no.
-        content = yaml.load(_text(path), Loader=_Texts)
-    except _KeyTwice as error:
-        raise DatasetError(f"{path} has the key {str(error)!r:.40} twice; take one of them out") from None
-    except (yaml.YAMLError, RecursionError, ValueError):
-        raise DatasetError(f"{path} is not readable YAML; correct it") from None
-    content = content if isinstance(content, dict) else {}
-    if "kpt_shape" in content:
-        raise DatasetError(f"{path} is a dataset of keypoints; {FIX_ROW.split(',')[0]}")
-    names = _by_class(content.get("names"))
-    if names is None:
-        raise DatasetError(f"{path} has no 'names' of its classes; write them as a list, or by class as 0: crown")
-    return names, declared(content.get("numbering"))
-
-
-def _by_class(given: Any) -> dict[int, str] | None:
-    if isinstance(given, list):
-        given = dict(enumerate(given))
-    pairs = list(given.items()) if isinstance(given, dict) else []
-    if not pairs or not all(isinstance(name, str) and name for _, name in pairs):
-        return None
-    if not all(isinstance(key, int) or (str(key).isdecimal() and len(key) < 10) for key, _ in pairs):
-        return None
-    names = {int(key): name for key, name in pairs}
-    return names if len(names) == len(pairs) else None
 
 
 def _yaml_bytes(names: list[str], mark: dict[str, str]) -> bytes:
