@@ -129,3 +129,11 @@ def test_a_failed_export_leaves_nothing(tmp_path: Path, name: str, held: bool) -
         export_dataset(name, before, out)
     assert (tmp_path / "new").exists() == held
     assert not held or list(out.iterdir()) == []
+
+
+def test_a_failed_split_leaves_nothing(tmp_path: Path) -> None:
+    before = dataset(tmp_path / "in", (1, "a.png"), (2, "b.png"))
+    (tmp_path / "in" / "b.png").unlink()
+    with pytest.raises(OutputError):
+        write_split(before, {"train": 0.5, "val": 0.5}, out=tmp_path / "parts")
+    assert not (tmp_path / "parts").exists()

@@ -243,7 +243,7 @@ def test_counts_are_reported_where_the_last_image_was_done_before(source: Path, 
     lines: list[str] = []
     run_import("fake", only(counting({})), source, out, ImportOptions(resume=True, report=lines.append))
     assert lines == [
-        "2 images were imported before; counts of what is left out are of the others",
+        "2 images were imported before; what was left out of them may not be counted again",
         "points left out: 1",
     ]
 

@@ -61,7 +61,7 @@ def _fill(choose: Choose, source: Path, draft: Draft, options: ImportOptions) ->
     total = len(contents.records)
     if draft.done:
         before = f"{len(draft.done)} image{'s were' if len(draft.done) != 1 else ' was'} imported before"
-        options.report(f"{before}; counts of what is left out are of the others")
+        options.report(f"{before}; what was left out of them may not be counted again")
     taken: set[str] = set()
     for number, record in enumerate(contents.records, start=1):
         if record.where in draft.done and record.where not in taken:
