@@ -1,6 +1,9 @@
 """Output folders: checked before the work starts, and never mixed with files that are there already."""
 
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dentasam.errors import OutputError
@@ -28,3 +31,36 @@ def claim_folder(path: Path) -> Path:
     if held:
         raise OutputError(f"{path} is in use (it holds {held[0]}); choose another folder or remove it")
     return path
+
+
+class MadeFolders:
+    """Remembers which folders of a path are missing, so that they can be removed again after an error."""
+
+    def __init__(self, path: Path) -> None:
+        self._missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+
+    def remove(self) -> None:
+        """Removes the folders that were missing, as far as they are empty."""
+        for folder in self._missing:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+@contextmanager
+def all_or_nothing(path: Path) -> Iterator[Path]:
+    """A folder as `claim_folder`; after an exception in the block it is as before, empty or missing.
+
+    Raises OutputError as `claim_folder`.
+    """
+    made = MadeFolders(path)
+    claim_folder(path)
+    try:
+        yield path
+    except BaseException:
+        for inner in path.iterdir():
+            if inner.is_dir() and not inner.is_symlink():
+                shutil.rmtree(inner, ignore_errors=True)
+            else:
+                inner.unlink(missing_ok=True)
+        made.remove()
+        raise

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from dentasam.cli.data import app
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats.catalogue import FORMATS, Format
+from dentasam.data.formats.importing.draft import Draft
 from dentasam.errors import DatasetError, OutputError
 
 TAGS = [("blurred",), (), ("overlap",), (), ()]
@@ -235,3 +236,27 @@ def test_every_command_takes_the_folder_of_the_images_and_tells_what_it_passed_o
     assert split.stdout.endswith("train.json: 1 image, 1 object\n")
     exported = dentasam("data", "export", path, "--images", pictures, "--format", "png", "--out", tmp_path / "png")
     assert "note: 1 region of many objects (iscrowd 1) left out" in exported.stdout
+
+
+def test_a_pacs_needs_its_address(tmp_path: Path) -> None:
+    result = call("import", "dicomweb", "--out", tmp_path / "out")
+    assert isinstance(result.exception, DatasetError)
+    assert str(result.exception) == "dicomweb needs the address of the PACS's service; give `dicomweb URL`"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("given", [("--limit", 3), ("--timeout", 5), ("--insecure-http",), ("--with-seg",)])
+def test_options_of_a_pacs_are_refused_without_one(dataset: Path, tmp_path: Path, given: tuple[object, ...]) -> None:
+    result = call("import", dataset, "--out", tmp_path / "out", *given)
+    assert isinstance(result.exception, DatasetError)
+    assert f"{given[0]} can be given only with `dicomweb URL`; leave that out" in str(result.exception)
+
+
+def test_a_finished_import_whose_rest_stayed_is_cleared(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Draft, "clear", lambda self: exit(9))
+        call("import", dataset, "--out", out)
+    assert (out / ".import" / "journal.jsonl").exists()
+    assert lines("import", dataset, "--out", out, "--resume") == [f"{out / 'dataset.json'}: 5 images, 10 objects"]
+    assert not (out / ".import").exists()

@@ -157,7 +157,8 @@ def test_missing_package_ends_the_run(folder: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setitem(sys.modules, "dicomanonymizer.simpledicomanonymizer", None)
     with pytest.raises(ExtraError, match=r"pip install 'dentasam\[dicom\]'"):
         deidentify(folder, tmp_path / "out")
-    assert not list((tmp_path / "out").rglob("*.dcm"))
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out.key.json").exists()
 
 
 def test_command(folder: Path, tmp_path: Path) -> None:

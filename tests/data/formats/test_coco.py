@@ -20,7 +20,7 @@ def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
     wrong = rf"{path}: .* has {WIDTH + 40}x{HEIGHT} pixels, the dataset says {WIDTH}x{HEIGHT}; "
     with pytest.raises(DatasetError, match=wrong):
         import_dataset("coco", path, tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
     left_out: list[str] = []
     found = import_dataset("coco", path, tmp_path / "out", ImportOptions(skip_bad=left_out.append))
     assert len(Dataset.load(found).images) == len(Dataset.load(path).images) - 1

@@ -272,7 +272,7 @@ def test_bent_files(tmp_path: Path, bend: Callable[[str], str | bytes]) -> None:
     with pytest.raises((DatasetError, ImageError), match=r"^(?s:.*(annotations\.xml|in holds).*; .*)$") as caught:
         import_dataset("cvat", source, tmp_path / "out")
     assert "\n" not in str(caught.value)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_number_that_is_cut_is_marked_as_cut(tmp_path: Path) -> None:

@@ -337,7 +337,7 @@ def test_bad_files(tmp_path: Path, data: bytes) -> None:
     assert "; " in message
     assert "a.json" in message
     assert len(message) < 700
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_file_that_is_bent_is_good(tmp_path: Path) -> None:

@@ -334,7 +334,7 @@ def test_bent_datasets(tmp_path: Path, files: dict[str, str | bytes | None]) -> 
     ) as caught:
         import_dataset("yolo", source, tmp_path / "out")
     assert "\n" not in str(caught.value)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ from dentasam.cli.data.arguments import DICOMWEB, InsecureHttp, Numbers, Out, na
 from dentasam.data.formats.catalogue import Format
 from dentasam.errors import DatasetError
 
+# Of `dicomweb`, where the user gives none.
+LIMIT, TIMEOUT = 1000, 60.0
+
 
 def import_(
     source: Annotated[
@@ -36,26 +39,45 @@ def import_(
         list[str] | None,
         typer.Option("--filter", metavar="KEY=VALUE", help="dicomweb: what to search for; may be repeated."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="dicomweb: the most images.")] = 1000,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help=f"dicomweb: the most images, {LIMIT} if left out.")
+    ] = None,
     with_seg: Annotated[
         bool, typer.Option("--with-seg", help="dicomweb: also fetch the segmentations of the images.")
     ] = False,
     insecure_http: InsecureHttp = False,
     timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", min=1, help="dicomweb: longest wait for an answer.")
-    ] = 60.0,
+        float | None,
+        typer.Option(
+            "--timeout",
+            metavar="SECONDS",
+            min=1,
+            help=f"dicomweb: longest wait for an answer, {TIMEOUT:.0f} if left out.",
+        ),
+    ] = None,
 ) -> None:
     """Write a COCO dataset and its images under --out, from SOURCE in any format of `dentasam data formats`.
 
     `dentasam data import dicomweb URL` fetches radiographs from a PACS.
     """
     if str(source) == DICOMWEB and url is not None:
-        _from_pacs(url, out, filter or (), limit, with_seg, resume, insecure_http, timeout)
+        _from_pacs(url, out, filter or (), limit or LIMIT, with_seg, resume, insecure_http, timeout or TIMEOUT)
         return
+    if str(source) == DICOMWEB and not source.exists():
+        raise DatasetError(f"{DICOMWEB} needs the address of the PACS's service; give `{DICOMWEB} URL`")
     if url is not None:
         raise DatasetError(f"{url} follows {source}; an address may be given only after `dicomweb`")
-    if filter or with_seg:
-        raise DatasetError(f"{source}: --filter and --with-seg are for `dicomweb URL` alone; leave them out")
+    of_pacs = {
+        "--filter": filter,
+        "--limit": limit,
+        "--with-seg": with_seg,
+        "--insecure-http": insecure_http,
+        "--timeout": timeout,
+    }
+    if given_too := [option for option, value in of_pacs.items() if value]:
+        raise DatasetError(
+            f"{source}: {' and '.join(given_too)} can be given only with `{DICOMWEB} URL`; leave that out"
+        )
     from dentasam.data.dataset import Dataset
     from dentasam.data.formats.interface import ImportOptions
     from dentasam.data.formats.registry import import_dataset
@@ -79,7 +101,7 @@ def import_(
             recognised=recognised.append,
         )
         path = import_dataset(format and format.value, source, out, given)
-    if format is None:
+    if format is None and recognised:
         say(f"{source}: read as {recognised[0]}")
     for line in left_out:
         warn(f"left out: {line}")

@@ -13,8 +13,10 @@ from dentasam.data.deidentify.keyed_map import KeyedMap, load_key
 from dentasam.data.deidentify.ocr import text_finder
 from dentasam.data.deidentify.regions import Blanking
 from dentasam.data.deidentify.report import REPORT_NAME, Touch, write_report
+from dentasam.data.deidentify.rules import library
+from dentasam.data.images.kind import kind_of
 from dentasam.data.images.listing import LeftOut, images_in
-from dentasam.errors import DatasetError, DentasamError, ExtraError, OutputError
+from dentasam.errors import DatasetError, DentasamError, ExtraError, ImageError, OutputError
 from dentasam.output_folder import made_folder
 
 # A crash loses the map of so many files at most; the next run with the key makes it again.
@@ -64,6 +66,8 @@ def deidentify(source: Path, out: Path, options: Options | None = None) -> Outco
     outcome = _outcome(source, out, options)
     left_out = LeftOut()
     files = _files(source, out, left_out)
+    if any(_is_dicom(path) for _, path in files):
+        library()  # before a key file is made that would be of nothing
     keyed = load_key(outcome.key) if outcome.key.exists() else KeyedMap.new()
     _claim(out, source, keyed)
     # Before the first file: nothing is delivered whose key is lost.
@@ -126,6 +130,13 @@ def _files(source: Path, out: Path, left_out: LeftOut) -> list[tuple[str, Path]]
     if not found:
         raise DatasetError(f"{source} holds no PNG, JPEG, TIFF or DICOM image; name another folder")
     return found
+
+
+def _is_dicom(path: Path) -> bool:
+    try:
+        return kind_of(path) == "DICOM"
+    except ImageError:
+        return False
 
 
 def _claim(out: Path, source: Path, keyed: KeyedMap) -> None:

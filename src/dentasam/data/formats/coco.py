@@ -15,7 +15,7 @@ from dentasam.data.coco.passed_over import lines
 from dentasam.data.coco.problem import Problem
 from dentasam.data.coco.text import coco_text
 from dentasam.data.dataset import Dataset
-from dentasam.data.formats.files.folders import DATASET_NAME
+from dentasam.data.formats.files.folders import DATASET_NAME, sharing_files
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.glance import first_text
 from dentasam.data.formats.sources.images import SourceImages
@@ -89,6 +89,11 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     ]
     numbering = declared(info.pop(MARK, None))
     return Contents(records, numbering, list(categories.values()), info, assumed=Numbering.fdi)
+
+
+def named_images(dataset: Dataset) -> Dataset:
+    """Names under `images/`; records of one file, such as those of several annotators, share it."""
+    return sharing_files(dataset)
 
 
 def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, NoReturn
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.dicom.glance import is_segmentation
 from dentasam.data.formats.files.folders import IMAGES, crowd_notes, inner_name, named_under_images, short_names
+from dentasam.data.formats.files.free_names import FreeNames
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
 from dentasam.data.formats.tooth_names import MARK, declared, with_numbering
@@ -100,11 +101,13 @@ def named_images(dataset: Dataset) -> Dataset:
         raise ExtraError("dicom-seg is written with the package highdicom; pip install 'dentasam[dicom]'")
     placed = named_under_images(dataset)
     short = short_names(inner_name(image) for image in placed.images)
-    images = tuple(
-        replace(image, file_name=f"{IMAGES}/{short[inner_name(image)].removesuffix('.dcm')}.dcm")
-        for image in placed.images
-    )
-    return replace(placed, images=images)
+    names = FreeNames()
+
+    def named(image: ImageRecord) -> ImageRecord:
+        inner = names.free(f"{short[inner_name(image)].removesuffix('.dcm')}.dcm", image.id)
+        return replace(image, file_name=f"{IMAGES}/{inner}")
+
+    return replace(placed, images=tuple(map(named, placed.images)))
 
 
 def copy_image(image: ImageRecord, target: Path) -> None:
@@ -241,7 +244,7 @@ def _without_segmentation(
         height, width = image.size
         return ImageRecord(0, image.path, image.name, width, height)
 
-    return [SourceRecord(image.name, partial(load, image)) for image in ours]
+    return [SourceRecord(f"image {image.name}", partial(load, image)) for image in ours]
 
 
 def _report_without_frames(file: SegmentationFile, options: ReadOptions) -> None:

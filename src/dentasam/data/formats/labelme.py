@@ -85,15 +85,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
 
 def named_images(dataset: Dataset) -> Dataset:
     """Names under `images/`; where two images differ in suffix alone, the second gets a JSON of its own by its id."""
-    taken: set[str] = set()
-    named: list[ImageRecord] = []
-    for image in named_under_images(dataset).images:
-        if _json_name(image).lower() in taken:
-            path = PurePosixPath(image.file_name)
-            image = replace(image, file_name=str(path.with_name(f"{image.id}-{path.name}")))
-        taken.add(_json_name(image).lower())
-        named.append(image)
-    return replace(dataset, images=tuple(named))
+    return named_under_images(dataset, without_suffix=True)
 
 
 def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:

@@ -72,9 +72,13 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     tags = read_tags(source) if source.is_dir() else {}
     images.read_elsewhere += SUFFIXES
     finder = _Images(source, images)
-    records = []
+    records: list[SourceRecord] = []
+    by_name: dict[str, Path] = {}
     for file in files:
         name = without_suffix(file.relative_to(folder).as_posix())
+        if name in by_name:
+            raise DatasetError(f"{by_name[name]} and {file.name} are labels of one image; take one of them out")
+        by_name[name] = file
         finder.expect(name, file)
         records.append(SourceRecord(f"{LABELS}/{name}", partial(_load, file, name, finder, names, tags, options)))
     left = finder.without({without_suffix(file.relative_to(folder).as_posix()) for file in files})

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, cast
 from dentasam.data.formats.catalogue import FORMATS, Format
 from dentasam.data.formats.interface import FormatInfo, ImportOptions, ReadingModule, WriteFile, WritingModule
 from dentasam.errors import DatasetError
-from dentasam.output_folder import claim_folder
+from dentasam.output_folder import all_or_nothing
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset
@@ -123,20 +123,22 @@ def export_dataset(
 ) -> tuple[str, ...]:
     """Writes `dataset` with a copy of its images under the folder `out`; returns what was lost, a line each.
 
-    numbering: the system in which teeth are numbered in the export, FDI if left out. Raises DatasetError or
-    ImageError for an error in the dataset, OutputError and ExtraError as `import_dataset`.
+    numbering: the system in which teeth are numbered in the export, FDI if left out. After an error nothing is left
+    in `out`. Raises DatasetError or ImageError for an error in the dataset, OutputError and ExtraError as
+    `import_dataset`.
     """
-    from dentasam.data.formats.files.folders import folder_writer, with_images_under
+    from dentasam.data.formats.files.folders import folder_writer, named_under_images, with_images_under
 
-    module, out = writing_module(name), claim_folder(Path(out))
-    placed = with_images_under(
-        _numbered(dataset, numbering),
-        out,
-        progress,
-        getattr(module, "named_images", None),
-        getattr(module, "copy_image", None),
-    )
-    return module.write_annotations(placed, folder_writer(out))
+    module = writing_module(name)
+    with all_or_nothing(Path(out)) as folder:
+        placed = with_images_under(
+            _numbered(dataset, numbering),
+            folder,
+            progress,
+            getattr(module, "named_images", named_under_images),
+            getattr(module, "copy_image", None),
+        )
+        return module.write_annotations(placed, folder_writer(folder))
 
 
 def write_annotations(

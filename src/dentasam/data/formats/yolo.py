@@ -22,7 +22,6 @@ as it does the key `numbering` in `data.yaml`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -97,15 +96,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
 
 def named_images(dataset: Dataset) -> Dataset:
     """Images under `images/`, no two of them with the same path but for the suffix."""
-    taken: set[str] = set()
-    named: list[ImageRecord] = []
-    for image in named_under_images(dataset).images:
-        path = PurePosixPath(image.file_name)
-        if str(path.with_suffix("")).lower() in taken:
-            path = path.with_name(f"{image.id}-{path.name}")
-        taken.add(str(path.with_suffix("")).lower())
-        named.append(replace(image, file_name=str(path)))
-    return replace(dataset, images=tuple(named))
+    return named_under_images(dataset, without_suffix=True)
 
 
 def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:

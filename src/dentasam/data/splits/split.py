@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from dentasam.data.formats.files.folders import with_images_under
 from dentasam.data.splits.dealing import deal
 from dentasam.data.splits.patients import PatientsOf, groups_of
 from dentasam.errors import DatasetError, OutputError
-from dentasam.output_folder import claim_folder
+from dentasam.output_folder import all_or_nothing
 
 
 @dataclass(frozen=True)
@@ -96,12 +97,13 @@ def write_split(
             raise OutputError(f"{target} is the dataset to be split; rename it first")
         if target.exists() and not overwrite:
             raise OutputError(f"{target} is there already; move it away, or replace it with --overwrite")
-    if out:
-        chosen = dataset.subset(image.id for image in labelled)
-        placed = with_images_under(chosen, Path(out) if overwrite else claim_folder(Path(out)))
-        parts = {name: placed.subset(image.id for image in part.images) for name, part in parts.items()}
-    for name, part in parts.items():
-        part.write(targets[name])
+    # What an earlier split wrote is not removed after an error.
+    with all_or_nothing(Path(out)) if out and not overwrite else nullcontext():
+        if out:
+            placed = with_images_under(dataset.subset(image.id for image in labelled), Path(out))
+            parts = {name: placed.subset(image.id for image in part.images) for name, part in parts.items()}
+        for name, part in parts.items():
+            part.write(targets[name])
     written = {name: _written(targets[name], part, known) for name, part in parts.items()}
     return WrittenSplit(written, len(dataset.images) - len(labelled))
 

@@ -1,17 +1,13 @@
 """The lock of a workspace: one process at a time uses it, and a server writes its address into the lock file."""
 
-import errno
 import os
 import re
-import sys
 from pathlib import Path
 
 from dentasam.errors import WorkspaceError
+from dentasam.locked_file import try_lock
 
 MAX_ADDRESS_BYTES = 300
-# Other processes must read the address, and Windows does not let them read locked bytes: so a byte far behind it is
-# locked.
-LOCKED_BYTE = 1 << 20
 
 
 class WorkspaceInUse(WorkspaceError):
@@ -43,7 +39,7 @@ class WorkspaceLock:
             raise WorkspaceError(
                 f"{root} cannot be written ({error.strerror}); name another folder with --workspace"
             ) from None
-        if not _try_lock(self._file):
+        if not try_lock(self._file):
             address = _read_address(self._file)
             self.release()
             raise WorkspaceInUse(root, address)
@@ -68,23 +64,3 @@ def _read_address(file: int) -> str | None:
     os.lseek(file, 0, os.SEEK_SET)
     found = re.fullmatch(rb"(https?://[!-~]+)\n", os.read(file, MAX_ADDRESS_BYTES))
     return found[1].decode("ascii") if found else None
-
-
-def _try_lock(file: int) -> bool:
-    """Locks an open file for this process alone; False if another process has locked it."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(file, LOCKED_BYTE, os.SEEK_SET)
-            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        # Some network file systems do not have locks; there the user must take care that one server runs.
-        return error.errno not in (errno.EACCES, errno.EDEADLK)
-    return True

@@ -1,9 +1,11 @@
 """What every import does, whatever the format: ids, numbers, errors passed over, interruptions."""
 
 import json
+import os
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,12 +17,14 @@ from PIL import Image
 
 from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats.catalogue import FORMATS, Format
+from dentasam.data.formats.files.passed_over import Tally
+from dentasam.data.formats.importing.draft import Draft
 from dentasam.data.formats.importing.run import Choose, run_import
 from dentasam.data.formats.interface import Contents, ImportOptions, ReadingModule, ReadOptions, SourceRecord
 from dentasam.data.formats.registry import export_dataset, import_dataset, missing_extra, readable, writable
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.teeth.numbering import Numbering
-from dentasam.errors import DatasetError, OutputError
+from dentasam.errors import DatasetError, ExtraError, OutputError
 
 MASK = np.zeros((20, 30), bool)
 MASK[5:9, 6:12] = True
@@ -73,6 +77,14 @@ def kill() -> None:
     raise Killed
 
 
+@contextmanager
+def killed_in(step: str) -> Iterator[None]:
+    """Kills an import in a method of its draft."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Draft, step, lambda self: kill())
+        yield
+
+
 def test_ids_follow_each_other(source: Path, tmp_path: Path) -> None:
     path = run_import("fake", only(module([["36", "37"], [], ["41"]])), source, tmp_path / "out", ImportOptions())
     images = Dataset.load(path).images
@@ -85,10 +97,10 @@ def test_ids_follow_each_other(source: Path, tmp_path: Path) -> None:
 def test_an_error_leaves_nothing(source: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="upside down"):
         run_import("fake", only(module([["36"]] * 4, at={1: fail})), source, tmp_path / "out", ImportOptions())
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
     with pytest.raises(DatasetError, match="holds no image that can be imported"):
         run_import("fake", only(module([])), source, tmp_path / "out", ImportOptions())
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_bad_images_are_left_out_where_the_user_says_so(source: Path, tmp_path: Path) -> None:
@@ -132,6 +144,138 @@ def test_an_import_that_was_killed_between_its_last_moves_goes_on(source: Path, 
     path = run_import("fake", only(module(names)), source, out, ImportOptions(resume=True))
     assert categories(path) == names
     assert [int(image.read()[0, 0]) for image in Dataset.load(path).images] == [0, 1]
+
+
+def test_new_images_come_along_after_a_kill_between_the_last_moves(source: Path, tmp_path: Path) -> None:
+    names, out = [["36"], ["37"], ["41"]], tmp_path / "out"
+    with pytest.raises(Killed):
+        run_import("fake", only(module(names, at={2: kill})), source, out, ImportOptions())
+    shutil.move(out / ".import" / "images", out / "images")
+    path = run_import("fake", only(module(names)), source, out, ImportOptions(resume=True))
+    assert [int(image.read()[0, 0]) for image in Dataset.load(path).images] == [0, 1, 2]
+    with pytest.raises(OutputError, match="holds a finished dataset, and nothing to resume"):
+        run_import("fake", only(module(names)), source, out, ImportOptions(resume=True))
+
+
+def test_an_error_after_a_kill_between_the_last_moves_leaves_nothing(source: Path, tmp_path: Path) -> None:
+    names, out = [["36"], ["37"]], tmp_path / "out"
+    with pytest.raises(Killed):
+        run_import("fake", only(module(names, at={1: kill})), source, out, ImportOptions())
+    shutil.move(out / ".import" / "images", out / "images")
+    with pytest.raises(DatasetError, match="upside down"):
+        run_import("fake", only(module(names, at={1: fail})), source, out, ImportOptions(resume=True))
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize("left", ["all", "a part"])
+def test_an_import_that_was_killed_after_its_last_move_is_cleared(source: Path, tmp_path: Path, left: str) -> None:
+    names, out = [["36"], ["37"]], tmp_path / "out"
+    known = only(module(names))
+    with killed_in("clear"), pytest.raises(Killed):
+        run_import("fake", known, source, out, ImportOptions())
+    if left == "a part":
+        shutil.rmtree(out / ".import" / "scratch")
+    with pytest.raises(OutputError, match="interrupted; continue it with --resume"):
+        run_import("fake", known, source, out, ImportOptions())
+    with pytest.raises(OutputError, match="the beginning of another import"):
+        run_import("other", known, source, out, ImportOptions(resume=True))
+    path = run_import("fake", known, source, out, ImportOptions(resume=True))
+    assert sorted(file.name for file in out.iterdir()) == ["dataset.json", "images"]
+    assert categories(path) == names
+
+
+def test_one_import_at_a_time(source: Path, tmp_path: Path) -> None:
+    out, names = tmp_path / "out", [["36"], ["37"]]
+    messages: list[str] = []
+
+    def another() -> None:
+        for resume in (False, True):
+            with pytest.raises(OutputError) as caught:
+                run_import("fake", only(module(names)), source, out, ImportOptions(resume=resume))
+            messages.append(str(caught.value))
+
+    path = run_import("fake", only(module(names, at={1: another})), source, out, ImportOptions())
+    assert messages == [f"another import into {out} is running; wait until it ends"] * 2
+    assert categories(path) == names
+
+
+def test_a_source_that_changed_is_not_continued(source: Path, tmp_path: Path) -> None:
+    file, out = source / "set.json", tmp_path / "out"
+    file.write_text("{}")
+    with pytest.raises(Killed):
+        run_import("fake", only(module([["36"], []], at={1: kill})), file, out, ImportOptions())
+    os.utime(file, (1, 1))
+    with pytest.raises(OutputError, match="another import, or its source has changed"):
+        run_import("fake", only(module([["36"], []])), file, out, ImportOptions(resume=True))
+
+
+@pytest.mark.parametrize("damage", [b"\0\0\0", b"[]", b'{"where": 3}', b"\xff"])
+def test_images_behind_a_damaged_line_are_imported_again(source: Path, tmp_path: Path, damage: bytes) -> None:
+    names, out = [["36"], ["37"], ["41"], []], tmp_path / "out"
+    with pytest.raises(Killed):
+        run_import("fake", only(module(names, at={3: kill})), source, out, ImportOptions())
+    journal = out / ".import" / "journal.jsonl"
+    lines = journal.read_bytes().splitlines()
+    lines[2] = damage
+    journal.write_bytes(b"\n".join(lines) + b"\n")
+    reported: list[str] = []
+    path = run_import("fake", only(module(names)), source, out, ImportOptions(resume=True, report=reported.append))
+    assert reported[0] == f"{journal}: line 3 is damaged; it and what follows are imported again"
+    whole = run_import("fake", only(module(names)), source, tmp_path / "whole", ImportOptions())
+    assert path.read_text() == whole.read_text()
+
+
+def test_counts_are_reported_where_the_last_image_was_done_before(source: Path, tmp_path: Path) -> None:
+    out, names = tmp_path / "out", [["36"], ["37"], ["41"]]
+
+    def counting(at: dict[int, Callable[[], None]]) -> ReadingModule:
+        def read(place: Path, images: SourceImages, options: ReadOptions) -> Contents:
+            tally = Tally(options.report)
+            steps = at | {0: at.get(0, lambda: tally.add("points left out"))}
+            return Contents(tally.with_last(module(names, at=steps).read(place, images, options).records))
+
+        return cast(ReadingModule, SimpleNamespace(read=read))
+
+    left_out: list[str] = []
+    with killed_in("finish"), pytest.raises(Killed):
+        run_import("fake", only(counting({0: fail})), source, out, ImportOptions(skip_bad=left_out.append))
+    assert left_out == ["image 1: its mask is upside down; turn it"]
+    lines: list[str] = []
+    run_import("fake", only(counting({})), source, out, ImportOptions(resume=True, report=lines.append))
+    assert lines == [
+        "2 images were imported before; what was left out of them may not be counted again",
+        "points left out: 1",
+    ]
+
+
+def test_records_of_one_name_are_an_error(source: Path, tmp_path: Path) -> None:
+    plain = module([["36"], ["37"]])
+
+    def read(place: Path, images: SourceImages, options: ReadOptions) -> Contents:
+        records = plain.read(place, images, options).records
+        return Contents([replace(record, where="a") for record in records])
+
+    twice = only(cast(ReadingModule, SimpleNamespace(read=read)))
+    with pytest.raises(DatasetError, match="in: a is there more than once; take one of them out"):
+        run_import("fake", twice, source, tmp_path / "out", ImportOptions())
+    assert not (tmp_path / "out").exists()
+    left_out: list[str] = []
+    path = run_import("fake", twice, source, tmp_path / "out", ImportOptions(skip_bad=left_out.append))
+    assert (categories(path), len(left_out)) == ([["36"]], 1)
+
+
+@pytest.mark.parametrize("error", [DatasetError("a; b"), ExtraError("a; b")])
+def test_folders_that_were_there_stay_after_an_error(source: Path, tmp_path: Path, error: Exception) -> None:
+    def stop() -> None:
+        raise error
+
+    stopping = only(module([["36"]], at={0: stop}))
+    (tmp_path / "mine").mkdir()
+    for out in (tmp_path / "mine", tmp_path / "new" / "deeper"):
+        with pytest.raises(type(error)):
+            run_import("fake", stopping, source, out, ImportOptions())
+    assert list((tmp_path / "mine").iterdir()) == []
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_folder_in_use_is_left_alone(source: Path, tmp_path: Path) -> None:
@@ -232,7 +376,7 @@ def test_an_archive_is_read_as_what_is_in_it(source: Path, tmp_path: Path, prefi
     wrong = packed(folder, tmp_path / "wrong.zip", prefix)
     with pytest.raises(DatasetError, match=rf"wrong\.zip/{prefix}masks/0/36\.png has 30x19 pixels"):
         import_dataset(None, wrong, tmp_path / "again")
-    assert list((tmp_path / "again").iterdir()) == []
+    assert not (tmp_path / "again").exists()
 
 
 @pytest.mark.parametrize("name", [name for name in writable() if name in readable()])

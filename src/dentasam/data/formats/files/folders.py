@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from dentasam.data.dataset import Dataset
+from dentasam.data.formats.files.free_names import FreeNames, comparable
 from dentasam.data.formats.interface import WriteFile
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
 from dentasam.data.images.orientation import report_orientation
@@ -38,17 +39,24 @@ def with_images_under(
     """Copies the images byte for byte to `out/images` and returns the dataset with its paths there.
 
     An orientation tag is reported. progress: takes the number of images done and of all. named: gives the images
-    other names inside `out`. copy: writes an image in another way.
+    other names inside `out`; without it, images of one file share its copy. copy: writes an image in another way.
+    Raises OutputError where two files would get one name.
     """
     copy = copy or _copied
     placed: list[ImageRecord] = []
-    for image, renamed in zip(dataset.images, (named or named_under_images)(dataset).images, strict=True):
+    sources: dict[str, Path] = {}
+    for image, renamed in zip(dataset.images, (named or sharing_files)(dataset).images, strict=True):
         target = out / renamed.file_name
-        with writing(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if not (target.exists() and target.samefile(image.path)):
-                copy(image, target)
-        report_orientation_of(image.path)
+        first = sources.get(comparable(renamed.file_name))
+        if first is not None and first != image.path:
+            raise OutputError(f"{target} would be both {first} and {image.path}; rename one of them")
+        if first is None:
+            sources[comparable(renamed.file_name)] = image.path
+            with writing(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if not (target.exists() and target.samefile(image.path)):
+                    copy(image, target)
+            report_orientation_of(image.path)
         placed.append(replace(renamed, path=Path(os.path.abspath(target))))
         progress(len(placed), len(dataset.images))
     return replace(dataset, path=out / DATASET_NAME, images=tuple(placed), folder=None)
@@ -58,17 +66,28 @@ def _copied(image: ImageRecord, target: Path) -> None:
     shutil.copyfile(image.path, target)
 
 
-def named_under_images(dataset: Dataset) -> Dataset:
-    """The dataset with each image named `images/…`; where two names are equal, the id leads the second."""
-    named: list[ImageRecord] = []
-    taken: set[str] = set()
+def named_under_images(dataset: Dataset, without_suffix: bool = False) -> Dataset:
+    """The dataset with each image named `images/…`, no two of them alike; where they would be, the id leads one.
+
+    without_suffix: as `FreeNames`.
+    """
+    names = FreeNames(without_suffix)
+
+    def named(image: ImageRecord) -> ImageRecord:
+        return replace(image, file_name=f"{IMAGES}/{names.free(inner_name(image), image.id)}")
+
+    return replace(dataset, images=tuple(map(named, dataset.images)))
+
+
+def sharing_files(dataset: Dataset) -> Dataset:
+    """As `named_under_images`, but images of one file, such as those of several annotators, have its one name."""
+    firsts: dict[Path, ImageRecord] = {}
     for image in dataset.images:
-        inner = inner_name(image)
-        if inner in taken:
-            inner = f"{image.id}-{Path(inner).name}"
-        taken.add(inner)
-        named.append(replace(image, file_name=f"images/{inner}"))
-    return replace(dataset, images=tuple(named))
+        firsts.setdefault(image.path, image)
+    named = named_under_images(replace(dataset, images=tuple(firsts.values()))).images
+    names = {image.path: image.file_name for image in named}
+    images = tuple(replace(image, file_name=names[image.path]) for image in dataset.images)
+    return replace(dataset, images=images)
 
 
 def report_orientation_of(path: Path) -> None:
@@ -84,10 +103,17 @@ def inner_name(image: ImageRecord) -> str:
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
-    """The name of each image's masks: the image's path without suffix, unless two images then share it."""
+    """The name of each image's masks: the image's path without suffix, unless another image then has it, too."""
     names = list(names)
-    shared = Counter(_without_suffix(name).lower() for name in names)
-    return {name: _without_suffix(name) if shared[_without_suffix(name).lower()] == 1 else name for name in names}
+    whole = {comparable(name) for name in names}
+    shared = Counter(comparable(_without_suffix(name)) for name in names)
+
+    def short(name: str) -> str:
+        stem = _without_suffix(name)
+        form = comparable(stem)
+        return name if shared[form] > 1 or (stem != name and form in whole) else stem
+
+    return {name: short(name) for name in names}
 
 
 def _without_suffix(name: str) -> str:

@@ -2,6 +2,7 @@
 
 ::
 
+    OUT/.import/lock            held by the import that runs
     OUT/.import/journal.jsonl   a line for each image that is done, with its objects
     OUT/.import/images/         their files
     OUT/.import/source/         an unpacked archive
@@ -13,52 +14,95 @@ none. Memory does not grow with the number of images, since finished images are 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from dentasam.data.coco.document import with_compressed_mask
 from dentasam.data.coco.image_files import escapes
-from dentasam.data.formats.files.folders import DATASET_NAME, inner_name, report_orientation_of, writing
+from dentasam.data.formats.files.folders import DATASET_NAME, IMAGES, inner_name, report_orientation_of, writing
+from dentasam.data.formats.files.free_names import FreeNames
+from dentasam.data.formats.importing.journal import Journal, key_of
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.errors import DatasetError, OutputError
-from dentasam.output_folder import made_folder
+from dentasam.locked_file import try_lock
+from dentasam.output_folder import MadeFolders, made_folder
 
-DRAFT, JOURNAL, IMAGES = ".import", "journal.jsonl", "images"
+DRAFT, JOURNAL, LOCK = ".import", "journal.jsonl", "lock"
+OTHER_FOLDER = "choose another folder or remove it"
 
 
 class Draft:
-    """The images of an import that are done. `done` holds their records' names (`SourceRecord.where`)."""
+    """The images of an import that are done.
 
-    def __init__(self, out: Path, import_key: str, resume: bool) -> None:
+    done: their records' names (`SourceRecord.where`). is_finished: an earlier call was killed when the dataset was in
+    its place already, and only `clear` is left to do.
+    """
+
+    def __init__(
+        self, out: Path, import_key: str, resume: bool, report: Callable[[str], None] = lambda line: None
+    ) -> None:
         """import_key: identifies source, format and options; only the same import is continued.
 
-        Raises OutputError where `out` is in use or cannot be written, or holds the beginning of another import.
+        report: takes a line where a part of the journal is damaged. Raises OutputError where `out` is in use or
+        cannot be written, holds the beginning of another import, or another process imports into it.
         """
+        self._made = MadeFolders(out)
         held = made_folder(out)
         self.out, self.folder = out, out / DRAFT
-        self._key = import_key
-        self._made = not held
-        if held and held != [DRAFT]:
-            if not (resume and DRAFT in held and set(held) <= {DRAFT, IMAGES}):
-                name = next(name for name in held if name != DRAFT)
-                raise OutputError(f"{out} is in use (it holds {name}); choose another folder or remove it")
-        elif held and not resume:
-            raise OutputError(f"{out} holds an import that was interrupted; continue it with --resume or remove it")
+        if held and DRAFT not in held:
+            raise _in_use(out, held, resume)
         self.done: set[str] = set()
         self._next_image, self._next_object = 1, 1
-        self._copies: dict[str, Path] = {}
+        self._names = FreeNames()
         self._file_names: dict[Path, str] = {}
-        with writing(self.folder / JOURNAL):
-            (self.folder / IMAGES).mkdir(parents=True, exist_ok=True)
-            self.scratch.mkdir(exist_ok=True)
-            self._drop_cut_line()
-            self._take_up()
-            self._journal = (self.folder / JOURNAL).open("a", encoding="utf-8")
+        self._journal: Journal | None = None
+        with writing(self.folder / LOCK):
+            lock, is_new = _locked(self.folder)
+        self._lock: int | None = lock
+        try:
+            with writing(self.folder / JOURNAL):
+                self.is_finished = self._check_held(import_key, resume, is_new)
+                if not self.is_finished:
+                    self._begin(import_key, report)
+        except BaseException:
+            self.close()
+            if is_new:
+                shutil.rmtree(self.folder, ignore_errors=True)
+                self._made.remove()
+            raise
+
+    def _check_held(self, import_key: str, resume: bool, is_new: bool) -> bool:
+        """Whether `out` holds the finished dataset of this import. Raises OutputError as the class."""
+        held = sorted(path.name for path in self.out.iterdir() if path.name != DRAFT)
+        key = key_of(self.folder / JOURNAL)
+        is_finished = DATASET_NAME in held and not is_new
+        # The journal is what is removed last.
+        if not set(held) <= {IMAGES, DATASET_NAME} or (held and key is None and not is_finished):
+            raise _in_use(self.out, held, resume=False)
+        self._images_are_out = IMAGES in held
+        if (key is not None or is_finished) and not resume:
+            raise OutputError(
+                f"{self.out} holds an import that was interrupted; continue it with --resume or remove it"
+            )
+        if key not in (None, import_key):
+            raise OutputError(
+                f"{self.out} holds the beginning of another import, or its source has changed; {OTHER_FOLDER}"
+            )
+        return is_finished
+
+    def _begin(self, import_key: str, report: Callable[[str], None]) -> None:
+        if key_of(self.folder / JOURNAL) is None:
+            _empty(self.folder, LOCK)
+        self._journal = Journal(self.folder / JOURNAL, self.out, import_key)
+        (self.folder / IMAGES).mkdir(exist_ok=True)
+        self.scratch.mkdir(exist_ok=True)
+        for where, source, image in self._journal.whole_entries(report):
+            self._file_names[source] = image.file_name
+            self._names.take(inner_name(image))
+            self._note(where, image)
 
     @property
     def scratch(self) -> Path:
@@ -77,8 +121,7 @@ class Draft:
         id = image.id or self._next_image
         placed = replace(image, id=id, objects=objects, crowds=crowds, file_name=self._placed(image, id))
         with writing(self.folder / JOURNAL):
-            self._journal.write(json.dumps({"where": where, **_packed(placed)}, ensure_ascii=True) + "\n")
-            self._journal.flush()
+            self._written.add(where, image.path, placed)
         self._note(where, placed)
 
     def names(self) -> tuple[str, ...]:
@@ -90,10 +133,8 @@ class Draft:
 
     def images(self) -> Iterator[ImageRecord]:
         """The images that are done, one at a time; their paths are those in the finished dataset."""
-        with (self.folder / JOURNAL).open(encoding="utf-8") as file:
-            next(file)  # the key
-            for line in file:
-                yield _unpacked(json.loads(line), self.out)
+        for entry in self._written.entries():
+            yield entry.image
 
     @property
     def dataset(self) -> Path:
@@ -102,23 +143,56 @@ class Draft:
 
     def finish(self) -> Path:
         """Moves images and dataset to `out`, and returns the dataset's path. Raises OutputError."""
-        self._journal.close()
+        self._written.close()
         with writing(self.out / DATASET_NAME):
-            # They are there already where an earlier call was killed between the two moves.
-            if not (self.out / IMAGES).exists():
-                os.replace(self.folder / IMAGES, self.out / IMAGES)
+            self._move_images()
             os.replace(self.dataset, self.out / DATASET_NAME)
+        return self.clear()
+
+    def clear(self) -> Path:
+        """Removes what is left of the import beside the finished dataset, whose path it returns.
+
+        Raises OutputError.
+        """
+        with writing(self.folder):
+            # The journal goes last: it tells whose dataset this is.
+            _empty(self.folder, JOURNAL, LOCK)
+            self.close()
             shutil.rmtree(self.folder)
         return self.out / DATASET_NAME
 
     def close(self) -> None:
         """Ends the work on the draft, which stays for a later call."""
-        self._journal.close()
+        if self._journal is not None:
+            self._journal.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def discard(self) -> None:
         """Removes everything that this import wrote, after an error in its source."""
-        self._journal.close()
+        if self._images_are_out:
+            shutil.rmtree(self.out / IMAGES, ignore_errors=True)
+        self._written.close()
+        _empty(self.folder, LOCK)
+        self.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._made.remove()
+
+    @property
+    def _written(self) -> Journal:
+        assert self._journal is not None, "a finished import has no journal"
+        return self._journal
+
+    def _move_images(self) -> None:
+        """Moves the images to `out`, one by one where an earlier call was killed after it had moved its own."""
+        if not (self.out / IMAGES).exists():
+            os.replace(self.folder / IMAGES, self.out / IMAGES)
+            return
+        for path in [path for path in (self.folder / IMAGES).rglob("*") if path.is_file()]:
+            target = self.out / IMAGES / path.relative_to(self.folder / IMAGES)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, target)
 
     def _numbered(self, record: ObjectRecord, image: ImageRecord) -> ObjectRecord:
         numbered = replace(record, id=record.id or self._next_object)
@@ -133,14 +207,12 @@ class Draft:
         inner = inner_name(image)
         if escapes(inner):
             raise DatasetError(f"{image.path}: its name {inner!r:.100} leads out of the folder; rename it")
-        if inner in self._copies:
-            inner = f"{id}-{Path(inner).name}"
+        inner = self._names.free(inner, id)
         target = self.folder / IMAGES / inner
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(image.path, target)
         report_orientation_of(image.path)
-        self._copies[inner] = image.path
         self._file_names[image.path] = f"{IMAGES}/{inner}"
         return f"{IMAGES}/{inner}"
 
@@ -149,77 +221,42 @@ class Draft:
         self._next_image = max(self._next_image, image.id + 1)
         ids = [record.id for record in (*image.objects, *image.crowds)]
         self._next_object = max([self._next_object, *(id + 1 for id in ids)])
-        self._copies.setdefault(inner_name(image), image.path)
-
-    def _take_up(self) -> None:
-        """Reads what an interrupted import has done, or begins a journal."""
-        path = self.folder / JOURNAL
-        if not path.exists() or path.stat().st_size == 0:
-            path.write_text(json.dumps({"import": self._key}) + "\n", encoding="utf-8")
-            return
-        with path.open(encoding="utf-8") as file:
-            if json.loads(next(file)).get("import") != self._key:
-                raise OutputError(
-                    f"{self.out} holds the beginning of another import; choose another folder or remove it"
-                )
-            for line in file:
-                content = json.loads(line)
-                image = _unpacked(content, self.out)
-                self._file_names[Path(content["path"])] = image.file_name
-                self._note(content["where"], image)
-
-    def _drop_cut_line(self) -> None:
-        """Removes the last line of a journal where a killed import wrote only a part of it."""
-        path = self.folder / JOURNAL
-        if not path.exists():
-            return
-        with path.open("r+b") as file:
-            size = file.seek(0, os.SEEK_END)
-            kept = size
-            while kept:
-                start = max(0, kept - 65536)
-                file.seek(start)
-                found = file.read(kept - start).rfind(b"\n")
-                if found >= 0:
-                    kept = start + found + 1
-                    break
-                kept = start
-            if kept < size:
-                file.truncate(kept)
 
 
-def _packed(image: ImageRecord) -> dict[str, Any]:
-    return {
-        "id": image.id,
-        "path": str(image.path),
-        "file_name": image.file_name,
-        "size": [image.width, image.height],
-        "tags": list(image.tags),
-        "extra": dict(image.extra),
-        "objects": [_packed_object(record) for record in image.objects],
-        "crowds": [_packed_object(record) for record in image.crowds],
-    }
+def _in_use(out: Path, held: list[str], resume: bool) -> OutputError:
+    if resume and set(held) == {DATASET_NAME, IMAGES}:
+        return OutputError(f"{out} holds a finished dataset, and nothing to resume; {OTHER_FOLDER}")
+    return OutputError(f"{out} is in use (it holds {held[0]}); {OTHER_FOLDER}")
 
 
-def _packed_object(record: ObjectRecord) -> list[Any]:
-    return [record.id, record.category, record.segmentation, record.bbox, record.area, dict(record.extra)]
+def _locked(folder: Path) -> tuple[int, bool]:
+    """Locks the folder of a draft and returns the open lock, and whether the folder was made for it.
+
+    Raises OutputError where another process has locked it, and OSError.
+    """
+    while True:
+        is_new = not folder.exists()
+        folder.mkdir(exist_ok=True)
+        try:
+            lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        except FileNotFoundError:
+            continue  # an import that ended has removed the folder
+        if not try_lock(lock):
+            os.close(lock)
+            raise OutputError(f"another import into {folder.parent} is running; wait until it ends")
+        try:
+            if os.path.samestat(os.fstat(lock), (folder / LOCK).stat()):
+                return lock, is_new
+        except FileNotFoundError:
+            pass
+        os.close(lock)
 
 
-def _unpacked(content: dict[str, Any], out: Path) -> ImageRecord:
-    width, height = content["size"]
-    return ImageRecord(
-        content["id"],
-        out / content["file_name"],
-        content["file_name"],
-        width,
-        height,
-        tuple(content["tags"]),
-        tuple(_unpacked_object(item) for item in content["objects"]),
-        tuple(_unpacked_object(item) for item in content["crowds"]),
-        content["extra"],
-    )
-
-
-def _unpacked_object(item: list[Any]) -> ObjectRecord:
-    id, category, segmentation, bbox, area, extra = item
-    return ObjectRecord(id, category, segmentation, tuple(bbox), area, extra)
+def _empty(folder: Path, *kept: str) -> None:
+    for inner in folder.iterdir():
+        if inner.name in kept:
+            continue
+        if inner.is_dir() and not inner.is_symlink():
+            shutil.rmtree(inner)
+        else:
+            inner.unlink()

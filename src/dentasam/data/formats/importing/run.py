@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from dentasam.data.formats.sources.glance import roots_of
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.formats.tooth_names import fdi_names
 from dentasam.data.record import Category, ImageRecord, ObjectRecord
-from dentasam.errors import DatasetError, DentasamError, ImageError
+from dentasam.errors import DatasetError, DentasamError, ExtraError, ImageError
 
 # Takes the places that a source may begin at, and gives the format's reader and the place that it knows.
 Choose = Callable[[Sequence[Path]], tuple[ReadingModule, Path]]
@@ -30,15 +30,17 @@ def run_import(name: str | None, choose: Choose, source: Path, out: Path, option
     """Writes `out/dataset.json` and `out/images`; returns the path of the JSON.
 
     name: of the format, None where it is to be recognised; only the same name continues an interrupted import.
-    After an error in the source nothing is left in `out`; after an interruption, the draft for a call with `resume`.
-    Raises DatasetError or ImageError for an error in the source, OutputError where `out` is in use or cannot be
-    written.
+    After an error in the source nothing is left in `out`, and it is removed if it was missing; after an interruption,
+    the draft is left for a call with `resume`. Raises DatasetError or ImageError for an error in the source,
+    OutputError where `out` is in use or cannot be written.
     """
-    draft = Draft(out, _key(name, source, options), options.resume)
+    draft = Draft(out, _key(name, source, options), options.resume, options.report)
     try:
+        if draft.is_finished:
+            return draft.clear()
         with _naming_the_archive(source, draft):
             return _fill(choose, source, draft, options)
-    except (DatasetError, ImageError):
+    except (DatasetError, ImageError, ExtraError):
         draft.discard()
         raise
     finally:
@@ -57,14 +59,26 @@ def _fill(choose: Choose, source: Path, draft: Draft, options: ImportOptions) ->
     )
     contents = module.read(place, images, reading)
     total = len(contents.records)
+    if draft.done:
+        before = f"{len(draft.done)} image{'s were' if len(draft.done) != 1 else ' was'} imported before"
+        options.report(f"{before}; what was left out of them may not be counted again")
+    taken: set[str] = set()
     for number, record in enumerate(contents.records, start=1):
-        if record.where not in draft.done:
+        if record.where in draft.done and record.where not in taken:
+            if number == total:
+                # With its last record a reader reports what it has counted.
+                with suppress(DatasetError, ImageError):
+                    record.load()
+        else:
             try:
+                if record.where in taken:
+                    raise DatasetError(f"{source}: {record.where} is there more than once; take one of them out")
                 draft.add(record.where, record.load())
             except (DatasetError, ImageError) as error:
                 if options.skip_bad is None:
                     raise
                 options.skip_bad(str(error))
+        taken.add(record.where)
         options.progress(number, total)
     return _finished(contents, draft, source, options)
 
@@ -85,19 +99,18 @@ def _finished(contents: Contents, draft: Draft, source: Path, options: ImportOpt
     return draft.finish()
 
 
-def images_of(source: Path, given: Path | None, report: object = None) -> SourceImages:
+def images_of(source: Path, given: Path | None, report: Callable[[str], None] = lambda line: None) -> SourceImages:
     """The images that a source's annotations may name: those in `given`, else those in or beside the source.
 
     Raises DatasetError where a folder does not exist.
     """
-    listen = report if callable(report) else lambda line: None
     if given is not None:
         if not given.is_dir():
             raise DatasetError(f"{given} is not a folder; name the folder that holds the dataset's images")
-        return SourceImages.in_folder(given, listen, fixed=True)
+        return SourceImages.in_folder(given, report, fixed=True)
     if not source.exists():
         raise DatasetError(f"{source} does not exist; check the path")
-    return SourceImages.in_folder(source if source.is_dir() else source.parent, listen)
+    return SourceImages.in_folder(source if source.is_dir() else source.parent, report)
 
 
 def _renumbered(image: ImageRecord, given: dict[str, str]) -> ImageRecord:
@@ -109,7 +122,12 @@ def _renumbered(image: ImageRecord, given: dict[str, str]) -> ImageRecord:
 
 def _key(name: str | None, source: Path, options: ImportOptions) -> str:
     images = None if options.images is None else str(options.images.resolve())
-    return json.dumps([name, str(source.resolve()), images, options.crowd_as_objects, options.numbering])
+    key: list[object] = [name, str(source.resolve()), images, options.crowd_as_objects, options.numbering]
+    if source.is_file():
+        # Files of another version of an archive are not told from unpacked ones where their sizes are the same.
+        status = source.stat()
+        key += [status.st_size, status.st_mtime_ns]
+    return json.dumps(key)
 
 
 @contextmanager
