@@ -159,9 +159,9 @@ def test_the_page_asks_how_teeth_are_numbered(desk: Desk, growing: Server, tmp_p
     def labelme(name: str, left: int) -> Path:
         kinds = (("polygon", [[left, 40], [left + 30, 40], [left + 30, 80], [left, 80]]), ("line", [[1, 1], [9, 9]]))
         shapes = [{"label": "11", "points": points, "shape_type": kind} for kind, points in kinds]
-        content = {"version": "5.5.0", "flags": {}, "imagePath": "opg.png", "imageData": None, "shapes": shapes}
+        content: dict[str, Any] = {"version": "5.5.0", "flags": {}, "imagePath": "opg.png", "shapes": shapes}
         path = tmp_path / name
-        path.write_text(json.dumps(content | {"imageHeight": height, "imageWidth": width}))
+        path.write_text(json.dumps(content | {"imageData": None, "imageHeight": height, "imageWidth": width}))
         return path
 
     drop(desk.page, [labelme("first.json", 60), labelme("second.json", 160)])
