@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 
 from dentasam.data.phantom import generate
 
+from .axe import violations
 from .desk import PATIENCE, Desk, Open, Watch
 from .serving import Server, serving_one_image
 from .worklist import WorkList, write_dicom
@@ -143,11 +144,45 @@ def test_dropped_annotations_are_objects_of_the_open_case(
     }
     assert "annotations: 1 object in 1 case" in found["masks.zip"][1]
     assert "broken.json is not annotations of a known format" in found["broken.json"][1]
-    assert "nothing new; 1 image not in the worklist" in found["other.zip"][1]
+    assert "nothing new; 1 image passed over (its image is not in the worklist" in found["other.zip"][1]
     (new,) = set(growing.objects(desk.case)) - known
     shown = growing.objects(desk.case)[new]
     assert (shown["category"], shown["source"]) == ("36", "import")
     expect(desk.page.get_by_test_id("object")).to_have_count(len(known) + 1, timeout=PATIENCE)
+
+
+def test_the_page_asks_how_teeth_are_numbered(desk: Desk, growing: Server, tmp_path: Path, watch: Watch) -> None:
+    watch.allow("422")
+    height, width = desk.shape
+    known = set(growing.objects(desk.case))
+
+    def labelme(name: str, left: int) -> Path:
+        kinds = (("polygon", [[left, 40], [left + 30, 40], [left + 30, 80], [left, 80]]), ("line", [[1, 1], [9, 9]]))
+        shapes = [{"label": "11", "points": points, "shape_type": kind} for kind, points in kinds]
+        content: dict[str, Any] = {"version": "5.5.0", "flags": {}, "imagePath": "opg.png", "shapes": shapes}
+        path = tmp_path / name
+        path.write_text(json.dumps(content | {"imageData": None, "imageHeight": height, "imageWidth": width}))
+        return path
+
+    drop(desk.page, [labelme("first.json", 60), labelme("second.json", 160)])
+    found = outcomes(desk.page)
+    assert {name: state for name, (state, _) in found.items()} == {"first.json": "asked", "second.json": "asked"}
+    assert "its names do not tell how its teeth are numbered" in found["first.json"][1]
+    assert set(growing.objects(desk.case)) == known
+    assert violations(desk.page) == []
+
+    question = desk.page.get_by_role("group", name="Teeth of second.json are numbered in")
+    question.get_by_role("button", name="Universal").click()
+    expect(desk.page.get_by_test_id("addition").nth(1)).to_have_attribute("data-state", "imported", timeout=PATIENCE)
+    found = outcomes(desk.page)
+    assert found["first.json"][0] == "asked"
+    assert "annotations: 1 object in 1 case" in found["second.json"][1]
+    assert "shapes of the type line left out, since they have no area: 1" in found["second.json"][1]
+    (new,) = set(growing.objects(desk.case)) - known
+    assert growing.objects(desk.case)[new]["category"] == "23"
+    expect(desk.page.get_by_test_id("object")).to_have_count(len(known) + 1, timeout=PATIENCE)
+    desk.choose("close-additions")
+    expect(desk.page.get_by_test_id("additions")).to_have_count(0)
 
 
 def test_a_worklist_of_a_coco_file_says_why_not(open_desk: Open, worklist: WorkList, tmp_path: Path) -> None:

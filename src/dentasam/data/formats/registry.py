@@ -63,12 +63,12 @@ def choose(name: str | None, places: Sequence[Path]) -> tuple[Format, Path]:
     no format is recognised.
     """
     offered = sorted(readable(), key=lambda each: not FORMATS[each].public_set) if name is None else [Format(name)]
-    from dentasam.data.formats.coco import is_or_holds_json
-
     for place in places:
         for format in offered:
             if reading_module(format).recognises(place):
                 return format, place
+    from dentasam.data.formats.coco import is_or_holds_json
+
     if name is None and places[-1].exists() and not is_or_holds_json(places[-1]):
         raise DatasetError(f"{places[-1]}: {UNRECOGNISED}")
     return Format(name or Format.coco), places[-1]

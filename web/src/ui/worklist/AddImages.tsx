@@ -147,12 +147,12 @@ const NUMBERINGS: readonly [Numbering, string, string][] = [
 function NumberingQuestion({ one }: { one: FileUpload }) {
   const { bench } = useWorkbench();
   return (
-    <fieldset className="addition-question">
-      <legend>Teeth of {one.name} are numbered in</legend>
+    <fieldset className="addition-question" aria-label={`Teeth of ${one.name} are numbered in`}>
       {NUMBERINGS.map(([numbering, name, title]) => (
         <button
           key={numbering}
           type="button"
+          className="quiet"
           title={title}
           onClick={() => void bench.uploads.answer(one.key, numbering)}
           data-testid={`numbering-${numbering}`}
