@@ -20,6 +20,7 @@ from dentasam.data.formats.interface import ImportOptions
 from dentasam.data.formats.registry import export_dataset, import_dataset
 from dentasam.data.quality.check import find_problems
 from dentasam.data.splits.split import split
+from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError
 from dentasam.training.samples.sources import DatasetSource
 
@@ -408,3 +409,20 @@ def test_a_number_of_thousands_of_digits_is_a_name(tmp_path: Path) -> None:
     image = replace(dataset.images[0], objects=(ObjectRecord.from_mask(1, long, TOOTH),))
     written = Dataset(tmp_path / "in" / "set.json", (image,)).write(tmp_path / "in" / "other.json")
     assert [(each.id, each.name) for each in Dataset.load(written).categories] == [(101, long)]
+
+
+@pytest.mark.parametrize(("numbering", "names"), [("universal", ["19", "8"]), ("palmer", ["LL6", "UR1"])])
+def test_a_file_that_states_another_numbering_has_fdi_numbers_when_it_is_loaded(
+    tmp_path: Path, numbering: str, names: list[str]
+) -> None:
+    coco = content()
+    coco["info"] = {"numbering": numbering, "description": "kept"}
+    coco["categories"][1]["name"], coco["categories"][0]["name"] = names
+    dataset = Dataset.load(write(tmp_path, coco))
+    assert [record.category for record in dataset.images[0].objects] == ["36", "restoration", "11"]
+    assert {category.name for category in dataset.categories} == {"36", "11", "restoration"}
+    assert dataset.info == {"description": "kept"}
+    # An import converts once, whether the file or the user says it.
+    for number, options in enumerate((ImportOptions(), ImportOptions(numbering=Numbering(numbering)))):
+        path = import_dataset("coco", tmp_path / "set.json", tmp_path / str(number), options)
+        assert [record.category for record in Dataset.load(path).images[0].objects] == ["36", "restoration", "11"]

@@ -20,7 +20,8 @@ from dentasam.data.coco.problem import Problem, Report, WhatAndFix
 from dentasam.data.coco.values import is_result_list, whole
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.data.json_text import json_text
-from dentasam.data.record import Category, ImageRecord
+from dentasam.data.record import Category, ImageRecord, ObjectRecord
+from dentasam.data.teeth.numbering import MARK, Numbering, to_fdi
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,42 @@ class Parsed:
     passed_over: tuple[PassedOverAnnotation, ...] = ()
 
 
-def parse(path: Path, report: Report, images: Path | None = None, crowd_as_objects: bool = False) -> Parsed:
+def parse(
+    path: Path,
+    report: Report,
+    images: Path | None = None,
+    crowd_as_objects: bool = False,
+    as_stated: bool = False,
+) -> Parsed:
     """Reads the COCO file at `path` (absolute), reporting every error but those inside the image files.
 
-    images: the folder of the image files, where it is not one of those in `image_files`. Raises DatasetError where it
-    is not a folder.
+    images: the folder of the image files, where it is not one of those in `image_files`. as_stated: leave the names
+    of a file that states another numbering (`info.numbering`) as they are; else its teeth get their FDI numbers.
+    Raises DatasetError where `images` is not a folder.
     """
     with _collection_paused():
         content = _json(path, report)
-        return Parsed() if content is None else _parse(path, content, report, images, crowd_as_objects)
+        if content is None:
+            return Parsed()
+        parsed = _parse(path, content, report, images, crowd_as_objects)
+    return parsed if as_stated else _in_fdi(parsed)
+
+
+def _in_fdi(parsed: Parsed) -> Parsed:
+    """The same with FDI numbers, where the file states that it has others."""
+    stated = (parsed.info or {}).get(MARK)
+    if stated not in (Numbering.universal.value, Numbering.palmer.value):
+        return parsed
+    new = {each.name: to_fdi(each.name, Numbering(stated)) or each.name for each in parsed.categories}
+
+    def of(records: tuple[ObjectRecord, ...]) -> tuple[ObjectRecord, ...]:
+        return tuple(replace(record, category=new.get(record.category, record.category)) for record in records)
+
+    images = (replace(image, objects=of(image.objects), crowds=of(image.crowds)) for image in parsed.images)
+    # Several supernumerary teeth of the Universal system have one name in FDI.
+    categories = {new[each.name]: replace(each, name=new[each.name]) for each in reversed(parsed.categories)}
+    info = {key: value for key, value in (parsed.info or {}).items() if key != MARK}
+    return replace(parsed, images=tuple(images), categories=tuple(reversed(categories.values())), info=info)
 
 
 def _parse(

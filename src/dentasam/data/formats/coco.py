@@ -19,11 +19,11 @@ from dentasam.data.formats.files.folders import DATASET_NAME, sharing_files
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.glance import first_text
 from dentasam.data.formats.sources.images import SourceImages
-from dentasam.data.formats.tooth_names import MARK, declared
+from dentasam.data.formats.tooth_names import declared
 from dentasam.data.images.orientation import wrong_size
 from dentasam.data.images.read import read_header
 from dentasam.data.record import Category, ImageRecord
-from dentasam.data.teeth.numbering import Numbering
+from dentasam.data.teeth.numbering import MARK, Numbering
 from dentasam.errors import DatasetError
 
 # Where the JSON lies in a folder that tools write, the usual names first.
@@ -69,7 +69,7 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
     categories: dict[str, Category] = {}
     info: dict[str, Any] = {}
     for part, path in paths.items():
-        parsed = parse(Path(os.path.abspath(path)), partial(report, path), folder, options.crowd_as_objects)
+        parsed = parse(Path(os.path.abspath(path)), partial(report, path), folder, options.crowd_as_objects, True)
         for line in lines(parsed.passed_over):
             options.report(f"{part}: {line}" if part else line)
         found.extend(_named_by_part(image, part) for image in parsed.images)

@@ -34,9 +34,9 @@ from dentasam.data.formats.files.folders import IMAGES, crowd_notes, inner_name,
 from dentasam.data.formats.files.free_names import FreeNames
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
-from dentasam.data.formats.tooth_names import MARK, declared, with_numbering
+from dentasam.data.formats.tooth_names import declared, with_numbering
 from dentasam.data.record import ImageRecord, ObjectRecord
-from dentasam.data.teeth.numbering import Numbering, Verdict, recognise, to_fdi
+from dentasam.data.teeth.numbering import MARK, Numbering, Verdict, recognise, to_fdi
 from dentasam.data.teeth.snomed import code_of
 from dentasam.errors import DatasetError, DentasamError, ExtraError
 

@@ -43,10 +43,11 @@ from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord,
 from dentasam.data.formats.sources.drawn_size import checked_size
 from dentasam.data.formats.sources.glance import first_text, some_files
 from dentasam.data.formats.sources.images import ImageNotFound, ImageTaken, SourceImage, SourceImages
-from dentasam.data.formats.tooth_names import MARK, declared
+from dentasam.data.formats.tooth_names import declared
 from dentasam.data.images.kind import FOREIGN_SUFFIXES, IMAGE_SUFFIXES
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
+from dentasam.data.teeth.numbering import MARK
 from dentasam.errors import DatasetError
 
 TASKS, CONFIG = "tasks.json", "labeling_config.xml"

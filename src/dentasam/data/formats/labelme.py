@@ -39,14 +39,14 @@ from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord,
 from dentasam.data.formats.sources.drawn_size import checked_size
 from dentasam.data.formats.sources.glance import first_text, some_files
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
-from dentasam.data.formats.tooth_names import MARK, declared
+from dentasam.data.formats.tooth_names import declared
 from dentasam.data.images.kind import kind_of_bytes
 from dentasam.data.masks import rle
 from dentasam.data.masks.outlines import outlines_of_mask
 from dentasam.data.masks.polygons import PolygonRule, joined
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.spelling import portable
-from dentasam.data.teeth.numbering import Numbering
+from dentasam.data.teeth.numbering import MARK, Numbering
 from dentasam.errors import DatasetError
 from dentasam.model.windows.boxed_mask import BoxedMask
 

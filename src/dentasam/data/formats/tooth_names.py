@@ -12,14 +12,12 @@ from pathlib import Path
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.record import ObjectRecord
-from dentasam.data.teeth.numbering import Numbering, Verdict, from_fdi, recognise, to_fdi
+from dentasam.data.teeth.numbering import MARK, Numbering, Verdict, from_fdi, recognise, to_fdi
 from dentasam.errors import DatasetError
 from dentasam.model.chart.dentition import SUPERNUMERARY_TOOTH
 
 # Of names that only Universal has: fewer may be numbered classes, or a slip among FDI numbers.
 MIN_UNIVERSAL_NAMES = 5
-# The key under which a dataset, and a file of other tools that we wrote, states its numbering.
-MARK = "numbering"
 ASK = "give --numbering fdi, universal or palmer (fdi keeps other names as they are)"
 CONVERT = "; if they are, give --numbering universal"
 

@@ -22,6 +22,9 @@ from enum import StrEnum
 
 from dentasam.model.chart.dentition import ARCHES, SUPERNUMERARY_TOOTH
 
+# The key under which a dataset, or a file of other tools that we wrote, states its numbering.
+MARK = "numbering"
+
 
 class Numbering(StrEnum):
     fdi = "fdi"

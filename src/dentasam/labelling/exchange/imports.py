@@ -10,11 +10,11 @@ from dentasam.data.coco.categories import read_categories
 from dentasam.data.coco.passed_over import Reason
 from dentasam.data.coco.problem import Problem
 from dentasam.data.coco.values import whole
-from dentasam.data.formats.tooth_names import MARK, declared, fdi_names
+from dentasam.data.formats.tooth_names import declared, fdi_names
 from dentasam.data.masks import segmentation
 from dentasam.data.record import ImageRecord
 from dentasam.data.spelling import canonical
-from dentasam.data.teeth.numbering import Numbering
+from dentasam.data.teeth.numbering import MARK, Numbering
 from dentasam.errors import DatasetError
 from dentasam.labelling.exchange.import_report import ImportReport, SkippedItems
 from dentasam.labelling.exchange.pre_annotations import ImportedObject, create_operations, label_of, store_objects

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from dentasam.data.formats.files.folders import by_canonical_name, read_json_object
-from dentasam.data.formats.tooth_names import MARK, declared
+from dentasam.data.formats.tooth_names import declared
 from dentasam.data.spelling import canonical
-from dentasam.data.teeth.numbering import Numbering
+from dentasam.data.teeth.numbering import MARK, Numbering
 from dentasam.errors import DatasetError
 
 NAMES = "labels.json"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dentasam.data.formats.files.folders import read_json_object
-from dentasam.data.formats.tooth_names import MARK, declared
-from dentasam.data.teeth.numbering import Numbering
+from dentasam.data.formats.tooth_names import declared
+from dentasam.data.teeth.numbering import MARK, Numbering
 from dentasam.errors import DatasetError
 
 ENDINGS = (".png", ".nii.gz", ".nii", ".tif", ".tiff")

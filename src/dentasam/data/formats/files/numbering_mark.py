@@ -7,8 +7,8 @@ from pathlib import Path
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.files.folders import json_bytes, read_json_object
 from dentasam.data.formats.interface import WriteFile
-from dentasam.data.formats.tooth_names import MARK, declared
-from dentasam.data.teeth.numbering import Numbering, Verdict, recognise
+from dentasam.data.formats.tooth_names import declared
+from dentasam.data.teeth.numbering import MARK, Numbering, Verdict, recognise
 
 NUMBERING_NAME = "numbering.json"
 
