@@ -62,6 +62,18 @@ class Watch:
             self.errors.append(f"a request left the machine: {request.url}")
 
 
+# Keeps the last keys and the cases that were shown, for the message of a wait in vain.
+TRAIL = """
+window.trail = [];
+addEventListener("keydown", (event) => window.trail.push(event.key + (event.repeat ? " again" : "")), true);
+const replaceState = history.replaceState.bind(history);
+history.replaceState = (...given) => {
+    window.trail.push(given[2]);
+    replaceState(...given);
+};
+"""
+
+
 class Desk:
     """A page that shows a case."""
 
@@ -70,6 +82,7 @@ class Desk:
         self.stage = page.get_by_test_id("stage")
 
     def open(self) -> "Desk":
+        self.page.add_init_script(TRAIL)
         self.page.goto(f"{self.server.url}#case={self.case}", wait_until="commit")
         self.shown()
         return self
@@ -97,7 +110,8 @@ class Desk:
                         const said = document.querySelector("[data-testid=toasts]")?.textContent;
                         const asked = document.querySelector("dialog[open]")?.textContent;
                         const focused = document.activeElement?.outerHTML.slice(0, 200);
-                        const state = JSON.stringify({{ at, status, said, asked, focused }});
+                        const trail = (window.trail ?? []).slice(-20);
+                        const state = JSON.stringify({{ at, status, said, asked, focused, trail }});
                         reject(new Error("waited in vain: " + state));
                     }}
                     else setTimeout(look, 10);
