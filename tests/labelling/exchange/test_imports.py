@@ -299,6 +299,17 @@ def test_the_same_objects_of_another_file_are_not_new(store: Store) -> None:
     assert import_coco(store, document(annotation(77, compressed(FILLING)))).objects == 0
 
 
+def test_a_new_object_in_a_tooth_of_an_earlier_file_has_it_as_its_parent(store: Store) -> None:
+    import_coco(store, document(annotation(8, compressed(TOOTH))))
+    import_coco(
+        store, document(annotation(50, compressed(TOOTH)), annotation(51, compressed(FILLING), 99, parent=50))
+    )
+    (case, *_) = store.cases()
+    present = store.state(case.id).present
+    (tooth,) = (known.id for known in present if known.category == "36")
+    assert [known.parent for known in present if known.area == 24] == [tooth]
+
+
 def test_proposals_of_what_is_imported_are_withdrawn(store: Store) -> None:
     (case, *_) = store.cases()
     model = {"name": "m", "sha256": "0" * 64, "adapter": None, "adapter_sha256": None}

@@ -6,7 +6,7 @@ object that was deleted since stays deleted.
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,9 +41,12 @@ def store_objects(store: Store, case: Case, found: list[ImportedObject], annotat
     """
     state = store.state(case.id)
     masks = {item.annotation: _box_mask(item.runs, case.height) for item in found}
-    known = {_content(each.category, each.mask) for each in state.objects.values() if each.source != "proposal"}
-    new = [item for item in found if _content(item.category, masks[item.annotation]) not in known]
-    stored = store.import_objects({case.id: list(create_operations(case, new))}, annotator) if new else 0
+    known = {_content(each.category, each.mask): each for each in state.objects.values() if each.source != "proposal"}
+    same = {item.annotation: known.get(_content(item.category, masks[item.annotation])) for item in found}
+    new = [item for item in found if same[item.annotation] is None]
+    # A new object may lie in a tooth that is there already.
+    there = {annotation: each.id for annotation, each in same.items() if each is not None and not each.deleted}
+    stored = store.import_objects({case.id: list(create_operations(case, new, there))}, annotator) if new else 0
     labelled = [(item.category, masks[item.annotation]) for item in found]
     store.withdraw(case.id, lambda present: withdrawals(present, labelled))
     return stored
@@ -54,10 +57,16 @@ def _content(category: str | None, mask: BoxMask) -> tuple[object, ...]:
     return category, mask.x, mask.y, mask.bits.shape, mask.bits.tobytes()
 
 
-def create_operations(case: Case, found: list[ImportedObject]) -> Iterator[Operation]:
-    """The operations that make the objects, each after its parent."""
+def create_operations(
+    case: Case, found: list[ImportedObject], there: Mapping[int, str] | None = None
+) -> Iterator[Operation]:
+    """The operations that make the objects, each after its parent.
+
+    there: the ids of objects that the case has already, by their annotations' ids in the file.
+    """
     now = int(time.time() * 1000)
     keys = {item.annotation: _key(case, item) for item in found}
+    parents = {annotation: str(key) for annotation, key in keys.items()} | dict(there or {})
     for item in _parents_first(found):
         key = keys[item.annotation]
         yield parse_operation(
@@ -68,7 +77,7 @@ def create_operations(case: Case, found: list[ImportedObject]) -> Iterator[Opera
                 "time": now,
                 "data": {
                     "category": item.category,
-                    "parent": str(keys[item.parent]) if item.parent in keys else None,
+                    "parent": parents.get(item.parent) if item.parent is not None else None,
                     "source": "import",
                 },
                 "mask": _box_mask(item.runs, case.height),
