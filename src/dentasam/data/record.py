@@ -1,7 +1,7 @@
 """One image of a dataset and its annotated objects; pixels are read and masks decoded on demand."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,14 @@ class ImageRecord:
     objects: tuple[ObjectRecord, ...] = ()
     crowds: tuple[ObjectRecord, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+
+    def renamed(self, names: Mapping[str, str]) -> "ImageRecord":
+        """The image with other categories of its objects and crowds; those that `names` does not hold stay."""
+
+        def of(records: tuple[ObjectRecord, ...]) -> tuple[ObjectRecord, ...]:
+            return tuple(replace(record, category=names.get(record.category, record.category)) for record in records)
+
+        return replace(self, objects=of(self.objects), crowds=of(self.crowds))
 
     def read(self) -> np.ndarray:
         """The pixels (height, width), uint8 or uint16.

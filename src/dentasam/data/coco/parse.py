@@ -20,7 +20,7 @@ from dentasam.data.coco.problem import Problem, Report, WhatAndFix
 from dentasam.data.coco.values import is_result_list, whole
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.data.json_text import json_text
-from dentasam.data.record import Category, ImageRecord, ObjectRecord
+from dentasam.data.record import Category, ImageRecord
 from dentasam.data.teeth.numbering import MARK, Numbering, to_fdi
 
 
@@ -62,11 +62,7 @@ def _in_fdi(parsed: Parsed) -> Parsed:
     if stated not in (Numbering.universal.value, Numbering.palmer.value):
         return parsed
     new = {each.name: to_fdi(each.name, Numbering(stated)) or each.name for each in parsed.categories}
-
-    def of(records: tuple[ObjectRecord, ...]) -> tuple[ObjectRecord, ...]:
-        return tuple(replace(record, category=new.get(record.category, record.category)) for record in records)
-
-    images = (replace(image, objects=of(image.objects), crowds=of(image.crowds)) for image in parsed.images)
+    images = (image.renamed(new) for image in parsed.images)
     # Several supernumerary teeth of the Universal system have one name in FDI.
     categories = {new[each.name]: replace(each, name=new[each.name]) for each in reversed(parsed.categories)}
     info = {key: value for key, value in (parsed.info or {}).items() if key != MARK}

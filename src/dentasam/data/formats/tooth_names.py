@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from dentasam.data.dataset import Dataset
-from dentasam.data.record import ObjectRecord
 from dentasam.data.teeth.numbering import MARK, Numbering, Verdict, from_fdi, recognise, to_fdi
 from dentasam.errors import DatasetError
 from dentasam.model.chart.dentition import SUPERNUMERARY_TOOTH
@@ -67,11 +66,7 @@ def with_numbering(dataset: Dataset, numbering: Numbering) -> Dataset:
         return dataset
 
     new = _new_names(dataset, present, numbering)
-
-    def of(records: Iterable[ObjectRecord]) -> tuple[ObjectRecord, ...]:
-        return tuple(replace(record, category=new[record.category]) for record in records)
-
-    images = (replace(image, objects=of(image.objects), crowds=of(image.crowds)) for image in dataset.images)
+    images = (image.renamed(new) for image in dataset.images)
     categories = (replace(category, name=new[category.name]) for category in dataset.categories)
     info = {key: value for key, value in dataset.info.items() if key != MARK}
     if numbering is not Numbering.fdi:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 from dentasam.data.coco.stream import stream_coco
@@ -19,7 +18,6 @@ from dentasam.data.formats.sources.archive import is_archive, unpack
 from dentasam.data.formats.sources.glance import roots_of
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.formats.tooth_names import fdi_names
-from dentasam.data.record import Category, ImageRecord, ObjectRecord
 from dentasam.errors import DatasetError, DentasamError, ExtraError, ImageError
 
 # Takes the places that a source may begin at, and gives the format's reader and the place that it knows.
@@ -89,12 +87,8 @@ def _finished(contents: Contents, draft: Draft, source: Path, options: ImportOpt
     names = draft.names()
     stated = None if contents.renumbered else options.numbering
     given = fdi_names(names, stated, contents.numbering, source, options.report, contents.assumed)
-    categories = [
-        category if category.name == given.get(category.name, category.name) else None
-        for category in contents.categories
-    ]
-    kept: list[Category] = [category for category in categories if category is not None]
-    images = (_renumbered(image, given) for image in draft.images())
+    kept = [category for category in contents.categories if given.get(category.name, category.name) == category.name]
+    images = (image.renamed(given) for image in draft.images())
     stream_coco(draft.dataset, images, [given.get(name, name) for name in names], kept, contents.info)
     return draft.finish()
 
@@ -111,13 +105,6 @@ def images_of(source: Path, given: Path | None, report: Callable[[str], None] = 
     if not source.exists():
         raise DatasetError(f"{source} does not exist; check the path")
     return SourceImages.in_folder(source if source.is_dir() else source.parent, report)
-
-
-def _renumbered(image: ImageRecord, given: dict[str, str]) -> ImageRecord:
-    def of(record: ObjectRecord) -> ObjectRecord:
-        return replace(record, category=given.get(record.category, record.category))
-
-    return replace(image, objects=tuple(map(of, image.objects)), crowds=tuple(map(of, image.crowds)))
 
 
 def _key(name: str | None, source: Path, options: ImportOptions) -> str:
