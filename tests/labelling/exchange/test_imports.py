@@ -301,9 +301,8 @@ def test_the_same_objects_of_another_file_are_not_new(store: Store) -> None:
 
 def test_a_new_object_in_a_tooth_of_an_earlier_file_has_it_as_its_parent(store: Store) -> None:
     import_coco(store, document(annotation(8, compressed(TOOTH))))
-    import_coco(
-        store, document(annotation(50, compressed(TOOTH)), annotation(51, compressed(FILLING), 99, parent=50))
-    )
+    inside = annotation(51, compressed(block(20, 8, 26, 12)), 99, parent=50)
+    import_coco(store, document(annotation(50, compressed(TOOTH)), inside))
     (case, *_) = store.cases()
     present = store.state(case.id).present
     (tooth,) = (known.id for known in present if known.category == "36")
