@@ -16,9 +16,10 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from dentasam.labelling.auth import access as access_module
-from dentasam.labelling.auth.access import Access, is_loopback, new_token
+from dentasam.labelling.auth.access import Access, new_token
 from dentasam.labelling.auth.middleware import AccessMiddleware, body_limit
 from dentasam.labelling.auth.passwords import Annotators
+from dentasam.loopback import is_loopback
 
 TOKEN = "a-token-of-some-length"
 BASE = "http://127.0.0.1:8765"

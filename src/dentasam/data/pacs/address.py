@@ -1,10 +1,10 @@
 """The address of a DICOMweb service, and which addresses are accepted."""
 
-import ipaddress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from dentasam.errors import PacsError
+from dentasam.loopback import is_loopback
 
 PORTS = {"http": 80, "https": 443}
 EXAMPLE = "https://pacs.example.org/dicom-web"
@@ -69,12 +69,3 @@ def split_url(url: str) -> SplitResult | None:
 def origin_of(parts: SplitResult) -> tuple[str, str, int]:
     """Scheme, host and port, which together name a server."""
     return parts.scheme, parts.hostname or "", parts.port or PORTS[parts.scheme]
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

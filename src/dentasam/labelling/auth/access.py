@@ -9,7 +9,6 @@ carries the foreign name.
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import secrets
 import socket
 import threading
@@ -22,6 +21,7 @@ from starlette.types import Scope
 
 from dentasam.labelling.auth.passwords import Annotators, Throttle
 from dentasam.labelling.auth.sessions import Sessions
+from dentasam.loopback import is_loopback
 
 MAX_SIMULTANEOUS_SIGN_INS: Final = 4
 
@@ -154,16 +154,6 @@ class Access:
 def new_token() -> str:
     """256 random bits."""
     return secrets.token_urlsafe(32)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host to listen on can be reached from this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _hosts(host: str, port: int, names: Iterable[str]) -> frozenset[str]:

@@ -6,7 +6,7 @@ import errno
 import socket
 
 from dentasam.errors import DentasamError
-from dentasam.labelling.auth.access import is_loopback
+from dentasam.loopback import is_loopback
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -15,13 +15,14 @@ from rich.markup import escape
 
 from dentasam.errors import DentasamError
 from dentasam.labelling.auth import sessions
-from dentasam.labelling.auth.access import Access, is_loopback
+from dentasam.labelling.auth.access import Access
 from dentasam.labelling.auth.kept_address import KeptAddress
 from dentasam.labelling.auth.passwords import NAME, Annotators, check_name
 from dentasam.labelling.exchange.offline import open_early
 from dentasam.labelling.log.worklist import Worklist
 from dentasam.labelling.server.listening import bind, check_reach
 from dentasam.labelling.server.serving import serve
+from dentasam.loopback import is_loopback
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
