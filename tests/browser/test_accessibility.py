@@ -56,7 +56,7 @@ def test_f6_and_tab_reach_every_part_with_objects_there(open_desk: Open) -> None
     desk = open_desk(viewport={"width": 1920, "height": 1080})
     objects(desk)
     # Every case of the worklist is a stop of Tab: few of them are enough.
-    desk.page.get_by_test_id("worklist-search").fill("copy-0")
+    desk.page.get_by_test_id("worklist-search").fill("copy-00")
     desk.stage.focus()
     for key in ("F6", "Shift+F6"):
         reached = []

@@ -25,7 +25,7 @@ WIDE = {"width": 1600, "height": 900}
 
 @pytest.fixture(scope="module")
 def growing(tmp_path_factory: pytest.TempPathFactory, worklist: WorkList) -> Iterator[Server]:
-    with serving_one_image(tmp_path_factory.mktemp("growing") / "images", worklist.folder / "copy-00.png") as running:
+    with serving_one_image(tmp_path_factory.mktemp("growing") / "images", worklist.folder / "copy-000.png") as running:
         yield running
 
 
@@ -186,7 +186,7 @@ def test_the_page_asks_how_teeth_are_numbered(desk: Desk, growing: Server, tmp_p
 
 
 def test_a_worklist_of_a_coco_file_says_why_not(open_desk: Open, worklist: WorkList, tmp_path: Path) -> None:
-    shutil.copyfile(worklist.folder / "copy-00.png", tmp_path / "opg.png")
+    shutil.copyfile(worklist.folder / "copy-000.png", tmp_path / "opg.png")
     with Image.open(tmp_path / "opg.png") as image:
         width, height = image.size
     ring = [10, 10, 40, 10, 40, 40, 10, 40]

@@ -21,7 +21,7 @@ def long_server(tmp_path_factory: pytest.TempPathFactory, worklist: WorkList) ->
     folder.mkdir()
     # One file under many names is encoded once.
     for index in range(CASES):
-        os.link(worklist.folder / "copy-00.png", folder / f"opg-{index:03d}.png")
+        os.link(worklist.folder / "copy-000.png", folder / f"opg-{index:03d}.png")
     running = Server(folder).start()
     yield running
     running.stop()

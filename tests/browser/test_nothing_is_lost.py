@@ -45,7 +45,7 @@ def fragile(tmp_path_factory: pytest.TempPathFactory, worklist: WorkList) -> Ite
     folder = tmp_path_factory.mktemp("fragile") / "images"
     folder.mkdir()
     for name in ("first.png", "second.png", "third.png"):
-        shutil.copyfile(worklist.folder / "copy-00.png", folder / name)
+        shutil.copyfile(worklist.folder / "copy-000.png", folder / name)
     (folder / LIMIT).write_text(UNLIMITED)
     running = Server(folder, program=[sys.executable, "-c", SMALL_DISK, str(folder / LIMIT)]).start()
     yield running

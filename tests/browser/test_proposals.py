@@ -48,7 +48,7 @@ def charting_server(chart: Path, tmp_path_factory: pytest.TempPathFactory, workl
     folder = tmp_path_factory.mktemp("charted") / "images"
     folder.mkdir()
     for index in range(CASES):
-        shutil.copyfile(worklist.folder / "copy-00.png", folder / f"case-{index:02d}.png")
+        shutil.copyfile(worklist.folder / "copy-000.png", folder / f"case-{index:02d}.png")
     running = Server(folder, program=[sys.executable, charting.__file__, str(chart)], proposes=True).start()
     yield running
     running.stop()
@@ -376,7 +376,7 @@ def test_proposals_arrive_without_disturbing_a_stroke(
 ) -> None:
     folder = tmp_path / "images"
     folder.mkdir()
-    shutil.copyfile(worklist.folder / "copy-00.png", folder / "case.png")
+    shutil.copyfile(worklist.folder / "copy-000.png", folder / "case.png")
     own = tmp_path / "chart.npz"
     shutil.copyfile(chart, own)
     hold = tmp_path / "chart.npz.hold"

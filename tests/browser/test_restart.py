@@ -19,7 +19,7 @@ REFUSED = "Failed to load resource"
 @pytest.fixture
 def fragile(tmp_path: Path, worklist: WorkList) -> Iterator[Server]:
     """A server to be ended, over one image."""
-    with serving_one_image(tmp_path / "images", worklist.folder / "copy-00.png") as running:
+    with serving_one_image(tmp_path / "images", worklist.folder / "copy-000.png") as running:
         yield running
 
 
