@@ -2564,6 +2564,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The disk is full; nothing was stored. */
             507: {
                 headers: {
@@ -2671,7 +2680,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The model could not be loaded, or the server is stopping. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3001,6 +3010,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The disk is full; nothing was stored. */
             507: {
                 headers: {
@@ -3317,7 +3335,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The model could not be loaded, or the server is stopping. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3433,7 +3451,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The model could not be loaded, or the server is stopping. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3625,6 +3643,15 @@ export interface operations {
             };
             /** @description The request is malformed. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4801,7 +4828,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The model could not be loaded, or the server is stopping. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -56,9 +56,9 @@ def mask_logits(mask: BoxMask, view: View) -> np.ndarray:
 
 def with_hand_logits(logits: np.ndarray, painted: BoxMask | None, erased: BoxMask | None, view: View) -> np.ndarray:
     """Logits (h, w) that are certain of the pixels painted and erased by hand, and unchanged everywhere else."""
-    if painted is not None and painted.bits.any():
+    if painted is not None and painted.area:
         logits = np.where(_coverage(painted, view) > HAND_COVERAGE, np.maximum(logits, HAND_LOGIT), logits)
-    if erased is not None and erased.bits.any():
+    if erased is not None and erased.area:
         logits = np.where(_coverage(erased, view) > HAND_COVERAGE, np.minimum(logits, -HAND_LOGIT), logits)
     return logits
 
@@ -114,7 +114,7 @@ def union(one: BoxMask | None, other: BoxMask) -> BoxMask:
 
 
 def _around(one: BoxMask, other: BoxMask | None) -> tuple[int, int, int, int]:
-    boxes = [mask for mask in (one, other) if mask is not None and mask.bits.size]
+    boxes = [mask for mask in (one, other) if mask is not None and mask.pixels]
     if not boxes:
         return 0, 0, 0, 0
     return (

@@ -37,7 +37,7 @@ def tidied(
     filled: a mask that a hole must not lie in: one that lies mostly in it is filled whatever its size.
     """
     mask = mask.tight()
-    if mask.bits.size == 0:
+    if mask.pixels == 0:
         return mask
     sizes = sizes.with_defaults(DEFAULT_TIDY)
     # A border of ground, so that every gap at the edge of the box is joined to the outside.

@@ -35,6 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dentasam.errors import WorkspaceError
 
@@ -193,6 +194,20 @@ def is_disk_full(error: BaseException) -> bool:
     if isinstance(cause, OSError):
         return cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return getattr(cause, "sqlstate", None) == "53100"
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether an error of SQLite, PostgreSQL or the pool of connections means that others hold the database."""
+    import sqlite3
+
+    if isinstance(error, PoolTimeout):
+        return True
+    cause: Any = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    # serialization_failure, deadlock_detected, too_many_connections, lock_not_available
+    return getattr(cause, "sqlstate", None) in ("40001", "40P01", "53300", "55P03")
 
 
 @contextmanager

@@ -7,17 +7,18 @@ stored as a whole when the call returns, or not at all.
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
 from sqlalchemy import Connection, Engine, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from dentasam.errors import WorkspaceError
+from dentasam.labelling.log import database
 from dentasam.labelling.log.active_time import ActiveTime, Interval, insert_active_time, read_active_times
 from dentasam.labelling.log.append import Appended, append_operations, change_case, propose_operations
 from dentasam.labelling.log.cases import Case, CaseNotFound, case_row, read_case, read_cases, sync_cases
 from dentasam.labelling.log.comments import Comment, insert_comment, plain_text, read_comments
-from dentasam.labelling.log.database import cases, is_disk_full, reading, writing
+from dentasam.labelling.log.database import cases, is_busy, is_disk_full, writing
 from dentasam.labelling.log.fold import CaseState, ObjectState
 from dentasam.labelling.log.operations import MODEL_ANNOTATOR, Operation, StoredOperation
 from dentasam.labelling.log.read import read_objects, read_operations, read_state
@@ -28,6 +29,12 @@ IDLE_SECONDS = 30.0
 
 class StorageFull(WorkspaceError):
     """The database's disk is full; nothing of the change was stored."""
+
+
+class StorageBusy(WorkspaceError):
+    """Others hold the database for too long; nothing was stored, and the same request may be sent again."""
+
+    headers: Final = {"Retry-After": "2"}
 
 
 class PendingObjects(Protocol):
@@ -41,7 +48,8 @@ class PendingObjects(Protocol):
 class Store:
     """The cases in one database.
 
-    Methods with a `case_id` raise CaseNotFound for an unknown case; those that write raise StorageFull.
+    Methods with a `case_id` raise CaseNotFound for an unknown case; those that write raise StorageFull, and all raise
+    StorageBusy where others hold the database for half a minute.
     """
 
     def __init__(self, engine: Engine, pending: PendingObjects | None = None) -> None:
@@ -190,6 +198,25 @@ class Store:
             with writing(self.engine) as connection:
                 yield connection
         except (SQLAlchemyError, OSError) as error:
-            if not is_disk_full(error):
-                raise
-            raise StorageFull("the disk of the labelling database is full; nothing was stored, make room") from None
+            if is_disk_full(error):
+                raise StorageFull(
+                    "the disk of the labelling database is full; nothing was stored, make room"
+                ) from None
+            _raise_if_busy(error)
+            raise
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """`database.reading`. Raises StorageBusy where others hold the database for too long."""
+    try:
+        with database.reading(engine) as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        _raise_if_busy(error)
+        raise
+
+
+def _raise_if_busy(error: Exception) -> None:
+    if is_busy(error):
+        raise StorageBusy("the labelling database is busy; nothing was stored, try again in a few seconds") from None

@@ -5,14 +5,17 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query, Response
+from pydantic import TypeAdapter
 
 from dentasam.errors import ImageError
 from dentasam.labelling.log.append import RevisionConflict
 from dentasam.labelling.log.cases import Case
-from dentasam.labelling.log.operations import check_made_by_person, parse_operations
+from dentasam.labelling.log.operations import check_made_by_person, masks_of, parse_operations
+from dentasam.labelling.routes.capacity import threads_of
 from dentasam.labelling.routes.context import (
     EXPECTED_SESSION,
     MAX_ID,
+    PIXELS_AT_ONCE,
     Annotator,
     CaseId,
     ContextDep,
@@ -33,14 +36,18 @@ from dentasam.labelling.routes.envelope_documents import (
 )
 
 router = APIRouter(prefix="/api/cases", tags=["cases"])
+_WORKLIST = TypeAdapter(list[CaseSummary])
 REVISION = re.compile(r'"([0-9]{1,10})"')
 _TAG = {"ETag": {"description": "The case's revision, in quotes.", "schema": {"type": "string"}}}
 
 
-@router.get("")
-def cases(context: ContextDep) -> list[CaseSummary]:
+@router.get("", response_model=list[CaseSummary])
+@threads_of("reads")
+def cases(context: ContextDep) -> Response:
     """The worklist, by name."""
-    return [summary(context, case) for case in context.store.cases() if case.id in context.worklist]
+    rows = [summary(context, case) for case in context.store.cases() if case.id in context.worklist]
+    # Written here: FastAPI would write ten thousand rows in the event loop.
+    return Response(_WORKLIST.dump_json(rows), media_type="application/json")
 
 
 @router.get(
@@ -48,6 +55,7 @@ def cases(context: ContextDep) -> list[CaseSummary]:
     response_class=Response,
     responses={200: envelope_answer(CaseDocument) | {"headers": _TAG}, **errors(404)},
 )
+@threads_of("reads")
 def case(case_id: CaseId, context: ContextDep) -> Response:
     """One case with its objects and comments."""
     context.image(case_id)
@@ -74,6 +82,7 @@ def case(case_id: CaseId, context: ContextDep) -> Response:
     responses={200: envelope_answer(LogDocument) | {"headers": _TAG}, **errors(404, 412)},
     dependencies=[EXPECTED_SESSION],
 )
+@threads_of("reads")
 def log(
     case_id: CaseId,
     context: ContextDep,
@@ -90,7 +99,7 @@ def log(
     openapi_extra=envelope_body(OperationsDocument),
     responses={
         200: {"headers": _TAG},
-        **errors(404, 412, 413, 415, 422, 428, 507),
+        **errors(404, 412, 413, 415, 422, 428, 503, 507),
         409: envelope_answer(
             ConflictDocument, "The case has operations that the page has not seen; nothing was stored."
         ),
@@ -98,6 +107,7 @@ def log(
     response_model=Stored,
     dependencies=[EXPECTED_SESSION],
 )
+@threads_of("writes")
 def append(
     case_id: CaseId,
     body: EnvelopeBody,
@@ -109,15 +119,18 @@ def append(
     ] = None,
 ) -> Stored | Response:
     """Adds operations to the log, all or none. It may be sent again: those that are there already are passed over."""
-    context.image(case_id)
+    image = context.image(case_id)
     expected = _revision(if_match)
-    document = unpack_document(body)
+    document = unpack_document(body, image)
     if document.keys() != {"operations"}:
         raise HTTPException(422, "the document has one key, operations")
     operations = parse_operations(document["operations"])
     check_made_by_person(operations)
+    # One mask at a time is decoded.
+    largest = max((mask.pixels for each in operations for mask in masks_of(each).values()), default=0)
     try:
-        appended = context.store.append(case_id, operations, expected, annotator)
+        with PIXELS_AT_ONCE.claimed(largest):
+            appended = context.store.append(case_id, operations, expected, annotator)
     except RevisionConflict:
         return _conflict(context, case_id, expected)
     response.headers["ETag"] = f'"{appended.revision}"'

@@ -1,7 +1,8 @@
 """What the routes share: the parts of the server, the annotator, envelopes, and entries of the OpenAPI."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import unquote
@@ -10,9 +11,12 @@ from fastapi import Depends, Header, HTTPException, Request, Response
 from fastapi import Path as PathParameter
 from pydantic import BaseModel, ValidationError
 
+from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.labelling.auth.access import Access
 from dentasam.labelling.exchange.added_images import ImageAdder
+from dentasam.labelling.inference.requests import PredictObject, RefineObject
 from dentasam.labelling.log.worklist import Worklist
+from dentasam.labelling.routes.capacity import Budget
 from dentasam.labelling.routes.documents import Problem
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.envelope import MEDIA_TYPE, EnvelopeError, pack, unpack
@@ -24,12 +28,17 @@ if TYPE_CHECKING:
     from dentasam.labelling.inference.predictor import Predictor
     from dentasam.labelling.log.store import Store
     from dentasam.labelling.proposals.proposer import Proposer
+    from dentasam.labelling.routes.predictions import Predictions
 
 Document = TypeVar("Document", bound=BaseModel)
+Asked = TypeVar("Asked", PredictObject, RefineObject)
 Schema = dict[str, Any]
 # The database numbers them; a larger number would overflow its column.
 MAX_ID = 2**31 - 1
 MAX_DETAIL_LENGTH = 300
+# What all requests may hold at once. One may have the three masks of an object of the largest image.
+PIXELS_AT_ONCE = Budget(4 * PIXEL_LIMIT, 1 << 20, "masks")
+BODY_BYTES_AT_ONCE = Budget(256 * 1024 * 1024, 1 << 20, "large requests")
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,7 @@ class ServerContext:
     worklist: Worklist
     queue: "EncodeQueue"
     predictor: "Predictor"
+    predictions: "Predictions"
     access: Access
     image_adder: ImageAdder
     proposer: "Proposer"
@@ -64,17 +74,17 @@ class ServerContext:
         return image
 
 
-def _context(request: Request) -> ServerContext:
+async def _context(request: Request) -> ServerContext:
     context: ServerContext = request.app.state.context
     return context
 
 
-def _annotator(request: Request) -> str:
+async def _annotator(request: Request) -> str:
     name: str = request.state.annotator
     return name
 
 
-def _expected_session(
+async def _expected_session(
     request: Request,
     workspace: Annotated[
         str | None, Header(alias="X-Workspace", max_length=100, description="The id of the workspace that is meant.")
@@ -85,18 +95,30 @@ def _expected_session(
     ] = None,
 ) -> None:
     """Refuses a request that is meant for another workspace, where a case is another image, or another annotator."""
-    if workspace is not None and workspace != _context(request).workspace.id:
+    context: ServerContext = request.app.state.context
+    if workspace is not None and workspace != context.workspace.id:
         raise HTTPException(412, "another workspace answers at this address")
-    if annotator is not None and unquote(annotator) != _annotator(request):
+    if annotator is not None and unquote(annotator) != request.state.annotator:
         raise HTTPException(412, "another annotator is signed in")
 
 
-async def _envelope(request: Request) -> bytes:
-    """The whole body, whose size the middleware has limited."""
+async def _envelope(request: Request) -> AsyncIterator[bytes]:
+    """The whole body, whose size the middleware has limited. Raises ServerBusy where others hold too much."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != MEDIA_TYPE:
         raise HTTPException(415, f"the body must be of the type {MEDIA_TYPE}")
-    return await request.body()
+    blocks: list[bytes] = []
+    size = 0
+    try:
+        async for block in request.stream():
+            BODY_BYTES_AT_ONCE.claim(size, len(block))
+            size += len(block)
+            blocks.append(block)
+        body = b"".join(blocks)
+        blocks.clear()
+        yield body
+    finally:
+        BODY_BYTES_AT_ONCE.release(size)
 
 
 ContextDep = Annotated[ServerContext, Depends(_context)]
@@ -122,9 +144,9 @@ def one_line(text: str) -> str:
     return line if len(line) <= MAX_DETAIL_LENGTH else line[: MAX_DETAIL_LENGTH - 1] + "…"
 
 
-def unpack_document(body: bytes) -> dict[str, Any]:
-    """The document of an envelope: a JSON object, with BoxMasks in it. Raises EnvelopeError."""
-    document = unpack(body)
+def unpack_document(body: bytes, image: CaseImage) -> dict[str, Any]:
+    """The document of an envelope: a JSON object, with BoxMasks in it that fit the image. Raises EnvelopeError."""
+    document = unpack(body, size=(image.height, image.width))
     if not isinstance(document, dict):
         raise EnvelopeError("the document is not an object")
     return document
@@ -132,22 +154,27 @@ def unpack_document(body: bytes) -> dict[str, Any]:
 
 def read_document(body: bytes, kind: type[Document], image: CaseImage) -> Document:
     """A request's document, checked: all its masks fit the image. Raises EnvelopeError."""
-    document = unpack_document(body)
     try:
-        parsed = kind.model_validate(document)
+        return kind.model_validate(unpack_document(body, image))
     except ValidationError as error:
         raise EnvelopeError(first_error(error)) from None
-    for mask in _masks_in(document):
-        if not mask.fits(image.height, image.width):
-            raise EnvelopeError(f"a mask does not fit the image of {image.width}x{image.height}")
-    return parsed
 
 
-def _masks_in(value: Any) -> list[BoxMask]:
-    if isinstance(value, BoxMask):
-        return [value]
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [mask for item in inner for mask in _masks_in(item)]
+@contextmanager
+def unpacked(objects: Sequence[Asked]) -> Iterator[list[Asked]]:
+    """The objects of a request with the bits of their masks in memory. Raises ServerBusy where others hold too much.
+
+    objects: dataclasses with BoxMasks among their fields.
+    """
+    masks = [
+        {field.name: value for field in fields(each) if isinstance(value := getattr(each, field.name), BoxMask)}
+        for each in objects
+    ]
+    with PIXELS_AT_ONCE.claimed(sum(mask.pixels for own in masks for mask in own.values())):
+        yield [
+            replace(each, **{name: mask.unpacked() for name, mask in own.items()})
+            for each, own in zip(objects, masks, strict=True)
+        ]
 
 
 def errors(*statuses: int) -> dict[int | str, Schema]:
@@ -188,6 +215,6 @@ _MEANINGS = {
     422: "The request is malformed.",
     428: "If-Match is missing.",
     429: "Too many failed attempts.",
-    503: "The model could not be loaded, or the server is stopping.",
+    503: "Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model.",
     507: "The disk is full; nothing was stored.",
 }

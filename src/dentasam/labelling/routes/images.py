@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from dentasam.labelling.exchange.added_images import ImageAdder
 from dentasam.labelling.log.cases import Case
+from dentasam.labelling.routes.capacity import in_threads_of
 from dentasam.labelling.routes.cases import summary
 from dentasam.labelling.routes.context import ContextDep, errors
 from dentasam.labelling.routes.documents import CaseSummary
@@ -34,13 +34,13 @@ async def add_image(
     """Adds an image file to a folder of images: a new case of the worklist. It never replaces a file."""
     check_type(request, "image")
     image_adder = context.image_adder
-    await run_in_threadpool(image_adder.check, name)
+    await in_threads_of("reads", image_adder.check, name)
     case, new = await _received(request, image_adder, name)
     response.status_code = 201 if new else 200
-    return await run_in_threadpool(summary, context, case)
+    return await in_threads_of("reads", summary, context, case)
 
 
 async def _received(request: Request, image_adder: ImageAdder, name: str) -> tuple[Case, bool]:
     with image_adder.upload_path(name) as draft:
         await received_file(request, draft)
-        return await run_in_threadpool(image_adder.add, draft)
+        return await in_threads_of("files", image_adder.add, draft)

@@ -1,14 +1,18 @@
 """Masks for MONAI Label's clients; `exchange.monai` says what differs from its own server."""
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
 from dentasam.labelling.exchange.monai import InferParams, MonaiError, Output, infer_response, info, read_params
+from dentasam.labelling.inference.replies import PredictReply
 from dentasam.labelling.inference.requests import PredictObject
+from dentasam.labelling.routes.capacity import in_threads_of
 from dentasam.labelling.routes.context import ContextDep, ServerContext, binary_answer, errors
 from dentasam.labelling.routes.documents import MonaiInfo
+from dentasam.labelling.workspace.workspace import CaseImage
 from dentasam.version import __version__
 
 router = APIRouter(tags=["MONAI Label"])
@@ -18,7 +22,8 @@ LABEL = "object"
 
 async def _params(request: Request) -> InferParams:
     try:
-        return read_params(request.headers.get("content-type", ""), await request.body())
+        kind = request.headers.get("content-type", "")
+        return await in_threads_of("model", read_params, kind, await request.body())
     except MonaiError as error:
         raise HTTPException(422, str(error)) from None
 
@@ -65,7 +70,7 @@ def monai_info(context: ContextDep) -> MonaiInfo:
         **errors(404, 410, 413, 422, 503),
     },
 )
-def infer(
+async def infer(
     model: str,
     context: ContextDep,
     params: Annotated[InferParams, Depends(_params)],
@@ -81,14 +86,23 @@ def infer(
         raise HTTPException(422, "params: there is no point in foreground or background")
     request = PredictObject("1", clicks=params.clicks, category=params.label)
     schema = context.workspace.schema
-    reply = context.predictor.predict(case_id, [request], schema.tidy_of, schema.prefers_part)
-    (found,) = reply.objects
     shape = context.image(case_id)
+
+    def answer(waited: float) -> Response:
+        reply = context.predictor.predict(case_id, [request], schema.tidy_of, schema.prefers_part)
+        seconds = replace(reply.seconds, encode=reply.seconds.encode + waited)
+        return _answer(replace(reply, seconds=seconds), identity.name, params.label, shape, output)
+
+    return await context.predictions.when_encoded(case_id, answer)
+
+
+def _answer(reply: PredictReply, model: str, label: str | None, shape: CaseImage, output: Output | None) -> Response:
+    (found,) = reply.objects
     seconds = reply.seconds
     text = {
-        "label_names": {params.label or LABEL: 1},
+        "label_names": {label or LABEL: 1},
         "score": found.score,
-        "model": identity.name,
+        "model": model,
         "latencies": {"pre": seconds.encode, "infer": seconds.decode, "total": seconds.encode + seconds.decode},
     }
     stem = PurePosixPath(shape.name).stem

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from dentasam.labelling.inference.replies import Choice, PredictedObject, PredictReply
+from dentasam.labelling.routes.capacity import in_threads_of
 from dentasam.labelling.routes.context import (
     CaseId,
     ContextDep,
@@ -15,6 +16,7 @@ from dentasam.labelling.routes.context import (
     envelope_body,
     errors,
     read_document,
+    unpacked,
 )
 from dentasam.labelling.routes.envelope_documents import (
     PredictDocument,
@@ -33,11 +35,17 @@ _REFUSED = errors(404, 410, 413, 415, 422, 503)
     openapi_extra=envelope_body(PredictDocument),
     responses={200: envelope_answer(PredictionDocument), **_REFUSED},
 )
-def predict(case_id: CaseId, body: EnvelopeBody, context: ContextDep) -> Response:
+async def predict(case_id: CaseId, body: EnvelopeBody, context: ContextDep) -> Response:
     """The model's masks for objects, each from its clicks and its box; pixels edited by hand stay as they are."""
-    requests = read_document(body, PredictDocument, context.image(case_id)).objects
-    schema = context.workspace.schema
-    return Envelope(_document(context.predictor.predict(case_id, requests, schema.tidy_of, schema.prefers_part)))
+    image, schema = context.image(case_id), context.workspace.schema
+    asked = await in_threads_of("model", read_document, body, PredictDocument, image)
+
+    def answer(waited: float) -> Response:
+        with unpacked(asked.objects) as objects:
+            reply = context.predictor.predict(case_id, objects, schema.tidy_of, schema.prefers_part)
+            return Envelope(_document(reply, waited))
+
+    return await context.predictions.when_encoded(case_id, answer)
 
 
 @router.post(
@@ -46,20 +54,29 @@ def predict(case_id: CaseId, body: EnvelopeBody, context: ContextDep) -> Respons
     openapi_extra=envelope_body(RefineDocument),
     responses={200: envelope_answer(RefinementDocument), **_REFUSED},
 )
-def refine(case_id: CaseId, body: EnvelopeBody, context: ContextDep) -> Response:
+async def refine(case_id: CaseId, body: EnvelopeBody, context: ContextDep) -> Response:
     """The model's masks after strokes: one to three clicks are found in what each stroke changed."""
-    requests = read_document(body, RefineDocument, context.image(case_id)).objects
-    return Envelope(_document(context.predictor.refine(case_id, requests, context.workspace.schema.tidy_of)))
+    image, schema = context.image(case_id), context.workspace.schema
+    asked = await in_threads_of("model", read_document, body, RefineDocument, image)
+
+    def answer(waited: float) -> Response:
+        with unpacked(asked.objects) as objects:
+            return Envelope(_document(context.predictor.refine(case_id, objects, schema.tidy_of), waited))
+
+    return await context.predictions.when_encoded(case_id, answer)
 
 
-def _document(reply: PredictReply) -> dict[str, Any]:
-    """A reply as it is packed; an object's `clicks` are there after a refinement."""
+def _document(reply: PredictReply, waited: float) -> dict[str, Any]:
+    """A reply as it is packed; an object's `clicks` are there after a refinement.
+
+    waited: seconds for the encoding, before the model was asked.
+    """
     return {
         "objects": [
             _shallow(found) | {"choices": [_shallow(one) for one in found.choices]} for found in reply.objects
         ],
         "model": asdict(reply.model),
-        "seconds": asdict(reply.seconds),
+        "seconds": {"encode": reply.seconds.encode + waited, "decode": reply.seconds.decode},
         "picture": reply.picture,
     }
 

@@ -4,6 +4,7 @@ from fastapi import APIRouter, HTTPException
 
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.proposals.numbering import AskedObject, number_objects
+from dentasam.labelling.routes.capacity import threads_of
 from dentasam.labelling.routes.context import CaseId, ContextDep, errors
 from dentasam.labelling.routes.documents import NumberBody, NumberedObject, Numbers, OfferedNumber, ProposalsSwitch
 
@@ -11,6 +12,7 @@ router = APIRouter(prefix="/api", tags=["proposals"])
 
 
 @router.post("/cases/{case_id}/number", responses=errors(404, 410, 503))
+@threads_of("model")
 def number(case_id: CaseId, body: NumberBody, context: ContextDep) -> Numbers:
     """Offers numbers for objects from boxes and masks of all objects of the case; nothing is decoded or stored.
 

@@ -42,6 +42,7 @@ from dentasam.labelling.routes.context import ServerContext, errors, one_line
 from dentasam.labelling.routes.documents import Problem
 from dentasam.labelling.routes.envelope_documents import ENVELOPE_DOCUMENTS
 from dentasam.labelling.routes.page import assets_of
+from dentasam.labelling.routes.predictions import Predictions
 from dentasam.labelling.wire.box_mask import MaskError
 from dentasam.labelling.wire.envelope import EnvelopeError
 from dentasam.version import __version__
@@ -90,6 +91,7 @@ def create_app(
         worklist=worklist,
         queue=queue,
         predictor=predictor,
+        predictions=Predictions(queue),
         access=access,
         proposer=proposer or Proposer(store, workspace, allowed=False),
         image_adder=ImageAdder(workspace, store, worklist, queue.worklist_changed),

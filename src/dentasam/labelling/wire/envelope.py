@@ -13,16 +13,19 @@ in pixels of the image, and the position and length in bytes of its blob, counte
 
 import json
 import struct
-from typing import Any, NoReturn
+from typing import Any
 
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.labelling.wire.box_mask import BoxMask, MaskError
+from dentasam.labelling.wire.json_values import MAX_DEPTH, JsonError, check_containers, check_number, parse
 
 MEDIA_TYPE = "application/vnd.dentasam.masks"
 MAGIC = b"DSM1"
 REFERENCE_KEYS = frozenset({"x", "y", "width", "height", "offset", "length"})
 # A few bytes may claim a box of any size, so the pixels of all masks of one body are limited too.
 TOTAL_PIXEL_LIMIT = 4 * PIXEL_LIMIT
+# What JSON may hold takes twenty times its bytes once it is parsed. A stroke of 10,000 points has 200 KB.
+DOCUMENT_BYTES = 32 * 1024 * 1024
 
 
 class EnvelopeError(ValueError):
@@ -59,59 +62,62 @@ def pack(document: Any) -> bytes:
     return b"".join([MAGIC, struct.pack("<I", len(encoded)), encoded, *blobs])
 
 
-def unpack(body: bytes, limit: int = TOTAL_PIXEL_LIMIT) -> Any:
-    """The document of an envelope, with a BoxMask for every reference.
+def unpack(body: bytes, limit: int = TOTAL_PIXEL_LIMIT, size: tuple[int, int] | None = None) -> Any:
+    """The document of an envelope, with a BoxMask for every reference; their bits are not decoded.
 
-    limit: how many pixels the boxes of all masks may have together. Raises EnvelopeError for anything that `pack`
-    would not have written.
+    limit: how many pixels the boxes of all masks may have together. size: height and width of the image that every
+    mask must fit. Raises EnvelopeError for anything that `pack` would not have written.
     """
     if len(body) < 8 or body[:4] != MAGIC:
         raise EnvelopeError(f"the body does not start with {MAGIC.decode()} and a length")
     (length,) = struct.unpack("<I", body[4:8])
     if 8 + length > len(body):
         raise EnvelopeError("the body is cut inside its document")
-    blobs = memoryview(body)[8 + length :]
-    reader = _Reader(blobs, limit)
+    if length > DOCUMENT_BYTES:
+        raise EnvelopeError(f"the document has more than {DOCUMENT_BYTES} bytes; send it in parts")
+    reader = _Reader(memoryview(body)[8 + length :], limit, size)
+    document = body[8 : 8 + length]
     try:
-        document = json.loads(str(memoryview(body)[8 : 8 + length], "utf-8"), parse_constant=_refuse_constant)
-        return reader.resolved(document)
-    except EnvelopeError:
-        raise
+        check_containers(document)
+        return reader.resolved(parse(document))
+    except JsonError as error:
+        raise EnvelopeError(f"the document {error}") from None
     except MaskError as error:
         raise EnvelopeError(f"a mask is malformed: {error}") from None
-    except (ValueError, RecursionError):
-        raise EnvelopeError("the document is not JSON in UTF-8") from None
-
-
-def _refuse_constant(constant: str) -> NoReturn:
-    raise EnvelopeError(f"the document holds {constant}, which is not a JSON number")
 
 
 class _Reader:
-    def __init__(self, blobs: memoryview, limit: int) -> None:
+    def __init__(self, blobs: memoryview, limit: int, size: tuple[int, int] | None) -> None:
         self.blobs = blobs
         self.pixels_left = limit
+        self.size = size
         # Many references to one large blob would take its length in time and memory for each.
         self.bytes_left = len(blobs)
 
-    def resolved(self, value: Any) -> Any:
+    def resolved(self, value: Any, depth: int = 0) -> Any:
+        if isinstance(value, dict | list) and depth > MAX_DEPTH:
+            raise EnvelopeError(f"the document is nested deeper than {MAX_DEPTH} levels")
         if isinstance(value, dict):
             if value.keys() == REFERENCE_KEYS:
                 return self.mask(value)
-            return {key: self.resolved(item) for key, item in value.items()}
+            return {key: self.resolved(item, depth + 1) for key, item in value.items()}
         if isinstance(value, list):
-            return [self.resolved(item) for item in value]
+            return [self.resolved(item, depth + 1) for item in value]
+        check_number(value)
         return value
 
     def mask(self, reference: dict[str, Any]) -> BoxMask:
         if not all(type(number) is int and 0 <= number < 1 << 32 for number in reference.values()):
             raise EnvelopeError("a mask's box, offset and length are not whole numbers from 0")
+        x, y, width, height = (reference[key] for key in ("x", "y", "width", "height"))
         offset, length = reference["offset"], reference["length"]
-        self.pixels_left -= reference["width"] * reference["height"]
+        self.pixels_left -= width * height
         self.bytes_left -= length
+        if self.size is not None and width * height and (x + width > self.size[1] or y + height > self.size[0]):
+            shown = f"{self.size[1]} x {self.size[0]}"
+            raise EnvelopeError(f"a mask in the box {x}, {y}, {width} x {height} does not fit the image of {shown}")
         if offset + length > len(self.blobs) or self.bytes_left < 0:
             raise EnvelopeError("a mask's bits lie outside the body")
         if self.pixels_left < 0:
             raise EnvelopeError("its masks have more pixels than one body may hold; send it in parts")
-        blob = bytes(self.blobs[offset : offset + length])
-        return BoxMask.from_runs(reference["x"], reference["y"], reference["width"], reference["height"], blob)
+        return BoxMask.from_runs(x, y, width, height, bytes(self.blobs[offset : offset + length]))

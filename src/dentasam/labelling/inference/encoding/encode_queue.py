@@ -242,6 +242,37 @@ class EncodeQueue:
         check_same_size(image, embedding.frame.height, embedding.frame.width)
         return ReadyEmbedding(served, embedding, seconds, picture)
 
+    def request(self, case_id: int) -> bool:
+        """Put a case that a click needs at the head of the queue, unless it is encoded. Returns whether it is.
+
+        Where it is not, `waits` says when to ask again. Raises as `embedding`.
+        """
+        served = self.served()
+        picture = self.picture(case_id)
+        with self._changed:
+            if self._memory.get(picture) is not None:
+                return True
+        embedding = self._encoder.stored(served, picture)
+        with self._changed:
+            if embedding is not None:
+                self._memory.put(picture, embedding)
+                return True
+            self._loaded_model()
+            # A click tries once more what failed before.
+            self._cases.encoded.discard(case_id)
+            self._cases.errors.pop(case_id, None)
+            self._order.request(case_id)
+            self._changed.notify_all()
+        return False
+
+    def waits(self, case_id: int) -> bool:
+        """Whether a requested case is still to be encoded. Raises ImageError where it cannot be; takes no time."""
+        with self._changed:
+            self._loaded_model()
+            if case_id in self._cases.errors:
+                raise ImageError(self._cases.errors[case_id])
+            return case_id not in self._cases.encoded and self._cases.pictures.get(case_id) not in self._memory
+
     def image(self, case_id: int) -> ReadyImage:
         """The model and the image of what the case's file holds now, with its embedding and its pixels.
 

@@ -1,0 +1,65 @@
+"""JSON in what clients send: bounded in depth, in its number of lists and objects, and in the size of its numbers.
+
+A few bytes of JSON can take twenty times their size once parsed, or be a number that no column, array or coordinate
+holds.
+"""
+
+import json
+import math
+from typing import Any, NoReturn
+
+MAX_DEPTH = 32
+MAX_CONTAINERS = 1_000_000
+# What databases and arrays hold; no id, time or coordinate is larger.
+MAX_INTEGER = 1 << 63
+
+
+class JsonError(ValueError):
+    """A text is not JSON, or not within the limits. The message goes on from the name of the text: `is not JSON`."""
+
+
+def parse(text: bytes | str) -> Any:
+    """The value of a JSON text in UTF-8. Raises JsonError; NaN and infinities are not JSON."""
+    try:
+        return json.loads(str(text, "utf-8") if isinstance(text, bytes) else text, parse_constant=_refuse)
+    except JsonError:
+        raise
+    except (ValueError, RecursionError):
+        raise JsonError("is not JSON in UTF-8") from None
+
+
+def bounded(text: bytes | str) -> Any:
+    """The value of a JSON text, all of it within the limits. Raises JsonError."""
+    check_containers(text)
+    value = parse(text)
+    _check(value, 0)
+    return value
+
+
+def check_containers(text: bytes | str) -> None:
+    """Raises JsonError for a text with more lists and objects than are taken, before it is parsed."""
+    brackets = (b"[", b"{") if isinstance(text, bytes) else ("[", "{")
+    if sum(text.count(bracket) for bracket in brackets) > MAX_CONTAINERS:  # type: ignore[arg-type]
+        raise JsonError(f"has more than {MAX_CONTAINERS} lists and objects; send it in parts")
+
+
+def check_number(value: Any) -> None:
+    """Raises JsonError for an int or a float that is too large; other values are taken."""
+    if type(value) is int and not -MAX_INTEGER <= value < MAX_INTEGER:
+        raise JsonError("holds a whole number of more than 64 bits")
+    if type(value) is float and not math.isfinite(value):
+        raise JsonError("holds a number that is too large")
+
+
+def _check(value: Any, depth: int) -> None:
+    if not isinstance(value, dict | list):
+        check_number(value)
+        return
+    if depth > MAX_DEPTH:
+        raise JsonError(f"is nested deeper than {MAX_DEPTH} levels")
+    for item in value.values() if isinstance(value, dict) else value:
+        _check(item, depth + 1)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise JsonError(f"holds {constant}, which is not a JSON number")
