@@ -1,5 +1,7 @@
 """Run-length masks against pycocotools, on masks that hypothesis draws."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -103,3 +105,27 @@ def test_runs_of_no_length() -> None:
     expected[3:6] = True
     np.testing.assert_array_equal(decoded(runs, 4, 3), expected.reshape(3, 4).T)
     assert rle.box_of(runs, 4) == (0, 0, 2, 4)
+
+
+@pytest.mark.parametrize("batch", [8, 16, 40])
+def test_long_strings_are_read_in_parts(monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
+    draw = np.random.default_rng(0)
+    masks = [draw.random((30, 20)) < share for share in (0.5, 0.02, 0.98)]
+    strings = [rle.to_string(rle.encode(mask), 30, 20) for mask in masks]
+    monkeypatch.setattr(rle, "BATCH_CHARACTERS", batch)
+    for mask, runs in zip(masks, rle.runs_of(strings), strict=True):
+        np.testing.assert_array_equal(runs, rle.encode(mask))
+    assert rle.runs_of([strings[0] + "\x7f" * 3, strings[1] + "P"]) == [None, None]
+
+
+def test_a_long_string_takes_a_small_multiple_of_its_runs_memory() -> None:
+    count = 2_000_000
+    tracemalloc.start()
+    try:
+        (runs,) = rle.runs_of([b"1" + b"10" * (count // 2)])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert runs is not None
+    assert runs.size == count + 1
+    assert peak < 6 * runs.nbytes

@@ -21,13 +21,16 @@ from math import ceil, cos, floor, hypot, sin
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw
-from pycocotools import mask as coco_mask
 
 from dentasam.data.masks import rle
+from dentasam.data.masks.corner_polygons import runs_of_polygons
 from dentasam.model.windows.boxed_mask import BoxedMask
 
-# pycocotools keeps each step of a boundary in memory, five steps to a pixel. Outlines of teeth have 2,000 pixels.
+# Outlines of teeth have 2,000 pixels. One around every second pixel of an image has twice the image's pixels. A
+# longer one takes time and memory without a mask to show for it.
 MAX_BOUNDARY = 4_000_000
+LEAST_BOUNDARY = 100_000
+BOUNDARY_PER_PIXEL = 4
 # OpenCV keeps no steps. An outline that runs from pixel to pixel passes each of them four times at most, and so do
 # the lines that join its parts.
 PASSES = 8
@@ -47,11 +50,13 @@ def boxed_polygon(points: np.ndarray, height: int, width: int, rule: PolygonRule
 
     It is empty, with a box of no pixels, where the polygon covers no pixel. Raises ValueError with the reason for a
     polygon with fewer than 3 points or a coordinate that is not finite, for one that reaches farther out of the image
-    than twice its larger side, and for one with a boundary longer than `MAX_BOUNDARY` (by the rule `yolo`, longer
+    than twice its larger side, and for one with a boundary longer than `longest_boundary` (by the rule `yolo`, longer
     than any mask of the image has, if that is more).
     """
     points = np.asarray(points, np.float64)
-    longest = max(MAX_BOUNDARY, PASSES * height * width) if rule is PolygonRule.yolo else MAX_BOUNDARY
+    longest = longest_boundary(height, width)
+    if rule is PolygonRule.yolo:
+        longest = max(MAX_BOUNDARY, PASSES * height * width)
     _check(points, height, width, longest)
     left, top = (max(0, floor(value)) for value in points.min(axis=0))
     right, bottom = (
@@ -67,7 +72,17 @@ def boxed_polygon(points: np.ndarray, height: int, width: int, rule: PolygonRule
 
 
 def boxed_polygons(rings: Iterable[np.ndarray], height: int, width: int, rule: PolygonRule) -> BoxedMask:
-    """The union of some polygons, as of a COCO object in several parts. Raises ValueError as `boxed_polygon`."""
+    """The union of some polygons, as of a COCO object in several parts.
+
+    Raises ValueError as `boxed_polygon`, also where the boundaries are too long together.
+    """
+    rings = [np.asarray(ring, np.float64) for ring in rings]
+    left = MAX_BOUNDARY if rule is PolygonRule.yolo else longest_boundary(height, width)
+    if len(rings) > 1:
+        for ring in rings:
+            left -= int(_boundary(ring)) if ring.ndim == 2 and ring.size else 0
+            if left < 0:
+                raise ValueError(f"its polygons' boundaries are longer than {MAX_BOUNDARY} pixels together")
     return joined(boxed_polygon(ring, height, width, rule) for ring in rings)
 
 
@@ -93,6 +108,11 @@ def boxed_ellipse(x: float, y: float, across: float, down: float, angle: float, 
     return BoxedMask(left, top, inside).tight()
 
 
+def longest_boundary(height: int, width: int) -> int:
+    """The length in pixels of the longest outline that is drawn on an image, by the larger of its x and y a step."""
+    return min(MAX_BOUNDARY, LEAST_BOUNDARY + BOUNDARY_PER_PIXEL * height * width)
+
+
 def joined(masks: Iterable[BoxedMask]) -> BoxedMask:
     """The union of some masks, in the smallest box around their boxes; without pixels if they have none."""
     masks = [mask for mask in masks if mask.bits.size]
@@ -116,17 +136,17 @@ def _check(points: np.ndarray, height: int, width: int, longest: int) -> None:
         raise ValueError("a polygon has a coordinate that is NaN or infinite")
     if np.abs(points).max() > MAX_REACH * max(height, width):
         raise ValueError("a polygon lies far outside the image")
-    if np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum() > longest:
+    if _boundary(points) > longest:
         raise ValueError(f"a polygon's boundary is longer than {longest} pixels")
 
 
+def _boundary(points: np.ndarray) -> float:
+    return float(np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum())
+
+
 def _drawn_on_corners(points: np.ndarray, height: int, width: int) -> BoxedMask:
-    # pycocotools gives the runs on the whole image, in which only the object's own columns are decoded.
-    (coded,) = coco_mask.frPyObjects([points.ravel().tolist()], height, width)
-    (runs,) = rle.runs_of([coded["counts"]])
-    if runs is None:
-        raise ValueError("a polygon cannot be drawn")
-    return BoxedMask(*rle.decode_box(runs, height))
+    # The runs are those on the whole image, in which only the object's own columns are decoded.
+    return BoxedMask(*rle.decode_box(runs_of_polygons([points.ravel().tolist()], height, width), height))
 
 
 def _drawn_on_centres(points: np.ndarray, top: int, right: int, bottom: int) -> BoxedMask:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from pycocotools import mask as coco_mask
 
+# Characters that are read at once: the arrays for it take 100 times their memory.
+BATCH_CHARACTERS = 1 << 18
 MAX_CHARACTERS = 7  # of five bits for one number; more than any run of a 32-bit mask needs
 
 
@@ -19,9 +21,50 @@ def runs_of(strings: Sequence[str | bytes]) -> list[np.ndarray | None]:
     A number is written in groups of five bits, lowest first; bit 0x20 says that more follow, and 0x10 of the
     last group is the sign. From the fourth number on it is the difference to the number two places before.
     """
-    if not strings:
-        return []
     texts = [text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass") for text in strings]
+    found: list[np.ndarray | None] = []
+    batch: list[bytes] = []
+    size = 0
+    for text in texts:
+        if batch and size + len(text) > BATCH_CHARACTERS:
+            found += _numbers_of(batch)
+            batch, size = [], 0
+        if len(text) > BATCH_CHARACTERS:
+            found.append(_numbers_of_long(text))
+            continue
+        batch.append(text)
+        size += len(text)
+    found += _numbers_of(batch)
+    for index, runs in enumerate(found):
+        if runs is not None:
+            runs[1::2] = np.cumsum(runs[1::2])
+            runs[2::2] = np.cumsum(runs[2::2])
+            found[index] = runs if (runs >= 0).all() else None
+    return found
+
+
+def _numbers_of_long(text: bytes) -> np.ndarray | None:
+    """The numbers of one string, a part after the other; each part ends with a number."""
+    parts: list[np.ndarray] = []
+    start = 0
+    while start < len(text):
+        stop = min(start + BATCH_CHARACTERS, len(text))
+        for _ in range(MAX_CHARACTERS if stop < len(text) else 0):
+            if not (text[stop - 1] - 48) & 0x20:
+                break
+            stop -= 1
+        (part,) = _numbers_of([text[start:stop]])
+        if part is None:
+            return None
+        parts.append(part)
+        start = stop
+    return np.concatenate(parts)
+
+
+def _numbers_of(texts: Sequence[bytes]) -> list[np.ndarray | None]:
+    """The numbers in each string, as they are written; None for a string that is not such an encoding."""
+    if not texts:
+        return []
     # A last zero closes a string that ends in the middle of a number, before it runs into its neighbour.
     codes = np.frombuffer(b"".join(text + b"0" for text in texts), np.uint8).astype(np.int64) - 48
     lengths = np.array([len(text) + 1 for text in texts], np.int64)
@@ -48,10 +91,7 @@ def runs_of(strings: Sequence[str | bytes]) -> list[np.ndarray | None]:
         if bad[index]:
             found.append(None)
             continue
-        runs = numbers[first_number[index] : closing_number[index]].copy()
-        runs[1::2] = np.cumsum(runs[1::2])
-        runs[2::2] = np.cumsum(runs[2::2])
-        found.append(runs if (runs >= 0).all() else None)
+        found.append(numbers[first_number[index] : closing_number[index]].copy())
     return found
 
 

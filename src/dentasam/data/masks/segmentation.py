@@ -6,9 +6,10 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from dentasam.data.masks import rle
+from dentasam.data.masks.corner_polygons import runs_of_polygons
+from dentasam.data.masks.polygons import longest_boundary
 
 DRAW_AGAIN = "delete the annotation or draw it again"
 WRITE_RINGS = "write the segmentation as a list of such lists"
@@ -65,7 +66,7 @@ def runs_of(segmentation: Any, height: int, width: int) -> np.ndarray:
         if isinstance(counts, list):
             return np.asarray(counts, np.int64)
     else:
-        counts = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))["counts"]
+        return runs_of_polygons(segmentation, height, width)
     (runs,) = rle.runs_of([counts])
     if runs is None:
         raise ValueError("malformed RLE")
@@ -137,9 +138,13 @@ def _polygon_error(polygons: list[Any], height: int, width: int) -> tuple[str, s
     reach = 2 * max(height, width)
     if max(chain.from_iterable(polygons)) > reach or min(chain.from_iterable(polygons)) < -reach:
         return "a polygon lies far outside the image", "scale its points to the image's pixels"
+    length = _outline_length(polygons)
+    longest = longest_boundary(height, width)
+    if length + sum(map(len, polygons)) / 2 > longest:
+        return f"its outline is longer than {longest} pixels", "simplify it, or write the mask as RLE"
     area = polygon_area(polygons)
     left, top, across, down = polygon_box(polygons)
-    thin = area < MIN_CERTAIN_AREA or 2 * area < MIN_CERTAIN_WIDTH * _outline_length(polygons)
+    thin = area < MIN_CERTAIN_AREA or 2 * area < MIN_CERTAIN_WIDTH * length
     doubtful = thin or left + across <= 0 or top + down <= 0 or left >= width or top >= height
     if doubtful and rle.area_of(runs_of(polygons, height, width)) == 0:
         return "its mask is empty", DRAW_AGAIN

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,9 @@ def import_annotation_file(
 def _stored(store: Store, case: Case, record: ImageRecord, fdi: dict[str, str], annotator: str) -> int:
     objects = [
         ImportedObject(
-            item.id or number, label_of(fdi.get(item.category, item.category)), item.runs(case.height, case.width)
+            item.id or number,
+            label_of(fdi.get(item.category, item.category)),
+            partial(item.runs, case.height, case.width),
         )
         for number, item in enumerate(record.objects, start=1)
     ]
@@ -113,7 +115,8 @@ def _document(place: Path) -> Any:
     if path is None:
         raise DatasetError(f"{place} {UNKNOWN}")
     try:
-        return json.loads(json_text(path))
+        # While Python runs for an object, other threads get their turn.
+        return json.loads(json_text(path), object_hook=lambda value: value)
     except (OSError, ValueError, RecursionError):
         raise DatasetError(f"{path} {UNKNOWN}") from None
 

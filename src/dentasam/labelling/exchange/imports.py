@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,7 +19,14 @@ from dentasam.data.spelling import canonical
 from dentasam.data.teeth.numbering import MARK, Numbering
 from dentasam.errors import DatasetError
 from dentasam.labelling.exchange.import_report import ImportReport, SkippedItems
-from dentasam.labelling.exchange.pre_annotations import ImportedObject, create_operations, label_of, store_objects
+from dentasam.labelling.exchange.pre_annotations import (
+    BATCH,
+    DrawnObject,
+    ImportedObject,
+    create_operations,
+    label_of,
+    store_objects,
+)
 from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.operations import Operation
 from dentasam.labelling.log.store import Store
@@ -33,11 +42,14 @@ def import_images(store: Store, images: Iterable[tuple[Case, ImageRecord]]) -> i
     """
     created: dict[int, Sequence[Operation]] = {}
     for case, image in images:
-        found = [
-            ImportedObject(record.id, label_of(record.category), runs)
-            for record, runs in zip(image.objects, image.each_runs(), strict=True)
-        ]
-        created[case.id] = list(create_operations(case, found))
+        drawn: list[DrawnObject] = []
+        for start in range(0, len(image.objects), BATCH):
+            part = replace(image, objects=image.objects[start : start + BATCH])
+            for record, runs in zip(part.objects, part.each_runs(), strict=True):
+                draw = partial(record.runs, case.height, case.width)
+                item = ImportedObject(record.id, label_of(record.category), draw)
+                drawn.append(DrawnObject.of(case, item, runs))
+        created[case.id] = list(create_operations(drawn, {}))
     return store.import_objects(created, ANNOTATOR)
 
 
@@ -87,9 +99,10 @@ def import_coco(
             skipped.add_annotation(case.name, id, reading.reason)
         masks += reading.segmentation is not None
         if reading.segmentation is not None and reading.reason is not Reason.crowd:
-            runs = segmentation.runs_of(reading.segmentation, case.height, case.width)
             label = label_of(fdi.get(category, category))
-            found[case.id].append(ImportedObject(id, label, runs, whole(item.get("parent"))))
+            # Drawn when it is stored: the masks of all objects together may not fit the memory.
+            draw = partial(segmentation.runs_of, reading.segmentation, case.height, case.width)
+            found[case.id].append(ImportedObject(id, label, draw, whole(item.get("parent"))))
     if skipped.objects > skipped.objects_of_images and not masks:
         raise DatasetError("no annotation has a mask; export masks (polygons or RLE), not boxes alone")
     known = {case.id: case for case in cases}

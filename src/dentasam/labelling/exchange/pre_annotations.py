@@ -4,10 +4,14 @@ The ids of the operations are computed from their content, so importing the same
 object that was deleted since stays deleted.
 """
 
+from __future__ import annotations
+
+import hashlib
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,99 +24,136 @@ from dentasam.labelling.proposals.new_proposals import withdrawals
 from dentasam.labelling.wire.box_mask import BoxMask
 
 MAX_CATEGORY_LENGTH = 200
+# Objects that share a transaction: others write in between, and no more masks than these are in memory.
+BATCH = 200
 NAMESPACE = uuid.UUID("6f1c2a54-59c5-4b8e-9d0b-5f7f0c6c0d1e")
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedObject:
-    """An object of a file: its annotation's id, its RLE runs on the whole image, its parent's annotation id."""
+    """An object of a file: its annotation's id, its label, its parent's annotation id.
+
+    draw: gives its RLE runs on the whole image, which are not kept. Raises DatasetError where there are none.
+    """
 
     annotation: int
     category: str | None
-    runs: np.ndarray
+    draw: Callable[[], np.ndarray]
     parent: int | None = None
 
 
-def store_objects(store: Store, case: Case, found: list[ImportedObject], annotator: str) -> int:
+def store_objects(store: Store, case: Case, found: Sequence[ImportedObject], annotator: str) -> int:
     """Stores the objects in a case; returns how many of them are new.
 
     An object with the label and the mask of one that is or was there is not new, whatever file it comes from.
     Untouched proposals of what is labelled now are withdrawn.
+
+    A few objects at a time are drawn and stored, each batch in a transaction of its own, so that others may write
+    between two. After an import that was interrupted, the same file brings the rest.
     """
     state = store.state(case.id)
-    masks = {item.annotation: _box_mask(item.runs, case.height) for item in found}
     known = {_content(each.category, each.mask): each for each in state.objects.values() if each.source != "proposal"}
-    same = {item.annotation: known.get(_content(item.category, masks[item.annotation])) for item in found}
-    new = [item for item in found if same[item.annotation] is None]
-    # A new object may lie in a tooth that is there already.
-    there = {annotation: each.id for annotation, each in same.items() if each is not None and not each.deleted}
-    stored = store.import_objects({case.id: list(create_operations(case, new, there))}, annotator) if new else 0
-    labelled = [(item.category, masks[item.annotation]) for item in found]
-    store.withdraw(case.id, lambda present: withdrawals(present, labelled))
+    # By annotation: the object that it is, where another one may lie in it.
+    there: dict[int, str] = {}
+    labelled: set[str] = set()
+    stored = 0
+    for batch in _batches(parents_first(found)):
+        new: list[DrawnObject] = []
+        for item in batch:
+            drawn = DrawnObject.of(case, item, item.draw())
+            same = known.get(_content(item.category, drawn.mask))
+            if same is None:
+                new.append(drawn)
+                there[item.annotation] = drawn.id
+            elif not same.deleted:
+                there[item.annotation] = same.id
+            labelled.add(drawn.id if same is None else same.id)
+        if new:
+            stored += store.import_objects({case.id: list(create_operations(new, there))}, annotator)
+    _withdraw_proposals(store, case, labelled)
     return stored
 
 
-def _content(category: str | None, mask: BoxMask) -> tuple[object, ...]:
-    """What two objects have in common that are the same."""
-    return category, mask.x, mask.y, mask.bits.shape, mask.bits.tobytes()
+def _withdraw_proposals(store: Store, case: Case, labelled: Collection[str]) -> None:
+    """Takes back the untouched proposals of what these objects label."""
+    state = store.state(case.id)
+    if not any(known.proposed for known in state.present):
+        return
+    own = [(each.category, each.mask) for each in state.objects.values() if each.id in labelled]
+    outdated = {operation.object for operation in withdrawals(state, own)}
+    if outdated:
+        # Somebody may have changed one of them meanwhile.
+        store.withdraw(case.id, outdated, lambda present: withdrawals(present, own))
 
 
-def create_operations(
-    case: Case, found: list[ImportedObject], there: Mapping[int, str] | None = None
-) -> Iterator[Operation]:
-    """The operations that make the objects, each after its parent.
+def _content(category: str | None, mask: BoxMask) -> bytes:
+    """A hash of what two objects have in common that are the same."""
+    place = f"{category}|{mask.x}|{mask.y}|{mask.width}|{mask.height}|"
+    return hashlib.sha256(place.encode("utf-8", "surrogatepass") + mask.runs()).digest()
 
-    there: the ids of objects that the case has already, by their annotations' ids in the file.
+
+@dataclass(frozen=True, slots=True)
+class DrawnObject:
+    """An imported object with its mask, and the id that it has in the case."""
+
+    item: ImportedObject
+    id: str
+    mask: BoxMask
+
+    @staticmethod
+    def of(case: Case, item: ImportedObject, runs: np.ndarray) -> DrawnObject:
+        """runs: what `item.draw` gives."""
+        mask = BoxMask(*rle.decode_box(runs, case.height))
+        # The same for the same annotation with the same mask and label.
+        counts = rle.to_string(runs, case.height, case.width)
+        key = uuid.uuid5(NAMESPACE, f"{case.name}\n{item.annotation}\n{item.category}\n{counts}")
+        return DrawnObject(item, str(key), mask.packed())
+
+
+def create_operations(objects: Iterable[DrawnObject], there: Mapping[int, str]) -> Iterator[Operation]:
+    """The operations that make the objects.
+
+    there: the ids of objects that are in the case or come before their parts, by their annotations' ids in the file.
     """
     now = int(time.time() * 1000)
-    keys = {item.annotation: _key(case, item) for item in found}
-    parents = {annotation: str(key) for annotation, key in keys.items()} | dict(there or {})
-    for item in _parents_first(found):
-        key = keys[item.annotation]
+    for drawn in objects:
+        item = drawn.item
+        parent = there.get(item.parent) if item.parent is not None else None
         yield parse_operation(
             {
-                "id": str(uuid.uuid5(key, "create")),
+                "id": str(uuid.uuid5(uuid.UUID(drawn.id), "create")),
                 "kind": "create",
-                "object": str(key),
+                "object": drawn.id,
                 "time": now,
-                "data": {
-                    "category": item.category,
-                    "parent": parents.get(item.parent) if item.parent is not None else None,
-                    "source": "import",
-                },
-                "mask": _box_mask(item.runs, case.height),
+                "data": {"category": item.category, "parent": parent, "source": "import"},
+                "mask": drawn.mask,
             }
         )
 
 
-def _key(case: Case, item: ImportedObject) -> uuid.UUID:
-    """The object's id, which is the same for the same annotation with the same mask and label."""
-    counts = rle.to_string(item.runs, case.height, case.width)
-    return uuid.uuid5(NAMESPACE, f"{case.name}\n{item.annotation}\n{item.category}\n{counts}")
-
-
-def _parents_first(found: list[ImportedObject]) -> list[ImportedObject]:
+def parents_first(found: Sequence[ImportedObject]) -> list[ImportedObject]:
     """The objects, each after its parent; parents that form a circle or do not exist are dropped."""
-    waiting = {item.annotation: item for item in found}
+    known = {item.annotation for item in found}
+    parts: defaultdict[int, list[ImportedObject]] = defaultdict(list)
+    level: list[ImportedObject] = []
+    for item in found:
+        if item.parent is None or item.parent not in known:
+            level.append(replace(item, parent=None))
+        else:
+            parts[item.parent].append(item)
     ordered: list[ImportedObject] = []
-    placed: set[int] = set()
-    while waiting:
-        ready = [item for item in waiting.values() if item.parent in placed or item.parent not in waiting]
-        if not ready:
-            ready = [ImportedObject(item.annotation, item.category, item.runs) for item in waiting.values()]
-        for item in ready:
-            ordered.append(item)
-            placed.add(item.annotation)
-            del waiting[item.annotation]
-    return ordered
+    while level:
+        ordered += level
+        level = [part for item in level for part in parts.pop(item.annotation, ())]
+    # What lies in a circle, or in one that does.
+    return ordered + [replace(item, parent=None) for rest in parts.values() for item in rest]
+
+
+def _batches(objects: Sequence[ImportedObject]) -> Iterator[Sequence[ImportedObject]]:
+    return (objects[at : at + BATCH] for at in range(0, len(objects), BATCH))
 
 
 def label_of(category: str) -> str | None:
     """A category as a label: printable and not too long; None for one that stands for no label."""
     shown = "".join(letter for letter in category if letter.isprintable())[:MAX_CATEGORY_LENGTH]
     return shown if shown and shown != UNLABELLED else None
-
-
-def _box_mask(runs: np.ndarray, height: int) -> BoxMask:
-    """The mask of COCO's run lengths; only the object's own columns are decoded."""
-    return BoxMask(*rle.decode_box(runs, height))

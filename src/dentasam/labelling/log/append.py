@@ -1,7 +1,7 @@
 """Appends operations to the log of a case: all of a request or none, and never the same one twice."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, and_, insert, select, update
 
@@ -56,11 +56,16 @@ def append_operations(
     received = rows.utc_now()
     stored = [StoredOperation(op, revision + n, annotator, received) for n, op in enumerate(new, start=1)]
     before = read_objects(connection, case_id, _named_objects(new))
-    after = CaseState(revision, case["status"], before, tuple(case["missing"] or ()))
+    after = CaseState(revision, case["status"], {}, tuple(case["missing"] or ()))
+    objects_after = dict(before)
     for operation in stored:
-        after = fold(after, operation)
+        # Each step copies the objects that it is given.
+        own = _named_objects([operation.operation])
+        own_objects = {id: objects_after[id] for id in own if id in objects_after}
+        after = fold(replace(after, objects=own_objects), operation)
+        objects_after |= after.objects
     connection.execute(insert(operations), [rows.operation_row(case_id, operation) for operation in stored])
-    _write_objects(connection, case_id, before, after.objects)
+    _write_objects(connection, case_id, before, objects_after)
     changed = {"revision": after.revision, "status": after.status, "updated": received}
     missing = list(after.missing) or None
     connection.execute(update(cases).where(cases.c.id == case_id).values(**changed, missing=missing))
@@ -91,14 +96,20 @@ def propose_operations(
     return appended
 
 
-def change_case(
-    connection: Connection, case_id: int, make: Callable[[CaseState], Sequence[Operation]], annotator: str
+def change_objects(
+    connection: Connection,
+    case_id: int,
+    ids: Collection[str],
+    make: Callable[[CaseState], Sequence[Operation]],
+    annotator: str,
 ) -> None:
-    """Adds what `make` makes of the case's state, while nobody else can change the case.
+    """Adds what `make` makes of the case's state with these objects alone, while nobody else can change the case.
 
     Raises as `append_operations`.
     """
-    made = make(read_state(connection, case_row(connection, case_id, lock=True)))
+    case = case_row(connection, case_id, lock=True)
+    chosen = read_objects(connection, case_id, ids)
+    made = make(CaseState(case["revision"], case["status"], chosen, tuple(case["missing"] or ())))
     if made:
         append_operations(connection, case_id, made, None, annotator)
 

@@ -5,7 +5,7 @@ stored as a whole when the call returns, or not at all.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol
 
@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.log import database
 from dentasam.labelling.log.active_time import ActiveTime, Interval, insert_active_time, read_active_times
-from dentasam.labelling.log.append import Appended, append_operations, change_case, propose_operations
+from dentasam.labelling.log.append import Appended, append_operations, change_objects, propose_operations
 from dentasam.labelling.log.cases import Case, CaseNotFound, case_row, read_case, read_cases, sync_cases
 from dentasam.labelling.log.comments import Comment, insert_comment, plain_text, read_comments
 from dentasam.labelling.log.database import cases, is_busy, is_disk_full, writing
@@ -146,11 +146,14 @@ class Store:
         with self._writing() as connection:
             return propose_operations(connection, case_id, chart, make, MODEL_ANNOTATOR)
 
-    def withdraw(self, case_id: int, make: Callable[[CaseState], Sequence[Operation]]) -> None:
-        """Takes back proposals of the model; make: the operations for the case's state. Raises OperationError."""
+    def withdraw(self, case_id: int, ids: Collection[str], make: Callable[[CaseState], Sequence[Operation]]) -> None:
+        """Takes back some of these proposals of the model. Raises OperationError.
+
+        make: the operations for the case's state, of which it is given these objects alone.
+        """
         self._use(case_id)
         with self._writing() as connection:
-            change_case(connection, case_id, make, MODEL_ANNOTATOR)
+            change_objects(connection, case_id, ids, make, MODEL_ANNOTATOR)
 
     def comments(self, case_id: int) -> list[Comment]:
         """The comments on a case, oldest first."""

@@ -80,10 +80,7 @@ def withdrawals(state: CaseState, labelled: Sequence[tuple[str | None, BoxMask]]
         parse_operation(_withdrawal(str(uuid5(NAMESPACE, f"labelled|{known.id}")), known, now))
         for known in state.present
         if known.proposed
-        and (
-            known.category in numbers
-            or any(_shared(known.mask, mask)[0] > SAME_OBJECT for _, mask in labelled if mask.bits.any())
-        )
+        and (known.category in numbers or any(_shared(known.mask, mask)[0] > SAME_OBJECT for _, mask in labelled))
     ]
 
 
@@ -98,7 +95,7 @@ def fitting(state: CaseState, found: Sequence[Proposal]) -> Iterator[Proposal]:
     held = {known.category for known in others} - {IMPLANT, SUPERNUMERARY_TOOTH} | set(state.missing)
     rejected = [known for known in state.objects.values() if _is_rejected(known)]
     for proposal in found:
-        if not proposal.mask.bits.any() or proposal.category in held:
+        if not proposal.mask.area or proposal.category in held:
             continue
         if any(_conflicts(proposal.mask, known) for known in others):
             continue
@@ -121,6 +118,14 @@ def _conflicts(proposal: BoxMask, known: ObjectState) -> bool:
 
 def _shared(proposal: BoxMask, other: BoxMask) -> tuple[float, float]:
     """Their IoU, and the share of the proposal that lies in the other mask."""
+    if not _boxes_meet(proposal, other):
+        return 0.0, 0.0
     one, two = (BoxedMask(mask.x, mask.y, mask.bits) for mask in (proposal, other))
     both = intersection(one, two)
     return (both / (proposal.area + other.area - both), both / proposal.area) if both else (0.0, 0.0)
+
+
+def _boxes_meet(one: BoxMask, other: BoxMask) -> bool:
+    """Whether two masks can have pixels in common, without decoding them."""
+    across = min(one.x + one.width, other.x + other.width) > max(one.x, other.x)
+    return across and min(one.y + one.height, other.y + other.height) > max(one.y, other.y)

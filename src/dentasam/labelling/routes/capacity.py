@@ -13,8 +13,8 @@ without a thread.
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial, wraps
 from typing import Final, Literal, ParamSpec, TypeVar
 
@@ -28,7 +28,10 @@ Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
 THREADS: Final[dict[Work, int]] = {"writes": 8, "reads": 12, "model": 8, "files": 2, "imports": 1}
+# Files that are imported or wait for it.
+MAX_IMPORTS: Final = 4
 RETRY_SECONDS: Final = 2
+_imports: RunVar[int] = RunVar("dentasam-imports")
 _limiters: RunVar[dict[Work, CapacityLimiter]] = RunVar("dentasam-threads")
 
 
@@ -63,6 +66,19 @@ def threads_of(work: Work) -> Callable[[Callable[Arguments, Answer]], Callable[A
         return called
 
     return route
+
+
+@asynccontextmanager
+async def importing() -> AsyncIterator[None]:
+    """An import that runs or waits for its turn. Raises ServerBusy where too many wait already."""
+    waiting = _imports.get(0)
+    if waiting >= MAX_IMPORTS:
+        raise ServerBusy("other annotation files are being imported; try again when they are done")
+    _imports.set(waiting + 1)
+    try:
+        yield
+    finally:
+        _imports.set(_imports.get(1) - 1)
 
 
 class Budget:

@@ -1,14 +1,16 @@
 """Labels as files of any dataset format, and labels from such files."""
 
+import json
 import tempfile
 from collections.abc import Iterator
-from typing import IO, Annotated
+from pathlib import Path
+from typing import IO, Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi import Path as PathParam
 from fastapi.responses import JSONResponse, StreamingResponse
-from starlette.concurrency import run_in_threadpool
+from pydantic import ValidationError
 
 from dentasam.data.formats.catalogue import FORMATS, Format
 from dentasam.data.formats.registry import missing_extra, readable, writable
@@ -20,9 +22,18 @@ from dentasam.labelling.exchange.import_report import ImportReport
 from dentasam.labelling.exchange.imports import import_coco
 from dentasam.labelling.exchange.time_table import timing_csv
 from dentasam.labelling.log.operations import Status
-from dentasam.labelling.routes.context import Annotator, ContextDep, binary_answer, errors, one_line
+from dentasam.labelling.routes.capacity import importing, in_threads_of
+from dentasam.labelling.routes.context import (
+    Annotator,
+    ContextDep,
+    ServerContext,
+    binary_answer,
+    errors,
+    one_line,
+)
 from dentasam.labelling.routes.documents import CocoDocument, DatasetFormat, Imported, PassedOver, PassedOverEntry
 from dentasam.labelling.routes.uploads import FILE_BODY, check_type, received_file, safe_file_name
+from dentasam.labelling.wire.fields import first_error
 
 router = APIRouter(prefix="/api", tags=["files"])
 # Beyond this a ZIP is built on the disk.
@@ -120,18 +131,49 @@ def list_formats() -> list[DatasetFormat]:
     ]
 
 
-@router.post("/import/coco", responses=errors(413, 507))
-def import_annotations(
-    document: CocoDocument, context: ContextDep, annotator: Annotator, numbering: ImportNumbers = None
+@router.post(
+    "/import/coco",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CocoDocument"}}},
+        }
+    },
+    responses=errors(413, 415, 422, 503, 507),
+)
+async def import_annotations(
+    request: Request, context: ContextDep, annotator: Annotator, numbering: ImportNumbers = None
 ) -> Imported:
     """Brings the objects of a COCO document into the cases of the same names, to be corrected.
 
     Answers what was passed over and why: images that are not in the worklist, boxes alone, crowds (`iscrowd` 1).
     """
-    return _imported(import_coco(context.store, document.model_dump(), annotator, numbering))
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise HTTPException(415, "the body must be of the type application/json")
+    with context.image_adder.upload_path("document.json") as path:
+        await received_file(request, path)
+        async with importing():
+            return await in_threads_of("imports", _import_coco_file, context, path, annotator, numbering)
 
 
-@router.post("/import", openapi_extra={"requestBody": FILE_BODY}, responses=errors(413, 415, 422, 507))
+def _import_coco_file(context: ServerContext, path: Path, annotator: str, numbering: Numbering | None) -> Imported:
+    try:
+        given = json.loads(path.read_bytes(), object_hook=_same)
+        document = CocoDocument.model_validate(given).model_dump()
+    except ValidationError as error:
+        raise HTTPException(422, first_error(error)) from None
+    except (ValueError, RecursionError):
+        raise HTTPException(422, "the body is not JSON in UTF-8") from None
+    return _imported(import_coco(context.store, document, annotator, numbering))
+
+
+def _same(value: dict[str, Any]) -> dict[str, Any]:
+    """Called for each object of a large document: while Python runs, other threads get their turn."""
+    return value
+
+
+@router.post("/import", openapi_extra={"requestBody": FILE_BODY}, responses=errors(413, 415, 422, 503, 507))
 async def import_file(
     request: Request,
     context: ContextDep,
@@ -153,9 +195,17 @@ async def import_file(
     chosen = None if format is None else Format(format)
     with context.image_adder.upload_path(safe_file_name(name)) as path:
         await received_file(request, path)
-        found = await run_in_threadpool(
-            import_annotation_file, context.store, context.workspace.images, path, annotator, chosen, numbering
-        )
+        async with importing():
+            found = await in_threads_of(
+                "imports",
+                import_annotation_file,
+                context.store,
+                context.workspace.images,
+                path,
+                annotator,
+                chosen,
+                numbering,
+            )
     return _imported(found)
 
 

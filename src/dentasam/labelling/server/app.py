@@ -39,7 +39,7 @@ from dentasam.labelling.routes import (
     sign_in,
 )
 from dentasam.labelling.routes.context import ServerContext, errors, one_line
-from dentasam.labelling.routes.documents import Problem
+from dentasam.labelling.routes.documents import CocoDocument, Problem
 from dentasam.labelling.routes.envelope_documents import ENVELOPE_DOCUMENTS
 from dentasam.labelling.routes.page import assets_of
 from dentasam.labelling.routes.predictions import Predictions
@@ -147,6 +147,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
             [
                 *((kind, "validation") for kind in ENVELOPE_DOCUMENTS),
                 (InferParams, "validation"),
+                (CocoDocument, "validation"),
                 (Problem, "serialization"),
             ],
             ref_template=REFERENCE,

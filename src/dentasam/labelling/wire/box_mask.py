@@ -99,6 +99,12 @@ class BoxMask:
             ones ^= lengths.size % 2 == 1
         return bits.reshape(self.height, self.width)
 
+    def packed(self) -> BoxMask:
+        """The same mask, with its run lengths alone in memory."""
+        if self.pixels == 0:
+            return self
+        return _packed(self.x, self.y, self.width, self.height, self.runs())
+
     def unpacked(self) -> BoxMask:
         """The same mask, with its bits in memory."""
         return BoxMask(self.x, self.y, self.bits)
