@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 import unicodedata
 import uuid
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pycocotools import mask as coco_mask
 from dentasam.data.formats.tooth_names import NumberingUnknown
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError
+from dentasam.labelling.exchange import pre_annotations
 from dentasam.labelling.exchange.exports import coco_document
 from dentasam.labelling.exchange.import_report import MAX_NAMED, ImportReport, SkippedItem, SkippedItems
 from dentasam.labelling.exchange.imports import import_coco
@@ -23,7 +25,7 @@ from dentasam.labelling.proposals.new_proposals import Proposal, proposal_operat
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.workspace.workspace import Workspace
 
-from ..conftest import Make, block
+from ..conftest import Make, block, case_image
 
 TOOTH, FILLING = block(5, 5, 30, 20), block(5, 10, 12, 26)
 
@@ -325,3 +327,71 @@ def test_proposals_of_what_is_imported_are_withdrawn(store: Store) -> None:
     assert present["36"] == "import"
     assert "21" not in present
     assert present["22"] == "proposal"
+
+
+def test_an_import_is_stored_in_batches_and_its_links_stay(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    original = Store.import_objects
+
+    def counted(self: Store, created: Any, annotator: str) -> int:
+        sizes.append(sum(map(len, created.values())))
+        return original(self, created, annotator)
+
+    monkeypatch.setattr(pre_annotations, "BATCH", 2)
+    monkeypatch.setattr(Store, "import_objects", counted)
+    chain = [annotation(n, compressed(block(n, n, 30, 30)), parent=n + 1) for n in range(1, 6)]
+    assert import_coco(store, document(*chain)) == ImportReport(5, 1)
+    assert sizes == [2, 2, 1]
+    present = sorted(store.state(store.cases()[0].id).present, key=lambda known: -known.area)
+    ids = [known.id for known in present]
+    assert [known.parent for known in present] == [*ids[1:], None]
+
+
+def test_an_import_that_was_interrupted_is_completed_by_the_same_file(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = document(*(annotation(n, compressed(block(n, n, 30, 30)), parent=n + 1) for n in range(1, 6)))
+    original = Store.import_objects
+    calls: list[int] = []
+
+    def interrupted(self: Store, created: Any, annotator: str) -> int:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return original(self, created, annotator)
+
+    monkeypatch.setattr(pre_annotations, "BATCH", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "import_objects", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            import_coco(store, content)
+    case = store.cases()[0].id
+    assert len(store.state(case).present) == 2
+    assert import_coco(store, content) == ImportReport(3, 1)
+    assert len(store.state(case).present) == 5
+    assert sum(known.parent is not None for known in store.state(case).present) == 4
+    assert import_coco(store, content) == ImportReport(0, 0)
+
+
+def test_masks_of_a_whole_file_are_not_in_memory_together(sqlite_store: Store) -> None:
+    sqlite_store.sync_cases([case_image("large.png", 1000, 1000)])
+    large = document(*(annotation(n, [[0, 0, 1000, n, n, 1000]]) for n in range(1, 61)))
+    large["images"] = [{"id": 1, "file_name": "large.png", "width": 1000, "height": 1000}]
+    tracemalloc.start()
+    try:
+        assert import_coco(sqlite_store, large).objects == 60
+        (case,) = sqlite_store.cases()
+        assert len(sqlite_store.state(case.id).present) == 60
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Each mask has a box of a million pixels.
+    assert peak < 20 * 1000 * 1000
+
+
+def test_parents_of_parents_are_put_in_order_in_one_pass() -> None:
+    def never() -> np.ndarray:
+        raise AssertionError
+
+    objects = [pre_annotations.ImportedObject(n, "36", never, n + 1) for n in range(20_000)]
+    assert [item.annotation for item in pre_annotations.parents_first(objects)] == list(range(19_999, -1, -1))

@@ -147,3 +147,33 @@ def test_the_answers_file_name_is_plain(tmp_path: Path) -> None:
     with running(folder) as server:
         answer = server.client.post("/infer/small?image=1", json=PARAMS)
         assert parts_of(answer)["image"].get_filename() == "a___x___.png"
+
+
+MARK = f"--{BOUNDARY}\r\n".encode()
+END = f"--{BOUNDARY}--\r\n".encode()
+FORM_DATA = b"Content-Disposition: form-data; name=params"
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ((MARK + b"\r\n\r\n") * 17 + END, "more than 16 parts"),
+        (MARK + FORM_DATA + b";(" * 4000 + b"\r\n\r\n{}\r\n" + END, "a part of the form is malformed"),
+        (MARK + b"X: y\r\n" * 1000 + FORM_DATA + b"\r\n\r\n{}\r\n" + END, "a part of the form is malformed"),
+        (MARK + FORM_DATA + b"\r\n\r\n" + b"[" * 100_000 + b"\r\n" + END, "params is not JSON"),
+        (MARK + FORM_DATA + b"\r\n\r\n{}", "the form is cut"),
+        (MARK + FORM_DATA + b'\r\n\r\n{"foreground": [[1, 1' + b"0" * 400 + b"]]}\r\n" + END, "more than 64 bits"),
+        (b"", "the form is cut"),
+    ],
+)
+def test_forms_that_cost_too_much_are_refused(server: Running, body: bytes, what: str) -> None:
+    answer = server.client.post("/infer/small?image=a", content=body, headers=form()["headers"])
+    assert (answer.status_code, what in answer.json()["detail"]) == (422, True), answer.text
+
+
+def test_parts_in_parts_are_not_looked_at() -> None:
+    inner = b"Content-Type: multipart/mixed; boundary=c\r\n\r\n" + b"--c\r\n\r\n\r\n" * 20_000
+    quoted = f'multipart/form-data; charset=utf-8; boundary="{BOUNDARY}"'
+    assert read_params(quoted, MARK + inner + b"\r\n" + END).clicks == []
+    with pytest.raises(MonaiError, match="no boundary"):
+        read_params("multipart/form-data", MARK + END)

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco_mask
 
 from dentasam.data.masks import rle
+from dentasam.labelling.wire import box_mask
 from dentasam.labelling.wire.box_mask import BoxMask, MaskError
 
 MASKS = arrays(bool, st.tuples(st.integers(1, 24), st.integers(1, 24)))
@@ -122,3 +125,43 @@ def test_any_bytes_are_a_mask_or_a_mask_error(runs: bytes, width: int, height: i
     assert boxed.bits.shape == (height, width)
     # Numbers written longer than need be are the one freedom; the pixels are the same.
     assert BoxMask.from_runs(0, 0, width, height, boxed.runs()) == boxed
+
+
+@given(MASKS, st.integers(4, 9), st.integers(1, 9))
+def test_a_packed_mask_says_the_same_as_its_bits(mask: np.ndarray, in_bytes: int, in_pixels: int) -> None:
+    loose = BoxMask(3, 4, mask)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(box_mask, "BLOCK_BYTES", in_bytes)
+        patch.setattr(box_mask, "BLOCK_PIXELS", in_pixels)
+        packed = BoxMask.from_runs(3, 4, loose.width, loose.height, loose.runs())
+        assert packed.runs() == loose.runs() == reference_runs(loose)
+        np.testing.assert_array_equal(packed.bits, mask)
+        assert packed.area == mask.sum()
+        one, other = packed.tight(), loose.tight()
+        assert (one.x, one.y, one.width, one.height, one.runs()) == (
+            other.x,
+            other.y,
+            other.width,
+            other.height,
+            other.runs(),
+        )
+
+
+def test_numbers_written_longer_than_need_be_are_shortened() -> None:
+    assert BoxMask.from_runs(0, 0, 2, 2, b"\x80\x00\x84\x80\x00").runs() == b"\x00\x04"
+
+
+def test_a_mask_of_many_runs_takes_little_more_than_its_bytes() -> None:
+    runs = b"\x01" * (1 << 20)
+    tracemalloc.start()
+    try:
+        mask = BoxMask.from_runs(0, 0, 1024, 1024, runs)
+        assert mask.tight().area == 1 << 19
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        assert BoxMask(0, 0, mask.bits).runs() == runs
+        _, again = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * len(runs)
+    assert again < 16 * len(runs)

@@ -1,5 +1,6 @@
 import json
 import struct
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dentasam.labelling.wire import envelope
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.envelope import EnvelopeError, pack, unpack
 
@@ -99,3 +101,44 @@ def test_any_bytes_are_a_document_or_an_envelope_error(tail: bytes) -> None:
         except EnvelopeError:
             continue
         assert unpack(pack(document)) == document
+
+
+def test_a_box_that_does_not_fit_the_case_is_refused_before_anything_is_decoded() -> None:
+    runs = b"\x00\x80\xc2\xd7\x2f"  # 100 million pixels
+    box = {"width": 10_000, "height": 10_000, "length": len(runs)}
+    body = raw([reference(**box, offset=len(runs) * index) for index in range(4)], runs * 4)
+    tracemalloc.start()
+    try:
+        with pytest.raises(EnvelopeError, match="does not fit the image of 700 x 501"):
+            unpack(body, size=(501, 700))
+        # Where it fits, its bits are still not decoded.
+        assert [mask.area for mask in unpack(body)] == [10**8] * 4
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+def test_an_empty_mask_fits_every_case() -> None:
+    assert unpack(pack([BoxMask.empty()]), size=(1, 1))[0].area == 0
+
+
+@pytest.mark.parametrize(
+    ("document", "what"),
+    [
+        (b"[" * 40 + b"1" + b"]" * 40, "nested deeper"),
+        (b"[1" + b"0" * 400 + b"]", "more than 64 bits"),
+        (b"[1e400]", "too large"),
+        (b"[" + b"[]," * 1_000_000 + b"1]", "lists and objects"),
+    ],
+)
+def test_documents_are_bounded(document: bytes, what: str) -> None:
+    with pytest.raises(EnvelopeError, match=what):
+        unpack(raw(document))
+
+
+def test_a_document_has_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(envelope, "DOCUMENT_BYTES", 10)
+    assert unpack(raw(b'"12345678"')) == "12345678"
+    with pytest.raises(EnvelopeError, match="more than 10 bytes"):
+        unpack(raw(b'"123456789"'))

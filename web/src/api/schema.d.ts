@@ -743,8 +743,9 @@ export interface components {
             /**
              * Info
              * @description Its key `numbering` says how teeth are numbered; FDI without it.
+             * @default null
              */
-            info?: unknown;
+            info: unknown;
         };
         /** Comment */
         Comment: {
@@ -4274,6 +4275,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The disk is full; nothing was stored. */
             507: {
                 headers: {
@@ -4346,6 +4356,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The body is of another type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The Host header does not name this server. */
             421: {
                 headers: {
@@ -4357,6 +4376,15 @@ export interface operations {
             };
             /** @description The request is malformed. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.errors import ChartError
 from dentasam.labelling.inference.encoding.encode_queue import EncodeQueue
 from dentasam.labelling.inference.requests import Box
 from dentasam.labelling.log.fold import ObjectState
+from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.model.chart.dentition import CHART_NAMES
 from dentasam.model.windows.boxed_mask import BoxedMask
 
 MAX_OTHERS = 3
+# Beyond this many pixels in the boxes of a case's masks, objects count with their boxes alone.
+MAX_MASK_PIXELS = 2 * PIXEL_LIMIT
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ def number_objects(
         return [], 0.0
     started = time.perf_counter()
     boxes = np.array([row.box for row in rows], np.float32).reshape(-1, 4)
-    numbering = served.number(boxes, size, [row.number for row in rows], [row.mask for row in rows])
+    numbering = served.number(boxes, size, [row.number for row in rows], _decoded(rows))
     found = []
     for index, row in enumerate(rows):
         if row.number is not None or not row.wanted:
@@ -81,7 +85,7 @@ class _Row:
 
     id: str
     box: Box
-    mask: BoxedMask | None
+    mask: BoxMask | None
     number: str | None
     wanted: bool
 
@@ -90,14 +94,14 @@ def _rows(asked: Sequence[AskedObject], stored: Mapping[str, ObjectState]) -> li
     """The asked objects that have a box, then the other teeth of the case."""
     rows: list[_Row] = []
     for wanted in asked:
-        mask = _mask(stored[wanted.id]) if wanted.id in stored else None
+        mask = stored[wanted.id].mask.tight() if wanted.id in stored else None
         box = wanted.box or _box(mask)
         if box is not None:
             current = mask if box == _box(mask) else None
             rows.append(_Row(wanted.id, box, current, _number(wanted.number), wanted.number is None))
     named = {wanted.id for wanted in asked}
     for known in stored.values():
-        mask = _mask(known)
+        mask = known.mask.tight()
         box = _box(mask)
         # Fillings and lesions are not teeth, and an object without a label may be one.
         other = known.category is not None and _number(known.category) is None
@@ -110,14 +114,18 @@ def _number(category: str | None) -> str | None:
     return category if category in CHART_NAMES else None
 
 
-def _mask(known: ObjectState) -> BoxedMask:
-    mask = known.mask.tight()
-    return BoxedMask(mask.x, mask.y, mask.bits)
+def _decoded(rows: Sequence[_Row]) -> list[BoxedMask | None]:
+    """The rows' masks, in the memory of `MAX_MASK_PIXELS`."""
+    left = MAX_MASK_PIXELS
+    found: list[BoxedMask | None] = []
+    for row in rows:
+        left -= 0 if row.mask is None else row.mask.pixels
+        found.append(None if row.mask is None or left < 0 else BoxedMask(row.mask.x, row.mask.y, row.mask.bits))
+    return found
 
 
-def _box(mask: BoxedMask | None) -> Box | None:
+def _box(mask: BoxMask | None) -> Box | None:
     """x0, y0, x1, y1 of a mask in image pixels."""
-    if mask is None or not mask.bits.size:
+    if mask is None or not mask.pixels:
         return None
-    height, width = mask.bits.shape
-    return (mask.x, mask.y, mask.x + width, mask.y + height)
+    return (mask.x, mask.y, mask.x + mask.width, mask.y + mask.height)

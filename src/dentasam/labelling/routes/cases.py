@@ -15,7 +15,6 @@ from dentasam.labelling.routes.capacity import threads_of
 from dentasam.labelling.routes.context import (
     EXPECTED_SESSION,
     MAX_ID,
-    PIXELS_AT_ONCE,
     Annotator,
     CaseId,
     ContextDep,
@@ -25,6 +24,7 @@ from dentasam.labelling.routes.context import (
     envelope_answer,
     envelope_body,
     errors,
+    held,
     unpack_document,
 )
 from dentasam.labelling.routes.documents import CaseSummary, Stored
@@ -129,7 +129,7 @@ def append(
     # One mask at a time is decoded.
     largest = max((mask.pixels for each in operations for mask in masks_of(each).values()), default=0)
     try:
-        with PIXELS_AT_ONCE.claimed(largest):
+        with held(largest):
             appended = context.store.append(case_id, operations, expected, annotator)
     except RevisionConflict:
         return _conflict(context, case_id, expected)

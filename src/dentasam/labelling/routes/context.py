@@ -1,7 +1,7 @@
 """What the routes share: the parts of the server, the annotator, envelopes, and entries of the OpenAPI."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -107,18 +107,19 @@ async def _envelope(request: Request) -> AsyncIterator[bytes]:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != MEDIA_TYPE:
         raise HTTPException(415, f"the body must be of the type {MEDIA_TYPE}")
+    budget = BODY_BYTES_AT_ONCE
     blocks: list[bytes] = []
     size = 0
     try:
         async for block in request.stream():
-            BODY_BYTES_AT_ONCE.claim(size, len(block))
+            budget.claim(size, len(block))
             size += len(block)
             blocks.append(block)
         body = b"".join(blocks)
         blocks.clear()
         yield body
     finally:
-        BODY_BYTES_AT_ONCE.release(size)
+        budget.release(size)
 
 
 ContextDep = Annotated[ServerContext, Depends(_context)]
@@ -160,6 +161,11 @@ def read_document(body: bytes, kind: type[Document], image: CaseImage) -> Docume
         raise EnvelopeError(first_error(error)) from None
 
 
+def held(pixels: int) -> AbstractContextManager[None]:
+    """Holds a claim to pixels of masks in memory. Raises ServerBusy where others hold too much."""
+    return PIXELS_AT_ONCE.claimed(pixels)
+
+
 @contextmanager
 def unpacked(objects: Sequence[Asked]) -> Iterator[list[Asked]]:
     """The objects of a request with the bits of their masks in memory. Raises ServerBusy where others hold too much.
@@ -170,7 +176,7 @@ def unpacked(objects: Sequence[Asked]) -> Iterator[list[Asked]]:
         {field.name: value for field in fields(each) if isinstance(value := getattr(each, field.name), BoxMask)}
         for each in objects
     ]
-    with PIXELS_AT_ONCE.claimed(sum(mask.pixels for own in masks for mask in own.values())):
+    with held(sum(mask.pixels for own in masks for mask in own.values())):
         yield [
             replace(each, **{name: mask.unpacked() for name, mask in own.items()})
             for each, own in zip(objects, masks, strict=True)

@@ -17,7 +17,7 @@ from dentasam.data.masks import rle
 MAX_RUN_BYTES = 4  # of seven bits each; PIXEL_LIMIT needs 27 bits
 # Runs are decoded and encoded in blocks, since the arrays for it take 60 times the memory of the bytes.
 BLOCK_BYTES = 1 << 16
-BLOCK_PIXELS = 1 << 18
+BLOCK_PIXELS = 1 << 16
 
 
 class MaskError(ValueError):

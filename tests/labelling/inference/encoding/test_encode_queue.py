@@ -407,3 +407,30 @@ def test_an_unknown_case_is_refused(start: Start) -> None:
         with pytest.raises(KeyError):
             ask(99)
     assert not running.queue.encoded(99)
+
+
+def test_a_request_does_not_wait_and_says_when_it_is_done(start: Start, encodes: Encodes) -> None:
+    running = start()
+    encodes.wait_begun(1)
+    assert not running.queue.request(7)
+    assert running.queue.waits(7)
+    assert encodes.wait_begun(2) == [1, 7]
+    encodes.end(7)
+    running.until(lambda: not running.queue.waits(7))
+    assert running.queue.request(7)
+
+
+def test_a_requested_case_that_cannot_be_encoded_says_so(start: Start, images: dict[int, Path]) -> None:
+    images[5].write_bytes(b"not a picture")
+    running = start(encode=lambda model, image: None)  # type: ignore[arg-type, return-value]
+    assert not running.queue.request(5)
+
+    def failed() -> bool:
+        try:
+            return not running.queue.waits(5)
+        except ImageError:
+            return True
+
+    running.until(failed)
+    with pytest.raises(ImageError, match="5.png"):
+        running.queue.waits(5)

@@ -10,7 +10,7 @@ export class FakeServer implements Transport {
   readonly log: Operation[] = [];
   readonly received: { revision: number; ids: string[] }[] = [];
   /** How the next requests fail. */
-  readonly failures: ("offline" | "lost-answer" | "full")[] = [];
+  readonly failures: ("offline" | "lost-answer" | "full" | "busy")[] = [];
   malformed = new Set<string>();
 
   constructor(private readonly only = { id: 7, width: 4096, height: 4096 }) {}
@@ -20,6 +20,7 @@ export class FakeServer implements Transport {
     const failure = this.failures.shift();
     if (failure === "offline") throw new OfflineError();
     if (failure === "full") throw new ApiError(507, "The disk is full.");
+    if (failure === "busy") throw new ApiError(503, "The server is busy.");
     this.received.push({ revision, ids: operations.map((operation) => operation.id) });
     this.find(id);
     if (operations.some((operation) => this.malformed.has(operation.id))) throw new ApiError(422, "malformed");

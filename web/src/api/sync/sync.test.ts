@@ -151,6 +151,17 @@ describe("sending", () => {
     expect(server.log).toHaveLength(1);
   });
 
+  it("sends again what a busy server did not take, and sets nothing aside", async () => {
+    const tab = await tabWithCase();
+    server.failures.push("busy", "busy");
+    act(tab, create("a"));
+    await settled(tab, "offline");
+    expect(tab.sync.status().detail).toBe("The server is busy.");
+    await settled(tab);
+    expect(server.log).toHaveLength(1);
+    expect(tab.sync.status().conflicts).toEqual([]);
+  });
+
   it("tells when the browser cannot store, and still reaches the server", async () => {
     const tab = await tabWithCase({ ...QUICK, debounce: 40, latest: 40 });
     vi.spyOn(tab.queue, "add").mockRejectedValueOnce(new DOMException("", "QuotaExceededError"));
