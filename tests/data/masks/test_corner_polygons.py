@@ -61,7 +61,7 @@ def test_an_outline_across_the_image_again_and_again_is_refused_before_it_is_dra
 
 
 def test_many_rings_are_joined_in_one_pass() -> None:
-    corners = [(x, y) for x in range(0, 200, 2) for y in range(0, 200, 2)]
+    corners = [(float(x), float(y)) for x in range(0, 200, 2) for y in range(0, 200, 2)]
     rings = [[x, y, x + 1, y, x + 1, y + 1, x, y + 1] for x, y in corners]
     assert segmentation.error_in(rings, 200, 200) is None
     np.testing.assert_array_equal(runs_of_polygons(rings, 200, 200), oracle(rings, 200, 200))

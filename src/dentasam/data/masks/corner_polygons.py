@@ -47,7 +47,7 @@ def runs_of_polygons(rings: Sequence[Sequence[float]], height: int, width: int) 
 def _edges_of_rings(rings: Sequence[Sequence[float]], height: int, width: int) -> Iterator[np.ndarray]:
     """Of each ring the places, counted down the columns, where its mask begins and ends in turn; sorted."""
     batch: list[Sequence[float]] = []
-    steps = 0
+    steps = 0.0
     for ring in rings:
         most = _most_steps(ring)
         if most > MAX_STEPS:
@@ -55,7 +55,7 @@ def _edges_of_rings(rings: Sequence[Sequence[float]], height: int, width: int) -
             continue
         if batch and steps + most > MAX_STEPS:
             yield from _edges(batch, height, width)
-            batch, steps = [], 0
+            batch, steps = [], 0.0
         batch.append(ring)
         steps += most
     yield from _edges(batch, height, width)
