@@ -2,10 +2,10 @@
 
     python -m benchmarks.shared_case [--clients 20] [--operations 60] [--json FILE]
 
-Each client sends its operations one after the other, as `docs/labelling-server.md` describes: after a conflict it takes
-the revision of the answer, waits a random time that doubles with each conflict in a row, and sends again. Three sides,
-each on a case of its own: every client draws objects of its own; all change one object; and all change one object but
-send again at once, without a wait. The ratio compares the conflicts of the last two.
+Each client sends its operations one after the other, as `docs/labelling-server.md` describes: after a conflict it
+takes the revision of the answer, waits a random time that doubles with each conflict in a row, and sends again. Three
+sides, each on a case of its own: every client draws objects of its own; all change one object; and all change one
+object but send again at once, without a wait. The ratio compares the conflicts of the last two.
 """
 
 from __future__ import annotations

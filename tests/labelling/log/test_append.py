@@ -145,9 +145,7 @@ def test_of_writers_at_once_with_one_revision_one_wins(store: Store, make: Make)
                 outcomes.append((at, None, conflict.revision))
 
     threads = [
-        threading.Thread(
-            target=write, args=(str(n), [make("create", shared[at], MANUAL) for at in range(rounds)])
-        )
+        threading.Thread(target=write, args=(str(n), [make("create", shared[at], MANUAL) for at in range(rounds)]))
         for n in range(writers)
     ]
     for thread in threads:
