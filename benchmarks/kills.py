@@ -5,9 +5,9 @@
 Six kinds of work share the kills: the labelling server under the load of four clients, on SQLite and on PostgreSQL;
 its encoding of images; `data import` (which goes on with --resume) and `data export`; and a small training run
 (--resume). A kill is SIGKILL to the process and all its children; after each one the work is taken up again. In the
-end everything that was acknowledged must be there once, and every file must equal, byte by byte, that of a run
-without a kill; nothing may be left behind. Exits with 1 where anything is lost. PostgreSQL is left out where its
-programs are not installed.
+end everything that was acknowledged must be there once, and every file must equal, byte by byte (embeddings: but for
+their last bits), that of a run without a kill; nothing may be left behind. Exits with 1 where anything is lost.
+PostgreSQL is left out where its programs are not installed.
 """
 
 from __future__ import annotations

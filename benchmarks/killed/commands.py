@@ -14,13 +14,19 @@ from types import TracebackType
 
 ROOT = Path(__file__).parents[2]
 # For each line it reads it starts a module's main program, in a process group of its own, and writes its number; an
-# empty list waits for it to end and writes its status. Nothing is computed before the fork: no thread runs yet.
+# empty list waits for it to end and writes its status. The bundled model is loaded before the fork, by one thread: no
+# other runs yet.
 _FORKS = """
 import ctypes, json, os, runpy, signal, sys
 import torch, alembic.command, fastapi, uvicorn, psycopg
 import dentasam.cli.app, dentasam.cli.data, dentasam.cli.label, dentasam.cli.train
 import dentasam.labelling.server.app, dentasam.labelling.exchange.offline, dentasam.model.runtime
 import dentasam.training.run.loop, dentasam.data.formats.registry, dentasam.data.formats.labelme
+from dentasam.cli import options
+torch.set_num_threads(1)
+model = "dentasam-tiny"
+loaded = options.load_segmenter(model, options.chosen_adapter(model, None), "cpu", None, "fp32", None)
+options.load_segmenter = lambda *given: loaded
 pid = 0
 for line in sys.stdin:
     request = json.loads(line)
