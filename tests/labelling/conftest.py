@@ -1,10 +1,5 @@
 """Databases of both kinds, a folder of small radiographs, and the operations that tests send."""
 
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,61 +20,12 @@ from dentasam.labelling.log.store import Store
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.workspace.workspace import CaseImage
 
+from .postgresql import PostgreSQL, find_binaries, serving
+
 # The data of an operation that creates an object by hand.
 MANUAL = {"category": None, "parent": None, "source": "manual"}
 NO_POSTGRESQL = "no PostgreSQL binaries (initdb, pg_ctl) here; Debian: apt-get install postgresql"
 Make = Callable[..., Operation]
-
-
-@dataclass(frozen=True)
-class PostgreSQL:
-    """A private server on a Unix socket in its own folder, as the user that owns the folder."""
-
-    binaries: Path
-    folder: Path
-    user: str | None
-
-    def run(self, *command: str) -> None:
-        program = str(self.binaries / command[0])
-        # Its log goes to a file: the server would keep a pipe open that this waits on.
-        identity: dict[str, Any] = {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
-        with (self.folder / "commands.log").open("ab") as log:
-            done = subprocess.run(
-                [program, *command[1:]], cwd=self.folder, stdout=log, stderr=log, timeout=120, check=False, **identity
-            )
-        assert done.returncode == 0, (self.folder / "commands.log").read_text(errors="replace")[-2000:]
-
-    def start(self) -> None:
-        data, options = str(self.folder / "data"), f"-c listen_addresses= -k {self.folder} -c fsync=off"
-        self.run("initdb", "-D", data, "-U", "dentasam", "-A", "trust", "-E", "UTF8", "--no-sync")
-        self.run("pg_ctl", "-D", data, "-l", str(self.folder / "server.log"), "-o", options, "-w", "start")
-
-    def stop(self) -> None:
-        self.run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop")
-
-    def database(self) -> str:
-        """The URL of an empty database: always the same one, since making one takes far longer than emptying it."""
-        import psycopg
-
-        url = f"postgresql://dentasam@/postgres?host={self.folder}"
-        with psycopg.connect(url, autocommit=True) as connection:
-            # A killed writer's connection may still hold its locks.
-            connection.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-            connection.execute("DROP SCHEMA public CASCADE")
-            connection.execute("CREATE SCHEMA public")
-        return url
-
-
-def find_binaries() -> Path | None:
-    """The folder of PostgreSQL's programs; Debian keeps them off the path."""
-    on_path = shutil.which("initdb")
-    if on_path:
-        return Path(on_path).resolve().parent
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda file: int(file.parts[-3]))
-    return found[-1].parent if found else None
 
 
 @pytest.fixture(scope="session")
@@ -87,24 +33,8 @@ def postgresql() -> Iterator[PostgreSQL]:
     binaries = find_binaries()
     if binaries is None:
         pytest.skip(NO_POSTGRESQL)
-    user = None
-    if os.geteuid() == 0:
-        # It refuses to run as root.
-        names = {entry.pw_name for entry in pwd.getpwall()}
-        user = next(name for name in ("postgres", "nobody") if name in names)
-    # A short path: that of a socket has at most 107 characters.
-    folder = Path(tempfile.mkdtemp(prefix="dentasam-pg-", dir="/tmp"))
-    try:
-        if user is not None:
-            shutil.chown(folder, user)
-        server = PostgreSQL(binaries, folder, user)
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with serving(binaries) as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

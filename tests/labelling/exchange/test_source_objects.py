@@ -9,7 +9,7 @@ import pytest
 from dentasam.labelling.exchange.exports import coco_document
 from dentasam.labelling.exchange.offline import OpenedWorkspace, open_early, open_workspace
 from dentasam.labelling.exchange.time_table import timing_csv
-from dentasam.labelling.log.append import RevisionConflict
+from dentasam.labelling.log.append import Appended
 from dentasam.labelling.log.store import Store
 
 from ...data.coco_files import content, write
@@ -45,10 +45,9 @@ def test_what_a_page_sends_first_meets_the_objects(source: Path, make: Make) -> 
     with open_early(source) as opened:
         (a, _) = opened.store.cases()
         drawn = make("create", "00000000-0000-0000-0000-000000000001", MANUAL, mask=block(5, 5, 30, 20))
-        with pytest.raises(RevisionConflict) as conflict:
-            opened.store.append(a.id, [drawn], 0, "ann")
-        assert conflict.value.revision == 3
-        assert opened.store.append(a.id, [drawn], 3, "ann").revision == 4
+        # The revision says that there is more than the page knows of.
+        assert opened.store.append(a.id, [drawn], 0, "ann") == Appended(4, 1)
+        assert [s.operation.object for s in opened.store.operations(a.id)][-1] == drawn.object
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dentasam.labelling.log.append import RevisionConflict
+from dentasam.labelling.log.append import Appended, RevisionConflict
 from dentasam.labelling.log.database import open_database
 from dentasam.labelling.log.fold import CaseState, fold
 from dentasam.labelling.log.operations import OperationError
@@ -69,12 +69,13 @@ def test_a_lost_answer_may_be_sent_again(store: Store, make: Make) -> None:
 
 
 def test_what_others_wrote_meanwhile_is_a_conflict_and_nothing_is_stored(store: Store, make: Make) -> None:
-    a, tooth, other = first_case(store), str(uuid.uuid4()), str(uuid.uuid4())
-    mine, theirs = make("create", tooth, MANUAL), make("create", other, MANUAL)
+    a, tooth = first_case(store), str(uuid.uuid4())
+    mine, theirs = make("create", tooth, MANUAL), make("relabel", tooth, {"category": "36"})
     store.append(a, [mine], 0, "ann")
     store.append(a, [theirs], 1, "bob")
     late = make("lock", tooth, {"locked": True})
-    for sent, expected in ([late], 1), ([mine, late], 0), ([late], 3):
+    child = make("create", str(uuid.uuid4()), {**MANUAL, "parent": tooth})
+    for sent, expected in ([late], 1), ([mine, late], 0), ([late], 3), ([child], 1):
         with pytest.raises(RevisionConflict) as caught:
             store.append(a, sent, expected, "ann")
         assert caught.value.revision == 2
@@ -82,6 +83,28 @@ def test_what_others_wrote_meanwhile_is_a_conflict_and_nothing_is_stored(store: 
     # Sent again alone it is no conflict, since nothing new comes of it.
     assert store.append(a, [mine], 0, "ann").revision == 2
     assert store.append(a, [late], 2, "ann").revision == 3
+
+
+def test_what_others_did_to_other_objects_is_no_conflict(store: Store, make: Make) -> None:
+    a, tooth, other = first_case(store), str(uuid.uuid4()), str(uuid.uuid4())
+    store.append(a, [make("create", tooth, MANUAL)], 0, "ann")
+    theirs = [make("create", other, MANUAL), make("relabel", other, {"category": "37"})]
+    store.append(a, theirs, 1, "bob")
+    late = make("relabel", tooth, {"category": "36"})
+    assert store.append(a, [late], 1, "ann") == Appended(4, 1)
+    # The answer was lost: what is sent again is there, and the next is judged by what others did since.
+    assert store.append(a, [late, make("lock", tooth, {"locked": True})], 1, "ann") == Appended(5, 1)
+    assert store.state(a) == refolded(store, a)
+    assert {known.category for known in store.state(a).present} == {"36", "37"}
+
+
+def test_what_changes_the_case_itself_is_in_conflict_with_the_like(store: Store, make: Make) -> None:
+    a, tooth = first_case(store), str(uuid.uuid4())
+    store.append(a, [make("create", tooth, MANUAL)], 0, "ann")
+    store.append(a, [make("status", None, {"status": "done"})], 1, "bob")
+    with pytest.raises(RevisionConflict):
+        store.append(a, [make("status", None, {"status": "needs-review"})], 1, "ann")
+    assert store.append(a, [make("lock", tooth, {"locked": True})], 1, "ann") == Appended(3, 1)
 
 
 def test_a_wrong_operation_takes_its_whole_request_with_it(store: Store, make: Make) -> None:
@@ -111,6 +134,7 @@ def test_of_writers_at_once_with_one_revision_one_wins(store: Store, make: Make)
     ready = threading.Barrier(writers)
     outcomes: list[tuple[int, str | None, int]] = []
     rounds = 5
+    shared = [str(uuid.uuid4()) for _ in range(rounds)]
 
     def write(name: str, operations: list) -> None:
         for at, operation in enumerate(operations):
@@ -121,9 +145,7 @@ def test_of_writers_at_once_with_one_revision_one_wins(store: Store, make: Make)
                 outcomes.append((at, None, conflict.revision))
 
     threads = [
-        threading.Thread(
-            target=write, args=(str(n), [make("create", str(uuid.uuid4()), MANUAL) for _ in range(rounds)])
-        )
+        threading.Thread(target=write, args=(str(n), [make("create", shared[at], MANUAL) for at in range(rounds)]))
         for n in range(writers)
     ]
     for thread in threads:

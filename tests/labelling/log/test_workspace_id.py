@@ -12,7 +12,8 @@ from dentasam.labelling.log.database import open_database
 from dentasam.labelling.log.workspace_id import open_workspace_database
 from dentasam.labelling.workspace.workspace import Workspace
 
-from ..conftest import PostgreSQL, downgrade
+from ..conftest import downgrade
+from ..postgresql import PostgreSQL
 
 
 def kept_in(url: str) -> list[str]:

@@ -61,11 +61,12 @@ def test_sending_again_stores_nothing_twice(server: Running) -> None:
 
 
 def test_a_stale_revision_is_a_conflict_that_shows_what_is_new(server: Running) -> None:
-    mine, theirs, other = str(uuid4()), str(uuid4()), str(uuid4())
+    theirs, other = str(uuid4()), str(uuid4())
     server.append([create(other)], 0)
     unseen = [create(theirs), masked(theirs, square(1, 2, 3))]
     server.append(unseen, 1)
-    answer = server.append([create(mine)], 1)
+    mine = masked(theirs, square(4, 5, 6))
+    answer = server.append([mine], 1)
     assert (answer.status_code, answer.headers["etag"]) == (409, '"3"')
     document = opened(answer)
     assert document["revision"] == 3
@@ -73,12 +74,13 @@ def test_a_stale_revision_is_a_conflict_that_shows_what_is_new(server: Running) 
     assert document["operations"][1]["mask"] == square(1, 2, 3)
     assert [shown["id"] for shown in document["objects"]] == [theirs]
     assert document["objects"][0]["mask"] == square(1, 2, 3)
-    assert mine not in server.store.state(1).objects
-    assert server.append([create(mine)], 3).status_code == 200
+    assert server.store.state(1).objects[theirs].mask == square(1, 2, 3)
+    assert server.append([mine], 3).status_code == 200
+    assert server.store.state(1).objects[theirs].mask == square(4, 5, 6)
 
 
-def test_of_two_writers_at_once_one_wins(server: Running) -> None:
-    objects = [str(uuid4()) for _ in range(8)]
+def at_once(server: Running, objects: list[str]) -> list[int]:
+    """The statuses of the answers to writers who each create an object on the empty case."""
     statuses: list[int] = []
 
     def write(object: str) -> None:
@@ -89,8 +91,19 @@ def test_of_two_writers_at_once_one_wins(server: Running) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(statuses) == [200] + [409] * 7
+    return sorted(statuses)
+
+
+def test_of_writers_of_one_object_at_once_one_wins(server: Running) -> None:
+    assert at_once(server, [str(uuid4())] * 8) == [200] + [409] * 7
     assert server.store.case(1).revision == 1
+
+
+def test_writers_of_different_objects_do_not_disturb_each_other(server: Running) -> None:
+    objects = [str(uuid4()) for _ in range(8)]
+    assert at_once(server, objects) == [200] * 8
+    assert server.store.case(1).revision == 8
+    assert server.store.state(1).objects.keys() == set(objects)
 
 
 def test_a_write_names_the_revision_it_saw(server: Running) -> None:

@@ -127,6 +127,8 @@ export interface paths {
         /**
          * Append
          * @description Adds operations to the log, all or none. It may be sent again: those that are there already are passed over.
+         *
+         *     What others did since that revision to other objects is no conflict; `revision` then counts their operations too.
          */
         post: operations["append"];
         delete?: never;
@@ -2948,7 +2950,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The case has operations that the page has not seen; nothing was stored. */
+            /** @description Others changed the same objects since that revision; nothing was stored. */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -14,7 +14,7 @@ from dentasam.labelling.log.read import read_objects, read_state
 
 
 class RevisionConflict(Exception):
-    """The case has operations that the sender has not seen. `revision` is the case's own."""
+    """Others changed, since the sender last looked, what the sender changes too. `revision` is the case's own."""
 
     def __init__(self, revision: int) -> None:
         super().__init__(f"the case is at revision {revision}")
@@ -35,9 +35,11 @@ def append_operations(
     """Adds the operations that the log does not have yet, and updates the case's row and its objects' rows.
 
     expected: the revision that the sender last saw; None to append at whatever revision the case has. Operations
-    that are stored already are skipped, so that a request whose answer was lost can be sent again unchanged. Raises
-    CaseNotFound; RevisionConflict where others have appended since `expected`; OperationError where an operation
-    makes no sense on the case. After an exception the transaction must be rolled back.
+    that are stored already are skipped, so that a request whose answer was lost can be sent again unchanged. Work of
+    others on other objects is no conflict: the revision that is returned is then larger than `expected` and what is
+    new account for. Raises CaseNotFound; RevisionConflict where others have changed the same objects since
+    `expected`, or where the case has no such revision yet; OperationError where an operation makes no sense on the
+    case. After an exception the transaction must be rolled back.
     """
     # The lock holds until the commit: a second writer waits here, and then sees this one's revision.
     case = case_row(connection, case_id, lock=True)
@@ -47,10 +49,10 @@ def append_operations(
     new = [operation for id, operation in unique.items() if id not in known]
     if not new:
         return Appended(revision, 0)
-    if expected is not None:
+    if expected is not None and expected != revision:
         # Operations stored since `expected` that the request repeats are the sender's own: the answer was lost.
-        own = sum(stored > expected for stored in known.values())
-        if revision - expected != own:
+        changed_by_others = _changed_since(connection, case_id, expected, known)
+        if expected > revision or changed_by_others & _changed_or_named(new):
             raise RevisionConflict(revision)
     check_masks(new, case["height"], case["width"])
     received = rows.utc_now()
@@ -129,8 +131,22 @@ def _write_objects(
 
 def _named_objects(sent: Sequence[Operation]) -> set[str]:
     """The ids of the objects that operations change or name as a parent."""
-    ids = {operation.object for operation in sent} | {getattr(op.data, "parent", None) for op in sent}
-    return {id for id in ids if id is not None}
+    return {id for id in _changed_or_named(sent) if id is not None}
+
+
+def _changed_or_named(sent: Sequence[Operation]) -> set[str | None]:
+    """The ids of the objects that operations change or name as a parent; None where they change the case itself."""
+    parents = {getattr(operation.data, "parent", None) for operation in sent} - {None}
+    return {operation.object for operation in sent} | parents
+
+
+def _changed_since(
+    connection: Connection, case_id: int, revision: int, without: Collection[str]
+) -> set[str | None]:
+    """What the operations after a revision change, but for those with the ids `without`; None is the case itself."""
+    chosen = and_(operations.c.case_id == case_id, operations.c.revision > revision)
+    stored = connection.execute(select(operations.c.id, operations.c.object_id).where(chosen))
+    return {row.object_id for row in stored if row.id not in without}
 
 
 def _stored_revisions(connection: Connection, case_id: int, ids: Sequence[str]) -> dict[str, int]:

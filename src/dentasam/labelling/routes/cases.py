@@ -101,7 +101,7 @@ def log(
         200: {"headers": _TAG},
         **errors(404, 412, 413, 415, 422, 428, 503, 507),
         409: envelope_answer(
-            ConflictDocument, "The case has operations that the page has not seen; nothing was stored."
+            ConflictDocument, "Others changed the same objects since that revision; nothing was stored."
         ),
     },
     response_model=Stored,
@@ -118,7 +118,10 @@ def append(
         str | None, Header(alias="If-Match", max_length=100, description="The revision last seen, in quotes.")
     ] = None,
 ) -> Stored | Response:
-    """Adds operations to the log, all or none. It may be sent again: those that are there already are passed over."""
+    """Adds operations to the log, all or none. It may be sent again: those that are there already are passed over.
+
+    What others did since that revision to other objects is no conflict; `revision` then counts their operations too.
+    """
     image = context.image(case_id)
     expected = _revision(if_match)
     document = unpack_document(body, image)

@@ -27,10 +27,11 @@ export class FakeServer implements Transport {
     const sent = [...new Map(operations.map((operation) => [operation.id, operation])).values()];
     const revisions = new Map(this.log.map((operation, index) => [operation.id, index + 1]));
     const news = sent.filter((operation) => !revisions.has(operation.id));
+    const missed = this.log.slice(revision);
     // Those stored since `revision` that the request repeats are the sender's own: the answer was lost.
-    const own = sent.filter((operation) => (revisions.get(operation.id) ?? 0) > revision).length;
-    if (news.length > 0 && this.log.length - revision !== own) {
-      const missed = this.log.slice(revision);
+    const own = new Set(sent.map((operation) => operation.id));
+    const changed = new Set(missed.filter((operation) => !own.has(operation.id)).map((operation) => operation.object));
+    if (news.length > 0 && (revision > this.log.length || changedOrNamed(news).some((id) => changed.has(id)))) {
       const objects = new Set(missed.map((operation) => operation.object));
       throw new RevisionConflict({
         revision: this.log.length,
@@ -118,6 +119,14 @@ export class FakePage implements SyncTarget {
   object(id: string): ObjectState | null {
     return this.states.get(id) ?? null;
   }
+}
+
+/** What operations change or name as a parent; null is the case itself. */
+function changedOrNamed(operations: readonly Operation[]): (string | null)[] {
+  return operations.flatMap((operation) => {
+    const parent = operation.kind === "create" || operation.kind === "parent" ? operation.data.parent : null;
+    return parent === null ? [operation.object] : [operation.object, parent];
+  });
 }
 
 function folded(log: readonly Operation[]): Map<string, ObjectState> {

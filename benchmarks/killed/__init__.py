@@ -1,0 +1,1 @@
+"""What `benchmarks/kills.py` kills, and what must hold after it: a file for each kind of work."""
