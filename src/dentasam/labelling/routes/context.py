@@ -30,6 +30,8 @@ Schema = dict[str, Any]
 # The database numbers them; a larger number would overflow its column.
 MAX_ID = 2**31 - 1
 MAX_DETAIL_LENGTH = 300
+# Without this header of a write, which its route requires, the answer is 428.
+IF_MATCH = "If-Match"
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,7 @@ _MEANINGS = {
     422: "The request is malformed.",
     428: "If-Match is missing.",
     429: "Too many failed attempts.",
-    503: "The model could not be loaded, or the server is stopping.",
+    500: "The server failed; its terminal shows more.",
+    503: "The model could not be loaded, or the server is busy or stopping.",
     507: "The disk is full; nothing was stored.",
 }
