@@ -1,7 +1,9 @@
 """Files with a checksum behind their content: any changed bit is found, and the file before stays."""
 
 import os
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -34,7 +36,7 @@ def test_a_file_without_a_checksum_is_told_apart(tmp_path: Path) -> None:
 def test_the_file_before_is_kept(tmp_path: Path) -> None:
     path, previous = tmp_path / "state", tmp_path / "before"
     for content in (b"1", b"2", b"3"):
-        write_sealed(path, lambda file, content=content: file.write(content), previous)
+        write_sealed(path, partial(_write, content), previous)
     assert (path.read_bytes()[:1], previous.read_bytes()[:1]) == (b"3", b"2")
     assert is_whole(previous) is True
 
@@ -42,7 +44,7 @@ def test_the_file_before_is_kept(tmp_path: Path) -> None:
 def test_a_write_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, previous = tmp_path / "state", tmp_path / "before"
     for content in (b"1", b"2"):
-        write_sealed(path, lambda file, content=content: file.write(content), previous)
+        write_sealed(path, partial(_write, content), previous)
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
@@ -53,3 +55,7 @@ def test_a_write_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.
     assert caught.value.filename == str(path)
     assert (path.read_bytes()[:1], previous.read_bytes()[:1]) == (b"2", b"1")
     assert sorted(os.listdir(tmp_path)) == ["before", "state"]
+
+
+def _write(content: bytes, file: BinaryIO) -> None:
+    file.write(content)

@@ -58,6 +58,16 @@ def test_an_error_of_the_user(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert one_line(capsys) == "dentasam: teeth.json: no objects; annotate some"
 
 
+def test_a_name_does_not_steer_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave(monkeypatch, DatasetError("\x1b[2J\x9b2J\u202egnp.exe\udcff: no image")) == 2
+    assert one_line(capsys) == r"dentasam: \u001b[2J\u009b2J\u202egnp.exe\udcff: no image"
+    console.say("\x1b]0;title\x07a\u2028b")
+    assert capsys.readouterr().out == "\\u001b]0;title\\u0007a\\u2028b\n"
+    assert console.markup("[red]\u202e") == r"\[red]\u202e"
+
+
 def test_an_internal_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert leave(monkeypatch, ZeroDivisionError("division by zero")) == 1
     line = one_line(capsys)

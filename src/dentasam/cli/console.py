@@ -11,6 +11,7 @@ import typer
 
 from dentasam.errors import DentasamError
 from dentasam.full_disk import full_disk
+from dentasam.visible_text import visible
 
 DONE, INTERNAL_ERROR, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 TRACEBACK_VARIABLE = "DENTASAM_TRACEBACK"
@@ -18,12 +19,19 @@ TRACEBACK_VARIABLE = "DENTASAM_TRACEBACK"
 
 def say(text: str) -> None:
     """Prints one line of a result, at once: a command's output is often piped into a log."""
-    print(text, flush=True)
+    print(visible(text), flush=True)
+
+
+def markup(text: str) -> str:
+    """A name as rich's markup, with what would not be seen in it."""
+    from rich.markup import escape
+
+    return escape(visible(text))
 
 
 def complain(message: str) -> None:
     """Prints one line on stderr; line breaks in the message, as in a path, become spaces."""
-    print(f"dentasam: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    print(f"dentasam: {visible(' '.join(message.split()))}", file=sys.stderr, flush=True)
 
 
 class _Notices(logging.Handler):

@@ -18,6 +18,7 @@ from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.envelope import MEDIA_TYPE, EnvelopeError, pack, unpack
 from dentasam.labelling.wire.fields import first_error
 from dentasam.labelling.workspace.workspace import CaseImage, Workspace
+from dentasam.visible_text import visible
 
 if TYPE_CHECKING:
     from dentasam.labelling.inference.encoding.encode_queue import EncodeQueue
@@ -119,8 +120,8 @@ class Envelope(Response):
 
 
 def one_line(text: str) -> str:
-    """Text for the page: folded into one line, cut to MAX_DETAIL_LENGTH characters, and valid in UTF-8."""
-    line = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+    """Text for the page: one line of at most MAX_DETAIL_LENGTH characters, all of them seen, and valid in UTF-8."""
+    line = visible(" ".join(text.encode("utf-8", "replace").decode("utf-8").split()))
     return line if len(line) <= MAX_DETAIL_LENGTH else line[: MAX_DETAIL_LENGTH - 1] + "…"
 
 

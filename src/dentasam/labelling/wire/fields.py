@@ -25,6 +25,20 @@ Switch = Annotated[bool, Field(strict=True)]
 Sign = Annotated[Literal[0, 1], BeforeValidator(_number)]
 # The name of a label, a case or a person: one line without control characters.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# Of a new label: also without the C1 controls and whatever changes the writing direction or breaks the line. A title
+# may have single direction marks, which languages that are written from right to left need.
+NewName = Annotated[
+    str,
+    StringConstraints(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+$",
+    ),
+]
+NewTitle = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$"),
+]
 # A coordinate in pixels of the image, which may lie outside of it.
 Pixel = Annotated[Number, Field(ge=-PIXEL_LIMIT, le=PIXEL_LIMIT)]
 
