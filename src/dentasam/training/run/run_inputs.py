@@ -78,7 +78,8 @@ class RunInputs:
                 content = json.loads(file.read(_MAX_BYTES))
             kinds = {kind: None if content[kind] is None else Input(**content[kind]) for kind in _KINDS}
             texts = [getattr(one, part.name) for one in kinds.values() if one for part in fields(Input)]
-            if kinds["base"] is None or not all(isinstance(text, str) for text in texts):
+            base = kinds["base"]
+            if base is None or not all(isinstance(text, str) for text in texts):
                 raise TypeError
         except FileNotFoundError:
             return None
@@ -86,7 +87,7 @@ class RunInputs:
             raise OutputError(
                 f"{path}: damaged; delete it to resume with the data, base and adapter that you give"
             ) from None
-        return cls(**kinds)  # type: ignore[arg-type] - the base is not None
+        return cls(base, kinds["adapter"], kinds["training"], kinds["validation"])
 
     def check_same(self, out: Path) -> None:
         """Raises OutputError where the run in the folder began with others, in a line that says which."""
