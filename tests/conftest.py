@@ -2,10 +2,11 @@
 
 import fcntl
 import os
+import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,12 @@ def onnx_cache(exported_bundled: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cache = exported_bundled.parent
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parents[1]))
     return cache
+
+
+@pytest.fixture
+def limited_file_size() -> Iterator[int]:
+    """A write beyond so many bytes of a file fails, as on a full disk."""
+    size, before = 100_000, resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    yield size
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)

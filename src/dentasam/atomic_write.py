@@ -27,7 +27,8 @@ def write_atomically(path: Path, *, durable: bool = False, private: bool = False
     or that somebody put there, is removed first and never written into.
 
     durable: the content is on the disk before it replaces the old one, and the replacement is on the disk when this
-    returns. private: only the owner may read and write the file, from its first byte on. Raises OSError.
+    returns. private: only the owner may read and write the file, from its first byte on. Raises OSError, with `path`
+    as its file where the write that failed did not say which.
     """
     draft = path.with_name(f".{_short(path.name)}.{os.getpid()}.{threading.get_ident()}{DRAFT_SUFFIX}")
     draft.unlink(missing_ok=True)
@@ -40,6 +41,10 @@ def write_atomically(path: Path, *, durable: bool = False, private: bool = False
         os.replace(draft, path)
         if durable:
             _sync(path.parent)
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = os.fspath(path)
+        raise
     finally:
         draft.unlink(missing_ok=True)
 

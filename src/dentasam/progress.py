@@ -11,6 +11,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from dentasam.visible_text import visible
+
 # Work that is done before the first line is due prints none.
 LINE_INTERVAL_SECONDS, FIRST_LINE_SECONDS = 30.0, 5.0
 
@@ -134,4 +136,4 @@ def duration(seconds: float) -> str:
 
 
 def _print(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(visible(line), markup=False, highlight=False, soft_wrap=True)

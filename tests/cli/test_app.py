@@ -1,6 +1,10 @@
 """The way out of the command: codes, one line on stderr, and a traceback only where it is asked for."""
 
+import errno
+import os
 import re
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -54,11 +58,46 @@ def test_an_error_of_the_user(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert one_line(capsys) == "dentasam: teeth.json: no objects; annotate some"
 
 
+def test_a_name_does_not_steer_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave(monkeypatch, DatasetError("\x1b[2J\x9b2J\u202egnp.exe\udcff: no image")) == 2
+    assert one_line(capsys) == r"dentasam: \u001b[2J\u009b2J\u202egnp.exe\udcff: no image"
+    console.say("\x1b]0;title\x07a\u2028b")
+    assert capsys.readouterr().out == "\\u001b]0;title\\u0007a\\u2028b\n"
+    assert console.markup("[red]\u202e") == r"\[red]\u202e"
+
+
 def test_an_internal_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert leave(monkeypatch, ZeroDivisionError("division by zero")) == 1
     line = one_line(capsys)
     assert line.startswith("dentasam: internal error: ZeroDivisionError: division by zero (")
     assert "--traceback" in line
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS])
+def test_a_disk_that_takes_no_more(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int
+) -> None:
+    words = os.strerror(code)
+    assert leave(monkeypatch, OSError(code, words, "out/objects.csv")) == 2
+    assert one_line(capsys) == (
+        f"dentasam: out/objects.csv: cannot be written ({words}); free space or choose another disk, and run it again"
+    )
+    wrapped = RuntimeError("iostream error")
+    wrapped.__context__ = OSError(code, words)
+    assert leave(monkeypatch, wrapped) == 2
+    assert one_line(capsys).startswith(f"dentasam: the output: cannot be written ({words});")
+
+
+def test_a_full_disk_behind_stdout() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "dentasam", "data", "formats"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("dentasam: the output: cannot be written (No space left on device);")
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("error", [DatasetError("no"), ZeroDivisionError("no")])

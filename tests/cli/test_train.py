@@ -1,6 +1,7 @@
 """`dentasam train` and `dentasam pretrain` as a user runs them, mistakes included."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,18 @@ def test_train_makes_an_adapter_for_its_base(dentasam: Command, data: Path, base
     assert "in use" in again.stderr
     assert "--resume" in again.stderr
     assert len(again.stderr.splitlines()) == 1
+
+    # The run goes on with its own data alone.
+    moved = shutil.copytree(data.parent, tmp_path / "moved") / "renamed.json"
+    (tmp_path / "moved" / data.name).rename(moved)
+    resumed = ("train", moved, "--val", moved, "--recipe", "encoder+decoder", "--model", base, *QUICK, "--cpu")
+    content = json.loads(moved.read_text())
+    del content["annotations"][0]
+    moved.write_text(json.dumps(content))
+    refused = dentasam(*resumed, "--resume", "--out", out)
+    assert refused.returncode == 2
+    assert "began with the training data phantoms.json (2 images" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
 
 
 TINY_CHART = (

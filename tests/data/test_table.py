@@ -44,7 +44,28 @@ def test_numbers_and_plain_texts_stay(value: object) -> None:
     assert cell(value) == value
 
 
-@given(st.text(alphabet="=+-@'\" \t\r\na1＝", max_size=12))
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a;=1+1", "a;'=1+1"),
+        ("a; @SUM(A1)", "a;' @SUM(A1)"),
+        ("a;-b", "a;'-b"),
+        ("5 5 1;-3 2 0", "5 5 1;-3 2 0"),
+        ("\u200b=1", "'\u200b=1"),
+        ("\u202egnp.exe", r"\u202egnp.exe"),
+        ("a\x9b2Jb\x7f\x00", r"a\u009b2Jb\u007f\u0000"),
+        (r"a\u202e", r"a\\u202e"),
+        ("a\\\u202e", r"a\\\u202e"),
+        (r"C:\users", r"C:\users"),
+        ("a\u2028b", r"a\u2028b"),
+    ],
+)
+def test_what_is_written_and_read_back(text: str, written: str) -> None:
+    assert cell(text) == written
+    assert as_written(written) == text
+
+
+@given(st.text(alphabet="=+-@'\";\\u202e0 \t\r\na1＝\u202e\x9b\u200b", max_size=16))
 def test_every_text_is_read_back_and_starts_no_formula(text: str) -> None:
     (row,) = csv.reader(io.StringIO(csv_text([[text, "x"]]), newline=""))
     assert as_written(row[0]) == text

@@ -122,3 +122,12 @@ def test_tables_show_some_clicks_and_always_the_last() -> None:
     assert shown_clicks(11) == [1, 2, 3, 5, 8, 11]
     assert shown_clicks(1) == [1]
     assert shown_clicks(3) == [1, 2, 3]
+
+
+def test_characters_that_nobody_sees_are_shown(bench: Any, tmp_path: Path) -> None:
+    data = bench.dataset(tmp_path / "data", images=1, category=("\u202e11\x9b", "12", "13"), tags=(("a\u2066b",),))
+    evaluate(bench.segmenter(data, bench.grown(4), name="m\u200f"), data, clicks=2, out=tmp_path / "run")
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert not re.search("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]", page)
+    assert r"\u202e11\u009b" in page
+    assert r"m\u200f" in page

@@ -39,9 +39,9 @@ def compare(
 
 def _print_charts(comparison: "ChartComparison") -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
+    from dentasam.cli.console import markup
     from dentasam.evaluation.comparison.chart_comparison import chart_rows
 
     table = Table(
@@ -51,16 +51,16 @@ def _print_charts(comparison: "ChartComparison") -> None:
     )
     table.add_column("")
     for name in comparison.names:
-        table.add_column(escape(name), justify="right")
+        table.add_column(markup(name), justify="right")
     for heading in comparison.headings:
-        table.add_column(escape(heading), justify="right", no_wrap=True)
+        table.add_column(markup(heading), justify="right", no_wrap=True)
     for row in chart_rows(comparison):
         cells = [f"{mean.mean[0]:.{row.digits}f}" if mean.mean[0] == mean.mean[0] else "–" for mean in row.means]
         for delta in row.differences:
             mean, low, high = (float(part[0]) for part in (delta.mean, delta.low, delta.high))
             better, worse = (high < 0, low > 0) if row.smaller_is_better else (low > 0, high < 0)
             colour = "green" if better else "red" if worse else "default"
-            interval = escape(f" [{low:+.{row.digits}f}, {high:+.{row.digits}f}]") if low == low else ""
+            interval = markup(f" [{low:+.{row.digits}f}, {high:+.{row.digits}f}]") if low == low else ""
             cells.append(f"[{colour}]{mean:+.{row.digits}f}[/]{interval}" if mean == mean else "–")
         table.add_row(row.name, *cells)
     Console().print(table)
@@ -68,8 +68,9 @@ def _print_charts(comparison: "ChartComparison") -> None:
 
 def _print_curves(comparison: "Comparison") -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+
+    from dentasam.cli.console import markup
 
     base = comparison.base
     table = Table(
@@ -78,16 +79,16 @@ def _print_curves(comparison: "Comparison") -> None:
     )
     table.add_column("clicks", justify="right")
     for name in comparison.names:
-        table.add_column(escape(name), justify="right")
+        table.add_column(markup(name), justify="right")
     for heading in comparison.headings:
-        table.add_column(escape(heading), justify="right", no_wrap=True)
+        table.add_column(markup(heading), justify="right", no_wrap=True)
     for k in range(base.clicks):
         cells = [f"{means.dice.mean[k]:.4f}" for means in comparison.means]
         for difference in comparison.differences:
             dice = difference.overall.dice
             mean, low, high = dice.mean[k], dice.low[k], dice.high[k]
             colour = "green" if low > 0 else "red" if high < 0 else "default"
-            interval = escape(f" [{low:+.3f}, {high:+.3f}]") if low == low else ""  # NaN: too few images
+            interval = markup(f" [{low:+.3f}, {high:+.3f}]") if low == low else ""  # NaN: too few images
             cells.append(f"[{colour}]{mean:+.4f}[/]{interval}")
         table.add_row(str(k + 1), *cells)
     Console().print(table)

@@ -10,6 +10,8 @@ from typing import NoReturn
 import typer
 
 from dentasam.errors import DentasamError
+from dentasam.full_disk import full_disk
+from dentasam.visible_text import visible
 
 DONE, INTERNAL_ERROR, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 TRACEBACK_VARIABLE = "DENTASAM_TRACEBACK"
@@ -17,12 +19,19 @@ TRACEBACK_VARIABLE = "DENTASAM_TRACEBACK"
 
 def say(text: str) -> None:
     """Prints one line of a result, at once: a command's output is often piped into a log."""
-    print(text, flush=True)
+    print(visible(text), flush=True)
+
+
+def markup(text: str) -> str:
+    """A name as rich's markup, with what would not be seen in it."""
+    from rich.markup import escape
+
+    return escape(visible(text))
 
 
 def complain(message: str) -> None:
     """Prints one line on stderr; line breaks in the message, as in a path, become spaces."""
-    print(f"dentasam: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    print(f"dentasam: {visible(' '.join(message.split()))}", file=sys.stderr, flush=True)
 
 
 class _Notices(logging.Handler):
@@ -47,8 +56,8 @@ def warn(message: str) -> None:
 def run(command: Callable[[], object]) -> NoReturn:
     """Runs a command and ends the process with its exit code.
 
-    0 done; 2 wrong use or bad input; 130 stopped from the keyboard; 1 an internal error. Errors are one line on
-    stderr; `--traceback` or DENTASAM_TRACEBACK=1 prints the traceback before it.
+    0 done; 2 wrong use, bad input or a disk that takes no more; 130 stopped from the keyboard; 1 an internal error.
+    Errors are one line on stderr; `--traceback` or DENTASAM_TRACEBACK=1 prints the traceback before it.
     """
     show_notices()
     try:
@@ -67,6 +76,10 @@ def run(command: Callable[[], object]) -> NoReturn:
     except Exception as error:
         if wants_traceback():
             traceback.print_exc()
+        full = full_disk(error)
+        if full is not None:
+            _complain_of_disk(full)
+            sys.exit(WRONG_USE)
         hint = "" if wants_traceback() else f" (`dentasam --traceback …` or {TRACEBACK_VARIABLE}=1 shows where)"
         complain(f"internal error: {type(error).__name__}: {error}{hint}")
         sys.exit(INTERNAL_ERROR)
@@ -77,6 +90,16 @@ def run(command: Callable[[], object]) -> NoReturn:
 
 def wants_traceback() -> bool:
     return os.environ.get(TRACEBACK_VARIABLE, "") not in ("", "0")
+
+
+def _complain_of_disk(error: OSError) -> None:
+    what = error.filename if isinstance(error.filename, str) else "the output"
+    complain(f"{what}: cannot be written ({error.strerror}); free space or choose another disk, and run it again")
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # It is stdout that could not be written; the interpreter would try again at its end, and report that too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain_of_usage(error: typer.TyperException) -> None:

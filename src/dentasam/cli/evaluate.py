@@ -103,14 +103,14 @@ def _measure_charts(segmenter: "Segmenter", dataset: "Dataset", clicks: int, out
 
 def _print_charts(result: "ChartResult", out: Path) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
+    from dentasam.cli.console import markup
     from dentasam.evaluation.charts.chart_intervals import measure_intervals
     from dentasam.evaluation.charts.chart_metrics import MEASURE_NAMES, chart_metrics, in_percent
 
     metrics = chart_metrics(result)
-    table = Table(title=escape(f"charts of {result.name} on {result.dataset}"), title_justify="left")
+    table = Table(title=markup(f"charts of {result.name} on {result.dataset}"), title_justify="left")
     table.add_column("")
     table.add_column("", justify="right")
     table.add_column("95 % interval", justify="right")
@@ -145,13 +145,13 @@ def _print_charts(result: "ChartResult", out: Path) -> None:
 
 def _print_summary(result: "Result", out: Path) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
+    from dentasam.cli.console import markup
     from dentasam.evaluation.click_shares import KINDS
 
     metrics = result.metrics()
-    table = Table(title=escape(f"{result.name} on {result.dataset}"), title_justify="left")
+    table = Table(title=markup(f"{result.name} on {result.dataset}"), title_justify="left")
     table.add_column("clicks", justify="right")
     table.add_column("Dice", justify="right")
     table.add_column("IoU", justify="right")

@@ -49,8 +49,8 @@ def train(
     if adapter is not None:
         resolved = resolved.model_copy(update={"adapter": adapter})
     if isinstance(resolved, ChartRecipe):
-        datasets = options.load_dataset(training, images), options.load_dataset(validation, validation_images)
-        _train_chart(resolved, *datasets, out, resume, cpu)
+        loaded = options.load_dataset(training, images), options.load_dataset(validation, validation_images)
+        _train_chart(resolved, *loaded, out, resume, cpu)
         return
     if resolved.scope == "full":
         raise RecipeError(f"{recipe}: scope full trains no adapter; choose another scope, or use dentasam pretrain")
@@ -60,6 +60,7 @@ def train(
     from dentasam.processes import launched
     from dentasam.training.run import run_state
     from dentasam.training.run.loop import train as run_training
+    from dentasam.training.run.run_inputs import Input
     from dentasam.training.run.training_run import Base
     from dentasam.training.samples.mixed_source import MixedSource
     from dentasam.training.samples.sources import DatasetSource, PhantomSource, Source
@@ -67,12 +68,15 @@ def train(
     keep_mb = resolved.cache.decoded_mb
     given = (training, images), (validation, validation_images)
     full, smooth_px = resolved.trains_object_windows, resolved.object_windows.smooth_truth_px
-    sources = [DatasetSource(options.load_dataset(path, folder), keep_mb, full, smooth_px) for path, folder in given]
+    datasets = [options.load_dataset(path, folder) for path, folder in given]
+    sources = [DatasetSource(dataset, keep_mb, full, smooth_px) for dataset in datasets]
     learnt: Source = sources[0]
     if resolved.phantoms_share:
         drawn = PhantomSource(resolved.phantoms, resolved.seed, full=full)
         learnt = MixedSource(sources[0], drawn, resolved.phantoms_share, resolved.seed)
     network, info = load_model(resolved.base)
+    about = f"{training.name}: {len(sources[0])} images"
+    base = Base(info.name, info.sha256, about, *map(Input.of_dataset, datasets))
     with launched(cpu) as accelerator:
         result = run_training(
             network,
@@ -80,7 +84,7 @@ def train(
             learnt,
             sources[1],
             out,
-            Base(info.name, info.sha256, f"{training.name}: {len(sources[0])} images"),
+            base,
             resume=resume,
             accelerator=accelerator,
             tensorboard=tensorboard,
@@ -98,12 +102,15 @@ def _train_chart(
     from dentasam.output_folder import made_folder
     from dentasam.progress import shown
     from dentasam.training.chart.chart_run import check_same_recipe, train_chart
+    from dentasam.training.run.run_lock import RunLock
 
     check_same_recipe(recipe, out, resume)
     made_folder(out)
-    adapter = None if recipe.adapter == "none" else recipe.adapter
-    segmenter = load_torch(recipe.base, adapter, "cpu" if cpu else None)
-    run = train_chart(segmenter, recipe, training, validation, out, shown)
+    with RunLock(out):
+        check_same_recipe(recipe, out, resume)  # again: until it was locked, another run may have begun there
+        adapter = None if recipe.adapter == "none" else recipe.adapter
+        segmenter = load_torch(recipe.base, adapter, "cpu" if cpu else None)
+        run = train_chart(segmenter, recipe, training, validation, out, shown)
     scores = run.scores
     say(
         f"{run.folder}: on {validation.path.name} {100 * scores.f1:.1f} % of the teeth found (F1), "

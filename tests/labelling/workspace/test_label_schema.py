@@ -159,3 +159,14 @@ def test_a_wrong_size_names_its_place(tmp_path: Path) -> None:
     path.write_text("tidy: {holes: -3}\nlabels:\n- {name: a, title: A, colour: '#e69f00'}\n", encoding="utf-8")
     with pytest.raises(WorkspaceError, match=r"schema.yaml: tidy.holes: "):
         LabelSchema.load(path)
+
+
+@pytest.mark.parametrize("letter", ["\x00", "\x7f", "\x85", "\x9b", "\u200f", "\u2028", "\u202e", "\u2066", "\ud800"])
+def test_a_new_name_has_no_character_that_nobody_sees(letter: str) -> None:
+    for key in ("name", "title"):
+        label = {"name": "a", "title": "a", "colour": "#ff0000"} | {key: f"a{letter}b"}
+        if (key, letter) == ("title", "\u200f"):
+            LabelSchema.model_validate({"labels": [label]})
+            continue
+        with pytest.raises(ValidationError):
+            LabelSchema.model_validate({"labels": [label]})

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from dentasam.errors import OutputError
 from dentasam.training.chart.averaged_run import train_averaged
 from dentasam.training.recipe.chart_recipe import FinderTraining
 
@@ -106,3 +107,13 @@ def test_updates_count_the_steps_and_name_the_loss(tmp_path: Path) -> None:
     assert {total for _, total, _ in shown} == {25}
     first = float(loss(network(), 0).detach())
     assert shown[0][2] == f"loss {first:.3f}"
+
+
+def test_a_damaged_state_is_refused_before_it_is_used(tmp_path: Path) -> None:
+    state = tmp_path / "state.pt"
+    train_averaged(network(), SETTINGS, loss, state, 100, nothing)
+    whole = state.read_bytes()
+    for place in range(100, len(whole), 997):
+        state.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(OutputError, match=r"state\.pt: damaged .*; delete it, and --resume begins anew"):
+            train_averaged(network(), SETTINGS, loss, state, 100, nothing)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ import torch
 import dentasam
 from dentasam.data.dataset import Dataset
 from dentasam.data.phantom import write_phantoms
-from dentasam.errors import DatasetError, RecipeError
+from dentasam.errors import DatasetError, OutputError, RecipeError
 from dentasam.model.chart.dentition import CHART_NAMES, IMPLANT
 from dentasam.model.chart.head import CARD, WEIGHTS, load_head
 from dentasam.model.checkpoints.reading import sha256_of
@@ -172,9 +174,34 @@ def test_a_folder_with_a_run_goes_on_with_the_same_recipe_alone(tmp_path: Path) 
     check_same_recipe(recipe, tmp_path, resume=True)
     with pytest.raises(RecipeError, match="holds a run already; give --resume"):
         check_same_recipe(recipe, tmp_path, resume=False)
-    with pytest.raises(RecipeError, match="has other settings; give another --out") as caught:
+    with pytest.raises(
+        RecipeError, match=r"has other settings \(seed: 4 instead of 3\); resume with --recipe"
+    ) as caught:
         check_same_recipe(ChartRecipe(seed=4), tmp_path, resume=True)
     assert str(caught.value).startswith(str(tmp_path / "recipe.yaml"))
+
+
+def test_a_run_is_resumed_with_its_own_data_alone(
+    tmp_path: Path, segmenter: Segmenter, recipe: ChartRecipe, datasets: tuple[Dataset, Dataset]
+) -> None:
+    with pytest.raises(Killed):
+        train_chart(segmenter, recipe, *datasets, tmp_path, shown(("finder", 1)))
+    fewer = replace(datasets[0], images=datasets[0].images[1:])
+    for given in ((fewer, datasets[1]), (datasets[0], fewer)):
+        with pytest.raises(OutputError, match=r"began with the .* data phantoms\.json \(. images, .*; resume with"):
+            train_chart(segmenter, recipe, *given, tmp_path, shown())
+
+
+def test_damaged_sets_are_made_again(
+    tmp_path: Path, whole: Path, segmenter: Segmenter, recipe: ChartRecipe, datasets: tuple[Dataset, Dataset]
+) -> None:
+    shutil.copytree(whole, tmp_path / "run")
+    (kept,) = (tmp_path / "run").glob("state/*/found.npz")
+    content = kept.read_bytes()
+    kept.write_bytes(content[:500] + bytes([content[500] ^ 1]) + content[501:])
+    train_chart(segmenter, recipe, *datasets, tmp_path / "run", shown())
+    with np.load(kept) as made, np.load(next(whole.glob("state/*/found.npz"))) as before:
+        assert all(np.array_equal(made[name], before[name]) for name in before.files)
 
 
 @pytest.mark.parametrize("which", [0, 1])

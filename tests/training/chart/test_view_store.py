@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save
 
 from dentasam.errors import OutputError
 from dentasam.model.chart.finder import fine_features
@@ -72,6 +74,27 @@ def test_a_file_that_was_cut_short_counts_as_missing(tmp_path: Path, left: int) 
     with pytest.raises(OutputError, match="delete it and run the command again") as caught:
         read_view(path)
     assert str(caught.value).startswith(f"{path}: cannot be read")
+
+
+def test_a_file_with_a_changed_bit_counts_as_missing(tmp_path: Path) -> None:
+    store = ViewStore(tmp_path)
+    path = store.path("a")
+    store.write(path, view())
+    whole = path.read_bytes()
+    for bit in random.Random(0).sample(range(8 * len(whole)), 300):
+        changed = bytearray(whole)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        assert not store.is_whole(path), bit
+
+
+def test_a_file_without_a_checksum_is_still_read(tmp_path: Path) -> None:
+    store = ViewStore(tmp_path)
+    path = store.path("a")
+    store.write(path, view(implants=True))
+    path.write_bytes(save(load_file(path), {"implants": "1"}))
+    assert store.is_whole(path)
+    assert read_view(path).implants
 
 
 def test_a_file_of_something_else_counts_as_missing(tmp_path: Path) -> None:

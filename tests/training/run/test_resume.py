@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from dentasam.errors import OutputError, RecipeError
+from dentasam.training.run.run_inputs import Input
 from dentasam.training.run.training_run import TrainingRun
 
 from .. import small_run as script
@@ -111,7 +114,7 @@ def test_folder_in_use(uninterrupted: Path, tmp_path: Path) -> None:
 
 
 def test_resume_with_another_recipe(uninterrupted: Path) -> None:
-    with pytest.raises(RecipeError, match=r"differs in optimiser.*recipe\.yaml"):
+    with pytest.raises(RecipeError, match=r"differs in optimiser\.lr: 0\.5 instead of .*recipe\.yaml"):
         small_run(uninterrupted, "optimiser.lr=0.5", resume=True)
 
 
@@ -131,3 +134,52 @@ def test_damaged_state(uninterrupted: Path, tmp_path: Path) -> None:
     (tmp_path / "last.pt").write_bytes((uninterrupted / "last.pt").read_bytes()[:5000])
     with pytest.raises(OutputError, match=r"last\.pt: damaged"):
         small_run(tmp_path, resume=True)
+
+
+def test_a_changed_bit_in_the_state(uninterrupted: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(uninterrupted, out)
+    content = (out / "last.pt").read_bytes()
+    middle = len(content) // 2
+    (out / "last.pt").write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+    with pytest.raises(
+        OutputError, match=r"last\.pt: damaged .*; delete it, and --resume goes on from last\.previous"
+    ):
+        small_run(out, resume=True)
+    (out / "last.pt").unlink()
+    assert small_run(out, resume=True).steps == 8
+    assert steps_logged(out) == list(range(1, 9))
+    before, after = (torch.load(folder / "last.pt", weights_only=True)["weights"] for folder in (uninterrupted, out))
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+
+
+def test_resume_with_another_base_or_other_data(uninterrupted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Input("other", "", "1" * 64)
+    monkeypatch.setattr(script, "BASE", replace(script.BASE, training=other))
+    with pytest.raises(OutputError, match="began with the training data none, not other"):
+        small_run(uninterrupted, resume=True)
+    monkeypatch.setattr(script, "BASE", replace(script.BASE, training=None, sha256="1" * 64))
+    with pytest.raises(OutputError, match=r"began with the base model small \(sha256 000000000000…\), not small"):
+        small_run(uninterrupted, resume=True)
+
+
+def test_a_full_disk_ends_the_run_with_a_line_and_its_state_whole(
+    uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    plain = os.fsync
+
+    def full(descriptor: int) -> None:
+        if len(steps_logged(out)) >= 6:
+            raise OSError(28, "No space left on device")
+        plain(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OutputError, match=r"last\.pt: cannot be written \(No space left on device\); free space"):
+            small_run(out)
+    assert not list(out.rglob(".*"))
+    assert torch.load(out / "last.pt", weights_only=True)["progressed"]["step"] == 4
+    small_run(out, resume=True)
+    before, after = (torch.load(folder / "last.pt", weights_only=True)["weights"] for folder in (uninterrupted, out))
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field, GetPydanticSchema
 
 from dentasam.labelling.log.operations import Mask
-from dentasam.labelling.wire.fields import MAX_CLICKS, Name, Pixel
+from dentasam.labelling.wire.fields import MAX_CLICKS, Name, Pixel, Sign, Switch
 from dentasam.labelling.workspace.tidy_sizes import Tidy
 
 Key = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.:-]+$")]
 # Parsed as 0 or 1; an int elsewhere, as arrays give it.
-ClickLabel = Annotated[int, GetPydanticSchema(lambda _, handler: handler(Literal[0, 1]))]
+ClickLabel = Annotated[int, GetPydanticSchema(lambda _, handler: handler(Sign))]
 Click = tuple[Pixel, Pixel, ClickLabel]
 Clicks = Annotated[
     Sequence[Click],
@@ -49,7 +49,7 @@ class PredictObject:
     painted: Mask | None = None
     erased: Mask | None = None
     category: Category = None
-    choices: bool = False
+    choices: Switch = False
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic.json_schema import WithJsonSchema
 
 from dentasam.labelling.wire.box_mask import BoxMask
-from dentasam.labelling.wire.fields import MAX_CLICKS, Name, Pixel
+from dentasam.labelling.wire.fields import MAX_CLICKS, Name, Number, Pixel, Sign, Switch, Whole
 
 Status = Literal["new", "in-progress", "done", "needs-review", "approved"]
 Source = Literal["manual", "model", "import", "proposal"]
@@ -90,14 +90,14 @@ class ModelScore(_Strict):
     sha256: Annotated[str, StringConstraints(max_length=128)] | None = None
     adapter: Annotated[str, StringConstraints(max_length=500)] | None = None
     adapter_sha256: Annotated[str, StringConstraints(max_length=128)] | None = None
-    score: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    score: Number | None = None
     answered_by: AnsweredBy | None = None
 
 
 class Prompts(_Strict):
     """All clicks (x, y, 1 positive or 0 negative) and the box (x0, y0, x1, y1) an object has, in image pixels."""
 
-    clicks: Annotated[list[tuple[Pixel, Pixel, Literal[0, 1]]], Field(max_length=MAX_CLICKS)] = []
+    clicks: Annotated[list[tuple[Pixel, Pixel, Sign]], Field(max_length=MAX_CLICKS)] = []
     box: tuple[Pixel, Pixel, Pixel, Pixel] | None = None
 
 
@@ -105,9 +105,9 @@ class Stroke(_Strict):
     """The path of one stroke of brush, eraser or lasso; size is the diameter or side in image pixels."""
 
     shape: Literal["round", "square"]
-    size: Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
+    size: Annotated[Number, Field(ge=0, le=100_000)]
     points: Annotated[list[tuple[Pixel, Pixel]], Field(max_length=MAX_STROKE_POINTS)]
-    limited: bool = False
+    limited: Switch = False
 
 
 class CreateData(_Strict):
@@ -122,7 +122,7 @@ class CreateData(_Strict):
     source: Source
     prompts: Prompts | None = None
     model: ModelScore | None = None
-    confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    confidence: Annotated[Number, Field(ge=0, le=1)] | None = None
 
     @model_validator(mode="after")
     def _check_source(self) -> "CreateData":
@@ -148,18 +148,18 @@ class ParentData(_Strict):
 
 
 class LockData(_Strict):
-    locked: bool
+    locked: Switch
 
 
 class AcceptData(_Strict):
-    accepted: bool
+    accepted: Switch
 
 
 class DeleteData(_Strict):
     """withdrawn: the model takes back a proposal that no person has touched."""
 
-    deleted: bool
-    withdrawn: bool = False
+    deleted: Switch
+    withdrawn: Switch = False
 
     @model_validator(mode="after")
     def _check_withdrawn(self) -> "DeleteData":
@@ -176,12 +176,12 @@ class MissingData(_Strict):
     """A tooth that the patient does not have, by its FDI number."""
 
     number: Annotated[str, StringConstraints(pattern=r"^([1-4][1-8]|[5-8][1-5])$")]
-    missing: bool
+    missing: Switch
 
 
 class _Operation(_Strict):
     id: Id
-    time: Annotated[int, Field(ge=0, le=MAX_TIME, description="The client's clock, milliseconds since 1970.")]
+    time: Annotated[Whole, Field(ge=0, le=MAX_TIME, description="The client's clock, milliseconds since 1970.")]
     undoes: Id | None = None
 
 

@@ -14,6 +14,7 @@ from dentasam.labelling.log.operations import check_made_by_person, masks_of, pa
 from dentasam.labelling.routes.capacity import threads_of
 from dentasam.labelling.routes.context import (
     EXPECTED_SESSION,
+    IF_MATCH,
     MAX_ID,
     Annotator,
     CaseId,
@@ -38,6 +39,15 @@ from dentasam.labelling.routes.envelope_documents import (
 router = APIRouter(prefix="/api/cases", tags=["cases"])
 _WORKLIST = TypeAdapter(list[CaseSummary])
 REVISION = re.compile(r'"([0-9]{1,10})"')
+IfMatch = Annotated[
+    str,
+    Header(
+        alias=IF_MATCH,
+        max_length=100,
+        description="The revision last seen, in quotes; 428 without it.",
+        json_schema_extra={"pattern": f"^{REVISION.pattern}$"},
+    ),
+]
 _TAG = {"ETag": {"description": "The case's revision, in quotes.", "schema": {"type": "string"}}}
 
 
@@ -114,9 +124,7 @@ def append(
     context: ContextDep,
     annotator: Annotator,
     response: Response,
-    if_match: Annotated[
-        str | None, Header(alias="If-Match", max_length=100, description="The revision last seen, in quotes.")
-    ] = None,
+    if_match: IfMatch,
 ) -> Stored | Response:
     """Adds operations to the log, all or none. It may be sent again: those that are there already are passed over.
 
@@ -169,9 +177,7 @@ def _log_since(context: ServerContext, case_id: int, since: int) -> dict[str, An
     return {"revision": revision, "operations": [stored.document() for stored in operations]}
 
 
-def _revision(if_match: str | None) -> int:
-    if if_match is None:
-        raise HTTPException(428, 'send If-Match with the revision last seen, as in If-Match: "7"')
+def _revision(if_match: str) -> int:
     found = REVISION.fullmatch(if_match.strip())
     if found is None:
         raise HTTPException(422, 'If-Match holds a revision in quotes, as in If-Match: "7"')

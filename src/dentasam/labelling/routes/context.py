@@ -22,6 +22,7 @@ from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.envelope import MEDIA_TYPE, EnvelopeError, pack, unpack
 from dentasam.labelling.wire.fields import first_error
 from dentasam.labelling.workspace.workspace import CaseImage, Workspace
+from dentasam.visible_text import visible
 
 if TYPE_CHECKING:
     from dentasam.labelling.inference.encoding.encode_queue import EncodeQueue
@@ -39,6 +40,8 @@ MAX_DETAIL_LENGTH = 300
 # What all requests may hold at once. One may have the three masks of an object of the largest image.
 PIXELS_AT_ONCE = Budget(4 * PIXEL_LIMIT, 1 << 20, "masks")
 BODY_BYTES_AT_ONCE = Budget(256 * 1024 * 1024, 1 << 20, "large requests")
+# Without this header of a write, which its route requires, the answer is 428.
+IF_MATCH = "If-Match"
 
 
 @dataclass(frozen=True)
@@ -140,8 +143,8 @@ class Envelope(Response):
 
 
 def one_line(text: str) -> str:
-    """Text for the page: folded into one line, cut to MAX_DETAIL_LENGTH characters, and valid in UTF-8."""
-    line = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+    """Text for the page: one line of at most MAX_DETAIL_LENGTH characters, all of them seen, and valid in UTF-8."""
+    line = visible(" ".join(text.encode("utf-8", "replace").decode("utf-8").split()))
     return line if len(line) <= MAX_DETAIL_LENGTH else line[: MAX_DETAIL_LENGTH - 1] + "…"
 
 
@@ -222,5 +225,6 @@ _MEANINGS = {
     428: "If-Match is missing.",
     429: "Too many failed attempts.",
     503: "Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model.",
+    500: "The server failed; its terminal shows more.",
     507: "The disk is full; nothing was stored.",
 }

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dentasam.labelling.inference.requests import Box, Key
 from dentasam.labelling.log.operations import Status
-from dentasam.labelling.wire.fields import MAX_COMMENT_LENGTH, Name
+from dentasam.labelling.wire.fields import MAX_COMMENT_LENGTH, Name, Number, Switch, Whole
 from dentasam.labelling.workspace.label_schema import LabelSchema
 
 MAX_INTERVALS = 5000
@@ -113,8 +113,8 @@ class Stored(BaseModel):
 class TimeInterval(RequestBody):
     tool: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z][a-z0-9-]*$")]
     object: Annotated[str, Field(max_length=64, pattern=r"^[\w-]+$")] | None = None
-    start: Annotated[int, Field(ge=0, le=1 << 53, description="Milliseconds since 1970.")]
-    seconds: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+    start: Annotated[Whole, Field(ge=0, le=1 << 53, description="Milliseconds since 1970.")]
+    seconds: Annotated[Number, Field(ge=0, le=86_400)]
 
 
 class TimeBody(RequestBody):
@@ -147,7 +147,7 @@ class Progress(BaseModel):
 class ProposalsSwitch(RequestBody):
     """Whether the model proposes objects in this workspace."""
 
-    on: bool
+    on: Switch
 
 
 class ObjectToNumber(RequestBody):

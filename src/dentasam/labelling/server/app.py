@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import Match
 
 from dentasam.data.formats.tooth_names import NumberingUnknown
 from dentasam.errors import ChartError, DatasetError, DentasamError, ImageError, PromptError
@@ -38,7 +39,7 @@ from dentasam.labelling.routes import (
     session,
     sign_in,
 )
-from dentasam.labelling.routes.context import ServerContext, errors, one_line
+from dentasam.labelling.routes.context import IF_MATCH, ServerContext, errors, one_line
 from dentasam.labelling.routes.documents import CocoDocument, Problem
 from dentasam.labelling.routes.envelope_documents import ENVELOPE_DOCUMENTS
 from dentasam.labelling.routes.page import assets_of
@@ -54,6 +55,20 @@ if TYPE_CHECKING:
     from dentasam.labelling.log.worklist import Worklist
     from dentasam.labelling.workspace.workspace import Workspace
 
+ROUTES = (
+    session,
+    cases,
+    images,
+    pixels,
+    predict,
+    proposals,
+    encoding,
+    notes,
+    exports,
+    monai,
+    sign_in,
+    page,
+)
 REFERENCE = "#/components/schemas/{model}"
 # Errors in what a client sends, or asks of a model that cannot do it; the answer carries their messages.
 MALFORMED = (EnvelopeError, MaskError, OperationError, PromptError, DatasetError, ChartError)
@@ -113,23 +128,10 @@ def application() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        responses=errors(400, 401, 403, 413, 421, 422),
+        responses=errors(400, 401, 403, 413, 421, 422, 500, 503),
         generate_unique_id_function=lambda route: route.name,
     )
-    for module in (
-        session,
-        cases,
-        images,
-        pixels,
-        predict,
-        proposals,
-        encoding,
-        notes,
-        exports,
-        monai,
-        sign_in,
-        page,
-    ):
+    for module in ROUTES:
         app.include_router(module.router)
     _handle_errors(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
@@ -157,6 +159,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
             schemas.pop(unused, None)
         health = content["paths"]["/healthz"]["get"]
         health["responses"] = {"200": health["responses"]["200"]}
+        health["security"] = []
+        content["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        content["security"] = [{"token": []}]
         app.openapi_schema = _with_mask_references(content)
     return app.openapi_schema
 
@@ -196,9 +201,9 @@ def _handle_errors(app: FastAPI) -> None:
     ) -> None:
         def handler(request: Request, error: Exception) -> JSONResponse:
             code = status if isinstance(status, int) else status(error)
-            headers = getattr(error, "headers", None)
             asks = {"asks": "numbering"} if isinstance(error, NumberingUnknown) else {}
-            return JSONResponse({"detail": one_line(text(request, error))} | asks, code, headers)
+            content = {"detail": one_line(text(request, error))} | asks
+            return JSONResponse(content, code, getattr(error, "headers", None))
 
         app.add_exception_handler(kind, handler)
 
@@ -206,8 +211,10 @@ def _handle_errors(app: FastAPI) -> None:
         context: ServerContext = request.app.state.context
         return context.public_message(str(error))
 
-    handle(StarletteHTTPException, lambda error: error.status_code, lambda _, error: str(error.detail))
-    handle(RequestValidationError, 422, lambda _, error: _first(error))
+    handle(StarletteHTTPException, lambda error: error.status_code, _detail)
+    handle(
+        RequestValidationError, lambda error: 428 if _lacks_revision(error) else 422, lambda _, error: _first(error)
+    )
     handle(CaseNotFound, 404, public)
     handle(StorageFull, 507, public)
     handle(ImageRefused, lambda error: error.status, public)
@@ -217,7 +224,29 @@ def _handle_errors(app: FastAPI) -> None:
     handle(DentasamError, 503, public)
 
 
+def _detail(request: Request, error: StarletteHTTPException) -> str:
+    """The line of an error. One for a method that its path does not have gets the header with all that it has."""
+    if error.status_code == 405:
+        # The router names those of one route only, and a path may have several.
+        known = [*request.app.routes, *(route for module in ROUTES for route in module.router.routes)]
+        found = [route for route in known if route.matches(request.scope)[0] is not Match.NONE]
+        methods = ", ".join(sorted({method for route in found for method in getattr(route, "methods", None) or ()}))
+        error.headers = {"Allow": methods}
+        return f"{request.method} is not possible here, only {methods}"
+    return str(error.detail)
+
+
+def _status_of_malformed(error: RequestValidationError) -> int:
+    return 428 if _lacks_revision(error) else 422
+
+
+def _lacks_revision(error: RequestValidationError) -> bool:
+    return any(one["type"] == "missing" and tuple(one["loc"]) == ("header", IF_MATCH) for one in error.errors())
+
+
 def _first(error: RequestValidationError) -> str:
+    if _lacks_revision(error):
+        return f'send {IF_MATCH} with the revision last seen, as in {IF_MATCH}: "7"'
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if part != "body")
     return f"{place}: {first['msg']}" if place else str(first["msg"])

@@ -1,18 +1,46 @@
 """Field types and limits that several documents between page and server share."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
 
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 
 MAX_CLICKS = 2000  # of one object
 MAX_COMMENT_LENGTH = 5000  # characters
 
+
+def _number(value: Any) -> Any:
+    """Refuses what Python would take for a number, and JSON does not."""
+    if isinstance(value, bool | str | bytes):
+        raise ValueError("a number is wanted")
+    return value
+
+
+# Values as JSON has them: a text is not a number, and neither is true or false. 1.0 is a whole number in JSON.
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Whole = Annotated[int, BeforeValidator(_number)]
+Switch = Annotated[bool, Field(strict=True)]
+# Of a click: 1 positive, 0 negative.
+Sign = Annotated[Literal[0, 1], BeforeValidator(_number)]
 # The name of a label, a case or a person: one line without control characters.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# Of a new label: also without the C1 controls and whatever changes the writing direction or breaks the line. A title
+# may have single direction marks, which languages that are written from right to left need.
+NewName = Annotated[
+    str,
+    StringConstraints(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+$",
+    ),
+]
+NewTitle = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$"),
+]
 # A coordinate in pixels of the image, which may lie outside of it.
-Pixel = Annotated[float, Field(ge=-PIXEL_LIMIT, le=PIXEL_LIMIT, allow_inf_nan=False)]
+Pixel = Annotated[Number, Field(ge=-PIXEL_LIMIT, le=PIXEL_LIMIT)]
 
 
 def first_error(error: ValidationError) -> str:

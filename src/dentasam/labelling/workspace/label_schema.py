@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from dentasam.atomic_write import write_atomically
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.wire.fields import Name, first_error
+from dentasam.labelling.wire.fields import NewName, NewTitle, first_error
 from dentasam.labelling.workspace.tidy_sizes import DEFAULT_TIDY, Tidy
 
 DEFAULT_FILE = Path(__file__).with_name("schema.yaml")
@@ -39,8 +39,8 @@ class Label(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Name
-    title: Name
+    name: NewName
+    title: NewTitle
     kind: Kind = "other"
     colour: Colour
     tidy: Tidy | None = None

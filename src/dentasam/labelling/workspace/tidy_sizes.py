@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from dentasam.labelling.wire.fields import Number
+
 
 def _check_size(value: float) -> float:
     if value >= 1 and value != int(value):
@@ -14,7 +16,7 @@ def _check_size(value: float) -> float:
 
 
 # Below 1: a share of the object's largest part; from 1: a number of image pixels; 0 keeps everything.
-Size = Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False), AfterValidator(_check_size)]
+Size = Annotated[Number, Field(ge=0, le=1_000_000_000), AfterValidator(_check_size)]
 
 # After one click on each of 225 teeth of eight X-rays, 38 of 40 islands and all eight holes of the model's masks were
 # smaller. The true masks had no island, and the gaps between their roots were larger.

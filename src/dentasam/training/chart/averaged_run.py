@@ -8,16 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from dentasam.atomic_write import write_atomically
+from dentasam.errors import OutputError
 from dentasam.progress import Update
 from dentasam.training.recipe.chart_recipe import FinderTraining
 from dentasam.training.recipe.sections import Optimiser
 from dentasam.training.run.optimiser import build_optimiser
+from dentasam.training.run.state_file import read_state, write_state
 
 _LAST_SHARE = 0.02
 _CLIP_NORM = 2.0
@@ -35,6 +35,7 @@ def train_averaged(
     """Train a network, and leave the running mean of its weights in it.
 
     loss: the loss of the network on the batch of a step. state_file: what a killed run goes on from, if it is there.
+    Raises OutputError where that is damaged or cannot be written.
     """
     optimiser = build_optimiser(
         list(network.parameters()),
@@ -42,11 +43,14 @@ def train_averaged(
     )
     mean = {name: value.clone() for name, value in network.state_dict().items()}
     first = 0
-    if state_file.is_file():
-        state: dict[str, Any] = torch.load(state_file, weights_only=True)
-        network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
-        mean, first = state["mean"], state["step"]
+    state = read_state(state_file)
+    if state is not None:
+        try:
+            network.load_state_dict(state["network"])
+            optimiser.load_state_dict(state["optimiser"])
+            mean, first = state["mean"], state["step"]
+        except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise OutputError(f"{state_file}: damaged ({type(error).__name__}); delete it and --resume") from None
     network.train()
     for step in range(first, settings.steps):
         for group in optimiser.param_groups:
@@ -79,6 +83,4 @@ def _save(
     path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, mean: dict[str, Tensor], step: int
 ) -> None:
     state = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "mean": mean, "step": step}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with write_atomically(path) as draft:
-        torch.save(state, draft)
+    write_state(path, state)

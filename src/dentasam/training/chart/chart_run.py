@@ -36,12 +36,15 @@ from dentasam.training.chart.chart_stages import drawn_sets, found_sets, train_f
 from dentasam.training.chart.encoded_views import encode_views
 from dentasam.training.chart.view_store import ViewStore, read_view
 from dentasam.training.recipe.chart_recipe import ChartRecipe
+from dentasam.training.recipe.differences import differences, listed
 from dentasam.training.recipe.recipe_file import load_any_recipe, write_recipe
+from dentasam.training.run.run_inputs import INPUTS, Input, RunInputs
 from dentasam.training.run.run_state import ADAPTER, RECIPE
 
 # Changed whenever states of earlier versions cannot be gone on with.
 _METHOD = "chart-2"
 METRICS, STATE = "metrics.json", "state"
+_BY_CONTENT = ("base", "adapter")
 
 Shown = Callable[[str, str], AbstractContextManager[Update]]
 
@@ -64,10 +67,11 @@ def train_chart(
 ) -> ChartRun:
     """Train a chart head for a segmenter's model with the adapter in use.
 
-    A run in the same folder goes on where it was. shown: a progress line for a stage, by its name and unit.
+    A run in the same folder, which is for the caller to lock (`RunLock`), goes on where it was.
+    shown: a progress line for a stage, by its name and unit.
     Raises DatasetError where the dataset has hardly any FDI numbers, RecipeError where the folder is of another
     recipe or the head to start from is of other sizes, ChartError where there is no such head, OutputError where it
-    cannot be written.
+    cannot be written, began on other data or another base, or holds a damaged state.
     """
     for dataset in (training, validation):
         _check_numbers(dataset)
@@ -75,13 +79,23 @@ def train_chart(
     source = None if segmenter.adapters.in_use is None else adapter_folder.find_adapter(segmenter.adapters.in_use)
     segmenter = segmenter.merged()
     head = _first_head(segmenter, recipe)
+    own_head = segmenter.chart_sha256 if recipe.start == "head" else None
+    inputs = RunInputs(
+        Input(segmenter.info.name, "", segmenter.info.sha256),
+        Input.of_adapter(adapter, own_head) if adapter else None,
+        Input.of_dataset(training),
+        Input.of_dataset(validation),
+    )
+    inputs.check_same(out)
+    out.mkdir(parents=True, exist_ok=True)
+    inputs.write(out)
     write_recipe(recipe, out / RECIPE)
     store = ViewStore(out / recipe.views.dir)
     with shown("encoding", "views") as update:
         views = encode_views(recipe, segmenter, training, store, update)
     readers = [partial(read_view, path) for path in views]
     # Named by what the run depends on: one on other data, or from another head, begins anew.
-    depends = [_METHOD, segmenter.chart_sha256 if recipe.start == "head" else "", *(path.name for path in views)]
+    depends = [_METHOD, own_head or "", *(path.name for path in views)]
     state = out / STATE / hashlib.sha256(" ".join(map(str, depends)).encode()).hexdigest()[:16]
     with shown("finder", "steps") as update:
         train_finder(head, recipe, readers, state / "finder.pt", update)
@@ -147,9 +161,13 @@ def check_same_recipe(recipe: ChartRecipe, out: Path, resume: bool) -> None:
         return
     if not resume:
         raise RecipeError(f"{out}: holds a run already; give --resume to go on with it, or another --out")
-    before = load_any_recipe(out / RECIPE)
-    if before != recipe:
-        raise RecipeError(f"{out / RECIPE}: the run there has other settings; give another --out")
+    # Base and adapter are compared by content, where that of the run is known.
+    changed = differences(load_any_recipe(out / RECIPE), recipe, _BY_CONTENT if (out / INPUTS).exists() else ())
+    if changed:
+        raise RecipeError(
+            f"{out / RECIPE}: the run there has other settings ({listed(changed)}); resume with "
+            f"--recipe {out / RECIPE}, or give another --out"
+        )
 
 
 def _check_numbers(dataset: Dataset) -> None:

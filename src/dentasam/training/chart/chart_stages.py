@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import cast
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dentasam.atomic_write import write_atomically
 from dentasam.data.dataset import Dataset
 from dentasam.model.chart.finder import Finder
 from dentasam.model.chart.head import ChartHead
@@ -21,6 +22,7 @@ from dentasam.model.chart.numberer import UNKNOWN, Numberer, padded
 from dentasam.model.chart.shapes import SHAPE
 from dentasam.model.segmenter import Segmenter
 from dentasam.progress import Update
+from dentasam.sealed_file import is_whole, write_sealed
 from dentasam.training.chart.averaged_run import train_averaged
 from dentasam.training.chart.encoded_views import phantom_view, view_of
 from dentasam.training.chart.finder_loss import finder_loss, finder_targets
@@ -69,9 +71,10 @@ def found_sets(
 ) -> list[NumberSet]:
     """What the trained finder finds in views that it was not trained on, of each training image and of phantoms.
 
-    kept: a file of the sets, which are made once.
+    kept: a file of the sets, which are made once, and again where the file is damaged.
     """
-    if not kept.is_file():
+    sets = _kept_sets(kept)
+    if sets is None:
         draws: list[Callable[[], View]] = [
             partial(view_of, recipe, image, recipe.views.per_image) for image in training.images
         ]
@@ -84,24 +87,31 @@ def found_sets(
             sets.append(found_set(head, image, targets))
             update(index + 1, len(draws))
         _write_sets(kept, sets)
-    return [one for one in _read_sets(kept) if len(one.outcomes)]
+    return [one for one in sets if len(one.outcomes)]
 
 
 def _write_sets(path: Path, sets: Sequence[NumberSet]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {f"{index}.{name}": part for index, one in enumerate(sets) for name, part in vars(one).items()}
-    with write_atomically(path) as draft, draft.open("wb") as file:
-        np.savez(file, **arrays)
+    write_sealed(path, lambda file: np.savez(file, **arrays))
 
 
-def _read_sets(path: Path) -> list[NumberSet]:
+def _kept_sets(path: Path) -> list[NumberSet] | None:
+    """The sets in a file; None where there is none, or where it is damaged."""
     parts = [one.name for one in fields(NumberSet) if one.name != "width"]
-    with np.load(path) as content:
-        count = sum(name.endswith(".width") for name in content.files)
-        return [
-            NumberSet(**{name: content[f"{index}.{name}"] for name in parts}, width=int(content[f"{index}.width"]))
-            for index in range(count)
-        ]
+    try:
+        if not path.is_file() or is_whole(path) is False:
+            return None
+        with np.load(path) as content:
+            count = sum(name.endswith(".width") for name in content.files)
+            return [
+                NumberSet(
+                    **{name: content[f"{index}.{name}"] for name in parts}, width=int(content[f"{index}.width"])
+                )
+                for index in range(count)
+            ]
+    except (OSError, ValueError, LookupError, BadZipFile, zlib.error):
+        return None
 
 
 def train_numberer(

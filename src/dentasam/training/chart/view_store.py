@@ -1,6 +1,6 @@
 """Encoded views on disk, so that each is encoded once: a file a view, named by all that its content depends on.
 
-A damaged or half-written file counts as missing.
+A damaged or half-written file counts as missing: it holds a checksum, apart from those of earlier versions.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ from dentasam.errors import OutputError
 from dentasam.model.chart.finder import CELL, fine_features
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.training.chart.views import ChartTargets
+from dentasam.training.samples.tensor_checksum import tensor_checksum
+
+# The one entry of a file's metadata, as several have no certain order: 0 or 1 for the implants, and the checksum.
+_ABOUT = "implants"
+_TENSORS = ("features", "fine", "places", "numbers", "kinds", "shapes")
 
 
 @dataclass(frozen=True)
@@ -68,26 +73,33 @@ class ViewStore:
             "kinds": torch.from_numpy(view.targets.kinds),
             "shapes": torch.from_numpy(view.targets.shapes).half(),
         }
+        implants = str(int(view.implants))
+        content = save(tensors, {_ABOUT: f"{implants} {tensor_checksum(tensors, implants)}"})
         try:
             with write_atomically(path) as draft:
-                draft.write_bytes(save(tensors, {"implants": str(int(view.implants))}))
+                draft.write_bytes(content)
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({error.strerror}); free space or set views.dir") from None
 
     def is_whole(self, path: Path) -> bool:
-        """Whether the view is there and not cut short."""
+        """Whether the view is there as it was written."""
         try:
             with safe_open(path, framework="pt") as file:
-                return "shapes" in file.keys()  # noqa: SIM118 - not a mapping
+                implants, _, checksum = (file.metadata() or {}).get(_ABOUT, "").partition(" ")
+                tensors = {name: file.get_tensor(name) for name in _TENSORS}
+                if set(file.keys()) != set(_TENSORS):
+                    return False
         except (OSError, SafetensorError):
             return False
+        # Earlier versions wrote no checksum.
+        return implants in ("0", "1") and checksum in ("", tensor_checksum(tensors, implants))
 
 
 def read_view(path: Path) -> EncodedView:
     """A view that `ViewStore` wrote. Raises OutputError where it cannot be read any more."""
     try:
         with safe_open(path, framework="pt") as file:
-            implants = (file.metadata() or {}).get("implants") == "1"
+            implants = (file.metadata() or {}).get(_ABOUT, "").startswith("1")
             return EncodedView(file.get_tensor("features"), file.get_tensor("fine"), _targets(file), implants)
     except (OSError, SafetensorError) as error:
         raise _unreadable(path, error) from None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -59,26 +60,28 @@ def train(
 ) -> TrainingResult:
     """Train an adapter on `model` (scope `full`: the model itself) and keep the best in `out`.
 
-    Raises OutputError for a folder in use or a damaged state, RecipeError for a resumed run with another
-    recipe, for a loss that is not finite, and for a setting that the encoder does not have.
+    Raises OutputError for a folder in use, a damaged state and a run that began on another base or other data,
+    RecipeError for a resumed run with another recipe, for a loss that is not finite, and for a setting that the
+    encoder does not have.
     """
     keep_freed_memory()
     accelerator = accelerator or Accelerator()
-    with all_or_none(accelerator):
-        if accelerator.is_main_process:
-            run_state.open_folder(out, recipe, resume)
-    run = TrainingRun(model, recipe, source, validation, out, base, accelerator)
-    if resume:
-        run.resume()
-    distributed.copy_from_first(accelerator, list(run.tensors.values()))
+    with ExitStack() as held:
+        with all_or_none(accelerator):
+            if accelerator.is_main_process:
+                held.enter_context(run_state.open_folder(out, recipe, resume, base.inputs(recipe)))
+        run = TrainingRun(model, recipe, source, validation, out, base, accelerator)
+        if resume:
+            run.resume()
+        distributed.copy_from_first(accelerator, list(run.tensors.values()))
 
-    console = (console or Console(stderr=True)) if run.is_main else Console(quiet=True)
-    if run.is_main:
-        run_state.cut_metrics(out / run_state.METRICS, run.progress.step)
-    run.announce(console)
-    ended_by = _all_steps(run, console, tensorboard)
-    run.announce_cache(console)
-    done = run.progress
+        console = (console or Console(stderr=True)) if run.is_main else Console(quiet=True)
+        if run.is_main:
+            run_state.cut_metrics(out / run_state.METRICS, run.progress.step)
+        run.announce(console)
+        ended_by = _all_steps(run, console, tensorboard)
+        run.announce_cache(console)
+        done = run.progress
     return TrainingResult(done.step, done.best_step, done.best_score, done.dice_at_clicks, done.seconds, ended_by)
 
 

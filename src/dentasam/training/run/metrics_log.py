@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -32,14 +33,20 @@ class MetricsLog:
 
     def __exit__(self, *error: object) -> None:
         if self._file is not None:
-            self._file.close()
+            # Closing writes again what could not be written; the error that ends the block has said so.
+            with suppress(OSError) if error[0] is not None else nullcontext():
+                self._file.close()
         if self._board is not None:
             self._board.close()
 
     def write(self, row: dict[str, Any]) -> None:
-        """Add one row. It is on disk when this returns."""
+        """Add one row. It is on disk when this returns. Raises OutputError where it cannot be written."""
         if self._file is not None:
-            self._file.write(json.dumps(row) + "\n")
+            try:
+                self._file.write(json.dumps(row) + "\n")
+            except OSError as error:
+                path = self._file.name
+                raise OutputError(f"{path}: cannot be written ({error.strerror}); free space and --resume") from None
         if self._board is not None:
             self._board.write(row)
 

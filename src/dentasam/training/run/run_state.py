@@ -4,6 +4,8 @@
     metrics.jsonl      a line per step and per validation
     adapter/           the best adapter so far (model.safetensors for full training)
     last.pt            trained weights, optimiser, step and best score at the last checkpoint
+    last.previous.pt   the same at the checkpoint before
+    inputs.json        base, adapter and data that the run began with, by content
 
 The state holds no random generators: everything drawn in a step is seeded by the recipe's seed and the step, so the
 step alone says where the sampler is.
@@ -12,10 +14,8 @@ step alone says where the sampler is.
 from __future__ import annotations
 
 import json
-import pickle
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +23,12 @@ from torch import Tensor, nn
 from dentasam.atomic_write import DRAFT_SUFFIX, write_atomically
 from dentasam.errors import OutputError, RecipeError
 from dentasam.output_folder import made_folder
+from dentasam.training.recipe.differences import differences, listed
 from dentasam.training.recipe.recipe_file import load_recipe, write_recipe
 from dentasam.training.recipe.settings import Recipe
+from dentasam.training.run.run_inputs import INPUTS, RunInputs
+from dentasam.training.run.run_lock import LOCK, RunLock
+from dentasam.training.run.state_file import read_state, write_state
 
 STATE, METRICS, RECIPE, ADAPTER, MODEL = (
     "last.pt",
@@ -54,21 +58,40 @@ class RunProgress:
     dice_at_clicks: list[float] = field(default_factory=list)
 
 
-def open_folder(out: Path, recipe: Recipe, resume: bool) -> None:
-    """Create the run's folder, or check that it holds a run of the same recipe to resume.
+def open_folder(out: Path, recipe: Recipe, resume: bool, inputs: RunInputs) -> RunLock:
+    """Create the run's folder, or check that it holds a run of the same recipe on the same inputs to resume.
 
-    Raises OutputError for a folder in use, RecipeError where the run in it has another recipe.
+    Returns the lock that keeps other runs out. Raises OutputError for a folder in use and for a run on other inputs,
+    RecipeError where the run in it has another recipe.
     """
-    used = made_folder(out)
+    _check_use(out, resume)
+    lock = RunLock(out)
+    try:
+        # Again: until it was locked, another run may have begun there.
+        if _check_use(out, resume):
+            inputs.check_same(out)
+            # Base and adapter are compared by content, where that of the run is known.
+            known = ("base", "adapter") if (out / INPUTS).exists() else ()
+            _check_same_recipe(out / RECIPE, recipe, (*_CHANGEABLE, *known))
+            for folder in (out, out / ADAPTER):
+                for draft in folder.glob(f".*{DRAFT_SUFFIX}"):
+                    draft.unlink()  # left by a process that was killed while it wrote
+        inputs.write(out)
+        write_recipe(recipe, out / RECIPE)
+    except BaseException:
+        lock.release()
+        raise
+    return lock
+
+
+def _check_use(out: Path, resume: bool) -> bool:
+    """Whether the folder, which is made where it is missing, holds a run to resume. Raises OutputError."""
+    used = [name for name in made_folder(out) if name != LOCK]
     if used and not resume:
         raise OutputError(f"{out} is in use (it holds {used[0]}); add --resume to go on, or choose another --out")
     if used and RECIPE not in used:
         raise OutputError(f"{out} holds no training run to resume (no {RECIPE}); choose another --out")
-    if used:
-        _check_same_recipe(out / RECIPE, recipe)
-        for draft in out.glob(f".*{DRAFT_SUFFIX}"):
-            draft.unlink()  # left by a process that was killed while it wrote
-    write_recipe(recipe, out / RECIPE)
+    return bool(used)
 
 
 def save_state(
@@ -78,7 +101,7 @@ def save_state(
     optimiser: torch.optim.Optimizer,
     base_sha256: str,
 ) -> None:
-    """Write last.pt, as a whole or not at all. Raises OutputError where it cannot be written."""
+    """Write last.pt, as a whole or not at all, and keep the one before. Raises OutputError as `write_state`."""
     state = {
         "layout": _LAYOUT,
         "base_sha256": base_sha256,
@@ -86,11 +109,7 @@ def save_state(
         "weights": {name: tensor.detach().cpu() for name, tensor in weights.items()},
         "optimiser": optimiser.state_dict(),
     }
-    try:
-        with write_atomically(out / STATE, durable=True) as draft, draft.open("wb") as file:
-            torch.save(state, file)
-    except OSError as error:
-        raise OutputError(f"{out / STATE}: cannot be written ({error.strerror}); free space and --resume") from None
+    write_state(out / STATE, state)
 
 
 def load_state(
@@ -101,28 +120,20 @@ def load_state(
     Raises OutputError for a damaged state or one of another base.
     """
     path = out / STATE
-    if not path.exists():
+    state = read_state(path)
+    if state is None:
         return RunProgress()
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        stored, layout = state["weights"], state["layout"]
+        stored, layout, base = state["weights"], state["layout"], state["base_sha256"]
         progress = RunProgress(**state["progressed"])
-    except (
-        OSError,
-        RuntimeError,
-        EOFError,
-        KeyError,
-        TypeError,
-        ValueError,
-        pickle.UnpicklingError,
-    ) as error:
+        if layout != _LAYOUT or base != base_sha256 or stored.keys() != weights.keys():
+            raise OutputError(f"{path}: a run on another base model; resume with the --model it began with")
+        with torch.no_grad():
+            for name, tensor in weights.items():
+                tensor.copy_(stored[name])
+        optimiser.load_state_dict(state["optimiser"])
+    except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise OutputError(f"{path}: damaged ({type(error).__name__}); start again in another --out") from None
-    if layout != _LAYOUT or state["base_sha256"] != base_sha256 or stored.keys() != weights.keys():
-        raise OutputError(f"{path}: a run on another base model; resume with the --model it began with")
-    with torch.no_grad():
-        for name, tensor in weights.items():
-            tensor.copy_(stored[name])
-    optimiser.load_state_dict(state["optimiser"])
     return progress
 
 
@@ -149,11 +160,10 @@ def cut_metrics(path: Path, step: int) -> None:
         draft.write_text("".join(kept), "utf-8")
 
 
-def _check_same_recipe(path: Path, recipe: Recipe) -> None:
-    before, now = load_recipe(path).model_dump(mode="json"), recipe.model_dump(mode="json")
-    changed = [key for key in now if key not in _CHANGEABLE and before[key] != now[key]]
+def _check_same_recipe(path: Path, recipe: Recipe, changeable: tuple[str, ...]) -> None:
+    changed = differences(load_recipe(path), recipe, changeable)
     if changed:
         raise RecipeError(
-            f"{path}: the run began with another recipe (differs in {', '.join(changed)}); resume with "
-            f"--recipe {path}"
+            f"{path}: the run began with another recipe (differs in {listed(changed)}); resume with "
+            f"--recipe {path}, or choose another --out for the new recipe"
         )

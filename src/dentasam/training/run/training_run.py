@@ -14,7 +14,7 @@ from rich.console import Console
 from torch import nn
 
 from dentasam.errors import RecipeError
-from dentasam.model.adapters.folder import AdapterCard
+from dentasam.model.adapters.folder import AdapterCard, AdapterIdentity
 from dentasam.model.adapters.loading import copy_adapter
 from dentasam.model.adapters.lora import LoraSettings, add_lora, first_adapted
 from dentasam.model.adapters.saving import save_adapter
@@ -33,6 +33,7 @@ from dentasam.training.run import distributed, run_state
 from dentasam.training.run.batch_gradient import batch_gradient
 from dentasam.training.run.optimiser import build_optimiser
 from dentasam.training.run.progress_line import ProgressLine
+from dentasam.training.run.run_inputs import Input, RunInputs
 from dentasam.training.run.validation import CurveSums, click_curve, validation_samples
 from dentasam.training.run.window_validation import window_curve
 from dentasam.training.samples.embedding_cache import EmbeddingCache
@@ -45,11 +46,21 @@ from dentasam.training.samples.sources import Source
 
 @dataclass(frozen=True)
 class Base:
-    """The model that the adapter is trained on, for the adapter's card: its name, its hash, and words on the data."""
+    """The model that the adapter is trained on, for the adapter's card: its name, its hash, and words on the data.
+
+    training, validation: the datasets by content; None for images that the recipe describes.
+    """
 
     name: str
     sha256: str
     data: str = ""
+    training: Input | None = None
+    validation: Input | None = None
+
+    def inputs(self, recipe: Recipe) -> RunInputs:
+        """What a run of the recipe works on. Raises AdapterError where the adapter to start from is missing."""
+        adapter = None if recipe.adapter is None else Input.of_adapter(AdapterIdentity.of(recipe.adapter))
+        return RunInputs(Input(self.name, "", self.sha256), adapter, self.training, self.validation)
 
 
 class TrainingRun:

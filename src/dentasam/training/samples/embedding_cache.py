@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-import zlib
 from pathlib import Path
 
 import torch
@@ -25,6 +24,7 @@ from dentasam.atomic_write import DRAFT_SUFFIX, write_atomically
 from dentasam.errors import OutputError
 from dentasam.model.core.frame import PREPROCESSING
 from dentasam.model.embedding import EncoderOutput, EncoderPrefix
+from dentasam.training.samples.tensor_checksum import tensor_checksum
 
 # A draft of this age was left by a killed writer; a younger one may be in use.
 _STALE_SECONDS = 3600.0
@@ -64,14 +64,14 @@ class EmbeddingCache:
             output = self._encoded(tensors)
         except (OSError, SafetensorError, json.JSONDecodeError, KeyError):
             return None
-        if expected != str(_checksum(tensors)):
+        if expected != tensor_checksum(tensors):
             return None
         return output
 
     def store(self, key: str, output: Encoded) -> Encoded:
         """Write an output (1, ...), and return it as `load` would, so that the first epoch equals later ones."""
         tensors = {name: in_half_precision(part) for name, part in vars(output).items() if isinstance(part, Tensor)}
-        content = save(tensors, {"crc32": str(_checksum(tensors))})
+        content = save(tensors, {"crc32": tensor_checksum(tensors)})
         path = self._path(key)
         try:
             path.parent.mkdir(exist_ok=True)
@@ -106,10 +106,3 @@ class EmbeddingCache:
 def in_half_precision(tensor: Tensor) -> Tensor:
     """A tensor as the cache stores it."""
     return tensor.detach().to("cpu", torch.float16).contiguous()
-
-
-def _checksum(tensors: dict[str, Tensor]) -> int:
-    value = 0
-    for _, tensor in sorted(tensors.items()):
-        value = zlib.crc32(tensor.contiguous().view(torch.uint8).numpy().data, value)
-    return value

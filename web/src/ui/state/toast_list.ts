@@ -1,3 +1,4 @@
+import { visible } from "../labels/visible_text";
 import { Store } from "./store";
 
 export interface Toast {
@@ -26,7 +27,8 @@ export class ToastList extends Store<{ list: readonly Toast[] }> {
   }
 
   /** Shows a message, in place of one with the same text. Returns its id for `dismiss`. */
-  show(text: string, kind: Toast["kind"] = "note", action?: ToastAction): number {
+  show(message: string, kind: Toast["kind"] = "note", action?: ToastAction): number {
+    const text = visible(message);
     const id = ++this.last;
     const others = this.get().list.filter((toast) => toast.text !== text);
     this.set({ list: [...others, { id, kind, text, action }].slice(-MAX_TOASTS) });

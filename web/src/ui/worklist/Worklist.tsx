@@ -3,6 +3,7 @@ import { memo, type ReactNode, useCallback, useEffect, useMemo, useRef } from "r
 import { thumbnailUrl } from "../../api/client";
 import { CASE_STATUSES, type CaseStatus, type CaseSummary } from "../../api/types";
 import { STATUS_NAMES } from "../bars/TopBar";
+import { visible } from "../labels/visible_text";
 import { useBench, useCases, usePreferences, useWorkbench } from "../state/context";
 import { AddImagesButton } from "./AddImages";
 import { fitted } from "./case_name";
@@ -137,7 +138,7 @@ function Encoding() {
           <ul>
             {failed.map((one) => (
               <li key={one.id}>
-                {one.name}: {one.message}
+                {visible(one.name)}: {one.message}
               </li>
             ))}
           </ul>
@@ -183,8 +184,8 @@ const Entry = memo(function Entry({ one, picture, open, choose, place, count }: 
           draggable={false}
         />
         <span className="case-text">
-          <span className="case-title" title={one.name}>
-            {breakable(fitted(one.name))}
+          <span className="case-title" title={visible(one.name)}>
+            {breakable(fitted(visible(one.name)))}
           </span>
           <span className="case-facts">
             <span className="status" data-status={one.status}>

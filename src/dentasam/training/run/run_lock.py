@@ -1,0 +1,87 @@
+"""The lock of a run's folder: one run at a time writes there, and another one is told which."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from dentasam.atomic_write import NO_FOLLOW
+from dentasam.errors import OutputError
+from dentasam.locked_file import try_lock
+
+LOCK = ".run.lock"
+_MAX_BYTES = 1000
+
+
+class RunLock:
+    """The open, locked file `.run.lock` in a run's folder, to be used in a `with`.
+
+    The system releases it when the process ends, however it ends. The file itself is removed at the end of the block.
+    """
+
+    def __init__(self, out: Path) -> None:
+        """Raises OutputError where another run holds the lock, and where the folder cannot be written."""
+        self._path = out / LOCK
+        self._file: int | None = None
+        while self._file is None:
+            try:
+                file = os.open(self._path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o644)
+            except OSError as error:
+                raise OutputError(
+                    f"{self._path}: cannot be written ({error.strerror}); remove it or choose another --out"
+                ) from None
+            if not try_lock(file):
+                holder = _holder(file)
+                os.close(file)
+                raise OutputError(
+                    f"{out} is in use by another training run ({holder}); wait until it ends, or choose another --out"
+                )
+            if _is_at(file, self._path):
+                self._file = file
+            else:
+                os.close(file)  # a run that ended has removed it meanwhile
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "started": now})
+        with suppress(OSError):  # a full disk, which the run's first writing reports
+            os.ftruncate(self._file, 0)
+            os.write(self._file, text.encode())
+
+    def __enter__(self) -> RunLock:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Let another run use the folder."""
+        if self._file is None:
+            return
+        with suppress(OSError):  # Windows removes no open file; the next run then takes it over
+            self._path.unlink()
+        os.close(self._file)
+        self._file = None
+
+
+def _is_at(file: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _holder(file: int) -> str:
+    """Words on the process that wrote the lock's file."""
+    try:
+        os.lseek(file, 0, os.SEEK_SET)
+        content = json.loads(os.read(file, _MAX_BYTES))
+        pid, host, started = int(content["pid"]), str(content["host"]), str(content["started"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return "its process is not known"
+    return f"process {pid} on {host:.100}, since {started:.40}"

@@ -1,0 +1,10 @@
+// C0 controls but tab and line break, DEL and C1 controls, marks and overrides of the writing direction, and separators
+// of lines: those of dentasam/visible_text.py.
+const UNSEEN =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** A name as people read it: characters that nobody sees, and that change how the rest is read, become `\uXXXX`. */
+export function visible(name: string): string {
+  return name.replace(UNSEEN, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
