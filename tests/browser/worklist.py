@@ -37,7 +37,7 @@ def write_worklist(folder: Path, copies: int = COPIES) -> WorkList:
     """The images, as files. All copies have the same bytes, so that the model encodes them once."""
     phantom = generate(3)
     folder.mkdir()
-    # Three digits: the order of the names is that of their numbers, for a program that sorts letters and for the page.
+    # Three digits: letters and numbers order the names alike, for the tests and for the page.
     names = [f"copy-{index:03d}.png" for index in range(copies)]
     Image.fromarray(phantom.image).save(folder / names[0])
     for name in names[1:]:
