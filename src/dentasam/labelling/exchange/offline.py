@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from dentasam.atomic_write import write_atomically
+from dentasam.atomic_write import remove_stale_drafts, write_atomically
 from dentasam.data.formats.catalogue import Format
 from dentasam.data.formats.registry import writable
 from dentasam.data.teeth.numbering import Numbering
@@ -93,6 +93,7 @@ def write_export(
     """
     if target.is_dir():
         raise OutputError(f"{target} is a folder; name a file in it")
+    remove_stale_drafts(target.parent)
     statuses = FINISHED if finished else None
     counts = ProposalCounts()
     notes: tuple[str, ...] = ()

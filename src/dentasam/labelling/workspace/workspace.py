@@ -18,6 +18,7 @@ from dentasam.data.images.read import read_header
 from dentasam.errors import ImageError, WorkspaceError
 from dentasam.labelling.workspace.file_lock import WorkspaceLock
 from dentasam.labelling.workspace.label_schema import LabelSchema
+from dentasam.labelling.workspace.own_folder import make_own_folder, tidy_own_folder
 from dentasam.labelling.workspace.settings import WorkspaceSettings
 
 ID_FILE = "id"
@@ -81,8 +82,10 @@ class Workspace:
             raise WorkspaceError(f"{source} holds no readable PNG, JPEG, TIFF or DICOM image{reason}")
         if dataset is not None:
             problems += [f"{source}: {note}" for note in dataset.notes]
+        make_own_folder(root, named=folder is not None)
         lock = WorkspaceLock(root)
         try:
+            tidy_own_folder(root)
             schema, settings = _open_schema(root), WorkspaceSettings.of(root)
             return Workspace(_read_id(root), root, images_in, cases, schema, dataset, problems, lock, settings)
         except BaseException:

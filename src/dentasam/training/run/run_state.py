@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dentasam.atomic_write import DRAFT_SUFFIX, write_atomically
+from dentasam.atomic_write import remove_stale_drafts, write_atomically
 from dentasam.errors import OutputError, RecipeError
 from dentasam.output_folder import made_folder
 from dentasam.training.recipe.recipe_file import load_recipe, write_recipe
@@ -66,8 +66,7 @@ def open_folder(out: Path, recipe: Recipe, resume: bool) -> None:
         raise OutputError(f"{out} holds no training run to resume (no {RECIPE}); choose another --out")
     if used:
         _check_same_recipe(out / RECIPE, recipe)
-        for draft in out.glob(f".*{DRAFT_SUFFIX}"):
-            draft.unlink()  # left by a process that was killed while it wrote
+        remove_stale_drafts(out)
     write_recipe(recipe, out / RECIPE)
 
 
