@@ -25,9 +25,7 @@ WIDE = {"width": 1600, "height": 900}
 
 @pytest.fixture(scope="module")
 def growing(tmp_path_factory: pytest.TempPathFactory, worklist: WorkList) -> Iterator[Server]:
-    with serving_one_image(
-        tmp_path_factory.mktemp("growing") / "images", worklist.folder / "copy-000.png"
-    ) as running:
+    with serving_one_image(tmp_path_factory.mktemp("growing") / "images", worklist.folder / "copy-000.png") as running:
         yield running
 
 
