@@ -1,7 +1,8 @@
 """The images of a folder, and a line for everything in it that looks like an image and is left out.
 
-Linked files are opened like others; linked and hidden folders are not entered. Files of other kinds are
-ignored without a line, and so are this program's own folders.
+Linked files are opened like others if they lead to a place in the folder; those that lead out of it only where the
+user asks for it. Linked and hidden folders are not entered. Files of other kinds are ignored without a line, and so
+are this program's own folders.
 """
 
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from dentasam.data.images.dicom.detect import HEAD_BYTES
 from dentasam.data.images.kind import FOREIGN_SUFFIXES, IMAGE_SUFFIXES, READ_KINDS, kind_of_bytes
+from dentasam.data.links import OPTION, Bounds
 
 WORKSPACE_SUFFIX = ".dentasam"
 # AppleDouble files lie beside each file on disks that macOS wrote, and carry its name.
@@ -20,6 +22,7 @@ APPLE_DOUBLE = "._"
 NO_SUFFIX = re.compile(r"(\.\d*)?")
 # A hidden folder may be a repository of any size; it is reported if one of its first files is an image.
 MAX_FILES_LOOKED_AT = 1000
+LINK_OUT = f"it is a link to a file outside of this folder; put the file itself here, or give {OPTION}"
 # So many files with the same reason share one line, which names the first few.
 MIN_GROUP, MAX_NAMED = 5, 3
 
@@ -52,11 +55,14 @@ def _lines(group: list[tuple[str, str]]) -> Iterator[str]:
     yield f"{shown} and {len(group) - MAX_NAMED} more are left out; the first: {group[0][1]}"
 
 
-def images_in(folder: Path, left_out: LeftOut, apart: Path | None = None) -> Iterator[tuple[str, Path]]:
+def images_in(
+    folder: Path, left_out: LeftOut, apart: Path | None = None, follow_links: bool = False
+) -> Iterator[tuple[str, Path]]:
     """Name and path of each file that should be an image, in this folder and its subfolders without `apart`.
 
-    Adds to `left_out` what is left out.
+    follow_links: also files that are links out of the folder. Adds to `left_out` what is left out.
     """
+    bounds = Bounds(folder)
     for place, folders, files in os.walk(folder, onerror=lambda error: _unreadable(folder, error, left_out)):
         inner = Path(place)
         entered = []
@@ -78,6 +84,8 @@ def images_in(folder: Path, left_out: LeftOut, apart: Path | None = None) -> Ite
         for name in sorted(files):
             path = inner / name
             reason = _refusal(path)
+            if reason is None and not follow_links and path.is_symlink() and bounds.leads_out(path):
+                reason = LINK_OUT
             if reason is None:
                 yield path.relative_to(folder).as_posix(), path
             elif reason:

@@ -38,13 +38,17 @@ class OpenedWorkspace:
 
 @contextmanager
 def open_early(
-    source: Path, folder: Path | None = None, database: str | None = None, images: Path | None = None
+    source: Path,
+    folder: Path | None = None,
+    database: str | None = None,
+    images: Path | None = None,
+    follow_links: bool = False,
 ) -> Iterator[OpenedWorkspace]:
     """Yields the workspace before the objects of its COCO file are imported.
 
     Raises WorkspaceError and DatasetError.
     """
-    with Workspace.open(source, folder, images) as workspace:
+    with Workspace.open(source, folder, images, follow_links) as workspace:
         engine = open_workspace_database(workspace, database)
         try:
             plain = Store(engine)
@@ -60,13 +64,17 @@ def open_early(
 
 @contextmanager
 def open_workspace(
-    source: Path, folder: Path | None = None, database: str | None = None, images: Path | None = None
+    source: Path,
+    folder: Path | None = None,
+    database: str | None = None,
+    images: Path | None = None,
+    follow_links: bool = False,
 ) -> Iterator[tuple[Workspace, Store, list[str]]]:
     """Yields the workspace, its store with a case for each image, and lines about images that are left out.
 
     The objects of a COCO file are imported as pre-annotations. Raises WorkspaceError and DatasetError.
     """
-    with open_early(source, folder, database, images) as opened:
+    with open_early(source, folder, database, images, follow_links) as opened:
         opened.pending.bring_all()
         yield opened.workspace, opened.store, opened.problems
 
@@ -81,6 +89,7 @@ def write_export(
     database: str | None = None,
     images: Path | None = None,
     numbering: Numbering = Numbering.fdi,
+    follow_links: bool = False,
 ) -> str:
     """Writes an export of a workspace to a file; returns a line that says how many objects it holds.
 
@@ -99,7 +108,7 @@ def write_export(
     notes: tuple[str, ...] = ()
     with (
         _naming_the_server(kind, finished),
-        open_workspace(source, folder, database, images) as (workspace, store, _),
+        open_workspace(source, folder, database, images, follow_links) as (workspace, store, _),
     ):
         if kind == "coco":
             write_coco(store, workspace, target, statuses, numbering)

@@ -16,6 +16,7 @@ from typing import Final
 
 from dentasam.errors import ImageError
 from dentasam.labelling.workspace.workspace import CaseImage
+from dentasam.regular_file import open_regular
 
 # Two changes within a tick of the file system's clock look like one, and FAT's tick is two seconds. So a hash is kept
 # only if the file has not changed for this long.
@@ -40,7 +41,7 @@ class FileHashes:
             return known[1]
         for _ in range(MAX_TRIES):
             started = time.time_ns()
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 state = _state(os.fstat(file.fileno()))
                 found = hashlib.file_digest(file, "sha256").hexdigest()
                 unchanged = _state(os.fstat(file.fileno())) == state

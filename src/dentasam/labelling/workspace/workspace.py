@@ -15,7 +15,7 @@ from dentasam.data.dataset import Dataset
 from dentasam.data.images.listing import WORKSPACE_SUFFIX, LeftOut, images_in
 from dentasam.data.images.orientation import wrong_size
 from dentasam.data.images.read import read_header
-from dentasam.errors import ImageError, WorkspaceError
+from dentasam.errors import DentasamError, WorkspaceError
 from dentasam.labelling.workspace.file_lock import WorkspaceLock
 from dentasam.labelling.workspace.label_schema import LabelSchema
 from dentasam.labelling.workspace.own_folder import make_own_folder, tidy_own_folder
@@ -59,12 +59,18 @@ class Workspace:
     settings: WorkspaceSettings = field(default_factory=WorkspaceSettings)
 
     @staticmethod
-    def open(source: str | Path, folder: str | Path | None = None, images: str | Path | None = None) -> "Workspace":
+    def open(
+        source: str | Path,
+        folder: str | Path | None = None,
+        images: str | Path | None = None,
+        follow_links: bool = False,
+    ) -> "Workspace":
         """Opens the workspace of a folder of images or of a COCO file; makes it if there is none.
 
         folder: the workspace's own folder, if it is not at its usual place. images: the folder of a COCO file's
-        images, if it is not one of the usual places. Raises WorkspaceError if there are no images, if the workspace
-        cannot be written, and if another server uses it; DatasetError for an error in the COCO file.
+        images, if it is not one of the usual places. follow_links: also show images that are links out of the folder
+        or the dataset. Raises WorkspaceError if there are no images, if the workspace cannot be written or holds a
+        link, and if another server uses it; DatasetError for an error in the COCO file.
         """
         source = Path(os.path.abspath(source))
         if not source.exists():
@@ -73,10 +79,13 @@ class Workspace:
         # Checked before anything is made, so that nothing is written into a mistyped folder.
         if images is not None and source.is_dir():
             raise WorkspaceError(f"{source} is a folder of images itself; --images is for the images of a COCO JSON")
-        dataset = None if source.is_dir() else Dataset.load(source, images)
+        dataset = None if source.is_dir() else Dataset.load(source, images, follow_links=follow_links)
         images_in = source if dataset is None else dataset.image_folder
         problems: list[str] = []
-        cases = list_images(source, problems, root) if dataset is None else _dataset_images(dataset, problems)
+        if dataset is None:
+            cases = list_images(source, problems, root, follow_links)
+        else:
+            cases = _dataset_images(dataset, problems)
         if not cases:
             reason = f": {problems[0]}" if problems else ""
             raise WorkspaceError(f"{source} holds no readable PNG, JPEG, TIFF or DICOM image{reason}")
@@ -132,13 +141,16 @@ class Workspace:
         self.close()
 
 
-def list_images(folder: Path, problems: list[str], root: Path | None = None) -> list[CaseImage]:
+def list_images(
+    folder: Path, problems: list[str], root: Path | None = None, follow_links: bool = False
+) -> list[CaseImage]:
     """The images of a folder and its sub-folders, sorted by name, without those in `root`.
 
-    A line for each reason why images are left out is added to `problems`.
+    follow_links: with those that are links out of the folder. A line for each reason why images are left out is
+    added to `problems`.
     """
     left_out = LeftOut()
-    found = ((name, path, None) for name, path in images_in(folder, left_out, root))
+    found = ((name, path, None) for name, path in images_in(folder, left_out, root, follow_links))
     images = sorted(_readable(found, left_out), key=lambda image: image.name)
     problems += left_out.lines()
     return images
@@ -174,7 +186,7 @@ def _readable(found: Iterator[tuple[str, Path, tuple[int, int] | None]], left_ou
         seen.add(name)
         try:
             header = read_header(path)
-        except ImageError as error:
+        except DentasamError as error:
             left_out.add(name, str(error))
             continue
         stored = header.height, header.width
