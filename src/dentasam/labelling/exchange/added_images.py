@@ -19,6 +19,7 @@ from typing import Final
 from dentasam.atomic_write import draft_of, remove_stale_drafts
 from dentasam.data.images.kind import IMAGE_SUFFIXES
 from dentasam.data.images.read import read_image
+from dentasam.data.links import Bounds
 from dentasam.errors import DentasamError, ImageError
 from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.database import is_disk_full
@@ -191,6 +192,9 @@ def _with_short_name(draft: Path, message: str) -> str:
 
 
 def _same_content(draft: Path, target: Path) -> bool:
+    # What a link out of the folder leads to is not in the folder.
+    if Bounds(target.parent).leads_out(target):
+        return False
     try:
         return target.is_file() and FileHashes().of(draft) == FileHashes().of(target)
     except OSError:
