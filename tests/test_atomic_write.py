@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dentasam.atomic_write import remove_stale_drafts, write_atomically
+from dentasam.atomic_write import draft_of, remove_stale_drafts, write_atomically
 
 
 def test_replaces_the_file_when_the_block_ends(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from dentasam.atomic_write import remove_stale_drafts, write_atomically
+from dentasam.atomic_write import draft_of, remove_stale_drafts, write_atomically
 with write_atomically(Path(sys.argv[1])) as draft:
     draft.write_text("half")
     if sys.argv[2:]:
@@ -108,10 +108,11 @@ def test_the_next_write_removes_what_a_killed_one_left(tmp_path: Path) -> None:
     assert killed.returncode == -signal.SIGKILL
     assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
     (tmp_path / "mine.part").write_text("kept")
-    (tmp_path / ".mine.part").write_text("kept")
+    for name in (".mine.part", ".mine.4194305.1.part"):
+        (tmp_path / name).write_text("kept")
     with write_atomically(tmp_path / "other.json") as draft:
         draft.write_text("whole")
-    assert sorted(os.listdir(tmp_path)) == [".mine.part", "mine.part", "other.json"]
+    assert sorted(os.listdir(tmp_path)) == [".mine.4194305.1.part", ".mine.part", "mine.part", "other.json"]
 
 
 def test_drafts_of_living_writers_stay(tmp_path: Path) -> None:
@@ -139,8 +140,10 @@ def test_drafts_of_another_machine_stay_for_a_day(tmp_path: Path) -> None:
 
 def test_links_and_folders_with_the_name_of_a_draft_stay(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("kept")
-    (tmp_path / ".a.4194305.1.part").symlink_to(tmp_path / "mine")
-    (tmp_path / ".b.4194305.1.part").mkdir()
+    with draft_of(tmp_path / "a") as draft:
+        name = draft.name
+    (tmp_path / name).symlink_to(tmp_path / "mine")
+    (tmp_path / name.replace(".a.", ".b.")).mkdir()
     remove_stale_drafts(tmp_path)
     remove_stale_drafts(tmp_path / "missing")
     assert len(os.listdir(tmp_path)) == 3

@@ -17,7 +17,7 @@ from socket import gethostname
 # Of the files that are being written, `.NAME.MACHINE.PROCESS.THREAD.part`. Those of killed writers are removed by
 # `remove_stale_drafts`.
 DRAFT_SUFFIX = ".part"
-_DRAFT = re.compile(r"\..+?(?:\.([0-9a-f]{8}))?\.(\d+)\.\d+\.part", re.DOTALL)
+_DRAFT = re.compile(r"\..+\.([0-9a-f]{8})\.(\d+)\.\d+\.part", re.DOTALL)
 # Whether a process of another machine, or of another container, still lives cannot be seen; nothing is written for
 # as long as this.
 STALE_SECONDS = 24 * 3600.0
@@ -93,8 +93,8 @@ def remove_stale_drafts(folder: Path) -> None:
                     os.unlink(entry.path)
 
 
-def _is_stale(machine: str | None, process: int, changed: float) -> bool:
-    if machine in (None, _machine()) and sys.platform != "win32":
+def _is_stale(machine: str, process: int, changed: float) -> bool:
+    if machine == _machine() and sys.platform != "win32":
         # A container's server has the same number after each start: this process knows its own drafts.
         return process == os.getpid() or not _is_alive(process)
     return time.time() - changed > STALE_SECONDS

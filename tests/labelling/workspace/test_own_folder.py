@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from dentasam.atomic_write import draft_of
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.exchange.offline import open_workspace
 from dentasam.labelling.inference.encoding.embedding_store import EmbeddingStore
@@ -168,8 +169,10 @@ def test_the_store_of_embeddings_tidies_its_own_files_alone(tmp_path: Path, vict
 def test_drafts_that_a_killed_server_left_are_removed(scans: Path) -> None:
     root = scans / ".dentasam"
     root.mkdir()
-    (root / ".id.4194305.1.part").write_text("half")
+    with draft_of(root / "id") as draft:
+        pass
+    draft.write_text("half")
     (root / "mine.part").write_text("kept")
     with Workspace.open(scans):
-        assert not (root / ".id.4194305.1.part").exists()
+        assert not draft.exists()
         assert (root / "mine.part").exists()
