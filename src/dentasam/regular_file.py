@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 # What the shell hands over: `--prompts <(program)` and `--prompts /dev/stdin`.
 _HANDED_OVER = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
@@ -19,7 +19,7 @@ class NotRegularError(OSError):
         super().__init__(errno.EINVAL, "it is not a regular file but a pipe, a socket or a device", str(path))
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Opens a regular file to be read, never anything that could block; a link to one is followed.
 
     What the shell hands over by its number (`/dev/stdin`, `/dev/fd/63`) may be a pipe. Raises NotRegularError for
@@ -29,14 +29,18 @@ def open_regular(path: Path) -> BinaryIO:
         return path.open("rb")
     # Opening a device may already do something, such as rewind a tape.
     _check(path, os.stat(path))
-    file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    return open(path, "rb", opener=_opened)
+
+
+def _opened(path: str, flags: int) -> int:
+    file = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     try:
         # It may have been exchanged in between.
-        _check(path, os.fstat(file))
-        return os.fdopen(file, "rb")
-    except BaseException:
+        _check(Path(path), os.fstat(file))
+    except OSError:
         os.close(file)
         raise
+    return file
 
 
 def _check(path: Path, status: os.stat_result) -> None:

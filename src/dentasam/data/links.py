@@ -28,15 +28,16 @@ class Bounds:
     def leads_out(self, path: Path) -> bool:
         """Whether a file or folder that exists really lies outside of all these places."""
         if os.path.islink(path):
-            return os.path.exists(path) and not self._holds(path)
+            return os.path.exists(path) and not self.holds(path)
         # Most files are no links: where their folder really is, is found once for all of them.
         folder = os.path.dirname(path)
         inside = self._is_inside.get(folder)
         if inside is None:
-            inside = self._is_inside[folder] = self._holds(Path(folder))
-        return not inside and not self._holds(path)
+            inside = self._is_inside[folder] = self.holds(Path(folder))
+        return not inside and not self.holds(path)
 
-    def _holds(self, path: Path) -> bool:
+    def holds(self, path: Path) -> bool:
+        """Whether a path now leads to one of these places or into it; folders may have been exchanged meanwhile."""
         real = os.path.realpath(path)
         return any(Path(real).is_relative_to(place) for place in self._places)
 

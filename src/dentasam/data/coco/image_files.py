@@ -54,7 +54,9 @@ class ImageFiles:
             raise DatasetError(f"{images} is not a folder; name the folder that holds the dataset's images")
         self._spelling = Spelling()
         self._beside = json.parent
-        self._bounds = None if follow_links else Bounds(*_own_folders(json, images, inside))
+        self._bounds = (
+            None if follow_links else Bounds(*own_folders(json, images), *([] if inside is None else [inside]))
+        )
         self._usual = [Path(os.path.abspath(images))] if images is not None else list(_usual_folders(json))
         self.folder = self._fullest([name for name in names if not _is_absolute(name)])
 
@@ -128,12 +130,13 @@ def _is_absolute(name: str) -> bool:
     return "\0" not in name and Path(name).is_absolute()
 
 
-def _own_folders(json: Path, images: Path | None, inside: Path | None) -> Iterator[Path]:
+def own_folders(json: Path, images: Path | None = None) -> Iterator[Path]:
     """The folders that a dataset's files lie in, below which no link leads out of it."""
     yield json.parent
     if json.parent.name.lower() == ANNOTATIONS:
         yield json.parent.parent
-    yield from (folder for folder in (images, inside) if folder is not None)
+    if images is not None:
+        yield images
 
 
 def _usual_folders(json: Path) -> Iterator[Path]:

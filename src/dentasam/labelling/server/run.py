@@ -158,11 +158,20 @@ def _application(
     from dentasam.labelling.inference.predictor import Predictor
     from dentasam.labelling.proposals.proposer import Proposer
     from dentasam.labelling.server.app import create_app
+    from dentasam.labelling.workspace.file_hashes import FileHashes
 
     encoder = CaseEncoder(EmbeddingStore(workspace.embeddings))
     proposer = Proposer(store, workspace, allowed=settings.proposals)
     charter = Charter(ChartStore(workspace.embeddings), proposer)
-    queue = EncodeQueue(load, encoder, worklist, store.set_uncertainty, windows=settings.windows, charter=charter)
+    queue = EncodeQueue(
+        load,
+        encoder,
+        worklist,
+        store.set_uncertainty,
+        windows=settings.windows,
+        charter=charter,
+        files=FileHashes(workspace.bounds),
+    )
     app = create_app(
         workspace,
         store,

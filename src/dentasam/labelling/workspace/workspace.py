@@ -11,10 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from uuid import UUID, uuid4
 
+from dentasam.data.coco.image_files import own_folders
 from dentasam.data.dataset import Dataset
 from dentasam.data.images.listing import WORKSPACE_SUFFIX, LeftOut, images_in
 from dentasam.data.images.orientation import wrong_size
 from dentasam.data.images.read import read_header
+from dentasam.data.links import Bounds
 from dentasam.errors import DentasamError, WorkspaceError
 from dentasam.labelling.workspace.file_lock import WorkspaceLock
 from dentasam.labelling.workspace.label_schema import LabelSchema
@@ -45,7 +47,8 @@ class Workspace:
     id: chosen when the workspace is made, and written when its database is first opened. root: the workspace's own
     folder. folder: the folder that image names are relative to. dataset: the content of the COCO file, None for a
     folder of images. problems: a line for each reason why images were left out, and for annotations of the COCO file
-    that are not objects. settings: what the page can change beside the labels.
+    that are not objects. settings: what the page can change beside the labels. bounds: where the images must really
+    lie, also those that are replaced later; None where links are followed.
     """
 
     id: str
@@ -57,6 +60,7 @@ class Workspace:
     problems: list[str] = field(default_factory=list)
     _lock: WorkspaceLock | None = None
     settings: WorkspaceSettings = field(default_factory=WorkspaceSettings)
+    bounds: Bounds | None = None
 
     @staticmethod
     def open(
@@ -96,7 +100,11 @@ class Workspace:
         try:
             tidy_own_folder(root)
             schema, settings = _open_schema(root), WorkspaceSettings.of(root)
-            return Workspace(_read_id(root), root, images_in, cases, schema, dataset, problems, lock, settings)
+            bounds = None
+            if not follow_links:
+                bounds = Bounds(*([source] if dataset is None else own_folders(source, images and Path(images))))
+            found = cases, schema, dataset, problems
+            return Workspace(_read_id(root), root, images_in, *found, lock, settings, bounds)
         except BaseException:
             lock.release()
             raise
