@@ -5,7 +5,6 @@ import os
 import random
 import socket
 import struct
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import tifffile
 from PIL import Image
 
 from dentasam.data.images import read
+from dentasam.data.images.kind import kind_of
 from dentasam.errors import DatasetError, ImageError
 from dentasam.evaluation.archive.images import named_images
 from dentasam.labelling.exchange.offline import open_workspace
@@ -115,7 +115,6 @@ def test_any_error_of_a_reader_names_the_file(
             return kind_of(path)
         raise error
 
-    kind_of: Callable[[Path], str] = read.kind_of
     monkeypatch.setattr(read, "kind_of", broken)
     with pytest.raises(ImageError, match=r"a\.png (is damaged|needs more memory)") as raised:
         getattr(read, reader)(scans / "a.png")
