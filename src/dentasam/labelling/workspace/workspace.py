@@ -102,7 +102,8 @@ class Workspace:
             schema, settings = _open_schema(root), WorkspaceSettings.of(root)
             bounds = None
             if not follow_links:
-                bounds = Bounds(*([source] if dataset is None else own_folders(source, images and Path(images))))
+                named = None if images is None else Path(images)
+                bounds = Bounds(*([source] if dataset is None else own_folders(source, named)))
             found = cases, schema, dataset, problems
             return Workspace(_read_id(root), root, images_in, *found, lock, settings, bounds)
         except BaseException:
