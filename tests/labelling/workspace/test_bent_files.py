@@ -84,7 +84,7 @@ def test_bent_files_and_links_of_all_sorts_leave_the_good_ones(
         ("/etc/passwd", "/dev/zero", "..", ".", "x", tmp_path / "secret.png", "/proc/self")
     ):
         for suffix in (".png", ".dcm", ""):
-            os.symlink(target, scans / f"link{number}{suffix}")
+            os.symlink(str(target), scans / f"link{number}{suffix}")
     (scans / "loop.png").symlink_to("loop.png")
     (scans / "same.png").symlink_to("a.png")
     os.mkfifo(scans / "pipe.png")
