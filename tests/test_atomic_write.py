@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dentasam.atomic_write import write_atomically
+from dentasam.atomic_write import draft_of, remove_stale_drafts, write_atomically
 
 
 def test_replaces_the_file_when_the_block_ends(tmp_path: Path) -> None:
@@ -87,3 +87,63 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
     killed = subprocess.run([sys.executable, "-c", script, str(path)], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert path.read_text() == "old"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from dentasam.atomic_write import draft_of, remove_stale_drafts, write_atomically
+with write_atomically(Path(sys.argv[1])) as draft:
+    draft.write_text("half")
+    if sys.argv[2:]:
+        print("writing", flush=True)
+        sys.stdin.read()
+    else:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_next_write_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "labels.json")], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+    (tmp_path / "mine.part").write_text("kept")
+    for name in (".mine.part", ".mine.4194305.1.part"):
+        (tmp_path / name).write_text("kept")
+    with write_atomically(tmp_path / "other.json") as draft:
+        draft.write_text("whole")
+    assert sorted(os.listdir(tmp_path)) == [".mine.4194305.1.part", ".mine.part", "mine.part", "other.json"]
+
+
+def test_drafts_of_living_writers_stay(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "labels.json"), "wait"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as living:
+        assert living.stdout is not None
+        assert living.stdin is not None
+        living.stdout.readline()
+        with write_atomically(tmp_path / "own.json") as own:
+            own.write_text("half")
+            remove_stale_drafts(tmp_path)
+            assert len(list(tmp_path.glob(".*.part"))) == 2
+        living.stdin.close()
+    assert sorted(os.listdir(tmp_path)) == ["labels.json", "own.json"]
+
+
+def test_drafts_of_another_machine_stay_for_a_day(tmp_path: Path) -> None:
+    young, old = tmp_path / ".a.json.00000000.4194305.1.part", tmp_path / ".b.json.00000000.4194305.1.part"
+    for path in (young, old):
+        path.write_text("half")
+    os.utime(old, (0, 0))
+    remove_stale_drafts(tmp_path)
+    assert os.listdir(tmp_path) == [young.name]
+
+
+def test_links_and_folders_with_the_name_of_a_draft_stay(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("kept")
+    with draft_of(tmp_path / "a") as draft:
+        name = draft.name
+    (tmp_path / name).symlink_to(tmp_path / "mine")
+    (tmp_path / name.replace(".a.", ".b.")).mkdir()
+    remove_stale_drafts(tmp_path)
+    remove_stale_drafts(tmp_path / "missing")
+    assert len(os.listdir(tmp_path)) == 3

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from dentasam.atomic_write import remove_stale_drafts
 from dentasam.errors import OutputError
 
 
 def made_folder(path: Path) -> list[str]:
-    """Makes the folder where it is missing and returns the names it holds, sorted.
+    """Makes the folder where it is missing and returns the names it holds, sorted, without drafts of killed writers.
 
     Raises OutputError where the path is a file or the folder cannot be made, read or written.
     """
@@ -18,6 +19,7 @@ def made_folder(path: Path) -> list[str]:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
+        remove_stale_drafts(path)
         return sorted(inner.name for inner in path.iterdir())
     except (FileExistsError, NotADirectoryError):
         raise OutputError(f"{path} is a file; name a folder") from None

@@ -22,6 +22,7 @@ def compare(
         typer.Option("--dataset", metavar="TEST.json", help="For the pictures, where it has moved."),
     ] = None,
     images: options.Images = None,
+    follow_links: options.FollowLinks = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the comparison that --out holds already.")
     ] = False,
@@ -29,7 +30,7 @@ def compare(
     """Compare runs on the same objects at equal clicks, with paired 95 % intervals of the differences."""
     from dentasam.evaluation.comparison.compare import compare as compare_runs
 
-    comparison = compare_runs(runs, out, data=dataset, overwrite=overwrite, images=images)
+    comparison = compare_runs(runs, out, data=dataset, overwrite=overwrite, images=images, follow_links=follow_links)
     if comparison.curves is not None:
         _print_curves(comparison.curves)
     if comparison.charts is not None:

@@ -33,6 +33,7 @@ def evaluate(
         ),
     ] = False,
     images: options.Images = None,
+    follow_links: options.FollowLinks = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N images.")] = None,
     device: options.Device = None,
     runtime: options.OnRuntime = None,
@@ -53,7 +54,7 @@ def evaluate(
         )
     # Errors in the arguments are found before the minutes that a model may take to load.
     claim_run(out, CHART if chart else CURVE, overwrite)
-    dataset = options.load_dataset(test, images)
+    dataset = options.load_dataset(test, images, follow_links)
     if chart:
         from dentasam.evaluation.charts.ground_truth import check_numbered
 

@@ -24,6 +24,7 @@ def label(
         typer.Argument(metavar="DIR|TRAIN.json", help="Folder of images (DICOM too), or a COCO file."),
     ],
     images: options.Images = None,
+    follow_links: options.FollowLinks = False,
     model: options.Model = options.BUNDLED_MODEL,
     adapter: options.Adapter = None,
     chart_head: options.ChartHead = None,
@@ -117,7 +118,7 @@ def label(
     """Label images in the browser: the model proposes, the brush corrects, nothing is lost."""
     _check_one_task(export, out, finished, timing, add_annotator)
     if add_annotator is not None:
-        _add_annotator(source, workspace, images, add_annotator)
+        _add_annotator(source, workspace, images, follow_links, add_annotator)
     elif export is not None or timing is not None:
         from dentasam.labelling.exchange.offline import write_export
 
@@ -133,6 +134,7 @@ def label(
                 database=database,
                 images=images,
                 numbering=numbering,
+                follow_links=follow_links,
             )
         )
     else:
@@ -145,6 +147,7 @@ def label(
             names=tuple(name or ()),
             folder=workspace,
             images=images,
+            follow_links=follow_links,
             database=database,
             annotator=annotator,
             idle_seconds=idle,
@@ -178,12 +181,12 @@ def _check_one_task(
         raise OutputError("--finished chooses what --export writes; give --export FORMAT as well")
 
 
-def _add_annotator(source: Path, folder: Path | None, images: Path | None, name: str) -> None:
+def _add_annotator(source: Path, folder: Path | None, images: Path | None, follow_links: bool, name: str) -> None:
     from dentasam.labelling.auth.passwords import Annotators, check_name
     from dentasam.labelling.workspace.workspace import Workspace
 
     check_name(name)
-    with Workspace.open(source, folder, images) as opened:
+    with Workspace.open(source, folder, images, follow_links) as opened:
         new = Annotators.of(opened.root).add(name, _password(name))
     say(f"{name} {'can sign in now' if new else 'has a new password'}")
 

@@ -82,12 +82,18 @@ Images = Annotated[
 ]
 
 
-def load_dataset(path: Path, images: Path | None = None) -> "Dataset":
+FollowLinks = Annotated[
+    bool,
+    typer.Option("--follow-links", help="Also read files that are links out of the folder, as of git-annex and DVC."),
+]
+
+
+def load_dataset(path: Path, images: Path | None = None, follow_links: bool = False) -> "Dataset":
     """The COCO dataset at `path`; a line on stderr for what was passed over in it."""
     from dentasam.cli.console import warn
     from dentasam.data.dataset import Dataset
 
-    dataset = Dataset.load(path, images)
+    dataset = Dataset.load(path, images, follow_links=follow_links)
     for note in dataset.notes:
         warn(f"{path}: {note}")
     return dataset

@@ -78,6 +78,7 @@ def predict(
         bool,
         typer.Option("--resume", help="Go on with the charts in --out: skip images that are done and unchanged."),
     ] = False,
+    follow_links: options.FollowLinks = False,
     shard: Annotated[
         str | None,
         typer.Option("--shard", metavar="I/N", help="Chart the I-th of N parts of the images, for job arrays."),
@@ -110,6 +111,7 @@ def predict(
             cpu=device == "cpu",
             say=say,
             warn=warn,
+            follow_links=follow_links,
         )
         return _report(charted, out) if charted.is_main else _exit_code(charted)
     charts_only = {
@@ -118,6 +120,7 @@ def predict(
         "--no-copy-images": not copy_images,
         "--resume": resume,
         "--shard": shard is not None,
+        "--follow-links": follow_links,
     }
     _refuse("with --prompts or --boxes", charts_only)
     from dentasam.data.prompt_files.sources import PromptSources

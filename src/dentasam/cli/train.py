@@ -33,6 +33,7 @@ def train(
         Path | None,
         typer.Option("--val-images", metavar="DIR", help="Folder of VAL.json's images, as --images for TRAIN.json."),
     ] = None,
+    follow_links: options.FollowLinks = False,
     settings: options.Settings = None,
     resume: options.Resume = False,
     tensorboard: options.TensorBoard = False,
@@ -48,9 +49,10 @@ def train(
         resolved = resolved.model_copy(update={"base": model})
     if adapter is not None:
         resolved = resolved.model_copy(update={"adapter": adapter})
+    given = (training, images), (validation, validation_images)
     if isinstance(resolved, ChartRecipe):
-        loaded = options.load_dataset(training, images), options.load_dataset(validation, validation_images)
-        _train_chart(resolved, *loaded, out, resume, cpu)
+        loaded = [options.load_dataset(path, folder, follow_links) for path, folder in given]
+        _train_chart(resolved, loaded[0], loaded[1], out, resume, cpu)
         return
     if resolved.scope == "full":
         raise RecipeError(f"{recipe}: scope full trains no adapter; choose another scope, or use dentasam pretrain")
@@ -66,9 +68,8 @@ def train(
     from dentasam.training.samples.sources import DatasetSource, PhantomSource, Source
 
     keep_mb = resolved.cache.decoded_mb
-    given = (training, images), (validation, validation_images)
     full, smooth_px = resolved.trains_object_windows, resolved.object_windows.smooth_truth_px
-    datasets = [options.load_dataset(path, folder) for path, folder in given]
+    datasets = [options.load_dataset(path, folder, follow_links) for path, folder in given]
     sources = [DatasetSource(dataset, keep_mb, full, smooth_px) for dataset in datasets]
     learnt: Source = sources[0]
     if resolved.phantoms_share:

@@ -34,12 +34,18 @@ class Dataset:
     passed_over: tuple[PassedOverAnnotation, ...] = ()
 
     @staticmethod
-    def load(path: str | Path, images: str | Path | None = None, crowd_as_objects: bool = False) -> "Dataset":
+    def load(
+        path: str | Path,
+        images: str | Path | None = None,
+        crowd_as_objects: bool = False,
+        follow_links: bool = False,
+    ) -> "Dataset":
         """Reads a COCO JSON. Masks are checked to fit their image, and decoded only when asked for.
 
         images: the folder of the images, where they are not in one of the usual places (`coco.image_files`).
-        crowd_as_objects: take annotations with `iscrowd` 1, as CVAT writes masks, for objects. Raises DatasetError at
-        the first error: malformed JSON, missing keys or image files, unknown or repeated ids, masks of another size,
+        crowd_as_objects: take annotations with `iscrowd` 1, as CVAT writes masks, for objects. follow_links:
+        also read image files that are links out of the dataset's folder. Raises DatasetError at the first error:
+        malformed JSON, missing keys or image files, such links, unknown or repeated ids, masks of another size,
         empty objects, NaN, no mask at all. `find_problems` lists all of them.
         """
         given = Path(path)
@@ -48,7 +54,7 @@ class Dataset:
             raise DatasetError(problem.line(given))
 
         folder = None if images is None else Path(images)
-        parsed = parse(Path(os.path.abspath(given)), stop, folder, crowd_as_objects)
+        parsed = parse(Path(os.path.abspath(given)), stop, folder, crowd_as_objects, follow_links=follow_links)
         return Dataset(given, parsed.images, parsed.categories, parsed.info or {}, parsed.folder, parsed.passed_over)
 
     @property

@@ -5,13 +5,19 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
+from dentasam.data.links import check_no_link_out
+from dentasam.regular_file import open_regular
+
 
 def json_text(path: Path) -> str:
     """The text of a file in UTF-8, or in UTF-16 with a byte order mark, which Windows tools write.
 
-    Raises OSError where it cannot be read, UnicodeError (a ValueError) where it is not such text.
+    Raises OSError where it cannot be read, UnicodeError (a ValueError) where it is not such text, DatasetError where
+    it is a link out of the source that is being imported.
     """
-    return decoded(path.read_bytes())
+    check_no_link_out(path)
+    with open_regular(path) as file:
+        return decoded(file.read())
 
 
 def decoded(data: bytes, errors: str = "strict") -> str:

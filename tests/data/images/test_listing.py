@@ -72,12 +72,15 @@ def test_linked_and_hidden_folders_are_named(folder: Path, tmp_path: Path) -> No
     (folder / "linked").symlink_to(tmp_path / "elsewhere")
     (folder / "linked.png").symlink_to(tmp_path / "elsewhere" / "x.png")
     shown, problems = lines(folder)
-    assert shown == ["a.png", "linked.png"]
+    assert shown == ["a.png"]
     assert [problem.split(" is left out: ")[0] for problem in sorted(problems)] == [
         ".b.png",
         ".hidden/",
+        "linked.png",
         "linked/",
     ]
+    followed = images_in(folder, LeftOut(), folder / "w", follow_links=True)
+    assert [name for name, _ in followed] == ["a.png", "linked.png"]
     assert sum("linked folder" in problem for problem in problems) == 1
 
 

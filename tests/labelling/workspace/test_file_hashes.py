@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from dentasam.errors import ImageError
 from dentasam.labelling.workspace import file_hashes
 from dentasam.labelling.workspace.file_hashes import FileHashes, check_same_size
+from dentasam.labelling.workspace.workspace import Workspace
 
 from ..conftest import case_image
 
@@ -81,6 +83,25 @@ def test_a_link_is_the_file_it_leads_to(path: Path, monkeypatch: pytest.MonkeyPa
     link.unlink()
     link.symlink_to(other)
     assert files.of(link) == sha256(b"after!")
+
+
+def test_a_file_that_becomes_a_link_out_of_the_folder_is_not_read(path: Path, tmp_path: Path) -> None:
+    folder, secret = tmp_path / "scans", tmp_path / "secret.png"
+    folder.mkdir()
+    secret.write_bytes(b"secret")
+    Image.new("L", (8, 6)).save(folder / "a.png")
+    with Workspace.open(folder) as workspace:
+        files, (image,) = FileHashes(workspace.bounds), workspace.images
+    found = files.of(image.path)
+    image.path.rename(folder / "b.png")
+    image.path.symlink_to("b.png")
+    assert files.of(image.path) == found
+    image.path.unlink()
+    image.path.symlink_to(secret)
+    with pytest.raises(OSError, match="it is now a link to a file outside of the folder"):
+        files.of(image.path)
+    with Workspace.open(folder, follow_links=True) as workspace:
+        assert FileHashes(workspace.bounds).of(image.path) == sha256(b"secret")
 
 
 def test_a_touched_file_is_the_same_picture(path: Path) -> None:

@@ -19,6 +19,7 @@ SHOWN_DISAGREEMENTS = 10
 def check(
     datasets: Annotated[list[Path], typer.Argument(help="A COCO JSON; several are the parts of a split.")],
     images: options.Images = None,
+    follow_links: options.FollowLinks = False,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="HTML", help="Write a page with pictures, worst first.")
     ] = None,
@@ -46,7 +47,7 @@ def check(
     from dentasam.progress import shown
 
     with shown("check", "images", transient=True) as update:
-        found = check_datasets(datasets, images, update)
+        found = check_datasets(datasets, images, update, follow_links)
     for path, problems in found.problems.items():
         for problem in problems:
             say(f"{problem.severity}: {problem.line(path)}")

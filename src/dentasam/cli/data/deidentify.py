@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from dentasam.cli import options
 from dentasam.cli.console import say, warn
 
 
@@ -28,6 +29,7 @@ def deidentify(
     report: Annotated[
         Path | None, typer.Option("--report", help="CSV or JSON of every tag touched; OUT/report.csv if left out.")
     ] = None,
+    follow_links: options.FollowLinks = False,
 ) -> None:
     """Write copies without identifying data; exit code 2 where a file could not be written safely."""
     from dentasam.data.deidentify.regions import Blanking
@@ -38,7 +40,8 @@ def deidentify(
     if ocr not in ("off", "report", "blank"):
         raise typer.BadParameter(f"{ocr!r:.40} is not one of off, report, blank", param_hint="--ocr")
     with shown("deidentify", "files", transient=True) as update:
-        outcome = deidentify(source, out, Options(key, report, Blanking.of(blank or (), mask), ocr, update))
+        given = Options(key, report, Blanking.of(blank or (), mask), ocr, update, follow_links)
+        outcome = deidentify(source, out, given)
     for line in outcome.warnings:
         warn(line)
     for line in outcome.failed:

@@ -17,6 +17,7 @@ def export(
     out: Out,
     format: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.coco,
     images: options.Images = None,
+    follow_links: options.FollowLinks = False,
     numbering: Numbers = None,
     stow: Annotated[
         str | None,
@@ -30,7 +31,7 @@ def export(
     from dentasam.data.formats.registry import export_dataset
     from dentasam.progress import shown
 
-    loaded = options.load_dataset(dataset, images)
+    loaded = options.load_dataset(dataset, images, follow_links)
     with shown("export", "images", transient=True) as update:
         notes = export_dataset(format.value, loaded, out, numbering, update)
     say(size(out, len(loaded.images), loaded.objects))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from dentasam.cli import options
 from dentasam.cli.console import say, warn
 from dentasam.cli.data.arguments import DICOMWEB, InsecureHttp, Numbers, Out, names_line, size
 from dentasam.data.formats.catalogue import Format
@@ -26,6 +27,7 @@ def import_(
         Path | None,
         typer.Option("--images", metavar="DIR", help="Folder of the images, where they do not lie with SOURCE."),
     ] = None,
+    follow_links: options.FollowLinks = False,
     numbering: Numbers = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out images and objects with an error, and list them.")
@@ -99,6 +101,7 @@ def import_(
             progress=update,
             unpacking=lambda done, total: update(0, 1, f"unpacking, {100 * done // max(total, 1)} %"),
             recognised=recognised.append,
+            follow_links=follow_links,
         )
         path = import_dataset(format and format.value, source, out, given)
     if format is None and recognised:

@@ -22,6 +22,7 @@ def split(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same split.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace parts that are there.")] = False,
     images: options.Images = None,
+    follow_links: options.FollowLinks = False,
     patient_pattern: Annotated[
         str | None,
         typer.Option(
@@ -56,7 +57,7 @@ def split(
 
     # Errors in the arguments are found before a large dataset is read.
     patients = patient_source(patient_pattern, patient_tag, patient_csv)
-    loaded = options.load_dataset(dataset, images)
+    loaded = options.load_dataset(dataset, images, follow_links)
     fractions = {"train": train, "val": val, "test": test}
     done = write_split(loaded, fractions, seed, out, overwrite, patients)
     for part in done.parts.values():

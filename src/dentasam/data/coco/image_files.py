@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from dentasam.data.coco.problem import WhatAndFix
+from dentasam.data.links import OPTION, Bounds
 from dentasam.data.spelling import AmbiguousName, Spelling
 from dentasam.errors import DatasetError
 
@@ -34,8 +35,18 @@ class ImageFile:
 class ImageFiles:
     """Finds files by the names in a dataset; `folder` is what the names are relative to."""
 
-    def __init__(self, json: Path, names: Iterable[str], images: Path | None = None) -> None:
+    def __init__(
+        self,
+        json: Path,
+        names: Iterable[str],
+        images: Path | None = None,
+        follow_links: bool = False,
+        inside: Path | None = None,
+    ) -> None:
         """json: the dataset's absolute path. images: the folder of the images, where the user names it.
+
+        follow_links: also find files that are links out of the dataset's folder. inside: the dataset's folder, where
+        that is one above the JSON's.
 
         Raises DatasetError where `images` is not a folder.
         """
@@ -43,6 +54,9 @@ class ImageFiles:
             raise DatasetError(f"{images} is not a folder; name the folder that holds the dataset's images")
         self._spelling = Spelling()
         self._beside = json.parent
+        self._bounds = (
+            None if follow_links else Bounds(*own_folders(json, images), *([] if inside is None else [inside]))
+        )
         self._usual = [Path(os.path.abspath(images))] if images is not None else list(_usual_folders(json))
         self.folder = self._fullest([name for name in names if not _is_absolute(name)])
 
@@ -64,6 +78,9 @@ class ImageFiles:
         if path is None:
             fix = "put it there, name the folder of the images, or take the image out"
             return f"its file {shown} is missing in {folder}", fix
+        if self._bounds is not None and self._bounds.leads_out(path):
+            fix = f"put the file itself there, name its folder with --images, or give {OPTION}"
+            return f"its file {shown} is a link to a file outside of the folder", fix
         return ImageFile(path, name)
 
     def _fullest(self, names: list[str]) -> Path:
@@ -111,6 +128,15 @@ def escapes(name: str) -> bool:
 
 def _is_absolute(name: str) -> bool:
     return "\0" not in name and Path(name).is_absolute()
+
+
+def own_folders(json: Path, images: Path | None = None) -> Iterator[Path]:
+    """The folders that a dataset's files lie in, below which no link leads out of it."""
+    yield json.parent
+    if json.parent.name.lower() == ANNOTATIONS:
+        yield json.parent.parent
+    if images is not None:
+        yield images
 
 
 def _usual_folders(json: Path) -> Iterator[Path]:

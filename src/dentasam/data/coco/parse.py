@@ -41,18 +41,24 @@ def parse(
     images: Path | None = None,
     crowd_as_objects: bool = False,
     as_stated: bool = False,
+    follow_links: bool = False,
+    inside: Path | None = None,
 ) -> Parsed:
     """Reads the COCO file at `path` (absolute), reporting every error but those inside the image files.
 
     images: the folder of the image files, where it is not one of those in `image_files`. as_stated: leave the names
     of a file that states another numbering (`info.numbering`) as they are; else its teeth get their FDI numbers.
+    follow_links, inside: as in `image_files.ImageFiles`.
     Raises DatasetError where `images` is not a folder.
     """
     with _collection_paused():
         content = _json(path, report)
         if content is None:
             return Parsed()
-        parsed = _parse(path, content, report, images, crowd_as_objects)
+        names = [item.get("file_name") for item in content["images"] if isinstance(item, dict)]
+        given = [name for name in names if isinstance(name, str) and name]
+        files = ImageFiles(path, given, images, follow_links, inside)
+        parsed = _parse(content, report, files, crowd_as_objects)
     return parsed if as_stated else _in_fdi(parsed)
 
 
@@ -69,14 +75,10 @@ def _in_fdi(parsed: Parsed) -> Parsed:
     return replace(parsed, images=tuple(images), categories=tuple(reversed(categories.values())), info=info)
 
 
-def _parse(
-    path: Path, content: dict[str, Any], report: Report, images: Path | None, crowd_as_objects: bool
-) -> Parsed:
+def _parse(content: dict[str, Any], report: Report, files: ImageFiles, crowd_as_objects: bool) -> Parsed:
     given = content["annotations"]
     used = {whole(item.get("category_id")) for item in given if isinstance(item, dict)}
     categories = read_categories(content["categories"], used, report)
-    names = [item.get("file_name") for item in content["images"] if isinstance(item, dict)]
-    files = ImageFiles(path, [name for name in names if isinstance(name, str) and name], images)
     found, doubtful = _images(content["images"], files, report)
     known = {category.id: category.name for category in categories}
     read = read_annotations(given, found, doubtful, known, report, crowd_as_objects)

@@ -33,7 +33,7 @@ class Options:
     """key: the key file, made where it is missing; None for `OUT.key.json` beside the output.
 
     report: None for `report.csv` in the output. ocr: `off`, `report` or `blank`. progress: takes the number of files
-    done and of all.
+    done and of all. follow_links: also copy images that are links out of the source.
     """
 
     key: Path | None = None
@@ -41,6 +41,7 @@ class Options:
     blanking: Blanking = field(default_factory=Blanking)
     ocr: str = "off"
     progress: Callable[[int, int], None] = lambda done, total: None
+    follow_links: bool = False
 
 
 @dataclass
@@ -65,7 +66,7 @@ def deidentify(source: Path, out: Path, options: Options | None = None) -> Outco
     find_text = text_finder() if options.ocr != "off" else None
     outcome = _outcome(source, out, options)
     left_out = LeftOut()
-    files = _files(source, out, left_out)
+    files = _files(source, out, left_out, options.follow_links)
     if any(_is_dicom(path) for _, path in files):
         library()  # before a key file is made that would be of nothing
     keyed = load_key(outcome.key) if outcome.key.exists() else KeyedMap.new()
@@ -118,7 +119,7 @@ def _inside(path: Path, folder: Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
-def _files(source: Path, out: Path, left_out: LeftOut) -> list[tuple[str, Path]]:
+def _files(source: Path, out: Path, left_out: LeftOut, follow_links: bool) -> list[tuple[str, Path]]:
     """Name inside the source and path of each image, sorted."""
     if source.is_file():
         return [(source.name, source)]
@@ -126,7 +127,7 @@ def _files(source: Path, out: Path, left_out: LeftOut) -> list[tuple[str, Path]]
         raise DatasetError(f"{source} does not exist; name an image or a folder of images")
     apart = Path(os.path.abspath(out))
     top = Path(os.path.abspath(source))
-    found = sorted(images_in(top, left_out, apart))
+    found = sorted(images_in(top, left_out, apart, follow_links))
     if not found:
         raise DatasetError(f"{source} holds no PNG, JPEG, TIFF or DICOM image; name another folder")
     return found

@@ -64,12 +64,14 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
         options.skip_bad(problem.line(path))
 
     folder = Path(images.place) if images.root is None else None
+    place = images.root or folder or source.parent
     found: list[ImageRecord] = []
     sources: list[Path] = []
     categories: dict[str, Category] = {}
     info: dict[str, Any] = {}
     for part, path in paths.items():
-        parsed = parse(Path(os.path.abspath(path)), partial(report, path), folder, options.crowd_as_objects, True)
+        whole, crowds, links = Path(os.path.abspath(path)), options.crowd_as_objects, options.follow_links
+        parsed = parse(whole, partial(report, path), folder, crowds, True, links, place)
         for line in lines(parsed.passed_over):
             options.report(f"{part}: {line}" if part else line)
         found.extend(_named_by_part(image, part) for image in parsed.images)
@@ -81,11 +83,10 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
                 categories.setdefault(category.name, category)
         info = info or dict(parsed.info or {})
     kept = _with_unique_ids(found)
-    place = images.root or folder or source.parent
-    load = partial(_checked, root=place.resolve())
     numbered = enumerate(zip(kept, sources, strict=True), start=1)
     records = [
-        SourceRecord(f"image {image.id or number}", partial(load, image, path)) for number, (image, path) in numbered
+        SourceRecord(f"image {image.id or number}", partial(_checked, image, path))
+        for number, (image, path) in numbered
     ]
     numbering = declared(info.pop(MARK, None))
     return Contents(records, numbering, list(categories.values()), info, assumed=Numbering.fdi)
@@ -103,29 +104,14 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
     return ()
 
 
-def _checked(image: ImageRecord, json: Path, root: Path) -> ImageRecord:
-    """The image of a COCO file; root: the folder that its files lie in.
-
-    Raises ImageError for a file that is no image, DatasetError for one of another size, and where the file, or a
-    folder that it lies in, is a link out of the folder.
-    """
-    if _is_link_out(image.path, root):
-        what = f"{json}: its image {image.file_name!r:.100} is a link to a file outside of the folder"
-        raise DatasetError(f"{what}; put the file itself there, or name its folder with --images")
+def _checked(image: ImageRecord, json: Path) -> ImageRecord:
+    """The image of a COCO file. Raises ImageError for a file that is no image, DatasetError for another size."""
     header = read_header(image.path)
     stored, wanted = (header.height, header.width), (image.height, image.width)
     if stored != wanted:
         what, fix = wrong_size(image.file_name, stored, wanted, header.orientation)
         raise DatasetError(f"{json}: {what}; {fix}")
     return image
-
-
-def _is_link_out(path: Path, root: Path) -> bool:
-    """Whether a file lies elsewhere than its path says, and outside of a folder."""
-    if path.resolve().is_relative_to(root):
-        return False
-    # A dataset's folder may be reached by a link itself, and a JSON under `annotations` names images beside it.
-    return any(each.is_symlink() for each in (path, *path.parents) if not root.is_relative_to(each.resolve()))
 
 
 def json_in(folder: Path) -> Path | None:

@@ -38,6 +38,7 @@ from dentasam.data.formats.sources.drawn_size import checked_size
 from dentasam.data.formats.sources.glance import first_text
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.formats.tooth_names import declared
+from dentasam.data.links import check_no_link_out
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.teeth.numbering import Numbering
@@ -124,6 +125,7 @@ def _looks_like_cvat(path: Path) -> bool:
 
 def _images_of(path: Path, listing: _Listing) -> Iterator[Any]:
     """The `image` elements, one in memory at a time. Raises DatasetError for anything but CVAT for images."""
+    check_no_link_out(path)
     root, depth = None, 0
     try:
         for event, element in iterparse(str(path), events=("start", "end")):

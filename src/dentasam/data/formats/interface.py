@@ -28,6 +28,7 @@ class ImportOptions:
     object that is left out because of an error in it; without it the first error ends the import. report: takes a
     line about what was passed over or decided. progress: takes the number of images done and of all. unpacking: takes
     the bytes of an archive that are unpacked, and all. recognised: takes the format's name when it is known.
+    follow_links: also read images, masks and annotations that are links out of the source.
     """
 
     images: Path | None = None
@@ -39,6 +40,7 @@ class ImportOptions:
     progress: Callable[[int, int], None] = _ignore
     unpacking: Callable[[int, int], None] = _ignore
     recognised: Callable[[str], None] = _ignore
+    follow_links: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class ReadOptions:
     skip_bad: Callable[[str], None] | None = None
     report: Callable[[str], None] = _ignore
     numbering: Numbering | None = None
+    follow_links: bool = False
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ from dentasam.data.formats.sources.glance import first_text, some_files
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
 from dentasam.data.formats.tooth_names import declared
 from dentasam.data.images.kind import kind_of_bytes
+from dentasam.data.links import is_link_out
 from dentasam.data.masks import rle
 from dentasam.data.masks.outlines import outlines_of_mask
 from dentasam.data.masks.polygons import PolygonRule, joined
@@ -148,6 +149,8 @@ def _declared(files: list[Path]) -> Numbering | None:
     """The numbering that the files name, if all that name teeth agree; those without shapes name none."""
     found = set[bytes]()
     for path in files:
+        if is_link_out(path):
+            continue  # as one that cannot be read
         try:
             with path.open("rb") as file:
                 head = file.read(END_BYTES)

@@ -36,6 +36,7 @@ from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.glance import first_text
 from dentasam.data.formats.sources.images import ImageTaken, SourceImage, SourceImages
+from dentasam.data.links import check_no_link_out
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.spelling import canonical
@@ -221,6 +222,7 @@ def _rows(path: Path, strict: bool = True) -> list[str]:
 
 
 def _text(path: Path) -> str:
+    check_no_link_out(path)
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise DatasetError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MB; take it out of the dataset")

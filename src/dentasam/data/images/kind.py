@@ -4,6 +4,7 @@ from pathlib import Path
 
 from dentasam.data.images.dicom.detect import HEAD_BYTES, encoding_of
 from dentasam.errors import ImageError
+from dentasam.regular_file import NotRegularError, open_regular
 
 READ_KINDS = ("PNG", "JPEG", "TIFF", "DICOM")
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
@@ -32,14 +33,13 @@ _BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC", b
 
 def kind_of(path: Path) -> str:
     """PNG, JPEG, TIFF or DICOM. Raises ImageError for other kinds, by name, and for files that cannot be read."""
-    if path.is_dir():
-        raise ImageError(f"{path} is a folder; name an image file")
-    if path.exists() and not path.is_file():
-        # Reading from a pipe would block.
-        raise ImageError(f"{path} is a pipe or a device; name an image file")
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(HEAD_BYTES)
+    except IsADirectoryError:
+        raise ImageError(f"{path} is a folder; name an image file") from None
+    except NotRegularError:
+        raise ImageError(f"{path} is a pipe or a device; name an image file") from None
     except FileNotFoundError:
         raise ImageError(f"{path} does not exist; check the path") from None
     except (OSError, ValueError) as error:

@@ -1,7 +1,8 @@
 """The images of a folder, and a line for everything in it that looks like an image and is left out.
 
-Linked files are opened like others; linked and hidden folders are not entered. Files of other kinds are
-ignored without a line, and so are this program's own folders.
+Linked files are opened like others if they lead to a place in the folder; those that lead out of it only where the
+user asks for it. Linked and hidden folders are not entered. Files of other kinds are ignored without a line, and so
+are this program's own folders.
 """
 
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from dentasam.data.images.dicom.detect import HEAD_BYTES
 from dentasam.data.images.kind import FOREIGN_SUFFIXES, IMAGE_SUFFIXES, READ_KINDS, kind_of_bytes
+from dentasam.data.links import OPTION, Bounds
 
 WORKSPACE_SUFFIX = ".dentasam"
 # AppleDouble files lie beside each file on disks that macOS wrote, and carry its name.
@@ -20,6 +22,8 @@ APPLE_DOUBLE = "._"
 NO_SUFFIX = re.compile(r"(\.\d*)?")
 # A hidden folder may be a repository of any size; it is reported if one of its first files is an image.
 MAX_FILES_LOOKED_AT = 1000
+LINK_OUT = f"it is a link to a file outside of this folder; put the file itself here, or give {OPTION}"
+NOT_REGULAR = "it is a pipe, a socket or a device and not a file; take it out of the folder"
 # So many files with the same reason share one line, which names the first few.
 MIN_GROUP, MAX_NAMED = 5, 3
 
@@ -52,11 +56,14 @@ def _lines(group: list[tuple[str, str]]) -> Iterator[str]:
     yield f"{shown} and {len(group) - MAX_NAMED} more are left out; the first: {group[0][1]}"
 
 
-def images_in(folder: Path, left_out: LeftOut, apart: Path | None = None) -> Iterator[tuple[str, Path]]:
+def images_in(
+    folder: Path, left_out: LeftOut, apart: Path | None = None, follow_links: bool = False
+) -> Iterator[tuple[str, Path]]:
     """Name and path of each file that should be an image, in this folder and its subfolders without `apart`.
 
-    Adds to `left_out` what is left out.
+    follow_links: also files that are links out of the folder. Adds to `left_out` what is left out.
     """
+    bounds = None if follow_links else Bounds(folder)
     for place, folders, files in os.walk(folder, onerror=lambda error: _unreadable(folder, error, left_out)):
         inner = Path(place)
         entered = []
@@ -77,22 +84,26 @@ def images_in(folder: Path, left_out: LeftOut, apart: Path | None = None) -> Ite
         folders[:] = entered
         for name in sorted(files):
             path = inner / name
-            reason = _refusal(path)
+            reason = _refusal(path, bounds)
             if reason is None:
                 yield path.relative_to(folder).as_posix(), path
             elif reason:
                 left_out.add(path.relative_to(folder).as_posix(), reason)
 
 
-def _refusal(path: Path) -> str | None:
+def _refusal(path: Path, bounds: Bounds | None) -> str | None:
     """Why a file is left out; None for an image, empty for a file that nobody would take for an image."""
     suffix = path.suffix.lower()
     if path.name.startswith(APPLE_DOUBLE):
         return ""
     if path.name.startswith("."):
         return "it is a hidden file; rename it without the leading dot" if suffix in IMAGE_SUFFIXES else ""
+    if bounds is not None and path.is_symlink() and bounds.leads_out(path):
+        # Nothing is read of it, so its name alone tells whether it may be an image.
+        return LINK_OUT if suffix in IMAGE_SUFFIXES or NO_SUFFIX.fullmatch(suffix) else ""
     if suffix in IMAGE_SUFFIXES:
-        return None
+        # A reader would wait for what comes through a pipe.
+        return NOT_REGULAR if path.exists() and not path.is_file() else None
     kind = _kind(path)
     if kind in READ_KINDS:
         return (

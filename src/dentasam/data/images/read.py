@@ -4,6 +4,8 @@ Pixels are taken as stored: the orientation tag of EXIF and TIFF is not applied,
 values are spread over the range that the file's kind or data suggest (`dentasam.model.core.gray_range`).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy as np
 from dentasam.data.images.header import ImageHeader
 from dentasam.data.images.kind import kind_of
 from dentasam.data.images.orientation import report_orientation
+from dentasam.errors import DentasamError, ImageError
 from dentasam.model.core.gray_range import spread
 
 
@@ -24,35 +27,53 @@ def read_image(path: str | Path) -> np.ndarray:
     or too large.
     """
     path = Path(path)
-    kind = kind_of(path)
-    if kind == "DICOM":
-        from dentasam.data.images.dicom.read import read_dicom
+    with _errors_named(path):
+        kind = kind_of(path)
+        if kind == "DICOM":
+            from dentasam.data.images.dicom.read import read_dicom
 
-        return read_dicom(path)
-    return spread(_read_raster(path, kind))
+            return read_dicom(path)
+        return spread(_read_raster(path, kind))
 
 
 def read_header(path: str | Path) -> ImageHeader:
     """Size and bits of what `read_image` returns, without decoding the pixels. Raises ImageError as `read_image`."""
     path = Path(path)
-    kind = kind_of(path)
-    if kind == "DICOM":
-        from dentasam.data.images.dicom.read import dicom_header
+    with _errors_named(path):
+        kind = kind_of(path)
+        if kind == "DICOM":
+            from dentasam.data.images.dicom.read import dicom_header
 
-        return dicom_header(path)
-    if kind == "TIFF":
-        from dentasam.data.images.raster.tiff import tiff_header
+            return dicom_header(path)
+        if kind == "TIFF":
+            from dentasam.data.images.raster.tiff import tiff_header
 
-        return tiff_header(path)
-    from dentasam.data.images.raster.pillow import jpeg_header, png_header
+            return tiff_header(path)
+        from dentasam.data.images.raster.pillow import jpeg_header, png_header
 
-    return png_header(path) if kind == "PNG" else jpeg_header(path)
+        return png_header(path) if kind == "PNG" else jpeg_header(path)
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
     """Height and width of a radiograph in pixels, from its header. Raises ImageError as `read_image`."""
     header = read_header(path)
     return header.height, header.width
+
+
+@contextmanager
+def _errors_named(path: Path) -> Iterator[None]:
+    """Any error of a reader as an ImageError: a bent file of somebody else ends neither a listing nor a run."""
+    try:
+        yield
+    except DentasamError:
+        raise
+    except MemoryError:
+        raise ImageError(f"{path} needs more memory than there is; shrink it") from None
+    except Exception as error:
+        # Libraries raise almost anything, such as KeyError and RecursionError, for what they did not expect.
+        reason = " ".join(str(error).split())[:200]
+        named = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+        raise ImageError(f"{path} is damaged or not an image that can be read ({named}); export it again") from None
 
 
 def _read_raster(path: Path, kind: str) -> np.ndarray:

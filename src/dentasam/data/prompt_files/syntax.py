@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from dentasam.errors import PromptError
+from dentasam.regular_file import open_regular
 
 # Plain scalars that are not text, as in the core schema of YAML 1.2; of numbers, decimal ones only.
 _RESOLVED = (
@@ -77,7 +78,8 @@ def read_document(path: Path) -> Any:
     Raises PromptError where the file cannot be read, is neither, or has a key twice.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with open_regular(path) as file:
+            text = file.read().decode("utf-8-sig")
     except FileNotFoundError:
         raise PromptError(f"{path} does not exist; give a JSON or YAML file of prompts") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -99,16 +99,19 @@ def find_problems(
 
 
 def check_datasets(
-    paths: Sequence[Path], images: str | Path | None = None, progress: Progress = lambda done, total: None
+    paths: Sequence[Path],
+    images: str | Path | None = None,
+    progress: Progress = lambda done, total: None,
+    follow_links: bool = False,
 ) -> Check:
     """Lists the errors of datasets, at which `Dataset.load` or training would stop, and warnings.
 
     Unlike `Dataset.load` it continues after an error, and reads every image and mask. The datasets are the parts of a
     split: an image that is in two of them, or nearly the same in two, is an error of the later one. A path that is
     named twice is checked once.
-    images: as for `Dataset.load`. progress: takes the number of images of a dataset done and of all of it.
+    images, follow_links: as for `Dataset.load`. progress: takes the number of images of a dataset done and of all.
     """
-    run = _Run()
+    run = _Run(follow_links)
     for path in dict.fromkeys(paths):
         run.add(path, None if images is None else Path(images), progress)
     return run.result()
@@ -117,7 +120,8 @@ def check_datasets(
 class _Run:
     """What is known so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, follow_links: bool) -> None:
+        self._follow_links = follow_links
         self._problems: dict[Path, list[Problem]] = {}
         self._images: list[CheckedImage] = []
         self._contents: list[bytes] = []
@@ -126,7 +130,7 @@ class _Run:
 
     def add(self, path: Path, folder: Path | None, progress: Progress) -> None:
         problems = self._problems[path] = []
-        parsed = parse(Path(os.path.abspath(path)), problems.append, folder)
+        parsed = parse(Path(os.path.abspath(path)), problems.append, folder, follow_links=self._follow_links)
         problems += _passed_over(parsed)
         seen = Seen()
         for done, image in enumerate(parsed.images, start=1):

@@ -57,11 +57,11 @@ class Shard:
         return f"{self.number}/{self.count}"
 
 
-def named_images(given: Sequence[Path], out: Path) -> tuple[list[NamedImage], list[str]]:
+def named_images(given: Sequence[Path], out: Path, follow_links: bool = False) -> tuple[list[NamedImage], list[str]]:
     """The images in the files and folders that were given, sorted by name, and a line for each reason to leave out.
 
-    Folders are listed with their subfolders as by `images_in`, without `out`. Raises ImageError for a path that does
-    not exist, for an archive, and where there is no image at all.
+    Folders are listed with their subfolders as by `images_in`, without `out`; `follow_links` is as there. Raises
+    ImageError for a path that does not exist, for an archive, and where there is no image at all.
     """
     places = [Path(os.path.abspath(path)) for path in given]
     for path, place in zip(given, places, strict=True):
@@ -70,7 +70,7 @@ def named_images(given: Sequence[Path], out: Path) -> tuple[list[NamedImage], li
     left_out = LeftOut()
     found: dict[str, Path] = {}
     for place in dict.fromkeys(places):
-        for path in _images_at(place, Path(os.path.abspath(out)), left_out):
+        for path in _images_at(place, Path(os.path.abspath(out)), left_out, follow_links):
             name = path.relative_to(root).as_posix()
             shown = name.encode("utf-8", "backslashreplace").decode()
             if shown != name or any(ord(character) < 32 for character in name):
@@ -94,8 +94,8 @@ def _check_taken(path: Path, place: Path) -> None:
         raise ImageError(f"{path} is an archive in one file; unpack it and give its folder ({TAKEN})")
 
 
-def _images_at(place: Path, out: Path, left_out: LeftOut) -> Iterator[Path]:
+def _images_at(place: Path, out: Path, left_out: LeftOut, follow_links: bool) -> Iterator[Path]:
     if place.is_dir():
-        yield from (path for _, path in images_in(place, left_out, out))
+        yield from (path for _, path in images_in(place, left_out, out, follow_links))
     else:
         yield place

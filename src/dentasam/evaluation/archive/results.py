@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from dentasam.atomic_write import DRAFT_SUFFIX, write_atomically
+from dentasam.atomic_write import DRAFT_SUFFIX, remove_stale_drafts, write_atomically
 from dentasam.data.coco.stream import stream_coco
 from dentasam.data.formats import labels
 from dentasam.data.formats.codecs.label_image import Lost
@@ -103,15 +103,15 @@ def remove_tables(out: Path) -> None:
 
 
 def clear_up(out: Path, images: Iterable[NamedImage]) -> list[str]:
-    """Removes what killed writers left, and returns the names of charts whose image is not among the images."""
+    """Removes what killed writers left there, and returns the names of charts whose image is not among the images."""
     known = {f"{image.name}.json" for image in images}
     others = []
+    remove_stale_drafts(out)
     for place, _, files in os.walk(out / FOLDER):
+        remove_stale_drafts(Path(place))
         for file in files:
             path = Path(place) / file
-            if file.endswith(DRAFT_SUFFIX):
-                path.unlink(missing_ok=True)
-            elif (name := path.relative_to(out / FOLDER).as_posix()) not in known:
+            if not file.endswith(DRAFT_SUFFIX) and (name := path.relative_to(out / FOLDER).as_posix()) not in known:
                 others.append(name.removesuffix(".json"))
     return sorted(others)
 

@@ -76,15 +76,17 @@ def chart_to_folder(
     cpu: bool,
     say: Callable[[str], None],
     warn: Callable[[str], None],
+    follow_links: bool = False,
 ) -> ChartSummary:
     """Charts the images in files and folders into the folder `out`; in each process the same summary.
 
     load: makes the model; it takes the device of this process where there are several processes, else None.
     resume: go on with the charts that `out` holds; a shard always does. cpu: whether a GPU stays unused. say, warn:
-    take a line about each image, and about what was left out. Raises ImageError, ChartError or OutputError, before
-    anything is written where the files and the model alone show the error.
+    take a line about each image, and about what was left out. follow_links: also chart images that are links out of
+    their folder. Raises ImageError, ChartError or OutputError, before anything is written where the files and the
+    model alone show the error.
     """
-    images, left_out = named_images(given, out)
+    images, left_out = named_images(given, out, follow_links)
     resume = resume or shard is not None
     part = (shard or Shard()).of(images)
     with launched(cpu=cpu or not torch.cuda.is_available()) as processes:

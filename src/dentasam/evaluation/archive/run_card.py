@@ -9,14 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
-import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dentasam.atomic_write import DRAFT_SUFFIX
+from dentasam.atomic_write import DRAFT_SUFFIX, draft_of
 from dentasam.errors import OutputError
 from dentasam.evaluation.archive.settings import ChartSettings
 from dentasam.output_folder import made_folder
@@ -69,19 +67,17 @@ class RunCard:
         if path.exists():
             return False
         text = json.dumps({"dentasam": __version__, "charts": dict(self.content)}, indent=1)
-        draft = path.with_name(f".{CARD}.{platform.node()}.{os.getpid()}.{threading.get_ident()}{DRAFT_SUFFIX}")
         try:
-            draft.write_text(text, encoding="utf-8")
-            try:
-                os.link(draft, path)
-            except FileExistsError:
-                return False
-            except OSError:
-                os.replace(draft, path)  # a file system without links
+            with draft_of(path) as draft:
+                draft.write_text(text, encoding="utf-8")
+                try:
+                    os.link(draft, path)
+                except FileExistsError:
+                    return False
+                except OSError:
+                    os.replace(draft, path)  # a file system without links
         except OSError as error:
             raise OutputError(f"{path} cannot be written ({error.strerror}); choose another --out") from None
-        finally:
-            draft.unlink(missing_ok=True)
         return True
 
     def _check_same(self, out: Path) -> None:

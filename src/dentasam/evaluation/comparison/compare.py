@@ -53,13 +53,15 @@ def compare(
     resamples: int = RESAMPLES,
     seed: int = 0,
     images: Path | None = None,
+    follow_links: bool = False,
 ) -> RunComparison:
     """Compare run folders, the base first, and write comparison.json, .html, .md and .png under `out`.
 
     Click curves are compared where all runs have one, and charts where all have those.
     data: the runs' dataset, for the panels, where it is no longer at the path that the runs noted. images: the folder
-    of its images, where that is not one of the usual places. Raises RunError where the folders are fewer than two,
-    damaged, not of the same objects and clicks, or of different kinds; OutputError where `out` is in use.
+    of its images, where that is not one of the usual places. follow_links: as for `Dataset.load`. Raises RunError
+    where the folders are fewer than two, damaged, not of the same objects and clicks, or of different kinds;
+    OutputError where `out` is in use.
     """
     claim_folder(out, COMPARISON_FILES, overwrite)
     results, charts = _all_have(folders, read_run), _all_have(folders, read_chart)
@@ -73,7 +75,7 @@ def compare(
         None if charts is None else compare_charts(folders, charts, resamples, seed),
     )
     curves = comparison.curves
-    page = comparison_page(curves, comparison.charts, data, images)
+    page = comparison_page(curves, comparison.charts, data, images, follow_links)
     (out / "comparison.json").unlink(missing_ok=True)  # written last: a folder that has it is complete
     write_file(out / "comparison.png", comparison_picture(curves, comparison.charts))
     write_file(out / "comparison.md", comparison_table(curves, comparison.charts))

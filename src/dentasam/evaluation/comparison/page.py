@@ -20,20 +20,25 @@ if TYPE_CHECKING:
 
 
 def comparison_page(
-    curves: Comparison | None, charts: ChartComparison | None, data: Path | None = None, images: Path | None = None
+    curves: Comparison | None,
+    charts: ChartComparison | None,
+    data: Path | None = None,
+    images: Path | None = None,
+    follow_links: bool = False,
 ) -> str:
     """The text of comparison.html.
 
     data: the runs' dataset, None for where they noted it; where it is gone, the page says so and has no panels.
-    images: the folder of its images, where that is not one of the usual places.
+    images: the folder of its images, where that is not one of the usual places. follow_links: as for `Dataset.load`.
     """
     runs = curves or charts
+    given = images, follow_links
     assert runs is not None
     return render(
         "dentasam.evaluation",
         "comparison.html.j2",
         names=runs.names,
-        curves=None if curves is None else _curve_section(curves, data or Path(curves.base.dataset), images),
+        curves=None if curves is None else _curve_section(curves, data or Path(curves.base.dataset), *given),
         charts=charts,
         chart_rows=[] if charts is None else chart_rows(charts),
         chart_dice=None if charts is None else to_svg(click_curves(_chart_curves(charts))),
@@ -45,14 +50,14 @@ def comparison_page(
     )
 
 
-def _curve_section(comparison: Comparison, data: Path, images: Path | None) -> dict[str, Any]:
+def _curve_section(comparison: Comparison, data: Path, images: Path | None, follow_links: bool) -> dict[str, Any]:
     """What the page shows of click curves."""
     panels: list[Panel] = []
     missing = f"{data} is not there; give --dataset the path where it is now"
     if not _has_masks(comparison):
         missing = "a run has no predictions.json"
     elif data.is_file():
-        panels = side_by_side(comparison, Dataset.load(data, images))
+        panels = side_by_side(comparison, Dataset.load(data, images, follow_links=follow_links))
         missing = "the dataset has changed since the runs"
     return {
         "comparison": comparison,

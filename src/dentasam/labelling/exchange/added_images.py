@@ -16,8 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final
 
+from dentasam.atomic_write import draft_of, remove_stale_drafts
 from dentasam.data.images.kind import IMAGE_SUFFIXES
 from dentasam.data.images.read import read_image
+from dentasam.data.links import Bounds
 from dentasam.errors import DentasamError, ImageError
 from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.database import is_disk_full
@@ -51,6 +53,8 @@ class ImageAdder:
         self._one_at_a_time = threading.Lock()
         # Uploads that a killed server left behind; no other server uses the workspace.
         shutil.rmtree(self._uploads, ignore_errors=True)
+        if workspace.dataset is None:
+            remove_stale_drafts(workspace.folder)
 
     @property
     def obstacle(self) -> str | None:
@@ -130,7 +134,6 @@ class ImageAdder:
 
     def _place(self, draft: Path, target: Path) -> bool:
         """Puts a file into the folder in one step; False if the name has been taken meanwhile."""
-        aside = target.with_name(f".{secrets.token_hex(8)}.part")
         try:
             try:
                 os.link(draft, target)
@@ -138,13 +141,12 @@ class ImageAdder:
                 return False
             except OSError:
                 # The workspace is on another disk, or the file system does not have links.
-                shutil.copyfile(draft, aside)
-                return _move_without_replacing(aside, target)
+                with draft_of(target) as aside:
+                    shutil.copyfile(draft, aside)
+                    return _move_without_replacing(aside, target)
             return True
         except OSError as error:
             raise _not_written(error) from None
-        finally:
-            aside.unlink(missing_ok=True)
 
 
 def _move_without_replacing(aside: Path, target: Path) -> bool:
@@ -190,6 +192,9 @@ def _with_short_name(draft: Path, message: str) -> str:
 
 
 def _same_content(draft: Path, target: Path) -> bool:
+    # What a link out of the folder leads to is not in the folder.
+    if Bounds(target.parent).leads_out(target):
+        return False
     try:
         return target.is_file() and FileHashes().of(draft) == FileHashes().of(target)
     except OSError:

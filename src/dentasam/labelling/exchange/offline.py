@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from dentasam.atomic_write import write_atomically
+from dentasam.atomic_write import remove_stale_drafts, write_atomically
 from dentasam.data.formats.catalogue import Format
 from dentasam.data.formats.registry import writable
 from dentasam.data.teeth.numbering import Numbering
@@ -38,13 +38,17 @@ class OpenedWorkspace:
 
 @contextmanager
 def open_early(
-    source: Path, folder: Path | None = None, database: str | None = None, images: Path | None = None
+    source: Path,
+    folder: Path | None = None,
+    database: str | None = None,
+    images: Path | None = None,
+    follow_links: bool = False,
 ) -> Iterator[OpenedWorkspace]:
     """Yields the workspace before the objects of its COCO file are imported.
 
     Raises WorkspaceError and DatasetError.
     """
-    with Workspace.open(source, folder, images) as workspace:
+    with Workspace.open(source, folder, images, follow_links) as workspace:
         engine = open_workspace_database(workspace, database)
         try:
             plain = Store(engine)
@@ -60,13 +64,17 @@ def open_early(
 
 @contextmanager
 def open_workspace(
-    source: Path, folder: Path | None = None, database: str | None = None, images: Path | None = None
+    source: Path,
+    folder: Path | None = None,
+    database: str | None = None,
+    images: Path | None = None,
+    follow_links: bool = False,
 ) -> Iterator[tuple[Workspace, Store, list[str]]]:
     """Yields the workspace, its store with a case for each image, and lines about images that are left out.
 
     The objects of a COCO file are imported as pre-annotations. Raises WorkspaceError and DatasetError.
     """
-    with open_early(source, folder, database, images) as opened:
+    with open_early(source, folder, database, images, follow_links) as opened:
         opened.pending.bring_all()
         yield opened.workspace, opened.store, opened.problems
 
@@ -81,6 +89,7 @@ def write_export(
     database: str | None = None,
     images: Path | None = None,
     numbering: Numbering = Numbering.fdi,
+    follow_links: bool = False,
 ) -> str:
     """Writes an export of a workspace to a file; returns a line that says how many objects it holds.
 
@@ -93,12 +102,13 @@ def write_export(
     """
     if target.is_dir():
         raise OutputError(f"{target} is a folder; name a file in it")
+    remove_stale_drafts(target.parent)
     statuses = FINISHED if finished else None
     counts = ProposalCounts()
     notes: tuple[str, ...] = ()
     with (
         _naming_the_server(kind, finished),
-        open_workspace(source, folder, database, images) as (workspace, store, _),
+        open_workspace(source, folder, database, images, follow_links) as (workspace, store, _),
     ):
         if kind == "coco":
             write_coco(store, workspace, target, statuses, numbering)

@@ -44,6 +44,7 @@ class Settings:
     port: None for the one that the workspace had last, `DEFAULT_PORT` at its first start; 0 for a free one.
     new_token: end the printed address and all sessions that were valid so far.
     names: further host names, such as those of a proxy in front of the server.
+    follow_links: whether images that are links out of the folder are shown.
     folder, database: None for the workspace's usual ones. annotator: None for the name of the login.
     model: what the model is called in the terminal. windows: whether objects are decoded in object windows.
     proposals: whether the model proposes objects, unless the workspace's settings turn that off.
@@ -55,6 +56,7 @@ class Settings:
     names: tuple[str, ...] = ()
     folder: Path | None = None
     images: Path | None = None
+    follow_links: bool = False
     database: str | None = None
     annotator: str | None = None
     idle_seconds: float = 30.0
@@ -78,7 +80,8 @@ def run(
     announce, complain: called with each line for the user, and with each line about an image that is left out.
     """
     page = built_page()
-    with open_early(source, settings.folder, settings.database, settings.images) as opened:
+    named = settings.folder, settings.database, settings.images, settings.follow_links
+    with open_early(source, *named) as opened:
         workspace, store, problems = opened.workspace, opened.store, opened.problems
         annotators = Annotators.of(workspace.root)
         check_reach(settings.host, annotators.names)
@@ -155,11 +158,20 @@ def _application(
     from dentasam.labelling.inference.predictor import Predictor
     from dentasam.labelling.proposals.proposer import Proposer
     from dentasam.labelling.server.app import create_app
+    from dentasam.labelling.workspace.file_hashes import FileHashes
 
     encoder = CaseEncoder(EmbeddingStore(workspace.embeddings))
     proposer = Proposer(store, workspace, allowed=settings.proposals)
     charter = Charter(ChartStore(workspace.embeddings), proposer)
-    queue = EncodeQueue(load, encoder, worklist, store.set_uncertainty, windows=settings.windows, charter=charter)
+    queue = EncodeQueue(
+        load,
+        encoder,
+        worklist,
+        store.set_uncertainty,
+        windows=settings.windows,
+        charter=charter,
+        files=FileHashes(workspace.bounds),
+    )
     app = create_app(
         workspace,
         store,

@@ -7,6 +7,7 @@ sets the time of the last change of the inode (ctime), so a program cannot set i
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
@@ -14,8 +15,10 @@ import time
 from pathlib import Path
 from typing import Final
 
+from dentasam.data.links import Bounds
 from dentasam.errors import ImageError
 from dentasam.labelling.workspace.workspace import CaseImage
+from dentasam.regular_file import open_regular
 
 # Two changes within a tick of the file system's clock look like one, and FAT's tick is two seconds. So a hash is kept
 # only if the file has not changed for this long.
@@ -27,12 +30,19 @@ FileState = tuple[int, int, int, int, int]
 class FileHashes:
     """SHA-256 hashes of files, kept while the files do not change. Threads may share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: Bounds | None = None) -> None:
+        """bounds: where the files must really lie; None for anywhere."""
+        self._bounds = bounds
         self._known: dict[Path, tuple[FileState, str]] = {}
         self._lock = threading.Lock()
 
     def of(self, path: Path) -> str:
-        """The SHA-256 of the file's bytes as hexadecimal digits. Raises OSError if it cannot be read."""
+        """The SHA-256 of the file's bytes as hexadecimal digits.
+
+        Raises OSError if it cannot be read, or has become a link to a file outside of the bounds.
+        """
+        if self._bounds is not None and os.path.exists(path) and not self._bounds.holds(path):
+            raise OSError(errno.EPERM, "it is now a link to a file outside of the folder", str(path))
         state = _state(os.stat(path))
         with self._lock:
             known = self._known.get(path)
@@ -40,7 +50,7 @@ class FileHashes:
             return known[1]
         for _ in range(MAX_TRIES):
             started = time.time_ns()
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 state = _state(os.fstat(file.fileno()))
                 found = hashlib.file_digest(file, "sha256").hexdigest()
                 unchanged = _state(os.fstat(file.fileno())) == state

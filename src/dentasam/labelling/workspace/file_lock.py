@@ -2,12 +2,18 @@
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
+from dentasam.atomic_write import NO_FOLLOW
 from dentasam.errors import WorkspaceError
+from dentasam.labelling.workspace.own_folder import open_own_file
 from dentasam.locked_file import try_lock
 
+LOCK_FILE = "lock"
 MAX_ADDRESS_BYTES = 300
+# Of a server that was killed while it wrote.
+MAYBE_CUT_ADDRESS = re.compile(rb"(|h|ht|htt|https?|https?:/?|https?://[!-~]*\n?)")
 
 
 class WorkspaceInUse(WorkspaceError):
@@ -25,24 +31,26 @@ class WorkspaceLock:
     """The open, locked file `lock` in a workspace; the system releases it when the process ends, however it ends."""
 
     def __init__(self, root: Path) -> None:
-        """Makes the workspace's folder if it is missing.
+        """root: the workspace's folder, which `make_own_folder` has made and checked.
 
-        Raises WorkspaceInUse if another process uses it, WorkspaceError if it cannot be written.
+        Raises WorkspaceInUse if another process uses it, WorkspaceError if it cannot be written, and where the file
+        `lock` holds something else than the address of a server, which is not overwritten.
         """
+        path = root / LOCK_FILE
         try:
-            # The folder holds people's findings and hashed passwords: for its owner alone.
-            root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file: int | None = os.open(root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except (FileExistsError, NotADirectoryError):
-            raise WorkspaceError(f"{root} is a file; name another folder with --workspace") from None
+            self._file: int | None = _locked(path)
         except OSError as error:
             raise WorkspaceError(
-                f"{root} cannot be written ({error.strerror}); name another folder with --workspace"
+                f"{path} cannot be written ({error.strerror}); name another folder with --workspace"
             ) from None
-        if not try_lock(self._file):
-            address = _read_address(self._file)
+        if self._file is None:
+            raise WorkspaceInUse(root, _address_in(path))
+        if not MAYBE_CUT_ADDRESS.fullmatch(os.read(self._file, MAX_ADDRESS_BYTES + 1)):
             self.release()
-            raise WorkspaceInUse(root, address)
+            raise WorkspaceError(
+                f"{path} is not the lock of a workspace, and nothing was written into it; delete it, or name "
+                "another folder with --workspace"
+            )
         # A server that was killed leaves its address behind.
         os.ftruncate(self._file, 0)
 
@@ -60,7 +68,28 @@ class WorkspaceLock:
             self._file = None
 
 
-def _read_address(file: int) -> str | None:
-    os.lseek(file, 0, os.SEEK_SET)
-    found = re.fullmatch(rb"(https?://[!-~]+)\n", os.read(file, MAX_ADDRESS_BYTES))
-    return found[1].decode("ascii") if found else None
+def _locked(path: Path) -> int | None:
+    """Opens and locks the file; None if another process has locked it. Raises OSError.
+
+    A file that has another name too is left to that name, and a new one takes its place.
+    """
+    while True:
+        file = open_own_file(path)
+        if not try_lock(file):
+            os.close(file)
+            return None
+        with suppress(FileNotFoundError):
+            status = os.fstat(file)
+            # It differs where another process has just replaced the file.
+            if os.path.samestat(status, os.stat(path, follow_symlinks=False)):
+                if status.st_nlink <= 1:
+                    return file
+                path.unlink()
+        os.close(file)
+
+
+def _address_in(path: Path) -> str | None:
+    with suppress(OSError), open(os.open(path, os.O_RDONLY | NO_FOLLOW), "rb") as file:
+        found = re.fullmatch(rb"(https?://[!-~]+)\n", file.read(MAX_ADDRESS_BYTES))
+        return found[1].decode("ascii") if found else None
+    return None

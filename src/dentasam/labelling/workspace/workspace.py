@@ -11,13 +11,16 @@ from pathlib import Path
 from types import TracebackType
 from uuid import UUID, uuid4
 
+from dentasam.data.coco.image_files import own_folders
 from dentasam.data.dataset import Dataset
 from dentasam.data.images.listing import WORKSPACE_SUFFIX, LeftOut, images_in
 from dentasam.data.images.orientation import wrong_size
 from dentasam.data.images.read import read_header
-from dentasam.errors import ImageError, WorkspaceError
+from dentasam.data.links import Bounds
+from dentasam.errors import DentasamError, WorkspaceError
 from dentasam.labelling.workspace.file_lock import WorkspaceLock
 from dentasam.labelling.workspace.label_schema import LabelSchema
+from dentasam.labelling.workspace.own_folder import make_own_folder, tidy_own_folder
 from dentasam.labelling.workspace.settings import WorkspaceSettings
 
 ID_FILE = "id"
@@ -44,7 +47,8 @@ class Workspace:
     id: chosen when the workspace is made, and written when its database is first opened. root: the workspace's own
     folder. folder: the folder that image names are relative to. dataset: the content of the COCO file, None for a
     folder of images. problems: a line for each reason why images were left out, and for annotations of the COCO file
-    that are not objects. settings: what the page can change beside the labels.
+    that are not objects. settings: what the page can change beside the labels. bounds: where the images must really
+    lie, also those that are replaced later; None where links are followed.
     """
 
     id: str
@@ -56,14 +60,21 @@ class Workspace:
     problems: list[str] = field(default_factory=list)
     _lock: WorkspaceLock | None = None
     settings: WorkspaceSettings = field(default_factory=WorkspaceSettings)
+    bounds: Bounds | None = None
 
     @staticmethod
-    def open(source: str | Path, folder: str | Path | None = None, images: str | Path | None = None) -> "Workspace":
+    def open(
+        source: str | Path,
+        folder: str | Path | None = None,
+        images: str | Path | None = None,
+        follow_links: bool = False,
+    ) -> "Workspace":
         """Opens the workspace of a folder of images or of a COCO file; makes it if there is none.
 
         folder: the workspace's own folder, if it is not at its usual place. images: the folder of a COCO file's
-        images, if it is not one of the usual places. Raises WorkspaceError if there are no images, if the workspace
-        cannot be written, and if another server uses it; DatasetError for an error in the COCO file.
+        images, if it is not one of the usual places. follow_links: also show images that are links out of the folder
+        or the dataset. Raises WorkspaceError if there are no images, if the workspace cannot be written or holds a
+        link, and if another server uses it; DatasetError for an error in the COCO file.
         """
         source = Path(os.path.abspath(source))
         if not source.exists():
@@ -72,19 +83,29 @@ class Workspace:
         # Checked before anything is made, so that nothing is written into a mistyped folder.
         if images is not None and source.is_dir():
             raise WorkspaceError(f"{source} is a folder of images itself; --images is for the images of a COCO JSON")
-        dataset = None if source.is_dir() else Dataset.load(source, images)
+        dataset = None if source.is_dir() else Dataset.load(source, images, follow_links=follow_links)
         images_in = source if dataset is None else dataset.image_folder
         problems: list[str] = []
-        cases = list_images(source, problems, root) if dataset is None else _dataset_images(dataset, problems)
+        if dataset is None:
+            cases = list_images(source, problems, root, follow_links)
+        else:
+            cases = _dataset_images(dataset, problems)
         if not cases:
             reason = f": {problems[0]}" if problems else ""
             raise WorkspaceError(f"{source} holds no readable PNG, JPEG, TIFF or DICOM image{reason}")
         if dataset is not None:
             problems += [f"{source}: {note}" for note in dataset.notes]
+        make_own_folder(root, named=folder is not None)
         lock = WorkspaceLock(root)
         try:
+            tidy_own_folder(root)
             schema, settings = _open_schema(root), WorkspaceSettings.of(root)
-            return Workspace(_read_id(root), root, images_in, cases, schema, dataset, problems, lock, settings)
+            bounds = None
+            if not follow_links:
+                named = None if images is None else Path(images)
+                bounds = Bounds(*([source] if dataset is None else own_folders(source, named)))
+            found = cases, schema, dataset, problems
+            return Workspace(_read_id(root), root, images_in, *found, lock, settings, bounds)
         except BaseException:
             lock.release()
             raise
@@ -129,13 +150,16 @@ class Workspace:
         self.close()
 
 
-def list_images(folder: Path, problems: list[str], root: Path | None = None) -> list[CaseImage]:
+def list_images(
+    folder: Path, problems: list[str], root: Path | None = None, follow_links: bool = False
+) -> list[CaseImage]:
     """The images of a folder and its sub-folders, sorted by name, without those in `root`.
 
-    A line for each reason why images are left out is added to `problems`.
+    follow_links: with those that are links out of the folder. A line for each reason why images are left out is
+    added to `problems`.
     """
     left_out = LeftOut()
-    found = ((name, path, None) for name, path in images_in(folder, left_out, root))
+    found = ((name, path, None) for name, path in images_in(folder, left_out, root, follow_links))
     images = sorted(_readable(found, left_out), key=lambda image: image.name)
     problems += left_out.lines()
     return images
@@ -171,7 +195,7 @@ def _readable(found: Iterator[tuple[str, Path, tuple[int, int] | None]], left_ou
         seen.add(name)
         try:
             header = read_header(path)
-        except ImageError as error:
+        except DentasamError as error:
             left_out.add(name, str(error))
             continue
         stored = header.height, header.width

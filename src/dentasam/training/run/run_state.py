@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dentasam.atomic_write import DRAFT_SUFFIX, write_atomically
+from dentasam.atomic_write import remove_stale_drafts, write_atomically
 from dentasam.errors import OutputError, RecipeError
 from dentasam.output_folder import made_folder
 from dentasam.training.recipe.differences import differences, listed
@@ -74,8 +74,7 @@ def open_folder(out: Path, recipe: Recipe, resume: bool, inputs: RunInputs) -> R
             known = ("base", "adapter") if (out / INPUTS).exists() else ()
             _check_same_recipe(out / RECIPE, recipe, (*_CHANGEABLE, *known))
             for folder in (out, out / ADAPTER):
-                for draft in folder.glob(f".*{DRAFT_SUFFIX}"):
-                    draft.unlink()  # left by a process that was killed while it wrote
+                remove_stale_drafts(folder)
         inputs.write(out)
         write_recipe(recipe, out / RECIPE)
     except BaseException:

@@ -10,6 +10,7 @@ from typing import Any
 
 from dentasam.data.formats.files.folders import by_canonical_name, read_json_object
 from dentasam.data.formats.tooth_names import declared
+from dentasam.data.links import check_no_link_out
 from dentasam.data.spelling import canonical
 from dentasam.data.teeth.numbering import MARK, Numbering
 from dentasam.errors import DatasetError
@@ -75,6 +76,7 @@ def read_label_names(*folders: Path) -> LabelNames:
 
 def _itk_snap(path: Path) -> dict[str, str]:
     """The names in an ITK-SNAP label file by their values; {} for a file that is not one."""
+    check_no_link_out(path)
     try:
         with path.open("rb") as file:
             text = file.read(_MAX_ITK_SNAP_BYTES).decode("utf-8-sig", "replace")

@@ -24,6 +24,7 @@ import numpy as np
 
 from dentasam.data.formats.files.folders import write_png
 from dentasam.data.images.size_limit import PIXEL_LIMIT
+from dentasam.data.links import check_no_link_out
 from dentasam.errors import DatasetError, ExtraError
 
 SUFFIXES = (".nii", ".nii.gz")
@@ -134,6 +135,7 @@ def volumes_under(folder: Path) -> list[Path]:
 
 
 def _opened(path: Path) -> Any:
+    check_no_link_out(path)
     nibabel = require_nibabel()
     try:
         with warnings.catch_warnings(), _without_log():

@@ -24,6 +24,7 @@ from dentasam.data.formats.codecs.label_image import check_count, runs_by_value
 from dentasam.data.formats.files.mask_file import samples_of
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord
 from dentasam.data.formats.sources.images import SourceImages
+from dentasam.data.links import check_no_link_out
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.errors import DatasetError
@@ -121,6 +122,7 @@ def _names(path: Path) -> dict[tuple[int, ...], str]:
     """The names of classes by their colours; {} where there is no `labelmap.txt`."""
     if not path.is_file():
         return {}
+    check_no_link_out(path)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):

@@ -14,6 +14,7 @@ from dentasam.data.formats.files.png_samples import read_samples
 from dentasam.data.formats.files.samples import Samples
 from dentasam.data.formats.files.tiff_samples import read_tiff_samples
 from dentasam.data.images.kind import kind_of
+from dentasam.data.links import check_no_link_out
 from dentasam.errors import DatasetError
 
 # JPEG and resampling leave values this close to black and white, of 255.
@@ -23,6 +24,7 @@ SUFFIXES = (".png", ".tif", ".tiff")
 
 def samples_of(path: Path) -> Samples:
     """The samples of a PNG or TIFF as stored. Raises ImageError for any other file, DatasetError as its reader."""
+    check_no_link_out(path)
     return read_tiff_samples(path) if kind_of(path) == "TIFF" else read_samples(path)
 
 

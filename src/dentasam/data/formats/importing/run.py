@@ -18,6 +18,7 @@ from dentasam.data.formats.sources.archive import is_archive, unpack
 from dentasam.data.formats.sources.glance import roots_of
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.formats.tooth_names import fdi_names
+from dentasam.data.links import reading_source
 from dentasam.errors import DatasetError, DentasamError, ExtraError, ImageError
 
 # Takes the places that a source may begin at, and gives the format's reader and the place that it knows.
@@ -36,7 +37,12 @@ def run_import(name: str | None, choose: Choose, source: Path, out: Path, option
     try:
         if draft.is_finished:
             return draft.clear()
-        with _naming_the_archive(source, draft):
+        folder = source if source.is_dir() else source.parent
+        given = [options.images] if options.images is not None else []
+        with (
+            _naming_the_archive(source, draft),
+            reading_source(folder, source, out, *given, follow_links=options.follow_links),
+        ):
             return _fill(choose, source, draft, options)
     except (DatasetError, ImageError, ExtraError):
         draft.discard()
@@ -51,9 +57,14 @@ def _fill(choose: Choose, source: Path, draft: Draft, options: ImportOptions) ->
         unpack(source, draft.unpacked, options.unpacking, options.report)
         places = roots_of(draft.unpacked)
     module, place = choose(places)
-    images = images_of(place, options.images, options.report)
+    images = images_of(place, options.images, options.report, options.follow_links)
     reading = ReadOptions(
-        draft.scratch, options.crowd_as_objects, options.skip_bad, options.report, options.numbering
+        draft.scratch,
+        options.crowd_as_objects,
+        options.skip_bad,
+        options.report,
+        options.numbering,
+        options.follow_links,
     )
     contents = module.read(place, images, reading)
     total = len(contents.records)
@@ -93,18 +104,24 @@ def _finished(contents: Contents, draft: Draft, source: Path, options: ImportOpt
     return draft.finish()
 
 
-def images_of(source: Path, given: Path | None, report: Callable[[str], None] = lambda line: None) -> SourceImages:
+def images_of(
+    source: Path,
+    given: Path | None,
+    report: Callable[[str], None] = lambda line: None,
+    follow_links: bool = False,
+) -> SourceImages:
     """The images that a source's annotations may name: those in `given`, else those in or beside the source.
 
-    Raises DatasetError where a folder does not exist.
+    follow_links: with those that are links out of that folder. Raises DatasetError where a folder does not exist.
     """
     if given is not None:
         if not given.is_dir():
             raise DatasetError(f"{given} is not a folder; name the folder that holds the dataset's images")
-        return SourceImages.in_folder(given, report, fixed=True)
+        return SourceImages.in_folder(given, report, fixed=True, follow_links=follow_links)
     if not source.exists():
         raise DatasetError(f"{source} does not exist; check the path")
-    return SourceImages.in_folder(source if source.is_dir() else source.parent, report)
+    folder = source if source.is_dir() else source.parent
+    return SourceImages.in_folder(folder, report, follow_links=follow_links)
 
 
 def _key(name: str | None, source: Path, options: ImportOptions) -> str:

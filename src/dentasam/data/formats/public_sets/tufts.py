@@ -32,6 +32,7 @@ from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord
 from dentasam.data.formats.public_sets.published import PublishedSet, read_published_json
 from dentasam.data.formats.sources.glance import first_text
 from dentasam.data.formats.sources.images import SourceImages
+from dentasam.data.links import OPTION, Bounds
 from dentasam.data.masks import rle
 from dentasam.data.masks.polygons import PolygonRule, boxed_polygons
 from dentasam.data.record import ImageRecord, ObjectRecord
@@ -65,7 +66,9 @@ def read(source: Path, images: SourceImages, options: ReadOptions) -> Contents:
         )
         if not radiographs.is_dir():
             raise TUFTS.refusal(path, "there is no folder Radiographs beside it")
-        images = SourceImages.in_folder(radiographs, options.report)
+        if not options.follow_links and Bounds(radiographs.parent).leads_out(radiographs):
+            raise TUFTS.refusal(radiographs, f"it is a link out of the folder; give {OPTION}")
+        images = SourceImages.in_folder(radiographs, options.report, follow_links=options.follow_links)
     tally, records = Tally(options.report), []
     for position, entry in enumerate(content):
         name = entry.get("External ID") if isinstance(entry, dict) else None

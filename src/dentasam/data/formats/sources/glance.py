@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from dentasam.data.json_text import decoded
+from dentasam.data.links import is_link_out
 
 FIRST_BYTES = 65536
 MAX_FOLDERS, MAX_ENTRIES = 20, 200
@@ -14,7 +15,7 @@ MAX_FOLDERS, MAX_ENTRIES = 20, 200
 
 def first_text(path: Path, suffixes: tuple[str, ...] = (".json",)) -> str:
     """The first 64 KiB of a text file with one of these suffixes; empty for any other and where it cannot be read."""
-    if path.suffix.lower() not in suffixes or not path.is_file():
+    if path.suffix.lower() not in suffixes or not path.is_file() or is_link_out(path):
         return ""
     try:
         with path.open("rb") as file:

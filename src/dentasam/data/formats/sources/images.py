@@ -98,15 +98,18 @@ class SourceImages:
         self._expected: list[list[_Wanted]] = []
 
     @staticmethod
-    def in_folder(folder: Path, report: Callable[[str], None], fixed: bool = False) -> SourceImages:
-        """The image files in a folder and its subfolders; links to files outside of it are left out.
+    def in_folder(
+        folder: Path, report: Callable[[str], None], fixed: bool = False, follow_links: bool = False
+    ) -> SourceImages:
+        """The image files in a folder and its subfolders; links to files outside of it are left out
+        unless they are to be followed.
 
         report: takes a line for what looks like an image and is left out. fixed: the user named this folder as that
         of the images, so that a format's own folders do not count.
         """
         root = Path(os.path.abspath(folder))
         images = SourceImages((), str(folder), None if fixed else root)
-        images._given = _listed(root, report, images.read_elsewhere)
+        images._given = _listed(root, report, images.read_elsewhere, follow_links)
         return images
 
     def __len__(self) -> int:
@@ -307,14 +310,12 @@ class _LeftOutHere(LeftOut):
             super().add(name, reason)
 
 
-def _listed(root: Path, report: Callable[[str], None], read_elsewhere: list[str]) -> Iterator[SourceImage]:
+def _listed(
+    root: Path, report: Callable[[str], None], read_elsewhere: list[str], follow_links: bool
+) -> Iterator[SourceImage]:
     left_out = _LeftOutHere(endings=tuple(read_elsewhere))
-    resolved = root.resolve()
-    for name, path in sorted(images_in(root, left_out)):
-        if path.is_symlink() and not path.resolve().is_relative_to(resolved):
-            left_out.add(name, "it is a link to a file outside of this folder; put the file itself here")
-        else:
-            yield SourceImage(name, path)
+    for name, path in sorted(images_in(root, left_out, follow_links=follow_links)):
+        yield SourceImage(name, path)
     for line in left_out.lines():
         report(line)
 

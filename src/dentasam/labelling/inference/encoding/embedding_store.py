@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import threading
 import zlib
 from pathlib import Path
@@ -28,10 +29,12 @@ class EmbeddingStore:
     """
 
     def __init__(self, folder: Path, limit: int = DISK_LIMIT) -> None:
-        """Raises WorkspaceError where the folder cannot be made."""
+        """Raises WorkspaceError where the folder is a link or cannot be made."""
         self.folder = Path(folder)
         self.limit = limit
         self._lock = threading.Lock()
+        if self.folder.is_symlink():
+            raise WorkspaceError(f"{folder} is a link, and its target is not tidied; delete it")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._sweep()
@@ -128,10 +131,15 @@ class EmbeddingStore:
                     held -= size
 
     def _sweep(self) -> None:
-        """Remove what killed writers left. One server at a time has the workspace, so no writer lives here now."""
-        for pattern in (".*.part", ".*.tmp", "??/.*.part"):
-            for path in self.folder.glob(pattern):
-                path.unlink(missing_ok=True)
+        """Remove what killed writers left. One server at a time has the workspace, so no writer lives here now.
+
+        Only files in the store's own folders go: a link to another folder is not entered.
+        """
+        own = [path for path in self.folder.glob("??") if not path.is_symlink()]
+        for folder, suffixes in ((self.folder, (".part", ".tmp")), *((path, (".part",)) for path in own)):
+            for path in folder.glob(".*"):
+                if path.name.endswith(suffixes) and stat.S_ISREG(path.lstat().st_mode):
+                    path.unlink(missing_ok=True)
 
 
 def file_stem(picture: str, model: str) -> str:

@@ -83,11 +83,12 @@ class EncodeQueue:
         images: ImageMemory | None = None,
         windows: bool = True,
         charter: Charter | None = None,
+        files: FileHashes | None = None,
     ) -> None:
         """worklist: may grow while the queue runs, followed by `worklist_changed`.
 
         on_uncertainty: called with a case and how unsure the model is of it, 0 to 1. windows: whether objects are
-        decoded in object windows. charter: charts each case after it is encoded.
+        decoded in object windows. charter: charts each case after it is encoded. files: hashes the files of images.
         """
         self._charter = charter
         self._load_segmenter = load_segmenter
@@ -96,7 +97,7 @@ class EncodeQueue:
         self._encoder = encoder
         self._worklist = worklist
         self._on_uncertainty = on_uncertainty
-        self._files = FileHashes()
+        self._files = FileHashes() if files is None else files
         self.threads = torch.get_num_threads()
         # Guards everything below it; notified at every change that a thread may wait for.
         self._changed = threading.Condition()

@@ -1,0 +1,50 @@
+"""Opening files that somebody else may have named or delivered: a pipe, a socket or a device is not waited for."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from io import BufferedReader
+from pathlib import Path
+
+# What the shell hands over: `--prompts <(program)` and `--prompts /dev/stdin`.
+_HANDED_OVER = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+
+
+class NotRegularError(OSError):
+    """The path is a pipe, a socket or a device."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(errno.EINVAL, "it is not a regular file but a pipe, a socket or a device", str(path))
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Opens a regular file to be read, never anything that could block; a link to one is followed.
+
+    What the shell hands over by its number (`/dev/stdin`, `/dev/fd/63`) may be a pipe. Raises NotRegularError for
+    others, IsADirectoryError for a folder, and OSError.
+    """
+    if str(path).startswith(_HANDED_OVER):
+        return path.open("rb")
+    # Opening a device may already do something, such as rewind a tape.
+    _check(path, os.stat(path))
+    return open(path, "rb", opener=_opened)
+
+
+def _opened(path: str, flags: int) -> int:
+    file = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    try:
+        # It may have been exchanged in between.
+        _check(Path(path), os.fstat(file))
+    except OSError:
+        os.close(file)
+        raise
+    return file
+
+
+def _check(path: Path, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise NotRegularError(path)
