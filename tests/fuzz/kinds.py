@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from . import http, readers
+from . import readers, server_requests
 from .benders.archives import bend_tar, bend_zip
 from .benders.databases import bend_database
 from .benders.dicom import bend_dicom
@@ -257,6 +257,13 @@ _ALL = (
     Kind("tar", datasets.build_tar, one_file(bend_tar), readers.imports("set.tar"), in_tests=5),
     *map(_imported, ("png", "labels", "labelme", "label-studio", "cvat", "yolo", "nifti", "nnunet", "dicom-seg")),
     Kind("envelope", _build_envelope, _bend_envelope, readers.read_envelope, in_tests=10, whole="operations.dsm"),
-    Kind("http", http.build_requests, http.bend_requests, http.send_requests, in_tests=4, whole="requests.json"),
+    Kind(
+        "http",
+        server_requests.build_requests,
+        server_requests.bend_requests,
+        server_requests.send_requests,
+        in_tests=4,
+        whole="requests.json",
+    ),
 )
 KINDS = {kind.name: kind for kind in _ALL}
