@@ -163,7 +163,11 @@ def send_requests(bent: Bent) -> None:
                 headers={name: value.encode("utf-8") for name, value in request["headers"].items()},
             )
             assert answer.status_code != 500, f"{where}: {answer.status_code} {answer.text[:200]}"
-            if answer.status_code >= 400 and answer.headers.get("content-type", "").startswith("application/json"):
+            if (
+                answer.status_code >= 400
+                and answer.content
+                and answer.headers.get("content-type", "").startswith("application/json")
+            ):
                 detail = answer.json()["detail"]
                 assert isinstance(detail, str), f"{where}: {detail!r}"
                 assert len(detail) <= 500, f"{where}: a detail of {len(detail)} characters"

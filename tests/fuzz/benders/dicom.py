@@ -140,7 +140,7 @@ def bend_dicom(rng: Random, data: bytes) -> tuple[bytes, str]:
     draw = rng.random()
     if draw < 0.3 or data[128:132] != b"DICM":
         return bend_bytes(rng, data)
-    if draw < 0.32:
+    if draw < 0.34:
         return _bomb(rng, data)
     syntax = pydicom.dcmread(BytesIO(data), specific_tags=["SOPClassUID"]).file_meta.TransferSyntaxUID
     if syntax == DeflatedExplicitVRLittleEndian and rng.random() < 0.7:

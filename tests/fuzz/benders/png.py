@@ -103,7 +103,7 @@ def bend_png(rng: Random, data: bytes) -> tuple[bytes, str]:
     if draw < 0.4:
         return bend_bytes(rng, data)
     chunks = chunks_of(data)
-    if draw < 0.42:
+    if draw < 0.44:
         how = _bomb(rng, chunks)
     else:
         how = rng.choice((_header, _header, _content, _content, _order, _extra))(rng, chunks)
