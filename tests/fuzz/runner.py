@@ -23,7 +23,7 @@ from .outcome import MAX_SECONDS, Outcome, Ran, judge
 # Above what a process has from its start; a case that asks for more fails instead of filling the machine.
 ROOM_BYTES = 3 << 30
 # Processor time is limited in `_in_child`; this catches what sleeps. Waiting for a core does not count.
-MAX_WALL_SECONDS = 30.0
+MAX_WALL_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

@@ -140,9 +140,9 @@ def bend_dicom(rng: Random, data: bytes) -> tuple[bytes, str]:
     draw = rng.random()
     if draw < 0.3 or data[128:132] != b"DICM":
         return bend_bytes(rng, data)
-    if draw < 0.34:
-        return _bomb(rng, data)
     syntax = pydicom.dcmread(BytesIO(data), specific_tags=["SOPClassUID"]).file_meta.TransferSyntaxUID
+    if draw < 0.34 and syntax.is_little_endian:
+        return _bomb(rng, data)
     if syntax == DeflatedExplicitVRLittleEndian and rng.random() < 0.7:
         end = _meta_end(data)
         body = bytes(PREFIX) + zlib.decompress(data[end:], -15)
