@@ -14,7 +14,6 @@ KNOWN: dict[str, str] = {
     "workspace settings with a time that is not one": "workspace:7:15",
     "a checkpoint with a NUL in the name of a parameter": "pth:7:11",
     "a run whose adapter is a number": "run:11:14",
-    "a DICOM file of 3 MB that inflates to 600 MB": "dicom:1:55",
     "a database with text that is not JSON in a case": "database:7:4",
     "a database without its table of cases": "database:7:11",
     "a workspace whose database is gone": "database:7:13",

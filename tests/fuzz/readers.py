@@ -12,6 +12,9 @@ from .examples import models, texts
 from .kind import Bent, Read
 
 
+LARGE = 20_000_000  # pixels
+
+
 def command(*arguments: object) -> int:
     """Runs `dentasam` with these arguments and returns its exit code; raises what it raises."""
     from dentasam.cli.app import app
@@ -38,7 +41,7 @@ def read_image(bent: Bent) -> str | int | None:
     from dentasam.data.images.read import read_header
     from dentasam.data.images.read import read_image as read
 
-    if bent.draw < 0.8:
+    if bent.draw < 0.8 or _is_large(bent.file):
         header = read_header(bent.file)
         pixels = read(bent.file)
         assert pixels.shape == (header.height, header.width), f"header {header}, pixels {pixels.shape}"
@@ -50,6 +53,18 @@ def read_image(bent: Bent) -> str | int | None:
         return predict(bent, "--boxes", "5,5,20,20", image=bent.file)
     # The images beside it are whole, so that there is something to label.
     return command("label", bent.folder, "--workspace", "work", "--export", "coco", "--out", _beside(bent))
+
+
+def _is_large(path: Path) -> bool:
+    """Whether a command would take long for what it does with the pixels, beside reading them."""
+    from dentasam.data.images.read import read_header
+    from dentasam.errors import ImageError
+
+    try:
+        header = read_header(path)
+    except ImageError:
+        return False
+    return header.height * header.width > LARGE
 
 
 def predict(bent: Bent, *options: object, image: Path | None = None) -> int:
