@@ -262,7 +262,7 @@ _ALL = (
         server_requests.build_requests,
         server_requests.bend_requests,
         server_requests.send_requests,
-        in_tests=4,
+        in_tests=2,
         whole="requests.json",
     ),
 )

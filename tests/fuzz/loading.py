@@ -1,5 +1,6 @@
 """Loads what the cases need before the first is forked, without starting a thread."""
 
+import gc
 import importlib
 import os
 import pkgutil
@@ -45,4 +46,7 @@ def load_everything() -> None:
 
     models.bundled_model()
     models.small_segmenter()
+    # A collection in a case would copy all pages of what is loaded here.
+    gc.collect()
+    gc.freeze()
     assert threading.active_count() == 1, "a process with several threads must not be forked"

@@ -11,7 +11,6 @@ import typer.main
 from .examples import models, texts
 from .kind import Bent, Read
 
-
 LARGE = 20_000_000  # pixels
 
 
