@@ -25,7 +25,7 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 # Folders whose files take longest. Where processes share the tests, these start first, so that none is left alone
 # with a long file at the end.
-LONGEST = ("browser", "cli", "training", "benchmarks")
+LONGEST = ("browser", "cli", "training", "fuzz", "benchmarks")
 TESTS = Path(__file__).parent
 
 
