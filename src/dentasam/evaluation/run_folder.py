@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dentasam.atomic_write import write_atomically
+from dentasam.documents.error import DocumentError
+from dentasam.documents.json_document import read_json
+from dentasam.documents.text import DATASET_BYTES
 from dentasam.errors import DentasamError, OutputError
 from dentasam.evaluation.charts.chart_files import CHART_FILES, chart_files, read_chart_files
 from dentasam.evaluation.charts.chart_metrics import chart_metrics
@@ -208,10 +211,10 @@ def to_json(content: Any) -> str:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path, DATASET_BYTES)
     except FileNotFoundError as error:
         raise RunError(f"{path}: is missing; give a folder that `dentasam evaluate` finished") from error
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise RunError(f"{path}: is not JSON; {EVALUATE_AGAIN}") from error
+    except DocumentError as error:
+        raise RunError(f"{path}: is not JSON ({error}); {EVALUATE_AGAIN}") from error

@@ -99,7 +99,7 @@ def test_broken_json_and_missing_file(tmp_path: Path) -> None:
     path.write_text('{"a.png": [\n}')
     with pytest.raises(PromptError, match=r"prompts\.json, line 2: not JSON"):
         read_prompts(path)
-    path.write_bytes(b"\xff\xfe\x00\x81")
+    path.write_bytes(b"\xff\x00\x81")
     with pytest.raises(PromptError, match="cannot be read as text"):
         read_prompts(path)
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from dentasam.data.coco.passed_over import PassedOverAnnotation, Reason
 from dentasam.data.coco.problem import Problem, Report, WhatAndFix
-from dentasam.data.coco.values import is_box, whole
+from dentasam.data.coco.values import is_box
 from dentasam.data.masks import rle, segmentation
 from dentasam.data.record import ImageRecord, ObjectRecord
+from dentasam.documents.values import whole
 
 # Annotations whose RLE is read in one pass. The arrays of a pass take 100 times the memory of the strings.
 BATCH = 256

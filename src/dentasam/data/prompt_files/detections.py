@@ -8,9 +8,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from dentasam.data.coco.values import is_box, name_text, whole
+from dentasam.data.coco.values import is_box, name_text
 from dentasam.data.prompt_files.prompts import UNNAMED, ObjectPrompt, PromptFile, checked_box, image_name
 from dentasam.data.prompt_files.syntax import read_document
+from dentasam.documents.values import whole
 from dentasam.errors import PromptError
 
 

@@ -6,7 +6,6 @@ lie beside the annotations.
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,9 +22,10 @@ from dentasam.data.formats.sources.archive import Limits, is_archive, unpack
 from dentasam.data.formats.sources.glance import roots_of
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
 from dentasam.data.formats.tooth_names import ASK, CONVERT, fdi_names
-from dentasam.data.json_text import json_text
 from dentasam.data.record import ImageRecord
 from dentasam.data.teeth.numbering import Numbering
+from dentasam.documents.error import DocumentError
+from dentasam.documents.json_document import read_dataset_json
 from dentasam.errors import DatasetError, ImageError
 from dentasam.labelling.exchange.import_report import ImportReport, SkippedItems
 from dentasam.labelling.exchange.imports import import_coco
@@ -113,8 +113,8 @@ def _document(place: Path) -> Any:
     if path is None:
         raise DatasetError(f"{place} {UNKNOWN}")
     try:
-        return json.loads(json_text(path))
-    except (OSError, ValueError, RecursionError):
+        return read_dataset_json(path)
+    except (OSError, DocumentError):
         raise DatasetError(f"{path} {UNKNOWN}") from None
 
 

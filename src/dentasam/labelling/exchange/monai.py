@@ -29,7 +29,10 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dentasam.labelling.wire.fields import MAX_CLICKS, Pixel, first_error
+from dentasam.documents.error import DocumentError
+from dentasam.documents.json_document import parse_json
+from dentasam.documents.validation import first_error
+from dentasam.labelling.wire.fields import MAX_CLICKS, Pixel
 
 Output = Literal["image", "json", "all"]
 Point = Annotated[list[Pixel], Field(min_length=2, max_length=3)]
@@ -68,12 +71,14 @@ def read_params(content_type: str, body: bytes) -> InferParams:
     """The points from a form (multipart or URL-encoded, field `params`) or from a JSON body. Raises MonaiError."""
     try:
         text = _params_text(content_type, body)
-        return InferParams.model_validate(json.loads(text or "{}"))
+        return InferParams.model_validate(parse_json(text or "{}"))
     except MonaiError:
         raise
     except ValidationError as error:
         raise MonaiError(f"params: {first_error(error)}") from None
-    except (ValueError, RecursionError, MessageError):
+    except DocumentError as error:
+        raise MonaiError(f"params is not JSON ({error})") from None
+    except (ValueError, MessageError):
         raise MonaiError("params is not JSON") from None
 
 

@@ -10,13 +10,13 @@ from fastapi import Depends, Header, HTTPException, Request, Response
 from fastapi import Path as PathParameter
 from pydantic import BaseModel, ValidationError
 
+from dentasam.documents.validation import first_error
 from dentasam.labelling.auth.access import Access
 from dentasam.labelling.exchange.added_images import ImageAdder
 from dentasam.labelling.log.worklist import Worklist
 from dentasam.labelling.routes.documents import Problem
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.envelope import MEDIA_TYPE, EnvelopeError, pack, unpack
-from dentasam.labelling.wire.fields import first_error
 from dentasam.labelling.workspace.workspace import CaseImage, Workspace
 
 if TYPE_CHECKING:

@@ -13,9 +13,11 @@ in pixels of the image, and the position and length in bytes of its blob, counte
 
 import json
 import struct
-from typing import Any, NoReturn
+from typing import Any
 
 from dentasam.data.images.size_limit import PIXEL_LIMIT
+from dentasam.documents.error import DocumentError
+from dentasam.documents.json_document import parse_json
 from dentasam.labelling.wire.box_mask import BoxMask, MaskError
 
 MEDIA_TYPE = "application/vnd.dentasam.masks"
@@ -73,18 +75,16 @@ def unpack(body: bytes, limit: int = TOTAL_PIXEL_LIMIT) -> Any:
     blobs = memoryview(body)[8 + length :]
     reader = _Reader(blobs, limit)
     try:
-        document = json.loads(str(memoryview(body)[8 : 8 + length], "utf-8"), parse_constant=_refuse_constant)
+        document = parse_json(str(memoryview(body)[8 : 8 + length], "utf-8"), finite=True)
         return reader.resolved(document)
     except EnvelopeError:
         raise
     except MaskError as error:
         raise EnvelopeError(f"a mask is malformed: {error}") from None
-    except (ValueError, RecursionError):
+    except DocumentError as error:
+        raise EnvelopeError(f"the document is not JSON ({error})") from None
+    except ValueError:
         raise EnvelopeError("the document is not JSON in UTF-8") from None
-
-
-def _refuse_constant(constant: str) -> NoReturn:
-    raise EnvelopeError(f"the document holds {constant}, which is not a JSON number")
 
 
 class _Reader:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 
@@ -13,11 +13,3 @@ MAX_COMMENT_LENGTH = 5000  # characters
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 # A coordinate in pixels of the image, which may lie outside of it.
 Pixel = Annotated[float, Field(ge=-PIXEL_LIMIT, le=PIXEL_LIMIT, allow_inf_nan=False)]
-
-
-def first_error(error: ValidationError) -> str:
-    """The first error that pydantic found, in one line that starts with the place of the error in the document."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    message = " ".join(first["msg"].removeprefix("Value error, ").split())
-    return f"{place}: {message}" if place else message

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from dentasam.errors import AdapterError
 from dentasam.model.adapters.conv_transpose_lora import register_conv_lora
-from dentasam.model.adapters.folder import CONFIG, KEY_PREFIX, WEIGHTS, AdapterCard, find_adapter, read_json
+from dentasam.model.adapters.folder import CONFIG, KEY_PREFIX, WEIGHTS, AdapterCard, find_adapter, json_object
 from dentasam.model.adapters.lora import LoraSettings, inject, plain_modules, takes_lora, trains_whole
 from dentasam.model.adapters.saving import adapter_weights
 from dentasam.model.adapters.switching import active_adapter, remove_adapter, use_adapter
@@ -76,7 +76,7 @@ def copy_adapter(model: nn.Module, source: str | Path, name: str = "default") ->
     Raises AdapterError where the folder is not an adapter or is damaged, or is not of the same scope and settings.
     """
     directory = find_adapter(source)
-    content, own = read_json(directory / CONFIG), model.peft_config[name]  # type: ignore[index]
+    content, own = json_object(directory / CONFIG), model.peft_config[name]  # type: ignore[index]
     for peft, ours in _SETTINGS.items():
         if ours != "dropout" and content.get(peft) != getattr(own, peft):
             raise AdapterError(
@@ -93,7 +93,7 @@ def copy_adapter(model: nn.Module, source: str | Path, name: str = "default") ->
 def _read_config(directory: Path, card: AdapterCard, model: nn.Module, weights: Mapping[str, Tensor]) -> LoraConfig:
     """The PEFT config, from the fields this package writes alone: PEFT has others that load more files."""
     path = directory / CONFIG
-    content = read_json(path)
+    content = json_object(path)
     targets, whole = content.get("target_modules"), content.get("modules_to_save") or []
     if content.get("peft_type") != "LORA":
         raise AdapterError(f"{path}: peft_type is {content.get('peft_type')!r}; only LORA adapters are supported")

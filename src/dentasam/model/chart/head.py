@@ -21,6 +21,7 @@ from safetensors.torch import save as serialize
 from torch import nn
 
 from dentasam.atomic_write import write_atomically
+from dentasam.documents.json_document import read_json
 from dentasam.errors import ChartError
 from dentasam.model.chart.finder import Finder
 from dentasam.model.chart.numberer import Numberer
@@ -64,7 +65,7 @@ class ChartCard:
         """The card in a folder. Raises ChartError."""
         path = folder / CARD
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
             if "weights_sha256" not in content and "base_sha256" in content:
                 raise ChartError(f"{path}: of a chart head of other networks, by an earlier version; {_TRAIN}")
             card = cls(**{one.name: content[one.name] for one in fields(cls)})

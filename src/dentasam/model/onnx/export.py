@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from dentasam.atomic_write import write_atomically
+from dentasam.documents.json_document import read_json
 from dentasam.errors import CheckpointError, ExtraError
 from dentasam.model.adapters.folder import AdapterIdentity
 from dentasam.model.core.frame import LOGIT_STRIDE, PATCH
@@ -72,7 +73,7 @@ class ExportCard:
         """Read the card of an exported model's folder. Raises CheckpointError."""
         path = folder / CARD
         try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            content: dict[str, Any] = read_json(path)
             card = cls(**{field.name: content[field.name] for field in fields(cls)})
             if card.adapter is not None:
                 card = replace(card, adapter=AdapterIdentity(**content["adapter"]))
