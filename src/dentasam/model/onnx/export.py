@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from dentasam.atomic_write import write_atomically
 from dentasam.documents.json_document import read_json
+from dentasam.documents.shown import without_middle
 from dentasam.errors import CheckpointError, ExtraError
 from dentasam.model.adapters.folder import AdapterIdentity
 from dentasam.model.core.frame import LOGIT_STRIDE, PATCH
@@ -78,7 +79,9 @@ class ExportCard:
             if card.adapter is not None:
                 card = replace(card, adapter=AdapterIdentity(**content["adapter"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{path}: not the card of an exported model ({error}); export it again") from error
+            raise CheckpointError(
+                f"{path}: not the card of an exported model ({without_middle(str(error), 100)}); export it again"
+            ) from error
         if card.format not in (FORMAT, WHOLE_IMAGES_ALONE):
             raise CheckpointError(f"{path}: of another version's format ({card.format}); export the model again")
         return card
