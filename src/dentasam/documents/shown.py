@@ -4,6 +4,8 @@ import reprlib
 from typing import Any
 
 LENGTH = 60
+# Of what another library says of a document.
+MAX_REASON = 200
 
 
 def shown(value: Any, length: int = LENGTH) -> str:

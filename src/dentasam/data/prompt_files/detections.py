@@ -93,9 +93,8 @@ def _images(path: Path, items: list[Any]) -> tuple[dict[Any, str], dict[str, tup
         if width is None or height is None:
             continue
         if sizes.setdefault(name, (width, height)) != (width, height):
-            raise PromptError(
-                f"{path} names the image {cut(printable(name))} twice with two sizes; take one of them out"
-            )
+            told = cut(printable(name))
+            raise PromptError(f"{path} names the image {told} twice with two sizes; take one of them out")
     return names, sizes
 
 

@@ -22,7 +22,7 @@ from torch import nn
 
 from dentasam.atomic_write import write_atomically
 from dentasam.documents.json_document import read_json
-from dentasam.documents.shown import without_middle
+from dentasam.documents.shown import MAX_REASON, without_middle
 from dentasam.errors import ChartError
 from dentasam.model.chart.finder import Finder
 from dentasam.model.chart.numberer import Numberer
@@ -77,9 +77,8 @@ class ChartCard:
             if not all(isinstance(size, int) and 8 <= size <= 1024 and size % 8 == 0 for size in sizes):
                 raise ValueError(f"sizes {sizes}")
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ChartError(
-                f"{path}: not the card of a chart head ({without_middle(str(error), 100)}); copy it again, or {_TRAIN}"
-            ) from None
+            reason = without_middle(str(error), MAX_REASON)
+            raise ChartError(f"{path}: not the card of a chart head ({reason}); copy it again, or {_TRAIN}") from None
         return card
 
 

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from dentasam.atomic_write import write_atomically
 from dentasam.documents.json_document import read_json
-from dentasam.documents.shown import without_middle
+from dentasam.documents.shown import MAX_REASON, shown, without_middle
 from dentasam.errors import CheckpointError, ExtraError
 from dentasam.model.adapters.folder import AdapterIdentity
 from dentasam.model.core.frame import LOGIT_STRIDE, PATCH
@@ -78,12 +78,20 @@ class ExportCard:
             card = cls(**{field.name: content[field.name] for field in fields(cls)})
             if card.adapter is not None:
                 card = replace(card, adapter=AdapterIdentity(**content["adapter"]))
+            texts = [
+                card.base_model,
+                card.base_sha256,
+                card.kind,
+                *(asdict(card.adapter).values() if card.adapter else ()),
+            ]
+            if not all(isinstance(text, str) for text in texts) or type(card.format) is not int:
+                raise TypeError("a value of another type")
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(
-                f"{path}: not the card of an exported model ({without_middle(str(error), 100)}); export it again"
-            ) from error
+            reason = without_middle(str(error), MAX_REASON)
+            raise CheckpointError(f"{path}: not the card of an exported model ({reason}); export it again") from error
         if card.format not in (FORMAT, WHOLE_IMAGES_ALONE):
-            raise CheckpointError(f"{path}: of another version's format ({card.format}); export the model again")
+            other = shown(card.format)
+            raise CheckpointError(f"{path}: of another version's format ({other}); export the model again")
         return card
 
     @property
