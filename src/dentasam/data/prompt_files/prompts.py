@@ -87,8 +87,7 @@ class PromptFile:
             other = next((each for each in self._fitting(image) if each in unused), None)
             if name is not None and other is not None and os.path.isabs(name):
                 raise PromptError(
-                    f"{self.path} names {image} twice, {shown(other)} and {shown(name)}; "
-                    "put all its objects under one name"
+                    f"{self.path} names {image} twice, {other!r} and {name!r}; put all its objects under one name"
                 )
         return unused
 

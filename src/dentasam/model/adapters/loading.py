@@ -63,9 +63,10 @@ def load_adapter(
     directory = find_adapter(source)
     card = AdapterCard.read(directory)
     if card.base_sha256 != base_sha256:
+        trained_on = f"{cut(printable(card.base_model))} (sha256 {printable(card.base_sha256[:12])}…)"
         raise AdapterError(
-            f"{directory}: trained on {cut(printable(card.base_model))} (sha256 {printable(card.base_sha256[:12])}…), but the base is "
-            f"{base_name} (sha256 {base_sha256[:12]}…); choose the adapter's own base"
+            f"{directory}: trained on {trained_on}, but the base is {base_name} (sha256 {base_sha256[:12]}…); "
+            "choose the adapter's own base"
         )
     weights = _read_weights(directory)
     config = _read_config(directory, card, model, weights)
