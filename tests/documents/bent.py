@@ -1,7 +1,7 @@
 """Bent documents: JSON and YAML as a careless tool, a damaged disk or a stranger writes them.
 
-A bender takes a sound document and a random generator, and gives the bytes of a bent one. `bent_texts` bends the text,
-whatever it says; `bent_values` puts a value where another was; both are the same for the same seed.
+A bender takes a sound document and a random generator, and gives the bytes of a bent one. `bent_texts` bends the
+text, whatever it says; `bent_values` puts a value where another was; both are the same for the same seed.
 """
 
 from __future__ import annotations
@@ -20,9 +20,30 @@ VALUES: tuple[Any, ...] = (
     *(f"{RAW}{10**400}", f"{RAW}-{10**400}", f"{RAW}{'9' * 5000}", f"{RAW}1e400", f"{RAW}-1e400"),
     *(f"{RAW}NaN", f"{RAW}Infinity", f"{RAW}-Infinity", 1e308, -1e308, 5e-324, -0.0),
     *(True, False, None, 0, -1, 0.5, 2**31, 2**53, 2**63, -(2**63), 2**64, 10**40),
-    *("", " ", "x" * 100_000, "\ud800", "a\0b", "\u202egnp.exe", "\x1b[31mred", "line\nbreak", "../../etc/passwd", "nan"),
+    *(
+        "",
+        " ",
+        "x" * 100_000,
+        "\ud800",
+        "a\0b",
+        "\u202egnp.exe",
+        "\x1b[31mred",
+        "line\nbreak",
+        "../../etc/passwd",
+        "nan",
+    ),
     *("2026-13-45", "!!python/object", "=cmd|' /C calc'!A0", "1e400", "9" * 5000),
-    *([], {}, [[]], [None], [{}], {"": None}, {"x" * 5000: 1}, [1] * 5000, [[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]),
+    *(
+        [],
+        {},
+        [[]],
+        [None],
+        [{}],
+        {"": None},
+        {"x" * 5000: 1},
+        [1] * 5000,
+        [[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]],
+    ),
 )
 
 

@@ -100,9 +100,7 @@ def _coco_of(path: Path) -> None:
 
 
 def _annotators(path: Path) -> None:
-    annotators = Annotators(path)
-    for name in annotators.names:
-        annotators.verify(name, "a password")
+    assert all(isinstance(name, str) for name in Annotators(path).names)
 
 
 def _chart_card(path: Path) -> None:
@@ -117,7 +115,7 @@ def _envelope(path: Path) -> None:
 
 
 def _monai(path: Path) -> None:
-    read_params("application/json", path.read_bytes()).clicks
+    assert all(len(click) == 3 for click in read_params("application/json", path.read_bytes()).clicks)
 
 
 def _key(path: Path) -> None:
@@ -257,7 +255,15 @@ KINDS = {
     "params of MONAI": Kind("m", {"foreground": [[1, 2]], "background": [[3, 4, 0]], "label": "36"}, _monai),
     "key": Kind(
         "key.json",
-        {"format": "dentasam de-identification key", "version": 1, "key": HASH, "uids": {}, "patients": {}, "files": {}, "outputs": {}},
+        {
+            "format": "dentasam de-identification key",
+            "version": 1,
+            "key": HASH,
+            "uids": {},
+            "patients": {},
+            "files": {},
+            "outputs": {},
+        },
         _key,
     ),
 }

@@ -1,5 +1,6 @@
 """Values of a document as an error shows them: in one line, cut, and without characters that a terminal obeys."""
 
+import math
 import reprlib
 from typing import Any
 
@@ -42,7 +43,7 @@ class _Repr(reprlib.Repr):
         self.maxstring = self.maxlong = self.maxother = 2 * LENGTH
 
     def repr_int(self, x: int, level: int) -> str:
-        digits = int(x.bit_length() * 0.30103) + 1
+        digits = 1 if x == 0 else int(math.log10(abs(x))) + 1
         return repr(x) if digits <= 3 * LENGTH else f"a number of {digits} digits"
 
 

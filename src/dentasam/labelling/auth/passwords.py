@@ -17,6 +17,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 
 from dentasam.atomic_write import write_atomically
 from dentasam.documents.error import DocumentError
+from dentasam.documents.shown import shown
 from dentasam.documents.yaml_document import read_yaml
 from dentasam.errors import WorkspaceError
 
@@ -145,7 +146,7 @@ def check_name(name: str) -> None:
     """Raises WorkspaceError for what cannot be an annotator's name."""
     if not NAME.fullmatch(name):
         raise WorkspaceError(
-            f"{name!r} is not a name for an annotator; use up to 64 letters, digits, spaces or . _ @ -"
+            f"{shown(name)} is not a name for an annotator; use up to 64 letters, digits, spaces or . _ @ -"
         )
 
 
@@ -160,7 +161,7 @@ def _read(path: Path) -> dict[str, str]:
     try:
         hashes = {entry["name"]: entry["password"] for entry in content["annotators"]}
         sound = all(
-            isinstance(name, str) and NAME.fullmatch(name) and str(hash).startswith("$argon2")
+            isinstance(name, str) and NAME.fullmatch(name) and isinstance(hash, str) and hash.startswith("$argon2")
             for name, hash in hashes.items()
         )
     except (TypeError, KeyError):
