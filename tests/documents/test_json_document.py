@@ -73,3 +73,14 @@ def test_a_dataset_is_checked_for_its_depth_alone(tmp_path: Path) -> None:
     path.write_text("9" * 5000)
     with pytest.raises(DocumentError, match="thousands of digits"):
         read_dataset_json(path)
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="the system does not name pipes of the shell")
+def test_a_pipe_that_the_shell_names(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"[" + b"1," * 5000 + b"1]")
+    os.close(writing)
+    try:
+        assert read_json(Path(f"/dev/fd/{reading}")) == [1] * 5001
+    finally:
+        os.close(reading)

@@ -18,6 +18,8 @@ from dentasam.documents.text import DATASET_BYTES, SETTINGS_BYTES, decoded, read
 
 MAX_DEPTH = 100
 MAX_DIGITS = 100
+# In longer texts, which hold millions of numbers, these are left to who uses them, as in a dataset.
+CHECKED_CHARACTERS = 1 << 24
 
 
 def read_json(path: Path, limit: int = SETTINGS_BYTES, *, unique: bool = False, finite: bool = False) -> Any:
@@ -36,6 +38,8 @@ def read_dataset_json(path: Path) -> Any:
 def parse_json(text: str | bytes, *, unique: bool = False, finite: bool = False) -> Any:
     """The content of a JSON text, nested at most MAX_DEPTH deep, in which no number has more than MAX_DIGITS digits.
 
+    In a text of more than CHECKED_CHARACTERS, numbers are as in `read_dataset_json`.
+
     unique: refuse a key that an object has twice. finite: refuse NaN and Infinity, which Python's writer makes.
     Raises DocumentError.
     """
@@ -45,12 +49,14 @@ def parse_json(text: str | bytes, *, unique: bool = False, finite: bool = False)
         except UnicodeError:
             raise DocumentError("not text in UTF-8") from None
     numbers = _Numbers(text)
-    hooks: dict[str, Any] = {"parse_int": numbers.whole, "parse_float": numbers.decimal}
+    hooks: dict[str, Any] = {}
+    if len(text) <= CHECKED_CHARACTERS:
+        hooks |= {"parse_int": numbers.whole, "parse_float": numbers.decimal}
     if unique:
         hooks["object_pairs_hook"] = _unrepeated
     if finite:
         hooks["parse_constant"] = numbers.constant
-    return _loaded(text, _all_inside, **hooks)
+    return _loaded(text, _all_inside if len(text) <= CHECKED_CHARACTERS else _but_numbers, **hooks)
 
 
 def _loaded(text: str, inner: Callable[[Any], Iterable[Any]], **hooks: Any) -> Any:

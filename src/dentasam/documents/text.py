@@ -40,7 +40,10 @@ def read_text(path: Path, limit: int = SETTINGS_BYTES) -> str:
             raise DocumentError("not a regular file")
         if state.st_size > limit:
             raise DocumentError(f"larger than {_size(limit)}")
-        data = file.read(limit + 1)
+        data = file.read(state.st_size + 1)
+        # A pipe, and a file that grows.
+        while len(data) <= limit and (more := file.read(1 << 16)):
+            data += more
     if len(data) > limit:
         raise DocumentError(f"larger than {_size(limit)}")
     try:

@@ -124,14 +124,10 @@ def parse_yaml(text: str, loader: type[_Bounded] = DocumentLoader) -> Any:
         made = loader(text)
         return made.get_single_data()
     except _Repeated as error:
-        mark = error.problem_mark
-        raise DocumentError(
-            f"{error.problem!r} is there twice", mark.line + 1, mark.column + 1, key=error.problem
-        ) from None
+        raise DocumentError(f"{error.problem!r} is there twice", *_place(error), key=error.problem) from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
         reason = cut(printable(error.problem or error.context or "not YAML"), 120)
-        raise DocumentError(reason, *((mark.line + 1, mark.column + 1) if mark else ())) from None
+        raise DocumentError(reason, *_place(error)) from None
     except yaml.reader.ReaderError as error:
         raise DocumentError.at(
             f"the character #x{error.character:04x} is not allowed", text, error.position
@@ -144,6 +140,11 @@ def parse_yaml(text: str, loader: type[_Bounded] = DocumentLoader) -> Any:
     finally:
         if made is not None:
             made.dispose()
+
+
+def _place(error: yaml.MarkedYAMLError) -> tuple[int | None, int | None]:
+    mark = error.problem_mark or error.context_mark
+    return (None, None) if mark is None else (mark.line + 1, mark.column + 1)
 
 
 def _error(problem: str, at: Any) -> yaml.constructor.ConstructorError:

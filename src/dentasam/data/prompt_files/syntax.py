@@ -14,7 +14,7 @@ import yaml
 
 from dentasam.documents.error import DocumentError
 from dentasam.documents.json_document import parse_json
-from dentasam.documents.text import LIST_BYTES, read_text
+from dentasam.documents.text import DATASET_BYTES, LIST_BYTES, read_text
 from dentasam.documents.yaml_document import DocumentLoader, parse_yaml
 from dentasam.errors import PromptError
 
@@ -71,15 +71,15 @@ def read_document(path: Path) -> Any:
 
     Raises PromptError where the file cannot be read, is neither, or has a key twice.
     """
+    is_json = path.suffix.lower() == ".json"
     try:
-        text = read_text(path, LIST_BYTES)
+        text = read_text(path, DATASET_BYTES if is_json else LIST_BYTES)
     except FileNotFoundError:
         raise PromptError(f"{path} does not exist; give a JSON or YAML file of prompts") from None
     except OSError as error:
         raise PromptError(f"{path} cannot be read as text ({error.strerror}); give a JSON or YAML file") from None
     except DocumentError as error:
         raise PromptError(f"{path} cannot be read as text ({error}); give a JSON or YAML file") from None
-    is_json = path.suffix.lower() == ".json"
     try:
         return parse_json(text, unique=True) if is_json else parse_yaml(text, _Loader)
     except DocumentError as error:
