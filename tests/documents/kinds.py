@@ -123,7 +123,7 @@ def _key(path: Path) -> None:
     load_key(path)
 
 
-_LABELME = {
+_LABELME: dict[str, Any] = {
     "version": "5.5.0",
     "flags": {},
     "shapes": [{"label": "36", "points": SQUARE, "group_id": None, "shape_type": "polygon", "flags": {}}],
@@ -190,7 +190,7 @@ _CARD = {
     "created": "2026-01-01",
     "dentasam": "1.0",
 }
-_CHART_CARD = {
+_CHART_CARD: dict[str, Any] = {
     "base_model": "dentasam-tiny",
     "base_sha256": HASH,
     "adapter": None,
