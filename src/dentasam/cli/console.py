@@ -1,5 +1,6 @@
 """What the command prints: results on stdout, errors as one line on stderr; and its exit codes."""
 
+import errno
 import logging
 import os
 import sys
@@ -9,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from dentasam.documents.shown import printable, without_middle
+from dentasam.documents.shown import cut, printable, without_middle
 from dentasam.errors import DentasamError
 
 DONE, INTERNAL_ERROR, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -74,6 +75,9 @@ def run(command: Callable[[], object]) -> NoReturn:
     except Exception as error:
         if wants_traceback():
             traceback.print_exc()
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            complain(f"{cut(str(error.filename))} is longer than a path can be; name another one")
+            sys.exit(WRONG_USE)
         hint = "" if wants_traceback() else f" (`dentasam --traceback …` or {TRACEBACK_VARIABLE}=1 shows where)"
         complain(f"internal error: {type(error).__name__}: {without_middle(str(error), MAX_USAGE)}{hint}")
         sys.exit(INTERNAL_ERROR)
