@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dentasam.data.json_text import json_text
 from dentasam.data.prompt_files.syntax import read_document
 from dentasam.data.quality.check import find_problems
+from dentasam.documents.error import DocumentError
+from dentasam.documents.text import read_text
 from dentasam.errors import PromptError
 from dentasam.regular_file import NotRegularError, open_regular
 
@@ -35,9 +36,10 @@ def test_devices_are_not(device: str) -> None:
 def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.json"
     os.mkfifo(pipe)
-    for read in (open_regular, json_text):
-        with pytest.raises(NotRegularError):
-            read(pipe)
+    with pytest.raises(NotRegularError):
+        open_regular(pipe)
+    with pytest.raises(DocumentError, match="not a regular file but a pipe"):
+        read_text(pipe)
     with pytest.raises(PromptError, match="not a regular file but a pipe"):
         read_document(pipe)
     (problem,) = find_problems(pipe)

@@ -1,5 +1,6 @@
 """What the command prints: results on stdout, errors as one line on stderr; and its exit codes."""
 
+import errno
 import logging
 import os
 import sys
@@ -9,12 +10,15 @@ from typing import NoReturn
 
 import typer
 
+from dentasam.documents.shown import cut, printable, without_middle
 from dentasam.errors import DentasamError
 from dentasam.full_disk import full_disk
 from dentasam.visible_text import visible
 
 DONE, INTERNAL_ERROR, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 TRACEBACK_VARIABLE = "DENTASAM_TRACEBACK"
+# Characters of a line on stderr, which may hold two paths; and of what the parser says, which holds a whole argument.
+MAX_LINE, MAX_USAGE = 2000, 300
 
 
 def say(text: str) -> None:
@@ -30,8 +34,12 @@ def markup(text: str) -> str:
 
 
 def complain(message: str) -> None:
-    """Prints one line on stderr; line breaks in the message, as in a path, become spaces."""
-    print(f"dentasam: {visible(' '.join(message.split()))}", file=sys.stderr, flush=True)
+    """Prints one line on stderr, cut where it is very long.
+
+    Line breaks in the message, as in a path, become spaces; what a terminal would obey is escaped.
+    """
+    line = without_middle(printable(" ".join(message.split())), MAX_LINE)
+    print(f"dentasam: {line}", file=sys.stderr, flush=True)
 
 
 class _Notices(logging.Handler):
@@ -80,8 +88,11 @@ def run(command: Callable[[], object]) -> NoReturn:
         if full is not None:
             _complain_of_disk(full)
             sys.exit(WRONG_USE)
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            complain(f"{cut(str(error.filename))} is longer than a path can be; name another one")
+            sys.exit(WRONG_USE)
         hint = "" if wants_traceback() else f" (`dentasam --traceback …` or {TRACEBACK_VARIABLE}=1 shows where)"
-        complain(f"internal error: {type(error).__name__}: {error}{hint}")
+        complain(f"internal error: {type(error).__name__}: {without_middle(str(error), MAX_USAGE)}{hint}")
         sys.exit(INTERNAL_ERROR)
     if outcome == INTERRUPTED:
         complain("stopped")
@@ -106,9 +117,9 @@ def _complain_of_usage(error: typer.TyperException) -> None:
     message = error.format_message()
     context = getattr(error, "ctx", None)
     if context is None:
-        complain(message)
-    elif not message.strip() or "\n" in message:
+        complain(without_middle(message, MAX_USAGE))
+    elif not message.strip() or type(error).__name__ == "NoArgsIsHelpError":
         # A group named without a command: the parser offers its help as the message, or has already shown it.
         print(message, file=sys.stderr, end="")
     else:
-        complain(f"{message.rstrip('.')}; see `{context.command_path} --help`")
+        complain(f"{without_middle(message.rstrip('.'), MAX_USAGE)}; see `{context.command_path} --help`")

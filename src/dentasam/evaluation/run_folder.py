@@ -10,11 +10,16 @@ last: a folder that has it is complete.
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dentasam.atomic_write import write_atomically
+from dentasam.documents.error import DocumentError
+from dentasam.documents.json_document import read_json
+from dentasam.documents.shown import shown
+from dentasam.documents.text import DATASET_BYTES
+from dentasam.documents.values import finite
 from dentasam.errors import DentasamError, OutputError
 from dentasam.evaluation.charts.chart_files import CHART_FILES, chart_files, read_chart_files
 from dentasam.evaluation.charts.chart_metrics import chart_metrics
@@ -31,6 +36,8 @@ CURVE, CHART = "click curve", "chart"
 KINDS_OF_RUN = {CURVE: CURVE_FILES, CHART: CHART_FILES}
 SHARED_FILES = ("metrics.json", "report.html")
 EVALUATE_AGAIN = "run `dentasam evaluate` again"
+# Characters of a path, and clicks that nobody gives to one object.
+MAX_NAME, MAX_CLICKS = 4096, 10_000
 
 
 class RunError(DentasamError):
@@ -140,14 +147,14 @@ def _of_charts_alone(charts: ChartResult) -> dict[str, Any]:
 
 def read_chart(folder: Path) -> ChartResult:
     """Read the charts of a run back. Raises NotMeasuredError where it has none, RunError where it is damaged."""
-    metrics = _read_json(folder / "metrics.json")
-    if isinstance(metrics, dict) and "chart" not in metrics:
+    metrics = _read_metrics(folder)
+    if "chart" not in metrics:
         raise NotMeasuredError(f"{folder}: has no charts; run `dentasam evaluate --chart` into it")
     try:
         return read_chart_files(folder, metrics)
     except OSError as error:
         raise RunError(f"{error.filename}: cannot be read ({error.strerror}); {EVALUATE_AGAIN}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise RunError(f"{folder / CHART_FILES[0]}: does not fit metrics.json beside it; {EVALUATE_AGAIN}") from error
 
 
@@ -156,8 +163,8 @@ def read_run(folder: Path) -> Result:
 
     Raises NotMeasuredError where it has none, RunError where it is damaged.
     """
-    metrics = _read_json(folder / "metrics.json")
-    if isinstance(metrics, dict) and "dice_at_clicks" not in metrics:
+    metrics = _read_metrics(folder)
+    if "dice_at_clicks" not in metrics:
         raise NotMeasuredError(f"{folder}: has no click curve; run `dentasam evaluate` into it without --chart")
     path = folder / "objects.csv"
     try:
@@ -178,7 +185,7 @@ def read_run(folder: Path) -> Result:
         whole = metrics["objects"] == len(objects) > 0
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror}); {EVALUATE_AGAIN}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise RunError(f"{path}: does not fit metrics.json beside it; {EVALUATE_AGAIN}") from error
     if not whole:
         raise RunError(f"{path}: does not fit metrics.json beside it; {EVALUATE_AGAIN}")
@@ -188,7 +195,7 @@ def read_run(folder: Path) -> Result:
     entries = _read_json(path)
     try:
         return with_masks(result, entries)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise RunError(f"{path}: does not fit metrics.json beside it; {EVALUATE_AGAIN}") from error
 
 
@@ -196,7 +203,7 @@ def write_file(path: Path, content: str | bytes) -> None:
     """Write a file as a whole or not at all. Raises OutputError."""
     try:
         with write_atomically(path, durable=True) as draft:
-            draft.write_bytes(content.encode() if isinstance(content, str) else content)
+            draft.write_bytes(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); free space or rights") from error
 
@@ -206,12 +213,51 @@ def to_json(content: Any) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def _read_metrics(folder: Path) -> dict[str, Any]:
+    """The content of metrics.json, with values of the types that a run writes. Raises RunError."""
+    path = folder / "metrics.json"
+    metrics = _read_json(path)
+    if not isinstance(metrics, dict):
+        raise RunError(f"{path}: does not fit the files beside it; {EVALUATE_AGAIN}")
+    chart = metrics.get("chart", {"clicks": 0, "seconds": {}})
+    wrong = [key for key, fits in _FITS.items() if key in metrics and not fits(metrics[key])]
+    if not isinstance(chart, dict):
+        wrong.append("chart")
+    else:
+        wrong += [f"chart.{key}" for key in ("clicks", "seconds") if not _FITS[key](chart.get(key))]
+    if wrong:
+        given = shown(metrics[wrong[0]]) if wrong[0] in metrics else "of another type"
+        raise RunError(f"{path}: {wrong[0]} is {given}, which no run writes; {EVALUATE_AGAIN}")
+    return metrics
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_NAME and "\0" not in value
+
+
+def _is_numbers(value: object) -> bool:
+    return isinstance(value, dict) and all(finite(number) is not None for number in value.values())
+
+
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "model": _is_name,
+    "adapter": lambda value: value is None or _is_name(value),
+    "dataset": _is_name,
+    "precision": _is_name,
+    "clicks": lambda value: type(value) is int and 0 <= value <= MAX_CLICKS,
+    "objects": lambda value: type(value) is int,
+    "seconds": _is_numbers,
+    "windows": lambda value: value is None or type(value) is bool,
+    "repair": lambda value: value is None or type(value) is bool,
+}
+
+
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path, DATASET_BYTES)
     except FileNotFoundError as error:
         raise RunError(f"{path}: is missing; give a folder that `dentasam evaluate` finished") from error
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise RunError(f"{path}: is not JSON; {EVALUATE_AGAIN}") from error
+    except DocumentError as error:
+        raise RunError(f"{path}: is not JSON ({error}); {EVALUATE_AGAIN}") from error

@@ -198,9 +198,9 @@ def test_an_error_gets_one_clear_line(tmp_path: Path, damage: Callable[[dict[str
         ("", "is empty; it may be truncated"),
         ('{"images": [', "is not JSON (line 1: Expecting value); it may be truncated"),
         ("[1]", "is not a COCO dataset (the top level is not an object); export"),
-        ("[" * 100_000, "is not JSON text; export"),
-        (b"\xff\xfe\x00", "is not JSON text; export"),
-        ("9" * 5000, "is not JSON text; export"),
+        ("[" * 100_000, "is not JSON text ("),
+        (b"\xff\xfe\x00", "is not JSON text ("),
+        ("9" * 5000, "is not JSON text ("),
     ],
 )
 def test_what_is_no_coco_file(tmp_path: Path, text: str | bytes, says: str) -> None:

@@ -316,7 +316,7 @@ BENT: dict[str, dict[str, str | bytes | None]] = {
     "keypoints": {"data.yaml": LIST + "kpt_shape: [17, 3]\n"},
     "another encoding": {"data.yaml": LIST.replace("no", "Zähne").encode("latin-1")},
     "labels in another encoding": {"labels/a.txt": f"{SQUARE} \xe4".encode("latin-1")},
-    "labels in UTF-16": {"labels/a.txt": SQUARE.encode("utf-16")},
+    "labels in Latin-1": {"labels/a.txt": (SQUARE + "é").encode("latin-1")},
     "labels of bytes": {"labels/a.txt": bytes(range(256))},
     "no image": {"labels/b.txt": SQUARE},
     "another YAML": {"dataset.yaml": LIST},

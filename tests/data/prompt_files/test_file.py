@@ -99,7 +99,7 @@ def test_broken_json_and_missing_file(tmp_path: Path) -> None:
     path.write_text('{"a.png": [\n}')
     with pytest.raises(PromptError, match=r"prompts\.json, line 2: not JSON"):
         read_prompts(path)
-    path.write_bytes(b"\xff\xfe\x00\x81")
+    path.write_bytes(b"\xff\x00\x81")
     with pytest.raises(PromptError, match="cannot be read as text"):
         read_prompts(path)
 
@@ -368,3 +368,20 @@ def test_a_results_list_may_name_its_images(tmp_path: Path, image_id: str) -> No
     assert read_boxes(results).of(Path("left/opg.png")) == (ObjectPrompt("object", (), (1, 2, 4, 6)),)
     with pytest.raises(PromptError, match="has no entry"):
         read_boxes(results).of(Path("left/opg-2.png"))
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 90, "1e308", "-1.0e+400", ".nan", "true", "1100000000"])
+def test_numbers_that_are_no_coordinates(tmp_path: Path, number: str) -> None:
+    path = tmp_path / "p.yaml"
+    for entry in (f"{{clicks: [[{number}, 2, 1]]}}", f"{{box: [1, 2, {number}, 4]}}"):
+        path.write_text(f"a.png: [{entry}]")
+        with pytest.raises(PromptError, match="with finite numbers, not ") as caught:
+            read_prompts(path)
+        assert len(str(caught.value).replace(str(path), "")) < 200
+
+
+def test_a_number_of_400_digits(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    path.write_text(f'{{"a.png": [{{"clicks": [[{10**400}, 2, 1]]}}]}}')
+    with pytest.raises(PromptError, match="line 1: not JSON .a number with 401 digits."):
+        read_prompts(path)

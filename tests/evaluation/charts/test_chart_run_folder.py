@@ -177,7 +177,7 @@ def test_an_overwrite_that_dies_keeps_the_other_kind(
         ("chart_objects.csv", "image_id\n1\n", "does not fit"),
         ("chart_predictions.json", "[]", "does not fit"),
         ("chart_predictions.json", "{", "does not fit"),
-        ("metrics.json", '{"chart": 3}', "does not fit"),
+        ("metrics.json", '{"chart": 3}', "chart is 3, which no run writes"),
         ("metrics.json", None, "is missing"),
     ],
 )

@@ -90,7 +90,7 @@ def test_writes_go_on_while_every_other_thread_is_busy(server: Running) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         async with anyio.create_task_group() as group:
             for kind in ("reads", "model", "files", "imports"):
-                for _ in range(capacity.THREADS[kind]):  # type: ignore[index]
+                for _ in range(capacity.THREADS[kind]):
                     group.start_soon(in_threads_of, kind, free.wait, LIMIT_SECONDS)
             for _ in range(int(anyio.to_thread.current_default_thread_limiter().total_tokens)):
                 group.start_soon(anyio.to_thread.run_sync, free.wait, LIMIT_SECONDS)

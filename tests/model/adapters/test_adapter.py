@@ -236,6 +236,19 @@ def test_malformed_json(refused: Callable[..., str], folder: Path, file: str, co
         ({"target_modules": [None]}, "lists"),
         ({"modules_to_save": [["a"]]}, "lists"),
         ({"peft_type": "PROMPT_TUNING"}, "PROMPT_TUNING"),
+        ({"peft_type": ["x" * 999] * 999}, "peft_type is .{1,70}; only"),
+        ({"use_dora": True}, "use_dora with lora_bias is not supported"),
+        ({"use_dora": True, "lora_bias": False}, "left over"),
+        ({"use_dora": "yes"}, "true or false"),
+        ({"lora_alpha": -8}, "alpha"),
+        ({"lora_alpha": 10**90}, "alpha"),
+        ({"r": 10**200}, "a number with 201 digits"),
+        ({"rank_pattern": {"a": 2}}, "rank_pattern .* is not supported"),
+        ({"alpha_pattern": {"(a+)+$": 2}}, "alpha_pattern .* is not supported"),
+        ({"layers_to_transform": [1]}, "layers_to_transform"),
+        ({"bias": "all"}, "bias 'all' is not supported"),
+        ({"init_lora_weights": "pissa"}, "init_lora_weights 'pissa'"),
+        ({"target_modules": ["qkv"] * 50_000}, "no layer qkv"),
     ],
     ids=str,
 )
@@ -245,6 +258,23 @@ def test_a_config_that_does_not_fit(
     content = json.loads((folder / CONFIG).read_text())
     (folder / CONFIG).write_text(json.dumps({**content, **changes}))
     refused(folder, match)
+
+
+@pytest.mark.parametrize("file", [CARD, CONFIG])
+def test_deep_json(refused: Callable[..., str], folder: Path, file: str) -> None:
+    for text in ("[" * 100_000, '{"a":' * 500 + "1" + "}" * 500):
+        (folder / file).write_text(text)
+        assert file in refused(folder, "nested more than 100 levels deep")
+
+
+def test_weights_of_other_types(refused: Callable[..., str], folder: Path) -> None:
+    sound = load_file(folder / WEIGHTS)
+    key = next(key for key in sound if key.endswith("lora_A.weight"))
+    for dtype in (torch.int32, torch.bool, torch.complex64):
+        save_file({**sound, key: sound[key].to(dtype)}, folder / WEIGHTS)
+        refused(folder, f"lora_A.weight holds {dtype}, not floating-point numbers")
+    save_file({**sound, key: torch.tensor(1.0)}, folder / WEIGHTS)
+    refused(folder, "of another shape")
 
 
 def test_an_unknown_scope(refused: Callable[..., str], folder: Path) -> None:

@@ -157,3 +157,32 @@ def test_total_steps_is_the_first_limit() -> None:
     assert load_recipe("encoder", ["budget.epochs=3", "budget.steps=null"]).budget.total_steps(10, 4) == 8
     assert load_recipe("encoder", ["budget.epochs=3", "budget.steps=5"]).budget.total_steps(10, 4) == 5
     assert Recipe(budget={"epochs": 0.01}).budget.total_steps(10, 4) == 1
+
+
+@pytest.mark.parametrize(
+    ("item", "says"),
+    [
+        ("optimiser.lr=" + "1" * 5000, "not valid YAML (a number with 5000 digits)"),
+        ("optimiser.lr=" + "[" * 5000, "not valid YAML (nested more than 50 levels deep)"),
+        ("optimiser.lr=!!python/name:os.system", "not valid YAML (the tag !!python/name:os.system is not supported)"),
+        ("optimiser.lr=2026-13-45", "optimiser.lr: "),
+        ("optimiser.lr=&a [*a]", "not valid YAML (the alias *a stands inside what it repeats)"),
+        ("x" * 5000 + "=1", "unknown key 'xxx"),
+        ("x" * 5000, "write it as key=value"),
+    ],
+    ids=["digits", "deep", "tag", "date", "itself", "long key", "no value"],
+)
+def test_bent_overrides_are_refused_in_a_short_line(item: str, says: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("decoder", [item])
+    assert says in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def test_anchors_and_merges_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("seed: &s 7\noptimiser: &o {lr: 0.001}\nsteps: *s\n")
+    with pytest.raises(RecipeError, match="unknown key 'steps'"):
+        load_recipe(path)
+    path.write_text("lora: {<<: &l {rank: 3}, alpha: 6}\n")
+    assert (load_recipe(path).lora.rank, load_recipe(path).lora.alpha) == (3, 6)

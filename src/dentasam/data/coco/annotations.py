@@ -12,9 +12,11 @@ import numpy as np
 
 from dentasam.data.coco.passed_over import PassedOverAnnotation, Reason
 from dentasam.data.coco.problem import Problem, Report, WhatAndFix
-from dentasam.data.coco.values import is_box, whole
+from dentasam.data.coco.values import is_box
 from dentasam.data.masks import rle, segmentation
 from dentasam.data.record import ImageRecord, ObjectRecord
+from dentasam.documents.shown import shown
+from dentasam.documents.values import whole
 
 # Annotations whose RLE is read in one pass. The arrays of a pass take 100 times the memory of the strings.
 BATCH = 256
@@ -134,10 +136,10 @@ def _link_error(item: dict[str, Any], image: ImageRecord | None, category: str) 
     if missing:
         return f"it has no '{missing[0]}'", "complete it or delete it"
     if image is None:
-        return f"no image has its image_id {item['image_id']!r:.40}", "add the image or delete the annotation"
+        return f"no image has its image_id {shown(item['image_id'])}", "add the image or delete the annotation"
     if not category:
         return (
-            f"no category has its category_id {item['category_id']!r:.40}",
+            f"no category has its category_id {shown(item['category_id'])}",
             "add the category or correct the id",
         )
     box = item.get("bbox")

@@ -5,8 +5,9 @@ from collections.abc import Collection
 from typing import Any
 
 from dentasam.data.coco.problem import Problem, Report
-from dentasam.data.coco.values import name_text, whole
+from dentasam.data.coco.values import name_text
 from dentasam.data.record import Category
+from dentasam.documents.values import whole
 
 
 def read_categories(items: list[Any], used: Collection[int | None], report: Report) -> list[Category]:

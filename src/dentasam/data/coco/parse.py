@@ -5,7 +5,6 @@ The same reader has two uses. `Dataset.load` passes a `report` that raises, so i
 """
 
 import gc
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,11 +16,14 @@ from dentasam.data.coco.categories import read_categories
 from dentasam.data.coco.image_files import ImageFile, ImageFiles
 from dentasam.data.coco.passed_over import PassedOverAnnotation
 from dentasam.data.coco.problem import Problem, Report, WhatAndFix
-from dentasam.data.coco.values import is_result_list, whole
+from dentasam.data.coco.values import is_result_list
 from dentasam.data.images.size_limit import PIXEL_LIMIT
-from dentasam.data.json_text import json_text
+from dentasam.data.links import check_no_link_out
 from dentasam.data.record import Category, ImageRecord
 from dentasam.data.teeth.numbering import MARK, Numbering, to_fdi
+from dentasam.documents.error import DocumentError
+from dentasam.documents.json_document import read_dataset_json
+from dentasam.documents.values import whole
 
 
 @dataclass(frozen=True)
@@ -133,16 +135,18 @@ def _read(path: Path) -> tuple[Any, WhatAndFix | None]:
     if path.is_dir():
         return None, ("is a folder", "name the COCO JSON in it")
     try:
-        return json.loads(json_text(path)), None
+        check_no_link_out(path)
+        return read_dataset_json(path), None
     except FileNotFoundError:
         return None, ("does not exist", "check the path of the dataset")
     except OSError as error:
         return None, (f"cannot be read ({error.strerror})", "check its permissions")
-    except json.JSONDecodeError as error:
-        what = "is empty" if not error.doc.strip() else f"is not JSON (line {error.lineno}: {error.msg})"
-        return None, (what, "it may be truncated: export it again")
-    except (ValueError, RecursionError):
-        return None, ("is not JSON text", "export the dataset as COCO JSON")
+    except DocumentError as error:
+        if error.empty:
+            return None, ("is empty", "it may be truncated: export it again")
+        if error.line is not None:
+            return None, (f"is not JSON (line {error.line}: {error.reason})", "it may be truncated: export it again")
+        return None, (f"is not JSON text ({error.reason})", "export the dataset as COCO JSON")
 
 
 def _images(items: list[Any], files: ImageFiles, report: Report) -> tuple[dict[int, ImageRecord], set[int]]:

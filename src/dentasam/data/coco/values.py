@@ -1,14 +1,8 @@
 """Single values of a COCO file, as exporters write them."""
 
-import math
 from typing import Any
 
-
-def whole(value: Any) -> int | None:
-    """A whole number, also one written as 7.0; None for anything else."""
-    if type(value) is int:
-        return value
-    return int(value) if type(value) is float and value.is_integer() else None
+from dentasam.documents.values import MAX_COORDINATE, whole
 
 
 def name_text(value: Any) -> str | None:
@@ -21,12 +15,13 @@ def name_text(value: Any) -> str | None:
 
 def is_box(box: Any) -> bool:
     """Whether this is x, y, width, height with finite numbers and sizes of 0 or more."""
-    if not isinstance(box, list) or len(box) != 4 or not set(map(type, box)) <= {int, float}:
+    if not isinstance(box, list) or len(box) != 4:
         return False
-    try:
-        return all(map(math.isfinite, box)) and min(box[2:]) >= 0
-    except OverflowError:  # a whole number beyond what a float holds
+    if not set(map(type, box)) <= {int, float}:
         return False
+    x, y, width, height = box
+    most = MAX_COORDINATE
+    return abs(x) <= most and abs(y) <= most and 0 <= width <= most and 0 <= height <= most
 
 
 def is_result_list(content: Any) -> bool:

@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from dentasam.atomic_write import write_atomically
+from dentasam.documents.error import DocumentError
+from dentasam.documents.json_document import read_json
+from dentasam.documents.text import DATASET_BYTES
 from dentasam.errors import OutputError
 
 FORMAT, VERSION = "dentasam de-identification key", 1
@@ -92,11 +95,11 @@ def load_key(path: Path) -> KeyedMap:
     """Reads a key file. Raises OutputError where it is not one, or where others than its owner may read it."""
     try:
         mode = path.stat().st_mode
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, DATASET_BYTES)
     except OSError as error:
         raise OutputError(f"{path} cannot be read ({error.strerror}); name another --key") from None
-    except (ValueError, RecursionError):
-        raise OutputError(f"{path} is not a key file of dentasam; name another --key") from None
+    except DocumentError as error:
+        raise OutputError(f"{path} is not a key file of dentasam ({error}); name another --key") from None
     if os.name != "nt" and mode & OTHERS:
         raise OutputError(f"{path} can be read by others than its owner; chmod 600 it")
     if not isinstance(content, dict) or content.get("format") != FORMAT:

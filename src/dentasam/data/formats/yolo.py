@@ -41,6 +41,8 @@ from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.spelling import canonical
 from dentasam.data.teeth.numbering import Numbering
+from dentasam.documents.error import DocumentError
+from dentasam.documents.text import read_text
 from dentasam.errors import DatasetError
 
 YAML_NAME, LABELS, IMAGES = "data.yaml", "labels", "images"
@@ -226,11 +228,11 @@ def _text(path: Path) -> str:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise DatasetError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MB; take it out of the dataset")
-        return path.read_text(encoding="utf-8-sig")
+        return read_text(path, MAX_FILE_BYTES)
     except OSError as error:
         raise DatasetError(f"{path} cannot be read ({error.strerror}); check the path and its permissions") from None
-    except UnicodeDecodeError:
-        raise DatasetError(f"{path} is not text in UTF-8; save it as UTF-8") from None
+    except DocumentError as error:
+        raise DatasetError(f"{path} is {error}; save it as UTF-8") from None
 
 
 def _yamls(folder: Path) -> list[Path]:

@@ -10,6 +10,7 @@ import numpy as np
 from dentasam.data.masks import rle
 from dentasam.data.masks.corner_polygons import runs_of_polygons
 from dentasam.data.masks.polygons import longest_boundary
+from dentasam.documents.shown import shown
 
 DRAW_AGAIN = "delete the annotation or draw it again"
 WRITE_RINGS = "write the segmentation as a list of such lists"
@@ -106,8 +107,10 @@ def _rle_error(
         return f"its RLE has no '{missing[0]}'", ENCODE_AGAIN
     size, counts = segmentation["size"], segmentation["counts"]
     if not isinstance(size, list | tuple) or list(size) != [height, width]:
-        shown = "x".join(str(n) for n in reversed(size)) if isinstance(size, list | tuple) else repr(size)
-        return f"its RLE is for an image of {shown[:40]}, this one is {width}x{height}", ENCODE_AGAIN
+        other = shown(size)
+        if isinstance(size, list | tuple) and len(size) == 2:
+            other = "x".join(shown(side) for side in reversed(size))
+        return f"its RLE is for an image of {other}, this one is {width}x{height}", ENCODE_AGAIN
     if isinstance(counts, list):
         if not all(type(count) is int and 0 <= count <= height * width for count in counts):
             return "its RLE counts are not all whole numbers from 0 to the image's size", ENCODE_AGAIN

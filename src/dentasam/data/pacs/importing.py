@@ -1,6 +1,5 @@
 """Radiographs from a PACS as a dataset: `images/UID.dcm`, `dataset.json`, and DICOM SEG objects beside them."""
 
-import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from dentasam.data.pacs.query import find_images, find_segmentations
 from dentasam.data.pacs.results import Instance
 from dentasam.data.pacs.retrieve import fetch, is_whole, referenced_images
 from dentasam.data.record import ImageRecord
+from dentasam.documents.json_document import read_dataset_json
 from dentasam.errors import ImageError, OutputError, PacsError
 from dentasam.output_folder import claim_folder, made_folder
 
@@ -87,10 +87,10 @@ def _prepare(out: Path, resume: bool) -> None:
 
 def _may_hold_objects(path: Path) -> bool:
     try:
-        return bool(json.loads(path.read_bytes())["annotations"])
+        return bool(read_dataset_json(path)["annotations"])
     except FileNotFoundError:
         return False
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return True
 
 

@@ -8,9 +8,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from dentasam.data.coco.values import is_box, name_text, whole
+from dentasam.data.coco.values import is_box, name_text
 from dentasam.data.prompt_files.prompts import UNNAMED, ObjectPrompt, PromptFile, checked_box, image_name
 from dentasam.data.prompt_files.syntax import read_document
+from dentasam.documents.shown import cut, printable, shown
+from dentasam.documents.values import whole
 from dentasam.errors import PromptError
 
 
@@ -37,7 +39,7 @@ def from_results(path: Path, results: list[Any], images_file: Path | None) -> Pr
         name = item.get("image_id") if isinstance(item, dict) else None
         if not isinstance(name, str) or not name:
             raise PromptError(
-                f"{where}: a results list names no image files, only image_id {name!r:.40}; give the COCO file that "
+                f"{where}: a results list names no image files, only image_id {shown(name)}; give the COCO file that "
                 "lists its images as --images-file, or write file names as image_id"
             )
         found[image_name(name)].append(ObjectPrompt(UNNAMED, box=_corners(where, item.get("bbox"))))
@@ -48,7 +50,7 @@ def _boxes(path: Path, items: Any, images_file: Path, content: dict[str, Any], k
     names, sizes = _images(images_file, content["images"])
     categories = {
         whole(item.get("id")): name_text(item.get("name"))
-        for item in content.get("categories") or []
+        for item in _listed(content.get("categories"))
         if isinstance(item, dict)
     }
     if not isinstance(items, list):
@@ -58,8 +60,9 @@ def _boxes(path: Path, items: Any, images_file: Path, content: dict[str, Any], k
     for number, item in enumerate(items, start=1):
         if not isinstance(item, dict):
             raise PromptError(f"{path}: not a COCO file of boxes ({kind} {number} is not an object)")
-        where = f"{path}, {kind} {item.get('id', number)}"
-        image = names.get(item.get("image_id"))
+        where = f"{path}, {kind} {shown(item.get('id', number))}"
+        image_id = item.get("image_id")
+        image = names.get(image_id) if isinstance(image_id, int | float | str) else None
         if image is None:
             raise PromptError(f"{where}: not a COCO file of boxes (no image in {images_file} has its image_id)")
         if item.get("iscrowd") in (1, "1"):
@@ -69,6 +72,10 @@ def _boxes(path: Path, items: Any, images_file: Path, content: dict[str, Any], k
         found[image].append(ObjectPrompt(category, box=_corners(where, item.get("bbox"))))
     notes = (f"{crowds} box{'es' * (crowds != 1)} of crowds (iscrowd 1) passed over",) if crowds else ()
     return PromptFile(path, {name: tuple(boxes) for name, boxes in found.items()}, sizes, notes=notes)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _images(path: Path, items: list[Any]) -> tuple[dict[Any, str], dict[str, tuple[int, int]]]:
@@ -86,21 +93,22 @@ def _images(path: Path, items: list[Any]) -> tuple[dict[Any, str], dict[str, tup
         if width is None or height is None:
             continue
         if sizes.setdefault(name, (width, height)) != (width, height):
-            raise PromptError(f"{path} names the image {name} twice with two sizes; take one of them out")
+            told = cut(printable(name))
+            raise PromptError(f"{path} names the image {told} twice with two sizes; take one of them out")
     return names, sizes
 
 
 def _length(path: Path, position: int, image: dict[str, Any], side: str) -> int | None:
     """A side in pixels, also as text; None where the file does not give it."""
     given = image.get(side)
-    length = int(given) if isinstance(given, str) and given.isdecimal() else whole(given)
+    length = int(given) if isinstance(given, str) and given.isdecimal() and len(given) < 10 else whole(given)
     if length is None and given is not None:
-        raise PromptError(f"{path}: images[{position}] has a {side} that is not a whole number, {given!r:.40}")
+        raise PromptError(f"{path}: images[{position}] has a {side} that is not a whole number, {shown(given)}")
     return length
 
 
 def _corners(where: str, box: Any) -> tuple[float, float, float, float]:
     if not is_box(box):
-        raise PromptError(f"{where}: bbox must be four finite numbers x, y, width, height, not {box!r:.80}")
+        raise PromptError(f"{where}: bbox must be four finite numbers x, y, width, height, not {shown(box)}")
     x, y, width, height = map(float, box)
     return checked_box(where, [x, y, x + width, y + height])

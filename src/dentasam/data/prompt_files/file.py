@@ -26,6 +26,7 @@ from dentasam.data.prompt_files.prompts import (
     is_number,
 )
 from dentasam.data.prompt_files.syntax import read_document
+from dentasam.documents.shown import cut, printable, shown
 from dentasam.errors import PromptError
 
 
@@ -64,7 +65,7 @@ def _by_name(path: Path, content: dict[str, Any]) -> dict[str, tuple[str, Any]]:
         other = folded.setdefault(name.casefold(), key)
         if other is not key:
             raise PromptError(
-                f"{path} names one image twice, {other!r} and {key!r}; put all its objects under one name"
+                f"{path} names one image twice, {shown(other)} and {shown(key)}; put all its objects under one name"
             )
         found[name] = key, entries
     return found
@@ -74,8 +75,11 @@ def _entries(
     path: Path, name: str, entries: Any, read: Callable[[str, Any], ObjectPrompt]
 ) -> tuple[ObjectPrompt, ...]:
     if not isinstance(entries, list) or not entries:
-        raise PromptError(f"{path}, {name}: must be a list with at least one object")
-    return tuple(read(f"{path}, {name}, object {number}", entry) for number, entry in enumerate(entries, start=1))
+        raise PromptError(f"{path}, {cut(printable(name))}: must be a list with at least one object")
+    return tuple(
+        read(f"{path}, {cut(printable(name))}, object {number}", entry)
+        for number, entry in enumerate(entries, start=1)
+    )
 
 
 def _object(where: str, entry: Any) -> ObjectPrompt:
@@ -85,7 +89,7 @@ def _object(where: str, entry: Any) -> ObjectPrompt:
         raise PromptError(f"{where}: must have clicks or a box, as in {{clicks: [[x, y, 1]]}}")
     unknown = sorted(str(key) for key in set(entry) - {"category", "clicks", "box"})
     if unknown:
-        raise PromptError(f"{where}: unknown key {unknown[0]!r}; known are category, clicks and box")
+        raise PromptError(f"{where}: unknown key {shown(unknown[0])}; known are category, clicks and box")
     given = entry.get("clicks") or []
     if not isinstance(given, list):
         raise PromptError(f"{where}: clicks must be a list of [x, y, 1 or 0]")
@@ -103,7 +107,7 @@ def _category(where: str, given: Any) -> str:
         return UNNAMED
     name = name_text(given)
     if name is None:
-        raise PromptError(f"{where}: category must be a name, not {given!r:.40}")
+        raise PromptError(f"{where}: category must be a name, not {shown(given)}")
     return name
 
 
@@ -113,7 +117,7 @@ def _bare_box(where: str, entry: Any) -> ObjectPrompt:
 
 def _click(where: str, click: Any) -> Click:
     if not isinstance(click, list) or len(click) != 3 or not all(map(is_number, click[:2])):
-        raise PromptError(f"{where}: must be [x, y, 1 or 0] with finite numbers, not {click!r}")
-    if click[2] not in (0, 1):
-        raise PromptError(f"{where}: its third number is 1 (positive) or 0 (negative), not {click[2]!r}")
+        raise PromptError(f"{where}: must be [x, y, 1 or 0] with finite numbers, not {shown(click)}")
+    if type(click[2]) not in (int, float) or click[2] not in (0, 1):
+        raise PromptError(f"{where}: its third number is 1 (positive) or 0 (negative), not {shown(click[2])}")
     return float(click[0]), float(click[1]), int(click[2])

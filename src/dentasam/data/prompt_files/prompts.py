@@ -1,6 +1,5 @@
 """The prompts of many images, found by the images' names; checks of clicks and boxes."""
 
-import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,8 @@ from typing import Any
 
 from dentasam.data.images.read import image_size
 from dentasam.data.spelling import canonical, portable
+from dentasam.documents.shown import shown
+from dentasam.documents.values import coordinate
 from dentasam.errors import PromptError
 
 UNNAMED = "object"
@@ -96,8 +97,8 @@ def parse_box(text: str) -> Box:
     try:
         numbers: list[Any] = [float(part) for part in text.split(",")]
     except ValueError:
-        raise PromptError(f"box {text!r} is neither a file that exists nor x0,y0,x1,y1 in pixels") from None
-    return checked_box(f"box {text!r}", numbers)
+        raise PromptError(f"box {shown(text)} is neither a file that exists nor x0,y0,x1,y1 in pixels") from None
+    return checked_box(f"box {shown(text)}", numbers)
 
 
 def image_name(name: str) -> str:
@@ -108,15 +109,16 @@ def image_name(name: str) -> str:
 def checked_box(where: str, box: Any) -> Box:
     """x0, y0, x1, y1 of a box with an area. Raises PromptError, which begins with `where`."""
     if not isinstance(box, list) or len(box) != 4 or not all(map(is_number, box)):
-        raise PromptError(f"{where}: a box is [x0, y0, x1, y1] with finite numbers, not {box!r}")
+        raise PromptError(f"{where}: a box is [x0, y0, x1, y1] with finite numbers, not {shown(box)}")
     x0, y0, x1, y1 = map(float, box)
     if x1 <= x0 or y1 <= y0:
-        raise PromptError(f"{where}: box {box!r} is empty; it is [x0, y0, x1, y1] with x1 > x0 and y1 > y0")
+        raise PromptError(f"{where}: box {shown(box)} is empty; it is [x0, y0, x1, y1] with x1 > x0 and y1 > y0")
     return x0, y0, x1, y1
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether this can be a coordinate in pixels."""
+    return coordinate(value) is not None
 
 
 def _ends_with(image: PurePath, name: str) -> bool:

@@ -1,10 +1,9 @@
 """JSON and YAML in which no key is lost and every key is read as text.
 
-PyYAML follows YAML 1.1: it reads the key `017` as the number 15, `1.10` as 1.1 and `no` as False, and of two equal
-keys it keeps the last, as Python's JSON does. Where keys are image names, both would give prompts to the wrong image.
+PyYAML follows YAML 1.1: it reads the key `017` as the number 15, `1.10` as 1.1 and `no` as False. Where keys are
+image names, that would give prompts to the wrong image.
 """
 
-import json
 import math
 import re
 from collections.abc import Hashable
@@ -13,8 +12,11 @@ from typing import Any
 
 import yaml
 
+from dentasam.documents.error import DocumentError
+from dentasam.documents.json_document import parse_json
+from dentasam.documents.text import DATASET_BYTES, LIST_BYTES, read_text
+from dentasam.documents.yaml_document import DocumentLoader, parse_yaml
 from dentasam.errors import PromptError
-from dentasam.regular_file import open_regular
 
 # Plain scalars that are not text, as in the core schema of YAML 1.2; of numbers, decimal ones only.
 _RESOLVED = (
@@ -23,7 +25,7 @@ _RESOLVED = (
     ("tag:yaml.org,2002:int", r"[-+]?[0-9]+", list("-+0123456789")),
     (
         "tag:yaml.org,2002:float",
-        r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
         list("-+.0123456789"),
     ),
     ("tag:yaml.org,2002:merge", r"<<", ["<"]),
@@ -32,19 +34,15 @@ _RESOLVED = (
 NAMES = ("category",)
 
 
-class _Loader(yaml.SafeLoader):
-    """Keys are strings as written, and none is there twice."""
+class _Loader(DocumentLoader):
+    """Keys are strings as written, and none is there twice, however it is quoted."""
 
+    # Some 10,000 images with 30 objects each.
+    max_nodes = 5_000_000
+    keys_are_texts = True
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - declared like this by PyYAML
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        names: dict[str, yaml.Node] = {}
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a key is not a name", key.start_mark)
-            if key.value in names and key.tag != "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
-            names[key.value] = key
         self.flatten_mapping(node)
         return {
             key.value: value.value
@@ -68,47 +66,24 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_float)
 _Loader.add_constructor("tag:yaml.org,2002:map", _Loader.construct_mapping)
 
 
-class _Repeated(ValueError):
-    pass
-
-
 def read_document(path: Path) -> Any:
     """The content of a JSON or YAML file; a byte order mark before it is passed over.
 
     Raises PromptError where the file cannot be read, is neither, or has a key twice.
     """
+    is_json = path.suffix.lower() == ".json"
     try:
-        with open_regular(path) as file:
-            text = file.read().decode("utf-8-sig")
+        text = read_text(path, DATASET_BYTES if is_json else LIST_BYTES)
     except FileNotFoundError:
         raise PromptError(f"{path} does not exist; give a JSON or YAML file of prompts") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise PromptError(f"{path} cannot be read as text ({error.strerror}); give a JSON or YAML file") from None
+    except DocumentError as error:
         raise PromptError(f"{path} cannot be read as text ({error}); give a JSON or YAML file") from None
     try:
-        if path.suffix.lower() == ".json":
-            return json.loads(text, object_pairs_hook=_unrepeated)
-        return yaml.load(text, Loader=_Loader)
-    except json.JSONDecodeError as error:
-        raise PromptError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
-    except _Repeated as error:
-        raise PromptError(f"{path}: {error} is there twice; put all that belongs to it under one key") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        problem = str(getattr(error, "problem", error))
-        if problem.endswith("is there twice"):
-            raise PromptError(f"{path}{where}: {problem}; put all that belongs to it under one key") from None
-        raise PromptError(f"{path}{where}: not YAML ({problem})") from None
-    except (ValueError, RecursionError) as error:
-        raise PromptError(
-            f"{path}: not a file of prompts ({type(error).__name__}); write it as JSON or YAML"
-        ) from None
-
-
-def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in content:
-            raise _Repeated(repr(key))
-        content[key] = value
-    return content
+        return parse_json(text, unique=True) if is_json else parse_yaml(text, _Loader)
+    except DocumentError as error:
+        where = f"{path}" if error.line is None else f"{path}, line {error.line}"
+        if error.key is not None:
+            raise PromptError(f"{where}: {error.reason}; put all that belongs to it under one key") from None
+        raise PromptError(f"{where}: not {'JSON' if is_json else 'YAML'} ({error.reason})") from None

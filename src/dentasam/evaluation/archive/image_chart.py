@@ -15,6 +15,8 @@ from dentasam.atomic_write import write_atomically
 from dentasam.data.coco.image_files import escapes
 from dentasam.data.formats.files.folders import writing
 from dentasam.data.record import ObjectRecord
+from dentasam.documents.json_document import read_json
+from dentasam.documents.text import LIST_BYTES
 from dentasam.model.chart.dentition import IMPLANT
 
 FOLDER = "charts"
@@ -87,7 +89,7 @@ def chart_path(out: Path, name: str) -> Path:
 def read_chart(out: Path, name: str, run: str | None) -> ImageChart | None:
     """The chart that a run, or any run for None, made of an image; None where there is none, or it is damaged."""
     try:
-        content = json.loads(chart_path(out, name).read_text(encoding="utf-8"))
+        content = read_json(chart_path(out, name), LIST_BYTES)
         if content["image"] != name or run not in (None, content["run"]):
             return None
         if any(escapes(file) for file in content["files"]):

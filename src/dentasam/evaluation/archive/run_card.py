@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dentasam.atomic_write import DRAFT_SUFFIX, draft_of
+from dentasam.documents.json_document import read_json
 from dentasam.errors import OutputError
 from dentasam.evaluation.archive.settings import ChartSettings
 from dentasam.output_folder import made_folder
@@ -82,9 +83,9 @@ class RunCard:
 
     def _check_same(self, out: Path) -> None:
         try:
-            there = json.loads((out / CARD).read_text(encoding="utf-8"))["charts"]
+            there = read_json(out / CARD)["charts"]
             keys = [key for key in {**there, **self.content} if there.get(key) != self.content.get(key)]
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             raise OutputError(f"{out / CARD} is not a run of charts; choose another --out") from None
         if keys:
             differs = "; ".join(
@@ -105,5 +106,5 @@ def check_free(out: Path, resume: bool) -> None:
         raise OutputError(f"{out} holds no charts to go on with (no {CARD}); choose another --out")
 
 
-def _short(value: str | None) -> str:
-    return "none" if value is None else value[:SHOWN]
+def _short(value: object) -> str:
+    return "none" if value is None else str(value)[:SHOWN]

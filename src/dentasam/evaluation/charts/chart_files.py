@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from dentasam.data.masks import rle
 from dentasam.data.table import as_written, csv_text
+from dentasam.documents.json_document import read_json
+from dentasam.documents.text import DATASET_BYTES
 from dentasam.evaluation.charts.chart_result import ChartImage, ChartObject, ChartResult
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def read_chart_files(folder: Path, metrics: dict[str, Any]) -> ChartResult:
     """
     chart = metrics["chart"]
     rows: dict[int, list[ChartObject]] = {}
-    predictions: Iterator[dict[str, Any]] = iter(json.loads((folder / PREDICTIONS_FILE).read_text(encoding="utf-8")))
+    predictions: Iterator[dict[str, Any]] = iter(read_json(folder / PREDICTIONS_FILE, DATASET_BYTES))
     for row in _table(folder / OBJECTS_FILE):
         prediction = next(predictions, {}) if row["found_number"] else None
         rows.setdefault(int(row["image_id"]), []).append(_chart_object(row, chart["clicks"], prediction))

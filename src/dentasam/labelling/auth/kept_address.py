@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dentasam.atomic_write import write_atomically
+from dentasam.documents.json_document import parse_json
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.auth.access import new_token
 from dentasam.labelling.workspace.private_file import read_private
@@ -31,7 +32,7 @@ class KeptAddress:
     def of(cls, root: Path, *, new: bool = False) -> KeptAddress:
         """The address that a workspace's folder keeps, or a new one if it keeps none. new: with another token."""
         try:
-            content = json.loads(read_private(root / FILE_NAME) or "")
+            content = parse_json(read_private(root / FILE_NAME) or "")
             token, port = content["token"], content["port"]
             sound = isinstance(token, str) and TOKEN.fullmatch(token) and type(port) is int and 0 < port < 65536
         except (ValueError, TypeError, KeyError):

@@ -16,6 +16,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from dentasam.atomic_write import write_atomically
+from dentasam.documents.error import DocumentError
+from dentasam.documents.shown import shown
+from dentasam.documents.yaml_document import read_yaml
 from dentasam.errors import WorkspaceError
 
 FILE_NAME = "annotators.yaml"
@@ -143,22 +146,22 @@ def check_name(name: str) -> None:
     """Raises WorkspaceError for what cannot be an annotator's name."""
     if not NAME.fullmatch(name):
         raise WorkspaceError(
-            f"{name!r} is not a name for an annotator; use up to 64 letters, digits, spaces or . _ @ -"
+            f"{shown(name)} is not a name for an annotator; use up to 64 letters, digits, spaces or . _ @ -"
         )
 
 
 def _read(path: Path) -> dict[str, str]:
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content: Any = read_yaml(path)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
+    except (OSError, DocumentError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise WorkspaceError(f"{path} cannot be read ({reason}); fix it, or remove it and add them again") from None
     try:
         hashes = {entry["name"]: entry["password"] for entry in content["annotators"]}
         sound = all(
-            isinstance(name, str) and NAME.fullmatch(name) and str(hash).startswith("$argon2")
+            isinstance(name, str) and NAME.fullmatch(name) and isinstance(hash, str) and hash.startswith("$argon2")
             for name, hash in hashes.items()
         )
     except (TypeError, KeyError):

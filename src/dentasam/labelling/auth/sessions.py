@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dentasam.atomic_write import write_atomically
+from dentasam.documents.json_document import parse_json
 from dentasam.labelling.workspace.private_file import read_private
 
 FILE_NAME = "sessions.json"
@@ -72,14 +73,14 @@ class Sessions:
     def _read(self, path: Path) -> dict[str, tuple[str, float]]:
         now = self._clock()
         try:
-            rows = json.loads(read_private(path) or "[]")
+            rows = parse_json(read_private(path) or "[]")
             found = {}
             for row in rows:
                 until = min(float(row["until"]), now + self._seconds)
                 if until > now and row["password"] == self._mark(row["name"]):
                     found[str(row["token"])] = str(row["name"]), until
             return found
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, OverflowError):
             # Everybody signs in again.
             return {}
 

@@ -6,7 +6,6 @@ lie beside the annotations.
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,9 +22,11 @@ from dentasam.data.formats.sources.archive import Limits, is_archive, unpack
 from dentasam.data.formats.sources.glance import roots_of
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
 from dentasam.data.formats.tooth_names import ASK, CONVERT, fdi_names
-from dentasam.data.json_text import json_text
+from dentasam.data.links import check_no_link_out
 from dentasam.data.record import ImageRecord
 from dentasam.data.teeth.numbering import Numbering
+from dentasam.documents.error import DocumentError
+from dentasam.documents.json_document import read_dataset_json
 from dentasam.errors import DatasetError, ImageError
 from dentasam.labelling.exchange.import_report import ImportReport, SkippedItems
 from dentasam.labelling.exchange.imports import import_coco
@@ -115,9 +116,10 @@ def _document(place: Path) -> Any:
     if path is None:
         raise DatasetError(f"{place} {UNKNOWN}")
     try:
-        # While Python runs for an object, other threads get their turn.
-        return json.loads(json_text(path), object_hook=lambda value: value)
-    except (OSError, ValueError, RecursionError):
+        check_no_link_out(path)
+        # An import shares the processor with the other requests.
+        return read_dataset_json(path, in_turns=True)
+    except (OSError, DocumentError):
         raise DatasetError(f"{path} {UNKNOWN}") from None
 
 

@@ -11,12 +11,12 @@ from dentasam.data.coco.annotations import read_mask
 from dentasam.data.coco.categories import read_categories
 from dentasam.data.coco.passed_over import Reason
 from dentasam.data.coco.problem import Problem
-from dentasam.data.coco.values import whole
 from dentasam.data.formats.tooth_names import declared, fdi_names
 from dentasam.data.masks import segmentation
 from dentasam.data.record import ImageRecord
 from dentasam.data.spelling import canonical
 from dentasam.data.teeth.numbering import MARK, Numbering
+from dentasam.documents.values import whole
 from dentasam.errors import DatasetError
 from dentasam.labelling.exchange.import_report import ImportReport, SkippedItems
 from dentasam.labelling.exchange.pre_annotations import (

@@ -27,8 +27,10 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dentasam.labelling.wire.fields import MAX_CLICKS, Pixel, first_error
-from dentasam.labelling.wire.json_values import JsonError, bounded
+from dentasam.documents.error import DocumentError
+from dentasam.documents.validation import first_error
+from dentasam.labelling.wire.fields import MAX_CLICKS, Pixel
+from dentasam.labelling.wire.json_values import bounded
 
 Output = Literal["image", "json", "all"]
 # A form has `params`, and clients may add a few fields of their own.
@@ -77,7 +79,7 @@ def read_params(content_type: str, body: bytes) -> InferParams:
         raise
     except ValidationError as error:
         raise MonaiError(f"params: {first_error(error)}") from None
-    except JsonError as error:
+    except DocumentError as error:
         raise MonaiError(f"params {error}") from None
     except ValueError:
         raise MonaiError("params is not text in UTF-8") from None

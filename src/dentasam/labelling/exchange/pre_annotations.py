@@ -80,7 +80,7 @@ def _withdraw_proposals(store: Store, case: Case, labelled: Collection[str]) -> 
     if not any(known.proposed for known in state.present):
         return
     own = [(each.category, each.mask) for each in state.objects.values() if each.id in labelled]
-    outdated = {operation.object for operation in withdrawals(state, own)}
+    outdated = {operation.object for operation in withdrawals(state, own) if operation.object is not None}
     if outdated:
         # Somebody may have changed one of them meanwhile.
         store.withdraw(case.id, outdated, lambda present: withdrawals(present, own))

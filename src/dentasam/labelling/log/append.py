@@ -140,9 +140,7 @@ def _changed_or_named(sent: Sequence[Operation]) -> set[str | None]:
     return {operation.object for operation in sent} | parents
 
 
-def _changed_since(
-    connection: Connection, case_id: int, revision: int, without: Collection[str]
-) -> set[str | None]:
+def _changed_since(connection: Connection, case_id: int, revision: int, without: Collection[str]) -> set[str | None]:
     """What the operations after a revision change, but for those with the ids `without`; None is the case itself."""
     chosen = and_(operations.c.case_id == case_id, operations.c.revision > revision)
     stored = connection.execute(select(operations.c.id, operations.c.object_id).where(chosen))

@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic.json_schema import WithJsonSchema
 
+from dentasam.documents.validation import first_error
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.fields import MAX_CLICKS, Name, Number, Pixel, Sign, Switch, Whole
 
@@ -285,9 +286,7 @@ def parse_operation(document: Any, where: str = "operation") -> Operation:
     try:
         return _adapter.validate_python(document)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in (where, *first["loc"]))
-        raise OperationError(f"{place}: {' '.join(first['msg'].split())}") from None
+        raise OperationError(first_error(error, where)) from None
 
 
 def document_of(operation: Operation) -> dict[str, Any]:

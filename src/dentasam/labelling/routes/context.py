@@ -12,6 +12,7 @@ from fastapi import Path as PathParameter
 from pydantic import BaseModel, ValidationError
 
 from dentasam.data.images.size_limit import PIXEL_LIMIT
+from dentasam.documents.validation import first_error
 from dentasam.labelling.auth.access import Access
 from dentasam.labelling.exchange.added_images import ImageAdder
 from dentasam.labelling.inference.requests import PredictObject, RefineObject
@@ -20,7 +21,6 @@ from dentasam.labelling.routes.capacity import Budget
 from dentasam.labelling.routes.documents import Problem
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.envelope import MEDIA_TYPE, EnvelopeError, pack, unpack
-from dentasam.labelling.wire.fields import first_error
 from dentasam.labelling.workspace.workspace import CaseImage, Workspace
 from dentasam.visible_text import visible
 
@@ -175,7 +175,7 @@ def unpacked(objects: Sequence[Asked]) -> Iterator[list[Asked]]:
 
     objects: dataclasses with BoxMasks among their fields.
     """
-    masks = [
+    masks: list[dict[str, Any]] = [
         {field.name: value for field in fields(each) if isinstance(value := getattr(each, field.name), BoxMask)}
         for each in objects
     ]

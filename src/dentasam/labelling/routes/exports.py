@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from dentasam.data.formats.catalogue import FORMATS, Format
 from dentasam.data.formats.registry import missing_extra, readable, writable
 from dentasam.data.teeth.numbering import Numbering
+from dentasam.documents.validation import first_error
 from dentasam.labelling.exchange.annotation_files import import_annotation_file
 from dentasam.labelling.exchange.correction_log import log_lines
 from dentasam.labelling.exchange.exports import FINISHED, coco_document, write_zip
@@ -33,7 +34,6 @@ from dentasam.labelling.routes.context import (
 )
 from dentasam.labelling.routes.documents import CocoDocument, DatasetFormat, Imported, PassedOver, PassedOverEntry
 from dentasam.labelling.routes.uploads import FILE_BODY, check_type, received_file, safe_file_name
-from dentasam.labelling.wire.fields import first_error
 
 router = APIRouter(prefix="/api", tags=["files"])
 # Beyond this a ZIP is built on the disk.

@@ -16,8 +16,9 @@ import struct
 from typing import Any
 
 from dentasam.data.images.size_limit import PIXEL_LIMIT
+from dentasam.documents.error import DocumentError
 from dentasam.labelling.wire.box_mask import BoxMask, MaskError
-from dentasam.labelling.wire.json_values import MAX_DEPTH, JsonError, check_containers, check_number, parse
+from dentasam.labelling.wire.json_values import MAX_DEPTH, check_containers, check_number, parse
 
 MEDIA_TYPE = "application/vnd.dentasam.masks"
 MAGIC = b"DSM1"
@@ -80,7 +81,7 @@ def unpack(body: bytes, limit: int = TOTAL_PIXEL_LIMIT, size: tuple[int, int] | 
     try:
         check_containers(document)
         return reader.resolved(parse(document))
-    except JsonError as error:
+    except DocumentError as error:
         raise EnvelopeError(f"the document {error}") from None
     except MaskError as error:
         raise EnvelopeError(f"a mask is malformed: {error}") from None

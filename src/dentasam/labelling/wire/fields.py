@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 
@@ -41,11 +41,3 @@ NewTitle = Annotated[
 ]
 # A coordinate in pixels of the image, which may lie outside of it.
 Pixel = Annotated[Number, Field(ge=-PIXEL_LIMIT, le=PIXEL_LIMIT)]
-
-
-def first_error(error: ValidationError) -> str:
-    """The first error that pydantic found, in one line that starts with the place of the error in the document."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    message = " ".join(first["msg"].removeprefix("Value error, ").split())
-    return f"{place}: {message}" if place else message

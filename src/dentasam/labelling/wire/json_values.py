@@ -8,28 +8,28 @@ import json
 import math
 from typing import Any, NoReturn
 
+from dentasam.documents.error import DocumentError
+from dentasam.documents.values import MAX_WHOLE
+
 MAX_DEPTH = 32
 MAX_CONTAINERS = 1_000_000
-# What databases and arrays hold; no id, time or coordinate is larger.
-MAX_INTEGER = 1 << 63
-
-
-class JsonError(ValueError):
-    """A text is not JSON, or not within the limits. The message goes on from the name of the text: `is not JSON`."""
 
 
 def parse(text: bytes | str) -> Any:
-    """The value of a JSON text in UTF-8. Raises JsonError; NaN and infinities are not JSON."""
+    """The value of a JSON text in UTF-8. Raises DocumentError; NaN and infinities are not JSON.
+
+    The messages of all errors here go on from the name of the text, as in `is not JSON in UTF-8`.
+    """
     try:
         return json.loads(str(text, "utf-8") if isinstance(text, bytes) else text, parse_constant=_refuse)
-    except JsonError:
+    except DocumentError:
         raise
     except (ValueError, RecursionError):
-        raise JsonError("is not JSON in UTF-8") from None
+        raise DocumentError("is not JSON in UTF-8") from None
 
 
 def bounded(text: bytes | str) -> Any:
-    """The value of a JSON text, all of it within the limits. Raises JsonError."""
+    """The value of a JSON text, all of it within the limits. Raises DocumentError."""
     check_containers(text)
     value = parse(text)
     _check(value, 0)
@@ -37,21 +37,21 @@ def bounded(text: bytes | str) -> Any:
 
 
 def check_containers(text: bytes | str) -> None:
-    """Raises JsonError for a text with more lists and objects than are taken, before it is parsed."""
+    """Raises DocumentError for a text with more lists and objects than are taken, before it is parsed."""
     if isinstance(text, bytes):
         containers = text.count(b"[") + text.count(b"{")
     else:
         containers = text.count("[") + text.count("{")
     if containers > MAX_CONTAINERS:
-        raise JsonError(f"has more than {MAX_CONTAINERS} lists and objects; send it in parts")
+        raise DocumentError(f"has more than {MAX_CONTAINERS} lists and objects; send it in parts")
 
 
 def check_number(value: Any) -> None:
-    """Raises JsonError for an int or a float that is too large; other values are taken."""
-    if type(value) is int and not -MAX_INTEGER <= value < MAX_INTEGER:
-        raise JsonError("holds a whole number of more than 64 bits")
+    """Raises DocumentError for an int or a float that is too large; other values are taken."""
+    if type(value) is int and not -MAX_WHOLE <= value < MAX_WHOLE:
+        raise DocumentError("holds a whole number of more than 64 bits")
     if type(value) is float and not math.isfinite(value):
-        raise JsonError("holds a number that is too large")
+        raise DocumentError("holds a number that is too large")
 
 
 def _check(value: Any, depth: int) -> None:
@@ -59,10 +59,10 @@ def _check(value: Any, depth: int) -> None:
         check_number(value)
         return
     if depth > MAX_DEPTH:
-        raise JsonError(f"is nested deeper than {MAX_DEPTH} levels")
+        raise DocumentError(f"is nested deeper than {MAX_DEPTH} levels")
     for item in value.values() if isinstance(value, dict) else value:
         _check(item, depth + 1)
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise JsonError(f"holds {constant}, which is not a JSON number")
+    raise DocumentError(f"holds {constant}, which is not a JSON number")

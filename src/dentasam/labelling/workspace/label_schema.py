@@ -8,8 +8,11 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from dentasam.atomic_write import write_atomically
+from dentasam.documents.error import DocumentError
+from dentasam.documents.validation import first_error
+from dentasam.documents.yaml_document import read_yaml
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.wire.fields import NewName, NewTitle, first_error
+from dentasam.labelling.wire.fields import NewName, NewTitle
 from dentasam.labelling.workspace.tidy_sizes import DEFAULT_TIDY, Tidy
 
 DEFAULT_FILE = Path(__file__).with_name("schema.yaml")
@@ -72,13 +75,11 @@ class LabelSchema(BaseModel):
     def load(path: Path) -> "LabelSchema":
         """Reads a YAML file. Raises WorkspaceError that names the file, the place and what is wrong there."""
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+            content = read_yaml(path)
         except OSError as error:
             raise WorkspaceError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-            raise WorkspaceError(
-                f"{path} is not valid YAML ({' '.join(str(error).split())}); fix or delete it"
-            ) from None
+        except DocumentError as error:
+            raise WorkspaceError(f"{path} is not valid YAML ({error}); fix or delete it") from None
         try:
             return LabelSchema.model_validate(content)
         except ValidationError as error:

@@ -8,8 +8,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dentasam.atomic_write import write_atomically
+from dentasam.documents.error import DocumentError
+from dentasam.documents.validation import first_error
+from dentasam.documents.yaml_document import read_yaml
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.wire.fields import first_error
 
 FILE_NAME = "settings.yaml"
 
@@ -26,14 +28,14 @@ class WorkspaceSettings(BaseModel):
         """The settings in a workspace's folder; the defaults without a file. Raises WorkspaceError."""
         path = folder / FILE_NAME
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+            content = read_yaml(path)
             return WorkspaceSettings.model_validate({} if content is None else content)
         except FileNotFoundError:
             return WorkspaceSettings()
         except ValidationError as error:
             raise WorkspaceError(f"{path}: {first_error(error)}; fix it, or delete it for the defaults") from None
-        except (OSError, yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-            reason = " ".join(str(error).split())
+        except (OSError, DocumentError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             raise WorkspaceError(f"{path} cannot be read as YAML ({reason}); fix or delete it") from None
 
     def save(self, folder: Path) -> None:

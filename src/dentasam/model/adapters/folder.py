@@ -7,12 +7,13 @@ dentasam.json               AdapterCard: base model and its hash, scope, recipe,
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dentasam.documents.error import DocumentError
+from dentasam.documents.json_document import read_json
 from dentasam.errors import AdapterError
 from dentasam.model.checkpoints.reading import sha256_of
 from dentasam.version import __version__
@@ -42,7 +43,7 @@ class AdapterCard:
     @classmethod
     def read(cls, directory: Path) -> AdapterCard:
         """Read the card of an adapter's folder. Raises AdapterError."""
-        content = read_json(directory / CARD)
+        content = json_object(directory / CARD)
         types = {f.name: dict if f.name in ("recipe", "scores") else str for f in fields(cls)}
         wrong = [name for name, kind in types.items() if not isinstance(content.get(name), kind)]
         if wrong:
@@ -89,12 +90,13 @@ def bundled_adapters() -> list[str]:
     return sorted(path.parent.name for path in BUNDLED.glob(f"*/{CARD}"))
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def json_object(path: Path) -> dict[str, Any]:
     """The content of a file with a JSON object. Raises AdapterError."""
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise AdapterError(f"{path}: not readable as JSON ({error}); save the adapter again") from error
+        content = read_json(path)
+    except (OSError, DocumentError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise AdapterError(f"{path}: not readable as JSON ({reason}); save the adapter again") from error
     if not isinstance(content, dict):
         raise AdapterError(f"{path}: not a JSON object; save the adapter again")
     return content

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import LoraConfig
@@ -16,9 +17,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from dentasam.documents.shown import MAX_REASON, cut, printable, shown
 from dentasam.errors import AdapterError
 from dentasam.model.adapters.conv_transpose_lora import register_conv_lora
-from dentasam.model.adapters.folder import CONFIG, KEY_PREFIX, WEIGHTS, AdapterCard, find_adapter, read_json
+from dentasam.model.adapters.folder import CONFIG, KEY_PREFIX, WEIGHTS, AdapterCard, find_adapter, json_object
 from dentasam.model.adapters.lora import LoraSettings, inject, plain_modules, takes_lora, trains_whole
 from dentasam.model.adapters.saving import adapter_weights
 from dentasam.model.adapters.switching import active_adapter, remove_adapter, use_adapter
@@ -31,6 +33,16 @@ _SETTINGS = {  # PEFT's names of LoraSettings' fields
     "use_rslora": "rslora",
     "use_dora": "dora",
 }
+# PEFT's options that change what a layer computes, and which this package never writes.
+_UNSUPPORTED = (
+    *("alpha_pattern", "rank_pattern", "layers_to_transform", "layers_pattern", "layer_replication"),
+    *("exclude_modules", "target_parameters", "trainable_token_indices", "fan_in_fan_out", "megatron_config"),
+    *("use_qalora", "use_bdlora", "alora_invocation_tokens", "arrow_config", "kasa_config", "monteclora_config"),
+    "velora_config",
+)
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+# The count of the batches that a batch norm has seen.
+_WHOLE = "num_batches_tracked"
 
 
 def load_adapter(
@@ -51,9 +63,10 @@ def load_adapter(
     directory = find_adapter(source)
     card = AdapterCard.read(directory)
     if card.base_sha256 != base_sha256:
+        trained_on = f"{cut(printable(card.base_model))} (sha256 {printable(card.base_sha256[:12])}…)"
         raise AdapterError(
-            f"{directory}: trained on {card.base_model} (sha256 {card.base_sha256[:12]}…), but the base is "
-            f"{base_name} (sha256 {base_sha256[:12]}…); choose the adapter's own base"
+            f"{directory}: trained on {trained_on}, but the base is {base_name} (sha256 {base_sha256[:12]}…); "
+            "choose the adapter's own base"
         )
     weights = _read_weights(directory)
     config = _read_config(directory, card, model, weights)
@@ -76,11 +89,11 @@ def copy_adapter(model: nn.Module, source: str | Path, name: str = "default") ->
     Raises AdapterError where the folder is not an adapter or is damaged, or is not of the same scope and settings.
     """
     directory = find_adapter(source)
-    content, own = read_json(directory / CONFIG), model.peft_config[name]  # type: ignore[index]
+    content, own = _config_content(directory / CONFIG), model.peft_config[name]  # type: ignore[index]
     for peft, ours in _SETTINGS.items():
         if ours != "dropout" and content.get(peft) != getattr(own, peft):
             raise AdapterError(
-                f"{directory}: its lora.{ours} is {content.get(peft)}, the recipe's {getattr(own, peft)}; "
+                f"{directory}: its lora.{ours} is {shown(content.get(peft))}, the recipe's {getattr(own, peft)}; "
                 f"set lora.{ours} to the adapter's"
             )
     weights = _read_weights(directory)
@@ -93,26 +106,33 @@ def copy_adapter(model: nn.Module, source: str | Path, name: str = "default") ->
 def _read_config(directory: Path, card: AdapterCard, model: nn.Module, weights: Mapping[str, Tensor]) -> LoraConfig:
     """The PEFT config, from the fields this package writes alone: PEFT has others that load more files."""
     path = directory / CONFIG
-    content = read_json(path)
+    content = _config_content(path)
     targets, whole = content.get("target_modules"), content.get("modules_to_save") or []
-    if content.get("peft_type") != "LORA":
-        raise AdapterError(f"{path}: peft_type is {content.get('peft_type')!r}; only LORA adapters are supported")
     if not (_is_names(targets) and targets and _is_names(whole)):
         raise AdapterError(
             f"{path}: target_modules and modules_to_save must be lists of names; save the adapter again"
         )
     unfit = _unfit_layer(model, targets, whole)
     if unfit is not None:
-        raise AdapterError(f"{path}: this model has no layer {unfit} to adapt; choose the adapter's own base")
+        raise AdapterError(
+            f"{path}: this model has no layer {cut(printable(unfit))} to adapt; choose the adapter's own base"
+        )
     try:
         settings = {ours: content[peft] for peft, ours in _SETTINGS.items()}
         LoraSettings(scope=card.scope, **settings)  # type: ignore[arg-type]
-        bias = bool(content["lora_bias"])
+        bias = content["lora_bias"]
+        if not all(type(flag) is bool for flag in (bias, settings["rslora"], settings["dora"])):
+            raise TypeError("lora_bias, use_rslora and use_dora are true or false")
     except (KeyError, TypeError, ValueError) as error:
-        raise AdapterError(f"{path}: not a LoRA config of this package ({error}); save the adapter again") from error
-    ranks = {tensor.shape[0] for key, tensor in weights.items() if key.endswith("lora_A.weight")}
+        reason = cut(printable(str(error)), MAX_REASON)
+        raise AdapterError(f"{path}: not a LoRA config of this package ({reason}); save the adapter again") from error
+    if bias and settings["dora"]:
+        raise AdapterError(f"{path}: use_dora with lora_bias is not supported; save the adapter again")
+    ranks = {tensor.shape[0] for key, tensor in weights.items() if key.endswith("lora_A.weight") and tensor.ndim}
     if ranks != {settings["rank"]}:
-        raise AdapterError(f"{path}: rank {settings['rank']}, but the weights have {ranks}; copy the adapter again")
+        raise AdapterError(
+            f"{path}: rank {settings['rank']}, but the weights have {shown(sorted(ranks))}; copy the adapter again"
+        )
     return register_conv_lora(
         LoraConfig(
             **{peft: content[peft] for peft in _SETTINGS},
@@ -122,6 +142,23 @@ def _read_config(directory: Path, card: AdapterCard, model: nn.Module, weights: 
             inference_mode=True,
         )
     )
+
+
+def _config_content(path: Path) -> dict[str, Any]:
+    """PEFT's config, of a kind of adapter that is supported. Raises AdapterError."""
+    content = json_object(path)
+    kind = content.get("peft_type")
+    if kind != "LORA":
+        raise AdapterError(f"{path}: peft_type is {shown(kind)}; only LORA adapters are supported")
+    used = [name for name in _UNSUPPORTED if content.get(name)]
+    if content.get("bias", "none") != "none":
+        used.append("bias")
+    # Others than these change the base's weights.
+    if content.get("init_lora_weights", True) not in (True, False, "gaussian"):
+        used.append("init_lora_weights")
+    if used:
+        raise AdapterError(f"{path}: {used[0]} {shown(content[used[0]])} is not supported; train without it")
+    return content
 
 
 def _is_names(value: object) -> bool:
@@ -134,11 +171,13 @@ def _unfit_layer(model: nn.Module, targets: list[str], whole: list[str]) -> str 
     PEFT fails in the middle of its work on such a layer, with half of the model adapted.
     """
     layers = dict(plain_modules(model))
-    for name in targets:
+    for name in dict.fromkeys(targets[: len(layers) + 1]):
         # PEFT's rule: a target is a layer's name or the end of it
         matched = [layers[path] for path in layers if f".{path}".endswith(f".{name}")]
         if not matched or not all(map(takes_lora, matched)):
             return name
+    if len(targets) > len(layers):
+        return targets[-1]
     return next((name for name in whole if name not in layers or not trains_whole(layers[name])), None)
 
 
@@ -146,11 +185,20 @@ def _read_weights(directory: Path) -> dict[str, Tensor]:
     path = directory / WEIGHTS
     try:
         weights = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise AdapterError(f"{path}: damaged or cut short ({error}); copy or save it again") from error
+    except (OSError, SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        reason = cut(printable(str(error)), MAX_REASON)
+        raise AdapterError(f"{path}: damaged or cut short ({reason}); copy or save it again") from error
+    other = next(
+        (key for key, each in weights.items() if each.dtype not in _FLOATS and not key.endswith(_WHOLE)), None
+    )
+    if other is not None:
+        what = f"{cut(printable(other), 120)} holds {weights[other].dtype}"
+        raise AdapterError(f"{path}: {what}, not floating-point numbers; copy or save the adapter again")
     broken = first_not_finite(weights)
     if broken is not None:
-        raise AdapterError(f"{path}: {broken} holds NaN or infinite numbers; take another adapter of the run")
+        raise AdapterError(
+            f"{path}: {cut(printable(broken), 120)} holds NaN or infinite numbers; take another adapter of the run"
+        )
     return {key.removeprefix(KEY_PREFIX): tensor for key, tensor in weights.items()}
 
 
@@ -162,7 +210,7 @@ def _difference(expected: Mapping[str, torch.Size], found: Mapping[str, torch.Si
     missing, left = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
     shapes = [key for key in expected if key in found and expected[key] != found[key]]
     parts = [
-        f"{len(keys)} keys {what} (first: {keys[0]})"
+        f"{len(keys)} keys {what} (first: {cut(printable(keys[0]), 120)})"
         for keys, what in ((missing, "missing"), (left, "left over"), (shapes, "of another shape"))
         if keys
     ]

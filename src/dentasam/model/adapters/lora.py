@@ -17,7 +17,6 @@ and `saving` and `loading` for its files.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +37,8 @@ from dentasam.model.sam_hq import SamHQ
 
 Scope = Literal["encoder+decoder", "encoder", "decoder", "hq"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+# Far above any use; the weights that it scales stay finite in single precision.
+MAX_ALPHA = 1_000_000
 
 _HQ = ("hf_token", "hf_mlp", "compress_vit_feat", "embedding_encoder", "embedding_maskfeature")
 _PREFIXES: dict[Scope, tuple[str, ...]] = {
@@ -79,8 +80,8 @@ class LoraSettings:
             raise ValueError(f"scope must be one of {', '.join(SCOPES)}, got {self.scope!r}")
         if self.rank < 1:
             raise ValueError(f"rank must be at least 1, got {self.rank}")
-        if not (math.isfinite(self.alpha) and self.alpha > 0):
-            raise ValueError(f"alpha must be above 0, got {self.alpha}")
+        if not 0 < self.alpha <= MAX_ALPHA:
+            raise ValueError(f"alpha must be above 0 and at most {MAX_ALPHA:,}, got {self.alpha}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in 0 <= dropout < 1, got {self.dropout}")
         if self.encoder_last is not None and self.encoder_last < 1:

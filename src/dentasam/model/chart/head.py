@@ -21,6 +21,8 @@ from safetensors.torch import save as serialize
 from torch import nn
 
 from dentasam.atomic_write import write_atomically
+from dentasam.documents.json_document import read_json
+from dentasam.documents.shown import MAX_REASON, without_middle
 from dentasam.errors import ChartError
 from dentasam.model.chart.finder import Finder
 from dentasam.model.chart.numberer import Numberer
@@ -64,7 +66,7 @@ class ChartCard:
         """The card in a folder. Raises ChartError."""
         path = folder / CARD
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
             if "weights_sha256" not in content and "base_sha256" in content:
                 raise ChartError(f"{path}: of a chart head of other networks, by an earlier version; {_TRAIN}")
             card = cls(**{one.name: content[one.name] for one in fields(cls)})
@@ -75,7 +77,8 @@ class ChartCard:
             if not all(isinstance(size, int) and 8 <= size <= 1024 and size % 8 == 0 for size in sizes):
                 raise ValueError(f"sizes {sizes}")
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ChartError(f"{path}: not the card of a chart head ({error}); copy it again, or {_TRAIN}") from None
+            reason = without_middle(str(error), MAX_REASON)
+            raise ChartError(f"{path}: not the card of a chart head ({reason}); copy it again, or {_TRAIN}") from None
         return card
 
 

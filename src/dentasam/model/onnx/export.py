@@ -27,6 +27,8 @@ import torch
 from torch import Tensor, nn
 
 from dentasam.atomic_write import write_atomically
+from dentasam.documents.json_document import read_json
+from dentasam.documents.shown import MAX_REASON, shown, without_middle
 from dentasam.errors import CheckpointError, ExtraError
 from dentasam.model.adapters.folder import AdapterIdentity
 from dentasam.model.core.frame import LOGIT_STRIDE, PATCH
@@ -72,14 +74,24 @@ class ExportCard:
         """Read the card of an exported model's folder. Raises CheckpointError."""
         path = folder / CARD
         try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            content: dict[str, Any] = read_json(path)
             card = cls(**{field.name: content[field.name] for field in fields(cls)})
             if card.adapter is not None:
                 card = replace(card, adapter=AdapterIdentity(**content["adapter"]))
+            texts = [
+                card.base_model,
+                card.base_sha256,
+                card.kind,
+                *(asdict(card.adapter).values() if card.adapter else ()),
+            ]
+            if not all(isinstance(text, str) for text in texts) or type(card.format) is not int:
+                raise TypeError("a value of another type")
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{path}: not the card of an exported model ({error}); export it again") from error
+            reason = without_middle(str(error), MAX_REASON)
+            raise CheckpointError(f"{path}: not the card of an exported model ({reason}); export it again") from error
         if card.format not in (FORMAT, WHOLE_IMAGES_ALONE):
-            raise CheckpointError(f"{path}: of another version's format ({card.format}); export the model again")
+            other = shown(card.format)
+            raise CheckpointError(f"{path}: of another version's format ({other}); export the model again")
         return card
 
     @property

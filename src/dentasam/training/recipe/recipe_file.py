@@ -15,6 +15,11 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from dentasam.atomic_write import write_atomically
+from dentasam.documents.error import DocumentError
+from dentasam.documents.shown import cut, printable
+from dentasam.documents.text import read_text
+from dentasam.documents.validation import first_error, place_of
+from dentasam.documents.yaml_document import parse_yaml
 from dentasam.errors import RecipeError
 from dentasam.training.recipe.chart_recipe import ChartRecipe
 from dentasam.training.recipe.settings import Recipe
@@ -52,7 +57,7 @@ def load_any_recipe(name_or_file: str | Path, overrides: Iterable[str] = ()) -> 
         return recipe
     for item in overrides:
         _set(values, *_parse_override(item, type(recipe)))
-    return _validated(values, f"{name_or_file} with --set {' '.join(overrides)}")
+    return _validated(values, f"{name_or_file} with --set {cut(printable(' '.join(overrides)), 200)}")
 
 
 def write_recipe(recipe: Recipe | ChartRecipe, path: Path) -> None:
@@ -78,17 +83,18 @@ def _read_mapping(name_or_file: str | Path) -> dict[str, Any]:
         text = (resources.files("dentasam") / "assets" / "recipes" / f"{name_or_file}.yaml").read_text("utf-8")
     elif path.is_file():
         try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"{path}: cannot be read as a YAML text file ({type(error).__name__})") from None
+            text = read_text(path)
+        except (OSError, DocumentError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise RecipeError(f"{path}: cannot be read as a YAML text file ({reason})") from None
     else:
         raise RecipeError(f"{name_or_file}: no such recipe; give a YAML file or one of {', '.join(recipe_names())}")
     try:
-        values = yaml.load(text, Loader=_UniqueKeys)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        raise RecipeError(f"{name_or_file}:{where} is not valid YAML ({getattr(error, 'problem', error)})") from None
+        values = parse_yaml(text)
+    except DocumentError as error:
+        where = "" if error.line is None else f" line {error.line}"
+        reason = error.reason if error.key is None else f"{error.key!r} twice"
+        raise RecipeError(f"{name_or_file}:{where} is not valid YAML ({reason})") from None
     values = {} if values is None else values
     if not isinstance(values, dict):
         raise RecipeError(f"{name_or_file}: a recipe is a mapping of keys to values, not a {type(values).__name__}")
@@ -111,17 +117,18 @@ def _with_new_names(values: dict[str, Any], source: str | Path) -> dict[str, Any
 
 
 def _parse_override(item: str, model: type[BaseModel]) -> tuple[list[str], Any]:
+    said = f"--set {cut(printable(item))}"
     key, equals, text = item.partition("=")
     key = key.strip()
     key = RENAMED_KEYS.get(key, key)
     if not equals or not key:
-        raise RecipeError(f"--set {item}: write it as key=value, for example optimiser.lr=1e-4")
+        raise RecipeError(f"{said}: write it as key=value, for example optimiser.lr=1e-4")
     if key not in known_keys(model):
-        raise RecipeError(f"--set {item}: unknown key '{key}'{_nearest(key, model)}")
+        raise RecipeError(f"{said}: unknown key '{cut(printable(key))}'{_nearest(key, model)}")
     try:
-        return key.split("."), yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise RecipeError(f"--set {item}: the value is not valid YAML") from None
+        return key.split("."), parse_yaml(text)
+    except DocumentError as error:
+        raise RecipeError(f"{said}: the value is not valid YAML ({error.reason})") from None
 
 
 def _set(values: dict[str, Any], keys: list[str], value: Any) -> None:
@@ -137,12 +144,11 @@ def _validated(values: Mapping[str, Any], source: str) -> Recipe | ChartRecipe:
     try:
         return model.model_validate(values)
     except ValidationError as errors:
-        first = errors.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        first = errors.errors(include_url=False, include_input=False)[0]
         if first["type"] == "extra_forbidden":
+            key = place_of(first["loc"])
             raise RecipeError(f"{source}: unknown key '{key}'{_nearest(key, model)}") from None
-        what = first["msg"].removeprefix("Value error, ")
-        raise RecipeError(f"{source}: {key + ': ' if key else ''}{what}") from None
+        raise RecipeError(f"{source}: {first_error(errors)}") from None
 
 
 def _nearest(key: str, model: type[BaseModel]) -> str:
@@ -151,16 +157,3 @@ def _nearest(key: str, model: type[BaseModel]) -> str:
     if not close:  # perhaps the right name in the wrong section
         close = [known for known in keys if known.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]][:1]
     return f"; did you mean '{close[0]}'?" if close else f"; known keys are {', '.join(model.model_fields)}"
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML lets a later key silently win over an earlier one; here that is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"'{key}' twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)

@@ -13,7 +13,6 @@ step alone says where the sampler is.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -21,6 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from dentasam.atomic_write import remove_stale_drafts, write_atomically
+from dentasam.documents.error import DocumentError
+from dentasam.documents.json_document import parse_json
 from dentasam.errors import OutputError, RecipeError
 from dentasam.output_folder import made_folder
 from dentasam.training.recipe.differences import differences, listed
@@ -151,9 +152,9 @@ def cut_metrics(path: Path, step: int) -> None:
     kept = []
     for line in path.read_text("utf-8").splitlines():
         try:
-            if json.loads(line)["step"] <= step:
+            if parse_json(line)["step"] <= step:
                 kept.append(line + "\n")
-        except (json.JSONDecodeError, KeyError, TypeError):
+        except (DocumentError, KeyError, TypeError):
             continue  # a line that was cut short
     with write_atomically(path) as draft:
         draft.write_text("".join(kept), "utf-8")

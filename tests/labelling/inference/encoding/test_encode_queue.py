@@ -422,7 +422,7 @@ def test_a_request_does_not_wait_and_says_when_it_is_done(start: Start, encodes:
 
 def test_a_requested_case_that_cannot_be_encoded_says_so(start: Start, images: dict[int, Path]) -> None:
     images[5].write_bytes(b"not a picture")
-    running = start(encode=lambda model, image: None)  # type: ignore[arg-type, return-value]
+    running = start(encode=lambda model, image: None)
     assert not running.queue.request(5)
 
     def failed() -> bool:

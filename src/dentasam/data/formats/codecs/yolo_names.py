@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dentasam.data.formats.tooth_names import declared
 from dentasam.data.teeth.numbering import Numbering
+from dentasam.documents.error import DocumentError
+from dentasam.documents.yaml_document import TextLoader, parse_yaml
 from dentasam.errors import DatasetError
-
-
-class _KeyTwice(yaml.YAMLError):
-    """A mapping has a key twice, of which YAML readers take the last."""
-
-
-class _Texts(yaml.BaseLoader):
-    """Reads every value as text. Raises _KeyTwice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        found = super().construct_mapping(node, deep=deep)
-        if len(found) < len(node.value):
-            keys = Counter(self.construct_object(key) for key, _ in node.value)
-            raise _KeyTwice(keys.most_common(1)[0][0])
-        return found
 
 
 def names_in_yaml(path: Path, text: str) -> tuple[dict[int, str], Numbering | None]:
@@ -35,11 +19,11 @@ def names_in_yaml(path: Path, text: str) -> tuple[dict[int, str], Numbering | No
     """
     try:
         # Every value is text: a class may be called 018 or no.
-        content = yaml.load(text, Loader=_Texts)
-    except _KeyTwice as error:
-        raise DatasetError(f"{path} has the key {str(error)!r:.40} twice; take one of them out") from None
-    except (yaml.YAMLError, RecursionError, ValueError):
-        raise DatasetError(f"{path} is not readable YAML; correct it") from None
+        content = parse_yaml(text, TextLoader)
+    except DocumentError as error:
+        if error.key is not None:
+            raise DatasetError(f"{path} has the key {error.key!r} twice; take one of them out") from None
+        raise DatasetError(f"{path} is not readable YAML ({error}); correct it") from None
     content = content if isinstance(content, dict) else {}
     if "kpt_shape" in content:
         raise DatasetError(f"{path} is a dataset of keypoints; export it again for segmentation")

@@ -12,6 +12,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from dentasam.data.teeth.snomed import SCHEME, code_of, number_of
+from dentasam.documents.error import DocumentError
+from dentasam.documents.json_document import parse_json
 from dentasam.model.chart.dentition import IMPLANT, SUPERNUMERARY_TOOTH
 
 if TYPE_CHECKING:
@@ -124,8 +126,8 @@ def _private(name: str) -> Concept:
 
 def _kept_name(description: str) -> str | None:
     try:
-        name = json.loads(description)
-    except (ValueError, RecursionError):
+        name = parse_json(description)
+    except DocumentError:
         return None
     return name if isinstance(name, str) and name else None
 

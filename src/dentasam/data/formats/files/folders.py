@@ -19,9 +19,12 @@ from dentasam.data.formats.interface import WriteFile
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
 from dentasam.data.images.orientation import report_orientation
 from dentasam.data.images.read import read_header
-from dentasam.data.json_text import json_text
+from dentasam.data.links import check_no_link_out
 from dentasam.data.record import ImageRecord
 from dentasam.data.spelling import AmbiguousName, Spelling, canonical, portable
+from dentasam.documents.error import DocumentError
+from dentasam.documents.json_document import read_json
+from dentasam.documents.text import LIST_BYTES
 from dentasam.errors import DatasetError, ImageError, OutputError
 
 DATASET_NAME = "dataset.json"
@@ -152,20 +155,19 @@ def read_json_object(path: Path) -> dict[str, Any]:
 
     It raises for a key that an object has twice as well, of which JSON readers take the last.
     """
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            key = Counter(key for key, _ in pairs).most_common(1)[0][0]
-            raise DatasetError(f"{path} has the key {key!r:.40} twice in one object; take one of them out")
-        return found
-
     try:
-        content = json.loads(json_text(path), object_pairs_hook=once)
+        check_no_link_out(path)
+        content = read_json(path, LIST_BYTES, unique=True)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError):
-        raise DatasetError(f"{path} is not readable JSON; correct it or delete it") from None
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror}); correct it or delete it") from None
+    except DocumentError as error:
+        if error.key is not None:
+            raise DatasetError(
+                f"{path} has the key {error.key!r} twice in one object; take one of them out"
+            ) from None
+        raise DatasetError(f"{path} is not readable JSON ({error}); correct it or delete it") from None
     if not isinstance(content, dict):
         raise DatasetError(f"{path} is not a JSON object; correct it or delete it")
     return content

@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
-import json
-import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dentasam.data.json_text import json_text
+from dentasam.data.links import check_no_link_out
+from dentasam.documents.error import DocumentError
+from dentasam.documents.json_document import read_dataset_json
+from dentasam.documents.values import finite
 from dentasam.errors import DatasetError
 
 
 def read_json(path: Path) -> Any:
     """The content of a JSON file in UTF-8, or in UTF-16 with a byte order mark. Raises DatasetError."""
     try:
-        text = json_text(path)
-        if not text.strip():
-            raise DatasetError(f"{path} is empty; export it again")
-        return json.loads(text)
+        check_no_link_out(path)
+        return read_dataset_json(path)
     except OSError as error:
         raise DatasetError(f"{path} cannot be read ({error.strerror}); check the path and its permissions") from None
-    except UnicodeError:
-        raise DatasetError(f"{path} is not text in UTF-8; save it in UTF-8") from None
-    except RecursionError:
-        raise DatasetError(f"{path} is nested too deeply; export it again") from None
-    except ValueError as error:
-        # Python refuses whole numbers of many thousand digits with advice for programmers behind the reason.
-        reason = str(error).partition(" (")[0].partition(";")[0]
-        where = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise DatasetError(f"{path} is not readable JSON ({reason}{where}); export it again") from None
+    except DocumentError as error:
+        if error.empty:
+            raise DatasetError(f"{path} is empty; export it again") from None
+        raise DatasetError(f"{path} is not readable JSON ({error}); export it again") from None
 
 
 def number_of(value: object, name: str) -> float:
     """A finite number. Raises ValueError with the reason; name: as in `its width`."""
     if type(value) not in (int, float):
         raise ValueError(f"{name} is not a number")
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
+    number = finite(value)
+    if number is None:
         raise ValueError(f"{name} is NaN or infinite")
     return number
 

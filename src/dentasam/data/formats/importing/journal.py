@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dentasam.data.record import ImageRecord, ObjectRecord
+from dentasam.documents.json_document import parse_json
 
 
 class Entry(NamedTuple):
@@ -54,7 +55,7 @@ class Journal:
             for number, line in enumerate(file, start=2):
                 try:
                     entry = _entry(line, self._out)
-                except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                except (ValueError, KeyError, TypeError, AttributeError):
                     report(f"{self._path}: line {number} is damaged; it and what follows are imported again")
                     os.truncate(self._path, kept)
                     return
@@ -76,8 +77,8 @@ def key_of(path: Path) -> str | None:
     if not first.endswith(b"\n"):
         return None
     try:
-        return str(json.loads(first)["import"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return str(parse_json(first)["import"])
+    except (ValueError, KeyError, TypeError):
         return ""
 
 
@@ -117,7 +118,7 @@ def _packed_object(record: ObjectRecord) -> list[Any]:
 
 
 def _entry(line: bytes, out: Path) -> Entry:
-    content = json.loads(line)
+    content = parse_json(line)
     width, height = content["size"]
     image = ImageRecord(
         content["id"],

@@ -20,13 +20,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dentasam.data.coco.values import whole
 from dentasam.data.formats.interface import Contents, ReadOptions
 from dentasam.data.formats.public_sets.coco_tables import Naming, names_by_id, read_tables, records_of
 from dentasam.data.formats.public_sets.published import PublishedSet, images_in
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.masks.polygons import PolygonRule
 from dentasam.data.teeth.numbering import Numbering
+from dentasam.documents.values import whole
 
 FILE = "akudental_instances.json"
 AKUDENTAL = PublishedSet("AKUDENTAL", "https://github.com/melihoz/AKUDENTAL", f"{FILE} with its folder images")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from dentasam.data.coco.annotations import read_mask
-from dentasam.data.coco.values import name_text, whole
+from dentasam.data.coco.values import name_text
 from dentasam.data.formats.files.passed_over import error_or_skip
 from dentasam.data.formats.interface import ReadOptions, SourceRecord
 from dentasam.data.formats.public_sets.published import PublishedSet, read_published_json
@@ -23,6 +23,7 @@ from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.masks import rle, segmentation
 from dentasam.data.masks.polygons import PolygonRule, boxed_polygons
 from dentasam.data.record import ImageRecord, ObjectRecord
+from dentasam.documents.values import whole
 from dentasam.errors import DatasetError
 
 

@@ -24,7 +24,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dentasam.data.coco.values import whole
 from dentasam.data.formats.interface import Contents, ReadOptions
 from dentasam.data.formats.public_sets.coco_tables import NameOf, Naming, names_by_id, read_tables, records_of
 from dentasam.data.formats.public_sets.published import PublishedSet, images_in
@@ -32,6 +31,7 @@ from dentasam.data.formats.sources.glance import first_text
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.masks.polygons import PolygonRule
 from dentasam.data.teeth.numbering import Numbering
+from dentasam.documents.values import whole
 
 DENTEX = PublishedSet(
     "DENTEX",

@@ -19,13 +19,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from dentasam.data.coco.values import whole
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord
 from dentasam.data.formats.public_sets.coco_tables import Naming, names_by_id, read_tables, records_of
 from dentasam.data.formats.public_sets.published import PublishedSet
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.masks.polygons import PolygonRule
 from dentasam.data.teeth.numbering import Numbering
+from dentasam.documents.values import whole
 
 ODONTOAI = PublishedSet(
     "OdontoAI",

@@ -6,8 +6,8 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from dentasam.data.json_text import decoded
 from dentasam.data.links import is_link_out
+from dentasam.documents.text import decoded
 
 FIRST_BYTES = 65536
 MAX_FOLDERS, MAX_ENTRIES = 20, 200

@@ -1,0 +1,70 @@
+"""The text of documents in the encodings that tools write, of files that are not too large to be one."""
+
+from __future__ import annotations
+
+import codecs
+import os
+from pathlib import Path
+
+from dentasam.documents.error import DocumentError
+from dentasam.regular_file import NotRegularError, open_regular
+
+# A file of settings, or what a folder says of itself.
+SETTINGS_BYTES = 1 << 20
+# A file of prompts, or the results of a run.
+LIST_BYTES = 1 << 26
+# A dataset.
+DATASET_BYTES = 1 << 31
+# The longer marks first: that of UTF-32 begins like that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def read_text(path: Path, limit: int = SETTINGS_BYTES) -> str:
+    """The text of a file of at most `limit` bytes in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
+
+    Raises OSError where it cannot be read, DocumentError where it is larger, is not such text, or is not a file: a
+    pipe would be waited for, unless it is one that the shell names, such as `/dev/stdin`.
+    """
+    try:
+        opened = open_regular(path)
+    except NotRegularError:
+        raise DocumentError("not a regular file but a pipe, a socket or a device") from None
+    with opened as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise DocumentError(f"larger than {_size(limit)}")
+        data = file.read(size + 1)
+        # A pipe, and a file that grows.
+        while len(data) <= limit and (more := file.read(1 << 16)):
+            data += more
+    if len(data) > limit:
+        raise DocumentError(f"larger than {_size(limit)}")
+    try:
+        return decoded(data)
+    except UnicodeError as error:
+        raise DocumentError(f"not text in UTF-8 ({_reason(error)})") from None
+
+
+def decoded(data: bytes, errors: str = "strict") -> str:
+    """Bytes of a file as text, in the encoding that their byte order mark says; UTF-8 without one.
+
+    Raises UnicodeError.
+    """
+    encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8")
+    return data.decode(encoding, errors)
+
+
+def _size(count: int) -> str:
+    return f"{count >> 30} GB" if count >= 1 << 30 else f"{count >> 20} MB"
+
+
+def _reason(error: UnicodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1}: {error.reason}"
+    return str(error)
