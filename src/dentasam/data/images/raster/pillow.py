@@ -19,6 +19,7 @@ from dentasam.data.images.raster.markers import (
     png_chunks,
 )
 from dentasam.data.images.size_limit import PIXEL_LIMIT, check_size
+from dentasam.data.images.strips import combined
 from dentasam.errors import ImageError
 
 # Pillow warns from 89 megapixels on; the limit here is stricter than its own, and raises.
@@ -34,6 +35,8 @@ def read_png(path: Path) -> tuple[np.ndarray, int]:
         chunks = _checked_chunks(path)
         image.load()
         if chunks.depth == 16 and chunks.colour_type != PNG_GRAY:
+            # Pillow has checked the file; its pixels of 8 bits are not needed.
+            image.close()
             return _wide_luminance(path), orientation_of(chunks.exif)
         return _gray(image), orientation_of(chunks.exif)
 
@@ -118,4 +121,4 @@ def _wide_luminance(path: Path) -> np.ndarray:
     if pixels.shape[2] < 3:
         return np.ascontiguousarray(pixels[..., 0])
     red_first = np.moveaxis(pixels[..., :3], -1, 0)
-    return np.rint(luminance(red_first.astype(np.float64))).astype(np.uint16)
+    return combined(red_first, np.uint16, lambda part: np.rint(luminance(part.astype(np.float64))))
