@@ -69,7 +69,7 @@ def spread(gray: np.ndarray) -> np.ndarray:
 
 
 def _looked_up(table: np.ndarray, gray: np.ndarray) -> np.ndarray:
-    """The table's value for each pixel (H, W), a run of pixels at a time: numpy widens what it looks up to 64 bits."""
+    """The table's value for each pixel (H, W), in runs of pixels, since numpy widens indices to 64 bits."""
     result = np.empty(gray.shape, table.dtype)
     source, target = gray.reshape(-1), result.reshape(-1)
     for start in range(0, gray.size, MAX_COUNTED_PIXELS):

@@ -69,9 +69,8 @@ def gray_levels(stored: np.ndarray, elements: Elements, layout: Layout) -> np.nd
 def _ends(values: np.ndarray, counted: np.ndarray) -> tuple[float, float]:
     """The least and the greatest of the values (n,) that count, of which there is one at least."""
     if not counted.all():
-        ends = [
-            (part.min(), part.max()) for strip in strips(len(values)) if (part := values[strip][counted[strip]]).size
-        ]
+        parts = (values[strip][counted[strip]] for strip in strips(len(values)))
+        ends = [(part.min(), part.max()) for part in parts if part.size]
         return float(min(low for low, _ in ends)), float(max(high for _, high in ends))
     return float(values.min()), float(values.max())
 

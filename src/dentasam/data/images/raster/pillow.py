@@ -13,6 +13,7 @@ from dentasam.data.images.header import ImageHeader
 from dentasam.data.images.raster.markers import (
     PNG_GRAY,
     PngChunks,
+    check_scans,
     jpeg_coding,
     jpeg_is_whole,
     orientation_of,
@@ -31,8 +32,8 @@ def read_png(path: Path) -> tuple[np.ndarray, int]:
 
     Raises ImageError for animations and damaged files.
     """
+    chunks = _checked_chunks(path)
     with _opened(path, "PNG") as image:
-        chunks = _checked_chunks(path)
         image.load()
         if chunks.depth == 16 and chunks.colour_type != PNG_GRAY:
             # Pillow has checked the file; its pixels of 8 bits are not needed.
@@ -43,8 +44,8 @@ def read_png(path: Path) -> tuple[np.ndarray, int]:
 
 def png_header(path: Path) -> ImageHeader:
     """What `read_png` will return, from the chunks. Raises ImageError as `read_png`, for a cut file too."""
+    chunks = _checked_chunks(path)
     with _opened(path, "PNG") as image:
-        chunks = _checked_chunks(path)
         if not chunks.whole:
             # It may lack no more than a checksum: decoding decides.
             image.load()
@@ -55,6 +56,7 @@ def png_header(path: Path) -> ImageHeader:
 def read_jpeg(path: Path) -> tuple[np.ndarray, int]:
     """The picture (H, W) uint8 and its orientation. Raises ImageError for codings not read and for damaged files."""
     with _opened(path, "JPEG") as image:
+        check_scans(path)
         image.load()
         return _gray(image), orientation_of(image.info.get("exif", b""))
 
@@ -63,6 +65,7 @@ def jpeg_header(path: Path) -> ImageHeader:
     """What `read_jpeg` will return, from the markers. Raises ImageError as `read_jpeg`, for a cut file too."""
     with _opened(path, "JPEG") as image:
         if not jpeg_is_whole(path):
+            check_scans(path)
             image.load()
         return ImageHeader(image.height, image.width, 8, orientation=orientation_of(image.info.get("exif", b"")))
 
