@@ -194,9 +194,8 @@ def _check_finite(path: Path) -> None:
         weights = onnx.load(path, load_external_data=False).graph.initializer
         # Weights in external files are read one by one.
         arrays = ((weight.name, to_array(weight, str(path.parent))) for weight in weights)
-        broken = next(
-            (name for name, value in values if value.dtype.kind == "f" and not np.isfinite(value).all()), None
-        )
+        floats = ((name, array) for name, array in arrays if array.dtype.kind == "f")
+        broken = next((name for name, array in floats if not np.isfinite(array).all()), None)
     # A bent file makes onnx, protobuf and numpy raise almost any exception.
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).split("\n")[0]
