@@ -9,6 +9,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -174,7 +175,7 @@ def test_dicom_with_sequences_in_sequences(tmp_path: Path) -> None:
     refused(deflated(tmp_path / "a.dcm", nested), "damaged|no pixel data")
 
 
-def run_lengths(*segments: bytes) -> bytes:
+def run_lengths(*segments: bytes | bytearray) -> bytes:
     offsets, at = [], 64
     for segment in segments:
         offsets.append(at)
@@ -185,7 +186,7 @@ def run_lengths(*segments: bytes) -> bytes:
 def test_run_lengths_unpack_to_no_more_than_the_pixels(tmp_path: Path) -> None:
     pixels = ramp(0, 255, np.uint8)
     segment = imagecodecs.packbits_encode(pixels.tobytes())
-    options = {"bits": 8, "syntax": RLELossless}
+    options: dict[str, Any] = {"bits": 8, "syntax": RLELossless}
     plain = write_dicom(tmp_path / "a.dcm", pixels, frame=run_lengths(segment), **options)
     long = write_dicom(tmp_path / "b.dcm", pixels, frame=run_lengths(segment + b"\x81\0" * 100_000), **options)
     np.testing.assert_array_equal(read_image(plain), pixels)
