@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import DTypeLike
 
-STRIP_PIXELS = 1 << 19
+# Small enough for the cache, and far more than a call costs.
+STRIP_PIXELS = 1 << 16
 
 
 def strips(count: int) -> Iterator[slice]:

@@ -56,7 +56,7 @@ def png_header(path: Path) -> ImageHeader:
 def read_jpeg(path: Path) -> tuple[np.ndarray, int]:
     """The picture (H, W) uint8 and its orientation. Raises ImageError for codings not read and for damaged files."""
     with _opened(path, "JPEG") as image:
-        check_scans(path)
+        _check_scans(path, image)
         image.load()
         return _gray(image), orientation_of(image.info.get("exif", b""))
 
@@ -65,7 +65,7 @@ def jpeg_header(path: Path) -> ImageHeader:
     """What `read_jpeg` will return, from the markers. Raises ImageError as `read_jpeg`, for a cut file too."""
     with _opened(path, "JPEG") as image:
         if not jpeg_is_whole(path):
-            check_scans(path)
+            _check_scans(path, image)
             image.load()
         return ImageHeader(image.height, image.width, 8, orientation=orientation_of(image.info.get("exif", b"")))
 
@@ -93,6 +93,12 @@ def _opened(path: Path, kind: str) -> Iterator[Image.Image]:
         # Decoders raise exceptions of many types on a damaged file: OSError, SyntaxError, struct.error…
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"{path} is damaged or truncated ({reason}); copy it again") from None
+
+
+def _check_scans(path: Path, image: Image.Image) -> None:
+    # Scans of a baseline file hold all pixels each, so that many make a large file.
+    if "progressive" in image.info:
+        check_scans(path)
 
 
 def _checked_chunks(path: Path) -> PngChunks:
