@@ -1,4 +1,6 @@
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -44,3 +46,21 @@ def test_leaf_collects_its_own_gradient() -> None:
     # Where the encoder is frozen nothing asks for its gradient.
     plain.features.requires_grad_(False)
     assert (plain.leaf().features.requires_grad, plain.leaf().hq.requires_grad) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "bent",
+    [
+        {"features": torch.zeros(1, 256, 37, 63)},
+        {"hq": torch.zeros(1, 32, 37, 64)},
+        {"features": torch.zeros(0)},
+        {"hq": torch.zeros(1, 32, 148, 256, dtype=torch.int8)},
+        {"frame": Frame(512, 904, float("nan"), 37, 64)},
+        {"frame": Frame(512, 904, 1.0, 37, 64, top=-1)},
+    ],
+)
+def test_tensors_that_do_not_fit_the_frame_are_refused(tmp_path: Path, bent: dict[str, Any]) -> None:
+    path = tmp_path / "case.safetensors"
+    replace(embedding(), **bent).save(path)
+    with pytest.raises(CheckpointError, match="not a readable embedding"):
+        ImageEmbedding.load(path)

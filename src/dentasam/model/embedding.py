@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -84,11 +85,26 @@ class ImageEmbedding:
                 metadata = file.metadata() or {}
                 whole = ("height", "width", "rows", "cols", "top", "left")
                 frame = Frame(scale=float(metadata["scale"]), **{name: int(metadata[name]) for name in whole})
-                return cls(file.get_tensor("features"), file.get_tensor("hq"), frame)
-        except (OSError, KeyError, ValueError, SafetensorError) as error:
+                loaded = cls(file.get_tensor("features"), file.get_tensor("hq"), frame)
+            loaded._check()
+            return loaded
+        except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:
             raise CheckpointError(
                 f"{path}: not a readable embedding ({error}); delete it and encode again"
             ) from error
+
+    def _check(self) -> None:
+        """Raises ValueError where the tensors do not have the shapes and types of the frame."""
+        frame = self.frame
+        images = len(self.features) if self.features.ndim else 0
+        tokens, pixels = (frame.rows, frame.cols), (4 * frame.rows, 4 * frame.cols)
+        if self.features.shape != (images, 256, *tokens) or self.hq.shape != (images, 32, *pixels):
+            raise ValueError(f"shapes {tuple(self.features.shape)} and {tuple(self.hq.shape)}")
+        if not (self.features.is_floating_point() and self.hq.is_floating_point()):
+            raise ValueError(f"types {self.features.dtype} and {self.hq.dtype}")
+        sides = (frame.height, frame.width, frame.rows, frame.cols)
+        if images < 1 or min(sides) < 1 or min(frame.top, frame.left) < 0 or not 0 < frame.scale < math.inf:
+            raise ValueError(f"the frame {frame}")
 
 
 def _leaf(tensor: Tensor) -> Tensor:

@@ -214,18 +214,19 @@ def _load(file: SegmentationFile, frames: tuple[Frame, ...], image: SourceImage,
             f"{file.path} has frames of {file.size[1]}x{file.size[0]} pixels, its image {image.name} has "
             f"{width}x{height}; segment the image at its own size"
         )
-    masks = read_masks(file, frames, options.report)
-    empty = {frame.segment for frame in frames if frame.segment is not None} - masks.keys()
-    if empty:
-        options.report(f"{file.path}: {_listed(file, empty)} without pixels left out")
     objects: list[ObjectRecord] = []
-    for number in sorted(masks):
+    filled: set[int] = set()
+    for number, mask in read_masks(file, frames, options.report):
         name = file.names.get(number)
         if name is None:
             raise DatasetError(f"{file.path}: segment {number} is not described; export it again")
         if options.numbering is not None and number not in file.coded:
             name = to_fdi(name, options.numbering) or name
-        objects.append(ObjectRecord.from_mask(0, name, masks[number]))
+        objects.append(ObjectRecord.from_mask(0, name, mask))
+        filled.add(number)
+    empty = {frame.segment for frame in frames if frame.segment is not None} - filled
+    if empty:
+        options.report(f"{file.path}: {_listed(file, empty)} without pixels left out")
     return ImageRecord(0, image.path, image.name, width, height, (), tuple(objects))
 
 

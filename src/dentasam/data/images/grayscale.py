@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from dentasam.data.images.strips import converted
+
 # Of red, green and blue: ITU-R BT.601, which monitors and JPEG use.
 LUMINANCE_WEIGHTS = np.array([0.299, 0.587, 0.114])
 
@@ -16,5 +18,9 @@ def stretched(values: np.ndarray, low: float, high: float, full: int) -> np.ndar
     dtype = np.uint8 if full == 255 else np.uint16
     if low == high:
         return np.zeros(values.shape, dtype)
-    shares = (values.astype(np.float64) - low) / (high - low)
-    return np.rint(np.clip(shares, 0.0, 1.0) * full).astype(dtype)
+
+    def stretch(part: np.ndarray) -> np.ndarray:
+        shares = (part.astype(np.float64) - low) / (high - low)
+        return np.rint(np.clip(shares, 0.0, 1.0) * full)
+
+    return converted(values, dtype, stretch)

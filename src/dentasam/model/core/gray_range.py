@@ -65,7 +65,17 @@ def spread(gray: np.ndarray) -> np.ndarray:
             break
         table = next_table if table is None else next_table[table]
         counts = np.bincount(next_table, weights=counts, minlength=MAX_VALUE + 1).astype(np.int64)
-    return gray if table is None else table[gray]
+    return gray if table is None else _looked_up(table, gray)
+
+
+def _looked_up(table: np.ndarray, gray: np.ndarray) -> np.ndarray:
+    """The table's value for each pixel (H, W), in runs of pixels, since numpy widens indices to 64 bits."""
+    result = np.empty(gray.shape, table.dtype)
+    source, target = gray.reshape(-1), result.reshape(-1)
+    for start in range(0, gray.size, MAX_COUNTED_PIXELS):
+        part = slice(start, start + MAX_COUNTED_PIXELS)
+        target[part] = table[source[part]]
+    return result
 
 
 def _table(counts: np.ndarray) -> np.ndarray | None:

@@ -31,7 +31,7 @@ class OfficialEncoder:
 def plain_vit_size(state: Mapping[str, Tensor]) -> tuple[int, int] | None:
     """Width and number of blocks of the plain ViT in a model's state dict, or None if it has another encoder."""
     patches = state.get(f"{PREFIX}patch_embed.proj.weight")
-    if patches is None:
+    if patches is None or patches.ndim == 0:
         return None
     blocks = {key.split(".")[2] for key in state if key.startswith(f"{PREFIX}blocks.")}
     return patches.shape[0], len(blocks)

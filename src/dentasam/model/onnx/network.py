@@ -78,7 +78,7 @@ class OnnxNetwork:
             feed[PLACE] = _place(frame)
         elif frame.top or frame.left or len(pixels) != 1:
             raise ValueError(f"{self.folder}: encodes one whole image at a time; export it again for object windows")
-        features, hq = self._encoder.run(EMBEDDING, feed)
+        features, hq = _computed(self._encoder, EMBEDDING, feed, self.folder / ENCODER)
         return ImageEmbedding(torch.from_numpy(features), torch.from_numpy(hq), frame)
 
     def with_projections(self, embedding: ImageEmbedding) -> ImageEmbedding:
@@ -128,7 +128,11 @@ class OnnxNetwork:
             feed = image | _feed(prompts[rows], frame)
             if not self.takes_windows:
                 del feed["image"]
-            logits[rows.numpy()], scores[rows.numpy()] = self._decoder.run(outputs, feed)
+            some_logits, some_scores = _computed(self._decoder, outputs, feed, self.folder / DECODER)
+            shapes = (len(rows), *logits.shape[1:]), (len(rows), *scores.shape[1:])
+            if (some_logits.shape, some_scores.shape) != shapes:
+                raise CheckpointError(f"{self.folder / DECODER}: gives masks of another shape; export it again")
+            logits[rows.numpy()], scores[rows.numpy()] = some_logits, some_scores
         return torch.from_numpy(logits), torch.from_numpy(scores)
 
     def scores(self, embedding: ImageEmbedding, prompts: Prompts) -> Tensor:
@@ -178,7 +182,7 @@ def _session(path: Path) -> Any:
     # The runtime's own errors have no common base but Exception.
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
-        raise CheckpointError(f"{path}: cannot be opened by ONNX Runtime ({reason}); export it again") from error
+        raise CheckpointError(f"{path}: cannot be opened by ONNX Runtime ({reason:.300}); export it again") from error
 
 
 def _check_finite(path: Path) -> None:
@@ -186,10 +190,28 @@ def _check_finite(path: Path) -> None:
     import onnx
     from onnx.numpy_helper import to_array
 
-    # Weights in external files are read one by one.
-    for weight in onnx.load(path, load_external_data=False).graph.initializer:
-        values = to_array(weight, str(path.parent))
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise CheckpointError(
-                f"{path}: {weight.name} holds NaN or infinite numbers; export another checkpoint of the run"
-            )
+    try:
+        weights = onnx.load(path, load_external_data=False).graph.initializer
+        # Weights in external files are read one by one.
+        arrays = ((weight.name, to_array(weight, str(path.parent))) for weight in weights)
+        floats = ((name, array) for name, array in arrays if array.dtype.kind == "f")
+        broken = next((name for name, array in floats if not np.isfinite(array).all()), None)
+    # A bent file makes onnx, protobuf and numpy raise almost any exception.
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).split("\n")[0]
+        raise CheckpointError(f"{path}: its weights cannot be read ({reason:.200}); export it again") from error
+    if broken is not None:
+        raise CheckpointError(
+            f"{path}: {broken:.80} holds NaN or infinite numbers; export another checkpoint of the run"
+        )
+
+
+def _computed(session: Any, outputs: tuple[str, ...], feed: dict[str, np.ndarray], path: Path) -> list[np.ndarray]:
+    """The outputs of a graph. Raises CheckpointError where it does not take the feed or cannot compute them."""
+    try:
+        arrays: list[np.ndarray] = session.run(outputs, feed)
+    # The runtime's own errors have no common base but Exception.
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0]
+        raise CheckpointError(f"{path}: cannot be computed ({reason:.200}); export it again") from error
+    return arrays

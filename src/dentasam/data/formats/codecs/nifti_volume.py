@@ -14,6 +14,7 @@ from __future__ import annotations
 import gzip
 import logging
 import os
+import struct
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,10 @@ SUFFIXES = (".nii", ".nii.gz")
 MAX_OBLIQUE = 1e-3
 # A reoriented origin is this close to the far end, in voxels.
 NEAR_END = 1.0
+# Four bytes for each pixel that is allowed; values are held several times while they are converted.
+MAX_VOXEL_BYTES = 4 * PIXEL_LIMIT
+# The voxels follow the header and its extensions, which are texts.
+MAX_OFFSET, NIFTI_2_BYTES = 16 << 20, 540
 MAX_BYTE, MAX_WORD = 255, 65535
 EXPORT_AGAIN = "export it again"
 
@@ -140,13 +145,43 @@ def _opened(path: Path) -> Any:
     try:
         with warnings.catch_warnings(), _without_log():
             warnings.simplefilter("ignore")
+            _check_start(path)
             image = nibabel.load(path)
     except FileNotFoundError:
         raise DatasetError(f"{path} does not exist; check the path") from None
+    except DatasetError:
+        raise
     except Exception as error:
         # A cut or crafted file makes nibabel and zlib raise almost any exception.
         raise _damaged(path, error) from None
     return image
+
+
+def _check_start(path: Path) -> None:
+    """Raises DatasetError where a small packed file would unpack to much before its voxels: nibabel does not look."""
+    with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
+        head = file.read(NIFTI_2_BYTES + 4)
+        order = "<" if head[:4] in (struct.pack("<i", 348), struct.pack("<i", NIFTI_2_BYTES)) else ">"
+        is_second = len(head) > 172 and struct.unpack_from(f"{order}i", head)[0] == NIFTI_2_BYTES
+        if len(head) < 352:
+            return
+        offset = struct.unpack_from(f"{order}q", head, 168)[0] if is_second else _whole(head, order)
+        at = (NIFTI_2_BYTES if is_second else 348) + 4
+        has_extensions = head[at - 4] != 0
+        while has_extensions and at + 16 <= offset <= MAX_OFFSET:
+            file.seek(at)
+            size = int.from_bytes(file.read(4), "little" if order == "<" else "big", signed=True)
+            if not 8 <= size <= MAX_OFFSET:
+                offset = MAX_OFFSET + 1
+            at += size
+        if offset > MAX_OFFSET:
+            raise DatasetError(f"{path} has over {MAX_OFFSET >> 20} MB before its voxels; {EXPORT_AGAIN}")
+
+
+def _whole(head: bytes, order: str) -> int:
+    """The place of the voxels in a NIfTI-1 file, which states it as a float; beyond the limit for infinity or NaN."""
+    offset: float = struct.unpack_from(f"{order}f", head, 108)[0]
+    return int(offset) if abs(offset) <= MAX_OFFSET else MAX_OFFSET + 1
 
 
 @contextmanager
@@ -169,6 +204,9 @@ def _size(path: Path, image: Any) -> tuple[int, int]:
     width, height = shape[0], shape[1]
     if width < 1 or height < 1 or width * height > PIXEL_LIMIT:
         raise DatasetError(f"{path} has {width}x{height} pixels; {EXPORT_AGAIN}")
+    size = width * height * image.get_data_dtype().itemsize
+    if size > MAX_VOXEL_BYTES:
+        raise DatasetError(f"{path} has {size // 1_000_000} MB of voxels; save it with 8 or 16 bits")
     return height, width
 
 

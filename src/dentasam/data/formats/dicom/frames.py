@@ -61,16 +61,32 @@ def read_segmentation(path: Path) -> SegmentationFile:
 
 def read_masks(
     file: SegmentationFile, frames: tuple[Frame, ...], report: Callable[[str], None]
-) -> dict[int, np.ndarray]:
-    """The masks (H, W) bool of the segments that have pixels in some frames, by segment number.
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Number and mask (H, W) bool of each segment that has pixels in some frames, one at a time, by number.
 
     Frames of one segment are joined. report: takes a line where values were cut at a threshold. Raises DatasetError
     for pixel data that are cut or cannot be decoded.
     """
+    decoded = _decoded(file, tuple(sorted(frames, key=lambda frame: frame.segment or 0)), report)
+    if file.kind == "LABELMAP" and len(frames) > 1:
+        yield from sorted(_joined(file, decoded).items())
+        return
+    number, joined = 0, np.zeros((0, 0), bool)
+    while (found := _checked(file.path, lambda: next(decoded, None))) is not None:
+        if joined.any() and found[0] != number:
+            yield number, joined
+        same = found[0] == number and joined.size
+        number, joined = found[0], joined | found[1] if same else found[1]
+    if joined.any():
+        yield number, joined
+
+
+def _joined(file: SegmentationFile, decoded: Iterator[tuple[int, np.ndarray]]) -> dict[int, np.ndarray]:
+    """The masks of a label map of several frames, each of which may have pixels of any segment."""
     masks: dict[int, np.ndarray] = {}
-    for segment, mask in _checked(file.path, lambda: list(_decoded(file, frames, report))):
-        if mask.any():
-            masks[segment] = masks[segment] | mask if segment in masks else mask
+    while (found := _checked(file.path, lambda: next(decoded, None))) is not None:
+        number, mask = found
+        masks[number] = masks[number] | mask if number in masks else mask
     return masks
 
 

@@ -2,7 +2,7 @@
 
 The compressed image itself says how it is coded, and its size is compared with the header before it is decoded:
 
-    RLE                               pydicom
+    RLE                               imagecodecs
     JPEG of 8 bits, JPEG 2000, HTJ2K  Pillow
     JPEG-LS                           pyjpegls
     JPEG Lossless, JPEG of 12 bits    GDCM, in a process of its own
@@ -16,18 +16,19 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 from pydicom.encaps import get_frame
-from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import HTJ2K, JPEG2000, UID, JPEGExtended12Bit, JPEGLossless, JPEGLSNearLossless, RLELossless
 
 from dentasam.data.images.dicom import codestream
 from dentasam.data.images.dicom.codestream import Codestream, codestream_of
 from dentasam.data.images.dicom.elements import UnreadableError
 from dentasam.data.images.dicom.layout import DECODED_TO_RGB, YBR, Layout
+from dentasam.data.images.dicom.pixel_element import ITEM
+from dentasam.data.images.dicom.run_lengths import run_lengths
+from dentasam.data.images.size_limit import MAX_FRAGMENTS, MAX_SCANS, START_OF_SCAN
 
 JPEG_FAMILY = "1.2.840.10008.1.2.4."
 # JPEG, JPEG-LS, JPEG 2000 and HTJ2K. The others of the family are video, JPIP, JPEG XS and JPEG XL.
@@ -72,11 +73,15 @@ def decode(content: bytes, syntax: UID, layout: Layout) -> Decoded:
 
     Raises ValueError (or what a decoder raises) for damage, UnreadableError for a compression that is not read.
     """
-    if syntax == RLELossless:
-        return Decoded(_run_lengths(content, layout), layout.allocated)
+    if content.count(ITEM) > MAX_FRAGMENTS:
+        raise ValueError(f"its pixel data have more than {MAX_FRAGMENTS:,} fragments")
     frame = get_frame(content, 0, number_of_frames=1)
+    if syntax == RLELossless:
+        return Decoded(run_lengths(frame, layout), layout.allocated)
     stream = codestream_of(frame)
     check_stream(stream, layout)
+    if stream.coding in DCT_CODINGS and frame.count(START_OF_SCAN) > MAX_SCANS:
+        raise ValueError(f"its JPEG image has more than {MAX_SCANS} scans")
     lossy = syntax in LOSSY or stream.coding in DCT_CODINGS
     return Decoded(_samples(frame, stream), stream.bits, lossy, _photometric(stream, layout))
 
@@ -117,23 +122,6 @@ def _photometric(stream: Codestream, layout: Layout) -> str:
     if stream.colour:
         return "RGB" if stream.colour == "RGB" else YBR[0]
     return layout.photometric
-
-
-def _run_lengths(content: bytes, layout: Layout) -> np.ndarray:
-    options: dict[str, Any] = {
-        "rows": layout.rows,
-        "columns": layout.columns,
-        "samples_per_pixel": layout.samples,
-        "photometric_interpretation": "RGB" if layout.samples == 3 else "MONOCHROME2",
-        "planar_configuration": 0,
-        "bits_allocated": layout.allocated,
-        "bits_stored": layout.allocated,
-        "pixel_representation": 0,
-        "number_of_frames": 1,
-        "pixel_keyword": "PixelData",
-    }
-    cells, _ = get_decoder(RLELossless).as_array(content, raw=True, index=0, **options)
-    return cells
 
 
 def _jpeg(frame: bytes, stream: Codestream) -> np.ndarray:

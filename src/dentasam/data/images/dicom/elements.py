@@ -8,6 +8,8 @@ from typing import Any
 import pydicom
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
+from dentasam.data.images.size_limit import MAX_VALUE_BYTES
+
 # One number of each binary VR, in the notation of `struct`.
 BINARY = {
     "US": "H",
@@ -46,7 +48,7 @@ class Elements:
 
         Values of 16 bits whose VR depends on the pixels (`US or SS`) are read as unsigned unless SS is written.
         """
-        content, vr, order = self.content(keyword)
+        content, vr, order = self._short_content(keyword)
         if vr == "OB":
             # Bytes in place of numbers: they hold numbers of 16 bits.
             vr = "US"
@@ -72,7 +74,7 @@ class Elements:
 
     def text(self, keyword: str) -> str:
         """The value in capitals without padding; empty where the element is missing."""
-        content, _, _ = self.content(keyword)
+        content, _, _ = self._short_content(keyword)
         return content.decode("latin-1").strip(" \0").upper()
 
     def items(self, keyword: str) -> "list[Elements]":
@@ -97,6 +99,13 @@ class Elements:
         vr = element.VR if element.VR not in (None, "UN") else dictionary_VR(tag).split(" or ")[0]
         content = element.value if isinstance(element.value, bytes) else b""
         return content, vr, "<" if getattr(element, "is_little_endian", True) else ">"
+
+    def _short_content(self, keyword: str) -> tuple[bytes, str, str]:
+        """As `content`. Raises UnreadableError where it is too long for numbers or a text."""
+        content, vr, order = self.content(keyword)
+        if len(content) > MAX_VALUE_BYTES:
+            raise UnreadableError(f"has a {keyword} of {len(content):,} bytes")
+        return content, vr, order
 
 
 def _number(text: str) -> float | None:

@@ -2,7 +2,6 @@
 
 import zlib
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import pydicom
@@ -15,13 +14,13 @@ from pydicom.uid import (
 )
 
 from dentasam.data.images.dicom.detect import looks_like_dicom
+from dentasam.data.images.dicom.header_limits import CountedBytes, CountedFile, check_elements
 from dentasam.data.images.dicom.pixel_element import PixelElement, pixel_element
-from dentasam.data.images.size_limit import PIXEL_LIMIT
+from dentasam.data.images.size_limit import INFLATED_LIMIT
 from dentasam.errors import ImageError
 
-# Four bytes for each pixel that is allowed; a data set that unpacks to more is a decompression bomb.
-INFLATED_LIMIT = 4 * PIXEL_LIMIT
 HEAD_BYTES = 4096
+INFLATED_AT_ONCE = 1 << 24
 # Implicit little endian but for the pixels, which are big endian: a private one of GE, known to most viewers.
 GE_BIG_ENDIAN_PIXELS = UID("1.2.840.113619.5.2")
 PAPYRUS = UID("1.2.840.10008.1.20")
@@ -58,8 +57,9 @@ def open_dicom(path: Path, pixels: bool) -> DicomFile:
     Where no transfer syntax is stated (files without preamble and meta header), the elements themselves show
     their byte order and whether the VR is written.
     """
-    with _inflated(path) or path.open("rb") as source:
+    with _inflated(path) or CountedFile(path) as source:
         dataset = pydicom.dcmread(source, force=True, stop_before_pixels=not pixels)
+        check_elements(path, dataset)
         if "Rows" not in dataset and "SOPClassUID" not in dataset and not looks_like_dicom(path):
             raise ImageError(f"{path} is not a DICOM file; check what it is, or rename it after its real format")
         implicit, little = dataset.original_encoding
@@ -88,7 +88,7 @@ def _take_frame_groups(dataset: pydicom.Dataset) -> None:
             break
 
 
-def _inflated(path: Path) -> BytesIO | None:
+def _inflated(path: Path) -> CountedBytes | None:
     """The data set of a deflated file, which pydicom would unpack without limit; None for all others."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
@@ -98,9 +98,13 @@ def _inflated(path: Path) -> BytesIO | None:
         file.seek(144 + int.from_bytes(head[140:144], "little"))
         packed = file.read()
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-    content = unpacker.decompress(packed, INFLATED_LIMIT)
-    if unpacker.unconsumed_tail:
-        raise ImageError(f"{path} unpacks to over {INFLATED_LIMIT // 1_000_000} MB; export it uncompressed")
+    content = CountedBytes(path)
+    while not unpacker.eof and packed:
+        content.write(unpacker.decompress(packed, INFLATED_AT_ONCE))
+        packed = unpacker.unconsumed_tail
+        if content.tell() > INFLATED_LIMIT:
+            raise ImageError(f"{path} unpacks to over {INFLATED_LIMIT // 1_000_000} MB; export it uncompressed")
     if not unpacker.eof:
         raise ImageError(f"{path} is damaged or truncated DICOM (its deflated data end early); export it again")
-    return BytesIO(content)
+    content.seek(0)
+    return content

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dentasam.data.images.dicom.elements import Elements
-from dentasam.data.images.size_limit import check_size
+from dentasam.data.images.size_limit import DICOM_LIMIT, check_decoded, check_size
 from dentasam.errors import ImageError
 
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
@@ -52,6 +52,7 @@ def layout_of(path: Path, elements: Elements) -> Layout:
     photometric, samples = _colour(path, elements)
     check_size(path, rows, columns)
     allocated, stored, high = _bits(path, elements)
+    check_decoded(path, rows * columns * samples * allocated // 8 * (2 if allocated > 32 else 1), DICOM_LIMIT)
     signed = elements.integer("PixelRepresentation")
     if signed not in (0, 1):
         elements.report("has no valid PixelRepresentation; unsigned is assumed")

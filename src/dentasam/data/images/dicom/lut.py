@@ -25,7 +25,11 @@ class LookupTable:
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """The entries for values of any shape; those before and after the table take its first and last entry."""
-        places = np.rint(values).astype(np.int64) - self.first_for(values)
+        return self.from_first(values, self.first_for(values))
+
+    def from_first(self, values: np.ndarray, first: int) -> np.ndarray:
+        """As a call, with the first mapped value that `first_for` gives for all values of the image."""
+        places = np.rint(values).astype(np.int64) - first
         return self.entries[np.clip(places, 0, len(self.entries) - 1)]
 
     def first_for(self, values: np.ndarray) -> int:

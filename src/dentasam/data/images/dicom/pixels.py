@@ -6,6 +6,7 @@ sign bits, or garbage.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from dentasam.data.images.dicom.elements import Elements
 from dentasam.data.images.dicom.file import DicomFile
 from dentasam.data.images.dicom.layout import Layout
 from dentasam.data.images.dicom.pixel_element import ITEM
+from dentasam.data.images.strips import strips
 from dentasam.errors import ImageError
 
 FLOAT_DATA = {"FloatPixelData": "f4", "DoubleFloatPixelData": "f8"}
@@ -27,10 +29,17 @@ def read_pixels(path: Path, file: DicomFile, elements: Elements, layout: Layout)
 
     Raises ImageError or ValueError where there are none, or fewer than the header says.
     """
+    decoded, photometric = read_cells(path, file, elements, layout)
+    return stored_values(decoded, layout, elements), photometric
+
+
+def read_cells(path: Path, file: DicomFile, elements: Elements, layout: Layout) -> tuple[Decoded, str]:
+    """The cells of the pixels, (H, W) or (H, W, 3), and their photometric interpretation; raises as `read_pixels`."""
     for keyword, code in FLOAT_DATA.items():
         if elements.has(keyword):
             content, _, _ = elements.content(keyword)
-            return _shaped(content, np.dtype(file.order + code), layout), layout.photometric
+            number = np.dtype(file.order + code)
+            return Decoded(_shaped(content, number, layout), 8 * number.itemsize), layout.photometric
     content, vr, _ = elements.content("PixelData")
     if not content:
         raise ImageError(f"{path} has no pixel data (a report or a directory file?); export the image itself")
@@ -40,8 +49,7 @@ def read_pixels(path: Path, file: DicomFile, elements: Elements, layout: Layout)
     else:
         _check_frames(path, len(content), layout, elements)
         decoded = Decoded(_cells(content, vr, file.order, layout), layout.allocated)
-    photometric = decoded.photometric or layout.photometric
-    return _stored(decoded, layout, elements), photometric
+    return decoded, decoded.photometric or layout.photometric
 
 
 def check_pixels(path: Path, file: DicomFile, layout: Layout) -> None:
@@ -128,38 +136,71 @@ def _check_length(length: int, needed: int) -> None:
         raise ValueError(f"it has {length} bytes of pixel data, {needed} are needed")
 
 
-def _stored(decoded: Decoded, layout: Layout, elements: Elements) -> np.ndarray:
-    """The values of the bits that count, int64 where cells have 32 bits or more and int32 otherwise."""
-    cells: np.ndarray = decoded.samples.astype(np.int32 if decoded.bits <= 16 else np.int64)
+def stored_values(decoded: Decoded, layout: Layout, elements: Elements) -> np.ndarray:
+    """The values of the bits that count: int64 where cells have 32 bits or more, int32 otherwise, floats as they are.
+
+    Reports bits that do not count and are neither zero nor the sign's.
+    """
+    if decoded.samples.dtype.kind == "f":
+        return decoded.samples
+    values, junk = _values_and_junk(decoded.samples, decoded, layout, elements)
+    report_junk(junk, decoded, layout, elements)
+    return values
+
+
+def values_by_strip(decoded: Decoded, layout: Layout, elements: Elements) -> Iterator[np.ndarray]:
+    """As `stored_values`, in strips of pixels (n,) or (n, 3)."""
+    cells = decoded.samples
+    flat = cells.reshape(-1) if layout.samples == 1 else cells.reshape(-1, layout.samples)
+    any_junk = False
+    for strip in strips(len(flat)):
+        if cells.dtype.kind == "f":
+            yield flat[strip]
+            continue
+        values, junk = _values_and_junk(flat[strip], decoded, layout, elements)
+        any_junk |= junk
+        yield values
+    report_junk(any_junk, decoded, layout, elements)
+
+
+def report_junk(junk: bool, decoded: Decoded, layout: Layout, elements: Elements) -> None:
+    """Reports that cells hold more than the bits that count."""
+    if junk:
+        bits = min(layout.stored, decoded.bits)
+        elements.report(f"has pixels with bits above the {bits} that BitsStored names; only those {bits} count")
+
+
+def _values_and_junk(
+    samples: np.ndarray, decoded: Decoded, layout: Layout, elements: Elements
+) -> tuple[np.ndarray, bool]:
+    """The values of cells of any shape, and whether there are bits that do not count."""
+    cells: np.ndarray = samples.astype(np.int32 if decoded.bits <= 16 else np.int64)
     bits = min(layout.stored, decoded.bits)
     # Compressed cells may be narrower than those that HighBit is about.
     shift = layout.high + 1 - layout.stored if layout.high < decoded.bits else 0
     if decoded.lossy and decoded.bits > bits and not shift:
         # A lossy compression overshoots the range a little; its low bits alone would turn white to black.
         low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if layout.signed else (0, (1 << bits) - 1)
-        return np.clip(_with_sign(cells, decoded.bits, layout.signed), low, high)
+        return np.clip(_with_sign(cells, decoded.bits, layout.signed), low, high), False
     if bits == 64:
-        return cells
+        return cells, False
     values = _with_sign((cells >> shift) & ((1 << bits) - 1), bits, layout.signed)
     if not shift and bits < decoded.bits and not _has_overlay_in_pixels(elements):
-        _report_junk(cells, values, bits, decoded.bits, layout.signed, elements)
-    return values
+        return values, _has_junk(cells, values, bits, decoded.bits, layout.signed)
+    return values, False
 
 
 def _with_sign(values: np.ndarray, bits: int, signed: bool) -> np.ndarray:
     return np.where(values >> (bits - 1), values - (1 << bits), values) if signed else values
 
 
-def _report_junk(
-    cells: np.ndarray, values: np.ndarray, bits: int, width: int, signed: bool, elements: Elements
-) -> None:
-    """Reports bits above the stored ones that are neither zero nor the sign's."""
+def _has_junk(cells: np.ndarray, values: np.ndarray, bits: int, width: int, signed: bool) -> bool:
+    """Whether bits above the stored ones are neither zero nor the sign's."""
     whole = (1 << width) - 1
     junk = cells & whole != values & ((1 << bits) - 1)
     if signed:
         junk &= cells & whole != values & whole
-    if junk.any():
-        elements.report(f"has pixels with bits above the {bits} that BitsStored names; only those {bits} count")
+    return bool(junk.any())
 
 
 def _has_overlay_in_pixels(elements: Elements) -> bool:

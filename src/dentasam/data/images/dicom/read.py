@@ -13,20 +13,19 @@ from pathlib import Path
 
 import numpy as np
 
-from dentasam.data.images.dicom.colour import luminance, palette_bits, palette_luminance, palette_of
+from dentasam.data.images.dicom.colour import palette_bits, palette_of
 from dentasam.data.images.dicom.decoders import missing_decoder
 from dentasam.data.images.dicom.elements import Elements, UnreadableError
 from dentasam.data.images.dicom.file import DicomFile, open_dicom
+from dentasam.data.images.dicom.gray_picture import gray_picture
 from dentasam.data.images.dicom.layout import PALETTE, Layout, layout_of
-from dentasam.data.images.dicom.pixels import check_pixels, read_pixels
+from dentasam.data.images.dicom.pixels import check_pixels, read_cells
 from dentasam.data.images.dicom.spacing import mm_per_pixel
-from dentasam.data.images.dicom.windowing import gray_levels, voi_table, window_of
+from dentasam.data.images.dicom.windowing import voi_table, window_of
 from dentasam.data.images.header import ImageHeader
+from dentasam.data.images.strips import are_finite
 from dentasam.data.notices import notice
 from dentasam.errors import ImageError
-
-# A wider range of values is sorted; in a narrower one each value is looked up in a table.
-MAX_TABLE_SPAN = 1 << 20
 
 
 def read_dicom(path: Path) -> np.ndarray:
@@ -40,17 +39,10 @@ def read_dicom(path: Path) -> np.ndarray:
         # The header first: it refuses what is too large before that is in memory.
         _opened(path, pixels=False)
         file, elements, layout = _opened(path, pixels=True)
-        stored, photometric = read_pixels(path, file, elements, layout)
-        if not np.isfinite(stored).all():
+        decoded, photometric = read_cells(path, file, elements, layout)
+        if not are_finite(decoded.samples):
             raise ImageError(f"{path} holds NaN or infinite pixels; replace them and export it again")
-        if layout.samples == 3:
-            return luminance(stored, photometric, layout.stored)
-        levels, places = _distinct(stored)
-        if photometric == PALETTE:
-            return palette_luminance(levels, elements)[places]
-        gray = gray_levels(levels, elements, layout)
-        white = np.iinfo(gray.dtype).max
-        return (white - gray if photometric == "MONOCHROME1" else gray)[places]
+        return gray_picture(decoded, photometric, elements, layout)
 
 
 def dicom_header(path: Path) -> ImageHeader:
@@ -104,14 +96,3 @@ def _errors_named(path: Path) -> Iterator[None]:
         # A crafted or cut file makes pydicom and its decoders raise almost any exception.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"{path} is damaged or truncated DICOM ({reason}); export it again") from None
-
-
-def _distinct(stored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct values (n,) of an image, in order, and the place (H, W) of each pixel's value among them."""
-    low, high = stored.min(), stored.max()
-    if stored.dtype.kind == "f" or high - low >= MAX_TABLE_SPAN:
-        levels, places = np.unique(stored, return_inverse=True)
-        return levels, places.reshape(stored.shape)
-    there = np.zeros(high - low + 1, bool)
-    there[stored - low] = True
-    return np.flatnonzero(there) + low, (np.cumsum(there) - 1)[stored - low]

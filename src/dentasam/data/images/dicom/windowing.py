@@ -15,6 +15,7 @@ from dentasam.data.images.dicom.elements import Elements, UnreadableError
 from dentasam.data.images.dicom.layout import Layout
 from dentasam.data.images.dicom.lut import LookupTable, table_of
 from dentasam.data.images.grayscale import stretched
+from dentasam.data.images.strips import converted, strips
 
 MODALITY_LUT = "ModalityLUTSequence"
 FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
@@ -46,21 +47,32 @@ def gray_levels(stored: np.ndarray, elements: Elements, layout: Layout) -> np.nd
     Raises UnreadableError for a rescale slope or intercept that gives no finite values.
     """
     full = 255 if layout.stored <= 8 else 65535
+    dtype = np.uint8 if full == 255 else np.uint16
     values = modality_values(stored, elements)
     counted = ~_is_padding(stored, elements, layout)
     counted = counted if counted.any() else np.ones_like(counted)
     table, window = voi_table(elements), window_of(elements)
     if table is not None:
-        shown = stretched(table(values), 0, table.full, full)
+        first, white = table.first_for(values), table.full
+        shown = converted(values, dtype, lambda part: stretched(table.from_first(part, first), 0, white, full))
     elif window is not None:
-        shown = stretched(window(values), 0, 1, full)
+        shown = converted(values, dtype, lambda part: stretched(window(part), 0, 1, full))
     else:
-        return stretched(values, *_range(stored, values[counted], elements, layout), full)
-    if len(values) > 1 and shown[counted].min() == shown[counted].max():
+        return stretched(values, *_range(stored, values, counted, elements, layout), full)
+    if len(values) > 1 and np.equal(*_ends(shown, counted)):
         what = f"window (centre {window.center:g}, width {window.width:g})" if window and table is None else "VOI LUT"
-        low, high = values[counted].min(), values[counted].max()
+        low, high = _ends(values, counted)
         elements.report(f"has a {what} that misses its values, {low:g} to {high:g}; all of them are shown alike")
     return shown
+
+
+def _ends(values: np.ndarray, counted: np.ndarray) -> tuple[float, float]:
+    """The least and the greatest of the values (n,) that count, of which there is one at least."""
+    if not counted.all():
+        parts = (values[strip][counted[strip]] for strip in strips(len(values)))
+        ends = [(part.min(), part.max()) for part in parts if part.size]
+        return float(min(low for low, _ in ends)), float(max(high for _, high in ends))
+    return float(values.min()), float(values.max())
 
 
 def modality_values(stored: np.ndarray, elements: Elements) -> np.ndarray:
@@ -137,14 +149,16 @@ def _stored_padding(value: float, layout: Layout) -> int:
     return low_bits - (1 << layout.stored) if layout.signed and low_bits >> (layout.stored - 1) else low_bits
 
 
-def _range(stored: np.ndarray, values: np.ndarray, elements: Elements, layout: Layout) -> tuple[float, float]:
-    """The modality values to show black and white where the file names none; values (m,) without padding.
+def _range(
+    stored: np.ndarray, values: np.ndarray, counted: np.ndarray, elements: Elements, layout: Layout
+) -> tuple[float, float]:
+    """The modality values to show black and white where the file names none. counted: (n,), those without padding.
 
     For 8-bit files it is the whole range of the stored bits. For wider ones it is the range of the image, as in
     viewers: 12 bits in a file that claims 16 would be black otherwise.
     """
-    if layout.stored <= 8 and stored.dtype.kind == "i" and not _first_table(elements, MODALITY_LUT):
+    if layout.stored <= 8 and stored.dtype.kind in "iu" and not _first_table(elements, MODALITY_LUT):
         start = -(1 << (layout.stored - 1)) if layout.signed else 0
         ends = modality_values(np.array([start, start + (1 << layout.stored) - 1]), elements)
         return float(ends.min()), float(ends.max())
-    return float(values.min()), float(values.max())
+    return _ends(values, counted)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from dentasam.data.images.size_limit import MAX_CHUNKS, MAX_SCANS, START_OF_SCAN, check_count
+
 # Pillow warns of damaged EXIF without naming the file; the orientation is 1 then.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
 
@@ -44,17 +46,22 @@ class PngChunks:
 
 
 def png_chunks(path: Path) -> PngChunks:
-    """Reads the chunks of a PNG file, also those after the pixels."""
-    depth, colour_type, frames, exif, pixels_end = 8, PNG_GRAY, 1, b"", 0
+    """Reads the chunks of a PNG file, also those after the pixels. Raises ImageError where there are too many."""
+    depth, colour_type, frames, exif, pixels_end, count = 8, PNG_GRAY, 1, b"", 0, 0
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         file.seek(len(PNG_SIGNATURE))
         while len(start := file.read(8)) == 8:
             length, kind = struct.unpack(">I4s", start)
+            count += 1
+            check_count(path, count, MAX_CHUNKS, "chunks")
             if kind == b"IEND":
                 break
-            if kind == b"IHDR":
-                depth, colour_type = file.read(10)[8:10]
+            if kind == b"IHDR" and length >= 10:
+                size_and_kind = file.read(10)
+                if len(size_and_kind) < 10:
+                    break
+                depth, colour_type = size_and_kind[8:]
                 file.seek(length - 10, 1)
             elif kind in (b"acTL", b"eXIf", b"tEXt", b"zTXt") and length <= MAX_PROFILE_BYTES:
                 body = file.read(length)
@@ -116,6 +123,17 @@ def jpeg_is_whole(path: Path) -> bool:
         # Some devices append data of their own.
         file.seek(0)
         return JPEG_END in file.read()
+
+
+def check_scans(path: Path) -> None:
+    """Raises ImageError for a JPEG file with more scans than any radiograph has: each goes through all pixels."""
+    with path.open("rb") as file:
+        count, last = 0, b""
+        while block := file.read(1 << 20):
+            # In coded pixels no marker occurs by chance (ITU T.81 B.1.1.2).
+            count += (last + block).count(START_OF_SCAN)
+            last = block[-1:]
+    check_count(path, count, MAX_SCANS, "scans")
 
 
 def orientation_of(exif: bytes) -> int:

@@ -13,12 +13,14 @@ from dentasam.data.images.header import ImageHeader
 from dentasam.data.images.raster.markers import (
     PNG_GRAY,
     PngChunks,
+    check_scans,
     jpeg_coding,
     jpeg_is_whole,
     orientation_of,
     png_chunks,
 )
 from dentasam.data.images.size_limit import PIXEL_LIMIT, check_size
+from dentasam.data.images.strips import combined
 from dentasam.errors import ImageError
 
 # Pillow warns from 89 megapixels on; the limit here is stricter than its own, and raises.
@@ -30,18 +32,20 @@ def read_png(path: Path) -> tuple[np.ndarray, int]:
 
     Raises ImageError for animations and damaged files.
     """
+    chunks = _checked_chunks(path)
     with _opened(path, "PNG") as image:
-        chunks = _checked_chunks(path)
         image.load()
         if chunks.depth == 16 and chunks.colour_type != PNG_GRAY:
+            # Pillow has checked the file; its pixels of 8 bits are not needed.
+            image.close()
             return _wide_luminance(path), orientation_of(chunks.exif)
         return _gray(image), orientation_of(chunks.exif)
 
 
 def png_header(path: Path) -> ImageHeader:
     """What `read_png` will return, from the chunks. Raises ImageError as `read_png`, for a cut file too."""
+    chunks = _checked_chunks(path)
     with _opened(path, "PNG") as image:
-        chunks = _checked_chunks(path)
         if not chunks.whole:
             # It may lack no more than a checksum: decoding decides.
             image.load()
@@ -52,6 +56,7 @@ def png_header(path: Path) -> ImageHeader:
 def read_jpeg(path: Path) -> tuple[np.ndarray, int]:
     """The picture (H, W) uint8 and its orientation. Raises ImageError for codings not read and for damaged files."""
     with _opened(path, "JPEG") as image:
+        _check_scans(path, image)
         image.load()
         return _gray(image), orientation_of(image.info.get("exif", b""))
 
@@ -60,6 +65,7 @@ def jpeg_header(path: Path) -> ImageHeader:
     """What `read_jpeg` will return, from the markers. Raises ImageError as `read_jpeg`, for a cut file too."""
     with _opened(path, "JPEG") as image:
         if not jpeg_is_whole(path):
+            _check_scans(path, image)
             image.load()
         return ImageHeader(image.height, image.width, 8, orientation=orientation_of(image.info.get("exif", b"")))
 
@@ -87,6 +93,12 @@ def _opened(path: Path, kind: str) -> Iterator[Image.Image]:
         # Decoders raise exceptions of many types on a damaged file: OSError, SyntaxError, struct.error…
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"{path} is damaged or truncated ({reason}); copy it again") from None
+
+
+def _check_scans(path: Path, image: Image.Image) -> None:
+    # Scans of a baseline file hold all pixels each, so that many make a large file.
+    if "progressive" in image.info:
+        check_scans(path)
 
 
 def _checked_chunks(path: Path) -> PngChunks:
@@ -118,4 +130,4 @@ def _wide_luminance(path: Path) -> np.ndarray:
     if pixels.shape[2] < 3:
         return np.ascontiguousarray(pixels[..., 0])
     red_first = np.moveaxis(pixels[..., :3], -1, 0)
-    return np.rint(luminance(red_first.astype(np.float64))).astype(np.uint16)
+    return combined(red_first, np.uint16, lambda part: np.rint(luminance(part.astype(np.float64))))

@@ -5,16 +5,28 @@ lies in memory, so sizes and segments are checked before, and the result starts 
 """
 
 import logging
+import math
+import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from tifffile import COMPRESSION, TiffFile, TiffPage
 
+from dentasam.data.images.dicom.codestream import codestream_of
 from dentasam.data.images.header import ImageHeader
 from dentasam.data.images.raster.tiff_samples import TiffSamples
-from dentasam.data.images.size_limit import check_size
+from dentasam.data.images.size_limit import (
+    DECODED_LIMIT,
+    MAX_SCANS,
+    MAX_SEGMENTS,
+    START_OF_SCAN,
+    check_count,
+    check_decoded,
+    check_size,
+)
 from dentasam.errors import ImageError
 
 # What tifffile logs of odd files is either raised here or does not matter.
@@ -52,6 +64,8 @@ def read_planes(path: Path) -> tuple[np.ndarray, TiffSamples]:
 
 def _planes(path: Path, page: TiffPage) -> np.ndarray:
     _check_segments(path, page)
+    if page.compression == COMPRESSION.JPEG:
+        _check_jpeg_segments(path, page)
     values = np.zeros(page.shaped, page.dtype)
     # A view with rows and columns first: planes lie one after another, or samples side by side.
     values = page.asarray(out=values, squeeze=False, maxworkers=1).reshape(page.shaped)[:, 0]
@@ -118,7 +132,7 @@ def _chain(path: Path, file: TiffFile) -> list[TiffPage]:
 def _below(page: TiffPage) -> list[TiffPage]:
     if SUB_IFDS not in page.tags:
         return []
-    return [inner.aspage() for inner in list(page.pages or ())[:MAX_PAGES]]
+    return [inner.aspage() for inner in islice(page.pages or (), MAX_PAGES)]
 
 
 def _is_reduced(page: TiffPage) -> bool:
@@ -126,12 +140,35 @@ def _is_reduced(page: TiffPage) -> bool:
 
 
 def _check_segments(path: Path, page: TiffPage) -> None:
-    """Raises ImageError unless every strip or tile is there and lies inside the file."""
+    """Raises ImageError unless every strip or tile is there and lies inside the file, and none is too large."""
     size = path.stat().st_size
-    wanted = int(np.prod(page.chunked))
+    wanted = math.prod(page.chunked)
+    check_count(path, wanted, MAX_SEGMENTS, "strips or tiles")
+    assert page.dtype is not None
+    at_once = 0 if page.compression == COMPRESSION.NONE and not page.is_tiled else _segment_pixels(page)
+    check_decoded(path, (math.prod(page.shaped) + at_once) * page.dtype.itemsize, DECODED_LIMIT)
     offsets, lengths = page.dataoffsets, page.databytecounts
     inside = all(
         start > 0 and length > 0 and start + length <= size for start, length in zip(offsets, lengths, strict=False)
     )
     if min(len(offsets), len(lengths)) < wanted or not inside:
         raise ImageError(f"{path} is damaged or truncated (strips or tiles are missing); copy it again")
+
+
+def _segment_pixels(page: TiffPage) -> int:
+    """Samples of a strip or tile. A tile may be larger than the image, and is decoded whole."""
+    return math.prod((page.tilelength, page.tilewidth, page.shaped[-1])) if page.is_tiled else math.prod(page.chunks)
+
+
+def _check_jpeg_segments(path: Path, page: TiffPage) -> None:
+    """Raises ImageError where JPEG in a strip or tile has another size by far, or too many scans."""
+    with path.open("rb") as file:
+        for start, length in zip(page.dataoffsets, page.databytecounts, strict=False):
+            file.seek(start)
+            content = file.read(length)
+            check_count(path, content.count(START_OF_SCAN), MAX_SCANS, "scans")
+            with suppress(ValueError, struct.error):
+                frame = codestream_of(content)
+                if frame.rows * frame.columns > 2 * _segment_pixels(page):
+                    size = f"{frame.columns} x {frame.rows}"
+                    raise ImageError(f"{path} is damaged (a strip or tile of {size} pixels); export it again")

@@ -16,6 +16,7 @@ import numpy as np
 from tifffile import COMPRESSION, PHOTOMETRIC, SAMPLEFORMAT, TiffPage
 
 from dentasam.data.images.grayscale import luminance, stretched
+from dentasam.data.images.strips import are_finite, combined, converted, strips
 from dentasam.data.notices import notice
 from dentasam.errors import ImageError
 
@@ -103,19 +104,28 @@ class TiffSamples:
             table = np.rint(luminance(self.colours.T.astype(np.float64)) * (255 / 65535)).astype(np.uint8)
             if int(planes[0].max()) >= len(table):
                 raise ImageError(f"{path} has pixels that its palette does not hold; export it again")
-            return table[planes[0].astype(np.intp)]
+            return converted(planes[0], np.uint8, lambda part: table[part.astype(np.intp)])
+        dtype = np.uint8 if full == 255 else np.uint16
         if not self.unsigned:
             gray = scaled(path, planes[0])
         elif self.photometric == PHOTOMETRIC.SEPARATED:
-            cyan, magenta, yellow, black = (1 - planes[i] / self._white for i in range(4))
-            gray = _rounded(luminance(np.stack([cyan * black, magenta * black, yellow * black])) * full, full)
+            gray = combined(planes[:4], dtype, lambda inks: self._of_inks(inks, full))
         elif self.rgb:
-            gray = _rounded(luminance(planes[:3].astype(np.float64)) * (full / self._white), full)
+            scale = full / self._white
+            gray = combined(
+                planes[:3], dtype, lambda part: _rounded(luminance(part.astype(np.float64)) * scale, full)
+            )
         elif self._white == full:
-            gray = planes[0].astype(np.uint8 if full == 255 else np.uint16)
+            gray = planes[0].astype(dtype)
         else:
-            gray = _rounded(planes[0] * (full / self._white), full)
+            scale = full / self._white
+            gray = converted(planes[0], dtype, lambda part: _rounded(part * scale, full))
         return np.asarray(full - gray) if self.photometric == PHOTOMETRIC.MINISWHITE else np.ascontiguousarray(gray)
+
+    def _of_inks(self, inks: np.ndarray, full: int) -> np.ndarray:
+        """The gray values (n,) of cyan, magenta, yellow and black (4, n)."""
+        cyan, magenta, yellow, black = (1 - ink / self._white for ink in inks)
+        return _rounded(luminance(np.stack([cyan * black, magenta * black, yellow * black])) * full, full)
 
     @property
     def _white(self) -> int:
@@ -128,20 +138,32 @@ def scaled(path: Path, values: np.ndarray) -> np.ndarray:
     An extreme value that is further from the others than their own range is wide (padding, a marker) is left out of
     the range. Raises ImageError where a number is not finite.
     """
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
+    if not are_finite(values):
         raise ImageError(f"{path} holds NaN or infinite pixels; replace them and save it again")
     low, high = values.min(), values.max()
     if values.dtype.kind in "iu" and low >= 0 and high <= 65535:
         return values.astype(np.uint16)
-    inner = values[(values > low) & (values < high)]
     start, end = float(low), float(high)
-    if inner.size >= max(MIN_INNER_PIXELS, values.size // 20):
-        first, last = float(inner.min()), float(inner.max())
+    count, first, last = _inner_range(values, low, high)
+    if count >= max(MIN_INNER_PIXELS, values.size // 20):
         width = last - first
         if width > 0:
             start = first if first - start > width else start
             end = last if end - last > width else end
     return stretched(values, start, end, 65535)
+
+
+def _inner_range(values: np.ndarray, low: Any, high: Any) -> tuple[int, float, float]:
+    """How many values lie between the extremes, and the least and greatest of those."""
+    count, first, last = 0, float(high), float(low)
+    flat = values.reshape(-1)
+    for strip in strips(flat.size):
+        part = flat[strip]
+        inner = part[(part > low) & (part < high)]
+        if inner.size:
+            count += inner.size
+            first, last = min(first, float(inner.min())), max(last, float(inner.max()))
+    return count, first, last
 
 
 def _rounded(values: np.ndarray, full: int) -> np.ndarray:
