@@ -37,7 +37,7 @@ def test_long_and_deep_values_are_cut() -> None:
 
 def test_text_is_made_printable() -> None:
     assert printable("zahn-ä 日本.png") == "zahn-ä 日本.png"
-    assert printable("a\x9bb\x7f\n") == "a\\x9bb\\x7f\\n"
+    assert printable("a\x9bb\x7f\n") == "a\\u009bb\\u007f\\n"
     assert without_middle("abcdefgh", 8) == "abcdefgh"
     assert without_middle("abcdefghi", 8) == "abcd…ghi"
 
