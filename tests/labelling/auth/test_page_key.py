@@ -104,6 +104,18 @@ def test_the_script_of_the_handover_is_let_through() -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
+def test_an_address_that_is_typed_is_asked_for_again_with_the_key() -> None:
+    access = Access(TOKEN, port=8765, annotator="me")
+    with client_of(access) as browser:
+        _, key = entered(browser, access.url)
+        asked = browser.get("/api/cases?finished=true", headers=BROWSER)
+        assert (asked.status_code, "there.searchParams.set" in asked.text) == (200, True)
+        assert key not in asked.text
+        assert browser.get(f"/api/cases?finished=true&key={key}", headers=BROWSER).text == "me"
+        # Once is enough.
+        assert browser.get("/api/cases?key=wrong", headers=BROWSER).status_code == 401
+
+
 def test_the_address_for_a_command_line_opens_once(caplog: pytest.LogCaptureFixture) -> None:
     access = Access(TOKEN, port=8765, annotator="me")
     address = access.one_time_url()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from dentasam.labelling.auth.access import Access
-from dentasam.labelling.auth.page_key import HANDOVER_POLICY, handover
+from dentasam.labelling.auth.page_key import HANDOVER_POLICY, QUESTION_POLICY, handover, question
 
 
 def entrance(access: Access, token: str, *, page: bool) -> Response:
@@ -16,3 +16,8 @@ def entrance(access: Access, token: str, *, page: bool) -> Response:
         return RedirectResponse("/", 303, headers)
     headers["Content-Security-Policy"] = HANDOVER_POLICY
     return HTMLResponse(handover(access.page_key(token)), headers=headers)
+
+
+def asked_for_key() -> Response:
+    """The answer to an address of the API in a browser's address bar: its page asks again, with the key."""
+    return HTMLResponse(question(), headers={"Content-Security-Policy": QUESTION_POLICY})

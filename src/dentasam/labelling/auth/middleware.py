@@ -15,8 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dentasam.labelling.auth import refusal_page
 from dentasam.labelling.auth.access import Access
-from dentasam.labelling.auth.entrance import entrance
+from dentasam.labelling.auth.entrance import asked_for_key, entrance
 from dentasam.labelling.auth.one_time_codes import Taken
+from dentasam.labelling.auth.page_key import shown_keys
 
 # uvicorn prints what is logged here.
 logger = logging.getLogger("uvicorn.error")
@@ -140,6 +141,8 @@ class AccessMiddleware:
         # What a browser loads before its page can show the key; nothing of it belongs to the workspace.
         if known and not writes and (path == "/" or path.startswith("/assets/")):
             return None
+        if known and _is_navigation(scope) and not shown_keys(scope):
+            return asked_for_key()
         return self._stranger(scope, known)
 
     def _entered(self, scope: Scope) -> _Answer | Response | None:

@@ -27,14 +27,34 @@ STORAGE_NAME: Final = "dentasam-key"
 # Begins a token that opens nothing without its key.
 PAGE_PREFIX: Final = "page."
 
-_SCRIPT: Final = f"""
+_STORE: Final = f"""
 localStorage.setItem({json.dumps(STORAGE_NAME)}, document.documentElement.dataset.key);
 location.replace("/" + location.hash);
 """
-_HASH: Final = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
-HANDOVER_POLICY: Final = (
-    f"default-src 'none'; script-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+_SHOW: Final = f"""
+const there = new URL(location.href);
+const key = localStorage.getItem({json.dumps(STORAGE_NAME)});
+if (key) there.searchParams.set({json.dumps(PARAMETER)}, key);
+if (key) location.replace(there);
+else document.body.textContent = "This browser has lost the key of its page. Sign in again.";
+"""
+
+
+def _policy(script: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'sha256-{digest}'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+HANDOVER_POLICY: Final = _policy(_STORE)
+QUESTION_POLICY: Final = _policy(_SHOW)
 
 
 def derived(secret: bytes, purpose: str, value: str = "") -> str:
@@ -54,10 +74,19 @@ def handover(key: str) -> bytes:
 
     The address that it replaces, with a token in it, does not stay in the browser's history.
     """
+    return _page(_STORE, key)
+
+
+def question() -> bytes:
+    """The page for an address that somebody typed: it asks for the same again, with the key."""
+    return _page(_SHOW)
+
+
+def _page(script: str, key: str = "") -> bytes:
     return f"""\
 <!doctype html>
 <html lang="en" data-key="{escape(key)}">
 <head><meta charset="utf-8"><title>dentasam</title></head>
-<body><noscript>The labelling page needs JavaScript.</noscript><script>{_SCRIPT}</script></body>
+<body><noscript>The labelling tool needs JavaScript.</noscript><script>{script}</script></body>
 </html>
 """.encode()
