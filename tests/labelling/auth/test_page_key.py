@@ -7,25 +7,32 @@ import re
 from pathlib import Path
 
 import pytest
+from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
 from dentasam.labelling.auth.access import Access
 from dentasam.labelling.auth.passwords import Annotators
 from dentasam.labelling.auth.sessions import Sessions
 
+from ..running import PORT, folder_of_images, running
+from ..running import TOKEN as RUNNING_TOKEN
 from .test_access import BEARER, TOKEN, client_of
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
-KEY = re.compile(r'data-key="([\w-]{43})"')
 
 
-def entered(client: TestClient, address: str) -> tuple[str, str]:
+def entered(client: TestClient, access: Access, address: str) -> tuple[str, str]:
     """The cookie and the key that a browser gets at an address."""
     answer = client.get(address, headers=BROWSER)
-    found = KEY.search(answer.text)
-    assert answer.status_code == 200
+    found = re.fullmatch(r"/\?start=([\w-]{43})", answer.headers["location"])
+    assert answer.status_code == 303
     assert found is not None
-    return answer.headers["set-cookie"].partition(";")[0], found[1]
+    cookie = answer.headers["set-cookie"].partition(";")[0]
+    # Without the cookie the code is worth nothing, and it is worth something once.
+    key = access.starting_key(found[1], Headers({"Cookie": cookie}))
+    assert key is not None
+    assert access.starting_key(found[1], Headers({"Cookie": cookie})) is None
+    return cookie, key
 
 
 def with_names(folder: Path, sessions: Sessions | None = None) -> Access:
@@ -38,7 +45,7 @@ def with_names(folder: Path, sessions: Sessions | None = None) -> Access:
 def test_the_cookie_alone_opens_the_page_and_nothing_else() -> None:
     access = Access(TOKEN, port=8765, annotator="me")
     with client_of(access) as browser:
-        cookie, key = entered(browser, access.url)
+        cookie, key = entered(browser, access, access.url)
     assert TOKEN not in cookie
     assert key not in cookie
     with client_of(access) as replay:
@@ -59,7 +66,7 @@ def test_the_cookie_alone_opens_the_page_and_nothing_else() -> None:
 def test_the_session_of_another_server_is_worth_nothing_here() -> None:
     there = Access("another-token", port=8765)
     with client_of(there) as browser:
-        cookie, key = entered(browser, there.url)
+        cookie, key = entered(browser, there, there.url)
     with client_of(Access(TOKEN, port=8765)) as here:
         assert here.get("/api/cases", headers={"Cookie": cookie, "X-Page-Key": key}).status_code == 401
 
@@ -91,25 +98,37 @@ def test_the_page_of_an_annotator_needs_its_key_too(tmp_path: Path) -> None:
     assert key not in path.read_text()
 
 
-def test_the_script_of_the_handover_is_let_through() -> None:
-    access = Access(TOKEN, port=8765)
-    with client_of(access) as client:
-        answer = client.get(access.url, headers=BROWSER)
-    found = re.search(r"<script>(.*)</script>", answer.text, re.DOTALL)
-    assert found is not None
-    digest = base64.b64encode(hashlib.sha256(found[1].encode()).digest()).decode()
-    policy = answer.headers["content-security-policy"]
-    assert f"script-src 'sha256-{digest}';" in policy
-    assert policy.startswith("default-src 'none'")
-    assert answer.headers["cache-control"] == "no-store"
+def test_the_key_comes_with_the_page_once(tmp_path: Path) -> None:
+    page = tmp_path / "page"
+    page.mkdir()
+    (page / "index.html").write_text("<html><head></head></html>")
+    access = Access(RUNNING_TOKEN, port=PORT, annotator="me")
+    with running(folder_of_images(tmp_path / "images"), access, page) as server:
+        answer = server.stranger.get(access.url, headers=BROWSER)
+        start = answer.headers["location"]
+        first, second = (server.stranger.get(start, headers=BROWSER) for _ in range(2))
+        found = re.search(r'<meta name="dentasam-key" content="([\w-]{43})">', first.text)
+        assert found is not None
+        assert first.headers["cache-control"] == "no-store"
+        assert "dentasam-key" not in second.text
+        assert server.stranger.get("/api/cases").status_code == 401
+        assert len(server.stranger.get("/api/cases", headers={"X-Page-Key": found[1]}).json()) == 2
+        # As a link and as a form.
+        assert server.stranger.get(f"/api/cases/1/thumbnail?key={found[1]}").status_code == 200
+        assert server.stranger.get("/api/export/log", params={"key": found[1]}).status_code == 200
 
 
 def test_an_address_that_is_typed_is_asked_for_again_with_the_key() -> None:
     access = Access(TOKEN, port=8765, annotator="me")
     with client_of(access) as browser:
-        _, key = entered(browser, access.url)
+        _, key = entered(browser, access, access.url)
         asked = browser.get("/api/cases?finished=true", headers=BROWSER)
-        assert (asked.status_code, "there.searchParams.set" in asked.text) == (200, True)
+        script = re.search(r"<script>(.*)</script>", asked.text, re.DOTALL)
+        assert asked.status_code == 200
+        assert script is not None
+        assert "there.searchParams.set" in script[1]
+        digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
+        assert f"; script-src 'sha256-{digest}';" in asked.headers["content-security-policy"]
         assert key not in asked.text
         assert browser.get(f"/api/cases?finished=true&key={key}", headers=BROWSER).text == "me"
         # Once is enough.
@@ -121,7 +140,7 @@ def test_the_address_for_a_command_line_opens_once(caplog: pytest.LogCaptureFixt
     address = access.one_time_url()
     assert TOKEN not in address
     with client_of(access) as client, caplog.at_level(logging.ERROR, "uvicorn.error"):
-        cookie, key = entered(client, address)
+        cookie, key = entered(client, access, address)
         client.cookies.clear()
         assert client.get("/api/cases", headers={"Cookie": cookie, "X-Page-Key": key}).text == "me"
         again = client.get(address, headers=BROWSER)

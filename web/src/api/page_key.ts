@@ -5,12 +5,30 @@
 export const KEY_HEADER = "X-Page-Key";
 const STORED = "dentasam-key";
 
+// Where the browser keeps nothing, for as long as the page is open.
+let kept = "";
+
+/** Takes the key that came with the page, and removes from the address bar what it was given for. */
+export function takeKey(): void {
+  const given = document.querySelector<HTMLMetaElement>(`meta[name="${STORED}"]`);
+  if (given) {
+    kept = given.content;
+    given.remove();
+    try {
+      localStorage.setItem(STORED, kept);
+    } catch {
+      // The page works until it is loaded again.
+    }
+  }
+  if (location.search) history.replaceState(null, "", location.pathname + location.hash);
+}
+
 /** Read anew for each request, since signing in again in another tab changes it. Empty where there is none. */
 export function pageKey(): string {
   try {
-    return localStorage.getItem(STORED) ?? "";
+    return localStorage.getItem(STORED) ?? kept;
   } catch {
-    return "";
+    return kept;
   }
 }
 

@@ -19,7 +19,7 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import Scope
 
-from dentasam.labelling.auth.one_time_codes import OneTimeCodes
+from dentasam.labelling.auth.one_time_codes import OneTimeCodes, Taken
 from dentasam.labelling.auth.page_key import PAGE_PREFIX, derived, shown_keys
 from dentasam.labelling.auth.passwords import Annotators, Throttle
 from dentasam.labelling.auth.sessions import Sessions
@@ -64,6 +64,8 @@ class Access:
         self.sessions = Sessions() if sessions is None else sessions
         self.throttle = Throttle()
         self.codes = OneTimeCodes()
+        # For which a browser that has just signed in gets the key of its page.
+        self.starts = OneTimeCodes()
         self._guesses = threading.BoundedSemaphore(MAX_SIMULTANEOUS_SIGN_INS)
         self.host, self.port = host, port
         self._hosts = _hosts(host, port, names)
@@ -122,6 +124,13 @@ class Access:
     def has_session(self, headers: Headers) -> bool:
         """Whether a request carries the token of a session, of a page also without its key."""
         return any(self._holder(token) is not None for token in self.tokens(headers))
+
+    def starting_key(self, code: str, headers: Headers) -> str | None:
+        """The key of the page that a browser loads with such a code and its cookie; None for a wrong one."""
+        if self.starts.take(code) is not Taken.valid:
+            return None
+        tokens = [token for token in self.tokens(headers) if token.startswith(PAGE_PREFIX)]
+        return next((self.page_key(token) for token in tokens if self._holder(token) is not None), None)
 
     def page_key(self, token: str) -> str:
         """The key that belongs to the token of a browser's page."""

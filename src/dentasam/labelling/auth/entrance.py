@@ -5,17 +5,17 @@ from __future__ import annotations
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from dentasam.labelling.auth.access import Access
-from dentasam.labelling.auth.page_key import HANDOVER_POLICY, QUESTION_POLICY, handover, question
+from dentasam.labelling.auth.page_key import QUESTION_POLICY, START, question
 
 
 def entrance(access: Access, token: str, *, page: bool) -> Response:
-    """token: what the cookie holds. page: for a browser, whose page gets its key too."""
-    headers = {"Set-Cookie": access.cookie_header(token)}
-    if not page:
-        # 303: the next request is a GET, without the token or the password.
-        return RedirectResponse("/", 303, headers)
-    headers["Content-Security-Policy"] = HANDOVER_POLICY
-    return HTMLResponse(handover(access.page_key(token)), headers=headers)
+    """token: what the cookie holds. page: for a browser, which gets the key of its page at the address it is sent to.
+
+    303: the next request is a GET, without the token or the password. The redirect removes both from the address bar
+    and from the browser's history.
+    """
+    address = f"/?{START}={access.starts.new()}" if page else "/"
+    return RedirectResponse(address, 303, {"Set-Cookie": access.cookie_header(token)})
 
 
 def asked_for_key() -> Response:

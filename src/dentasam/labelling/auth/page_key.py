@@ -23,14 +23,12 @@ from starlette.types import Scope
 
 HEADER: Final = "x-page-key"
 PARAMETER: Final = "key"
+# In the address of the page: the code for which it gets its key.
+START: Final = "start"
 STORAGE_NAME: Final = "dentasam-key"
 # Begins a token that opens nothing without its key.
 PAGE_PREFIX: Final = "page."
 
-_STORE: Final = f"""
-localStorage.setItem({json.dumps(STORAGE_NAME)}, document.documentElement.dataset.key);
-location.replace("/" + location.hash);
-"""
 _SHOW: Final = f"""
 const there = new URL(location.href);
 const key = localStorage.getItem({json.dumps(STORAGE_NAME)});
@@ -40,21 +38,16 @@ else document.body.textContent = "This browser has lost the key of its page. Sig
 """
 
 
-def _policy(script: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"script-src 'sha256-{digest}'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-        )
+_DIGEST: Final = base64.b64encode(hashlib.sha256(_SHOW.encode()).digest()).decode()
+QUESTION_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        f"script-src 'sha256-{_DIGEST}'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
     )
-
-
-HANDOVER_POLICY: Final = _policy(_STORE)
-QUESTION_POLICY: Final = _policy(_SHOW)
+)
 
 
 def derived(secret: bytes, purpose: str, value: str = "") -> str:
@@ -69,24 +62,17 @@ def shown_keys(scope: Scope) -> list[str]:
     return shown + parse_qs(scope.get("query_string", b"").decode("latin-1")).get(PARAMETER, [])
 
 
-def handover(key: str) -> bytes:
-    """The page that gives a browser its key, and goes on to the labelling page.
-
-    The address that it replaces, with a token in it, does not stay in the browser's history.
-    """
-    return _page(_STORE, key)
+def with_key(html: str, key: str) -> str:
+    """The labelling page's HTML with the key, which its script moves to the local storage."""
+    return html.replace("<head>", f'<head><meta name="{STORAGE_NAME}" content="{escape(key)}">', 1)
 
 
 def question() -> bytes:
     """The page for an address that somebody typed: it asks for the same again, with the key."""
-    return _page(_SHOW)
-
-
-def _page(script: str, key: str = "") -> bytes:
     return f"""\
 <!doctype html>
-<html lang="en" data-key="{escape(key)}">
+<html lang="en">
 <head><meta charset="utf-8"><title>dentasam</title></head>
-<body><noscript>The labelling tool needs JavaScript.</noscript><script>{script}</script></body>
+<body><noscript>The labelling tool needs JavaScript.</noscript><script>{_SHOW}</script></body>
 </html>
 """.encode()
