@@ -14,6 +14,7 @@ from dentasam.errors import WorkspaceError
 DRIVERS = ("postgresql", "postgres", "postgresql+psycopg")
 # Part of a well-known name, and so no secret of a user.
 _SCHEME = re.compile(r"(mysql|mariadb|oracle|mssql|postgres|postgresql)(\+\w+)?:", re.IGNORECASE)
+_PLACE = ("host", "port")
 _MALFORMED = "the database URL is malformed; write postgresql://USER:PASSWORD@HOST:PORT/NAME"
 
 
@@ -37,14 +38,21 @@ def postgresql_url(url: str) -> URL:
 
 
 def shown_url(url: URL) -> str:
-    """The URL for a message: without the password and without options, which may hold another one."""
-    return url.set(query={}).render_as_string(hide_password=True)
+    """The URL for a message: without the password and without options, which may hold another one.
+
+    A host and a port stay, also where they are options, as for a socket in a folder.
+    """
+    shown = {name: value for name, value in url.query.items() if name in _PLACE}
+    return url.set(query=shown).render_as_string(hide_password=True)
 
 
 def without_secrets(message: str, url: URL) -> str:
     """A driver's message without the password and the values of options, which some of them repeat."""
-    options = [value for values in url.query.values() for value in ([values] if isinstance(values, str) else values)]
-    secrets = {secret for secret in (str(url.password or ""), *options) if secret}
+    secrets = {str(url.password or "")}
+    for name, values in url.query.items():
+        if name not in _PLACE:
+            secrets |= {values} if isinstance(values, str) else set(values)
     for secret in sorted(secrets | {unquote(secret) for secret in secrets}, key=len, reverse=True):
-        message = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", message)
+        if secret:
+            message = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", message)
     return message
