@@ -137,5 +137,8 @@ def test_a_session_outlives_a_killed_server(guarded: Guarded, new_context: Any, 
     expect(page.get_by_test_id("link-notice")).to_have_count(0, timeout=PATIENCE)
     expect(saved).to_have_attribute("data-state", "saved", timeout=PATIENCE)
     assert page.evaluate("() => window.sameAsBefore")
-    (case,) = page.context.request.get(f"{guarded.url}api/cases").json()
+    # The cookie alone is what other ports of the host get to see; it reads nothing.
+    assert page.context.request.get(f"{guarded.url}api/cases").status == 401
+    key = page.evaluate("() => localStorage.getItem('dentasam-key')")
+    (case,) = page.context.request.get(f"{guarded.url}api/cases", headers={"X-Page-Key": key}).json()
     assert case["objects"] == 1

@@ -3,10 +3,12 @@ import "./ui/theme.css";
 import { createRoot, type Root } from "react-dom/client";
 
 import { errorMessage } from "./api/errors";
+import { takeKey } from "./api/page_key";
 import { App } from "./ui/App";
 import { AnnotationActions } from "./ui/state/annotation_actions";
 import { Workbench } from "./ui/state/workbench";
 
+takeKey();
 const place = document.getElementById("root");
 if (place) void start(createRoot(place));
 

@@ -221,8 +221,19 @@ def test_progress_is_shown_and_the_browser_opened_when_asked(
 
         threading.Thread(target=stop).start()
         before = signal.getsignal(signal.SIGINT)
-        serve(server.app, listening, access.url, announce=told.append, progress=progress, open_browser=True)
+        serve(
+            server.app,
+            listening,
+            access.url,
+            announce=told.append,
+            progress=progress,
+            open_browser=True,
+            browser_url=access.one_time_url,
+        )
         assert signal.getsignal(signal.SIGINT) is before
-    assert looked == [access.url]
+    # Other users of the machine can read the command line of the browser.
+    (address,) = looked
+    assert address.startswith(f"{access.address}?code=")
+    assert "a-token" not in address
     assert told[0] == access.url
     assert seen.is_set()

@@ -1,5 +1,6 @@
 import { MEDIA_TYPE, pack, unpack } from "../engine/masks/envelope";
 import { ApiError, OfflineError, RevisionConflict } from "./errors";
+import { KEY_HEADER, pageKey, withKey } from "./page_key";
 import type { ExpectedSession } from "./sync/transport";
 import type {
   CaseComment,
@@ -30,7 +31,8 @@ import type {
 async function send(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(path, { credentials: "same-origin", ...init });
+    const headers = { ...(init.headers as Record<string, string> | undefined), [KEY_HEADER]: pageKey() };
+    response = await fetch(path, { credentials: "same-origin", ...init, headers });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new OfflineError();
@@ -95,7 +97,7 @@ export const progress = (): Promise<Progress> => json<Progress>("/api/progress")
 
 /** `picture`: what the file holds, so that the browser asks again once that changes. */
 export const thumbnailUrl = (id: number, picture?: string): string =>
-  `/api/cases/${id}/thumbnail${picture ? `?picture=${encodeURIComponent(picture)}` : ""}`;
+  withKey(`/api/cases/${id}/thumbnail`, new URLSearchParams(picture ? { picture } : {}));
 
 export async function readCase(id: number): Promise<{ document: CaseDocument; revision: number }> {
   const response = await checked(`/api/cases/${id}`);
@@ -158,6 +160,7 @@ function upload<T>(
   return new Promise((resolve, reject) => {
     request.open("POST", `${path}?${new URLSearchParams({ name: file.name, ...options }).toString()}`);
     request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.setRequestHeader(KEY_HEADER, pageKey());
     request.upload.onprogress = ({ loaded, total }) => sent(total > 0 ? loaded / total : 0);
     request.onerror = () => reject(new OfflineError());
     request.onload = () => {
@@ -228,5 +231,8 @@ export function exportUrl(format: string, finished: boolean, numbering = "fdi"):
   const options = new URLSearchParams();
   if (finished) options.set("finished", "true");
   if (numbering !== "fdi") options.set("numbering", numbering);
-  return `/api/export/${format}${options.size ? `?${options.toString()}` : ""}`;
+  return withKey(`/api/export/${format}`, options);
 }
+
+/** Where the form that signs out goes. */
+export const signOutUrl = (): string => withKey("/logout");

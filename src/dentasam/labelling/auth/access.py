@@ -1,9 +1,9 @@
 """Who may use the server, and under which host names.
 
 Two things keep strangers out of a server on the user's own machine, beside the check of the Origin of writes (see
-`middleware`). The first is a random token in the printed URL, or a session if annotators sign in. The second is the
-Host header, which must name this server: under DNS rebinding, a foreign name that resolves to 127.0.0.1, the header
-carries the foreign name.
+`middleware`) and the key of a browser's page (see `page_key`). The first is a random token in the printed URL, or a
+session if annotators sign in. The second is the Host header, which must name this server: under DNS rebinding, a
+foreign name that resolves to 127.0.0.1, the header carries the foreign name.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import Scope
 
+from dentasam.labelling.auth.one_time_codes import OneTimeCodes, Taken
+from dentasam.labelling.auth.page_key import PAGE_PREFIX, derived, shown_keys
 from dentasam.labelling.auth.passwords import Annotators, Throttle
 from dentasam.labelling.auth.sessions import Sessions
 from dentasam.loopback import is_loopback
@@ -61,6 +63,9 @@ class Access:
         self.annotator = annotator
         self.sessions = Sessions() if sessions is None else sessions
         self.throttle = Throttle()
+        self.codes = OneTimeCodes()
+        # For which a browser that has just signed in gets the key of its page.
+        self.starts = OneTimeCodes()
         self._guesses = threading.BoundedSemaphore(MAX_SIMULTANEOUS_SIGN_INS)
         self.host, self.port = host, port
         self._hosts = _hosts(host, port, names)
@@ -75,6 +80,10 @@ class Access:
     def url(self) -> str:
         """What the terminal prints, with the token where the token opens the page."""
         return self.address if self.annotators is not None else f"{self.address}?token={self._token.decode()}"
+
+    def one_time_url(self) -> str:
+        """An address for a command line, where others can read it: it opens the page once, and soon."""
+        return self.address if self.annotators is not None else f"{self.address}?code={self.codes.new()}"
 
     @property
     def address(self) -> str:
@@ -101,16 +110,48 @@ class Access:
         """Compares in constant time."""
         return hmac.compare_digest(token.encode("utf-8", "surrogatepass"), self._token)
 
-    def annotator_of(self, headers: Headers) -> str | None:
-        """The annotator whose cookie or `Authorization: Bearer` a request carries, or None."""
-        for token in self.tokens(headers):
-            if self.annotators is not None:
-                name = self.sessions.annotator(token)
-                if name is not None:
-                    return name
-            elif self.knows_token(token):
-                return self.annotator
+    def annotator_of(self, scope: Scope) -> str | None:
+        """The annotator whose cookie or `Authorization: Bearer` a request carries, or None.
+
+        The session of a browser's page counts only with its key.
+        """
+        for token in self.tokens(Headers(scope=scope)):
+            name = self._holder(token)
+            if name is not None and (not token.startswith(PAGE_PREFIX) or self._shows_key(scope, token)):
+                return name
         return None
+
+    def has_session(self, headers: Headers) -> bool:
+        """Whether a request carries the token of a session, of a page also without its key."""
+        return any(self._holder(token) is not None for token in self.tokens(headers))
+
+    def starting_key(self, code: str, headers: Headers) -> str | None:
+        """The key of the page that a browser loads with such a code and its cookie; None for a wrong one."""
+        if self.starts.take(code) is not Taken.valid:
+            return None
+        tokens = [token for token in self.tokens(headers) if token.startswith(PAGE_PREFIX)]
+        return next((self.page_key(token) for token in tokens if self._holder(token) is not None), None)
+
+    def page_key(self, token: str) -> str:
+        """The key that belongs to the token of a browser's page."""
+        return derived(self._token, "page key", token)
+
+    def cookie_token(self, *, page: bool) -> str:
+        """What the cookie holds in place of the token of the printed address. page: for a browser."""
+        kind = PAGE_PREFIX if page else "script."
+        return kind + derived(self._token, kind)
+
+    def _holder(self, token: str) -> str | None:
+        if self.annotators is not None:
+            return self.sessions.annotator(token)
+        given = token.encode("utf-8", "surrogatepass")
+        cookies = (self.cookie_token(page=page).encode() for page in (True, False))
+        valid = any(hmac.compare_digest(given, one) for one in (*cookies, self._token))
+        return self.annotator if valid else None
+
+    def _shows_key(self, scope: Scope, token: str) -> bool:
+        right = self.page_key(token).encode()
+        return any(hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), right) for shown in shown_keys(scope))
 
     def tokens(self, headers: Headers) -> list[str]:
         """The tokens that a request carries, valid or not."""
@@ -122,8 +163,11 @@ class Access:
         cookie = cookie_parser(headers.get("cookie", "")).get(self.cookie)
         return found if cookie is None else [*found, cookie]
 
-    def sign_in(self, name: str, password: str, address: str) -> str | None:
-        """The token of a new session, None for a wrong name or password. Raises TooManyAttempts."""
+    def sign_in(self, name: str, password: str, address: str, *, page: bool = False) -> str | None:
+        """The token of a new session, None for a wrong name or password. Raises TooManyAttempts.
+
+        page: whether a browser asks, whose page gets the `page_key` too.
+        """
         assert self.annotators is not None
         wait = self.throttle.wait(address, name)
         if wait > 0:
@@ -138,7 +182,7 @@ class Access:
         finally:
             self._guesses.release()
         self.throttle.succeeded(address, name)
-        return self.sessions.begin(name)
+        return self.sessions.begin(name, PAGE_PREFIX if page else "")
 
     def sign_out(self, headers: Headers) -> None:
         """End the sessions whose tokens a request carries."""

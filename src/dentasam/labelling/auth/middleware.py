@@ -10,10 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dentasam.labelling.auth import refusal_page
 from dentasam.labelling.auth.access import Access
+from dentasam.labelling.auth.entrance import asked_for_key, entrance
+from dentasam.labelling.auth.one_time_codes import Taken
+from dentasam.labelling.auth.page_key import shown_keys
 
 # uvicorn prints what is logged here.
 logger = logging.getLogger("uvicorn.error")
@@ -83,6 +87,9 @@ class AccessMiddleware:
             await send(message)
 
         refusal = self._refusal(scope)
+        if isinstance(refusal, Response):
+            await refusal(scope, receive, send_with_headers)
+            return
         if refusal is not None:
             await (refusal.as_page() if _is_navigation(scope) else refusal)(send_with_headers)
             return
@@ -104,7 +111,7 @@ class AccessMiddleware:
             logger.exception("%s %s failed", scope["method"], path)
             await _Answer(500, "the server failed; its terminal shows more")(send_with_headers)
 
-    def _refusal(self, scope: Scope) -> _Answer | None:
+    def _refusal(self, scope: Scope) -> _Answer | Response | None:
         """The answer to a request that may not pass; for one that may, its annotator is kept for the routes."""
         access, path, headers = self._access, scope["path"], Headers(scope=scope)
         if path in OPEN_ROUTES:
@@ -121,23 +128,53 @@ class AccessMiddleware:
         if writes and not _same_origin(headers, hosts[0]):
             return _Answer(403, "a page of another site may not write here")
         if access.annotators is None:
-            token = _token_in_query(scope)
-            if token is not None and path == "/" and scope["method"] == "GET" and access.knows_token(token):
-                # The redirect removes the token from the address bar and from the browser's history.
-                return _Answer(303, "", {"Location": "/", "Set-Cookie": access.cookie_header(token)})
+            entered = self._entered(scope)
+            if entered is not None:
+                return entered
         elif path in LOGIN_ROUTES:
             return None
-        annotator = access.annotator_of(headers)
+        annotator = access.annotator_of(scope)
         if annotator is not None:
             scope.setdefault("state", {})["annotator"] = annotator
             return None
-        if access.annotators is None:
+        known = access.has_session(headers)
+        # What a browser loads before its page can show the key; nothing of it belongs to the workspace.
+        if known and not writes and (path == "/" or path.startswith("/assets/")):
+            return None
+        if known and _is_navigation(scope) and not shown_keys(scope):
+            return asked_for_key()
+        return self._stranger(scope, known)
+
+    def _entered(self, scope: Scope) -> _Answer | Response | None:
+        """The answer to a request that enters with the token, or a code, in the address of the page."""
+        access = self._access
+        if scope["path"] != "/" or scope["method"] != "GET":
+            return None
+        query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        token, code = (query.get(name, [None])[0] for name in ("token", "code"))
+        taken = Taken.unknown if code is None else access.codes.take(code)
+        if taken is Taken.used:
+            logger.error(
+                "the address that --open gave to a browser came again; if no page opened in yours, somebody else on "
+                "this machine was faster: start again with --new-token"
+            )
+            return _Answer(401, "this address opens the page once; open the one that `dentasam label` printed")
+        if taken is not Taken.valid and not (token is not None and access.knows_token(token)):
+            return None
+        page = from_browser(Headers(scope=scope))
+        return entrance(access, access.cookie_token(page=page), page=page)
+
+    def _stranger(self, scope: Scope, known: bool) -> _Answer:
+        """The answer to who may not pass. known: whether only the key of its page is missing."""
+        if self._access.annotators is None:
             return _Answer(
                 401,
                 "this address is not complete; open the whole one that `dentasam label` printed when it was started",
                 page=refusal_page.WITHOUT_TOKEN,
             )
-        if not writes and (path == "/" or _is_navigation(scope)):
+        if known:
+            return _Answer(401, "this browser has lost the key of its page; open /login and sign in again")
+        if scope["method"] in SAFE_METHODS and (scope["path"] == "/" or _is_navigation(scope)):
             return _Answer(303, "", {"Location": "/login"})
         return _Answer(401, "you are not signed in any more; load the page again and sign in")
 
@@ -214,11 +251,11 @@ def _same_origin(headers: Headers, host: str) -> bool:
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
+def from_browser(headers: Headers) -> bool:
+    """Whether a browser asks for a page: it names HTML among what it takes, a script does not."""
+    return "text/html" in headers.get("accept", "")
+
+
 def _is_navigation(scope: Scope) -> bool:
-    """Whether a person will read the answer: a browser that opens an address asks for HTML, a script does not."""
-    return scope["method"] in ("GET", "HEAD") and "text/html" in Headers(scope=scope).get("accept", "")
-
-
-def _token_in_query(scope: Scope) -> str | None:
-    given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token")
-    return given[0] if given else None
+    """Whether a person will read the answer."""
+    return scope["method"] in ("GET", "HEAD") and from_browser(Headers(scope=scope))

@@ -44,9 +44,9 @@ class Sessions:
         if path is not None:
             self._open = self._read(path)
 
-    def begin(self, name: str) -> str:
-        """A new session's token."""
-        token = secrets.token_urlsafe(32)
+    def begin(self, name: str, prefix: str = "") -> str:
+        """A new session's token. prefix: how it begins."""
+        token = prefix + secrets.token_urlsafe(32)
         now = self._clock()
         with self._lock:
             self._open = {key: session for key, session in self._open.items() if session[1] > now}

@@ -38,6 +38,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dentasam.errors import WorkspaceError
+from dentasam.labelling.log.database_url import postgresql_url, shown_url, without_secrets
 
 BUSY_TIMEOUT_SECONDS = 30
 MIGRATION_LOCK = 0x64656E74  # an arbitrary number, the same for all servers
@@ -143,7 +144,7 @@ def open_database(url: str) -> Engine:
     Raises WorkspaceError if it cannot be reached, is damaged, or was written by a newer version.
     """
     engine = _sqlite(url) if url.startswith("sqlite:") else _postgresql(url)
-    shown = engine.url.render_as_string(hide_password=True)
+    shown = shown_url(engine.url)
     try:
         with writing(engine) as connection:
             if connection.dialect.name == "postgresql":
@@ -158,7 +159,7 @@ def open_database(url: str) -> Engine:
         if is_disk_full(error):
             raise WorkspaceError(f"{shown}: the disk is full; make room and start again") from None
         cause = getattr(error, "orig", None) or error
-        reason = " ".join(str(cause).split())[:300]
+        reason = without_secrets(" ".join(str(cause).split()), engine.url)[:300]
         raise WorkspaceError(
             f"{shown} cannot be opened ({reason}); check that it is a database of dentasam"
         ) from None
@@ -239,7 +240,7 @@ def batches(ids: Sequence[Any]) -> Iterator[Sequence[Any]]:
 def _sqlite(url: str) -> Engine:
     path = url.removeprefix("sqlite:///")
     if path == url or not path:
-        raise WorkspaceError(f"{url} is not the URL of an SQLite file; write sqlite:///PATH")
+        raise WorkspaceError("the database URL is not that of an SQLite file; write sqlite:///PATH")
     # Set as a part, since a path may hold characters that have a meaning in a URL.
     parts = make_url("sqlite://").set(database=path)
     if path != ":memory:":
@@ -268,13 +269,8 @@ def _sqlite(url: str) -> Engine:
 
 
 def _postgresql(url: str) -> Engine:
+    parts = postgresql_url(url)
     try:
-        parts = make_url(url)
-    except SQLAlchemyError:
-        raise WorkspaceError("the database URL is malformed; write postgresql://USER@HOST/NAME") from None
-    if parts.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
-        raise WorkspaceError(f"{parts.drivername} databases are not supported; use postgresql:// or sqlite:///")
-    try:
-        return create_engine(parts.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return create_engine(parts, pool_pre_ping=True)
     except ImportError:
         raise WorkspaceError("PostgreSQL needs its driver: pip install 'dentasam[postgres]'") from None

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, insert, select
 from dentasam.atomic_write import write_atomically
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.log.database import open_database, workspace, writing
+from dentasam.labelling.log.database_url import shown_url
 from dentasam.labelling.workspace.workspace import ID_FILE, Workspace
 
 
@@ -42,7 +43,7 @@ def _match_ids(opened: Workspace, engine: Engine, own: bool) -> None:
         is_new = not file.exists()
         if stored is not None and stored != opened.id:
             if not (own and is_new):
-                shown = engine.url.render_as_string(hide_password=True)
+                shown = shown_url(engine.url)
                 raise WorkspaceError(
                     f"{shown} holds the labels of another workspace than {opened.root}; name another --database, "
                     f"or, if these labels are to be opened here, write {stored} into {file}"

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from fastapi import APIRouter, HTTPException, Response
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse
 
+from dentasam.labelling.auth.page_key import START, with_key
 from dentasam.labelling.routes.context import ContextDep
 
 router = APIRouter(include_in_schema=False)
@@ -25,9 +26,14 @@ TYPES = {
 
 
 @router.get("/")
-def index(context: ContextDep) -> Response:
+def index(request: Request, context: ContextDep) -> Response:
     if context.page is None:
         raise HTTPException(404, "this server was started without its page")
+    code = request.query_params.get(START)
+    key = None if code is None else context.access.starting_key(code, request.headers)
+    if key is not None:
+        html = (context.page / "index.html").read_text(encoding="utf-8")
+        return HTMLResponse(with_key(html, key), headers={"Cache-Control": "no-store"})
     return FileResponse(context.page / "index.html", media_type="text/html", headers={"Cache-Control": "no-store"})
 
 

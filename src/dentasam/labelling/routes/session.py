@@ -15,8 +15,9 @@ router = APIRouter(tags=["session"])
 
 
 @router.get("/healthz", response_class=PlainTextResponse)
-def healthz() -> str:
+async def healthz() -> str:
     """Open to everybody; answers only ok."""
+    # Not in a thread: it answers also while all threads are at work.
     return "ok"
 
 

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from dentasam.labelling.auth.access import TooManyAttempts
+from dentasam.labelling.auth.entrance import entrance
+from dentasam.labelling.auth.middleware import from_browser
 from dentasam.labelling.routes.context import ContextDep
 
 # Not in the OpenAPI: these pages are for people, and exist only if annotators sign in.
@@ -102,17 +104,17 @@ def style() -> Response:
 @router.post("/login", dependencies=[Depends(_require_names)])
 def sign_in(request: Request, context: ContextDep, fields: Annotated[dict[str, str], Depends(_fields)]) -> Response:
     address = request.client.host if request.client else ""
+    page = from_browser(request.headers)
     name = fields.get("name", "")
     try:
-        token = context.access.sign_in(name, fields.get("password", ""), address)
+        token = context.access.sign_in(name, fields.get("password", ""), address, page=page)
     except TooManyAttempts as error:
         seconds = ceil(error.seconds)
         text = f"Too many attempts. Try again in {seconds} seconds."
         return HTMLResponse(_form(name, text), 429, {"Retry-After": str(seconds)})
     if token is None:
         return HTMLResponse(_form(name, WRONG_CREDENTIALS), 401)
-    # 303: the browser asks for the page with GET, and a reload does not send the password again.
-    return RedirectResponse("/", 303, {"Set-Cookie": context.access.cookie_header(token)})
+    return entrance(context.access, token, page=page)
 
 
 @router.post("/logout", dependencies=[Depends(_require_names)])

@@ -74,6 +74,7 @@ REFERENCE = "#/components/schemas/{model}"
 MALFORMED = (EnvelopeError, MaskError, OperationError, PromptError, DatasetError, ChartError)
 DESCRIPTION = """\
 Every route but `/healthz` needs the token: as the cookie that `GET /?token=…` sets, or as `Authorization: Bearer …`.
+The cookie that a browser gets, which names `text/html` in `Accept`, counts only with the header `X-Page-Key`.
 
 Bodies of the type `application/vnd.dentasam.masks` are envelopes: the bytes `DSM1`, a little-endian uint32 N, N bytes
 of JSON (the document that the schema describes), then blobs. A mask in the document is a `MaskRef`: its box in

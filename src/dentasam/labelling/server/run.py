@@ -118,6 +118,7 @@ def run(
                 announce=announce,
                 progress=queue.progress,
                 open_browser=settings.open_browser,
+                browser_url=access.one_time_url,
             )
 
 

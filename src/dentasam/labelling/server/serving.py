@@ -8,10 +8,15 @@ import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import uvicorn
 
+from dentasam.labelling.server.connections import Connections
+from dentasam.labelling.server.guarded_protocol import GuardedProtocol
+from dentasam.labelling.server.guarded_server import ACCEPTED_AT_ONCE, GuardedServer
+from dentasam.labelling.server.limits import ClientLimits, affordable_connections
 from dentasam.progress import shown
 
 if TYPE_CHECKING:
@@ -43,11 +48,22 @@ def serve(
     announce: Callable[[str], None],
     progress: Callable[[], Encoding] | None = None,
     open_browser: bool = False,
+    browser_url: Callable[[], str] | None = None,
+    limits: ClientLimits | None = None,
 ) -> None:
-    """Answers requests on `listening` until SIGINT or SIGTERM; closes it, and returns."""
+    """Answers requests on `listening` until SIGINT or SIGTERM; closes it, and returns.
+
+    browser_url: makes the address for `open_browser`, `url` if left out.
+    limits: those that this process can afford if left out.
+    """
+    limits = limits or ClientLimits(connections=affordable_connections())
+    clients = Connections(limits)
+    protocol: Any = partial(GuardedProtocol, clients=clients)
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=protocol,
+        timeout_keep_alive=limits.idle_seconds,
+        backlog=ACCEPTED_AT_ONCE,
         ws="none",
         lifespan="off",
         access_log=False,
@@ -57,11 +73,11 @@ def serve(
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = uvicorn.Server(config)
+    server = GuardedServer(config, clients)
     for line in (url, "stop it with Ctrl+C"):
         announce(line)
     if open_browser:
-        webbrowser.open(url)
+        webbrowser.open(url if browser_url is None else browser_url())
     done = threading.Event()
     showing = threading.Thread(target=_show, args=(progress, done), name="encoding-progress", daemon=True)
     if progress is not None:

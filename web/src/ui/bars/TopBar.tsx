@@ -1,3 +1,4 @@
+import { signOutUrl } from "../../api/client";
 import { CASE_STATUSES, type CaseStatus } from "../../api/types";
 import { IconButton } from "../controls/IconButton";
 import { Help, List, Next, Panel, Previous, Theme } from "../controls/icons";
@@ -88,7 +89,7 @@ export function TopBar() {
         {bench.session.annotator}
       </span>
       {bench.session.sign_out && (
-        <form method="post" action="/logout">
+        <form method="post" action={signOutUrl()}>
           <button type="submit" className="quiet" data-testid="sign-out">
             Sign out
           </button>

@@ -1,0 +1,50 @@
+"""Codes that open the page once, soon after they were made.
+
+A browser that is started by a command gets its address in the command line, which other users of the machine can
+read.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from enum import Enum
+from time import monotonic
+
+CODE_SECONDS = 60.0
+
+
+class Taken(Enum):
+    """What a code was when it came."""
+
+    valid = "valid"
+    used = "used"
+    unknown = "unknown"
+
+
+class OneTimeCodes:
+    """seconds: how long a code that nobody used opens the page."""
+
+    def __init__(self, seconds: float = CODE_SECONDS, clock: Callable[[], float] = monotonic) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._until: dict[str, float] = {}
+        self._used: set[str] = set()
+        self._lock = threading.Lock()
+
+    def new(self) -> str:
+        code = secrets.token_urlsafe(32)
+        with self._lock:
+            self._until[code] = self._clock() + self._seconds
+        return code
+
+    def take(self, code: str) -> Taken:
+        """Whether a code opens the page; it does so no second time."""
+        with self._lock:
+            if code in self._used:
+                return Taken.used
+            until = self._until.pop(code, None)
+            if until is None or until < self._clock():
+                return Taken.unknown
+            self._used.add(code)
+            return Taken.valid

@@ -1,0 +1,21 @@
+from dentasam.labelling.auth.one_time_codes import OneTimeCodes, Taken
+
+
+def test_a_code_opens_once() -> None:
+    codes = OneTimeCodes()
+    code, other = codes.new(), codes.new()
+    assert code != other
+    assert codes.take(code) is Taken.valid
+    assert codes.take(code) is Taken.used
+    assert codes.take("guessed") is Taken.unknown
+    assert codes.take(other) is Taken.valid
+
+
+def test_a_code_opens_soon_or_never() -> None:
+    now = 0.0
+    codes = OneTimeCodes(60, lambda: now)
+    code, late = codes.new(), codes.new()
+    now = 60.0
+    assert codes.take(code) is Taken.valid
+    now = 60.5
+    assert codes.take(late) is Taken.unknown
