@@ -38,7 +38,7 @@ def test_opening_twice_changes_nothing(database_url: str) -> None:
     open_database(database_url).dispose()
     engine = open_database(database_url)
     with engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == ["0003"]
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == ["0004"]
     engine.dispose()
 
 

@@ -265,6 +265,8 @@ export interface paths {
         /**
          * Export Coco
          * @description All objects as COCO with RLE masks; image paths are relative to the image folder.
+         *
+         *     `info.damaged` and the header X-Damaged say what is damaged in the database and therefore left out.
          */
         get: operations["export_coco"];
         put?: never;
@@ -325,6 +327,8 @@ export interface paths {
         /**
          * Export Format
          * @description All objects in a dataset format, as a ZIP. The header X-Lost says in one line what the format cannot keep.
+         *
+         *     X-Damaged says what is damaged in the database and therefore left out; the file DAMAGED.txt lists all of it.
          */
         get: operations["export_format"];
         put?: never;
@@ -603,6 +607,8 @@ export interface components {
             case: components["schemas"]["CaseSummary"];
             /** Comments */
             comments: components["schemas"]["Comment"][];
+            /** Damaged */
+            damaged: components["schemas"]["DamagedPart"][];
             /**
              * Missing
              * @description Numbers of teeth that were marked as missing, in chart order.
@@ -628,6 +634,11 @@ export interface components {
             bits: 8 | 16;
             /** Comments */
             comments: number;
+            /**
+             * Damaged
+             * @description Whether the case is damaged in the database, so that it cannot be opened.
+             */
+            damaged: boolean;
             /** Encoded */
             encoded: boolean;
             /** Height */
@@ -838,6 +849,27 @@ export interface components {
              * @enum {string}
              */
             source: "manual" | "model" | "import" | "proposal";
+        };
+        /**
+         * DamagedPart
+         * @description What the database cannot give back as it was stored; everything else of the case is in the answer.
+         */
+        DamagedPart: {
+            /**
+             * Label
+             * @description The object's category, as far as it is known.
+             */
+            label: string | null;
+            /**
+             * Object
+             * @description The object's id; null where it is not one object.
+             */
+            object: string | null;
+            /**
+             * What
+             * @description One line for the user.
+             */
+            what: string;
         };
         /**
          * DatasetFormat
@@ -1494,6 +1526,12 @@ export interface components {
              * @default null
              */
             asks: "numbering" | null;
+            /**
+             * Damaged
+             * @description Ids of the objects that are damaged in the database, where the request was about them; requests on other objects are answered. Null where it is another error.
+             * @default null
+             */
+            damaged: string[] | null;
             /**
              * Detail
              * @description One line for the user.
@@ -2390,6 +2428,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The model could not be loaded, the server is stopping, or what is asked for is damaged in the database. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     comments: {
@@ -2671,7 +2718,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The model could not be loaded, or the server is stopping. */
+            /** @description The model could not be loaded, the server is stopping, or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2867,6 +2914,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The model could not be loaded, the server is stopping, or what is asked for is damaged in the database. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     append: {
@@ -2994,6 +3050,15 @@ export interface operations {
             };
             /** @description If-Match is missing. */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The model could not be loaded, the server is stopping, or what is asked for is damaged in the database. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3317,7 +3382,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The model could not be loaded, or the server is stopping. */
+            /** @description The model could not be loaded, the server is stopping, or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3433,7 +3498,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The model could not be loaded, or the server is stopping. */
+            /** @description The model could not be loaded, the server is stopping, or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4801,7 +4866,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The model could not be loaded, or the server is stopping. */
+            /** @description The model could not be loaded, the server is stopping, or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;

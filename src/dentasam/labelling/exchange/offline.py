@@ -1,5 +1,6 @@
 """What `dentasam label` does with a workspace without a server: it opens it, and writes its labels to files."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ from dentasam.labelling.exchange.exports import FINISHED, write_coco, write_zip
 from dentasam.labelling.exchange.proposal_outcomes import ProposalCounts
 from dentasam.labelling.exchange.source_objects import SourceObjects
 from dentasam.labelling.exchange.time_table import timing_csv
+from dentasam.labelling.log.damage import Damage
+from dentasam.labelling.log.sqlite_check import GUIDE
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.log.workspace_id import open_workspace_database
 from dentasam.labelling.workspace.file_lock import WorkspaceInUse
@@ -38,14 +41,19 @@ class OpenedWorkspace:
 
 @contextmanager
 def open_early(
-    source: Path, folder: Path | None = None, database: str | None = None, images: Path | None = None
+    source: Path,
+    folder: Path | None = None,
+    database: str | None = None,
+    images: Path | None = None,
+    damaged: list[str] | None = None,
 ) -> Iterator[OpenedWorkspace]:
     """Yields the workspace before the objects of its COCO file are imported.
 
-    Raises WorkspaceError and DatasetError.
+    damaged: gets a line for damage of the database that reading can go on with, in place of an error. Raises
+    WorkspaceError and DatasetError.
     """
     with Workspace.open(source, folder, images) as workspace:
-        engine = open_workspace_database(workspace, database)
+        engine = open_workspace_database(workspace, database, damaged)
         try:
             plain = Store(engine)
             problems = [*workspace.problems, *plain.sync_cases(workspace.images)]
@@ -60,13 +68,18 @@ def open_early(
 
 @contextmanager
 def open_workspace(
-    source: Path, folder: Path | None = None, database: str | None = None, images: Path | None = None
+    source: Path,
+    folder: Path | None = None,
+    database: str | None = None,
+    images: Path | None = None,
+    damaged: list[str] | None = None,
 ) -> Iterator[tuple[Workspace, Store, list[str]]]:
     """Yields the workspace, its store with a case for each image, and lines about images that are left out.
 
-    The objects of a COCO file are imported as pre-annotations. Raises WorkspaceError and DatasetError.
+    The objects of a COCO file are imported as pre-annotations. damaged: as in `open_early`. Raises WorkspaceError
+    and DatasetError.
     """
-    with open_early(source, folder, database, images) as opened:
+    with open_early(source, folder, database, images, damaged) as opened:
         opened.pending.bring_all()
         yield opened.workspace, opened.store, opened.problems
 
@@ -81,6 +94,7 @@ def write_export(
     database: str | None = None,
     images: Path | None = None,
     numbering: Numbering = Numbering.fdi,
+    damaged: list[str] | None = None,
 ) -> str:
     """Writes an export of a workspace to a file; returns a line that says how many objects it holds.
 
@@ -88,7 +102,8 @@ def write_export(
     line for each kind of content that it lost.
 
     kind: a dataset format, `log` or `timing`. numbering: how teeth are numbered in it. finished:
-    only cases that are done or approved; the time table always holds all. Raises OutputError if the file cannot be
+    only cases that are done or approved; the time table always holds all. damaged: gets a line for each thing that is
+    damaged in the database and therefore not in the file. Raises OutputError if the file cannot be
     written, WorkspaceError and DatasetError as `open_workspace`.
     """
     if target.is_dir():
@@ -96,22 +111,27 @@ def write_export(
     statuses = FINISHED if finished else None
     counts = ProposalCounts()
     notes: tuple[str, ...] = ()
+    damages: list[Damage] = []
+    damaged = [] if damaged is None else damaged
     with (
         _naming_the_server(kind, finished),
-        open_workspace(source, folder, database, images) as (workspace, store, _),
+        open_workspace(source, folder, database, images, damaged) as (workspace, store, problems),
     ):
         if kind == "coco":
-            write_coco(store, workspace, target, statuses, numbering)
+            write_coco(store, workspace, target, statuses, numbering, damages)
         else:
             with _replacing_file(target) as file:
                 if kind in writable():
-                    notes = write_zip(Format(kind), store, workspace, file, statuses, numbering)
+                    notes = write_zip(Format(kind), store, workspace, file, statuses, numbering, damages)
                 elif kind == "log":
-                    file.writelines(line.encode() for line in log_lines(store, workspace, statuses, counts))
+                    lines = log_lines(store, workspace, statuses, counts, damages)
+                    file.writelines(line.encode() for line in lines)
                 else:
-                    file.write(timing_csv(store).encode())
+                    file.write(timing_csv(store, damages).encode())
         chosen = [case for case in store.cases() if statuses is None or case.status in statuses]
-        labelled = [case.objects for case in chosen if case.objects]
+        left_out = Counter(damage.case for damage in damages if damage.object is not None)
+        labelled = [case.objects - left_out[case.name] for case in chosen if case.objects and not case.damaged]
+    damaged += [problem for problem in problems if GUIDE in problem] + [damage.line for damage in damages]
     kept = " of finished cases" if finished else ""
     line = f"{sum(labelled)} objects in {len(labelled)} images{kept} → {target}"
     return "\n".join(filter(None, [line, counts.line(), *(f"note: {note}" for note in notes)]))

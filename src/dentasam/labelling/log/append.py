@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, insert, select, update
 
 from dentasam.labelling.log import rows
-from dentasam.labelling.log.cases import case_row
+from dentasam.labelling.log.cases import case_row, change_case_row
 from dentasam.labelling.log.database import batches, cases, objects, operations
 from dentasam.labelling.log.fold import CaseState, ObjectState, fold
 from dentasam.labelling.log.operations import Operation, StoredOperation, check_masks
@@ -37,7 +37,8 @@ def append_operations(
     expected: the revision that the sender last saw; None to append at whatever revision the case has. Operations
     that are stored already are skipped, so that a request whose answer was lost can be sent again unchanged. Raises
     CaseNotFound; RevisionConflict where others have appended since `expected`; OperationError where an operation
-    makes no sense on the case. After an exception the transaction must be rolled back.
+    makes no sense on the case; DamagedData where an object that it names is damaged. After an exception the
+    transaction must be rolled back.
     """
     # The lock holds until the commit: a second writer waits here, and then sees this one's revision.
     case = case_row(connection, case_id, lock=True)
@@ -55,15 +56,16 @@ def append_operations(
     check_masks(new, case["height"], case["width"])
     received = rows.utc_now()
     stored = [StoredOperation(op, revision + n, annotator, received) for n, op in enumerate(new, start=1)]
-    before = read_objects(connection, case_id, _named_objects(new))
+    before = read_objects(connection, case, _named_objects(new))
     after = CaseState(revision, case["status"], before, tuple(case["missing"] or ()))
     for operation in stored:
         after = fold(after, operation)
     connection.execute(insert(operations), [rows.operation_row(case_id, operation) for operation in stored])
     _write_objects(connection, case_id, before, after.objects)
+    created = len(after.objects) - len(before)
     changed = {"revision": after.revision, "status": after.status, "updated": received}
-    missing = list(after.missing) or None
-    connection.execute(update(cases).where(cases.c.id == case_id).values(**changed, missing=missing))
+    changed |= {"missing": list(after.missing) or None, "object_rows": case["object_rows"] + created}
+    change_case_row(connection, case, changed)
     return Appended(after.revision, len(new))
 
 
@@ -83,7 +85,9 @@ def propose_operations(
     case = case_row(connection, case_id, lock=True)
     if case["charted"] == chart:
         return None
-    made = make(read_state(connection, case))
+    state = read_state(connection, case, whole=False)
+    # The model would propose again what is damaged.
+    made = None if state.damaged else make(state)
     if made is None:
         return None
     appended = append_operations(connection, case_id, made, None, annotator)
@@ -98,7 +102,7 @@ def change_case(
 
     Raises as `append_operations`.
     """
-    made = make(read_state(connection, case_row(connection, case_id, lock=True)))
+    made = make(read_state(connection, case_row(connection, case_id, lock=True), whole=False))
     if made:
         append_operations(connection, case_id, made, None, annotator)
 

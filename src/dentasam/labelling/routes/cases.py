@@ -46,7 +46,7 @@ def cases(context: ContextDep) -> list[CaseSummary]:
 @router.get(
     "/{case_id}",
     response_class=Response,
-    responses={200: envelope_answer(CaseDocument) | {"headers": _TAG}, **errors(404)},
+    responses={200: envelope_answer(CaseDocument) | {"headers": _TAG}, **errors(404, 503)},
 )
 def case(case_id: CaseId, context: ContextDep) -> Response:
     """One case with its objects and comments."""
@@ -58,12 +58,15 @@ def case(case_id: CaseId, context: ContextDep) -> Response:
     proposed = sum(known.proposed for known in state.present)
     shown |= {"revision": state.revision, "status": state.status}
     shown |= {"objects": len(state.present) - proposed, "proposed": proposed}
+    damages = list(state.damaged)
+    comments = context.store.comments(case_id, damages)
     document = {
         "case": shown,
         "objects": [known.document() for known in state.objects.values()],
-        "comments": [asdict(comment) for comment in context.store.comments(case_id)],
+        "comments": [asdict(comment) for comment in comments],
         "missing": list(state.missing),
         "proposals": context.proposer.state(known_case, _picture(context, case_id), context.queue.chart_key),
+        "damaged": [{"object": each.object, "label": each.label, "what": each.line} for each in damages],
     }
     return Envelope(document, headers={"ETag": f'"{state.revision}"'})
 
@@ -71,7 +74,7 @@ def case(case_id: CaseId, context: ContextDep) -> Response:
 @router.get(
     "/{case_id}/operations",
     response_class=Response,
-    responses={200: envelope_answer(LogDocument) | {"headers": _TAG}, **errors(404, 412)},
+    responses={200: envelope_answer(LogDocument) | {"headers": _TAG}, **errors(404, 412, 503)},
     dependencies=[EXPECTED_SESSION],
 )
 def log(
@@ -90,7 +93,7 @@ def log(
     openapi_extra=envelope_body(OperationsDocument),
     responses={
         200: {"headers": _TAG},
-        **errors(404, 412, 413, 415, 422, 428, 507),
+        **errors(404, 412, 413, 415, 422, 428, 503, 507),
         409: envelope_answer(
             ConflictDocument, "The case has operations that the page has not seen; nothing was stored."
         ),

@@ -188,6 +188,6 @@ _MEANINGS = {
     422: "The request is malformed.",
     428: "If-Match is missing.",
     429: "Too many failed attempts.",
-    503: "The model could not be loaded, or the server is stopping.",
+    503: "The model could not be loaded, the server is stopping, or what is asked for is damaged in the database.",
     507: "The disk is full; nothing was stored.",
 }
