@@ -17,7 +17,7 @@ from dentasam.labelling.exchange.exports import FINISHED, write_coco, write_zip
 from dentasam.labelling.exchange.proposal_outcomes import ProposalCounts
 from dentasam.labelling.exchange.source_objects import SourceObjects
 from dentasam.labelling.exchange.time_table import timing_csv
-from dentasam.labelling.log.damage import Damage
+from dentasam.labelling.log.damage import Damage, DamagedData
 from dentasam.labelling.log.sqlite_check import GUIDE
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.log.workspace_id import open_workspace_database
@@ -56,7 +56,7 @@ def open_early(
         engine = open_workspace_database(workspace, database, damaged)
         try:
             plain = Store(engine)
-            problems = [*workspace.problems, *plain.sync_cases(workspace.images)]
+            problems = [*workspace.problems, *_synced(plain, workspace, damaged)]
             pending = SourceObjects(plain, workspace)
             if workspace.dataset is not None:
                 # `pending` has the records that are still needed, and lets go of each after its import.
@@ -64,6 +64,17 @@ def open_early(
             yield OpenedWorkspace(workspace, Store(engine, pending), problems, pending)
         finally:
             engine.dispose()
+
+
+def _synced(store: Store, workspace: Workspace, damaged: list[str] | None) -> list[str]:
+    """The lines of `sync_cases`; a damaged database that is only read goes without it."""
+    try:
+        return store.sync_cases(workspace.images)
+    except DamagedData as error:
+        if damaged is None:
+            raise
+        damaged.append(str(error))
+        return []
 
 
 @contextmanager

@@ -64,7 +64,9 @@ def is_damage(error: BaseException) -> bool:
                 return "decode" in str(cause)
             primary = code & 0xFF
             # A table whose definition is damaged is not found.
-            return primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR) or (
+            # A constraint fails, though rows are looked up before they are written, where an index is damaged.
+            damaged = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CONSTRAINT)
+            return primary in damaged or (
                 primary == sqlite3.SQLITE_ERROR and str(cause).startswith(("no such", "malformed"))
             )
         return getattr(cause, "sqlstate", None) in _DAMAGED_STATES

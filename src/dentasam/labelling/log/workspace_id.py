@@ -11,6 +11,7 @@ from sqlalchemy import Engine, delete, insert, select, update
 
 from dentasam.atomic_write import write_atomically
 from dentasam.errors import WorkspaceError
+from dentasam.labelling.log.damage import naming
 from dentasam.labelling.log.database import cases, open_database, workspace, writing
 from dentasam.labelling.log.sqlite_check import GUIDE, check_sqlite
 from dentasam.labelling.workspace.workspace import ID_FILE, Workspace
@@ -30,7 +31,8 @@ def open_workspace_database(opened: Workspace, url: str | None = None, damaged: 
         raise _emptied(opened, url.removeprefix("sqlite:///"), "is not there, or empty")
     engine = open_database(url, damaged)
     try:
-        _match_ids(opened, engine, own)
+        with naming(lambda: engine.url.render_as_string(hide_password=True)):
+            _match_ids(opened, engine, own)
     except BaseException:
         engine.dispose()
         raise
