@@ -102,7 +102,11 @@ def verdict(truth: Truth, bent: bytes, scratch: Path) -> str:
         try:
             write_export(truth.folder, kind, target, damaged=named)
         except DentasamError as error:
-            assert "\n" not in str(error)
+            refusal = str(error)
+        else:
+            refusal = ""
+        if refusal:
+            assert "\n" not in refusal
             assert not target.exists()
             ends.add("refused")
             continue

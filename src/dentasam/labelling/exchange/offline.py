@@ -74,7 +74,12 @@ def _synced(store: Store, workspace: Workspace, damaged: list[str] | None) -> li
         if damaged is None:
             raise
         damaged.append(str(error))
-        return []
+        names = {case.name for case in store.cases()}
+        return [
+            f"{image.name} has no case in the database; {GUIDE}"
+            for image in workspace.images
+            if image.name not in names
+        ]
 
 
 @contextmanager

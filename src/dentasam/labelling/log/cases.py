@@ -113,7 +113,7 @@ def sync_cases(connection: Connection, images: Sequence[CaseImage]) -> list[str]
     recorded = connection.scalar(select(workspace.c.case_rows))
     lost = max(0, (recorded or 0) - len(stored))
     if lost:
-        problems.append(f"{lost} cases are missing from the database; no new ones are added, {GUIDE}")
+        problems.append(f"{lost} cases are missing from the database, and no new ones are added; {GUIDE}")
     known = {row["name"]: row for row in _mended(connection, stored, images, problems)}
     present: set[str] = set()
     added = 0
@@ -121,7 +121,9 @@ def sync_cases(connection: Connection, images: Sequence[CaseImage]) -> list[str]
         row = known.get(image.name)
         size = {"width": image.width, "height": image.height, "bits": image.bits}
         if row is None:
-            if not lost:
+            if lost:
+                problems.append(f"{image.name} has no case in the database; {GUIDE}")
+            else:
                 initial = {"status": "new", "revision": 0, "present": True, "updated": utc_now()}
                 _insert(connection, {"name": image.name, **size, **initial})
                 added += 1
@@ -214,12 +216,12 @@ def _case(row: Row) -> Case:
 
 def _case_alone(connection: Connection, row: Row) -> Case:
     try:
-        counted = connection.execute(_worklist_query().where(cases.c.id == row["id"])).mappings().one()
+        counted = connection.execute(_worklist_query().where(cases.c.id == row["id"])).mappings().first()
     except (ValueError, DBAPIError) as error:
         if not is_damage(error):
             raise
-        return _case({**row, **dict.fromkeys(("objects", "proposed", "comments", "active_seconds"))})
-    return _case(counted)
+        counted = None
+    return _case(counted or {**row, **dict.fromkeys(("objects", "proposed", "comments", "active_seconds"))})
 
 
 def _natural_key(name: str) -> list[tuple[int, int, str]]:

@@ -164,6 +164,9 @@ def open_database(url: str, damaged: list[str] | None = None) -> Engine:
     cannot be reached, is damaged, has other tables, or was written by a newer version.
     """
     problems = _checked(url)
+    if problems and damaged is None and _journal(Path(url.removeprefix("sqlite:///"))):
+        # Opened for writing, SQLite would write the journal into the file, be it another database's.
+        raise damaged_error(url, problems)
     engine = _sqlite(url) if url.startswith("sqlite:") else _postgresql(url)
     shown = engine.url.render_as_string(hide_password=True)
     try:

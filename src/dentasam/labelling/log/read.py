@@ -127,7 +127,8 @@ def read_rows(
     # The keys are read from their index, which damage in the table leaves as it is.
     for value in connection.execute(select(key).where(chosen).order_by(key).limit(limit)).scalars().all():
         try:
-            found.append(connection.execute(select(*columns).where(chosen, key == value)).mappings().one())
+            row = connection.execute(select(*columns).where(chosen, key == value)).mappings().first()
+            found.append(row or {key.name: value})
         except (ValueError, OverflowError, DBAPIError) as error:
             if not is_damage(error):
                 raise

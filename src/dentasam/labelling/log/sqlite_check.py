@@ -25,11 +25,16 @@ class DamagedDatabase(WorkspaceError):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """empty: it has no tables yet. problems: what is damaged, in SQLite's words. complete: within the time limit."""
+    """What a check found.
+
+    empty: it has no tables yet. problems: what is damaged, in SQLite's words. complete: all was checked within the
+    time limit. id: that of the workspace it belongs to, None where it has none.
+    """
 
     empty: bool
     problems: tuple[str, ...] = ()
     complete: bool = True
+    id: str | None = None
 
 
 def check_sqlite(path: Path, seconds: float = SECONDS) -> Checked:
@@ -45,11 +50,25 @@ def check_sqlite(path: Path, seconds: float = SECONDS) -> Checked:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not tables:
             return Checked(empty=True)
-        return Checked(False, *_check_pages(connection, seconds))
+        if "alembic_version" not in tables:
+            raise WorkspaceError(
+                f"{path} holds no labels but {', '.join(sorted(tables)[:3])}; if its journal {path.name}-wal is "
+                f"another database's, take that away; {GUIDE}"
+            )
+        return Checked(False, *_check_pages(connection, seconds), _id(connection))
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise _refused(path, error) from None
     finally:
         connection.close()
+
+
+def _id(connection: sqlite3.Connection) -> str | None:
+    try:
+        found = connection.execute("SELECT id FROM workspace").fetchone()
+    except sqlite3.DatabaseError:
+        # Databases from before there were ids have no such table.
+        return None
+    return str(found[0]) if found else None
 
 
 def damaged_error(path: str, problems: tuple[str, ...]) -> DamagedDatabase:

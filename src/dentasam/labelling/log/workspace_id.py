@@ -26,9 +26,9 @@ def open_workspace_database(opened: Workspace, url: str | None = None, damaged: 
     """
     own = url is None or url == opened.database_url
     url = opened.database_url if url is None else url
-    if (opened.root / ID_FILE).exists() and _is_absent(url):
-        # Before it is opened, which would make it.
-        raise _emptied(opened, url.removeprefix("sqlite:///"), "is not there, or empty")
+    if (opened.root / ID_FILE).exists() and url.startswith("sqlite:///"):
+        # Before it is opened for writing, which would make it, and write its journal into it.
+        _check_file(opened, Path(url.removeprefix("sqlite:///")), url)
     engine = open_database(url, damaged)
     try:
         with naming(lambda: engine.url.render_as_string(hide_password=True)):
@@ -58,10 +58,7 @@ def _match_ids(opened: Workspace, engine: Engine, own: bool) -> None:
             if own and is_new:
                 opened.id = str(UUID(row.id))
             elif row.kept or has_cases:
-                raise WorkspaceError(
-                    f"{shown} holds the labels of another workspace than {opened.root}; name another --database, "
-                    f"or, if these labels are to be opened here, write {row.id} into {file}"
-                )
+                raise _anothers(opened, shown, row.id)
             else:
                 # A first start elsewhere was killed before anything was in it.
                 connection.execute(delete(workspace))
@@ -89,14 +86,20 @@ def _emptied(opened: Workspace, shown: str, what: str) -> WorkspaceError:
     )
 
 
-def _is_absent(url: str) -> bool:
-    """Whether an SQLite file is not there or has no tables."""
-    if not url.startswith("sqlite:///"):
-        return False
-    path = Path(url.removeprefix("sqlite:///"))
-    if not path.exists():
-        return True
-    return path.is_file() and check_sqlite(path, 0).empty
+def _anothers(opened: Workspace, shown: str, id: str) -> WorkspaceError:
+    return WorkspaceError(
+        f"{shown} holds the labels of another workspace than {opened.root}; name another --database, "
+        f"or, if these labels are to be opened here, write {id} into {opened.root / ID_FILE}"
+    )
+
+
+def _check_file(opened: Workspace, path: Path, url: str) -> None:
+    """Raises WorkspaceError where the SQLite file of a workspace with an id has no tables, or another id."""
+    found = check_sqlite(path, 0) if path.is_file() else None
+    if found is None or found.empty:
+        raise _emptied(opened, str(path), "is not there, or empty")
+    if found.id is not None and found.id != opened.id:
+        raise _anothers(opened, url, found.id)
 
 
 def _write(file: Path, id: str) -> None:

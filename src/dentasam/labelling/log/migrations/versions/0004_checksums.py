@@ -123,6 +123,8 @@ def _readable(
     for values in part:
         try:
             chosen = query.where(*(key == value for key, value in zip(keys, values, strict=True)))
-            yield connection.execute(chosen).mappings().one()
+            row = connection.execute(chosen).mappings().first()
         except (ValueError, DBAPIError):
             continue
+        if row is not None:
+            yield row
