@@ -214,7 +214,7 @@ def test_damaged_files_end_in_the_truth_or_in_a_line(whole: Truth, tmp_path: Pat
     assert verdict(whole, bend_database(whole.database, seed), tmp_path) in ("right", "named", "refused")
 
 
-@pytest.mark.parametrize("seed", [29, 235, 265])
+@pytest.mark.parametrize("seed", [29, 235, 443])
 def test_damage_that_once_ended_in_a_traceback(whole: Truth, tmp_path: Path, seed: int) -> None:
     verdict(whole, bend_database(whole.database, seed), tmp_path)
 

@@ -1,6 +1,5 @@
 """What `dentasam label` does with a workspace without a server: it opens it, and writes its labels to files."""
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from dentasam.data.formats.registry import writable
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import OutputError, WorkspaceError
 from dentasam.labelling.exchange.correction_log import log_lines
-from dentasam.labelling.exchange.exports import FINISHED, write_coco, write_zip
+from dentasam.labelling.exchange.exports import FINISHED, chosen_cases, write_coco, write_zip
 from dentasam.labelling.exchange.proposal_outcomes import ProposalCounts
 from dentasam.labelling.exchange.source_objects import SourceObjects
 from dentasam.labelling.exchange.time_table import timing_csv
@@ -145,8 +144,11 @@ def write_export(
                 else:
                     file.write(timing_csv(store, damages).encode())
         chosen = [case for case in store.cases() if statuses is None or case.status in statuses]
-        left_out = Counter(damage.case for damage in damages if damage.object is not None)
-        labelled = [case.objects - left_out[case.name] for case in chosen if case.objects and not case.damaged]
+        labelled = [case.objects for case in chosen if case.objects]
+        if damages or damaged:
+            # The worklist counts what is damaged too.
+            whole = [state.present for _, state in chosen_cases(store, workspace, statuses, [])]
+            labelled = [count for present in whole if (count := sum(not known.proposed for known in present))]
     damaged += [problem for problem in problems if GUIDE in problem] + [damage.line for damage in damages]
     kept = " of finished cases" if finished else ""
     line = f"{sum(labelled)} objects in {len(labelled)} images{kept} → {target}"

@@ -253,7 +253,8 @@ def migrate(connection: Connection) -> None:
     except CommandError as error:
         if "Can't locate revision" in str(error):
             raise WorkspaceError("it was written by a newer dentasam; pip install --upgrade dentasam") from None
-        raise
+        reason = " ".join(str(error).split())[:200]
+        raise WorkspaceError(f"its version is damaged ({reason}); restore a backup, {GUIDE}") from None
 
 
 def is_disk_full(error: BaseException) -> bool:
