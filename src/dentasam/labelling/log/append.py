@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 
@@ -63,7 +64,7 @@ def append_operations(
     connection.execute(insert(operations), [rows.operation_row(case_id, operation) for operation in stored])
     _write_objects(connection, case_id, before, after.objects)
     created = len(after.objects) - len(before)
-    changed = {"revision": after.revision, "status": after.status, "updated": received}
+    changed: dict[str, Any] = {"revision": after.revision, "status": after.status, "updated": received}
     changed |= {"missing": list(after.missing) or None, "object_rows": case["object_rows"] + created}
     change_case_row(connection, case, changed)
     return Appended(after.revision, len(new))

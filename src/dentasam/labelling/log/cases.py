@@ -4,19 +4,20 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, RowMapping, Select, func, insert, select, true, update
+from sqlalchemy import Connection, Select, func, insert, select, true, update
 from sqlalchemy import case as case_expression
 from sqlalchemy.exc import DBAPIError
 
 from dentasam.labelling.log.checksums import is_whole, row_checksum
-from dentasam.labelling.log.damage import GUIDE, Damage, DamagedData, is_damage
+from dentasam.labelling.log.damage import Damage, DamagedData, is_damage
 from dentasam.labelling.log.database import batches, cases, comments, intervals, objects, workspace
 from dentasam.labelling.log.operations import Status
 from dentasam.labelling.log.read import Row, read_rows
 from dentasam.labelling.log.rebuild import damaged_case_line, mended_case, store_mended
 from dentasam.labelling.log.rows import utc_now
+from dentasam.labelling.log.sqlite_check import GUIDE
 from dentasam.labelling.workspace.workspace import CaseImage
 
 # What was rebuilt is a notice of the command, like what was assumed about an image.
@@ -62,7 +63,7 @@ def read_cases(connection: Connection) -> list[Case]:
     Where a table with their counts is damaged, they are read one by one, with 0 for what cannot be counted.
     """
     try:
-        found = [_case(row) for row in connection.execute(_worklist_query()).mappings()]
+        found = [_case(cast(Row, row)) for row in connection.execute(_worklist_query()).mappings()]
     except (ValueError, DBAPIError) as error:
         if not is_damage(error):
             raise
@@ -76,25 +77,26 @@ def read_case(connection: Connection, case_id: int) -> Case:
     row = connection.execute(_worklist_query().where(cases.c.id == case_id)).mappings().first()
     if row is None:
         raise CaseNotFound(case_id)
-    return _case(row)
+    return _case(cast(Row, row))
 
 
-def case_row(connection: Connection, case_id: int, lock: bool = False) -> RowMapping:
+def case_row(connection: Connection, case_id: int, lock: bool = False) -> Row:
     """The row of the table `cases`, also of a case whose image is missing. Raises CaseNotFound and DamagedData.
 
     lock: no other transaction can lock the row until this one ends. SQLite ignores it: there a writing transaction
     is alone from its start.
     """
     query = select(cases).where(cases.c.id == case_id)
-    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
-    if row is None:
+    found = connection.execute(query.with_for_update() if lock else query).mappings().first()
+    if found is None:
         raise CaseNotFound(case_id)
+    row = cast(Row, found)
     if not is_whole("cases", row):
         raise DamagedData([Damage(row["name"], "its row in the database is damaged")])
     return row
 
 
-def change_case_row(connection: Connection, row: RowMapping, changed: dict[str, Any]) -> None:
+def change_case_row(connection: Connection, row: Row, changed: dict[str, Any]) -> None:
     """Changes columns of a case and its checksum. The row must be locked since it was read."""
     values = changed | {"checksum": row_checksum("cases", dict(row) | changed)}
     connection.execute(update(cases).where(cases.c.id == row["id"]).values(values))
@@ -221,7 +223,11 @@ def _case_alone(connection: Connection, row: Row) -> Case:
         if not is_damage(error):
             raise
         counted = None
-    return _case(counted or {**row, **dict.fromkeys(("objects", "proposed", "comments", "active_seconds"))})
+    return _case(
+        cast(Row, counted)
+        if counted
+        else {**row, **dict.fromkeys(("objects", "proposed", "comments", "active_seconds"))}
+    )
 
 
 def _natural_key(name: str) -> list[tuple[int, int, str]]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, RowMapping, insert
+from sqlalchemy import Connection, insert
 
 from dentasam.labelling.log.cases import change_case_row
 from dentasam.labelling.log.checksums import is_whole
@@ -46,7 +46,7 @@ def plain_text(text: str) -> str:
     return text
 
 
-def insert_comment(connection: Connection, case: RowMapping, annotator: str, text: str) -> Comment:
+def insert_comment(connection: Connection, case: Row, annotator: str, text: str) -> Comment:
     """Adds a comment, now. case: its row, which is locked."""
     now = utc_now()
     values = sealed("comments", {"case_id": case["id"], "annotator": annotator, "text": text, "time": now})

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, and_, select
 from sqlalchemy.exc import DBAPIError
@@ -119,7 +119,7 @@ def read_rows(
     columns = list(table.c) if columns is None else columns
     try:
         query = select(*columns).where(chosen).order_by(key).limit(limit)
-        return list(connection.execute(query).mappings())
+        return cast(list[Row], connection.execute(query).mappings().all())
     except (ValueError, OverflowError, DBAPIError) as error:
         if not is_damage(error):
             raise
@@ -128,7 +128,7 @@ def read_rows(
     for value in connection.execute(select(key).where(chosen).order_by(key).limit(limit)).scalars().all():
         try:
             row = connection.execute(select(*columns).where(chosen, key == value)).mappings().first()
-            found.append(row or {key.name: value})
+            found.append(cast(Row, row) if row else {key.name: value})
         except (ValueError, OverflowError, DBAPIError) as error:
             if not is_damage(error):
                 raise

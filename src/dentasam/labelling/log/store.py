@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, RowMapping, select, update
+from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from dentasam.errors import WorkspaceError
@@ -22,7 +22,7 @@ from dentasam.labelling.log.damage import Damage, DamagedData, naming
 from dentasam.labelling.log.database import cases, is_disk_full, reading, writing
 from dentasam.labelling.log.fold import CaseState, ObjectState
 from dentasam.labelling.log.operations import MODEL_ANNOTATOR, Operation, StoredOperation
-from dentasam.labelling.log.read import CheckedLog, read_log, read_objects, read_operations, read_state
+from dentasam.labelling.log.read import CheckedLog, Row, read_log, read_objects, read_operations, read_state
 from dentasam.labelling.log.rebuild import rebuild_case
 from dentasam.labelling.workspace.workspace import CaseImage
 
@@ -202,7 +202,7 @@ class Store:
         with naming(lambda: what if isinstance(what, str) else self._name(what)), reading(self.engine) as connection:
             return work(connection)
 
-    def _read(self, case_id: int, work: Callable[[Connection, RowMapping], Result]) -> Result:
+    def _read(self, case_id: int, work: Callable[[Connection, Row], Result]) -> Result:
         """What `work` reads of the case and its row; where that is damaged, again after a rebuild."""
 
         def once() -> Result:
