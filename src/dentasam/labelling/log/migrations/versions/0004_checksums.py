@@ -1,6 +1,6 @@
 """A checksum for each row that holds work, and how many rows belong together."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -80,7 +80,7 @@ def _seal(connection: sa.Connection, name: str) -> None:
     needed = dict.fromkeys((*KEYS[name], *SEALED[name], *masks))
     columns = [column for column in needed if column != "masks_checksum"]
     table = sa.table(name, *(sa.column(column, TYPES.get(column)) for column in columns), sa.column("checksum"))
-    values = {"checksum": sa.bindparam("new_checksum")}
+    values: dict[str, Any] = {"checksum": sa.bindparam("new_checksum")}
     if name == "operations":
         table.append_column(sa.column("masks_checksum"))
         values["masks_checksum"] = sa.bindparam("new_masks_checksum")
@@ -90,7 +90,7 @@ def _seal(connection: sa.Connection, name: str) -> None:
         connection.execute(change, [_sealed(name, row) for row in rows])
 
 
-def _sealed(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
+def _sealed(name: str, row: sa.RowMapping) -> dict[str, Any]:
     sealed = {f"of_{key}": row[key] for key in KEYS[name]}
     if name == "operations":
         sealed["new_masks_checksum"] = masks_checksum(row["masks"])
@@ -101,7 +101,7 @@ def _sealed(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read(
     connection: sa.Connection, query: sa.Select[Any], keys: Sequence[sa.ColumnClause[Any]]
-) -> Iterator[Sequence[Mapping[str, Any]]]:
+) -> Iterator[Sequence[sa.RowMapping]]:
     """The rows in parts, in the order of their keys; those that cannot be decoded are left out, and so not sealed."""
     last: tuple[Any, ...] | None = None
     while True:
@@ -119,7 +119,7 @@ def _read(
 
 def _readable(
     connection: sa.Connection, query: sa.Select[Any], keys: Sequence[sa.ColumnClause[Any]], part: Sequence[Any]
-) -> Iterator[Mapping[str, Any]]:
+) -> Iterator[sa.RowMapping]:
     for values in part:
         try:
             chosen = query.where(*(key == value for key, value in zip(keys, values, strict=True)))
