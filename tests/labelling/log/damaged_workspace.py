@@ -3,6 +3,7 @@
 import random
 import uuid
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -20,8 +21,8 @@ HEIGHT, WIDTH, CASES, OBJECTS = 40, 60, 4, 8
 def labelled_folder(folder: Path) -> Path:
     """Makes a folder of four images with eight objects each, a comment, active time, statuses and a missing tooth."""
     folder.mkdir(parents=True)
-    for case in range(CASES):
-        Image.fromarray(np.full((HEIGHT, WIDTH), 40 + case, np.uint8)).save(folder / f"{case}.png")
+    for number in range(CASES):
+        Image.fromarray(np.full((HEIGHT, WIDTH), 40 + number, np.uint8)).save(folder / f"{number}.png")
     with open_workspace(folder) as (_, store, _):
         for case in store.cases():
             _label(store, case.id, random.Random(case.id))
@@ -33,10 +34,10 @@ def _label(store: Store, case: int, draw: random.Random) -> None:
         return str(uuid.UUID(int=draw.getrandbits(128), version=4))
 
     clock = iter(range(1_700_000_000_000, 1_800_000_000_000, 1000))
-    documents = []
+    documents: list[dict[str, Any]] = []
     objects = [fresh_id() for _ in range(OBJECTS)]
     for object in objects:
-        data = {**MANUAL, "category": draw.choice(["11", "36", "restoration"])}
+        data: dict[str, Any] = {**MANUAL, "category": draw.choice(["11", "36", "restoration"])}
         data |= {"parent": objects[0]} if object != objects[0] and draw.random() < 0.3 else {}
         documents.append({"kind": "create", "object": object, "data": data})
         for _ in range(2):

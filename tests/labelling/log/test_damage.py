@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, text, update
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.exchange.offline import open_workspace
 from dentasam.labelling.log.checksums import is_whole
-from dentasam.labelling.log.damage import DamagedData
+from dentasam.labelling.log.damage import Damage, DamagedData
 from dentasam.labelling.log.database import cases, comments, metadata, objects, open_database, operations, writing
 from dentasam.labelling.log.sqlite_check import check_sqlite
 from dentasam.labelling.log.store import Store
@@ -43,20 +43,20 @@ def flipped(masks: bytes) -> bytes:
 
 def damage_object(store: Store, id: str = ONE) -> None:
     with writing(store.engine) as connection:
-        masks = connection.scalar(select(objects.c.masks).where(objects.c.id == id))
+        masks = connection.execute(select(objects.c.masks).where(objects.c.id == id)).scalar_one()
         connection.execute(update(objects).where(objects.c.id == id).values(masks=flipped(masks)))
 
 
 def damage_operation(store: Store, revision: int = 3) -> None:
     with writing(store.engine) as connection:
-        masks = connection.scalar(select(operations.c.masks).where(operations.c.revision == revision))
+        masks = connection.execute(select(operations.c.masks).where(operations.c.revision == revision)).scalar_one()
         connection.execute(update(operations).where(operations.c.revision == revision).values(masks=flipped(masks)))
 
 
 def test_every_row_has_its_checksum(labelled: Store) -> None:
     with labelled.engine.connect() as connection:
         for name in ("cases", "operations", "objects", "comments", "intervals"):
-            rows = connection.execute(select(metadata.tables[name])).mappings().all()
+            rows = [dict(row) for row in connection.execute(select(metadata.tables[name])).mappings()]
             assert rows
             assert all(is_whole(name, row) for row in rows)
             changed = {"name": "x", "annotator": "x"}
@@ -184,7 +184,7 @@ def test_damaged_comments_and_times_are_left_out_and_named(labelled: Store) -> N
     with writing(labelled.engine) as connection:
         connection.execute(text("UPDATE comments SET text = 'see the rood'"))
         connection.execute(text("UPDATE intervals SET stop = stop + 64"))
-    damages: list = []
+    damages: list[Damage] = []
     assert labelled.comments(a, damages) == []
     assert labelled.active_times(a, damages) == []
     assert [damage.line for damage in damages] == [

@@ -96,7 +96,9 @@ def _sealed(name: str, row: sa.RowMapping) -> dict[str, Any]:
         sealed["new_masks_checksum"] = masks_checksum(row["masks"])
         whole = dict(row) | {"masks_checksum": sealed["new_masks_checksum"]}
         return sealed | {"new_checksum": checksum(name, SEALED[name], whole)}
-    return sealed | {"new_checksum": checksum(name, SEALED[name], row, row["masks"] if name == "objects" else b"")}
+    return sealed | {
+        "new_checksum": checksum(name, SEALED[name], dict(row), row["masks"] if name == "objects" else b"")
+    }
 
 
 def _read(
