@@ -113,7 +113,7 @@ def read_active_times(
 ) -> list[ActiveTime]:
     """The active time of a case, or of all cases, sorted by start. What of it is damaged is added to `damages`."""
     chosen = true() if case_id is None else intervals.c.case_id == case_id
-    stored = read_rows(connection, intervals, chosen, intervals.c.id)
+    stored = list(read_rows(connection, intervals, chosen, intervals.c.id))
     found = [
         ActiveTime(row["case_id"], row["annotator"], row["tool"], row["object_id"], row["start"], row["stop"])
         for row in stored

@@ -67,7 +67,7 @@ def read_cases(connection: Connection) -> list[Case]:
     except (ValueError, DBAPIError) as error:
         if not is_damage(error):
             raise
-        present = read_rows(connection, cases, cases.c.present, cases.c.id)
+        present = list(read_rows(connection, cases, cases.c.present, cases.c.id))
         found = [_case_alone(connection, row) for row in present if "name" in row]
     return sorted(found, key=lambda case: _natural_key(case.name))
 
@@ -111,7 +111,7 @@ def sync_cases(connection: Connection, images: Sequence[CaseImage]) -> list[str]
     if connection.dialect.name == "postgresql":
         # Two servers that start at once would both add the same cases.
         connection.exec_driver_sql("LOCK TABLE cases IN SHARE ROW EXCLUSIVE MODE")
-    stored = read_rows(connection, cases, true(), cases.c.id)
+    stored = list(read_rows(connection, cases, true(), cases.c.id))
     recorded = connection.scalar(select(workspace.c.case_rows))
     lost = max(0, (recorded or 0) - len(stored))
     if lost:

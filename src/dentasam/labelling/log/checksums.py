@@ -30,15 +30,16 @@ SEALED: dict[str, tuple[str, ...]] = {
 # Tables whose masks are read whenever their rows are.
 WITH_MASKS = frozenset({"objects"})
 FLOATS = frozenset({"confidence", "start", "stop"})
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def checksum(table: str, columns: Sequence[str], row: Mapping[str, Any], masks: bytes = b"") -> int:
     """The checksum, a signed integer of 64 bits, of these columns of a row. Raises KeyError for an absent column."""
-    values = [
-        float(row[column]) if column in FLOATS and row[column] is not None else row[column] for column in columns
-    ]
-    text = json.dumps([table, *values], sort_keys=True, separators=(",", ":"))
-    digest = blake2b(text.encode("ascii"), digest_size=8)
+    values = [row[column] for column in columns]
+    for place, column in enumerate(columns):
+        if column in FLOATS and values[place] is not None:
+            values[place] = float(values[place])
+    digest = blake2b(_canonical([table, *values]).encode("ascii"), digest_size=8)
     digest.update(masks)
     return int.from_bytes(digest.digest(), "little", signed=True)
 

@@ -26,7 +26,7 @@ class Comment:
 def read_comments(connection: Connection, case: Row, damages: list[Damage]) -> list[Comment]:
     """The comments on a case, oldest first. What of them is damaged is added to `damages`."""
     found: list[Comment] = []
-    stored = read_rows(connection, comments, comments.c.case_id == case["id"], comments.c.id)
+    stored = list(read_rows(connection, comments, comments.c.case_id == case["id"], comments.c.id))
     for row in stored:
         if is_whole("comments", row):
             found.append(Comment(row["id"], row["annotator"], row["text"], row["time"]))
