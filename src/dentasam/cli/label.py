@@ -123,6 +123,7 @@ def label(
         from dentasam.labelling.exchange.offline import write_export
 
         kind, target = ("timing", timing) if timing is not None else (str(export), out)
+        damaged: list[str] = []
         assert target is not None
         say(
             write_export(
@@ -135,8 +136,10 @@ def label(
                 images=images,
                 numbering=numbering,
                 follow_links=follow_links,
+                damaged=damaged,
             )
         )
+        _report_damage(damaged, target)
     else:
         from dentasam.labelling.server.run import Settings, run
 
@@ -179,6 +182,17 @@ def _check_one_task(
         raise OutputError("--out is the file for --export; give --export FORMAT as well")
     if finished and export is None:
         raise OutputError("--finished chooses what --export writes; give --export FORMAT as well")
+
+
+def _report_damage(damaged: list[str], target: Path) -> None:
+    """Prints what an export had to leave out, and raises WorkspaceError if there is something."""
+    for line in damaged:
+        complain(line)
+    if damaged:
+        raise WorkspaceError(
+            f"{target} was written without what is damaged in the database, {len(damaged)} lines above; "
+            "see Damage in docs/labelling-server.md"
+        )
 
 
 def _add_annotator(source: Path, folder: Path | None, images: Path | None, follow_links: bool, name: str) -> None:

@@ -38,7 +38,7 @@ def test_opening_twice_changes_nothing(database_url: str) -> None:
     open_database(database_url).dispose()
     engine = open_database(database_url)
     with engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == ["0003"]
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == ["0004"]
     engine.dispose()
 
 
@@ -80,7 +80,7 @@ def test_what_is_no_database_is_said_in_one_line(tmp_path: Path) -> None:
         other.execute("CREATE TABLE cases (name TEXT)")
     for url, reason in (
         (f"sqlite:///{tmp_path / 'text.sqlite3'}", "file is not a database"),
-        (f"sqlite:///{tmp_path / 'other.sqlite3'}", "already exists"),
+        (f"sqlite:///{tmp_path / 'other.sqlite3'}", "holds no labels but cases"),
         (f"sqlite:///{tmp_path / 'no' / 'folder.sqlite3'}", "unable to open"),
         (f"postgresql://ann:secret@/none?host={tmp_path}", "cannot be opened"),
         ("mysql://host/name", "not supported"),

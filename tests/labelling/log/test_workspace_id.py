@@ -9,10 +9,11 @@ import pytest
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.exchange.offline import open_workspace
 from dentasam.labelling.log.database import open_database
+from dentasam.labelling.log.store import Store
 from dentasam.labelling.log.workspace_id import open_workspace_database
 from dentasam.labelling.workspace.workspace import Workspace
 
-from ..conftest import downgrade
+from ..conftest import case_image, downgrade
 from ..postgresql import PostgreSQL
 
 
@@ -79,6 +80,7 @@ def test_a_password_is_not_shown(radiographs: Path, postgresql: PostgreSQL) -> N
 def test_a_database_without_an_id_takes_the_workspaces(radiographs: Path, tmp_path: Path, database_url: str) -> None:
     """As one that was written before there were ids."""
     engine = open_database(database_url)
+    Store(engine).sync_cases([case_image("a.png")])
     downgrade(engine, "0001")
     engine.dispose()
     (tmp_path / "work").mkdir()

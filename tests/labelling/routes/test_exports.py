@@ -5,6 +5,7 @@ import json
 import zipfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.catalogue import Format
+from dentasam.labelling.log.database import writing
 
 from ..running import HEIGHT, WIDTH, Running, create, masked, opened, square
 
@@ -37,6 +39,32 @@ def test_exports_hold_what_was_labelled(server: Running, tmp_path: Path) -> None
 
     lines = server.client.get("/api/export/log").text.splitlines()
     assert [json.loads(line)["object"] for line in lines] == [tooth]
+
+
+def test_exports_without_a_damaged_object_say_so(server: Running) -> None:
+    whole, damaged = str(uuid4()), str(uuid4())
+    drawn = [create(id, category="36") for id in (whole, damaged)]
+    server.append([*drawn, *(masked(id, square(3, 4, 5)) for id in (whole, damaged))], 0)
+    with writing(server.store.engine) as connection:
+        for table, of in (("objects", "id"), ("operations", "object_id")):
+            connection.exec_driver_sql(f"UPDATE {table} SET checksum = 7 WHERE {of} = ?", (damaged,))
+    line = f"a.png: object 36 ({damaged}): its row in the database is damaged"
+    coco = server.client.get("/api/export/coco")
+    assert [each["object"] for each in coco.json()["annotations"]] == [whole]
+    assert coco.json()["info"]["damaged"] == [line]
+    assert unquote(coco.headers["x-damaged"]) == f"1 left out: {line}"
+    archive = zipfile.ZipFile(io.BytesIO(server.client.get("/api/export/png").content))
+    assert archive.read("DAMAGED.txt").decode() == f"{line}\n"
+    log = server.client.get("/api/export/log")
+    assert [json.loads(entry)["object"] for entry in log.text.splitlines()] == [whole]
+    assert damaged in log.headers["x-damaged"]
+    assert damaged in server.client.get("/api/export/timing").headers["x-damaged"]
+    # The case opens, and work on the other object is taken.
+    assert opened(server.client.get("/api/cases/1"))["damaged"] == [{"object": damaged, "label": "36", "what": line}]
+    refused = server.append([masked(damaged, square(1, 1, 2))], 4)
+    assert (refused.status_code, refused.json()["damaged"]) == (503, [damaged])
+    assert line in refused.json()["detail"]
+    assert server.append([masked(whole, square(1, 1, 2))], 4).status_code == 200
 
 
 def test_exports_of_finished_cases_alone(server: Running) -> None:

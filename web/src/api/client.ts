@@ -41,14 +41,14 @@ async function send(path: string, init: RequestInit = {}): Promise<Response> {
 }
 
 async function failure(response: Response): Promise<ApiError> {
-  let detail = `${response.status} ${response.statusText}`.trim();
+  const status = `${response.status} ${response.statusText}`.trim();
   try {
-    const body: unknown = await response.json();
-    if (body && typeof body === "object" && "detail" in body && typeof body.detail === "string") detail = body.detail;
+    const { detail, damaged } = (await response.json()) as Partial<Problem>;
+    return new ApiError(response.status, typeof detail === "string" ? detail : status, null, damaged ?? []);
   } catch {
     // Not JSON: the status line is used.
+    return new ApiError(response.status, status);
   }
-  return new ApiError(response.status, detail);
 }
 
 async function checked(path: string, init?: RequestInit): Promise<Response> {

@@ -7,6 +7,8 @@ export class ApiError extends Error {
     readonly detail: string,
     /** The parameter without which the request cannot be done. */
     readonly asks: Problem["asks"] = null,
+    /** Ids of objects that are damaged in the database; requests on other objects are answered. */
+    readonly damaged: readonly string[] = [],
   ) {
     super(detail);
     this.name = "ApiError";

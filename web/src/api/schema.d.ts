@@ -267,6 +267,8 @@ export interface paths {
         /**
          * Export Coco
          * @description All objects as COCO with RLE masks; image paths are relative to the image folder.
+         *
+         *     `info.damaged` and the header X-Damaged say what is damaged in the database and therefore left out.
          */
         get: operations["export_coco"];
         put?: never;
@@ -327,6 +329,8 @@ export interface paths {
         /**
          * Export Format
          * @description All objects in a dataset format, as a ZIP. The header X-Lost says in one line what the format cannot keep.
+         *
+         *     X-Damaged says what is damaged in the database and therefore left out; the file DAMAGED.txt lists all of it.
          */
         get: operations["export_format"];
         put?: never;
@@ -605,6 +609,8 @@ export interface components {
             case: components["schemas"]["CaseSummary"];
             /** Comments */
             comments: components["schemas"]["Comment"][];
+            /** Damaged */
+            damaged: components["schemas"]["DamagedPart"][];
             /**
              * Missing
              * @description Numbers of teeth that were marked as missing, in chart order.
@@ -630,6 +636,11 @@ export interface components {
             bits: 8 | 16;
             /** Comments */
             comments: number;
+            /**
+             * Damaged
+             * @description Whether the case is damaged in the database, so that it cannot be opened.
+             */
+            damaged: boolean;
             /** Encoded */
             encoded: boolean;
             /** Height */
@@ -841,6 +852,27 @@ export interface components {
              * @enum {string}
              */
             source: "manual" | "model" | "import" | "proposal";
+        };
+        /**
+         * DamagedPart
+         * @description What the database cannot give back as it was stored; everything else of the case is in the answer.
+         */
+        DamagedPart: {
+            /**
+             * Label
+             * @description The object's category, as far as it is known.
+             */
+            label: string | null;
+            /**
+             * Object
+             * @description The object's id; null where it is not one object.
+             */
+            object: string | null;
+            /**
+             * What
+             * @description One line for the user.
+             */
+            what: string;
         };
         /**
          * DatasetFormat
@@ -1497,6 +1529,12 @@ export interface components {
              * @default null
              */
             asks: "numbering" | null;
+            /**
+             * Damaged
+             * @description Ids of the objects that are damaged in the database, where the request was about them; requests on other objects are answered. Null where it is another error.
+             * @default null
+             */
+            damaged: string[] | null;
             /**
              * Detail
              * @description One line for the user.
@@ -2315,7 +2353,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2420,7 +2458,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2523,7 +2561,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2630,7 +2668,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2755,7 +2793,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2856,7 +2894,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2978,7 +3016,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3130,7 +3168,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3242,7 +3280,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3375,7 +3413,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3500,7 +3538,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3625,7 +3663,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3746,7 +3784,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3851,7 +3889,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3957,7 +3995,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4052,7 +4090,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4144,7 +4182,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4253,7 +4291,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4345,7 +4383,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4471,7 +4509,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4592,7 +4630,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4709,7 +4747,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4810,7 +4848,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4906,7 +4944,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5011,7 +5049,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5112,7 +5150,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5263,7 +5301,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5355,7 +5393,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model. */
+            /** @description Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or what is asked for is damaged in the database. */
             503: {
                 headers: {
                     [name: string]: unknown;

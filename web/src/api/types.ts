@@ -38,6 +38,8 @@ export type RefineRequest = Unpacked<Schemas["RefineObject"]>;
 export type Prediction = Unpacked<Schemas["PredictionDocument"]>;
 export type Refinement = Unpacked<Schemas["RefinementDocument"]>;
 
+export type DamagedPart = Schemas["DamagedPart"];
+
 export interface CaseDocument {
   case: CaseSummary;
   objects: ObjectState[];
@@ -45,6 +47,8 @@ export interface CaseDocument {
   /** Numbers of teeth that were marked as missing, in chart order. */
   missing: string[];
   proposals: ProposalsState;
+  /** What the database cannot give back; it is in neither `objects` nor `comments`. */
+  damaged: DamagedPart[];
 }
 
 export interface LogDocument {

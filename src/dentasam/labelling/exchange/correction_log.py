@@ -8,6 +8,7 @@ from dentasam.data.masks import rle
 from dentasam.labelling.exchange.exports import chosen_cases, without_paths
 from dentasam.labelling.exchange.proposal_outcomes import ProposalCounts, missed_objects, proposal_outcome
 from dentasam.labelling.log.cases import Case
+from dentasam.labelling.log.damage import Damage, DamagedData
 from dentasam.labelling.log.fold import ObjectState, undone_ids
 from dentasam.labelling.log.operations import ChangeMask, Create, Status, StoredOperation, document_of
 from dentasam.labelling.log.store import Store
@@ -20,6 +21,7 @@ def log_lines(
     workspace: Workspace,
     statuses: Collection[Status] | None = None,
     counts: ProposalCounts | None = None,
+    damages: list[Damage] | None = None,
 ) -> Iterator[str]:
     """The correction log as NDJSON: a JSON object, and a line, for each object that was labelled.
 
@@ -30,25 +32,35 @@ def log_lines(
     `proposal` says what became of an object that the model proposed before anybody clicked, `missed` marks teeth that
     it had not proposed.
 
-    statuses: which cases, all by default. counts: adds up what became of the proposals.
+    statuses: which cases, all by default. counts: adds up what became of the proposals. damages: what is damaged in
+    the database is added to it; objects with a damaged operation are left out.
     """
+    damages = [] if damages is None else damages
     counts = ProposalCounts() if counts is None else counts
-    for case, state in chosen_cases(store, workspace, statuses):
+    for case, state in chosen_cases(store, workspace, statuses, damages):
         if not state.objects:
             continue
         # The log is read without its masks; the proposal's mask of each object is read when its turn comes.
-        log = store.operations(case.id, masks=False)
+        checked = store.checked_log(case.id)
+        damages += checked.damages
+        log = checked.undamaged
         undone = undone_ids(log)
         missed = missed_objects(state)
         counts.add_missed(len(missed))
         by_object: dict[str, list[StoredOperation]] = {id: [] for id in state.objects}
         for stored in log:
-            if stored.operation.object is not None:
+            if stored.operation.object in by_object:
                 by_object[stored.operation.object].append(stored)
         for known in state.objects.values():
+            if not by_object[known.id]:
+                continue
             proposal = next((stored for stored in by_object[known.id] if _is_proposal(stored)), None)
             if proposal is not None:
-                (proposal,) = store.operations(case.id, proposal.revision - 1, 1)
+                try:
+                    (proposal,) = store.operations(case.id, proposal.revision - 1, 1)
+                except DamagedData as error:
+                    damages += error.damages
+                    continue
             entry = _entry(case, known, by_object[known.id], proposal, undone)
             outcome = None
             if proposal is not None and known.source == "proposal" and isinstance(proposal.operation, Create):

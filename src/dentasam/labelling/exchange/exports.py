@@ -20,6 +20,7 @@ from dentasam.data.formats.tooth_names import with_numbering
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import OutputError
 from dentasam.labelling.log.cases import Case
+from dentasam.labelling.log.damage import Damage, DamagedData
 from dentasam.labelling.log.fold import CaseState, ObjectState
 from dentasam.labelling.log.operations import Status
 from dentasam.labelling.log.store import Store
@@ -30,11 +31,17 @@ from dentasam.labelling.workspace.workspace import Workspace
 UNLABELLED = "unlabelled"
 FINISHED: frozenset[Status] = frozenset({"done", "approved"})
 FIRST_TOOTH_ID, LAST_TOOTH_ID = 11, 85  # FDI numbers
+DAMAGED_FILE = "DAMAGED.txt"
 FIRST_OTHER_ID = 101
 PACKED_SUFFIXES = frozenset({".png", ".gz"})
 
 
-def labelled_dataset(store: Store, workspace: Workspace, statuses: Collection[Status] | None = None) -> Dataset:
+def labelled_dataset(
+    store: Store,
+    workspace: Workspace,
+    statuses: Collection[Status] | None = None,
+    damages: list[Damage] | None = None,
+) -> Dataset:
     """The cases of a workspace as a dataset, its images named relative to the image folder.
 
     statuses: which cases, all by default; FINISHED are those that are done or approved. Deleted objects, empty masks
@@ -42,12 +49,16 @@ def labelled_dataset(store: Store, workspace: Workspace, statuses: Collection[St
     of its annotation: `object` (its id in the workspace), `source`, `accepted`, `annotator`, and, where they are
     known, `score`, `model` and `parent` (the id of another annotation). An image has `missing`, the numbers of the
     teeth that were marked as missing on it, if there are any.
+
+    What is damaged in the database is left out and listed, in `damages` and, a line each, as `damaged` in the
+    dataset's `info`.
     """
+    damages = [] if damages is None else damages
     images: list[ImageRecord] = []
     first_id = 1
     paths = {image.name: image.path for image in workspace.images}
     # One case at a time: the decoded masks of a whole worklist would not fit the memory.
-    for case, state in chosen_cases(store, workspace, statuses):
+    for case, state in chosen_cases(store, workspace, statuses, damages):
         exported = [known for known in state.present if known.area and not known.proposed]
         ids = {known.id: id for id, known in enumerate(exported, start=first_id)}
         first_id += len(exported)
@@ -56,7 +67,8 @@ def labelled_dataset(store: Store, workspace: Workspace, statuses: Collection[St
         record = ImageRecord(case.id, paths[case.name], case.name, case.width, case.height, (), records, extra=marked)
         images.append(record)
     used = {record.category for image in images for record in image.objects}
-    return Dataset(workspace.folder, tuple(images), _categories(workspace.schema, used))
+    info = {"damaged": [damage.line for damage in damages]} if damages else {}
+    return Dataset(workspace.folder, tuple(images), _categories(workspace.schema, used), info)
 
 
 def coco_document(
@@ -64,12 +76,13 @@ def coco_document(
     workspace: Workspace,
     statuses: Collection[Status] | None = None,
     numbering: Numbering = Numbering.fdi,
+    damages: list[Damage] | None = None,
 ) -> dict[str, Any]:
     """The COCO document of `labelled_dataset`. A file of it in the image folder can be trained on as it is.
 
     numbering: how teeth are numbered in it.
     """
-    return with_numbering(labelled_dataset(store, workspace, statuses), numbering).document()
+    return with_numbering(labelled_dataset(store, workspace, statuses, damages), numbering).document()
 
 
 def write_coco(
@@ -78,6 +91,7 @@ def write_coco(
     path: Path,
     statuses: Collection[Status] | None = None,
     numbering: Numbering = Numbering.fdi,
+    damages: list[Damage] | None = None,
 ) -> Path:
     """Writes the COCO document to a file, all or nothing, with image paths relative to that file.
 
@@ -91,7 +105,7 @@ def write_coco(
             f"{path} does not lie beside the images; write it into {workspace.folder} or a folder above it"
         )
     inner = PurePosixPath(image_folder.relative_to(folder).as_posix())
-    dataset = labelled_dataset(store, workspace, statuses)
+    dataset = labelled_dataset(store, workspace, statuses, damages)
     images = tuple(replace(image, file_name=(inner / image.file_name).as_posix()) for image in dataset.images)
     content = with_numbering(replace(dataset, images=images), numbering).document()
     try:
@@ -109,13 +123,17 @@ def write_zip(
     file: IO[bytes],
     statuses: Collection[Status] | None = None,
     numbering: Numbering = Numbering.fdi,
+    damages: list[Damage] | None = None,
 ) -> tuple[str, ...]:
     """Writes a ZIP with the annotation files of a dataset format; returns what the format could not keep.
+
+    What is damaged in the database is left out and listed, in `damages` and in the ZIP's file DAMAGED.txt.
 
     The images themselves are not in it: put them beside these files, where the format has them, to import it again.
     numbering: how teeth are numbered in it.
     """
-    dataset = labelled_dataset(store, workspace, statuses)
+    damages = [] if damages is None else damages
+    dataset = labelled_dataset(store, workspace, statuses, damages)
     with zipfile.ZipFile(file, "w") as archive:
 
         def write(name: str, content: bytes) -> None:
@@ -123,18 +141,30 @@ def write_zip(
             packed = PurePosixPath(name).suffix.lower() in PACKED_SUFFIXES
             archive.writestr(name, content, zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED)
 
+        if damages:
+            write(DAMAGED_FILE, "".join(f"{damage.line}\n" for damage in damages).encode())
         return write_annotations(format, dataset, write, numbering)
 
 
 def chosen_cases(
-    store: Store, workspace: Workspace, statuses: Collection[Status] | None
+    store: Store, workspace: Workspace, statuses: Collection[Status] | None, damages: list[Damage]
 ) -> Iterator[tuple[Case, CaseState]]:
-    """The cases whose image is in the workspace and whose status is one of `statuses`, None for any."""
+    """The cases whose image is in the workspace and whose status is one of `statuses`, None for any.
+
+    What is damaged of them is left out, and added to `damages`.
+    """
     names = {image.name for image in workspace.images}
     store.complete()
     for case in store.cases():
-        if case.name in names and (statuses is None or case.status in statuses):
-            yield case, store.state(case.id)
+        if case.name not in names or not (statuses is None or case.damaged or case.status in statuses):
+            continue
+        try:
+            state = store.state(case.id)
+        except DamagedData as error:
+            damages += error.damages
+            continue
+        damages += state.damaged
+        yield case, state
 
 
 def without_paths(model: dict[str, Any]) -> dict[str, Any]:

@@ -12,10 +12,12 @@ from dentasam.data.formats.registry import writable
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import OutputError, WorkspaceError
 from dentasam.labelling.exchange.correction_log import log_lines
-from dentasam.labelling.exchange.exports import FINISHED, write_coco, write_zip
+from dentasam.labelling.exchange.exports import FINISHED, chosen_cases, write_coco, write_zip
 from dentasam.labelling.exchange.proposal_outcomes import ProposalCounts
 from dentasam.labelling.exchange.source_objects import SourceObjects
 from dentasam.labelling.exchange.time_table import timing_csv
+from dentasam.labelling.log.damage import Damage, DamagedData
+from dentasam.labelling.log.sqlite_check import GUIDE
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.log.workspace_id import open_workspace_database
 from dentasam.labelling.workspace.file_lock import WorkspaceInUse
@@ -43,16 +45,18 @@ def open_early(
     database: str | None = None,
     images: Path | None = None,
     follow_links: bool = False,
+    damaged: list[str] | None = None,
 ) -> Iterator[OpenedWorkspace]:
     """Yields the workspace before the objects of its COCO file are imported.
 
-    Raises WorkspaceError and DatasetError.
+    damaged: gets a line for damage of the database that reading can go on with, in place of an error. Raises
+    WorkspaceError and DatasetError.
     """
     with Workspace.open(source, folder, images, follow_links) as workspace:
-        engine = open_workspace_database(workspace, database)
+        engine = open_workspace_database(workspace, database, damaged)
         try:
             plain = Store(engine)
-            problems = [*workspace.problems, *plain.sync_cases(workspace.images)]
+            problems = [*workspace.problems, *_synced(plain, workspace, damaged)]
             pending = SourceObjects(plain, workspace)
             if workspace.dataset is not None:
                 # `pending` has the records that are still needed, and lets go of each after its import.
@@ -62,6 +66,22 @@ def open_early(
             engine.dispose()
 
 
+def _synced(store: Store, workspace: Workspace, damaged: list[str] | None) -> list[str]:
+    """The lines of `sync_cases`; a damaged database that is only read goes without it."""
+    try:
+        return store.sync_cases(workspace.images)
+    except DamagedData as error:
+        if damaged is None:
+            raise
+        damaged.append(str(error))
+        names = {case.name for case in store.cases()}
+        return [
+            f"{image.name} has no case in the database; {GUIDE}"
+            for image in workspace.images
+            if image.name not in names
+        ]
+
+
 @contextmanager
 def open_workspace(
     source: Path,
@@ -69,12 +89,14 @@ def open_workspace(
     database: str | None = None,
     images: Path | None = None,
     follow_links: bool = False,
+    damaged: list[str] | None = None,
 ) -> Iterator[tuple[Workspace, Store, list[str]]]:
     """Yields the workspace, its store with a case for each image, and lines about images that are left out.
 
-    The objects of a COCO file are imported as pre-annotations. Raises WorkspaceError and DatasetError.
+    The objects of a COCO file are imported as pre-annotations. damaged: as in `open_early`. Raises WorkspaceError
+    and DatasetError.
     """
-    with open_early(source, folder, database, images, follow_links) as opened:
+    with open_early(source, folder, database, images, follow_links, damaged) as opened:
         opened.pending.bring_all()
         yield opened.workspace, opened.store, opened.problems
 
@@ -90,6 +112,7 @@ def write_export(
     images: Path | None = None,
     numbering: Numbering = Numbering.fdi,
     follow_links: bool = False,
+    damaged: list[str] | None = None,
 ) -> str:
     """Writes an export of a workspace to a file; returns a line that says how many objects it holds.
 
@@ -97,7 +120,8 @@ def write_export(
     line for each kind of content that it lost.
 
     kind: a dataset format, `log` or `timing`. numbering: how teeth are numbered in it. finished:
-    only cases that are done or approved; the time table always holds all. Raises OutputError if the file cannot be
+    only cases that are done or approved; the time table always holds all. damaged: gets a line for each thing that is
+    damaged in the database and therefore not in the file. Raises OutputError if the file cannot be
     written, WorkspaceError and DatasetError as `open_workspace`.
     """
     if target.is_dir():
@@ -106,22 +130,30 @@ def write_export(
     statuses = FINISHED if finished else None
     counts = ProposalCounts()
     notes: tuple[str, ...] = ()
+    damages: list[Damage] = []
+    damaged = [] if damaged is None else damaged
     with (
         _naming_the_server(kind, finished),
-        open_workspace(source, folder, database, images, follow_links) as (workspace, store, _),
+        open_workspace(source, folder, database, images, follow_links, damaged) as (workspace, store, problems),
     ):
         if kind == "coco":
-            write_coco(store, workspace, target, statuses, numbering)
+            write_coco(store, workspace, target, statuses, numbering, damages)
         else:
             with _replacing_file(target) as file:
                 if kind in writable():
-                    notes = write_zip(Format(kind), store, workspace, file, statuses, numbering)
+                    notes = write_zip(Format(kind), store, workspace, file, statuses, numbering, damages)
                 elif kind == "log":
-                    file.writelines(line.encode() for line in log_lines(store, workspace, statuses, counts))
+                    lines = log_lines(store, workspace, statuses, counts, damages)
+                    file.writelines(line.encode() for line in lines)
                 else:
-                    file.write(timing_csv(store).encode())
+                    file.write(timing_csv(store, damages).encode())
         chosen = [case for case in store.cases() if statuses is None or case.status in statuses]
         labelled = [case.objects for case in chosen if case.objects]
+        if damages or damaged:
+            # The worklist counts what is damaged too.
+            whole = [state.present for _, state in chosen_cases(store, workspace, statuses, [])]
+            labelled = [count for present in whole if (count := sum(not known.proposed for known in present))]
+    damaged += [problem for problem in problems if GUIDE in problem] + [damage.line for damage in damages]
     kept = " of finished cases" if finished else ""
     line = f"{sum(labelled)} objects in {len(labelled)} images{kept} → {target}"
     return "\n".join(filter(None, [line, counts.line(), *(f"note: {note}" for note in notes)]))

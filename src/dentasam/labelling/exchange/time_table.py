@@ -8,6 +8,7 @@ from itertools import groupby
 from dentasam.data.table import csv_text
 from dentasam.labelling.log.active_time import ActiveTime
 from dentasam.labelling.log.cases import Case
+from dentasam.labelling.log.damage import Damage, DamagedData
 from dentasam.labelling.log.fold import CaseState, undone_ids
 from dentasam.labelling.log.operations import ChangeMask, Create, StoredOperation
 from dentasam.labelling.log.store import Store
@@ -77,19 +78,29 @@ def count_actions(log: Sequence[StoredOperation]) -> dict[ActionKey, ActionCount
     return found
 
 
-def timing_csv(store: Store) -> str:
+def timing_csv(store: Store, damages: list[Damage] | None = None) -> str:
     """Active seconds and actions as CSV: for each case and annotator a row, then a row per tool and per object.
 
     The column `scope` says which of the three a row is; rows of one scope add up to the whole, those of different
     scopes do not. `model_score` is the IoU that the model last predicted for the object, in a case's row the mean
     over its objects, without proposals that nobody has touched.
+
+    damages: what is damaged in the database is added to it; actions on objects with a damaged operation, and damaged
+    times, are left out.
     """
+    damages = [] if damages is None else damages
     rows: list[Sequence[object]] = [COLUMNS]
     store.complete()
     for case in store.cases():
-        times = store.active_times(case.id)
-        log = store.operations(case.id, masks=False) if case.revision else []
-        for row in _case_rows(case, times, log, store.state(case.id)):
+        try:
+            times = store.active_times(case.id, damages)
+            checked = store.checked_log(case.id) if case.revision else None
+            state = store.state(case.id)
+        except DamagedData as error:
+            damages += error.damages
+            continue
+        damages += [*(checked.damages if checked else ()), *state.damaged]
+        for row in _case_rows(case, times, checked.undamaged if checked else [], state):
             rows.append([_cell(row.get(column)) for column in COLUMNS])
     return csv_text(rows)
 

@@ -7,11 +7,14 @@ report it.
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, and_, insert, select
+from sqlalchemy import Connection, and_, insert, select, true
 
-from dentasam.labelling.log.database import intervals
+from dentasam.labelling.log.checksums import is_whole, row_checksum
+from dentasam.labelling.log.damage import Damage
+from dentasam.labelling.log.database import cases, intervals
+from dentasam.labelling.log.read import read_rows
 
 # The page reports every 15 s; a report may span twice that, even where the idle cut-off is shorter.
 MAX_REPORT_SECONDS = 30.0
@@ -98,19 +101,30 @@ def insert_active_time(
     taken = [Span(start, stop) for start, stop in known]
     own = {"case_id": case_id, "annotator": annotator}
     added = [
-        own | {"tool": interval.tool, "object_id": interval.object, "start": part.start, "stop": part.stop}
+        _row(own | {"tool": interval.tool, "object_id": interval.object, "start": part.start, "stop": part.stop})
         for interval, part in new_spans(reported, taken, idle_seconds)
     ]
     if added:
         connection.execute(insert(intervals), added)
 
 
-def read_active_times(connection: Connection, case_id: int | None = None) -> list[ActiveTime]:
-    """The active time of a case, or of all cases, sorted by start."""
-    query = select(intervals).order_by(intervals.c.start)
-    if case_id is not None:
-        query = query.where(intervals.c.case_id == case_id)
-    return [
-        ActiveTime(row.case_id, row.annotator, row.tool, row.object_id, row.start, row.stop)
-        for row in connection.execute(query)
+def read_active_times(
+    connection: Connection, case_id: int | None = None, damages: list[Damage] | None = None
+) -> list[ActiveTime]:
+    """The active time of a case, or of all cases, sorted by start. What of it is damaged is added to `damages`."""
+    chosen = true() if case_id is None else intervals.c.case_id == case_id
+    stored = list(read_rows(connection, intervals, chosen, intervals.c.id))
+    found = [
+        ActiveTime(row["case_id"], row["annotator"], row["tool"], row["object_id"], row["start"], row["stop"])
+        for row in stored
+        if is_whole("intervals", row)
     ]
+    lost = len(stored) - len(found)
+    if lost and damages is not None:
+        name = None if case_id is None else connection.scalar(select(cases.c.name).where(cases.c.id == case_id))
+        damages.append(Damage(name or "active time", f"{lost} spans of active time are damaged"))
+    return sorted(found, key=lambda time: time.start)
+
+
+def _row(values: dict[str, Any]) -> dict[str, Any]:
+    return values | {"checksum": row_checksum("intervals", values)}

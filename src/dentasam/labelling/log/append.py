@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 
 from dentasam.labelling.log import rows
-from dentasam.labelling.log.cases import case_row
+from dentasam.labelling.log.cases import case_row, change_case_row
 from dentasam.labelling.log.database import batches, cases, objects, operations
 from dentasam.labelling.log.fold import CaseState, ObjectState, fold
 from dentasam.labelling.log.operations import Operation, StoredOperation, check_masks
@@ -39,7 +40,8 @@ def append_operations(
     others on other objects is no conflict: the revision that is returned is then larger than `expected` and what is
     new account for. Raises CaseNotFound; RevisionConflict where others have changed the same objects since
     `expected`, or where the case has no such revision yet; OperationError where an operation makes no sense on the
-    case. After an exception the transaction must be rolled back.
+    case; DamagedData where an object that it names is damaged. After an exception the transaction must be rolled
+    back.
     """
     # The lock holds until the commit: a second writer waits here, and then sees this one's revision.
     case = case_row(connection, case_id, lock=True)
@@ -57,7 +59,7 @@ def append_operations(
     check_masks(new, case["height"], case["width"])
     received = rows.utc_now()
     stored = [StoredOperation(op, revision + n, annotator, received) for n, op in enumerate(new, start=1)]
-    before = read_objects(connection, case_id, _named_objects(new))
+    before = read_objects(connection, case, _named_objects(new))
     after = CaseState(revision, case["status"], {}, tuple(case["missing"] or ()))
     objects_after = dict(before)
     for operation in stored:
@@ -68,9 +70,10 @@ def append_operations(
         objects_after |= after.objects
     connection.execute(insert(operations), [rows.operation_row(case_id, operation) for operation in stored])
     _write_objects(connection, case_id, before, objects_after)
-    changed = {"revision": after.revision, "status": after.status, "updated": received}
-    missing = list(after.missing) or None
-    connection.execute(update(cases).where(cases.c.id == case_id).values(**changed, missing=missing))
+    created = len(objects_after) - len(before)
+    changed: dict[str, Any] = {"revision": after.revision, "status": after.status, "updated": received}
+    changed |= {"missing": list(after.missing) or None, "object_rows": case["object_rows"] + created}
+    change_case_row(connection, case, changed)
     return Appended(after.revision, len(new))
 
 
@@ -90,7 +93,9 @@ def propose_operations(
     case = case_row(connection, case_id, lock=True)
     if case["charted"] == chart:
         return None
-    made = make(read_state(connection, case))
+    state = read_state(connection, case, whole=False)
+    # The model would propose again what is damaged.
+    made = None if state.damaged else make(state)
     if made is None:
         return None
     appended = append_operations(connection, case_id, made, None, annotator)
@@ -110,7 +115,7 @@ def change_objects(
     Raises as `append_operations`.
     """
     case = case_row(connection, case_id, lock=True)
-    chosen = read_objects(connection, case_id, ids)
+    chosen = read_objects(connection, case, ids)
     made = make(CaseState(case["revision"], case["status"], chosen, tuple(case["missing"] or ())))
     if made:
         append_operations(connection, case_id, made, None, annotator)

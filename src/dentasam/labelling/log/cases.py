@@ -1,17 +1,27 @@
 """The cases of a database: a row of the worklist for each image, with its counts."""
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, RowMapping, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, select, true, update
 from sqlalchemy import case as case_expression
+from sqlalchemy.exc import DBAPIError
 
-from dentasam.labelling.log.database import batches, cases, comments, intervals, objects
+from dentasam.labelling.log.checksums import is_whole, row_checksum
+from dentasam.labelling.log.damage import Damage, DamagedData, is_damage
+from dentasam.labelling.log.database import batches, cases, comments, intervals, objects, workspace
 from dentasam.labelling.log.operations import Status
+from dentasam.labelling.log.read import Row, read_rows
+from dentasam.labelling.log.rebuild import damaged_case_line, mended_case, store_mended
 from dentasam.labelling.log.rows import utc_now
+from dentasam.labelling.log.sqlite_check import GUIDE
 from dentasam.labelling.workspace.workspace import CaseImage
+
+# What was rebuilt is a notice of the command, like what was assumed about an image.
+log = logging.getLogger("dentasam.data.notices")
 
 
 class CaseNotFound(LookupError):
@@ -26,7 +36,8 @@ class Case:
     """One row of the worklist.
 
     objects: those not deleted, without the untouched proposals, which `proposed` counts. updated: ISO 8601 in UTC.
-    charted: which picture and model the proposals are from that were added last.
+    charted: which picture and model the proposals are from that were added last. damaged: its row in the database
+    is not as it was written, so that it cannot be used.
     """
 
     id: int
@@ -43,11 +54,21 @@ class Case:
     comments: int
     active_seconds: float
     charted: str | None = None
+    damaged: bool = False
 
 
 def read_cases(connection: Connection) -> list[Case]:
-    """All cases whose image is present, sorted by name, in one statement however many there are."""
-    found = [_case(row) for row in connection.execute(_worklist_query()).mappings()]
+    """All cases whose image is present, sorted by name, in one statement however many there are.
+
+    Where a table with their counts is damaged, they are read one by one, with 0 for what cannot be counted.
+    """
+    try:
+        found = [_case(cast(Row, row)) for row in connection.execute(_worklist_query()).mappings()]
+    except (ValueError, DBAPIError) as error:
+        if not is_damage(error):
+            raise
+        present = list(read_rows(connection, cases, cases.c.present, cases.c.id))
+        found = [_case_alone(connection, row) for row in present if "name" in row]
     return sorted(found, key=lambda case: _natural_key(case.name))
 
 
@@ -56,20 +77,29 @@ def read_case(connection: Connection, case_id: int) -> Case:
     row = connection.execute(_worklist_query().where(cases.c.id == case_id)).mappings().first()
     if row is None:
         raise CaseNotFound(case_id)
-    return _case(row)
+    return _case(cast(Row, row))
 
 
-def case_row(connection: Connection, case_id: int, lock: bool = False) -> RowMapping:
-    """The row of the table `cases`, also of a case whose image is missing. Raises CaseNotFound.
+def case_row(connection: Connection, case_id: int, lock: bool = False) -> Row:
+    """The row of the table `cases`, also of a case whose image is missing. Raises CaseNotFound and DamagedData.
 
     lock: no other transaction can lock the row until this one ends. SQLite ignores it: there a writing transaction
     is alone from its start.
     """
     query = select(cases).where(cases.c.id == case_id)
-    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
-    if row is None:
+    found = connection.execute(query.with_for_update() if lock else query).mappings().first()
+    if found is None:
         raise CaseNotFound(case_id)
+    row = cast(Row, found)
+    if not is_whole("cases", row):
+        raise DamagedData([Damage(row["name"], "its row in the database is damaged")])
     return row
+
+
+def change_case_row(connection: Connection, row: Row, changed: dict[str, Any]) -> None:
+    """Changes columns of a case and its checksum. The row must be locked since it was read."""
+    values = changed | {"checksum": row_checksum("cases", dict(row) | changed)}
+    connection.execute(update(cases).where(cases.c.id == row["id"]).values(values))
 
 
 def sync_cases(connection: Connection, images: Sequence[CaseImage]) -> list[str]:
@@ -81,14 +111,26 @@ def sync_cases(connection: Connection, images: Sequence[CaseImage]) -> list[str]
     if connection.dialect.name == "postgresql":
         # Two servers that start at once would both add the same cases.
         connection.exec_driver_sql("LOCK TABLE cases IN SHARE ROW EXCLUSIVE MODE")
-    known = {row["name"]: row for row in connection.execute(select(cases)).mappings()}
+    stored = list(read_rows(connection, cases, true(), cases.c.id))
+    recorded = connection.scalar(select(workspace.c.case_rows))
+    lost = max(0, (recorded or 0) - len(stored))
+    if lost:
+        problems.append(f"{lost} cases are missing from the database, and no new ones are added; {GUIDE}")
+    known = {row["name"]: row for row in _mended(connection, stored, images, problems)}
     present: set[str] = set()
+    added = 0
     for image in images:
         row = known.get(image.name)
         size = {"width": image.width, "height": image.height, "bits": image.bits}
         if row is None:
-            initial = {"status": "new", "revision": 0, "present": True, "updated": utc_now()}
-            connection.execute(insert(cases).values(name=image.name, **size, **initial))
+            if lost:
+                problems.append(f"{image.name} has no case in the database; {GUIDE}")
+            else:
+                initial = {"status": "new", "revision": 0, "present": True, "updated": utc_now()}
+                _insert(connection, {"name": image.name, **size, **initial})
+                added += 1
+        elif not is_whole("cases", row):
+            pass
         elif row["revision"] and (row["width"], row["height"]) != (image.width, image.height):
             problems.append(
                 f"{image.name} is left out: it has {image.width}x{image.height} pixels, but was labelled at "
@@ -96,12 +138,43 @@ def sync_cases(connection: Connection, images: Sequence[CaseImage]) -> list[str]
             )
             continue
         elif not row["present"] or any(row[key] != value for key, value in size.items()):
-            connection.execute(update(cases).where(cases.c.id == row["id"]).values(present=True, **size))
+            change_case_row(connection, row, {"present": True, **size})
         present.add(image.name)
+    if not lost and recorded != len(stored) + added:
+        connection.execute(update(workspace).values(case_rows=len(stored) + added))
     missing = [row["id"] for name, row in known.items() if row["present"] and name not in present]
     for batch in batches(missing):
         connection.execute(update(cases).where(cases.c.id.in_(batch)).values(present=False))
     return problems
+
+
+def _mended(
+    connection: Connection, stored: Sequence[Row], images: Sequence[CaseImage], problems: list[str]
+) -> list[Row]:
+    """The rows of all cases, damaged ones mended where that is possible; adds a line for each other one."""
+    damaged = [row for row in stored if not is_whole("cases", row)]
+    if not damaged:
+        return list(stored)
+    by_name = {image.name: image for image in images}
+    mended: dict[int, Row] = {}
+    taken = frozenset(row["name"] for row in stored if row not in damaged)
+    for row in damaged:
+        found = mended_case(connection, row, by_name, taken)
+        if found is None:
+            problems.append(damaged_case_line(row))
+            mended[row["id"]] = row
+        else:
+            log.warning("%s", store_mended(connection, row, found))
+            mended[row["id"]] = found
+    return [row for row in (mended.get(row["id"], row) for row in stored) if "name" in row]
+
+
+def _insert(connection: Connection, values: dict[str, Any]) -> None:
+    values = {"object_rows": 0, "comment_rows": 0, **values}
+    key = connection.execute(insert(cases).values(values)).inserted_primary_key
+    assert key is not None
+    sealed = row_checksum("cases", {"missing": None, **values, "id": key[0]})
+    connection.execute(update(cases).where(cases.c.id == key[0]).values(checksum=sealed))
 
 
 def _worklist_query() -> Select[Any]:
@@ -123,7 +196,7 @@ def _worklist_query() -> Select[Any]:
     )
 
 
-def _case(row: RowMapping) -> Case:
+def _case(row: Row) -> Case:
     return Case(
         id=row["id"],
         name=row["name"],
@@ -139,6 +212,21 @@ def _case(row: RowMapping) -> Case:
         comments=row["comments"] or 0,
         active_seconds=float(row["active_seconds"] or 0.0),
         charted=row["charted"],
+        damaged=not is_whole("cases", row),
+    )
+
+
+def _case_alone(connection: Connection, row: Row) -> Case:
+    try:
+        counted = connection.execute(_worklist_query().where(cases.c.id == row["id"])).mappings().first()
+    except (ValueError, DBAPIError) as error:
+        if not is_damage(error):
+            raise
+        counted = None
+    return _case(
+        cast(Row, counted)
+        if counted
+        else {**row, **dict.fromkeys(("objects", "proposed", "comments", "active_seconds"))}
     )
 
 

@@ -6,6 +6,7 @@ time; the intervals of one annotator never overlap.
 """
 
 import errno
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -32,6 +33,8 @@ from sqlalchemy import (
     create_engine,
     event,
     false,
+    inspect,
+    true,
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -39,8 +42,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.log.database_url import postgresql_url, shown_url, without_secrets
+from dentasam.labelling.log.sqlite_check import GUIDE, DamagedDatabase, check_sqlite, damaged_error
 
 BUSY_TIMEOUT_SECONDS = 30
+# What was rebuilt is a notice of the command, like what was assumed about an image.
+log = logging.getLogger("dentasam.data.notices")
 MIGRATION_LOCK = 0x64656E74  # an arbitrary number, the same for all servers
 # Databases limit the parameters of a statement.
 MAX_IDS_PER_STATEMENT = 500
@@ -55,7 +61,14 @@ metadata = MetaData(
 )
 
 # One row at most.
-workspace = Table("workspace", metadata, Column("id", String(36), primary_key=True))
+workspace = Table(
+    "workspace",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("case_rows", Integer),  # how many rows `cases` has; None before the first
+    # False until the workspace's folder has the id too
+    Column("kept", Boolean, nullable=False, server_default=true()),
+)
 
 cases = Table(
     "cases",
@@ -72,6 +85,9 @@ cases = Table(
     Column("updated", String(40), nullable=False),
     Column("missing", JSON(none_as_null=True)),  # the numbers of teeth that were marked as missing
     Column("charted", String(64)),  # the picture and model whose proposals were added last, hashed
+    Column("object_rows", Integer, nullable=False, server_default="0"),  # how many the case has in `objects`
+    Column("comment_rows", Integer, nullable=False, server_default="0"),
+    Column("checksum", BigInteger),  # see `checksums`; None where the row could not be read at the migration
 )
 
 operations = Table(
@@ -88,6 +104,8 @@ operations = Table(
     Column("masks", LargeBinary),  # an envelope of mask, painted and erased
     Column("annotator", Text, nullable=False),
     Column("received", String(40), nullable=False),
+    Column("masks_checksum", BigInteger),
+    Column("checksum", BigInteger),
     UniqueConstraint("case_id", "id"),
 )
 
@@ -112,6 +130,7 @@ objects = Table(
     Column("confidence", Float),
     Column("touches", JSON(none_as_null=True)),  # of a proposal, the operations by which people changed it
     Column("proposed", Boolean, nullable=False, server_default=false()),  # untouched and not accepted
+    Column("checksum", BigInteger),
 )
 
 comments = Table(
@@ -122,6 +141,7 @@ comments = Table(
     Column("annotator", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("time", String(40), nullable=False),
+    Column("checksum", BigInteger),
 )
 
 intervals = Table(
@@ -134,36 +154,91 @@ intervals = Table(
     Column("object_id", String(64)),
     Column("start", Float, nullable=False),  # seconds since 1970
     Column("stop", Float, nullable=False),
+    Column("checksum", BigInteger),
     Index("ix_intervals_annotator_start", "annotator", "start"),
 )
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str, damaged: list[str] | None = None) -> Engine:
     """Opens the database at `url`; makes its tables, or migrates them if they are of an older version.
 
-    Raises WorkspaceError if it cannot be reached, is damaged, or was written by a newer version.
+    damaged: gets a line for damage that reading can go on with, in place of an error. Raises WorkspaceError if it
+    cannot be reached, is damaged, has other tables, or was written by a newer version.
     """
+    problems = _checked(url)
+    if problems and damaged is None and _journal(Path(url.removeprefix("sqlite:///"))):
+        # Opened for writing, SQLite would write the journal into the file, be it another database's.
+        raise damaged_error(url, problems)
     engine = _sqlite(url) if url.startswith("sqlite:") else _postgresql(url)
     shown = shown_url(engine.url)
     try:
+        if problems and not _rebuild_indexes(engine):
+            error = damaged_error(shown, problems)
+            if damaged is None:
+                raise error
+            damaged.append(str(error))
         with writing(engine) as connection:
             if connection.dialect.name == "postgresql":
                 # Otherwise two servers that start at once would both make the tables.
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
             migrate(connection)
+            _check_tables(connection)
+    except DamagedDatabase:
+        engine.dispose()
+        raise
     except WorkspaceError as error:
         engine.dispose()
         raise WorkspaceError(f"{shown}: {error}") from None
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, OSError, ValueError) as error:
         engine.dispose()
         if is_disk_full(error):
             raise WorkspaceError(f"{shown}: the disk is full; make room and start again") from None
         cause = getattr(error, "orig", None) or error
         reason = without_secrets(" ".join(str(cause).split()), engine.url)[:300]
         raise WorkspaceError(
-            f"{shown} cannot be opened ({reason}); check that it is a database of dentasam"
+            f"{shown} cannot be opened ({reason}); check that it is a database of dentasam, or {GUIDE}"
         ) from None
     return engine
+
+
+def _checked(url: str) -> tuple[str, ...]:
+    """What is damaged in the pages of an SQLite file that is there."""
+    path = Path(url.removeprefix("sqlite:///"))
+    if not url.startswith("sqlite:///") or not path.is_file() or not (path.stat().st_size or _journal(path)):
+        return ()
+    found = check_sqlite(path)
+    if not found.complete:
+        log.warning("%s is large: its pages were not all checked; each row is checked when it is read", path)
+    return found.problems
+
+
+def _journal(path: Path) -> bool:
+    journal = path.with_name(f"{path.name}-wal")
+    return journal.is_file() and journal.stat().st_size > 0
+
+
+def _rebuild_indexes(engine: Engine) -> bool:
+    """Makes the indexes of a damaged SQLite file again from their tables; False where that was not all damage."""
+    try:
+        with writing(engine) as connection:
+            connection.exec_driver_sql("REINDEX")
+            if connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar() != "ok":
+                raise WorkspaceError("more than the indexes is damaged")
+    except (SQLAlchemyError, WorkspaceError):
+        return False
+    log.warning("%s had damaged indexes; they were made again from their tables", engine.url.database)
+    return True
+
+
+def _check_tables(connection: Connection) -> None:
+    """Raises WorkspaceError where a table or a column is not there, whatever version the database says it has."""
+    found = inspect(connection)
+    there = set(found.get_table_names())
+    for table in metadata.sorted_tables:
+        columns = {str(column["name"]) for column in found.get_columns(table.name)} if table.name in there else set()
+        lacking = [column.name for column in table.columns if column.name not in columns]
+        if lacking:
+            raise WorkspaceError(f"its table {table.name} lacks {', '.join(lacking)}; restore a backup, {GUIDE}")
 
 
 def migrate(connection: Connection) -> None:
@@ -180,7 +255,8 @@ def migrate(connection: Connection) -> None:
     except CommandError as error:
         if "Can't locate revision" in str(error):
             raise WorkspaceError("it was written by a newer dentasam; pip install --upgrade dentasam") from None
-        raise
+        reason = " ".join(str(error).split())[:200]
+        raise WorkspaceError(f"its version is damaged ({reason}); restore a backup, {GUIDE}") from None
 
 
 def is_disk_full(error: BaseException) -> bool:

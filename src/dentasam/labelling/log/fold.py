@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dentasam.labelling.log.damage import Damage
 from dentasam.labelling.log.operations import (
     Accept,
     ChangeMask,
@@ -97,13 +98,14 @@ class CaseState:
     """A case at one revision.
 
     objects: by id in the order they were created, including deleted ones. missing: the numbers of teeth that were
-    marked as missing, in chart order.
+    marked as missing, in chart order. damaged: what the database cannot give back, and so is not in `objects`.
     """
 
     revision: int = 0
     status: Status = "new"
     objects: dict[str, ObjectState] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    damaged: tuple[Damage, ...] = ()
 
     @property
     def present(self) -> list[ObjectState]:

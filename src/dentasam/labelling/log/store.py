@@ -4,37 +4,36 @@ Any number of threads and, with PostgreSQL, of servers may use one database. Eve
 stored as a whole when the call returns, or not at all.
 """
 
+import logging
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Final, Protocol
+from contextlib import contextmanager, suppress
+from typing import Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.log import database
 from dentasam.labelling.log.active_time import ActiveTime, Interval, insert_active_time, read_active_times
 from dentasam.labelling.log.append import Appended, append_operations, change_objects, propose_operations
 from dentasam.labelling.log.cases import Case, CaseNotFound, case_row, read_case, read_cases, sync_cases
 from dentasam.labelling.log.comments import Comment, insert_comment, plain_text, read_comments
-from dentasam.labelling.log.database import cases, is_busy, is_disk_full, writing
+from dentasam.labelling.log.damage import Damage, DamagedData, naming
+from dentasam.labelling.log.database import cases, is_disk_full, reading, writing
 from dentasam.labelling.log.fold import CaseState, ObjectState
 from dentasam.labelling.log.operations import MODEL_ANNOTATOR, Operation, StoredOperation
-from dentasam.labelling.log.read import read_objects, read_operations, read_state
+from dentasam.labelling.log.read import CheckedLog, Row, read_log, read_objects, read_operations, read_state
+from dentasam.labelling.log.rebuild import rebuild_case
 from dentasam.labelling.workspace.workspace import CaseImage
 
 IDLE_SECONDS = 30.0
+Result = TypeVar("Result")
+# What was rebuilt is a notice of the command, like what was assumed about an image.
+log = logging.getLogger("dentasam.data.notices")
 
 
 class StorageFull(WorkspaceError):
     """The database's disk is full; nothing of the change was stored."""
-
-
-class StorageBusy(WorkspaceError):
-    """Others hold the database for too long; nothing was stored, and the same request may be sent again."""
-
-    headers: Final = {"Retry-After": "2"}
 
 
 class PendingObjects(Protocol):
@@ -48,8 +47,9 @@ class PendingObjects(Protocol):
 class Store:
     """The cases in one database.
 
-    Methods with a `case_id` raise CaseNotFound for an unknown case; those that write raise StorageFull, and all raise
-    StorageBusy where others hold the database for half a minute.
+    Methods with a `case_id` raise CaseNotFound for an unknown case, and DamagedData, which names it, where what they
+    read is damaged and does not follow from the log; those that write raise StorageFull, and all raise StorageBusy
+    where others hold the database for half a minute.
     """
 
     def __init__(self, engine: Engine, pending: PendingObjects | None = None) -> None:
@@ -74,28 +74,31 @@ class Store:
             return sync_cases(connection, images)
 
     def cases(self) -> list[Case]:
-        """All cases whose image is present, sorted by name."""
-        with reading(self.engine) as connection:
-            return read_cases(connection)
+        """All cases whose image is present, sorted by name. One whose row cannot be rebuilt is marked as damaged."""
+        found = self._reading_of("the worklist", read_cases)
+        rebuilt = [self._rebuild(case.id) for case in found if case.damaged]
+        return self._reading_of("the worklist", read_cases) if any(rebuilt) else found
 
     def case(self, case_id: int) -> Case:
         """One case whose image is present."""
         self._use(case_id)
-        with reading(self.engine) as connection:
-            return read_case(connection, case_id)
+        return self._read(case_id, lambda connection, row: read_case(connection, case_id))
 
     def state(self, case_id: int) -> CaseState:
-        """What the log of the case adds up to, without reading the log."""
+        """What the log of the case adds up to, without reading the log.
+
+        A damaged object is rebuilt from the log; where the log is damaged too, it is listed as damaged.
+        """
         self._use(case_id)
-        with reading(self.engine) as connection:
-            return read_state(connection, case_row(connection, case_id))
+        try:
+            return self._read(case_id, read_state)
+        except DamagedData:
+            return self._read(case_id, lambda connection, row: read_state(connection, row, whole=False))
 
     def objects_of(self, case_id: int, ids: Iterable[str]) -> list[ObjectState]:
         """The states of some objects of a case; unknown ids are left out."""
         self._use(case_id)
-        with reading(self.engine) as connection:
-            case_row(connection, case_id)
-            return list(read_objects(connection, case_id, set(ids)).values())
+        return self._read(case_id, lambda connection, row: list(read_objects(connection, row, set(ids)).values()))
 
     def operations(
         self, case_id: int, since: int = 0, limit: int | None = None, *, masks: bool = True
@@ -105,9 +108,12 @@ class Store:
         Where `masks` is False, an empty mask stands for each that an operation has.
         """
         self._use(case_id)
-        with reading(self.engine) as connection:
-            case_row(connection, case_id)
-            return read_operations(connection, case_id, since, limit, masks)
+        return self._read(case_id, lambda connection, row: read_operations(connection, row, since, limit, masks))
+
+    def checked_log(self, case_id: int) -> CheckedLog:
+        """The whole log as far as it is whole, without masks, and what of it is damaged."""
+        self._use(case_id)
+        return self._read(case_id, lambda connection, row: read_log(connection, row, masks=False))
 
     def append(self, case_id: int, operations: Sequence[Operation], expected: int, annotator: str) -> Appended:
         """Adds operations to the log in one transaction.
@@ -117,8 +123,9 @@ class Store:
         that revision, OperationError where an operation makes no sense on the case; then none is stored.
         """
         self._use(case_id)
-        with self._writing() as connection:
-            return append_operations(connection, case_id, operations, expected, annotator)
+        return self._write(
+            case_id, lambda connection: append_operations(connection, case_id, operations, expected, annotator)
+        )
 
     def import_objects(self, created: Mapping[int, Sequence[Operation]], annotator: str) -> int:
         """Adds operations to cases, whatever their revisions, in one transaction; returns how many were new.
@@ -143,8 +150,9 @@ class Store:
         runs. Raises OperationError.
         """
         self._use(case_id)
-        with self._writing() as connection:
-            return propose_operations(connection, case_id, chart, make, MODEL_ANNOTATOR)
+        return self._write(
+            case_id, lambda connection: propose_operations(connection, case_id, chart, make, MODEL_ANNOTATOR)
+        )
 
     def withdraw(self, case_id: int, ids: Collection[str], make: Callable[[CaseState], Sequence[Operation]]) -> None:
         """Takes back some of these proposals of the model. Raises OperationError.
@@ -152,21 +160,20 @@ class Store:
         make: the operations for the case's state, of which it is given these objects alone.
         """
         self._use(case_id)
-        with self._writing() as connection:
-            change_objects(connection, case_id, ids, make, MODEL_ANNOTATOR)
+        self._write(case_id, lambda connection: change_objects(connection, case_id, ids, make, MODEL_ANNOTATOR))
 
-    def comments(self, case_id: int) -> list[Comment]:
-        """The comments on a case, oldest first."""
-        with reading(self.engine) as connection:
-            case_row(connection, case_id)
-            return read_comments(connection, case_id)
+    def comments(self, case_id: int, damages: list[Damage] | None = None) -> list[Comment]:
+        """The comments on a case, oldest first. What of them is damaged is added to `damages`."""
+        found = [] if damages is None else damages
+        return self._read(case_id, lambda connection, row: read_comments(connection, row, found))
 
     def add_comment(self, case_id: int, annotator: str, text: str) -> Comment:
         """Adds a comment. Raises ValueError for one that is empty or too long."""
         text = plain_text(text)
-        with self._writing() as connection:
-            case_row(connection, case_id)
-            return insert_comment(connection, case_id, annotator, text)
+        return self._write(
+            case_id,
+            lambda connection: insert_comment(connection, case_row(connection, case_id, lock=True), annotator, text),
+        )
 
     def add_time(
         self, case_id: int, annotator: str, reported: Sequence[Interval], idle_seconds: float = IDLE_SECONDS
@@ -178,14 +185,13 @@ class Store:
         """
         if not reported:
             return
-        with self._writing() as connection:
+        with self._writing(case_id) as connection:
             case_row(connection, case_id)
             insert_active_time(connection, case_id, annotator, reported, idle_seconds)
 
-    def active_times(self, case_id: int | None = None) -> list[ActiveTime]:
-        """The active time of a case, or of all cases, sorted by start."""
-        with reading(self.engine) as connection:
-            return read_active_times(connection, case_id)
+    def active_times(self, case_id: int | None = None, damages: list[Damage] | None = None) -> list[ActiveTime]:
+        """The active time of a case, or of all cases, sorted by start. What is damaged is added to `damages`."""
+        return self._reading_of("the active time", lambda connection: read_active_times(connection, case_id, damages))
 
     def set_uncertainty(self, case_id: int, value: float) -> None:
         """Stores how uncertain the model is of a case; NaN and infinities are stored as unknown."""
@@ -195,31 +201,65 @@ class Store:
             if not done.rowcount:
                 raise CaseNotFound(case_id)
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _reading_of(self, what: str | int, work: Callable[[Connection], Result]) -> Result:
+        """What `work` reads; what: a case's id, or a name for an error."""
+        with naming(lambda: what if isinstance(what, str) else self._name(what)), reading(self.engine) as connection:
+            return work(connection)
+
+    def _read(self, case_id: int, work: Callable[[Connection, Row], Result]) -> Result:
+        """What `work` reads of the case and its row; where that is damaged, again after a rebuild."""
+
+        def once() -> Result:
+            return self._reading_of(case_id, lambda connection: work(connection, case_row(connection, case_id)))
+
         try:
-            with writing(self.engine) as connection:
+            return once()
+        except DamagedData:
+            if not self._rebuild(case_id):
+                raise
+        return once()
+
+    def _write(self, case_id: int, work: Callable[[Connection], Result]) -> Result:
+        """What `work` returns, in one transaction; where the case is damaged, in another one after a rebuild."""
+
+        def once() -> Result:
+            with self._writing(case_id) as connection:
+                return work(connection)
+
+        try:
+            return once()
+        except DamagedData:
+            if not self._rebuild(case_id):
+                raise
+        return once()
+
+    def _rebuild(self, case_id: int) -> bool:
+        """Rebuilds what is damaged of a case and follows from its log, with a notice; False where that is nothing."""
+        try:
+            with self._writing() as connection:
+                lines = rebuild_case(connection, case_id)
+        except (DBAPIError, WorkspaceError):
+            return False
+        for line in lines:
+            log.warning("%s", line)
+        return bool(lines)
+
+    def _name(self, case_id: int | None) -> str:
+        """The name of a case for an error, as far as it can be read."""
+        if case_id is None:
+            return "the database"
+        with suppress(SQLAlchemyError), reading(self.engine) as connection:
+            return str(connection.scalar(select(cases.c.name).where(cases.c.id == case_id)))
+        return f"case {case_id}"
+
+    @contextmanager
+    def _writing(self, case_id: int | None = None) -> Iterator[Connection]:
+        try:
+            with naming(lambda: self._name(case_id)), writing(self.engine) as connection:
                 yield connection
         except (SQLAlchemyError, OSError) as error:
             if is_disk_full(error):
                 raise StorageFull(
                     "the disk of the labelling database is full; nothing was stored, make room"
                 ) from None
-            _raise_if_busy(error)
             raise
-
-
-@contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
-    """`database.reading`. Raises StorageBusy where others hold the database for too long."""
-    try:
-        with database.reading(engine) as connection:
-            yield connection
-    except SQLAlchemyError as error:
-        _raise_if_busy(error)
-        raise
-
-
-def _raise_if_busy(error: Exception) -> None:
-    if is_busy(error):
-        raise StorageBusy("the labelling database is busy; nothing was stored, try again in a few seconds") from None

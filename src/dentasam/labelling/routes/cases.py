@@ -63,7 +63,7 @@ def cases(context: ContextDep) -> Response:
 @router.get(
     "/{case_id}",
     response_class=Response,
-    responses={200: envelope_answer(CaseDocument) | {"headers": _TAG}, **errors(404)},
+    responses={200: envelope_answer(CaseDocument) | {"headers": _TAG}, **errors(404, 503)},
 )
 @threads_of("reads")
 def case(case_id: CaseId, context: ContextDep) -> Response:
@@ -76,12 +76,15 @@ def case(case_id: CaseId, context: ContextDep) -> Response:
     proposed = sum(known.proposed for known in state.present)
     shown |= {"revision": state.revision, "status": state.status}
     shown |= {"objects": len(state.present) - proposed, "proposed": proposed}
+    damages = list(state.damaged)
+    comments = context.store.comments(case_id, damages)
     document = {
         "case": shown,
         "objects": [known.document() for known in state.objects.values()],
-        "comments": [asdict(comment) for comment in context.store.comments(case_id)],
+        "comments": [asdict(comment) for comment in comments],
         "missing": list(state.missing),
         "proposals": context.proposer.state(known_case, _picture(context, case_id), context.queue.chart_key),
+        "damaged": [{"object": each.object, "label": each.label, "what": each.line} for each in damages],
     }
     return Envelope(document, headers={"ETag": f'"{state.revision}"'})
 
@@ -89,7 +92,7 @@ def case(case_id: CaseId, context: ContextDep) -> Response:
 @router.get(
     "/{case_id}/operations",
     response_class=Response,
-    responses={200: envelope_answer(LogDocument) | {"headers": _TAG}, **errors(404, 412)},
+    responses={200: envelope_answer(LogDocument) | {"headers": _TAG}, **errors(404, 412, 503)},
     dependencies=[EXPECTED_SESSION],
 )
 @threads_of("reads")

@@ -224,7 +224,8 @@ _MEANINGS = {
     422: "The request is malformed.",
     428: "If-Match is missing.",
     429: "Too many failed attempts.",
-    503: "Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model.",
     500: "The server failed; its terminal shows more.",
+    503: "Nothing was done: the server has too much to do (then with Retry-After), is stopping, or has no model; or "
+    "what is asked for is damaged in the database.",
     507: "The disk is full; nothing was stored.",
 }

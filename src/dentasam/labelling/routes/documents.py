@@ -38,6 +38,11 @@ class Problem(BaseModel):
     asks: Literal["numbering"] | None = Field(
         default=None, description="The parameter without which the request cannot be done; null where there is none."
     )
+    damaged: list[str] | None = Field(
+        default=None,
+        description="Ids of the objects that are damaged in the database, where the request was about them; requests "
+        "on other objects are answered. Null where it is another error.",
+    )
 
 
 class ModelIdentity(BaseModel):
@@ -92,6 +97,7 @@ class CaseSummary(BaseModel):
     comments: int
     active_seconds: float
     updated: str | None = Field(description="Time of the last change, ISO 8601 in UTC.")
+    damaged: bool = Field(description="Whether the case is damaged in the database, so that it cannot be opened.")
 
 
 class Comment(BaseModel):

@@ -65,12 +65,21 @@ Proposals = Annotated[
 ]
 
 
+class DamagedPart(BaseModel):
+    """What the database cannot give back as it was stored; everything else of the case is in the answer."""
+
+    object: str | None = Field(description="The object's id; null where it is not one object.")
+    label: str | None = Field(description="The object's category, as far as it is known.")
+    what: str = Field(description="One line for the user.")
+
+
 class CaseDocument(BaseModel):
     case: CaseSummary
     objects: list[ObjectDocument]
     comments: list[Comment]
     missing: list[str] = Field(description="Numbers of teeth that were marked as missing, in chart order.")
     proposals: Proposals
+    damaged: list[DamagedPart]
 
 
 class OperationsDocument(RequestBody):

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Annotated, Any
 from urllib.parse import quote
@@ -22,6 +22,7 @@ from dentasam.labelling.exchange.exports import FINISHED, coco_document, write_z
 from dentasam.labelling.exchange.import_report import ImportReport
 from dentasam.labelling.exchange.imports import import_coco
 from dentasam.labelling.exchange.time_table import timing_csv
+from dentasam.labelling.log.damage import Damage
 from dentasam.labelling.log.operations import Status
 from dentasam.labelling.routes.capacity import importing, in_threads_of
 from dentasam.labelling.routes.context import (
@@ -51,11 +52,15 @@ Finished = Annotated[bool, Query(description="Only cases that are done or approv
 def export_coco(
     context: ContextDep, finished: Finished = False, numbering: ExportNumbers = Numbering.fdi
 ) -> Response:
-    """All objects as COCO with RLE masks; image paths are relative to the image folder."""
+    """All objects as COCO with RLE masks; image paths are relative to the image folder.
+
+    `info.damaged` and the header X-Damaged say what is damaged in the database and therefore left out.
+    """
+    damages: list[Damage] = []
     # A response class skips the check of thousands of annotations that were made just now.
     return JSONResponse(
-        coco_document(context.store, context.workspace, _statuses(finished), numbering),
-        headers=_named("labels.json"),
+        coco_document(context.store, context.workspace, _statuses(finished), numbering, damages),
+        headers=_named("labels.json", damages),
     )
 
 
@@ -66,8 +71,15 @@ def export_coco(
 )
 def export_log(context: ContextDep, finished: Finished = False) -> Response:
     """The correction log: what the model proposed and what became of it."""
-    lines = log_lines(context.store, context.workspace, _statuses(finished))
-    return StreamingResponse(lines, media_type="application/x-ndjson", headers=_named("corrections.ndjson"))
+    damages: list[Damage] = []
+    lines = log_lines(context.store, context.workspace, _statuses(finished), damages=damages)
+
+    def write(file: IO[bytes]) -> None:
+        file.writelines(line.encode() for line in lines)
+
+    file = _spooled(write)
+    headers = _named("corrections.ndjson", damages)
+    return StreamingResponse(_blocks(file), media_type="application/x-ndjson", headers=headers)
 
 
 @router.get(
@@ -77,7 +89,9 @@ def export_log(context: ContextDep, finished: Finished = False) -> Response:
 )
 def export_timing(context: ContextDep) -> Response:
     """Active time per case, tool and object."""
-    return Response(timing_csv(context.store), media_type="text/csv", headers=_named("timing.csv"))
+    damages: list[Damage] = []
+    table = timing_csv(context.store, damages)
+    return Response(table, media_type="text/csv", headers=_named("timing.csv", damages))
 
 
 @router.get(
@@ -94,21 +108,24 @@ def export_format(
     finished: Finished = False,
     numbering: ExportNumbers = Numbering.fdi,
 ) -> Response:
-    """All objects in a dataset format, as a ZIP. The header X-Lost says in one line what the format cannot keep."""
+    """All objects in a dataset format, as a ZIP. The header X-Lost says in one line what the format cannot keep.
+
+    X-Damaged says what is damaged in the database and therefore left out; the file DAMAGED.txt lists all of it.
+    """
     if format not in writable():
         raise HTTPException(
             404, f"there is no export of this name; choose one of {', '.join(writable())}, log, timing"
         )
-    file: IO[bytes] = tempfile.SpooledTemporaryFile(MAX_MEMORY_BYTES)  # noqa: SIM115 - closed by _blocks
-    try:
-        lost = write_zip(
-            Format(format), context.store, context.workspace, file, _statuses(finished), numbering=numbering
+    lost: list[str] = []
+    damages: list[Damage] = []
+
+    def write(file: IO[bytes]) -> None:
+        lost.extend(
+            write_zip(Format(format), context.store, context.workspace, file, _statuses(finished), numbering, damages)
         )
-    except BaseException:
-        file.close()
-        raise
-    file.seek(0)
-    headers = _named("masks.zip" if format == Format.png else f"{format}.zip")
+
+    file = _spooled(write)
+    headers = _named("masks.zip" if format == Format.png else f"{format}.zip", damages)
     if lost:
         headers["X-Lost"] = quote(one_line("; ".join(lost)))
     return StreamingResponse(_blocks(file), media_type="application/zip", headers=headers)
@@ -226,8 +243,24 @@ def _statuses(finished: bool) -> frozenset[Status] | None:
     return FINISHED if finished else None
 
 
-def _named(file: str) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="{file}"'}
+def _named(file: str, damages: Sequence[Damage]) -> dict[str, str]:
+    headers = {"Content-Disposition": f'attachment; filename="{file}"'}
+    if damages:
+        lines = "; ".join(damage.line for damage in damages)
+        headers["X-Damaged"] = quote(one_line(f"{len(damages)} left out: {lines}"))
+    return headers
+
+
+def _spooled(write: Callable[[IO[bytes]], None]) -> IO[bytes]:
+    """A file that is written before its answer begins, since the headers say what is damaged; `_blocks` closes it."""
+    file: IO[bytes] = tempfile.SpooledTemporaryFile(MAX_MEMORY_BYTES)  # noqa: SIM115
+    try:
+        write(file)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:

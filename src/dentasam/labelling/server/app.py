@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from pydantic.json_schema import models_json_schema
+from sqlalchemy.exc import DatabaseError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match
 
@@ -22,7 +23,9 @@ from dentasam.labelling.auth.middleware import AccessMiddleware
 from dentasam.labelling.exchange.added_images import ImageAdder, ImageRefused
 from dentasam.labelling.exchange.monai import InferParams
 from dentasam.labelling.log.cases import CaseNotFound
+from dentasam.labelling.log.damage import DamagedData
 from dentasam.labelling.log.operations import OperationError
+from dentasam.labelling.log.sqlite_check import GUIDE
 from dentasam.labelling.log.store import IDLE_SECONDS, StorageFull
 from dentasam.labelling.proposals.proposer import Proposer
 from dentasam.labelling.routes import (
@@ -202,9 +205,11 @@ def _handle_errors(app: FastAPI) -> None:
     ) -> None:
         def handler(request: Request, error: Exception) -> JSONResponse:
             code = status if isinstance(status, int) else status(error)
-            asks = {"asks": "numbering"} if isinstance(error, NumberingUnknown) else {}
-            content = {"detail": one_line(text(request, error))} | asks
-            return JSONResponse(content, code, getattr(error, "headers", None))
+            headers = getattr(error, "headers", None)
+            more: dict[str, Any] = {"asks": "numbering"} if isinstance(error, NumberingUnknown) else {}
+            if isinstance(error, DamagedData) and error.objects:
+                more = {"damaged": error.objects}
+            return JSONResponse({"detail": one_line(text(request, error))} | more, code, headers)
 
         app.add_exception_handler(kind, handler)
 
@@ -223,6 +228,7 @@ def _handle_errors(app: FastAPI) -> None:
     for kind in MALFORMED:
         handle(kind, 422, public)
     handle(DentasamError, 503, public)
+    handle(DatabaseError, 503, lambda _, error: f"the database failed ({error.orig}); {GUIDE}")
 
 
 def _detail(request: Request, error: StarletteHTTPException) -> str:

@@ -6,7 +6,8 @@ import { bringingBack, type Choice, type Conflict, clashing, restoring, underNew
 import type { OperationQueue, Queued } from "./operation_queue";
 import type { SyncTarget, Transport } from "./transport";
 
-export type SyncState = "saved" | "saving" | "offline" | "full" | "conflict";
+/** Damaged: the server cannot take work on some objects, because its database is damaged there; the rest is sent. */
+export type SyncState = "saved" | "saving" | "offline" | "full" | "damaged" | "conflict";
 
 export interface SyncOptions {
   /** Milliseconds without a new operation before sending. */
@@ -39,6 +40,10 @@ export class CaseSync {
   /** Work of others arrived while no page showed the case. */
   private missed = false;
   private readonly own = new Set<string>();
+  /** Objects that are damaged on the server; work on them stays here, and is sent when the server has them again. */
+  private readonly held = new Set<string>();
+  private heldUntil = 0;
+  private heldDetail: string | null = null;
   private sending: Promise<void> | null = null;
   private flushRequested = false;
   private timer: ReturnType<typeof setTimeout> | null = null;
@@ -73,7 +78,7 @@ export class CaseSync {
     });
     if (this.state === "saved") this.settle("saving");
     else this.changed();
-    if (this.state === "saving")
+    if (this.state === "saving" || this.state === "damaged")
       this.schedule(Math.min(this.options.debounce, this.oldest + this.options.latest - Date.now()));
   }
 
@@ -194,8 +199,11 @@ export class CaseSync {
   }
 
   private async drain(): Promise<void> {
-    while (this.pending.length > 0 && this.conflicts.length === 0) {
-      const batch = firstBatch(this.pending, this.batchLimit, this.options.bodyBytes);
+    if (Date.now() >= this.heldUntil) this.held.clear();
+    for (;;) {
+      const sendable = this.pending.filter((operation) => !this.isHeld(operation));
+      if (sendable.length === 0 || this.conflicts.length > 0) break;
+      const batch = firstBatch(sendable, this.batchLimit, this.options.bodyBytes);
       this.settle(this.state === "saved" ? "saving" : this.state);
       try {
         const { revision, stored } = await this.transport.append(this.id, this.revision, batch);
@@ -209,7 +217,16 @@ export class CaseSync {
       }
       this.failures = 0;
     }
-    if (this.pending.length === 0) this.settle("saved");
+    if (this.pending.length === 0) return this.settle("saved");
+    if (this.conflicts.length > 0) return;
+    this.detail = this.heldDetail;
+    this.settle("damaged");
+    this.schedule(this.heldUntil - Date.now());
+  }
+
+  private isHeld(operation: Operation): boolean {
+    const parent = operation.kind === "create" || operation.kind === "parent" ? operation.data.parent : null;
+    return [operation.object, parent].some((id) => id !== null && this.held.has(id));
   }
 
   private async catchUp(revision: number): Promise<void> {
@@ -233,8 +250,19 @@ export class CaseSync {
       else if (first !== undefined) await this.setAside(first, error.detail);
       return true;
     }
+    if (error instanceof ApiError && this.hold(error)) return true;
     this.retryLater(error instanceof ApiError && error.status === 507 ? "full" : "offline", error);
     return false;
+  }
+
+  /** Keeps back the work on damaged objects. Whether that is news: then the rest is sent. */
+  private hold(error: ApiError): boolean {
+    const news = error.damaged.filter((id) => !this.held.has(id));
+    if (news.length === 0) return false;
+    for (const id of news) this.held.add(id);
+    this.heldUntil = Date.now() + this.options.longestRetry;
+    this.heldDetail = error.detail;
+    return true;
   }
 
   private retryLater(state: SyncState, error: unknown): void {

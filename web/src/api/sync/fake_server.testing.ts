@@ -12,6 +12,8 @@ export class FakeServer implements Transport {
   /** How the next requests fail. */
   readonly failures: ("offline" | "lost-answer" | "full" | "busy")[] = [];
   malformed = new Set<string>();
+  /** Objects that its database cannot give back. */
+  readonly damaged = new Set<string>();
 
   constructor(private readonly only = { id: 7, width: 4096, height: 4096 }) {}
 
@@ -30,7 +32,9 @@ export class FakeServer implements Transport {
     const missed = this.log.slice(revision);
     // Those stored since `revision` that the request repeats are the sender's own: the answer was lost.
     const own = new Set(sent.map((operation) => operation.id));
-    const changed = new Set(missed.filter((operation) => !own.has(operation.id)).map((operation) => operation.object));
+    const changed = new Set(
+      missed.filter((operation) => !own.has(operation.id)).map((operation) => operation.object),
+    );
     if (news.length > 0 && (revision > this.log.length || changedOrNamed(news).some((id) => changed.has(id)))) {
       const objects = new Set(missed.map((operation) => operation.object));
       throw new RevisionConflict({
@@ -42,6 +46,11 @@ export class FakeServer implements Transport {
     for (const operation of news) {
       const proposes = operation.kind === "create" && operation.data.source === "proposal";
       if (proposes || isWithdrawal(operation)) throw new ApiError(422, "only the server makes proposals");
+    }
+    for (const operation of news) {
+      const parent = operation.kind === "create" || operation.kind === "parent" ? operation.data.parent : null;
+      const named = [operation.object, parent].find((id) => id !== null && this.damaged.has(id));
+      if (named) throw new ApiError(503, `object ${named} is damaged`, null, [named]);
     }
     this.check(news);
     this.log.push(...news);

@@ -400,3 +400,36 @@ describe("proposals of the model", () => {
       expect(object).toMatchObject({ deleted: false, category: "46" });
   });
 });
+
+describe("objects that are damaged on the server", () => {
+  it("keeps work on them, sends everything else, and sends the rest once the server has them again", async () => {
+    const tab = await tabWithCase();
+    act(tab, create("a"), create("b"));
+    await settled(tab);
+    server.damaged.add("a");
+    const stroke = paint("a", square(1, 2, 3));
+    act(tab, stroke, paint("b", square(4, 5, 6)), relabel("b", "11"));
+    await settled(tab, "damaged");
+    expect(tab.sync.status()).toMatchObject({ pending: 1, detail: "object a is damaged" });
+    expect(server.object("b")?.category).toBe("11");
+    expect((await tab.queue.pending("7/opg.png")).operations).toEqual([stroke]);
+    act(tab, relabel("b", "12"));
+    while (server.object("b")?.category !== "12") await new Promise((resolve) => setTimeout(resolve, 5));
+    server.damaged.clear();
+    await settled(tab);
+    expect(server.log.at(-1)?.id).toBe(stroke.id);
+  });
+
+  it("holds what belongs to one of them back too", async () => {
+    const tab = await tabWithCase();
+    act(tab, create("a"));
+    await settled(tab);
+    server.damaged.add("a");
+    const inside = create("inside");
+    if (inside.kind === "create") inside.data.parent = "a";
+    act(tab, inside, create("b"));
+    await settled(tab, "damaged");
+    expect(server.log.map((operation) => operation.object)).toEqual(["a", "b"]);
+    expect(tab.sync.status().pending).toBe(1);
+  });
+});

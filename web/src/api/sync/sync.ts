@@ -21,7 +21,7 @@ export interface SyncStatus {
 }
 
 const PULL_MS = 20_000;
-const BY_SEVERITY: readonly SyncState[] = ["conflict", "full", "offline", "saving", "saved"];
+const BY_SEVERITY: readonly SyncState[] = ["conflict", "full", "offline", "damaged", "saving", "saved"];
 
 /** The name under which the queue of one annotator in one workspace, by its id, lives in the browser. */
 export function queueName(workspace: string, annotator: string): string {

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 
-import { useSync, useWorkbench } from "../state/context";
+import { useBench, useSync, useWorkbench } from "../state/context";
 import type { Link } from "../state/server_watch";
 import { useStore } from "../state/store";
 
@@ -8,10 +8,24 @@ import { useStore } from "../state/store";
 export function Notices() {
   const { bench } = useWorkbench();
   const link = useStore(bench.watch, (state) => state.link);
+  const damaged = useBench((state) => state.damaged);
   const picture = useStore(bench.watch, (state) => state.picture);
   return (
     <div className="notices" role="status" aria-live="polite" aria-label="Notices">
       {link !== "connected" && <LinkNotice link={link} />}
+      {damaged.length > 0 && (
+        <Notice testid="damage-notice" title="A part of this case is damaged in the database.">
+          <ul>
+            {damaged.map((part) => (
+              <li key={`${part.object}${part.what}`}>{part.what}</li>
+            ))}
+          </ul>
+          <p>
+            Everything else can be seen and edited. Unsent work on what is damaged is kept in this browser. Whoever
+            runs the server finds in its guide, under Damage, how to go on.
+          </p>
+        </Notice>
+      )}
       {picture && (
         <Notice testid="picture-notice" title="The picture's file was replaced.">
           {picture.problem === null ? (

@@ -9,6 +9,7 @@ const SAID: Record<Shown, string> = {
   saving: "Saving …",
   offline: "Offline",
   full: "Disk full",
+  damaged: "Not all saved",
   conflict: "Conflict",
 };
 
@@ -18,6 +19,8 @@ const MEANS: Record<Shown, string> = {
   saving: "On its way to the server; this browser has it already.",
   offline: "The server does not answer. The work is kept in this browser and sent when it is back.",
   full: "A disk is full. Make room; sending is tried again by itself.",
+  damaged:
+    "The server's database is damaged at an object. Work on it is kept in this browser; everything else is saved.",
   conflict: "Somebody changed the same object.",
 };
 

@@ -285,6 +285,7 @@ export class Workbench {
       caseId: id,
       editor,
       comments: document.comments,
+      damaged: document.damaged,
       typedDigit: null,
       requestsUnderway: 0,
       newObjectRequested: false,

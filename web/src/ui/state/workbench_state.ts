@@ -1,4 +1,4 @@
-import type { CaseComment, CaseStatus, ProposalsState } from "../../api/types";
+import type { CaseComment, CaseStatus, DamagedPart, ProposalsState } from "../../api/types";
 import type { CaseEditor } from "../../engine/editing/case_editor";
 import type { Point } from "../../engine/geometry/point";
 import type { BoxPrompt, Click } from "../../engine/operations";
@@ -27,6 +27,8 @@ export interface WorkbenchState {
   openingId: number | null;
   editor: CaseEditor | null;
   comments: readonly CaseComment[];
+  /** What of the open case is damaged in the server's database. */
+  damaged: readonly DamagedPart[];
   tool: StageTool;
   negative: boolean;
   /** Requests to the model under way. */
@@ -67,6 +69,7 @@ export const INITIAL_STATE: WorkbenchState = {
   openingId: null,
   editor: null,
   comments: [],
+  damaged: [],
   tool: "click",
   negative: false,
   requestsUnderway: 0,

@@ -19,6 +19,7 @@ function one(id: number, name: string, status: CaseStatus = "new", uncertainty: 
     comments: 0,
     active_seconds: 0,
     updated: null,
+    damaged: false,
   };
 }
 
