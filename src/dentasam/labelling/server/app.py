@@ -205,11 +205,13 @@ def _handle_errors(app: FastAPI) -> None:
     ) -> None:
         def handler(request: Request, error: Exception) -> JSONResponse:
             code = status if isinstance(status, int) else status(error)
-            headers = getattr(error, "headers", None)
-            more: dict[str, Any] = {"asks": "numbering"} if isinstance(error, NumberingUnknown) else {}
+            content: dict[str, Any] = {"detail": one_line(text(request, error))}
+            if isinstance(error, NumberingUnknown):
+                content["asks"] = "numbering"
             if isinstance(error, DamagedData) and error.objects:
-                more = {"damaged": error.objects}
-            return JSONResponse({"detail": one_line(text(request, error))} | more, code, headers)
+                content["damaged"] = error.objects
+            # The line of an error may have added to its headers.
+            return JSONResponse(content, code, getattr(error, "headers", None))
 
         app.add_exception_handler(kind, handler)
 
