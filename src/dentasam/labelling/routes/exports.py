@@ -1,10 +1,9 @@
 """Labels as files of any dataset format, and labels from such files."""
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
@@ -15,6 +14,8 @@ from pydantic import ValidationError
 from dentasam.data.formats.catalogue import FORMATS, Format
 from dentasam.data.formats.registry import missing_extra, readable, writable
 from dentasam.data.teeth.numbering import Numbering
+from dentasam.documents.error import DocumentError
+from dentasam.documents.json_document import read_dataset_json
 from dentasam.documents.validation import first_error
 from dentasam.labelling.exchange.annotation_files import import_annotation_file
 from dentasam.labelling.exchange.correction_log import log_lines
@@ -176,18 +177,13 @@ async def import_annotations(
 
 def _import_coco_file(context: ServerContext, path: Path, annotator: str, numbering: Numbering | None) -> Imported:
     try:
-        given = json.loads(path.read_bytes(), object_hook=_same)
-        document = CocoDocument.model_validate(given).model_dump()
+        # While Python reads a large document, other threads get their turn.
+        document = CocoDocument.model_validate(read_dataset_json(path, in_turns=True)).model_dump()
     except ValidationError as error:
         raise HTTPException(422, first_error(error)) from None
-    except (ValueError, RecursionError):
-        raise HTTPException(422, "the body is not JSON in UTF-8") from None
+    except DocumentError as error:
+        raise HTTPException(422, f"the body is not COCO as JSON in UTF-8 ({error})") from None
     return _imported(import_coco(context.store, document, annotator, numbering))
-
-
-def _same(value: dict[str, Any]) -> dict[str, Any]:
-    """Called for each object of a large document: while Python runs, other threads get their turn."""
-    return value
 
 
 @router.post("/import", openapi_extra={"requestBody": FILE_BODY}, responses=errors(413, 415, 422, 503, 507))
