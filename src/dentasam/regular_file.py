@@ -32,6 +32,14 @@ def open_regular(path: Path) -> BufferedReader:
     return open(path, "rb", opener=_opened)
 
 
+def check_regular(path: Path) -> None:
+    """Checks a path that another library opens, and reads in places: of a regular file, or of a link to one.
+
+    Raises NotRegularError for others, whoever hands them over, IsADirectoryError for a folder, and OSError.
+    """
+    _check(path, os.stat(path))
+
+
 def _opened(path: str, flags: int) -> int:
     file = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     try:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from dentasam.errors import CheckpointError
 from dentasam.model.checkpoints.key_maps import to_official
+from dentasam.regular_file import check_regular, open_regular
 
 # The largest official model has 700 tensors, and 80 kB of names.
 MAX_TENSORS, MAX_NAME, MAX_HEADER_BYTES = 50_000, 300, 10 << 20
@@ -32,7 +33,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         CheckpointError: the file is unreadable, truncated, not a checkpoint, or contains code besides tensors.
     """
     try:
-        with path.open("rb") as file:
+        check_regular(path)
+        with open_regular(path) as file:
             head = file.read(64)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror}); check the path") from error
@@ -49,7 +51,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's content, in hexadecimal."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

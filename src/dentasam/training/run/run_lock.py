@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 
 from dentasam.atomic_write import NO_FOLLOW
+from dentasam.documents.json_document import parse_json
+from dentasam.documents.shown import cut, printable, shown
 from dentasam.errors import OutputError
 from dentasam.locked_file import try_lock
 
@@ -80,8 +82,8 @@ def _holder(file: int) -> str:
     """Words on the process that wrote the lock's file."""
     try:
         os.lseek(file, 0, os.SEEK_SET)
-        content = json.loads(os.read(file, _MAX_BYTES))
+        content = parse_json(os.read(file, _MAX_BYTES))
         pid, host, started = int(content["pid"]), str(content["host"]), str(content["started"])
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError):
         return "its process is not known"
-    return f"process {pid} on {host:.100}, since {started:.40}"
+    return f"process {shown(pid, 20)} on {cut(printable(host), 100)}, since {cut(printable(started), 40)}"

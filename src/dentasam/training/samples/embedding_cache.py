@@ -24,6 +24,7 @@ from dentasam.atomic_write import DRAFT_SUFFIX, write_atomically
 from dentasam.errors import OutputError
 from dentasam.model.core.frame import PREPROCESSING
 from dentasam.model.embedding import EncoderOutput, EncoderPrefix
+from dentasam.regular_file import check_regular
 from dentasam.training.samples.tensor_checksum import tensor_checksum
 
 # A draft of this age was left by a killed writer; a younger one may be in use.
@@ -58,6 +59,7 @@ class EmbeddingCache:
         """The stored output in float16, or None where there is none or it is damaged."""
         path = self._path(key)
         try:
+            check_regular(path)
             with safe_open(path, framework="pt") as file:
                 expected = (file.metadata() or {}).get("crc32")
                 tensors = {name: file.get_tensor(name) for name in list(file.keys())}

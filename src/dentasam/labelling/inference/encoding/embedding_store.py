@@ -17,6 +17,7 @@ from pathlib import Path
 from dentasam.atomic_write import write_atomically
 from dentasam.errors import CheckpointError, WorkspaceError
 from dentasam.model.embedding import ImageEmbedding
+from dentasam.regular_file import open_regular
 
 # 2.7 MB for a panoramic: some 1,500 of them.
 DISK_LIMIT = 4 * 2**30
@@ -51,7 +52,9 @@ class EmbeddingStore:
         if path is None:
             return None
         try:
-            if f"{zlib.crc32(path.read_bytes()):08x}" == path.name.split(".")[1]:
+            with open_regular(path) as file:
+                checksum = zlib.crc32(file.read())
+            if f"{checksum:08x}" == path.name.split(".")[1]:
                 os.utime(path)
                 return _single(ImageEmbedding.load(path))
         except (OSError, CheckpointError):
@@ -82,7 +85,8 @@ class EmbeddingStore:
     def uncertainty(self, picture: str, model: str) -> float | None:
         """What `note_uncertainty` kept, or None."""
         try:
-            value = float(self._note(picture, model).read_text())
+            with open_regular(self._note(picture, model)) as file:
+                value = float(file.read(100))
         except (OSError, ValueError):
             return None
         return value if 0 <= value <= 1 else None
