@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from dentasam.documents.shown import MAX_REASON, cut, printable
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.log.database import is_busy, is_disk_full
 from dentasam.labelling.log.sqlite_check import GUIDE
@@ -90,5 +91,5 @@ def naming(case: Callable[[], str]) -> Iterator[None]:
             ) from None
         if not isinstance(error, DBAPIError) or is_disk_full(error) or not is_damage(error):
             raise
-        reason = " ".join(str(error.orig).split())[:200]
+        reason = cut(printable(" ".join(str(error.orig).split())), MAX_REASON)
         raise DamagedData([Damage(case(), f"cannot be read from the database ({reason})")]) from None

@@ -15,5 +15,5 @@ def tensor_checksum(tensors: Mapping[str, Tensor], more: str = "") -> str:
     for _, tensor in sorted(tensors.items()):
         # Seen as bytes in place: they may be the larger part of the memory.
         bytes_of = np.ascontiguousarray(tensor.numpy()).reshape(-1).view(np.uint8)
-        value = zlib.crc32(bytes_of, value)
+        value = zlib.crc32(bytes_of.data, value)
     return str(value)

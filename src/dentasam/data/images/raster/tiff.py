@@ -27,6 +27,7 @@ from dentasam.data.images.size_limit import (
     check_decoded,
     check_size,
 )
+from dentasam.documents.shown import MAX_REASON, cut, printable
 from dentasam.errors import ImageError
 
 # What tifffile logs of odd files is either raised here or does not matter.
@@ -92,7 +93,7 @@ def _opened(path: Path) -> Iterator[TiffFile]:
         raise ImageError(f"{path} needs more memory than there is; shrink it") from None
     except Exception as error:
         # A damaged or crafted file makes tifffile and its codecs raise almost any exception.
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = cut(printable(" ".join(str(error).split())), MAX_REASON) or type(error).__name__
         raise ImageError(f"{path} is damaged or truncated ({reason}); copy it again") from None
 
 
