@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.exchange.offline import open_workspace
+from dentasam.labelling.exchange.offline import Place, open_workspace
 from dentasam.labelling.log.checksums import is_whole
 from dentasam.labelling.log.damage import Damage, DamagedData, naming
 from dentasam.labelling.log.database import cases, comments, metadata, objects, open_database, operations, writing
@@ -266,7 +266,7 @@ def test_a_database_whose_rows_are_gone_is_refused(folder: Path, whole: Truth, d
     engine.dispose()
     with (
         pytest.raises(WorkspaceError, match=r"has had a database before"),
-        open_workspace(folder, None, database_url),
+        open_workspace(Place(folder, database=database_url)),
     ):
         pass
 

@@ -124,7 +124,7 @@ def sync_cases(connection: Connection, images: Sequence[CaseImage]) -> list[str]
         size = {"width": image.width, "height": image.height, "bits": image.bits}
         if row is None:
             if lost:
-                problems.append(f"{image.name} has no case in the database; {GUIDE}")
+                problems.append(no_case_line(image.name))
             else:
                 initial = {"status": "new", "revision": 0, "present": True, "updated": utc_now()}
                 _insert(connection, {"name": image.name, **size, **initial})
@@ -146,6 +146,11 @@ def sync_cases(connection: Connection, images: Sequence[CaseImage]) -> list[str]
     for batch in batches(missing):
         connection.execute(update(cases).where(cases.c.id.in_(batch)).values(present=False))
     return problems
+
+
+def no_case_line(name: str) -> str:
+    """The line on an image that gets no case, since the database may have lost the one that it had."""
+    return f"{name} has no case in the database; {GUIDE}"
 
 
 def _mended(
