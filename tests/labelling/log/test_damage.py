@@ -8,11 +8,12 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import delete, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.exchange.offline import open_workspace
+from dentasam.labelling.exchange.offline import Place, open_workspace
 from dentasam.labelling.log.checksums import is_whole
-from dentasam.labelling.log.damage import Damage, DamagedData
+from dentasam.labelling.log.damage import Damage, DamagedData, naming
 from dentasam.labelling.log.database import cases, comments, metadata, objects, open_database, operations, writing
 from dentasam.labelling.log.sqlite_check import check_sqlite
 from dentasam.labelling.log.store import Store
@@ -193,7 +194,9 @@ def test_damaged_comments_and_times_are_left_out_and_named(labelled: Store) -> N
     ]
 
 
-def test_a_value_that_cannot_be_decoded_hides_no_other_row(sqlite_store: Store, make: Make) -> None:
+def test_a_value_that_cannot_be_decoded_hides_no_other_row(
+    sqlite_store: Store, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
     a = first_case(sqlite_store)
     sqlite_store.append(a, [make("create", ONE, MANUAL), make("create", OTHER, MANUAL)], 0, "anna")
     with writing(sqlite_store.engine) as connection:
@@ -201,6 +204,15 @@ def test_a_value_that_cannot_be_decoded_hides_no_other_row(sqlite_store: Store, 
         connection.exec_driver_sql("UPDATE operations SET data = '{\"cat' WHERE object_id = ?", (ONE,))
     state = sqlite_store.state(a)
     assert (list(state.objects), [damage.object for damage in state.damaged]) == ([OTHER], [ONE])
+    assert any("JSONDecodeError" in record.getMessage() and record.exc_info for record in caplog.records)
+
+
+def test_a_constraint_that_fails_is_damage_with_its_cause() -> None:
+    failed = sqlite3.IntegrityError("UNIQUE constraint failed: operations.id")
+    failed.sqlite_errorcode = sqlite3.SQLITE_CONSTRAINT_UNIQUE
+    with pytest.raises(DamagedData, match=r"^a\.png: cannot be read") as caught, naming(lambda: "a.png"):
+        raise IntegrityError("INSERT", {}, failed)
+    assert isinstance(caught.value.__cause__, IntegrityError)
 
 
 @pytest.fixture(scope="module")
@@ -254,7 +266,7 @@ def test_a_database_whose_rows_are_gone_is_refused(folder: Path, whole: Truth, d
     engine.dispose()
     with (
         pytest.raises(WorkspaceError, match=r"has had a database before"),
-        open_workspace(folder, None, database_url),
+        open_workspace(Place(folder, database=database_url)),
     ):
         pass
 

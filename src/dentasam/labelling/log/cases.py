@@ -11,7 +11,7 @@ from sqlalchemy import case as case_expression
 from sqlalchemy.exc import DBAPIError
 
 from dentasam.labelling.log.checksums import is_whole, row_checksum
-from dentasam.labelling.log.damage import Damage, DamagedData, is_damage
+from dentasam.labelling.log.damage import Damage, DamagedData, damaged_value, is_damage
 from dentasam.labelling.log.database import batches, cases, comments, intervals, objects, workspace
 from dentasam.labelling.log.operations import Status
 from dentasam.labelling.log.read import Row, read_rows
@@ -65,7 +65,7 @@ def read_cases(connection: Connection) -> list[Case]:
     try:
         found = [_case(cast(Row, row)) for row in connection.execute(_worklist_query()).mappings()]
     except (ValueError, DBAPIError) as error:
-        if not is_damage(error):
+        if not damaged_value(error):
             raise
         present = list(read_rows(connection, cases, cases.c.present, cases.c.id))
         found = [_case_alone(connection, row) for row in present if "name" in row]
@@ -124,7 +124,7 @@ def sync_cases(connection: Connection, images: Sequence[CaseImage]) -> list[str]
         size = {"width": image.width, "height": image.height, "bits": image.bits}
         if row is None:
             if lost:
-                problems.append(f"{image.name} has no case in the database; {GUIDE}")
+                problems.append(no_case_line(image.name))
             else:
                 initial = {"status": "new", "revision": 0, "present": True, "updated": utc_now()}
                 _insert(connection, {"name": image.name, **size, **initial})
@@ -146,6 +146,11 @@ def sync_cases(connection: Connection, images: Sequence[CaseImage]) -> list[str]
     for batch in batches(missing):
         connection.execute(update(cases).where(cases.c.id.in_(batch)).values(present=False))
     return problems
+
+
+def no_case_line(name: str) -> str:
+    """The line on an image that gets no case, since the database may have lost the one that it had."""
+    return f"{name} has no case in the database; {GUIDE}"
 
 
 def _mended(

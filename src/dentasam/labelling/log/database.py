@@ -5,7 +5,6 @@ adds up to, written in the same transaction, so that a case opens without readin
 time; the intervals of one annotator never overlap.
 """
 
-import errno
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -42,6 +41,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dentasam.documents.shown import MAX_REASON, cut, printable
 from dentasam.errors import WorkspaceError
+from dentasam.full_disk import NO_ROOM
 from dentasam.labelling.log.database_url import postgresql_url, shown_url, without_secrets
 from dentasam.labelling.log.sqlite_check import GUIDE, DamagedDatabase, check_sqlite, damaged_error
 
@@ -270,7 +270,7 @@ def is_disk_full(error: BaseException) -> bool:
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         return code == sqlite3.SQLITE_FULL or "disk is full" in str(cause)
     if isinstance(cause, OSError):
-        return cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        return cause.errno in NO_ROOM
     return getattr(cause, "sqlstate", None) == "53100"
 
 

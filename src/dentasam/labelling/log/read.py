@@ -8,7 +8,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, and_, select
 from sqlalchemy.exc import DBAPIError
 
 from dentasam.labelling.log import rows
-from dentasam.labelling.log.damage import Damage, DamagedData, is_damage
+from dentasam.labelling.log.damage import Damage, DamagedData, damaged_value, is_damage
 from dentasam.labelling.log.database import batches, cases, objects, operations
 from dentasam.labelling.log.fold import CaseState, ObjectState
 from dentasam.labelling.log.operations import StoredOperation
@@ -130,7 +130,7 @@ def read_rows(
             limit = None if limit is None else limit - 1
         return
     except (ValueError, OverflowError, DBAPIError) as error:
-        if not is_damage(error):
+        if not damaged_value(error):
             raise
     # The keys are read from their index, which damage in the table leaves as it is.
     chosen = chosen if last is None else and_(chosen, key > last)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import threading
 import zlib
 from pathlib import Path
 
-from dentasam.atomic_write import write_atomically
+from dentasam.atomic_write import remove_stale_drafts, write_atomically
 from dentasam.errors import CheckpointError, WorkspaceError
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.regular_file import open_regular
@@ -38,7 +37,10 @@ class EmbeddingStore:
             raise WorkspaceError(f"{folder} is a link, and its target is not tidied; delete it")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._sweep()
+            # What killed writers left. A link to another folder is not entered.
+            for own in (self.folder, *self.folder.glob("??")):
+                if not own.is_symlink():
+                    remove_stale_drafts(own)
         except OSError as error:
             raise WorkspaceError(f"{folder}: cannot be used ({error.strerror}); free it or choose another") from None
 
@@ -133,17 +135,6 @@ class EmbeddingStore:
                     for beside in path.parent.glob(f"{path.name.split('.')[0]}.*"):
                         beside.unlink(missing_ok=True)
                     held -= size
-
-    def _sweep(self) -> None:
-        """Remove what killed writers left. One server at a time has the workspace, so no writer lives here now.
-
-        Only files in the store's own folders go: a link to another folder is not entered.
-        """
-        own = [path for path in self.folder.glob("??") if not path.is_symlink()]
-        for folder, suffixes in ((self.folder, (".part", ".tmp")), *((path, (".part",)) for path in own)):
-            for path in folder.glob(".*"):
-                if path.name.endswith(suffixes) and stat.S_ISREG(path.lstat().st_mode):
-                    path.unlink(missing_ok=True)
 
 
 def file_stem(picture: str, model: str) -> str:
