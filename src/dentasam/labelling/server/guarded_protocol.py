@@ -42,6 +42,8 @@ class GuardedProtocol(H11Protocol):
         self._body_window: tuple[float, int] | None = None
         self._write_window: tuple[float, int] | None = None
         self._received = 0
+        # Whether what still comes is thrown away: the rest of a chunked body whose request is answered.
+        self._ended = False
 
     @property
     def signed_in(self) -> bool:
@@ -64,6 +66,8 @@ class GuardedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
+        if self._ended:
+            return
         if self._head_since is None and self.conn.their_state is h11.IDLE:
             self._head_since = self.loop.time()
         super().data_received(data)
@@ -81,8 +85,13 @@ class GuardedProtocol(H11Protocol):
         self._clients.answered(self)
         if self.conn.their_state is h11.SEND_BODY:
             self._linger_since = self.loop.time()
+            self._ended = self.conn.chunked
         super().on_response_complete()
-        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
+        if self._ended and self.transport.can_write_eof():
+            # The connection ends with this answer. To close it before the client has stopped sending would take the
+            # answer from it.
+            self.transport.write_eof()
+        if self.conn.their_state is h11.IDLE and self.conn.has_unread:
             self._head_since = self.loop.time()
 
     def send_400_response(self, msg: str) -> None:
