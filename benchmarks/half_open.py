@@ -177,6 +177,7 @@ def attacked(folder: Path, connections: int, descriptors: int, kinds: list[str])
                     found = longest(base, token, kept)
                     files = len(os.listdir(f"/proc/{server.pid}/fd"))
                 rows.append({"clients": name, **found, "open": files, "log_bytes": errors.stat().st_size})
+                print(json.dumps(rows[-1]), file=sys.stderr)
     without = rows[0]
     ratios = {
         f"{row['clients']}, {name}": row[name] / without[name]

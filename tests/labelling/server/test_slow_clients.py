@@ -170,6 +170,14 @@ def test_a_body_of_tiny_chunks_is_refused() -> None:
         assert len(table) == 0
 
 
+def test_a_chunked_body_arrives_whole() -> None:
+    with serving(ClientLimits()) as (connect, _):
+        client = connect()
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        client.sendall(head + (b"80\r\n" + b"a" * 128 + b"\r\n") * 5000 + b"0\r\n\r\n")
+        assert until_closed(client).endswith(b"\r\n\r\n640000")
+
+
 def test_a_client_that_does_not_read_is_cut_off() -> None:
     with serving() as (connect, table):
         client = connect()

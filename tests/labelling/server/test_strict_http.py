@@ -159,3 +159,21 @@ def test_events_copy_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(strict_http._StrictBuffer, "__bytes__", copied)
     assert len(events([SOUND["a trailer"]])) == 3
+
+
+def test_a_chunked_body_is_read_in_turns() -> None:
+    connection = StrictConnection()
+    connection.receive_data(CHUNKED + b"1\r\na\r\n" * 10 + b"0\r\n\r\n")
+    found = []
+    for _ in range(5):
+        connection.turn, connection.cut = 4, False
+        found.append(0)
+        while (event := connection.next_event()) is not h11.NEED_DATA and event is not h11.PAUSED:
+            found[-1] += 1
+            if isinstance(event, h11.EndOfMessage):
+                assert not connection.cut
+                # The head, two full turns, and the last two chunks with the end.
+                assert found == [1, 4, 4, 3]
+                return
+        assert connection.cut
+    raise AssertionError(found)

@@ -31,6 +31,10 @@ class StrictConnection(h11.Connection):
         super().__init__(h11.SERVER, MAX_HEAD_BYTES)
         self._receive_buffer = _StrictBuffer()
         self._chunks, self._chunk_bytes = 0, 0
+        # How many pieces of a chunked body may still be read in this turn (none in its head's), or None for all.
+        # Where more have come, `next_event` wants data and `cut` is set.
+        self.turn: int | None = None
+        self.cut = False
         # Whether the body of the last request comes in chunks.
         self.chunked = False
         # The status for what was refused last.
@@ -43,13 +47,20 @@ class StrictConnection(h11.Connection):
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         """The next event of the client. Raises h11.RemoteProtocolError."""
+        if self.turn == 0 and self.chunked and self.their_state is h11.SEND_BODY and self.has_unread:
+            self.cut = True
+            return h11.NEED_DATA
         try:
             event = super().next_event()
             if isinstance(event, h11.Request):
                 self.chunked = any(name == b"transfer-encoding" for name, _ in event.headers)
                 self._chunks, self._chunk_bytes = 0, 0
+                if self.turn is not None and self.chunked:
+                    self.turn = 0
             elif isinstance(event, h11.Data) and self.chunked:
                 self._count(event)
+                if self.turn:
+                    self.turn -= 1
             return event
         except h11.RemoteProtocolError as error:
             self.refused_with = error.error_status_hint
@@ -92,11 +103,11 @@ class _StrictBuffer(ReceiveBuffer):
             return None
         lines = super().maybe_extract_lines()
         if lines:
-            _check(lines)
+            _check([bytes(line) for line in lines])
         return lines
 
 
-def _check(lines: list[bytearray]) -> None:
+def _check(lines: list[bytes]) -> None:
     """Checks a whole head, or the lines behind the last chunk. Raises h11.RemoteProtocolError."""
     if any(line[:1] in (b" ", b"\t") for line in lines):
         raise _refused("a header line is folded")
