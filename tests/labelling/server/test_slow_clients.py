@@ -15,6 +15,7 @@ import h11
 import pytest
 import uvicorn
 
+from dentasam.labelling.server import guarded_protocol
 from dentasam.labelling.server.connections import Connections
 from dentasam.labelling.server.guarded_protocol import GuardedProtocol
 from dentasam.labelling.server.guarded_server import GuardedServer
@@ -168,6 +169,31 @@ def test_a_body_of_tiny_chunks_is_refused() -> None:
         client.sendall(head + b"1\r\na\r\n" * 1001)
         assert until_closed(client).startswith(b"HTTP/1.1 400 ")
         assert len(table) == 0
+
+
+def test_a_head_in_many_pieces_is_read_with_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded_protocol, "_PIECE_SECONDS", 3600)
+    with serving(ClientLimits(head_seconds=3600)) as (connect, table):
+        client = connect()
+        client.sendall(GET[:-2] + b"X: ")
+        deadline = time.monotonic() + PATIENCE
+        while not (clients := list(table)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        (trickling,) = clients
+        assert isinstance(trickling, GuardedProtocol)
+        while trickling.transport.is_reading() and time.monotonic() < deadline:
+            client.send(b"a")
+            time.sleep(0.001)
+        assert not trickling.transport.is_reading()
+
+
+def test_a_head_in_many_pieces_is_answered() -> None:
+    with serving(ClientLimits(head_seconds=3600)) as (connect, _):
+        client = connect()
+        for byte in GET[:-1]:
+            client.send(bytes([byte]))
+            time.sleep(0.002)
+        assert answer_to(client, GET[-1:]).endswith(b"\r\n\r\n0")
 
 
 def test_a_chunked_body_arrives_whole() -> None:

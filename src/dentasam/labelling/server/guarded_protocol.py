@@ -28,6 +28,9 @@ _TOO_LARGE: Final = _last_answer("431 Request Header Fields Too Large", "the hea
 _TURN_CHUNKS: Final = 64
 # So much of a body is still taken after its answer, for clients that read no answer before they have sent all.
 _DRAINED_BYTES: Final = 1024 * 1024
+# A head that comes in more pieces than these is read on after a pause, in which the next ones gather.
+_FREE_PIECES: Final = 16
+_PIECE_SECONDS: Final = 0.1
 
 
 class GuardedProtocol(H11Protocol):
@@ -50,6 +53,7 @@ class GuardedProtocol(H11Protocol):
         # At how many bytes a chunked body was answered before its end; what still comes of it is thrown away.
         self._ended_at: int | None = None
         self._next_turn: asyncio.Handle | None = None
+        self._head_pieces = 0
 
     @property
     def signed_in(self) -> bool:
@@ -81,7 +85,13 @@ class GuardedProtocol(H11Protocol):
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:
             self._head_since = None
-        elif self._head_since is None:
+            self._head_pieces = 0
+            return
+        self._head_pieces += 1
+        if self._head_pieces > _FREE_PIECES:
+            self.transport.pause_reading()
+            self.loop.call_later(_PIECE_SECONDS, self._read_on)
+        if self._head_since is None:
             # The rest of a body that was answered early has ended; uvicorn's own timer was stopped by it.
             self._head_since = self.loop.time()
 
@@ -94,10 +104,13 @@ class GuardedProtocol(H11Protocol):
             if self._next_turn is None:
                 self._next_turn = self.loop.call_soon(self._go_on)
 
+    def _read_on(self) -> None:
+        if not self.flow.read_paused and not self.transport.is_closing():
+            self.transport.resume_reading()
+
     def _go_on(self) -> None:
         self._next_turn = None
-        if not self.flow.read_paused:
-            self.transport.resume_reading()
+        self._read_on()
         if self._ended_at is None and not self.transport.is_closing():
             self.handle_events()
 
