@@ -28,3 +28,13 @@ def keep_freed_memory() -> bool:
         return False
     settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 256 * 2**20))
     return all(mallopt(name, value) == 1 for name, value in settings)
+
+
+def release_freed_memory() -> bool:
+    """Give the kernel back what glibc's malloc has kept, before work that needs other buffers; whether it did."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0) == 1)
+    except (AttributeError, OSError):
+        return False
