@@ -20,12 +20,13 @@ from dentasam.documents.validation import first_error
 from dentasam.labelling.exchange.annotation_files import import_annotation_file
 from dentasam.labelling.exchange.correction_log import log_lines
 from dentasam.labelling.exchange.exports import FINISHED, coco_document, write_zip
+from dentasam.labelling.exchange.import_bounds import ImportBounds
 from dentasam.labelling.exchange.import_report import ImportReport
 from dentasam.labelling.exchange.imports import import_coco
 from dentasam.labelling.exchange.time_table import timing_csv
 from dentasam.labelling.log.damage import Damage
 from dentasam.labelling.log.operations import Status
-from dentasam.labelling.routes.capacity import importing, in_threads_of
+from dentasam.labelling.routes.capacity import imported_for
 from dentasam.labelling.routes.context import (
     Annotator,
     ContextDep,
@@ -171,11 +172,12 @@ async def import_annotations(
         raise HTTPException(415, "the body must be of the type application/json")
     with context.image_adder.upload_path("document.json") as path:
         await received_file(request, path)
-        async with importing():
-            return await in_threads_of("imports", _import_coco_file, context, path, annotator, numbering)
+        return await imported_for(request, _import_coco_file, context, path, annotator, numbering)
 
 
-def _import_coco_file(context: ServerContext, path: Path, annotator: str, numbering: Numbering | None) -> Imported:
+def _import_coco_file(
+    bounds: ImportBounds, context: ServerContext, path: Path, annotator: str, numbering: Numbering | None
+) -> Imported:
     try:
         # While Python reads a large document, other threads get their turn.
         document = CocoDocument.model_validate(read_dataset_json(path, in_turns=True)).model_dump()
@@ -183,7 +185,7 @@ def _import_coco_file(context: ServerContext, path: Path, annotator: str, number
         raise HTTPException(422, first_error(error)) from None
     except DocumentError as error:
         raise HTTPException(422, f"the body is not COCO as JSON in UTF-8 ({error})") from None
-    return _imported(import_coco(context.store, document, annotator, numbering))
+    return _imported(import_coco(context.store, document, annotator, numbering, bounds=bounds))
 
 
 @router.post("/import", openapi_extra={"requestBody": FILE_BODY}, responses=errors(413, 415, 422, 503, 507))
@@ -208,18 +210,20 @@ async def import_file(
     chosen = None if format is None else Format(format)
     with context.image_adder.upload_path(safe_file_name(name)) as path:
         await received_file(request, path)
-        async with importing():
-            found = await in_threads_of(
-                "imports",
-                import_annotation_file,
-                context.store,
-                context.workspace.images,
-                path,
-                annotator,
-                chosen,
-                numbering,
-            )
+        found = await imported_for(request, _import_any_file, context, path, annotator, chosen, numbering)
     return _imported(found)
+
+
+def _import_any_file(
+    bounds: ImportBounds,
+    context: ServerContext,
+    path: Path,
+    annotator: str,
+    format: Format | None,
+    numbering: Numbering | None,
+) -> ImportReport:
+    images = context.workspace.images
+    return import_annotation_file(context.store, images, path, annotator, format, numbering, bounds)
 
 
 def _imported(found: ImportReport) -> Imported:
