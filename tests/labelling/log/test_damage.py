@@ -155,6 +155,65 @@ def test_a_damaged_case_is_recognised_by_its_image(labelled: Store, change: str)
     assert labelled.cases() == before
 
 
+@pytest.mark.parametrize("stored", ["99", "2", "-1", "0.5", "'zz'", "''", "x'ff00'", "x''"])
+@pytest.mark.parametrize("also", ["", ", status = 'done'"])
+def test_a_case_is_not_hidden_by_a_damaged_flag(
+    folder: Path, whole: Truth, stored: str, also: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    change_file(folder, f"UPDATE cases SET present = {stored}{also} WHERE name = '2.png'")
+    with caplog.at_level(logging.WARNING), open_workspace(folder) as (_, store, problems):
+        assert problems == []
+        assert [case.name for case in store.cases()] == ["0.png", "1.png", "2.png", "3.png"]
+        assert [case.objects for case in store.cases()] == [8, 8, 8, 8]
+    notice = "2.png: whether its image is there was damaged and was stored again"
+    assert notice in caplog.messages
+    caplog.clear()
+    with open_workspace(folder) as (_, store, _):
+        assert len(store.cases()) == 4
+    assert caplog.messages == []
+
+
+def test_a_case_whose_flag_says_that_its_image_is_missing_is_shown_again(folder: Path) -> None:
+    change_file(folder, "UPDATE cases SET present = 0 WHERE name = '2.png'")
+    with open_workspace(folder) as (_, store, _):
+        assert [case.objects for case in store.cases()] == [8, 8, 8, 8]
+
+
+def test_a_damaged_case_whose_flag_says_that_its_image_is_missing_is_named(labelled: Store) -> None:
+    damage_operation(labelled)
+    with writing(labelled.engine) as connection:
+        connection.execute(text("UPDATE cases SET status = 'done', present = false WHERE name = 'a.png'"))
+        connection.execute(text("UPDATE cases SET checksum = 7 WHERE name = 'a.png'"))
+    (line,) = labelled.sync_cases([case_image("a.png"), case_image("b.png")])
+    assert line.startswith("a.png: its row in the database is damaged")
+    assert [(case.name, case.damaged) for case in labelled.cases()] == [("a.png", True), ("b.png", False)]
+
+
+def test_a_damaged_flag_of_a_missing_image_hides_its_case_again(folder: Path) -> None:
+    (folder / "2.png").unlink()
+    change_file(folder, "UPDATE cases SET present = 99 WHERE name = '2.png'")
+    with open_workspace(folder) as (_, store, _):
+        assert [case.name for case in store.cases()] == ["0.png", "1.png", "3.png"]
+
+
+@pytest.mark.parametrize("column", ["deleted", "proposed", "locked", "accepted"])
+@pytest.mark.parametrize("stored", ["99", "''", "x''"])
+def test_an_object_is_not_hidden_by_a_damaged_flag(folder: Path, column: str, stored: str) -> None:
+    with open_workspace(folder) as (_, store, _):
+        before = [store.state(case.id) for case in store.cases()]
+    change_file(folder, f"UPDATE objects SET {column} = {stored} WHERE case_id = 2")
+    with open_workspace(folder) as (_, store, _):
+        assert [store.state(case.id) for case in store.cases()] == before
+        assert [case.objects for case in store.cases()] == [8, 8, 8, 8]
+
+
+def change_file(folder: Path, statement: str) -> None:
+    connection = sqlite3.connect(folder / ".dentasam" / "labels.sqlite3")
+    with connection:
+        connection.execute(statement)
+    connection.close()
+
+
 def test_a_case_that_nobody_can_vouch_for_is_named(labelled: Store) -> None:
     a = first_case(labelled)
     damage_operation(labelled)
