@@ -14,6 +14,7 @@ from dentasam.labelling.exchange.offline import open_workspace
 from dentasam.labelling.log.checksums import is_whole
 from dentasam.labelling.log.damage import Damage, DamagedData
 from dentasam.labelling.log.database import cases, comments, metadata, objects, open_database, operations, writing
+from dentasam.labelling.log.read import read_state
 from dentasam.labelling.log.sqlite_check import check_sqlite
 from dentasam.labelling.log.store import Store
 
@@ -124,6 +125,17 @@ def test_a_damaged_operation_is_named_by_its_object(labelled: Store, make: Make)
     assert labelled.state(a).damaged == ()
     labelled.append(a, [make("lock", ONE, {"locked": True})], 4, "anna")
     assert len(labelled.operations(a, since=3)) == 2
+
+
+@pytest.mark.parametrize("stored", ["'zz'", "x'ff00'"])
+def test_a_revision_that_is_no_number_is_named(sqlite_store: Store, make: Make, stored: str) -> None:
+    a = first_case(sqlite_store)
+    sqlite_store.append(a, [make("create", ONE, MANUAL), make("create", OTHER, MANUAL)], 0, "anna")
+    with writing(sqlite_store.engine) as connection:
+        connection.exec_driver_sql(f"UPDATE operations SET revision = {stored} WHERE revision = 1")
+    lines = [damage.line for damage in sqlite_store.checked_log(a).damages]
+    assert "a.png: an operation's revision is damaged in its log" in lines
+    assert list(sqlite_store.state(a).objects) == [ONE, OTHER]
 
 
 def test_missing_operations_are_seen(labelled: Store) -> None:
@@ -370,3 +382,39 @@ def test_anothers_journal_is_not_written_into_the_database(folder: Path, whole: 
     line = refusal(folder)
     assert "labels.sqlite3" in line
     assert file.read_bytes() == whole.database
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (b"\x07garbage" * 600, "damaged or no journal; move labels.sqlite3-journal out of the folder"),
+        (bytes.fromhex("d9d505f920a163d7") + b"\x01" * 4096, "is of an interrupted write; copy both"),
+    ],
+)
+def test_a_journal_that_prevents_opening_is_named(folder: Path, whole: Truth, content: bytes, advice: str) -> None:
+    file = folder / ".dentasam" / "labels.sqlite3"
+    journal = file.with_name("labels.sqlite3-journal")
+    journal.write_bytes(content)
+    line = refusal(folder)
+    assert line.startswith(f"{file} cannot be opened, because labels.sqlite3-journal beside it")
+    assert advice in line
+    assert "permissions" not in line
+    assert file.read_bytes() == whole.database
+    journal.unlink()
+    with open_workspace(folder) as (_, store, _):
+        assert [case.objects for case in store.cases()] == [8, 8, 8, 8]
+
+
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        (1, "1 object more than it had is in the database; compare it with a backup"),
+        (0, "2 objects more than it had are in the database; compare it with a backup"),
+        (3, "1 object of it cannot be found in the database"),
+    ],
+)
+def test_a_wrong_number_of_objects_is_named(labelled: Store, rows: int, what: str) -> None:
+    with labelled.engine.connect() as connection:
+        case = dict(connection.execute(select(cases).where(cases.c.name == "a.png")).mappings().one())
+        state = read_state(connection, {**case, "object_rows": rows}, whole=False)
+    assert [damage.line for damage in state.damaged] == [f"a.png: {what}"]
