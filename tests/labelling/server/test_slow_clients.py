@@ -26,13 +26,17 @@ SHORT = ClientLimits(connections=20, head_seconds=0.3, idle_seconds=1, body_seco
 # Seconds after which a test gives up; a busy machine may take many of them.
 PATIENCE = 60
 BIG = 16 * 1024 * 1024
+UNANSWERED = threading.Semaphore(0)
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with the length of the body; with many bytes at /big, before the body at /early."""
+    """Answers with the length of the body; with many bytes at /big, before the body at /early, never at /never."""
     if scope["path"] == "/in":
         scope["state"]["annotator"] = "me"
+    if scope["path"] == "/never":
+        UNANSWERED.release()
+        await asyncio.Event().wait()
     length, more = 0, scope["path"] != "/early"
     while more:
         message = await receive()
@@ -46,7 +50,9 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def serving(limits: ClientLimits = SHORT) -> Iterator[tuple[Callable[[], socket.socket], Connections]]:
+def serving(
+    limits: ClientLimits = SHORT, grace: int | None = None
+) -> Iterator[tuple[Callable[[], socket.socket], Connections]]:
     """A function that connects to the server, and the server's table of connections. An hour passes at /late."""
     table = Connections(limits)
 
@@ -57,7 +63,13 @@ def serving(limits: ClientLimits = SHORT) -> Iterator[tuple[Callable[[], socket.
 
     protocol: Any = partial(GuardedProtocol, clients=table)
     config = uvicorn.Config(
-        late_app, http=protocol, ws="none", lifespan="off", log_level="error", timeout_keep_alive=limits.idle_seconds
+        late_app,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        log_level="error",
+        timeout_keep_alive=limits.idle_seconds,
+        timeout_graceful_shutdown=grace,
     )
     server = GuardedServer(config, table)
     sockets: list[socket.socket] = []
@@ -73,10 +85,13 @@ def serving(limits: ClientLimits = SHORT) -> Iterator[tuple[Callable[[], socket.
         try:
             yield connect, table
         finally:
-            for each in sockets:
-                each.close()
+            if grace is None:
+                for each in sockets:
+                    each.close()
             server.should_exit = True
             thread.join(20)
+            for each in sockets:
+                each.close()
     assert not thread.is_alive()
 
 
@@ -279,3 +294,17 @@ def test_running_out_of_files_is_told_once_a_minute(capfd: pytest.CaptureFixture
     loop.close()
     (line,) = capfd.readouterr().err.splitlines()
     assert "(Too many open files)" in line
+
+
+@pytest.mark.parametrize(("count", "what"), [(1, "1 request"), (3, "3 requests")])
+def test_requests_under_way_at_the_end_are_one_line(count: int, what: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with serving(SHORT, grace=1) as (connect, _):
+        for _ in range(count):
+            connect().sendall(GET.replace(b"/ ", b"/never "))
+        for _ in range(count):
+            assert UNANSWERED.acquire(timeout=4)
+    said = capfd.readouterr().err
+    assert "Traceback" not in said
+    assert [line.partition(":")[2].strip() for line in said.splitlines()] == [
+        f"stopped before {what} under way had an answer; send again what is missing"
+    ]

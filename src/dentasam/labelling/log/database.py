@@ -18,6 +18,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Dialect,
     Engine,
     Float,
     ForeignKey,
@@ -61,6 +62,23 @@ metadata = MetaData(
     }
 )
 
+
+class Flag(Boolean):
+    """A truth value. One that SQLite stores otherwise than as 0 or 1 is read as it is, so that no checksum fits it.
+
+    The usual type reads it as true, while a comparison in SQL finds it neither true nor false.
+    """
+
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        return None if dialect.supports_native_boolean else _flag
+
+
+def _flag(stored: Any) -> Any:
+    return stored == 1 if stored in (0, 1) else stored
+
+
 # One row at most.
 workspace = Table(
     "workspace",
@@ -79,7 +97,7 @@ cases = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("bits", Integer, nullable=False),
-    Column("present", Boolean, nullable=False),  # False while its image is missing
+    Column("present", Flag, nullable=False),  # False while its image is missing
     Column("status", String(20), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("uncertainty", Float),
@@ -117,9 +135,9 @@ objects = Table(
     Column("id", String(36), primary_key=True),
     Column("category", Text),
     Column("parent", String(36)),
-    Column("locked", Boolean, nullable=False),
-    Column("accepted", Boolean, nullable=False),
-    Column("deleted", Boolean, nullable=False),
+    Column("locked", Flag, nullable=False),
+    Column("accepted", Flag, nullable=False),
+    Column("deleted", Flag, nullable=False),
     Column("source", String(20), nullable=False),
     Column("prompts", JSON(none_as_null=True)),
     Column("model", JSON(none_as_null=True)),
@@ -130,7 +148,7 @@ objects = Table(
     Column("masks", LargeBinary, nullable=False),  # an envelope of mask, painted and erased
     Column("confidence", Float),
     Column("touches", JSON(none_as_null=True)),  # of a proposal, the operations by which people changed it
-    Column("proposed", Boolean, nullable=False, server_default=false()),  # untouched and not accepted
+    Column("proposed", Flag, nullable=False, server_default=false()),  # untouched and not accepted
     Column("checksum", BigInteger),
 )
 

@@ -44,7 +44,7 @@ def read_state(connection: Connection, case: Row, *, whole: bool = True) -> Case
     found, damages = _objects(connection, case, objects.c.case_id == case["id"])
     missing = case["object_rows"] - len(found) - len(damages)
     if missing:
-        damages.append(Damage(case["name"], f"{abs(missing)} objects are {'missing' if missing > 0 else 'too many'}"))
+        damages.append(Damage(case["name"], _wrong_number(missing)))
     if damages and whole:
         raise DamagedData(damages)
     by_id = {state.id: state for state in sorted(found, key=lambda state: state.created)}
@@ -89,6 +89,11 @@ def read_log(
     affected: set[str] | None = set()
     last = since
     for row in read_rows(connection, operations, chosen, operations.c.revision, columns, limit):
+        if not isinstance(row["revision"], int):
+            # SQLite can hold a text in a column of numbers.
+            damages.append(Damage(case["name"], "an operation's revision is damaged in its log"))
+            affected = None
+            continue
         gap = row["revision"] != last + 1
         last = row["revision"]
         try:
@@ -157,6 +162,14 @@ def _objects(
             label = label if isinstance(label, str) else None
             damages.append(Damage(case["name"], "its row in the database is damaged", str(row["id"]), label))
     return found, damages
+
+
+def _wrong_number(missing: int) -> str:
+    """What is damaged where a case has fewer objects than its row says, or more: -`missing` more."""
+    count = f"{abs(missing)} object{'' if abs(missing) == 1 else 's'}"
+    if missing > 0:
+        return f"{count} of it cannot be found in the database"
+    return f"{count} more than it had {'is' if missing == -1 else 'are'} in the database; compare it with a backup"
 
 
 def _damaged_operation(connection: Connection, case: Row, revision: int, object: object) -> Damage:
