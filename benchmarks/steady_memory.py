@@ -29,23 +29,25 @@ from dentasam.data.phantom import generate
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.envelope import MEDIA_TYPE, pack, unpack
 
-from .label_cases import DENTASAM, serving
+from .label_cases import serving
+from .served_memory import ServedMemory
 
 WIDTH, HEIGHT = 1024, 512
 PHANTOMS = 8
+# The server closes a connection after five seconds without a request.
+LIMITS = httpx.Limits(keepalive_expiry=2)
 FIFTHS = 5
-# Writes the server's number into the file named first.
-WITH_NUMBER = ("sh", "-c", 'echo $$ > "$0"; exec "$@"')
 
 
 class Client:
     """One annotator, who goes on until `over` is set."""
 
-    def __init__(self, http: httpx.Client, cases: list[int], seed: int, over: threading.Event) -> None:
+    def __init__(self, cases: list[int], seed: int, over: threading.Event) -> None:
         self.clicks = self.opened = self.stored = 0
-        self._http, self._cases, self._chance, self._over = http, cases, random.Random(seed), over
+        self._cases, self._chance, self._over = cases, random.Random(seed), over
 
-    def work(self) -> None:
+    def work(self, http: httpx.Client) -> None:
+        self._http = http
         while not self._over.is_set():
             case = self._chance.choice(self._cases)
             self._http.post(f"/api/cases/{case}/open").raise_for_status()
@@ -112,19 +114,19 @@ def write_images(folder: Path, count: int) -> None:
 
 def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Serves the folder to the clients, and samples the server's memory."""
-    number = folder.parent / "number"
+    memory = ServedMemory(folder.parent / "number")
     over = threading.Event()
     failed: list[BaseException] = []
     options = () if arguments.proposals else ("--no-proposals",)
-    program = (*WITH_NUMBER, str(number), *DENTASAM)
-    with serving(folder, *options, program=program, encoded=False) as (_, http):
-        status = Path("/proc") / number.read_text().strip() / "status"
+    with serving(folder, *options, program=memory.program, encoded=False) as (_, http):
         cases = [case["id"] for case in http.get("/api/cases").json()]
-        clients = [Client(http, cases, seed, over) for seed in range(arguments.clients)]
+        base, headers = http.base_url, http.headers
+        clients = [Client(cases, seed, over) for seed in range(arguments.clients)]
 
         def work(client: Client) -> None:
             try:
-                client.work()
+                with httpx.Client(base_url=base, headers=headers, timeout=600, limits=LIMITS) as own:
+                    client.work(own)
             except BaseException as error:
                 failed.append(error)
                 over.set()
@@ -132,11 +134,12 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         threads = [threading.Thread(target=work, args=(client,)) for client in clients]
         for thread in threads:
             thread.start()
-        samples = [_resident(status)]
+        samples = [memory.resident()]
         end = time.monotonic() + 60 * arguments.minutes
         while time.monotonic() < end and not over.wait(arguments.seconds):
-            samples.append(_resident(status))
-            encoded, clicks = http.get("/api/progress").json()["encoded"], sum(client.clicks for client in clients)
+            samples.append(memory.resident())
+            encoded = httpx.get(base.join("/api/progress"), headers=headers, timeout=600).json()["encoded"]
+            clicks = sum(client.clicks for client in clients)
             print(f"{samples[-1]:.0f} MB, {clicks} clicks, {encoded} cases encoded", flush=True)
         over.set()
         for thread in threads:
@@ -146,9 +149,9 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     if len(samples) < FIFTHS:
         raise SystemExit(f"{len(samples)} samples are too few; give more --minutes or fewer --seconds")
     fifths = [statistics.median(part.tolist()) for part in np.array_split(np.array(samples), FIFTHS)]
-    work = f"{arguments.cases} cases of {WIDTH} x {HEIGHT}, {arguments.clients} clients, {arguments.minutes} minutes"
+    done = f"{arguments.cases} cases of {WIDTH} x {HEIGHT}, {arguments.clients} clients, {arguments.minutes} minutes"
     return {
-        "work": work,
+        "work": done,
         "clicks": sum(client.clicks for client in clients),
         "opened": sum(client.opened for client in clients),
         "stored": sum(client.stored for client in clients),
@@ -157,11 +160,6 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         "largest_megabytes": round(max(samples), 1),
         "ratios": {"flat": round(fifths[1] / fifths[-1], 3)},
     }
-
-
-def _resident(status: Path) -> float:
-    lines = status.read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
 
 def main() -> None:

@@ -67,7 +67,7 @@ def test_a_conflict_is_answered_with_what_came_while_it_waited(server: Running) 
     server.append([create(object), masked(object, square(1, 2, 3))], 0)
 
     async def meanwhile(_: float) -> None:
-        server.store.append(1, parse_operations([create(late)]), None, "somebody")
+        server.store.append(1, parse_operations([create(late)]), 2, "somebody")
 
     server.app.state.context = replace(server.app.state.context, conflicts=ConflictWaits(meanwhile))
     answer = server.append([masked(object, square(4, 5, 6))], 1)
