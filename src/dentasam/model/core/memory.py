@@ -3,10 +3,6 @@
 glibc returns every freed buffer above 32 MiB to the kernel, so each large activation costs page faults again: an
 elementwise operation on 32 MiB took 18 times as long as its arithmetic. Training and serving therefore tell malloc to
 keep freed memory.
-
-malloc has up to eight arenas for each core, and a thread uses one of them. Each would keep the largest buffers that
-any of its threads ever needed, and a server of many threads would grow for hours. Few arenas are enough: a network
-asks malloc seldom, for large buffers.
 """
 
 from __future__ import annotations
@@ -18,20 +14,32 @@ _M_TRIM_THRESHOLD = -1
 _M_TOP_PAD = -2
 _M_MMAP_MAX = -4
 _M_ARENA_MAX = -8
-_ARENAS = 2
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc's malloc to keep and reuse freed memory, in few arenas; returns whether it accepted the settings.
+    """Tell glibc's malloc to keep and reuse freed memory; returns whether it accepted the settings.
 
     Without effect except on Linux with glibc. Peak memory is unchanged, but the process keeps it.
     """
+    return _accepted({_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 256 * 2**20})
+
+
+def share_one_arena() -> bool:
+    """Tell glibc's malloc to serve all threads from one arena; returns whether it accepted the setting.
+
+    Otherwise a thread may get an arena of its own, up to eight for each core. Each keeps the largest buffers that its
+    threads ever needed, in heaps of 64 MiB that long-lived buffers break up, and a server of many threads grows for
+    hours. Arenas that are there already stay in use, so this is called before torch and NumPy start their threads.
+    Without effect except on Linux with glibc.
+    """
+    return _accepted({_M_ARENA_MAX: 1})
+
+
+def _accepted(settings: dict[int, int]) -> bool:
     if not sys.platform.startswith("linux"):
         return False
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return False
-    keep = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 256 * 2**20))
-    settings = (*keep, (_M_ARENA_MAX, _ARENAS))
-    return all(mallopt(name, value) == 1 for name, value in settings)
+    return all(mallopt(name, value) == 1 for name, value in settings.items())
