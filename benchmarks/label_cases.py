@@ -80,10 +80,13 @@ def _create(store: Store, case_id: int, masks: list[BoxMask]) -> None:
 
 
 @contextmanager
-def serving(folder: Path, *options: str, program: Sequence[str] = DENTASAM) -> Iterator[tuple[str, httpx.Client]]:
-    """`dentasam label` on a folder, once it has encoded every image: its address, and a client for its API.
+def serving(
+    folder: Path, *options: str, program: Sequence[str] = DENTASAM, encoded: bool = True
+) -> Iterator[tuple[str, httpx.Client]]:
+    """`dentasam label` on a folder: its address, and a client for its API.
 
-    program: what runs in place of the `dentasam` command, with the same arguments.
+    program: what runs in place of the `dentasam` command, with the same arguments. encoded: wait until the server has
+    encoded every image.
     """
     command = [*program, "label", str(folder), "--port", "0", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"COLUMNS": "200"})
@@ -96,7 +99,7 @@ def serving(folder: Path, *options: str, program: Sequence[str] = DENTASAM) -> I
         url = found.group(0)
         base, _, token = url.partition("/?token=")
         with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=600) as client:
-            while True:
+            while encoded:
                 progress = client.get("/api/progress").json()
                 if progress["encoded"] + len(progress["failed"]) >= progress["total"]:
                     break

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import socket
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -320,3 +322,17 @@ def test_a_file_that_cannot_be_written(labelled: Path, tmp_path: Path, capsys: L
     assert f"{tmp_path / 'nowhere' / 'file'} cannot be written" in one_line(capsys)
     assert leave(labelled, *options, tmp_path) == 2
     assert f"{tmp_path} is a folder" in one_line(capsys)
+
+
+def test_threads_share_an_arena_before_there_are_any(tmp_path: Path) -> None:
+    script = """
+import sys
+from dentasam.model.core import memory
+memory.share_one_arena = lambda: print("shared before:", sorted({"numpy", "torch"} & sys.modules.keys()))
+from dentasam.cli.app import main
+sys.argv = ["dentasam", "label", "missing"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stdout.splitlines() == ["shared before: []"]

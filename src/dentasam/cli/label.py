@@ -137,6 +137,9 @@ def label(
         )
         _report_damage(damaged, target)
     else:
+        from dentasam.model.core.memory import share_one_arena
+
+        share_one_arena()
         from dentasam.labelling.server.run import Settings, run
 
         settings = Settings(

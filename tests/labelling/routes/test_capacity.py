@@ -19,6 +19,7 @@ from dentasam.labelling.exchange.import_bounds import ImportBounds, ImportStoppe
 from dentasam.labelling.log import database
 from dentasam.labelling.routes import capacity, context
 from dentasam.labelling.routes.capacity import Budget, ServerBusy, imported_for, in_threads_of
+from dentasam.labelling.routes.conflicts import ConflictWaits
 from dentasam.labelling.routes.predictions import Predictions
 from dentasam.labelling.wire.envelope import MEDIA_TYPE, pack
 
@@ -64,6 +65,42 @@ def test_predictions_that_wait_for_an_encoding_hold_no_thread(
             assert answers == []
             encoded.set()
         assert answers == [200] * 45
+
+    together(server, work)
+
+
+def test_conflicts_that_wait_hold_no_thread(server: Running) -> None:
+    object = str(uuid4())
+    server.append([create(object)], 0)
+    changed = [{**create(object), "kind": "relabel", "data": {"category": "36"}}]
+    assert server.append(changed, 1).status_code == 200
+    body = {"operations": [changed[0] | {"id": str(uuid4()), "data": {"category": "37"}}]}
+    behind, other = {"If-Match": '"1"'}, pack({"operations": [create(str(uuid4()))]})
+    count = 2 * capacity.THREADS["writes"]
+
+    async def work(client: httpx.AsyncClient) -> None:
+        asleep, awake = anyio.Semaphore(0), anyio.Event()
+        answers: list[int] = []
+
+        async def sleep(_: float) -> None:
+            asleep.release()
+            await awake.wait()
+
+        async def conflict() -> None:
+            answer = await client.post("/api/cases/1/operations", content=pack(body), headers=behind)
+            answers.append(answer.status_code)
+
+        server.app.state.context = replace(server.app.state.context, conflicts=ConflictWaits(sleep))
+        async with anyio.create_task_group() as group:
+            for _ in range(count):
+                group.start_soon(conflict)
+            for _ in range(count):
+                await asleep.acquire()
+            stored = await client.post("/api/cases/1/operations", content=other, headers=behind)
+            assert stored.status_code == 200
+            assert answers == []
+            awake.set()
+        assert answers == [409] * count
 
     together(server, work)
 

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from dentasam.model.core.memory import keep_freed_memory, release_freed_memory
+from dentasam.model.core.memory import keep_freed_memory, release_freed_memory, share_one_arena
 
 
 @pytest.mark.skipif(
@@ -16,9 +16,11 @@ def test_glibc_takes_the_settings() -> None:
     del held
     assert release_freed_memory()
     assert len(last) == 1 << 20
+    assert share_one_arena()
 
 
 def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not keep_freed_memory()
     assert not release_freed_memory()
+    assert not share_one_arena()

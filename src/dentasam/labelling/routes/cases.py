@@ -8,10 +8,10 @@ from fastapi import APIRouter, Header, HTTPException, Query, Response
 from pydantic import TypeAdapter
 
 from dentasam.errors import ImageError
-from dentasam.labelling.log.append import RevisionConflict
+from dentasam.labelling.log.append import Appended, RevisionConflict
 from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.operations import check_made_by_person, masks_of, parse_operations
-from dentasam.labelling.routes.capacity import threads_of
+from dentasam.labelling.routes.capacity import in_threads_of, threads_of
 from dentasam.labelling.routes.context import (
     EXPECTED_SESSION,
     IF_MATCH,
@@ -120,8 +120,7 @@ def log(
     response_model=Stored,
     dependencies=[EXPECTED_SESSION],
 )
-@threads_of("writes")
-def append(
+async def append(
     case_id: CaseId,
     body: EnvelopeBody,
     context: ContextDep,
@@ -133,20 +132,13 @@ def append(
 
     What others did since that revision to other objects is no conflict; `revision` then counts their operations too.
     """
-    image = context.image(case_id)
+    context.image(case_id)
     expected = _revision(if_match)
-    document = unpack_document(body, image)
-    if document.keys() != {"operations"}:
-        raise HTTPException(422, "the document has one key, operations")
-    operations = parse_operations(document["operations"])
-    check_made_by_person(operations)
-    # One mask at a time is decoded.
-    largest = max((mask.pixels for each in operations for mask in masks_of(each).values()), default=0)
     try:
-        with held(largest):
-            appended = context.store.append(case_id, operations, expected, annotator)
+        appended = await in_threads_of("writes", _append, context, case_id, body, expected, annotator)
     except RevisionConflict:
-        return _conflict(context, case_id, expected)
+        await context.conflicts.wait(case_id)
+        return await in_threads_of("reads", _conflict, context, case_id, expected)
     response.headers["ETag"] = f'"{appended.revision}"'
     return Stored(revision=appended.revision, stored=appended.stored)
 
@@ -164,6 +156,18 @@ def _picture(context: ServerContext, case_id: int) -> str | None:
         return context.queue.picture(case_id)
     except ImageError:
         return None
+
+
+def _append(context: ServerContext, case_id: int, body: bytes, expected: int, annotator: str) -> Appended:
+    document = unpack_document(body, context.image(case_id))
+    if document.keys() != {"operations"}:
+        raise HTTPException(422, "the document has one key, operations")
+    operations = parse_operations(document["operations"])
+    check_made_by_person(operations)
+    # One mask at a time is decoded.
+    largest = max((mask.pixels for each in operations for mask in masks_of(each).values()), default=0)
+    with held(largest):
+        return context.store.append(case_id, operations, expected, annotator)
 
 
 def _conflict(context: ServerContext, case_id: int, expected: int) -> Response:

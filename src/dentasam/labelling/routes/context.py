@@ -19,6 +19,7 @@ from dentasam.labelling.exchange.added_images import ImageAdder
 from dentasam.labelling.inference.requests import PredictObject, RefineObject
 from dentasam.labelling.log.worklist import Worklist
 from dentasam.labelling.routes.capacity import Budget
+from dentasam.labelling.routes.conflicts import ConflictWaits
 from dentasam.labelling.routes.documents import Problem
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.envelope import MEDIA_TYPE, EnvelopeError, pack, unpack
@@ -61,6 +62,7 @@ class ServerContext:
     idle_seconds: float = 30.0
     page: Path | None = None
     assets: Mapping[str, Path] = field(default_factory=dict)
+    conflicts: ConflictWaits = field(default_factory=ConflictWaits)
 
     def public_message(self, message: str) -> str:
         """A message in one line, with file names in place of whole paths, which only the terminal may show."""

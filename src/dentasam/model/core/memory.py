@@ -13,6 +13,7 @@ import sys
 _M_TRIM_THRESHOLD = -1
 _M_TOP_PAD = -2
 _M_MMAP_MAX = -4
+_M_ARENA_MAX = -8
 
 
 def keep_freed_memory() -> bool:
@@ -20,14 +21,28 @@ def keep_freed_memory() -> bool:
 
     Without effect except on Linux with glibc. Peak memory is unchanged, but the process keeps it.
     """
+    return _accepted({_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 256 * 2**20})
+
+
+def share_one_arena() -> bool:
+    """Tell glibc's malloc to serve all threads from one arena; returns whether it accepted the setting.
+
+    Otherwise a thread may get an arena of its own, up to eight for each core. Each keeps the largest buffers that its
+    threads ever needed, in heaps of 64 MiB that long-lived buffers break up, and a server of many threads grows for
+    hours. Arenas that are there already stay in use, so this is called before torch and NumPy start their threads.
+    Without effect except on Linux with glibc.
+    """
+    return _accepted({_M_ARENA_MAX: 1})
+
+
+def _accepted(settings: dict[int, int]) -> bool:
     if not sys.platform.startswith("linux"):
         return False
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return False
-    settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 256 * 2**20))
-    return all(mallopt(name, value) == 1 for name, value in settings)
+    return all(mallopt(name, value) == 1 for name, value in settings.items())
 
 
 def release_freed_memory() -> bool:
