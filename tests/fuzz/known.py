@@ -19,4 +19,10 @@ KNOWN: dict[str, str] = {
     "a workspace whose database is gone": "database:7:13",
     "a database with bytes doubled": "database:7:16",
     "a training state with other weights": "training-state:7:0",
+    "a training state of compressed records": "training-state:11:22",
+    "a TIFF file with 128 values for its compression": "tiff:11:14",
+    "a database with bytes in place of its version": "database:11:27",
+    "a database whose schema holds a control character": "database:11:57",
+    "a PNG file of 100 megapixels with 16 bits and four channels": "png:1:55",
+    "an operation whose kind is a list of lists": "envelope:1:4",
 }
