@@ -22,7 +22,8 @@ KNOWN: dict[str, str] = {
     "a training state of compressed records": "training-state:11:22",
     "a TIFF file with 128 values for its compression": "tiff:11:14",
     "a database with bytes in place of its version": "database:11:27",
+    "a database with an empty version": "database:21:30",
+    "a cached embedding of another type": "embedding:21:30",
     "a database whose schema holds a control character": "database:11:57",
-    "a PNG file of 100 megapixels with 16 bits and four channels": "png:1:55",
     "an operation whose kind is a list of lists": "envelope:1:4",
 }

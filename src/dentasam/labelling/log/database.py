@@ -40,6 +40,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from dentasam.documents.shown import MAX_REASON, cut, printable
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.log.database_url import postgresql_url, shown_url, without_secrets
 from dentasam.labelling.log.sqlite_check import GUIDE, DamagedDatabase, check_sqlite, damaged_error
@@ -194,7 +195,7 @@ def open_database(url: str, damaged: list[str] | None = None) -> Engine:
         if is_disk_full(error):
             raise WorkspaceError(f"{shown}: the disk is full; make room and start again") from None
         cause = getattr(error, "orig", None) or error
-        reason = without_secrets(" ".join(str(cause).split()), engine.url)[:300]
+        reason = printable(without_secrets(" ".join(str(cause).split()), engine.url))[:300]
         raise WorkspaceError(
             f"{shown} cannot be opened ({reason}); check that it is a database of dentasam, or {GUIDE}"
         ) from None
@@ -252,10 +253,13 @@ def migrate(connection: Connection) -> None:
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, "head")
-    except CommandError as error:
-        if "Can't locate revision" in str(error):
+    except (SQLAlchemyError, OSError):
+        raise
+    except Exception as error:
+        # Alembic raises almost anything for a version that is empty, a number or bytes.
+        if isinstance(error, CommandError) and "Can't locate revision" in str(error):
             raise WorkspaceError("it was written by a newer dentasam; pip install --upgrade dentasam") from None
-        reason = " ".join(str(error).split())[:200]
+        reason = cut(printable(" ".join(str(error).split())), MAX_REASON) or type(error).__name__
         raise WorkspaceError(f"its version is damaged ({reason}); restore a backup, {GUIDE}") from None
 
 

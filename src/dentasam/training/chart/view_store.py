@@ -12,20 +12,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from dentasam.atomic_write import write_atomically
+from dentasam.documents.shown import MAX_REASON, cut, printable
 from dentasam.errors import OutputError
 from dentasam.model.chart.finder import CELL, fine_features
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.training.chart.views import ChartTargets
-from dentasam.training.samples.tensor_checksum import tensor_checksum
+from dentasam.training.samples.tensor_checksum import UNREADABLE, tensor_checksum
 
 # The one entry of a file's metadata, as several have no certain order: 0 or 1 for the implants, and the checksum.
 _ABOUT = "implants"
 _TENSORS = ("features", "fine", "places", "numbers", "kinds", "shapes")
+_HALF = ("features", "fine", "shapes")
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,10 @@ class ViewStore:
                 tensors = {name: file.get_tensor(name) for name in _TENSORS}
                 if set(file.keys()) != set(_TENSORS):
                     return False
-        except (OSError, SafetensorError):
+        except UNREADABLE:
+            return False
+        # The checksum is of the bytes, whatever numbers they are taken for.
+        if any(tensors[name].dtype != torch.float16 for name in _HALF):
             return False
         # Earlier versions wrote no checksum.
         return implants in ("0", "1") and checksum in ("", tensor_checksum(tensors, implants))
@@ -101,7 +106,7 @@ def read_view(path: Path) -> EncodedView:
         with safe_open(path, framework="pt") as file:
             implants = (file.metadata() or {}).get(_ABOUT, "").startswith("1")
             return EncodedView(file.get_tensor("features"), file.get_tensor("fine"), _targets(file), implants)
-    except (OSError, SafetensorError) as error:
+    except UNREADABLE as error:
         raise _unreadable(path, error) from None
 
 
@@ -110,7 +115,7 @@ def read_targets(path: Path) -> tuple[ChartTargets, int]:
     try:
         with safe_open(path, framework="pt") as file:
             return _targets(file), CELL * int(file.get_slice("fine").get_shape()[-1])
-    except (OSError, SafetensorError) as error:
+    except UNREADABLE as error:
         raise _unreadable(path, error) from None
 
 
@@ -121,7 +126,9 @@ def _targets(file: Any) -> ChartTargets:
 
 
 def _unreadable(path: Path, error: Exception) -> OutputError:
-    return OutputError(f"{path}: cannot be read ({error}); delete it and run the command again")
+    return OutputError(
+        f"{path}: cannot be read ({cut(printable(str(error)), MAX_REASON)}); delete it and run the command again"
+    )
 
 
 def batched(views: list[EncodedView]) -> tuple[Tensor, Tensor]:
