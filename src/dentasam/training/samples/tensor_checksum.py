@@ -19,5 +19,5 @@ def tensor_checksum(tensors: Mapping[str, Tensor], more: str = "") -> str:
     for _, tensor in sorted(tensors.items()):
         if tensor.numel():
             # As bytes, since numpy has not all types of numbers that a bent file may name.
-            value = zlib.crc32(tensor.contiguous().reshape(-1).view(torch.uint8).numpy(), value)
+            value = zlib.crc32(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes(), value)
     return str(value)
