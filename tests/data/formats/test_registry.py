@@ -37,12 +37,12 @@ def test_what_no_format_fits_is_said(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"holds 2 COCO JSONs \(first\.json, second\.json\); name one"):
         import_dataset(None, tmp_path / "in", tmp_path / "out")
     os.mkfifo(tmp_path / "pipe.zip")
-    for name in (None, "yolo"):
+    for format in (None, "yolo"):
         for missing in ("none", "none.zip", "none.txt"):
             with pytest.raises(DatasetError, match=f"{missing} does not exist; check the path"):
-                import_dataset(name, tmp_path / missing, tmp_path / "out")
+                import_dataset(format, tmp_path / missing, tmp_path / "out")
         with pytest.raises(DatasetError, match=r"pipe\.zip is not a regular file but a pipe"):
-            import_dataset(name, tmp_path / "pipe.zip", tmp_path / "out")
+            import_dataset(format, tmp_path / "pipe.zip", tmp_path / "out")
 
 
 def test_files_in_utf_16_are_recognised(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from dentasam.data.masks import corner_polygons, rle, segmentation
+from dentasam.data.masks import rle, segmentation
 from dentasam.data.masks.corner_polygons import runs_of_polygons
 
 coordinate = st.one_of(st.integers(-40, 80), st.floats(-40, 80, width=32))
@@ -76,7 +76,7 @@ def test_a_zigzag_is_drawn_in_as_few_parts_as_its_own_length_needs(monkeypatch: 
         calls.append(len(rings))
         return draw(rings, height, width)
 
-    monkeypatch.setattr(corner_polygons.coco_mask, "frPyObjects", counted)
+    monkeypatch.setattr(coco_mask, "frPyObjects", counted)
     # 300 steps across one pixel and one across the image, not 300 across the image.
     ring = [value for at in range(300) for value in (float(at % 2), float(at))] + [3000.0, 0.0]
     runs_of_polygons([ring], 300, 3100)

@@ -271,10 +271,13 @@ def migrate(connection: Connection) -> None:
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, "head")
-    except CommandError as error:
-        if "Can't locate revision" in str(error):
+    except (SQLAlchemyError, OSError):
+        raise
+    except Exception as error:
+        # Alembic raises almost anything for a version that is empty, a number or bytes.
+        if isinstance(error, CommandError) and "Can't locate revision" in str(error):
             raise WorkspaceError("it was written by a newer dentasam; pip install --upgrade dentasam") from None
-        reason = cut(printable(" ".join(str(error).split())), MAX_REASON)
+        reason = cut(printable(" ".join(str(error).split())), MAX_REASON) or type(error).__name__
         raise WorkspaceError(f"its version is damaged ({reason}); restore a backup, {GUIDE}") from None
 
 

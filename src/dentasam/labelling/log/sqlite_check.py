@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from dentasam.documents.shown import cut, printable
 from dentasam.errors import WorkspaceError
 
 GUIDE = "see Damage in docs/labelling-server.md"
@@ -52,8 +53,9 @@ def check_sqlite(path: Path, seconds: float = SECONDS) -> Checked:
         if not tables:
             return Checked(empty=True)
         if "alembic_version" not in tables:
+            found = ", ".join(cut(printable(name)) for name in sorted(map(str, tables))[:3])
             raise WorkspaceError(
-                f"{path} holds no labels but {', '.join(sorted(tables)[:3])}; if its journal {path.name}-wal is "
+                f"{path} holds no labels but {found}; if its journal {path.name}-wal is "
                 f"another database's, take that away; {GUIDE}"
             )
         return Checked(False, *_check_pages(connection, seconds), _id(connection))
@@ -74,9 +76,9 @@ def _id(connection: sqlite3.Connection) -> str | None:
 
 def damaged_error(path: str, problems: tuple[str, ...]) -> DamagedDatabase:
     """The error about a damaged database, in one line."""
+    found = printable("; ".join(problems))[:300]
     return DamagedDatabase(
-        f"{path} is damaged ({'; '.join(problems)[:300]}); write what is whole with --export, then restore a backup: "
-        f"{GUIDE}"
+        f"{path} is damaged ({found}); write what is whole with --export, then restore a backup: {GUIDE}"
     )
 
 
@@ -110,7 +112,7 @@ def _start_of(file: Path) -> bytes:
 
 def _refused(path: Path, error: Exception) -> WorkspaceError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    reason = " ".join(str(error).split())
+    reason = printable(" ".join(str(error).split()))
     journal = path.with_name(f"{path.name}-journal")
     if code == sqlite3.SQLITE_READONLY and (start := _start_of(journal)):
         # A file that is only read cannot be brought back to before a write that was interrupted.

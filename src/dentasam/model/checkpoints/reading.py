@@ -40,7 +40,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     if head.startswith((b"PK\x03\x04", b"\x80")):
         if head.startswith(b"PK"):
-            _check_records(path)
+            check_records(path)
         return to_official(_checked(_read_pickle(path), path))
     if len(head) > 9 and head[8:9] == b"{":
         if int.from_bytes(head[:8], "little") > MAX_HEADER_BYTES:
@@ -66,8 +66,11 @@ def file_of(path: Path) -> Path:
     raise CheckpointError(f"{path}: a folder without model.safetensors; give the checkpoint file itself")
 
 
-def _check_records(path: Path) -> None:
-    """Raises CheckpointError for a ZIP that would unpack to more than the file: torch stores records as they are."""
+def check_records(path: Path) -> None:
+    """Raises CheckpointError for a ZIP that would unpack to more than the file.
+
+    torch and numpy store records as they are, so that a file of theirs is read within its size.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             records = archive.infolist()

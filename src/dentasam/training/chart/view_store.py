@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -25,11 +25,12 @@ from dentasam.model.chart.finder import CELL, fine_features
 from dentasam.model.embedding import ImageEmbedding
 from dentasam.regular_file import check_regular
 from dentasam.training.chart.views import ChartTargets
-from dentasam.training.samples.tensor_checksum import tensor_checksum
+from dentasam.training.samples.tensor_checksum import UNREADABLE, tensor_checksum
 
 # The one entry of a file's metadata, as several have no certain order: 0 or 1 for the implants, and the checksum.
 _ABOUT = "implants"
 _TENSORS = ("features", "fine", "places", "numbers", "kinds", "shapes")
+_HALF = ("features", "fine", "shapes")
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class ViewStore:
             with safe_open(path, framework="pt") as file:
                 implants, _ = _about(file)
                 return implants in ("0", "1") and set(file.keys()) == set(_TENSORS)
-        except (OSError, SafetensorError):
+        except UNREADABLE:
             return False
 
 
@@ -118,8 +119,11 @@ def _read(path: Path) -> tuple[dict[str, Tensor], bool]:
         with safe_open(path, framework="pt") as file:
             implants, checksum = _about(file)
             tensors = {name: file.get_tensor(name) for name in _TENSORS}
-    except (OSError, SafetensorError) as error:
+    except UNREADABLE as error:
         raise _unreadable(path, cut(printable(str(error)), MAX_REASON)) from None
+    # The checksum is of the bytes, whatever numbers they are taken for.
+    if any(tensors[name].dtype != torch.float16 for name in _HALF):
+        raise _unreadable(path, "its numbers are not those of a view")
     # Earlier versions wrote no checksum.
     if implants not in ("0", "1") or checksum not in ("", tensor_checksum(tensors, implants)):
         raise _unreadable(path, "its checksum does not match")
