@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from dentasam.data.masks import rle, segmentation
+from dentasam.data.masks import corner_polygons, rle, segmentation
 from dentasam.data.masks.corner_polygons import runs_of_polygons
 
 coordinate = st.one_of(st.integers(-40, 80), st.floats(-40, 80, width=32))
