@@ -7,6 +7,8 @@ import pkgutil
 import threading
 import warnings
 
+from .huge_pages import use_huge_pages
+
 # Read when the libraries are loaded.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 # Loaded inside functions of the package.
@@ -67,4 +69,5 @@ def load_everything() -> None:
     # A collection in a case would copy all pages of what is loaded here.
     gc.collect()
     gc.freeze()
+    use_huge_pages()
     assert threading.active_count() == 1, "a process with several threads must not be forked"
