@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from dentasam.model.core.memory import keep_freed_memory, share_one_arena
+from dentasam.model.core.memory import keep_freed_memory, release_freed_memory, share_one_arena
 
 
 @pytest.mark.skipif(
@@ -18,3 +18,4 @@ def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not keep_freed_memory()
     assert not share_one_arena()
+    assert not release_freed_memory()
