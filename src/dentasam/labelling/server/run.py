@@ -20,6 +20,7 @@ from dentasam.labelling.auth.kept_address import KeptAddress
 from dentasam.labelling.auth.passwords import NAME, Annotators, check_name
 from dentasam.labelling.exchange.offline import Place, open_early
 from dentasam.labelling.log.worklist import Worklist
+from dentasam.labelling.server.freed_memory import releasing
 from dentasam.labelling.server.listening import bind, check_reach
 from dentasam.labelling.server.serving import serve
 from dentasam.loopback import is_loopback
@@ -111,6 +112,7 @@ def run(
                 queue.wait_for_model()
                 cleanup.callback(opened.pending.stop)
                 opened.pending.start(worklist.touch)
+            cleanup.enter_context(releasing())
             serve(
                 app,
                 listening,
