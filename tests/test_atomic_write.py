@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dentasam import atomic_write
 from dentasam.atomic_write import draft_of, remove_stale_drafts, write_atomically
 
 
@@ -92,6 +93,7 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from dentasam import atomic_write
 from dentasam.atomic_write import draft_of, remove_stale_drafts, write_atomically
 with write_atomically(Path(sys.argv[1])) as draft:
     draft.write_text("half")
@@ -136,6 +138,32 @@ def test_drafts_of_another_machine_stay_for_a_day(tmp_path: Path) -> None:
     os.utime(old, (0, 0))
     remove_stale_drafts(tmp_path)
     assert os.listdir(tmp_path) == [young.name]
+
+
+@pytest.mark.parametrize("own", ["_BOOT", "_NUMBERING"])
+def test_drafts_of_containers_with_the_same_host_name_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str
+) -> None:
+    boot, numbering = tmp_path / "boot", tmp_path / "numbering"
+    boot.write_text("first\n")
+    numbering.symlink_to("pid:[1]")
+    monkeypatch.setattr(atomic_write, "_BOOT", boot)
+    monkeypatch.setattr(atomic_write, "_NUMBERING", str(numbering))
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    with draft_of(folder / "a.json") as draft:
+        theirs = draft.name.replace(f".{os.getpid()}.", ".4194305.")
+    (folder / theirs).write_text("half")
+    if own == "_BOOT":
+        boot.write_text("second\n")
+    else:
+        numbering.unlink()
+        numbering.symlink_to("pid:[2]")
+    remove_stale_drafts(folder)
+    assert os.listdir(folder) == [theirs]
+    os.utime(folder / theirs, (0, 0))
+    remove_stale_drafts(folder)
+    assert os.listdir(folder) == []
 
 
 def test_links_and_folders_with_the_name_of_a_draft_stay(tmp_path: Path) -> None:

@@ -18,12 +18,16 @@ from socket import gethostname
 # `remove_stale_drafts`.
 DRAFT_SUFFIX = ".part"
 _DRAFT = re.compile(r"\..+\.([0-9a-f]{8})\.(\d+)\.\d+\.part", re.DOTALL)
-# Whether a process of another machine, or of another container, still lives cannot be seen; nothing is written for
-# as long as this.
+# Whether a process of another machine or container still lives cannot be seen, and nothing tells one of this machine
+# before its last start from those: their drafts go once they are as old as this, for nothing is written for so long.
 STALE_SECONDS = 24 * 3600.0
 
 # Bytes of a file's name; all usual file systems allow 255, of which a draft's name needs some more.
 _LONGEST_NAME = 200
+
+# What Linux has of the start of its kernel and of the numbers that its processes have.
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_NUMBERING = "/proc/self/ns/pid"
 
 # Windows has neither flag; there the folder's own access rights keep others out.
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -84,8 +88,8 @@ def remove_stale_drafts(folder: Path) -> None:
     """Removes the drafts in a folder, not in its subfolders, whose writers were killed.
 
     Only regular files with the name of a draft are removed, never what a link leads to. Kept are the drafts of other
-    living processes, and those of other machines that are younger than `STALE_SECONDS`. A folder that cannot be read
-    or written is left as it is.
+    living processes, and those of other machines, containers, and of this machine before its last start, that are
+    younger than `STALE_SECONDS`. A folder that cannot be read or written is left as it is.
     """
     folder = Path(os.path.abspath(folder))
     with suppress(OSError), os.scandir(folder) as entries:
@@ -117,8 +121,17 @@ def _is_alive(process: int) -> bool:
 
 
 def _machine() -> str:
-    """What tells the processes of this machine, or container, from those of others that write into a folder."""
-    return hashlib.sha256(os.fsencode(gethostname())).hexdigest()[:8]
+    """What tells the processes of this machine, or container, from those of others that write into a folder.
+
+    Two containers may have one host name, and processes with the same numbers: Linux tells their starts and their
+    numberings of processes apart.
+    """
+    parts = [gethostname()]
+    with suppress(OSError):
+        parts.append(_BOOT.read_text(encoding="ascii").strip())
+    with suppress(OSError):
+        parts.append(os.readlink(_NUMBERING))
+    return hashlib.sha256(os.fsencode("\n".join(parts))).hexdigest()[:8]
 
 
 def _short(name: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+# Where making room helps, and where it does not.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FULL = NO_ROOM | {errno.EROFS}
 
 
 def full_disk(error: BaseException | None) -> OSError | None:

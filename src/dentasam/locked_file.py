@@ -3,10 +3,34 @@
 import errno
 import os
 import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 # Other processes must be able to read the file, and Windows does not let them read locked bytes: so a byte far behind
 # its content is locked.
 LOCKED_BYTE = 1 << 20
+
+
+def open_locked(path: Path, opened: Callable[[Path], int]) -> int | None:
+    """Opens and locks a file; None if another process has locked it. Raises what `opened` raises, and OSError.
+
+    opened: opens the file for writing, and makes it where it is missing, without following a link. A file that has
+    another name too is left to that name, and a new one takes its place.
+    """
+    while True:
+        file = opened(path)
+        if not try_lock(file):
+            os.close(file)
+            return None
+        with suppress(FileNotFoundError):
+            status = os.fstat(file)
+            # It differs where another process has just removed or replaced the file.
+            if os.path.samestat(status, os.stat(path, follow_symlinks=False)):
+                if status.st_nlink <= 1:
+                    return file
+                path.unlink()
+        os.close(file)
 
 
 def try_lock(file: int) -> bool:

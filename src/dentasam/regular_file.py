@@ -29,14 +29,26 @@ def open_regular(path: Path) -> BufferedReader:
         return path.open("rb")
     # Opening a device may already do something, such as rewind a tape.
     _check(path, os.stat(path))
-    return open(path, "rb", opener=_opened)
+    return open(path, "rb", opener=lambda name, flags: opened_regular(Path(name), flags))
 
 
-def _opened(path: str, flags: int) -> int:
-    file = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+def check_regular(path: Path) -> None:
+    """Checks a path that another library opens, and reads in places: of a regular file, or of a link to one.
+
+    Raises NotRegularError for others, whoever hands them over, IsADirectoryError for a folder, and OSError.
+    """
+    _check(path, os.stat(path))
+
+
+def opened_regular(path: Path, flags: int, mode: int = 0o777) -> int:
+    """The descriptor of a regular file, opened as by `os.open`, without waiting for a pipe.
+
+    Raises NotRegularError, IsADirectoryError and OSError.
+    """
+    file = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), mode)
     try:
-        # It may have been exchanged in between.
-        _check(Path(path), os.fstat(file))
+        # It may be another file than the one that was there a moment ago.
+        _check(path, os.fstat(file))
     except OSError:
         os.close(file)
         raise

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dentasam.atomic_write import write_atomically
+from dentasam.regular_file import check_regular, open_regular
 
 _MARK = b"\nsha256:"
 _SEAL_BYTES = len(_MARK) + 64 + 1
@@ -44,7 +45,8 @@ def write_sealed(path: Path, write: Callable[[BinaryIO], object], previous: Path
 
 def is_whole(path: Path) -> bool | None:
     """Whether the content is what was written; None for a file without a checksum. Raises OSError."""
-    with path.open("rb") as file:
+    check_regular(path)
+    with open_regular(path) as file:
         size = file.seek(0, os.SEEK_END) - _SEAL_BYTES
         if size < 0:
             return None

@@ -23,11 +23,6 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def is_visible(text: str) -> bool:
-    """Whether the text has no unseen character."""
-    return _UNSEEN.search(text) is None
-
-
 def escaped(text: str) -> str:
     """As `visible`, and what looks like an escaped character is told apart, so that `unescaped` gives the text."""
     return _TO_ESCAPE.sub(_escape, text)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from dentasam.documents.error import DocumentError
 from dentasam.documents.json_document import MAX_DEPTH, parse_json, read_dataset_json, read_json
+from dentasam.documents.text import read_text
 
 
 @pytest.mark.parametrize(
@@ -84,3 +87,49 @@ def test_a_pipe_that_the_shell_names(tmp_path: Path) -> None:
         assert read_json(Path(f"/dev/fd/{reading}")) == [1] * 5001
     finally:
         os.close(reading)
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="the system does not name pipes of the shell")
+@pytest.mark.parametrize(("size", "fits"), [(3 << 20, True), ((3 << 20) + 1, False)])
+def test_a_long_pipe_is_read_up_to_its_limit(size: int, fits: bool) -> None:
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        with suppress(BrokenPipeError), os.fdopen(writing, "wb") as file:
+            file.write(b"x" * size)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        if fits:
+            assert read_text(Path(f"/dev/fd/{reading}"), 3 << 20) == "x" * size
+        else:
+            with pytest.raises(DocumentError, match="larger than 3 MB"):
+                read_text(Path(f"/dev/fd/{reading}"), 3 << 20)
+    finally:
+        os.close(reading)
+        writer.join()
+
+
+def test_the_place_of_a_number_is_not_that_of_equal_text() -> None:
+    for text in ('{"NaN": "\\"NaN",\n "a NaN": [1, NaN]}', '{"a": "NaN\\\\",\n "c": [2, NaN]}'):
+        with pytest.raises(DocumentError) as caught:
+            parse_json(text, finite=True)
+        lines = text.split("\n")
+        assert caught.value.line == 2
+        assert caught.value.column is not None
+        assert lines[1][caught.value.column - 1 :].startswith("NaN]")
+    with pytest.raises(DocumentError, match="too large in line 1, column 18"):
+        parse_json('{"1e999": [-1.5, 1e999]}')
+
+
+def test_limits_that_a_caller_sets() -> None:
+    assert parse_json("[[1]]", depth=2, containers=2) == [[1]]
+    with pytest.raises(DocumentError, match="nested more than 1 levels deep"):
+        parse_json("[[1]]", depth=1)
+    with pytest.raises(DocumentError, match="more than 1 lists and objects"):
+        parse_json("[[1]]", containers=1)
+    assert parse_json("[1e999, " + "1" * 200 + "]", numbers=False) == [float("inf"), int("1" * 200)]
+    # What stands behind a number in a list is not passed over.
+    with pytest.raises(DocumentError, match="nested more than 3 levels deep"):
+        parse_json("[1, [[[1]]]]", depth=3, numbers=False)

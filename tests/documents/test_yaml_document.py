@@ -66,6 +66,16 @@ def test_values_and_repeated_values_are_counted(monkeypatch: pytest.MonkeyPatch)
         parse_yaml("[1, 2, 3, 4]")
 
 
+def test_anchors_are_counted_as_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_document, "MAX_ANCHORS", 2)
+    assert parse_yaml("a: &a 1\nb: &b 2\nc: [*a, *b, *a]") == {"a": 1, "b": 2, "c": [1, 2, 1]}
+    with pytest.raises(DocumentError, match="more than 2 anchors in line 3, column 4"):
+        # What follows is not looked at.
+        parse_yaml("a: &a 1\nb: &b 2\nc: &c 3\n]")
+    with pytest.raises(DocumentError, match="more than 2 anchors"):
+        parse_yaml("&a {&b x: &c [1]}")
+
+
 def test_every_value_as_text() -> None:
     assert parse_yaml("names: {0: 018, 1: no}", TextLoader) == {"names": {"0": "018", "1": "no"}}
     with pytest.raises(DocumentError) as caught:

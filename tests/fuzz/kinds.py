@@ -197,11 +197,11 @@ def _imported(format: str, in_tests: int = 3) -> Kind:
 
 _ALL = (
     Kind(
-        "png", images.build_png, one_file(bend_png, unseen=False), readers.read_image, in_tests=14, whole="gray8.png"
+        "png", images.build_png, one_file(bend_png, unseen=False), readers.read_image, in_tests=10, whole="gray8.png"
     ),
     Kind("jpeg", images.build_jpeg, one_file(bend_jpeg), readers.read_image, in_tests=10, whole="gray.jpg"),
-    Kind("tiff", images.build_tiff, one_file(bend_tiff), readers.read_image, in_tests=14, whole="gray8.tif"),
-    Kind("dicom", images.build_dicom, one_file(bend_dicom), readers.read_image, in_tests=14, whole="explicit.dcm"),
+    Kind("tiff", images.build_tiff, one_file(bend_tiff), readers.read_image, in_tests=10, whole="gray8.tif"),
+    Kind("dicom", images.build_dicom, one_file(bend_dicom), readers.read_image, in_tests=10, whole="explicit.dcm"),
     Kind(
         "dicom-compressed",
         images.build_compressed_dicom,
@@ -230,7 +230,7 @@ _ALL = (
     Kind("recipe", texts.build_documents, _bend_recipe, readers.read_recipe, in_tests=10, whole="recipe.json"),
     Kind("set", texts.build_documents, _bend_settings, readers.read_settings, in_tests=10, whole="set.txt"),
     Kind("workspace", workspaces.build_workspace, _bend_workspace, readers.read_workspace, in_tests=8),
-    Kind("database", workspaces.build_workspace, _bend_database, readers.read_database, guarded=True, in_tests=8),
+    Kind("database", workspaces.build_workspace, _bend_database, readers.read_database, guarded=True, in_tests=6),
     Kind(
         "safetensors",
         models.build_safetensors,

@@ -19,4 +19,12 @@ KNOWN: dict[str, str] = {
     "a workspace whose database is gone": "database:7:13",
     "a database with bytes doubled": "database:7:16",
     "a training state with other weights": "training-state:7:0",
+    "a training state of compressed records": "training-state:11:22",
+    "a TIFF file with 128 values for its compression": "tiff:11:14",
+    "a database with bytes in place of its version": "database:11:27",
+    "a mask of 100 megapixels for a small image": "png-masks:21:48",
+    "a database with an empty version": "database:21:30",
+    "a cached embedding of another type": "embedding:21:30",
+    "a database whose schema holds a control character": "database:11:57",
+    "an operation whose kind is a list of lists": "envelope:1:4",
 }

@@ -46,6 +46,8 @@ class _Notices(logging.Handler):
     """Prints what was assumed about an image like everything that the command prints on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and wants_traceback():
+            traceback.print_exception(record.exc_info[1])
         complain(record.getMessage())
 
 

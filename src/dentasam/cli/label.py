@@ -120,22 +120,18 @@ def label(
     if add_annotator is not None:
         _add_annotator(source, workspace, images, follow_links, add_annotator)
     elif export is not None or timing is not None:
-        from dentasam.labelling.exchange.offline import write_export
+        from dentasam.labelling.exchange.offline import Place, write_export
 
         kind, target = ("timing", timing) if timing is not None else (str(export), out)
         damaged: list[str] = []
         assert target is not None
         say(
             write_export(
-                source,
+                Place(source, workspace, database, images, follow_links),
                 kind,
                 target,
                 finished=finished,
-                folder=workspace,
-                database=database,
-                images=images,
                 numbering=numbering,
-                follow_links=follow_links,
                 damaged=damaged,
             )
         )

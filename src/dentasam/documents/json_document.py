@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ MAX_DEPTH = 100
 MAX_DIGITS = 100
 # In longer texts, which hold millions of numbers, these are left to who uses them, as in a dataset.
 CHECKED_CHARACTERS = 1 << 24
+# Strings, and in group 1 what is none: numbers, constants and words.
+_TOKENS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|([-+.\w]++)', re.DOTALL)
 
 
 def read_json(path: Path, limit: int = SETTINGS_BYTES, *, unique: bool = False, finite: bool = False) -> Any:
@@ -35,34 +38,46 @@ def read_dataset_json(path: Path, *, in_turns: bool = False) -> Any:
     """
     # Python's own reader lets nobody else run; a function of ours for each object does.
     hooks = {"object_hook": lambda value: value} if in_turns else {}
-    return _loaded(read_text(path, DATASET_BYTES), _but_numbers, **hooks)
+    return _loaded(read_text(path, DATASET_BYTES), MAX_DEPTH, _but_numbers, **hooks)
 
 
-def parse_json(text: str | bytes, *, unique: bool = False, finite: bool = False) -> Any:
-    """The content of a JSON text, nested at most MAX_DEPTH deep, in which no number has more than MAX_DIGITS digits.
+def parse_json(
+    text: str | bytes,
+    *,
+    unique: bool = False,
+    finite: bool = False,
+    depth: int = MAX_DEPTH,
+    containers: int | None = None,
+    numbers: bool = True,
+) -> Any:
+    """The content of a JSON text, nested at most `depth` deep, in which no number has more than MAX_DIGITS digits.
 
     In a text of more than CHECKED_CHARACTERS, numbers are as in `read_dataset_json`.
 
     unique: refuse a key that an object has twice. finite: refuse NaN and Infinity, which Python's writer makes.
-    Raises DocumentError.
+    containers: how many lists and objects are taken, counted before any is made; brackets in strings count too.
+    numbers: False leaves their size to who uses the content, which is read faster. Raises DocumentError.
     """
     if isinstance(text, bytes):
         try:
             text = decoded(text)
         except UnicodeError:
             raise DocumentError("not text in UTF-8") from None
-    numbers = _Numbers(text)
+    if containers is not None and text.count("[") + text.count("{") > containers:
+        raise DocumentError(f"more than {containers} lists and objects; give it in parts")
+    reader = _Numbers(text)
     hooks: dict[str, Any] = {}
-    if len(text) <= CHECKED_CHARACTERS:
-        hooks |= {"parse_int": numbers.whole, "parse_float": numbers.decimal}
+    is_short = len(text) <= CHECKED_CHARACTERS
+    if numbers and is_short:
+        hooks |= {"parse_int": reader.whole, "parse_float": reader.decimal}
     if unique:
         hooks["object_pairs_hook"] = _unrepeated
     if finite:
-        hooks["parse_constant"] = numbers.constant
-    return _loaded(text, _all_inside if len(text) <= CHECKED_CHARACTERS else _but_numbers, **hooks)
+        hooks["parse_constant"] = reader.constant
+    return _loaded(text, depth, _all_inside if is_short or not numbers else _but_numbers, **hooks)
 
 
-def _loaded(text: str, inner: Callable[[Any], Iterable[Any]], **hooks: Any) -> Any:
+def _loaded(text: str, depth: int, inner: Callable[[Any], Iterable[Any]], **hooks: Any) -> Any:
     try:
         content = json.loads(text, **hooks)
     except json.JSONDecodeError as error:
@@ -71,17 +86,17 @@ def _loaded(text: str, inner: Callable[[Any], Iterable[Any]], **hooks: Any) -> A
     except DocumentError:
         raise
     except RecursionError:
-        raise _too_deep() from None
+        raise _too_deep(depth) from None
     except ValueError:
         # Python refuses whole numbers of many thousand digits with advice for programmers.
         raise DocumentError("a number with thousands of digits") from None
-    if _is_deeper([content], MAX_DEPTH, inner):
-        raise _too_deep()
+    if _is_deeper([content], depth, inner):
+        raise _too_deep(depth)
     return content
 
 
-def _too_deep() -> DocumentError:
-    return DocumentError(f"nested more than {MAX_DEPTH} levels deep")
+def _too_deep(depth: int) -> DocumentError:
+    return DocumentError(f"nested more than {depth} levels deep")
 
 
 def _is_deeper(content: Any, depth: int, inner: Callable[[Any], Iterable[Any]]) -> bool:
@@ -124,7 +139,9 @@ class _Numbers:
         raise self._error(f"{written} is not a JSON number", written)
 
     def _error(self, reason: str, written: str) -> DocumentError:
-        return DocumentError.at(reason, self._text, self._text.find(written))
+        # The first one that is written so: every one of them is refused.
+        found = (token.start(1) for token in _TOKENS.finditer(self._text) if token[1] == written)
+        return DocumentError.at(reason, self._text, next(found, 0))
 
 
 def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

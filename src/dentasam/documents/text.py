@@ -15,6 +15,7 @@ SETTINGS_BYTES = 1 << 20
 LIST_BYTES = 1 << 26
 # A dataset.
 DATASET_BYTES = 1 << 31
+_BLOCK = 1 << 20
 # The longer marks first: that of UTF-32 begins like that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -39,12 +40,16 @@ def read_text(path: Path, limit: int = SETTINGS_BYTES) -> str:
         size = os.fstat(file.fileno()).st_size
         if size > limit:
             raise DocumentError(f"larger than {_size(limit)}")
-        data = file.read(size + 1)
+        blocks = [file.read(size + 1)]
+        read = len(blocks[0])
         # A pipe, and a file that grows.
-        while len(data) <= limit and (more := file.read(1 << 16)):
-            data += more
-    if len(data) > limit:
+        while read <= limit and (more := file.read(_BLOCK)):
+            blocks.append(more)
+            read += len(more)
+    if read > limit:
         raise DocumentError(f"larger than {_size(limit)}")
+    data = b"".join(blocks)
+    del blocks
     try:
         return decoded(data)
     except UnicodeError as error:

@@ -14,6 +14,10 @@ def first_error(error: ValidationError, *where: str) -> str:
     where: what comes before the place, as its first part.
     """
     first = error.errors(include_url=False, include_input=False)[0]
+    if not first["loc"] and first["type"] in ("model_type", "dict_type", "model_attributes_type"):
+        # pydantic would name the class.
+        message = "a mapping of keys is wanted"
+        return f"{place_of(where)}: {message}" if where else message
     message = cut(printable(" ".join(first["msg"].removeprefix("Value error, ").split())), MAX_MESSAGE)
     place = place_of((*where, *first["loc"]))
     return f"{place}: {message}" if place else message

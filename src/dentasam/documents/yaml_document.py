@@ -22,6 +22,8 @@ MAX_DIGITS = 100
 MAX_NODES = 100_000
 # Values that all aliases of a text may repeat together.
 MAX_REPEATED = 100_000
+# Names that a text gives to values, to repeat them by.
+MAX_ANCHORS = 1000
 _PREFIX = "tag:yaml.org,2002:"
 _NUMBERS = (f"{_PREFIX}int", f"{_PREFIX}float")
 _OF_CONSTRUCTORS = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
@@ -40,12 +42,16 @@ class _Bounded:
     keys_are_texts = False
 
     def __init__(self, text: str) -> None:
-        self._depth = self._nodes = self._repeated = 0
+        self._depth = self._nodes = self._repeated = self._anchors = 0
         self._sizes: dict[str, int] = {}
         super().__init__(text)  # type: ignore[call-arg]
 
     def compose_node(self: Any, parent: Any, index: Any) -> Any:
         event = self.peek_event()
+        if event.anchor is not None and not isinstance(event, yaml.AliasEvent):
+            self._anchors += 1
+            if self._anchors > MAX_ANCHORS:
+                raise _error(f"more than {MAX_ANCHORS:,} anchors", event)
         if isinstance(event, yaml.AliasEvent):
             node = super().compose_node(parent, index)  # type: ignore[misc]
             if event.anchor not in self._sizes:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dentasam.data.images.pictures import Colour, Image, coloured, outline, resized
+from dentasam.data.images.strips import strips
 from dentasam.data.masks import rle
 from dentasam.evaluation.result import ObjectResult, Rle
 
@@ -81,9 +82,14 @@ def whole_image(image: Image, masks: Sequence[NDArray[np.bool_]], width: int = 6
     canvas = resized(image, width)
     size = width, canvas.shape[0]
     for i, mask in enumerate(masks):
-        inside = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) >= 0.5
+        inside = mask
+        if mask.shape != canvas.shape[:2]:
+            inside = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) >= 0.5
         fill = np.array(FILLS[i % len(FILLS)], dtype=np.float32)
-        canvas[inside] = (0.65 * canvas[inside] + 0.35 * fill).astype(np.uint8)
+        pixels, chosen = canvas.reshape(-1, 3), inside.reshape(-1)
+        for strip in strips(len(chosen)):
+            part, filled = pixels[strip], chosen[strip]
+            part[filled] = (0.65 * part[filled] + 0.35 * fill).astype(np.uint8)
         outline(canvas, inside, FILLS[i % len(FILLS)], thickness=1)
     return canvas
 

@@ -25,6 +25,7 @@ from dentasam.data.prompt_files.sources import PromptSources
 from dentasam.data.table import csv_text
 from dentasam.evaluation.overlays import whole_image
 from dentasam.evaluation.prediction import PredictedImage, PromptedImage, predict_images
+from dentasam.model.core.memory import release_freed_memory
 from dentasam.model.segmenter import Segmenter
 from dentasam.output_folder import claim_folder
 from dentasam.processes import all_or_none, launched
@@ -82,6 +83,8 @@ def predict_to_folder(
         seconds = perf_counter() - started
     if not processes.is_main_process:
         return None
+    # Free buffers of the model are in pieces that images of 100 megapixels do not fit into.
+    release_freed_memory()
     notes = _write(found, out, format)
     return PredictionSummary(len(found), sum(len(image.scores) for image in found), seconds, notes)
 

@@ -15,6 +15,7 @@ from dentasam.atomic_write import write_atomically
 from dentasam.errors import CheckpointError
 from dentasam.model.core.frame import Frame
 from dentasam.model.decoder.transformer import SharedProjections
+from dentasam.regular_file import check_regular
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class ImageEmbedding:
     def load(cls, path: Path) -> ImageEmbedding:
         """Read what `save` wrote. Raises `CheckpointError` for a damaged or foreign file."""
         try:
+            check_regular(path)
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
                 whole = ("height", "width", "rows", "cols", "top", "left")

@@ -1,5 +1,6 @@
 """Which format is chosen for a source, and what is refused before anything is read."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -35,8 +36,13 @@ def test_what_no_format_fits_is_said(tmp_path: Path) -> None:
         write(tmp_path / "in").rename(tmp_path / "in" / name)
     with pytest.raises(DatasetError, match=r"holds 2 COCO JSONs \(first\.json, second\.json\); name one"):
         import_dataset(None, tmp_path / "in", tmp_path / "out")
-    with pytest.raises(DatasetError, match="none does not exist; check the path"):
-        import_dataset(None, tmp_path / "none", tmp_path / "out")
+    os.mkfifo(tmp_path / "pipe.zip")
+    for format in (None, "yolo"):
+        for missing in ("none", "none.zip", "none.txt"):
+            with pytest.raises(DatasetError, match=f"{missing} does not exist; check the path"):
+                import_dataset(format, tmp_path / missing, tmp_path / "out")
+        with pytest.raises(DatasetError, match=r"pipe\.zip is not a regular file but a pipe"):
+            import_dataset(format, tmp_path / "pipe.zip", tmp_path / "out")
 
 
 def test_files_in_utf_16_are_recognised(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_png_of_too_many_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("kind", [b"iCCP", b"zTXt"])
 def test_png_with_a_text_that_unpacks_to_much(tmp_path: Path, kind: bytes) -> None:
     bomb = zlib.compress(bytes(8 << 20), 9)
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError, match="text or colour profile that is too long; save it again without it"):
         read_image(png(tmp_path / "a.png", chunk(kind, b"name\0\0" + bomb)))
 
 
@@ -220,6 +220,18 @@ def wide_colour_png(path: Path, side: int) -> None:
     path.write_bytes(imagecodecs.png_encode(np.full((side, side, 4), 700, np.uint16), level=1))
 
 
+def gray_alpha_png(path: Path, side: int) -> None:
+    path.write_bytes(imagecodecs.png_encode(np.full((side, side, 2), 700, np.uint16), level=1))
+
+
+def gray_alpha_tiff(path: Path, side: int) -> None:
+    import tifffile
+
+    values = np.full((side, side, 2), 700, np.uint16)
+    options: dict[str, Any] = {"photometric": "minisblack", "planarconfig": "contig", "extrasamples": ["unassalpha"]}
+    tifffile.imwrite(path, values, compression="zlib", rowsperstrip=50, **options)
+
+
 def integer_tiff(path: Path, side: int) -> None:
     import tifffile
 
@@ -229,7 +241,14 @@ def integer_tiff(path: Path, side: int) -> None:
 
 @pytest.mark.parametrize(
     ("write", "suffix", "limit"),
-    [(wide_dicom, "dcm", 10), (colour_dicom, "dcm", 12), (wide_colour_png, "png", 20), (integer_tiff, "tif", 16)],
+    [
+        (wide_dicom, "dcm", 10),
+        (colour_dicom, "dcm", 12),
+        (wide_colour_png, "png", 20),
+        (gray_alpha_png, "png", 10),
+        (gray_alpha_tiff, "tif", 10),
+        (integer_tiff, "tif", 16),
+    ],
 )
 def test_the_peak_is_a_small_multiple_of_the_image(
     tmp_path: Path, write: Callable[[Path, int], None], suffix: str, limit: float

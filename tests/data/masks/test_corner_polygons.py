@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,3 +66,18 @@ def test_many_rings_are_joined_in_one_pass() -> None:
     rings = [[x, y, x + 1, y, x + 1, y + 1, x, y + 1] for x, y in corners]
     assert segmentation.error_in(rings, 200, 200) is None
     np.testing.assert_array_equal(runs_of_polygons(rings, 200, 200), oracle(rings, 200, 200))
+
+
+def test_a_zigzag_is_drawn_in_as_few_parts_as_its_own_length_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    draw = coco_mask.frPyObjects
+
+    def counted(rings: list[list[float]], height: int, width: int) -> Any:
+        calls.append(len(rings))
+        return draw(rings, height, width)
+
+    monkeypatch.setattr(coco_mask, "frPyObjects", counted)
+    # 300 steps across one pixel and one across the image, not 300 across the image.
+    ring = [value for at in range(300) for value in (float(at % 2), float(at))] + [3000.0, 0.0]
+    runs_of_polygons([ring], 300, 3100)
+    assert calls == [1]

@@ -65,7 +65,7 @@ def test_the_longer_name_goes_first(tmp_path: Path) -> None:
     [
         ("", "must map image names"),
         ("[1, 2]", "must map image names"),
-        ("a.png: [", "line 1: not YAML"),
+        ("a.png: [", "line 1 is not valid YAML"),
         ("a.png: {}", "a.png: must be a list"),
         ("a.png: []", "a.png: must be a list"),
         ("a.png: [7]", "a.png, object 1: must have clicks or a box"),
@@ -80,7 +80,7 @@ def test_the_longer_name_goes_first(tmp_path: Path) -> None:
         ("a.png: [{box: [1, 2, 3]}]", "object 1: a box is"),
         ("a.png: [{box: [5, 2, 3, 9]}]", "object 1: box .* is empty"),
         ("a.png: [{box: [1, 2, .inf, 9]}]", "object 1: a box is"),
-        ("!!python/object/apply:os.getcwd []", "not YAML"),
+        ("!!python/object/apply:os.getcwd []", "not valid YAML"),
     ],
 )
 def test_malformed_prompts(tmp_path: Path, text: str, message: str) -> None:
@@ -97,7 +97,7 @@ def test_broken_json_and_missing_file(tmp_path: Path) -> None:
     with pytest.raises(PromptError, match=r"prompts\.json does not exist"):
         read_prompts(path)
     path.write_text('{"a.png": [\n}')
-    with pytest.raises(PromptError, match=r"prompts\.json, line 2: not JSON"):
+    with pytest.raises(PromptError, match=r"prompts\.json, line 2 is not valid JSON"):
         read_prompts(path)
     path.write_bytes(b"\xff\x00\x81")
     with pytest.raises(PromptError, match="cannot be read as text"):
@@ -383,5 +383,5 @@ def test_numbers_that_are_no_coordinates(tmp_path: Path, number: str) -> None:
 def test_a_number_of_400_digits(tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     path.write_text(f'{{"a.png": [{{"clicks": [[{10**400}, 2, 1]]}}]}}')
-    with pytest.raises(PromptError, match="line 1: not JSON .a number with 401 digits."):
+    with pytest.raises(PromptError, match="line 1 is not valid JSON .a number with 401 digits."):
         read_prompts(path)

@@ -19,3 +19,14 @@ def test_a_code_opens_soon_or_never() -> None:
     assert codes.take(code) is Taken.valid
     now = 60.5
     assert codes.take(late) is Taken.unknown
+
+
+def test_codes_that_are_over_are_forgotten() -> None:
+    now = 0.0
+    codes = OneTimeCodes(60, lambda: now)
+    for _ in range(100):
+        used, _ = codes.new(), codes.new()
+        assert codes.take(used) is Taken.valid
+        now += 30.0
+        assert codes.take(used) is Taken.used
+    assert len(codes._until) + len(codes._used) <= 8

@@ -177,6 +177,7 @@ def test_a_file_that_was_copied_by_hand_is_listed_when_it_is_dropped(server: Run
         "c\x00.png",
         "c\n.png",
         "c\u202egnp.png",
+        "\ufffd.png",
         "\u200b.png",
         "c.png/",
         "x" * 250 + ".png",
@@ -189,7 +190,7 @@ def test_names_that_are_no_plain_file_names(server: Running, name: str) -> None:
 
 def test_bytes_that_are_no_text_in_the_name(server: Running) -> None:
     answer = server.client.post("/api/images?name=%ff%fe.png", content=png(), headers=OCTETS)
-    assert answer.status_code == 422 or "\ufffd" in answer.json()["name"]
+    assert answer.status_code == 422
     assert server.client.post("/api/images", content=png(), headers=OCTETS).status_code == 422
 
 

@@ -160,7 +160,7 @@ FORM_DATA = b"Content-Disposition: form-data; name=params"
         ((MARK + b"\r\n\r\n") * 17 + END, "more than 16 parts"),
         (MARK + FORM_DATA + b";(" * 4000 + b"\r\n\r\n{}\r\n" + END, "a part of the form is malformed"),
         (MARK + b"X: y\r\n" * 1000 + FORM_DATA + b"\r\n\r\n{}\r\n" + END, "a part of the form is malformed"),
-        (MARK + FORM_DATA + b"\r\n\r\n" + b"[" * 100_000 + b"\r\n" + END, "params is not JSON"),
+        (MARK + FORM_DATA + b"\r\n\r\n" + b"[" * 100_000 + b"\r\n" + END, "nested more than 32 levels"),
         (MARK + FORM_DATA + b"\r\n\r\n{}", "the form is cut"),
         (MARK + FORM_DATA + b'\r\n\r\n{"foreground": [[1, 1' + b"0" * 400 + b"]]}\r\n" + END, "more than 64 bits"),
         (b"", "the form is cut"),

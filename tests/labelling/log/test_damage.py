@@ -8,12 +8,14 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import delete, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.exchange.offline import open_workspace
+from dentasam.labelling.exchange.offline import Place, open_workspace
 from dentasam.labelling.log.checksums import is_whole
-from dentasam.labelling.log.damage import Damage, DamagedData
+from dentasam.labelling.log.damage import Damage, DamagedData, naming
 from dentasam.labelling.log.database import cases, comments, metadata, objects, open_database, operations, writing
+from dentasam.labelling.log.read import read_state
 from dentasam.labelling.log.sqlite_check import check_sqlite
 from dentasam.labelling.log.store import Store
 
@@ -126,6 +128,17 @@ def test_a_damaged_operation_is_named_by_its_object(labelled: Store, make: Make)
     assert len(labelled.operations(a, since=3)) == 2
 
 
+@pytest.mark.parametrize("stored", ["'zz'", "x'ff00'"])
+def test_a_revision_that_is_no_number_is_named(sqlite_store: Store, make: Make, stored: str) -> None:
+    a = first_case(sqlite_store)
+    sqlite_store.append(a, [make("create", ONE, MANUAL), make("create", OTHER, MANUAL)], 0, "anna")
+    with writing(sqlite_store.engine) as connection:
+        connection.exec_driver_sql(f"UPDATE operations SET revision = {stored} WHERE revision = 1")
+    lines = [damage.line for damage in sqlite_store.checked_log(a).damages]
+    assert "a.png: an operation's revision is damaged in its log" in lines
+    assert list(sqlite_store.state(a).objects) == [ONE, OTHER]
+
+
 def test_missing_operations_are_seen(labelled: Store) -> None:
     a = first_case(labelled)
     with writing(labelled.engine) as connection:
@@ -153,6 +166,65 @@ def test_a_damaged_case_is_recognised_by_its_image(labelled: Store, change: str)
         connection.execute(text(f"UPDATE cases SET {change} WHERE id = {a}"))
     assert labelled.sync_cases([case_image("a.png"), case_image("b.png")]) == []
     assert labelled.cases() == before
+
+
+@pytest.mark.parametrize("stored", ["99", "2", "-1", "0.5", "'zz'", "''", "x'ff00'", "x''"])
+@pytest.mark.parametrize("also", ["", ", status = 'done'"])
+def test_a_case_is_not_hidden_by_a_damaged_flag(
+    folder: Path, whole: Truth, stored: str, also: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    change_file(folder, f"UPDATE cases SET present = {stored}{also} WHERE name = '2.png'")
+    with caplog.at_level(logging.WARNING), open_workspace(folder) as (_, store, problems):
+        assert problems == []
+        assert [case.name for case in store.cases()] == ["0.png", "1.png", "2.png", "3.png"]
+        assert [case.objects for case in store.cases()] == [8, 8, 8, 8]
+    notice = "2.png: whether its image is there was damaged and was stored again"
+    assert notice in caplog.messages
+    caplog.clear()
+    with open_workspace(folder) as (_, store, _):
+        assert len(store.cases()) == 4
+    assert caplog.messages == []
+
+
+def test_a_case_whose_flag_says_that_its_image_is_missing_is_shown_again(folder: Path) -> None:
+    change_file(folder, "UPDATE cases SET present = 0 WHERE name = '2.png'")
+    with open_workspace(folder) as (_, store, _):
+        assert [case.objects for case in store.cases()] == [8, 8, 8, 8]
+
+
+def test_a_damaged_case_whose_flag_says_that_its_image_is_missing_is_named(labelled: Store) -> None:
+    damage_operation(labelled)
+    with writing(labelled.engine) as connection:
+        connection.execute(text("UPDATE cases SET status = 'done', present = false WHERE name = 'a.png'"))
+        connection.execute(text("UPDATE cases SET checksum = 7 WHERE name = 'a.png'"))
+    (line,) = labelled.sync_cases([case_image("a.png"), case_image("b.png")])
+    assert line.startswith("a.png: its row in the database is damaged")
+    assert [(case.name, case.damaged) for case in labelled.cases()] == [("a.png", True), ("b.png", False)]
+
+
+def test_a_damaged_flag_of_a_missing_image_hides_its_case_again(folder: Path) -> None:
+    (folder / "2.png").unlink()
+    change_file(folder, "UPDATE cases SET present = 99 WHERE name = '2.png'")
+    with open_workspace(folder) as (_, store, _):
+        assert [case.name for case in store.cases()] == ["0.png", "1.png", "3.png"]
+
+
+@pytest.mark.parametrize("column", ["deleted", "proposed", "locked", "accepted"])
+@pytest.mark.parametrize("stored", ["99", "''", "x''"])
+def test_an_object_is_not_hidden_by_a_damaged_flag(folder: Path, column: str, stored: str) -> None:
+    with open_workspace(folder) as (_, store, _):
+        before = [store.state(case.id) for case in store.cases()]
+    change_file(folder, f"UPDATE objects SET {column} = {stored} WHERE case_id = 2")
+    with open_workspace(folder) as (_, store, _):
+        assert [store.state(case.id) for case in store.cases()] == before
+        assert [case.objects for case in store.cases()] == [8, 8, 8, 8]
+
+
+def change_file(folder: Path, statement: str) -> None:
+    connection = sqlite3.connect(folder / ".dentasam" / "labels.sqlite3")
+    with connection:
+        connection.execute(statement)
+    connection.close()
 
 
 def test_a_case_that_nobody_can_vouch_for_is_named(labelled: Store) -> None:
@@ -193,7 +265,9 @@ def test_damaged_comments_and_times_are_left_out_and_named(labelled: Store) -> N
     ]
 
 
-def test_a_value_that_cannot_be_decoded_hides_no_other_row(sqlite_store: Store, make: Make) -> None:
+def test_a_value_that_cannot_be_decoded_hides_no_other_row(
+    sqlite_store: Store, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
     a = first_case(sqlite_store)
     sqlite_store.append(a, [make("create", ONE, MANUAL), make("create", OTHER, MANUAL)], 0, "anna")
     with writing(sqlite_store.engine) as connection:
@@ -201,6 +275,15 @@ def test_a_value_that_cannot_be_decoded_hides_no_other_row(sqlite_store: Store, 
         connection.exec_driver_sql("UPDATE operations SET data = '{\"cat' WHERE object_id = ?", (ONE,))
     state = sqlite_store.state(a)
     assert (list(state.objects), [damage.object for damage in state.damaged]) == ([OTHER], [ONE])
+    assert any("JSONDecodeError" in record.getMessage() and record.exc_info for record in caplog.records)
+
+
+def test_a_constraint_that_fails_is_damage_with_its_cause() -> None:
+    failed = sqlite3.IntegrityError("UNIQUE constraint failed: operations.id")
+    failed.sqlite_errorcode = sqlite3.SQLITE_CONSTRAINT_UNIQUE
+    with pytest.raises(DamagedData, match=r"^a\.png: cannot be read") as caught, naming(lambda: "a.png"):
+        raise IntegrityError("INSERT", {}, failed)
+    assert isinstance(caught.value.__cause__, IntegrityError)
 
 
 @pytest.fixture(scope="module")
@@ -254,7 +337,7 @@ def test_a_database_whose_rows_are_gone_is_refused(folder: Path, whole: Truth, d
     engine.dispose()
     with (
         pytest.raises(WorkspaceError, match=r"has had a database before"),
-        open_workspace(folder, None, database_url),
+        open_workspace(Place(folder, database=database_url)),
     ):
         pass
 
@@ -311,3 +394,39 @@ def test_anothers_journal_is_not_written_into_the_database(folder: Path, whole: 
     line = refusal(folder)
     assert "labels.sqlite3" in line
     assert file.read_bytes() == whole.database
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (b"\x07garbage" * 600, "damaged or no journal; move labels.sqlite3-journal out of the folder"),
+        (bytes.fromhex("d9d505f920a163d7") + b"\x01" * 4096, "is of an interrupted write; copy both"),
+    ],
+)
+def test_a_journal_that_prevents_opening_is_named(folder: Path, whole: Truth, content: bytes, advice: str) -> None:
+    file = folder / ".dentasam" / "labels.sqlite3"
+    journal = file.with_name("labels.sqlite3-journal")
+    journal.write_bytes(content)
+    line = refusal(folder)
+    assert line.startswith(f"{file} cannot be opened, because labels.sqlite3-journal beside it")
+    assert advice in line
+    assert "permissions" not in line
+    assert file.read_bytes() == whole.database
+    journal.unlink()
+    with open_workspace(folder) as (_, store, _):
+        assert [case.objects for case in store.cases()] == [8, 8, 8, 8]
+
+
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        (1, "1 object more than it had is in the database; compare it with a backup"),
+        (0, "2 objects more than it had are in the database; compare it with a backup"),
+        (3, "1 object of it cannot be found in the database"),
+    ],
+)
+def test_a_wrong_number_of_objects_is_named(labelled: Store, rows: int, what: str) -> None:
+    with labelled.engine.connect() as connection:
+        case = dict(connection.execute(select(cases).where(cases.c.name == "a.png")).mappings().one())
+        state = read_state(connection, {**case, "object_rows": rows}, whole=False)
+    assert [damage.line for damage in state.damaged] == [f"a.png: {what}"]

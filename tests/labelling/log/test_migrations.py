@@ -73,6 +73,21 @@ def test_a_newer_database_is_refused_untouched(database_url: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("version", ["''", "7", "-1.5", "x'00ff'", "'0001\x16'", "'" + "x" * 2000 + "'"])
+def test_a_damaged_version_is_said_in_one_line(tmp_path: Path, version: str) -> None:
+    url = f"sqlite:///{tmp_path / 'labels.sqlite3'}"
+    open_database(url).dispose()
+    with sqlite3.connect(tmp_path / "labels.sqlite3") as connection:
+        connection.execute("DROP TABLE alembic_version")
+        connection.execute("CREATE TABLE alembic_version (version_num)")
+        connection.execute(f"INSERT INTO alembic_version VALUES ({version})")
+    connection.close()
+    with pytest.raises(WorkspaceError, match=r"labels\.sqlite3: it.*(newer dentasam|version is damaged)") as caught:
+        open_database(url)
+    assert len(str(caught.value)) < 500
+    assert str(caught.value).isprintable()
+
+
 def test_what_is_no_database_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "text.sqlite3").write_bytes(b"no database at all " * 100)
     # Another program's database is left alone.

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.exchange.offline import open_workspace
+from dentasam.labelling.exchange.offline import Place, open_workspace
 from dentasam.labelling.log.database import open_database
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.log.workspace_id import open_workspace_database
@@ -47,21 +47,21 @@ def test_a_new_workspace_and_its_database_have_one_id_from_then_on(
 def test_another_workspaces_database_is_refused_untouched(
     radiographs: Path, tmp_path: Path, database_url: str
 ) -> None:
-    with open_workspace(radiographs, tmp_path / "first", database_url) as (first, store, _):
+    with open_workspace(Place(radiographs, tmp_path / "first", database_url)) as (first, store, _):
         before = store.cases()
     (tmp_path / "others").mkdir()
     shutil.copy(radiographs / "a.png", tmp_path / "others" / "z.png")
     for _ in range(2):
         with (
             pytest.raises(WorkspaceError) as caught,
-            open_workspace(tmp_path / "others", tmp_path / "second", database_url),
+            open_workspace(Place(tmp_path / "others", tmp_path / "second", database_url)),
         ):
             pass
         (line,) = str(caught.value).splitlines()
         assert database_url.rsplit("/", 1)[-1] in line
         assert f"holds the labels of another workspace than {tmp_path / 'second'}; name another --database" in line
         assert f"write {first.id} into {tmp_path / 'second' / 'id'}" in line
-    with open_workspace(radiographs, tmp_path / "first", database_url) as (_, store, _):
+    with open_workspace(Place(radiographs, tmp_path / "first", database_url)) as (_, store, _):
         assert store.cases() == before
     # The fix that the error names.
     (tmp_path / "second" / "id").write_text(first.id)

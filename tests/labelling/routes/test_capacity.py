@@ -1,6 +1,7 @@
 """What one client asks for does not keep the others waiting, and what is too much is refused for the moment."""
 
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,14 @@ from uuid import uuid4
 import anyio
 import httpx
 import pytest
+from fastapi import Request
 from sqlalchemy import text
 
 from dentasam.errors import ImageError
+from dentasam.labelling.exchange.import_bounds import ImportBounds, ImportStopped
 from dentasam.labelling.log import database
 from dentasam.labelling.routes import capacity, context
-from dentasam.labelling.routes.capacity import Budget, ServerBusy, in_threads_of
+from dentasam.labelling.routes.capacity import Budget, ServerBusy, imported_for, in_threads_of
 from dentasam.labelling.routes.conflicts import ConflictWaits
 from dentasam.labelling.routes.predictions import Predictions
 from dentasam.labelling.wire.envelope import MEDIA_TYPE, pack
@@ -194,3 +197,58 @@ def test_a_database_that_others_hold_is_no_error_of_the_server(
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
             assert "nothing was stored" in answer.json()["detail"]
         assert server.append([operation], 0).json() == {"revision": 1, "stored": 1}
+
+
+class Client:
+    """The client of a request, which hangs up when it is told to."""
+
+    def __init__(self) -> None:
+        self.gone = False
+        self.request = Request({"type": "http", "method": "POST", "path": "/", "headers": []}, self._receive)
+
+    async def _receive(self) -> dict[str, Any]:
+        while not self.gone:
+            await anyio.sleep(0.001)
+        return {"type": "http.disconnect"}
+
+
+def test_imports_whose_clients_hang_up_give_their_places_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capacity, "WATCH_SECONDS", 0.001)
+    began: list[str] = []
+    running, ended = threading.Event(), list[str]()
+
+    def endless(bounds: ImportBounds, name: str) -> None:
+        began.append(name)
+        running.set()
+        while True:
+            bounds.check()
+            time.sleep(0.001)
+
+    def quick(bounds: ImportBounds, name: str) -> str:
+        began.append(name)
+        bounds.check()
+        return name
+
+    async def stopped(client: Client, name: str) -> None:
+        with pytest.raises(ImportStopped):
+            await imported_for(client.request, endless, name)
+        ended.append(name)
+
+    async def main() -> None:
+        with anyio.fail_after(LIMIT_SECONDS):
+            first, waits = Client(), Client()
+            async with anyio.create_task_group() as group:
+                group.start_soon(stopped, first, "first")
+                while not running.is_set():
+                    await anyio.sleep(0.001)
+                group.start_soon(stopped, waits, "waits")
+                await anyio.sleep(0.01)
+                # It never had its turn.
+                waits.gone = True
+                while ended != ["waits"]:
+                    await anyio.sleep(0.001)
+                first.gone = True
+            assert await imported_for(Client().request, quick, "last") == "last"
+
+    anyio.run(main)
+    assert (began, ended) == (["first", "last"], ["waits", "first"])

@@ -1,6 +1,7 @@
 """The application as a whole: its errors in one line, its description, and what it never gives away."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pydicom
 import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
+from sqlalchemy.exc import DatabaseError, ProgrammingError
 
 from dentasam.labelling.log.store import StorageFull
 from dentasam.labelling.server import openapi
@@ -110,6 +112,35 @@ def test_a_fault_of_the_server_shows_no_traceback_and_no_path(
     assert answer.status_code == 500
     assert answer.json() == {"detail": "the server failed; its terminal shows more"}
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_an_error_of_the_database_is_no_damage(
+    server: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def wrong() -> None:
+        raise ProgrammingError("SELECT", {}, sqlite3.ProgrammingError("no binding at db.example"))
+
+    monkeypatch.setattr(server.store, "cases", wrong)
+    answer = server.client.get("/api/cases")
+    assert answer.status_code == 500
+    assert answer.json() == {"detail": "the server failed; its terminal shows more"}
+    assert any("no binding" in str(record.exc_info) for record in caplog.records)
+
+
+def test_damage_is_logged_and_shows_no_path(
+    server: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = sqlite3.DatabaseError(f"cannot decode {server.workspace.root}/labels.sqlite3")
+
+    def damaged() -> None:
+        raise DatabaseError("SELECT", {}, broken)
+
+    monkeypatch.setattr(server.store, "cases", damaged)
+    answer = server.client.get("/api/cases")
+    assert answer.status_code == 503
+    line = answer.json()["detail"]
+    assert line.startswith("the database failed (cannot decode the workspace/labels.sqlite3); see Damage")
+    assert any("cannot decode" in str(record.exc_info) for record in caplog.records)
 
 
 def test_a_full_disk_is_507_in_one_line(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import h11
 import pytest
 import uvicorn
 
+from dentasam.labelling.server import guarded_protocol
 from dentasam.labelling.server.connections import Connections
 from dentasam.labelling.server.guarded_protocol import GuardedProtocol
 from dentasam.labelling.server.guarded_server import GuardedServer
@@ -21,16 +23,20 @@ from dentasam.labelling.server.limits import ClientLimits
 from dentasam.labelling.server.listening import bind
 
 SHORT = ClientLimits(connections=20, head_seconds=0.3, idle_seconds=1, body_seconds=0.4, write_seconds=0.4)
+# Seconds after which a test gives up; a busy machine may take many of them.
+PATIENCE = 60
 BIG = 16 * 1024 * 1024
+UNANSWERED = threading.Semaphore(0)
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with the length of the body; with many bytes at /big, before the body at /early, late at /late."""
+    """Answers with the length of the body; with many bytes at /big, before the body at /early, never at /never."""
     if scope["path"] == "/in":
         scope["state"]["annotator"] = "me"
-    if scope["path"] == "/late":
-        await asyncio.sleep(1.2)
+    if scope["path"] == "/never":
+        UNANSWERED.release()
+        await asyncio.Event().wait()
     length, more = 0, scope["path"] != "/early"
     while more:
         message = await receive()
@@ -44,12 +50,26 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def serving(limits: ClientLimits = SHORT) -> Iterator[tuple[Callable[[], socket.socket], Connections]]:
-    """A function that connects to the server, and the server's table of connections."""
+def serving(
+    limits: ClientLimits = SHORT, grace: int | None = None
+) -> Iterator[tuple[Callable[[], socket.socket], Connections]]:
+    """A function that connects to the server, and the server's table of connections. An hour passes at /late."""
     table = Connections(limits)
+
+    async def late_app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/late":
+            table.drop_overdue(asyncio.get_running_loop().time() + 3600)
+        await app(scope, receive, send)
+
     protocol: Any = partial(GuardedProtocol, clients=table)
     config = uvicorn.Config(
-        app, http=protocol, ws="none", lifespan="off", log_level="error", timeout_keep_alive=limits.idle_seconds
+        late_app,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        log_level="error",
+        timeout_keep_alive=limits.idle_seconds,
+        timeout_graceful_shutdown=grace,
     )
     server = GuardedServer(config, table)
     sockets: list[socket.socket] = []
@@ -59,16 +79,19 @@ def serving(limits: ClientLimits = SHORT) -> Iterator[tuple[Callable[[], socket.
         thread.start()
 
         def connect() -> socket.socket:
-            sockets.append(socket.create_connection(address, timeout=4))
+            sockets.append(socket.create_connection(address, timeout=PATIENCE))
             return sockets[-1]
 
         try:
             yield connect, table
         finally:
-            for each in sockets:
-                each.close()
+            if grace is None:
+                for each in sockets:
+                    each.close()
             server.should_exit = True
             thread.join(20)
+            for each in sockets:
+                each.close()
     assert not thread.is_alive()
 
 
@@ -140,12 +163,68 @@ def test_the_rest_of_a_refused_body_is_not_awaited() -> None:
         until_closed(client)
 
 
+def test_an_answer_ends_the_connection_of_a_chunked_body() -> None:
+    with serving(ClientLimits(linger_seconds=3600, idle_seconds=3600)) as (connect, table):
+        client = connect()
+        client.sendall(b"POST /early HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+        answer = until_closed(client)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        # Nobody reads what still comes, be it a whole body and another request.
+        client.sendall(b"zz\r\n" + b"0\r\n\r\n" + GET)
+        assert until_closed(client) == b""
+        (waiting,) = table
+        assert isinstance(waiting, GuardedProtocol)
+        assert waiting.conn.their_state is h11.SEND_BODY
+
+
+def test_a_body_of_tiny_chunks_is_refused() -> None:
+    with serving(ClientLimits()) as (connect, table):
+        client = connect()
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        client.sendall(head + b"1\r\na\r\n" * 1001)
+        assert until_closed(client).startswith(b"HTTP/1.1 400 ")
+        assert len(table) == 0
+
+
+def test_a_head_in_many_pieces_is_read_with_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded_protocol, "_PIECE_SECONDS", 3600)
+    with serving(ClientLimits(head_seconds=3600)) as (connect, table):
+        client = connect()
+        client.sendall(GET[:-2] + b"X: ")
+        deadline = time.monotonic() + PATIENCE
+        while not (clients := list(table)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        (trickling,) = clients
+        assert isinstance(trickling, GuardedProtocol)
+        while trickling.transport.is_reading() and time.monotonic() < deadline:
+            client.send(b"a")
+            time.sleep(0.001)
+        assert not trickling.transport.is_reading()
+
+
+def test_a_head_in_many_pieces_is_answered() -> None:
+    with serving(ClientLimits(head_seconds=3600)) as (connect, _):
+        client = connect()
+        for byte in GET[:-1]:
+            client.send(bytes([byte]))
+            time.sleep(0.002)
+        assert answer_to(client, GET[-1:]).endswith(b"\r\n\r\n0")
+
+
+def test_a_chunked_body_arrives_whole() -> None:
+    with serving(ClientLimits()) as (connect, _):
+        client = connect()
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        client.sendall(head + (b"80\r\n" + b"a" * 128 + b"\r\n") * 5000 + b"0\r\n\r\n")
+        assert until_closed(client).endswith(b"\r\n\r\n640000")
+
+
 def test_a_client_that_does_not_read_is_cut_off() -> None:
     with serving() as (connect, table):
         client = connect()
         client.sendall(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
         assert client.recv(1) == b"H"
-        deadline = time.monotonic() + 4
+        deadline = time.monotonic() + PATIENCE
         while len(table) != 0 and time.monotonic() < deadline:
             time.sleep(0.05)
         assert len(table) == 0
@@ -215,3 +294,17 @@ def test_running_out_of_files_is_told_once_a_minute(capfd: pytest.CaptureFixture
     loop.close()
     (line,) = capfd.readouterr().err.splitlines()
     assert "(Too many open files)" in line
+
+
+@pytest.mark.parametrize(("count", "what"), [(1, "1 request"), (3, "3 requests")])
+def test_requests_under_way_at_the_end_are_one_line(count: int, what: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with serving(SHORT, grace=1) as (connect, _):
+        for _ in range(count):
+            connect().sendall(GET.replace(b"/ ", b"/never "))
+        for _ in range(count):
+            assert UNANSWERED.acquire(timeout=4)
+    said = capfd.readouterr().err
+    assert "Traceback" not in said
+    assert [line.partition(":")[2].strip() for line in said.splitlines()] == [
+        f"stopped before {what} under way had an answer; send again what is missing"
+    ]

@@ -1,9 +1,12 @@
 """What h11 lets pass and a proxy may read otherwise: refused, whatever the pieces it arrives in."""
 
+import re
+
 import h11
 import pytest
 
-from dentasam.labelling.server.strict_http import MAX_HEAD_BYTES, StrictConnection
+from dentasam.labelling.server import strict_http
+from dentasam.labelling.server.strict_http import FREE_CHUNKS, MAX_HEAD_BYTES, MEAN_CHUNK_BYTES, StrictConnection
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -94,3 +97,83 @@ def test_a_head_is_bounded(end: bytes) -> None:
     with pytest.raises(h11.RemoteProtocolError):
         connection.next_event()
     assert connection.refused_with == 431
+
+
+@pytest.mark.parametrize("begun", [b"GET / HTTP/1.1\r\nX: ", CHUNKED + b"0\r\nX: "], ids=["head", "trailer"])
+def test_what_trickles_in_is_looked_at_once(begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+
+    class Counting:
+        def search(self, data: bytearray, start: int, stop: int) -> re.Match[bytes] | None:
+            nonlocal looked
+            looked += stop - start
+            return bare.search(data, start, stop)
+
+    bare = strict_http._BARE
+    monkeypatch.setattr(strict_http, "_BARE", Counting())
+    connection = StrictConnection()
+    request = begun + b"a" * 10_000
+    for byte in request:
+        connection.receive_data(bytes([byte]))
+        while connection.next_event() is not h11.NEED_DATA:
+            pass
+    assert len(begun) < looked <= 2 * len(request)
+
+
+def chunk_events(size: int, count: int) -> int:
+    """How many pieces of a body are read before it ends or is refused; it comes at once."""
+    connection = StrictConnection()
+    connection.receive_data(CHUNKED + (b"%x\r\n" % size + b"a" * size + b"\r\n") * count + b"0\r\n\r\n")
+    assert isinstance(connection.next_event(), h11.Request)
+    found = 0
+    try:
+        while isinstance(connection.next_event(), h11.Data):
+            found += 1
+    except h11.RemoteProtocolError:
+        assert connection.refused_with == 400
+    return found
+
+
+def test_a_body_of_tiny_chunks_is_refused() -> None:
+    assert chunk_events(1, 5 * FREE_CHUNKS) == FREE_CHUNKS
+    assert chunk_events(1, FREE_CHUNKS) == FREE_CHUNKS
+    assert chunk_events(MEAN_CHUNK_BYTES - 1, 5 * FREE_CHUNKS) == FREE_CHUNKS
+    assert chunk_events(MEAN_CHUNK_BYTES, 5 * FREE_CHUNKS) == 5 * FREE_CHUNKS
+
+
+def test_chunks_count_for_one_request() -> None:
+    connection = StrictConnection()
+    for _ in range(3):
+        connection.receive_data(CHUNKED + b"1\r\na\r\n" * FREE_CHUNKS + b"0\r\n\r\n")
+        assert isinstance(connection.next_event(), h11.Request)
+        while isinstance(connection.next_event(), h11.Data):
+            pass
+        connection.send(h11.Response(status_code=204, headers=[]))
+        connection.send(h11.EndOfMessage())
+        connection.start_next_cycle()
+
+
+def test_events_copy_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def copied(_: object) -> bytes:
+        raise AssertionError("everything that waits was copied")
+
+    monkeypatch.setattr(strict_http._StrictBuffer, "__bytes__", copied)
+    assert len(events([SOUND["a trailer"]])) == 3
+
+
+def test_a_chunked_body_is_read_in_turns() -> None:
+    connection = StrictConnection()
+    connection.receive_data(CHUNKED + b"1\r\na\r\n" * 10 + b"0\r\n\r\n")
+    found = []
+    for _ in range(5):
+        connection.turn, connection.cut = 4, False
+        found.append(0)
+        while (event := connection.next_event()) is not h11.NEED_DATA and event is not h11.PAUSED:
+            found[-1] += 1
+            if isinstance(event, h11.EndOfMessage):
+                assert not connection.cut
+                # The head, two full turns, and the last two chunks with the end.
+                assert found == [1, 4, 4, 3]
+                return
+        assert connection.cut
+    raise AssertionError(found)

@@ -126,7 +126,7 @@ def test_an_empty_mask_fits_every_case() -> None:
 @pytest.mark.parametrize(
     ("document", "what"),
     [
-        (b"[" * 40 + b"1" + b"]" * 40, "nested deeper"),
+        (b"[" * 40 + b"1" + b"]" * 40, "nested more than 32 levels"),
         (b"[1" + b"0" * 400 + b"]", "more than 64 bits"),
         (b"[1e400]", "too large"),
         (b"[" + b"[]," * 1_000_000 + b"1]", "lists and objects"),

@@ -87,7 +87,7 @@ def test_grey_and_what_is_no_colour_is_refused(colour: str) -> None:
     ("text", "named"),
     [
         ("labels: [", "is not valid YAML"),
-        ("- 1", "valid"),
+        ("- 1", ": a mapping of keys is wanted; fix it"),
         ("labels: []", "labels"),
         (
             "labels:\n- {name: a, title: a, colour: '#ff0000'}\n- {name: a, title: b, colour: '#00ff00'}",

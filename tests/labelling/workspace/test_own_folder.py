@@ -35,6 +35,10 @@ def victim(tmp_path: Path) -> Path:
     (folder / "ab").mkdir(parents=True)
     for name in ("thesis.txt", ".x.1.2.part", ".x.tmp", "ab/.y.1.2.part", "ab/y.safetensors"):
         (folder / name).write_text("precious")
+    for name in ("x", "ab/y"):
+        with draft_of(folder / name) as draft:
+            pass
+        draft.write_text("precious")
     return folder
 
 
@@ -160,7 +164,9 @@ def test_the_store_of_embeddings_tidies_its_own_files_alone(tmp_path: Path, vict
     (store / "cd").mkdir(parents=True)
     (store / "ab").symlink_to(victim / "ab")
     (store / ".z.1.2.part").symlink_to(victim / "thesis.txt")
-    (store / "cd" / ".x.1.2.part").write_text("half")
+    with draft_of(store / "cd" / "x") as draft:
+        pass
+    draft.write_text("half")
     EmbeddingStore(store)
     assert contents(victim) == before
     assert not list((store / "cd").iterdir())

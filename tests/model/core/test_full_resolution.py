@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 
+from dentasam.model.core import full_resolution
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.full_resolution import full_mask, full_masks
 
@@ -34,6 +35,11 @@ def test_masks_are_those_of_the_whole_image_to_the_bit(height: int, width: int) 
     expected = np.stack([whole(one, frame) for one in logits])
     assert expected.any(axis=(1, 2)).all()
     assert np.array_equal(full_masks(logits, frame), expected)
+
+
+def test_strips_of_rows_give_the_same_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(full_resolution, "STRIP_VALUES", 1000)
+    test_masks_are_those_of_the_whole_image_to_the_bit(1300, 3100)
 
 
 def test_most_masks_need_no_upscaling_of_the_whole_image(monkeypatch: pytest.MonkeyPatch) -> None:

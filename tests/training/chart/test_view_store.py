@@ -15,7 +15,7 @@ from dentasam.model.chart.finder import fine_features
 from dentasam.model.chart.shapes import SHAPE
 from dentasam.model.core.frame import Frame
 from dentasam.model.embedding import ImageEmbedding
-from dentasam.training.chart.view_store import EncodedView, ViewStore, batched, read_view
+from dentasam.training.chart.view_store import EncodedView, ViewStore, batched, read_targets, read_view
 from dentasam.training.chart.views import ChartTargets, unvaried_view
 
 
@@ -41,9 +41,9 @@ def view(rows: int = 3, columns: int = 5, objects: int = 2, implants: bool = Tru
 def test_a_view_is_read_back_as_it_was(tmp_path: Path, objects: int, implants: bool) -> None:
     store, written = ViewStore(tmp_path / "kept" / "views"), view(objects=objects, implants=implants)
     path = store.path("a", 1)
-    assert not store.is_whole(path)
+    assert not store.has(path)
     store.write(path, written)
-    assert store.is_whole(path)
+    assert store.has(path)
     read = read_view(path)
     assert torch.equal(read.features, written.features)
     assert torch.equal(read.fine, written.fine)
@@ -70,13 +70,13 @@ def test_a_file_that_was_cut_short_counts_as_missing(tmp_path: Path, left: int) 
     path = store.path("a")
     store.write(path, view())
     path.write_bytes(path.read_bytes()[:left])
-    assert not store.is_whole(path)
+    assert not store.has(path)
     with pytest.raises(OutputError, match="delete it and run the command again") as caught:
         read_view(path)
     assert str(caught.value).startswith(f"{path}: cannot be read")
 
 
-def test_a_file_with_a_changed_bit_counts_as_missing(tmp_path: Path) -> None:
+def test_a_file_with_a_changed_bit_is_not_used(tmp_path: Path) -> None:
     store = ViewStore(tmp_path)
     path = store.path("a")
     store.write(path, view())
@@ -85,7 +85,9 @@ def test_a_file_with_a_changed_bit_counts_as_missing(tmp_path: Path) -> None:
         changed = bytearray(whole)
         changed[bit // 8] ^= 1 << bit % 8
         path.write_bytes(changed)
-        assert not store.is_whole(path), bit
+        for read in (read_view, read_targets):
+            with pytest.raises(OutputError, match="cannot be read"):
+                read(path)
 
 
 def test_a_file_without_a_checksum_is_still_read(tmp_path: Path) -> None:
@@ -93,7 +95,7 @@ def test_a_file_without_a_checksum_is_still_read(tmp_path: Path) -> None:
     path = store.path("a")
     store.write(path, view(implants=True))
     path.write_bytes(save(load_file(path), {"implants": "1"}))
-    assert store.is_whole(path)
+    assert store.has(path)
     assert read_view(path).implants
 
 
@@ -101,7 +103,7 @@ def test_a_file_of_something_else_counts_as_missing(tmp_path: Path) -> None:
     store = ViewStore(tmp_path)
     path = store.path("a")
     ImageEmbedding(torch.zeros(1, 256, 1, 1), torch.zeros(1, 32, 4, 4), Frame.of(16, 16)).save(path)
-    assert not store.is_whole(path)
+    assert not store.has(path)
 
 
 def test_the_name_depends_on_everything_that_it_is_given(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_random_clicks_were_all_or_none(tmp_path: Path, old: str, share: float) 
         ("object_windows: {margin: [2.0, 1.3]}", "object_windows.margin: "),
         ("phantoms: {full_widths: [3000, 1200]}", "phantoms.full_widths: "),
         ("object_windows: {iterations_drawn: {3: 0.5}}", "add up to 1, not 0.5"),
-        ("seed: 1\nseed: 2", "line 2 is not valid YAML ('seed' twice)"),
+        ("seed: 1\nseed: 2", ", line 2 is not valid YAML ('seed' twice)"),
         ("seed: [1", "is not valid YAML"),
         ("windows: true\nwindowed_objective: true", "'windows' is the old name of 'windowed_objective'"),
         (
@@ -106,6 +106,10 @@ def test_random_clicks_were_all_or_none(tmp_path: Path, old: str, share: float) 
             "'schedule.random_clicks' is the old name of 'schedule.random_share'",
         ),
         ("- 1", "a recipe is a mapping"),
+        ("", " is empty; a recipe has at least one key, or use one of "),
+        ("# nothing", " is empty; "),
+        ("null", " is empty; "),
+        ("{}", " is empty; "),
     ],
 )
 def test_mistake_in_a_file(tmp_path: Path, text: str, message: str) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import random
+import zipfile
 from pathlib import Path
 
 import pytest
 import torch
 
 from dentasam.errors import OutputError
+from dentasam.sealed_file import write_sealed
 from dentasam.training.run.state_file import previous_of, read_state, write_state
 
 
@@ -72,6 +74,23 @@ def test_without_the_last_state_the_one_before_is_read(tmp_path: Path, caplog: p
     assert "is the state before last.pt, which is missing" in caplog.text
     flipped(previous_of(path), 1000)
     with pytest.raises(OutputError, match=r"last\.previous\.pt: damaged .* begins anew"):
+        read_state(path)
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_state_of_compressed_records_is_refused_unread(
+    tmp_path: Path, sealed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, stored = tmp_path / "last.pt", tmp_path / "stored.pt"
+    torch.save(state(1), stored)
+    with zipfile.ZipFile(stored) as archive, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as other:
+        for record in archive.infolist():
+            other.writestr(record.filename, archive.read(record))
+    if sealed:
+        content = path.read_bytes()
+        write_sealed(path, lambda file: file.write(content))
+    monkeypatch.setattr(torch, "load", lambda *given, **options: pytest.fail("it was read"))
+    with pytest.raises(OutputError, match=r"last\.pt: damaged \(its records cannot be read\); delete it"):
         read_state(path)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save
 
 from dentasam.errors import OutputError
 from dentasam.model.embedding import EncoderOutput, EncoderPrefix
@@ -54,7 +56,7 @@ def test_key_names_everything_the_output_depends_on(tmp_path: Path, monkeypatch:
     assert len(keys) == 19
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "header", "bit", "another"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "header", "bit", "type", "another"])
 def test_damaged_file_counts_as_absent_and_is_written_anew(tmp_path: Path, damage: str) -> None:
     cache = EmbeddingCache(tmp_path, "base")
     key = cache.key("image")
@@ -69,6 +71,12 @@ def test_damaged_file_counts_as_absent_and_is_written_anew(tmp_path: Path, damag
         content[3:20] = b"\xff" * 17
     elif damage == "bit":
         content[-100] ^= 1
+    elif damage == "type":
+        # The same bytes under the same checksum, taken for other numbers.
+        with safe_open(file, framework="pt") as whole:
+            metadata = whole.metadata()
+        other = {name: tensor.view(torch.bfloat16) for name, tensor in load_file(file).items()}
+        content = bytearray(save(other, metadata))
     else:
         content = bytearray(b"not a tensor file at all")
     file.write_bytes(content)

@@ -31,7 +31,7 @@ from dentasam.data.formats.files.folders import (
     short_names,
     write_tags,
 )
-from dentasam.data.formats.files.mask_file import SUFFIXES, read_labels
+from dentasam.data.formats.files.mask_file import SUFFIXES, read_labels, stored_size
 from dentasam.data.formats.files.numbering_mark import read_numbering, write_numbering
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.images import SourceImage, SourceImages
@@ -125,10 +125,10 @@ def _labels(spelling: Spelling, folder: Path, names: list[str], height: int, wid
     if len(files) > 1:
         raise DatasetError(f"{files[0]} and {files[1].name} are labels of one image; take one of them out")
     file = files[0]
-    labels = read_labels(file)
-    if labels.shape != (height, width):
+    size = stored_size(file)
+    if size != (height, width):
         raise DatasetError(
-            f"{file} has {labels.shape[1]}x{labels.shape[0]} pixels, its image {width}x{height}; "
+            f"{file} has {size[1]}x{size[0]} pixels, its image {width}x{height}; "
             "export the labels again at the image's size"
         )
-    return file, labels
+    return file, read_labels(file)

@@ -46,7 +46,7 @@ from dentasam.data.formats.files.folders import (
     short_names,
     write_png,
 )
-from dentasam.data.formats.files.mask_file import read_labels
+from dentasam.data.formats.files.mask_file import read_labels, stored_size
 from dentasam.data.formats.files.numbering_mark import numbering_mark
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
@@ -219,12 +219,7 @@ def _load(
     else:
         path, (height, width) = image.path, image.size
         shown = image.name if images.root is None else f"{case}{Path(image.name).suffix}"
-    values = _values(file)
-    if values.shape != (height, width):
-        raise DatasetError(
-            f"{file} has {values.shape[1]}x{values.shape[0]} pixels, its image {width}x{height}; "
-            "export the labels again at the image's size"
-        )
+    values = _values(file, height, width)
     found = dict(runs_by_value(values, file))
     unknown = found.keys() - described.passed_over - {value for label in described.labels for value in label.values}
     if unknown:
@@ -246,8 +241,13 @@ def _runs_of(label: Label, values: np.ndarray, found: Mapping[int, np.ndarray]) 
     return rle.encode(np.isin(values, label.values))
 
 
-def _values(file: Path) -> np.ndarray:
-    """The values (H, W) of a label image as stored. Raises DatasetError, ImageError."""
-    if file.name.endswith((".nii", ".nii.gz")):
-        return read_label_volume(file)
-    return read_labels(file)
+def _values(file: Path, height: int, width: int) -> np.ndarray:
+    """The values (H, W) of a label image as stored. Raises DatasetError, also for another size, and ImageError."""
+    values = read_label_volume(file) if file.name.endswith((".nii", ".nii.gz")) else None
+    size = stored_size(file) if values is None else values.shape
+    if size != (height, width):
+        raise DatasetError(
+            f"{file} has {size[1]}x{size[0]} pixels, its image {width}x{height}; "
+            "export the labels again at the image's size"
+        )
+    return read_labels(file) if values is None else values

@@ -31,7 +31,7 @@ from dentasam.data.formats.files.folders import (
     short_names,
     write_tags,
 )
-from dentasam.data.formats.files.mask_file import SUFFIXES, read_mask
+from dentasam.data.formats.files.mask_file import SUFFIXES, read_mask, stored_size
 from dentasam.data.formats.files.numbering_mark import read_numbering, write_numbering
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord, WriteFile
 from dentasam.data.formats.sources.images import ImageNotFound, SourceImage, SourceImages
@@ -166,12 +166,13 @@ def mask_name(record: ObjectRecord, short: str) -> str:
 
 
 def _object(file: Path, category: str, height: int, width: int) -> tuple[ObjectRecord, bool]:
-    mask, cut = read_mask(file)
-    if mask.shape != (height, width):
+    size = stored_size(file)
+    if size != (height, width):
         raise DatasetError(
-            f"{file} has {mask.shape[1]}x{mask.shape[0]} pixels, its image {width}x{height}; "
+            f"{file} has {size[1]}x{size[0]} pixels, its image {width}x{height}; "
             "export the mask again at the image's size"
         )
+    mask, cut = read_mask(file)
     if not mask.any():
         raise DatasetError(f"{file}: the mask is empty; delete the file or draw it again")
     if mask.mean() > MAX_SHARE and mask[[0, 0, -1, -1], [0, -1, 0, -1]].all():

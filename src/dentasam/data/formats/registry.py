@@ -69,9 +69,18 @@ def choose(name: str | None, places: Sequence[Path]) -> tuple[Format, Path]:
                 return format, place
     from dentasam.data.formats.coco import is_or_holds_json
 
-    if name is None and places[-1].exists() and not is_or_holds_json(places[-1]):
+    _check_is_there(places[-1])
+    if name is None and not is_or_holds_json(places[-1]):
         raise DatasetError(f"{places[-1]}: {UNRECOGNISED}")
     return Format(name or Format.coco), places[-1]
+
+
+def _check_is_there(place: Path) -> None:
+    """Raises DatasetError for a place that is neither a file nor a folder."""
+    if not place.exists():
+        raise DatasetError(f"{place} does not exist; check the path")
+    if not place.is_file() and not place.is_dir():
+        raise DatasetError(f"{place} is not a regular file but a pipe, a socket or a device; give a file or a folder")
 
 
 def _also_recognised(chosen: Format, place: Path) -> list[Format]:

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dentasam.data.images.strips import converted, strips
+
 Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
@@ -22,9 +24,22 @@ def displayable(image: NDArray[np.uint8] | NDArray[np.uint16]) -> Image:
     """(H, W) uint8 or uint16 → (H, W) uint8; 16 bits are cut at their 0.5 % and 99.5 % quantiles."""
     if image.dtype == np.uint8:
         return np.asarray(image, dtype=np.uint8)
-    low, high = np.percentile(image, (0.5, 99.5))
-    scaled = (image.astype(np.float32) - low) / max(float(high - low), 1.0)
-    return np.asarray(np.clip(scaled, 0, 1) * 255, dtype=np.uint8)
+    counts = np.zeros(65536, np.int64)
+    flat = image.reshape(-1)
+    for strip in strips(flat.size):
+        counts += np.bincount(flat[strip], minlength=len(counts))
+    low, high = (_quantile(counts, share) for share in (0.005, 0.995))
+    shares = (np.arange(len(counts)) - low) / max(high - low, 1.0)
+    table = (np.clip(shares, 0, 1) * 255).astype(np.uint8)
+    return converted(image, np.uint8, lambda part: table[part])
+
+
+def _quantile(counts: NDArray[np.int64], share: float) -> float:
+    """The quantile of values 0…n - 1 that occur `counts` (n,) times, between neighbours as in `np.quantile`."""
+    until = np.cumsum(counts)
+    place = share * (int(until[-1]) - 1)
+    below, above = np.searchsorted(until, (int(place), int(np.ceil(place))), side="right")
+    return float(below + (above - below) * (place - int(place)))
 
 
 def resized(image: Image, width: int) -> Image:

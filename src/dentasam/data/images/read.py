@@ -13,6 +13,7 @@ import numpy as np
 from dentasam.data.images.header import ImageHeader
 from dentasam.data.images.kind import kind_of
 from dentasam.data.images.orientation import report_orientation
+from dentasam.documents.shown import MAX_REASON, cut, printable
 from dentasam.errors import DentasamError, ImageError
 from dentasam.model.core.gray_range import spread
 
@@ -71,7 +72,7 @@ def _errors_named(path: Path) -> Iterator[None]:
         raise ImageError(f"{path} needs more memory than there is; shrink it") from None
     except Exception as error:
         # Libraries raise almost anything, such as KeyError and RecursionError, for what they did not expect.
-        reason = " ".join(str(error).split())[:200]
+        reason = cut(printable(" ".join(str(error).split())), MAX_REASON)
         named = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
         raise ImageError(f"{path} is damaged or not an image that can be read ({named}); export it again") from None
 

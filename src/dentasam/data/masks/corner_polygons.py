@@ -20,8 +20,8 @@ from pycocotools import mask as coco_mask
 
 from dentasam.data.masks import rle
 
-# Steps that pycocotools is given at once: 5 MB.
-MAX_STEPS = 250_000
+# Steps that pycocotools is given at once: 20 MB.
+MAX_STEPS = 1_000_000
 STEPS_PER_PIXEL = 5
 # More rings are not left to pycocotools, whose time for their union grows with the square of their number.
 MAX_MERGED = 8
@@ -36,6 +36,9 @@ def runs_of_polygons(rings: Sequence[Sequence[float]], height: int, width: int) 
         coded = coco_mask.frPyObjects(list(rings), height, width)
         return _read([(coco_mask.merge(coded) if len(coded) > 1 else coded[0])["counts"]])[0]
     size = height * width
+    if len(rings) == 1:
+        (edges,) = _edges_of_rings(rings, height, width)
+        return _runs_between(edges, size)
     starts: list[np.ndarray] = []
     stops: list[np.ndarray] = []
     for edges in _edges_of_rings(rings, height, width):
@@ -64,8 +67,10 @@ def _edges_of_rings(rings: Sequence[Sequence[float]], height: int, width: int) -
 def _edges_of_long_ring(points: np.ndarray, height: int, width: int) -> np.ndarray:
     parts = (part.ravel().tolist() for part in _fan(points))
     found = [edges for part in parts for edges in _edges([part], height, width)]
-    places, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *found]), return_counts=True)
-    return places[counts % 2 == 1]
+    places = np.sort(np.concatenate([np.zeros(0, np.int64), *found]))
+    # Of each place that is there an odd number of times, one is left.
+    first = np.flatnonzero(np.diff(places, prepend=-1))
+    return places[first[np.diff(first, append=places.size) % 2 == 1]]
 
 
 def _fan(points: np.ndarray) -> Iterator[np.ndarray]:
@@ -85,7 +90,11 @@ def _fan(points: np.ndarray) -> Iterator[np.ndarray]:
 def _most_steps(ring: Sequence[float]) -> float:
     """At least the steps of a ring, quickly."""
     x, y = ring[0::2], ring[1::2]
-    return len(x) * (STEPS_PER_PIXEL * max(max(x) - min(x), max(y) - min(y)) + 2)
+    most = len(x) * (STEPS_PER_PIXEL * max(max(x) - min(x), max(y) - min(y)) + 2)
+    if most <= MAX_STEPS:
+        return most
+    points = np.asarray(ring, np.float64).reshape(-1, 2)
+    return float((np.abs(points - np.roll(points, 1, axis=0)).max(axis=1) * STEPS_PER_PIXEL + 2).sum())
 
 
 def _edges(rings: list[Sequence[float]], height: int, width: int) -> list[np.ndarray]:
@@ -109,6 +118,10 @@ def _union(starts: np.ndarray, stops: np.ndarray, size: int) -> np.ndarray:
     order = np.argsort(places, kind="stable")
     opened = np.where(order < starts.size, np.int32(1), np.int32(-1))
     depth = np.cumsum(opened, dtype=np.int32)
-    edges = places[order][(depth == 0) | ((depth == 1) & (opened == 1))]
+    return _runs_between(places[order][(depth == 0) | ((depth == 1) & (opened == 1))], size)
+
+
+def _runs_between(edges: np.ndarray, size: int) -> np.ndarray:
+    """The runs of a mask of `size` pixels that begins and ends at these places in turn."""
     runs = np.diff(np.concatenate([[0], edges, [size]])).astype(np.int64)
     return runs if runs.size == 1 or runs[-1] else runs[:-1]

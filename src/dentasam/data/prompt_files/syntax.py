@@ -86,4 +86,4 @@ def read_document(path: Path) -> Any:
         where = f"{path}" if error.line is None else f"{path}, line {error.line}"
         if error.key is not None:
             raise PromptError(f"{where}: {error.reason}; put all that belongs to it under one key") from None
-        raise PromptError(f"{where}: not {'JSON' if is_json else 'YAML'} ({error.reason})") from None
+        raise PromptError(f"{where} is not valid {'JSON' if is_json else 'YAML'} ({error.reason})") from None

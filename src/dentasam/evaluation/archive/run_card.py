@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from dentasam.atomic_write import DRAFT_SUFFIX, draft_of
 from dentasam.documents.json_document import read_json
+from dentasam.documents.shown import cut, printable
 from dentasam.errors import OutputError
 from dentasam.evaluation.archive.settings import ChartSettings
 from dentasam.output_folder import made_folder
@@ -107,4 +108,4 @@ def check_free(out: Path, resume: bool) -> None:
 
 
 def _short(value: object) -> str:
-    return "none" if value is None else str(value)[:SHOWN]
+    return "none" if value is None else cut(printable(str(value)), SHOWN + 1)

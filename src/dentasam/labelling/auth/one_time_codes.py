@@ -29,13 +29,17 @@ class OneTimeCodes:
     def __init__(self, seconds: float = CODE_SECONDS, clock: Callable[[], float] = monotonic) -> None:
         self._seconds, self._clock = seconds, clock
         self._until: dict[str, float] = {}
-        self._used: set[str] = set()
+        # Codes that opened the page, and until when they would have; later nobody can tell them from guesses.
+        self._used: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def new(self) -> str:
         code = secrets.token_urlsafe(32)
         with self._lock:
-            self._until[code] = self._clock() + self._seconds
+            now = self._clock()
+            self._until = {each: until for each, until in self._until.items() if until >= now}
+            self._used = {each: until for each, until in self._used.items() if until >= now}
+            self._until[code] = now + self._seconds
         return code
 
     def take(self, code: str) -> Taken:
@@ -46,5 +50,5 @@ class OneTimeCodes:
             until = self._until.pop(code, None)
             if until is None or until < self._clock():
                 return Taken.unknown
-            self._used.add(code)
+            self._used[code] = until
             return Taken.valid

@@ -207,7 +207,8 @@ def _is_plain(name: str) -> bool:
         return False
     if PurePosixPath(name).name != name or PureWindowsPath(name).name != name or ":" in name:
         return False
-    return all(unicodedata.category(letter)[0] != "C" for letter in name)
+    # U+FFFD stands for bytes that were not text.
+    return all(unicodedata.category(letter)[0] != "C" and letter != "\ufffd" for letter in name)
 
 
 def _comparable(name: str) -> str:

@@ -28,6 +28,7 @@ from dentasam.data.teeth.numbering import Numbering
 from dentasam.documents.error import DocumentError
 from dentasam.documents.json_document import read_dataset_json
 from dentasam.errors import DatasetError, ImageError
+from dentasam.labelling.exchange.import_bounds import ImportBounds
 from dentasam.labelling.exchange.import_report import ImportReport, SkippedItems
 from dentasam.labelling.exchange.imports import import_coco
 from dentasam.labelling.exchange.pre_annotations import ImportedObject, label_of, store_objects
@@ -50,13 +51,15 @@ def import_annotation_file(
     annotator: str,
     format: Format | None = None,
     numbering: Numbering | None = None,
+    bounds: ImportBounds | None = None,
 ) -> ImportReport:
     """Imports a file's objects into the cases of the images that it names; returns what is new and what was skipped.
 
     format: recognised if left out. numbering: how teeth are numbered in the file, recognised if left out. Images that
-    are not in the worklist are skipped. Raises DatasetError, before anything is stored, for the first error;
-    NumberingUnknown where the numbering must be given.
+    are not in the worklist are skipped. bounds: on the masks that it stores, checked case by case. Raises
+    DatasetError, before anything is stored, for the first error; NumberingUnknown where the numbering must be given.
     """
+    bounds = bounds or ImportBounds()
     with tempfile.TemporaryDirectory(prefix="dentasam-") as scratch, _naming(file, Path(scratch)):
         places = [file]
         if is_archive(file):
@@ -65,22 +68,24 @@ def import_annotation_file(
         chosen, place = choose(format, places)
         check_numbering(chosen, numbering, file)
         if chosen is Format.coco:
-            found = import_coco(store, _document(place), annotator, numbering, file.name)
+            found = import_coco(store, _document(place), annotator, numbering, file.name, bounds)
             return replace(found, notes=_named(found.notes, file, Path(scratch)))
         cases = {case.name: case for case in store.cases()}
         skipped, notes = SkippedItems(), list[str]()
         reading = ReadOptions(Path(scratch), report=notes.append, numbering=numbering)
         contents = reading_module(chosen).read(place, _worklist(images, cases), reading)
-        records = list(_loaded(contents.records, skipped, file, Path(scratch)))
+        records = list(_loaded(contents.records, skipped, file, Path(scratch), bounds))
         names = [item.category for record in records for item in record.objects]
         stated = None if contents.renumbered else numbering
         fdi = fdi_names(names, stated, contents.numbering, file, notes.append, contents.assumed)
-        counts = [_stored(store, cases[record.file_name], record, fdi, annotator) for record in records]
+        counts = [_stored(store, cases[record.file_name], record, fdi, annotator, bounds) for record in records]
         told = _named(notes, file, Path(scratch))
         return ImportReport(sum(counts), sum(count > 0 for count in counts), skipped, told)
 
 
-def _stored(store: Store, case: Case, record: ImageRecord, fdi: dict[str, str], annotator: str) -> int:
+def _stored(
+    store: Store, case: Case, record: ImageRecord, fdi: dict[str, str], annotator: str, bounds: ImportBounds
+) -> int:
     objects = [
         ImportedObject(
             item.id or number,
@@ -89,15 +94,16 @@ def _stored(store: Store, case: Case, record: ImageRecord, fdi: dict[str, str], 
         )
         for number, item in enumerate(record.objects, start=1)
     ]
-    return store_objects(store, case, objects, annotator) if objects else 0
+    return store_objects(store, case, objects, annotator, bounds) if objects else 0
 
 
 def _loaded(
-    records: Sequence[SourceRecord], skipped: SkippedItems, file: Path, scratch: Path
+    records: Sequence[SourceRecord], skipped: SkippedItems, file: Path, scratch: Path, bounds: ImportBounds
 ) -> Iterator[ImageRecord]:
     """The records of images in the worklist, one for each image: of several annotators' results the first."""
     seen: set[str] = set()
     for record in records:
+        bounds.check()
         (where,) = _named([record.where], file, scratch)
         try:
             loaded = record.load()

@@ -18,6 +18,7 @@ from dentasam.data.spelling import canonical
 from dentasam.data.teeth.numbering import MARK, Numbering
 from dentasam.documents.values import whole
 from dentasam.errors import DatasetError
+from dentasam.labelling.exchange.import_bounds import ImportBounds
 from dentasam.labelling.exchange.import_report import ImportReport, SkippedItems
 from dentasam.labelling.exchange.pre_annotations import (
     BATCH,
@@ -59,15 +60,18 @@ def import_coco(
     annotator: str = ANNOTATOR,
     numbering: Numbering | None = None,
     name: str = "the document",
+    bounds: ImportBounds | None = None,
 ) -> ImportReport:
     """Imports the objects of a COCO document into the cases of the same name and size.
 
     A name is the path relative to the image folder, or the file's name alone if only one case has it. Images that
     are not in the worklist and annotations that are not objects (see `data.coco`) are skipped. numbering: how its
-    teeth are numbered; left out, as its `info` says, else FDI. name: of the document, for messages. Raises
-    DatasetError, before anything is stored, for the first error, and if no annotation has a mask; NumberingUnknown
-    where its teeth are clearly not numbered in FDI.
+    teeth are numbered; left out, as its `info` says, else FDI. name: of the document, for messages. bounds: on the
+    masks that it stores. Raises DatasetError, before anything is stored, for the first error, and if no annotation
+    has a mask; NumberingUnknown where its teeth are clearly not numbered in FDI. What is beyond `bounds` is found
+    when the cases before it are stored.
     """
+    bounds = bounds or ImportBounds()
     images, annotations, names = _parts_of(document)
     notes: list[str] = []
     fdi = fdi_names(names.values(), numbering, _declared_in(document), Path(name), notes.append, Numbering.fdi)
@@ -78,6 +82,7 @@ def import_coco(
     seen: set[int] = set()
     masks = 0
     for position, item in enumerate(annotations):
+        bounds.check()
         id = whole(item.get("id")) if isinstance(item, Mapping) else None
         if id is None or id in seen:
             raise DatasetError(f"annotations[{position}] has no whole-number id of its own; give it one")
@@ -106,7 +111,7 @@ def import_coco(
     if skipped.objects > skipped.objects_of_images and not masks:
         raise DatasetError("no annotation has a mask; export masks (polygons or RLE), not boxes alone")
     known = {case.id: case for case in cases}
-    counts = [store_objects(store, known[id], objects, annotator) for id, objects in found.items()]
+    counts = [store_objects(store, known[id], objects, annotator, bounds) for id, objects in found.items()]
     return ImportReport(sum(counts), sum(count > 0 for count in counts), skipped, tuple(notes))
 
 

@@ -80,7 +80,7 @@ def read_params(content_type: str, body: bytes) -> InferParams:
     except ValidationError as error:
         raise MonaiError(f"params: {first_error(error)}") from None
     except DocumentError as error:
-        raise MonaiError(f"params {error}") from None
+        raise MonaiError(f"params cannot be read ({error})") from None
     except ValueError:
         raise MonaiError("params is not text in UTF-8") from None
 

@@ -16,12 +16,34 @@ from dentasam.labelling.exchange.exports import FINISHED, chosen_cases, write_co
 from dentasam.labelling.exchange.proposal_outcomes import ProposalCounts
 from dentasam.labelling.exchange.source_objects import SourceObjects
 from dentasam.labelling.exchange.time_table import timing_csv
+from dentasam.labelling.log.cases import no_case_line
 from dentasam.labelling.log.damage import Damage, DamagedData
 from dentasam.labelling.log.sqlite_check import GUIDE
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.log.workspace_id import open_workspace_database
 from dentasam.labelling.workspace.file_lock import WorkspaceInUse
 from dentasam.labelling.workspace.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the images and the labels of a workspace are.
+
+    source: a folder of images or a COCO file. folder: the workspace's own; None for the one beside or in the source.
+    database: its URL; None for a file in that folder. images: the folder with the images of a COCO file; None for the
+    file's own. follow_links: whether images may be links out of their folder.
+    """
+
+    source: Path
+    folder: Path | None = None
+    database: str | None = None
+    images: Path | None = None
+    follow_links: bool = False
+
+    @staticmethod
+    def of(place: "Place | Path") -> "Place":
+        """A place as it is; a path is a source with everything else where it usually is."""
+        return place if isinstance(place, Place) else Place(place)
 
 
 @dataclass(frozen=True)
@@ -39,21 +61,15 @@ class OpenedWorkspace:
 
 
 @contextmanager
-def open_early(
-    source: Path,
-    folder: Path | None = None,
-    database: str | None = None,
-    images: Path | None = None,
-    follow_links: bool = False,
-    damaged: list[str] | None = None,
-) -> Iterator[OpenedWorkspace]:
+def open_early(place: Place | Path, damaged: list[str] | None = None) -> Iterator[OpenedWorkspace]:
     """Yields the workspace before the objects of its COCO file are imported.
 
     damaged: gets a line for damage of the database that reading can go on with, in place of an error. Raises
     WorkspaceError and DatasetError.
     """
-    with Workspace.open(source, folder, images, follow_links) as workspace:
-        engine = open_workspace_database(workspace, database, damaged)
+    place = Place.of(place)
+    with Workspace.open(place.source, place.folder, place.images, place.follow_links) as workspace:
+        engine = open_workspace_database(workspace, place.database, damaged)
         try:
             plain = Store(engine)
             problems = [*workspace.problems, *_synced(plain, workspace, damaged)]
@@ -75,43 +91,30 @@ def _synced(store: Store, workspace: Workspace, damaged: list[str] | None) -> li
             raise
         damaged.append(str(error))
         names = {case.name for case in store.cases()}
-        return [
-            f"{image.name} has no case in the database; {GUIDE}"
-            for image in workspace.images
-            if image.name not in names
-        ]
+        return [no_case_line(image.name) for image in workspace.images if image.name not in names]
 
 
 @contextmanager
 def open_workspace(
-    source: Path,
-    folder: Path | None = None,
-    database: str | None = None,
-    images: Path | None = None,
-    follow_links: bool = False,
-    damaged: list[str] | None = None,
+    place: Place | Path, damaged: list[str] | None = None
 ) -> Iterator[tuple[Workspace, Store, list[str]]]:
     """Yields the workspace, its store with a case for each image, and lines about images that are left out.
 
     The objects of a COCO file are imported as pre-annotations. damaged: as in `open_early`. Raises WorkspaceError
     and DatasetError.
     """
-    with open_early(source, folder, database, images, follow_links, damaged) as opened:
+    with open_early(place, damaged) as opened:
         opened.pending.bring_all()
         yield opened.workspace, opened.store, opened.problems
 
 
 def write_export(
-    source: Path,
+    place: Place | Path,
     kind: str,
     target: Path,
     *,
     finished: bool = False,
-    folder: Path | None = None,
-    database: str | None = None,
-    images: Path | None = None,
     numbering: Numbering = Numbering.fdi,
-    follow_links: bool = False,
     damaged: list[str] | None = None,
 ) -> str:
     """Writes an export of a workspace to a file; returns a line that says how many objects it holds.
@@ -134,7 +137,7 @@ def write_export(
     damaged = [] if damaged is None else damaged
     with (
         _naming_the_server(kind, finished),
-        open_workspace(source, folder, database, images, follow_links, damaged) as (workspace, store, problems),
+        open_workspace(place, damaged) as (workspace, store, problems),
     ):
         if kind == "coco":
             write_coco(store, workspace, target, statuses, numbering, damages)

@@ -17,6 +17,7 @@ import numpy as np
 
 from dentasam.data.masks import rle
 from dentasam.labelling.exchange.exports import UNLABELLED
+from dentasam.labelling.exchange.import_bounds import ImportBounds
 from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.operations import Operation, parse_operation
 from dentasam.labelling.log.store import Store
@@ -24,8 +25,9 @@ from dentasam.labelling.proposals.new_proposals import withdrawals
 from dentasam.labelling.wire.box_mask import BoxMask
 
 MAX_CATEGORY_LENGTH = 200
-# Objects that share a transaction: others write in between, and no more masks than these are in memory.
+# Objects that share a transaction, and the bytes of their masks: others write in between.
 BATCH = 200
+BATCH_BYTES = 4_000_000
 NAMESPACE = uuid.UUID("6f1c2a54-59c5-4b8e-9d0b-5f7f0c6c0d1e")
 
 
@@ -42,34 +44,46 @@ class ImportedObject:
     parent: int | None = None
 
 
-def store_objects(store: Store, case: Case, found: Sequence[ImportedObject], annotator: str) -> int:
+def store_objects(
+    store: Store,
+    case: Case,
+    found: Sequence[ImportedObject],
+    annotator: str,
+    bounds: ImportBounds | None = None,
+) -> int:
     """Stores the objects in a case; returns how many of them are new.
 
     An object with the label and the mask of one that is or was there is not new, whatever file it comes from.
-    Untouched proposals of what is labelled now are withdrawn.
+    Untouched proposals of what is labelled now are withdrawn. Raises DatasetError, before anything is stored in the
+    case, for masks beyond `bounds`; ImportStopped, also between two batches, where the client is gone.
 
-    A few objects at a time are drawn and stored, each batch in a transaction of its own, so that others may write
-    between two. After an import that was interrupted, the same file brings the rest.
+    A few objects at a time are stored, each batch in a transaction of its own, so that others may write between two.
+    After an import that was interrupted, the same file brings the rest.
     """
+    bounds = bounds or ImportBounds()
+    bounds.begin_case()
+    bounds.check()
     state = store.state(case.id)
     known = {_content(each.category, each.mask): each for each in state.objects.values() if each.source != "proposal"}
     # By annotation: the object that it is, where another one may lie in it.
     there: dict[int, str] = {}
     labelled: set[str] = set()
+    new: list[DrawnObject] = []
+    for item in parents_first(found):
+        bounds.check()
+        drawn = DrawnObject.of(case, item, item.draw())
+        same = known.get(_content(item.category, drawn.mask))
+        if same is None:
+            bounds.add(case.name, len(drawn.mask.runs()))
+            new.append(drawn)
+            there[item.annotation] = drawn.id
+        elif not same.deleted:
+            there[item.annotation] = same.id
+        labelled.add(drawn.id if same is None else same.id)
     stored = 0
-    for batch in _batches(parents_first(found)):
-        new: list[DrawnObject] = []
-        for item in batch:
-            drawn = DrawnObject.of(case, item, item.draw())
-            same = known.get(_content(item.category, drawn.mask))
-            if same is None:
-                new.append(drawn)
-                there[item.annotation] = drawn.id
-            elif not same.deleted:
-                there[item.annotation] = same.id
-            labelled.add(drawn.id if same is None else same.id)
-        if new:
-            stored += store.import_objects({case.id: list(create_operations(new, there))}, annotator)
+    for batch in _batches(new):
+        bounds.check()
+        stored += store.import_objects({case.id: list(create_operations(batch, there))}, annotator)
     _withdraw_proposals(store, case, labelled)
     return stored
 
@@ -149,8 +163,18 @@ def parents_first(found: Sequence[ImportedObject]) -> list[ImportedObject]:
     return ordered + [replace(item, parent=None) for rest in parts.values() for item in rest]
 
 
-def _batches(objects: Sequence[ImportedObject]) -> Iterator[Sequence[ImportedObject]]:
-    return (objects[at : at + BATCH] for at in range(0, len(objects), BATCH))
+def _batches(objects: Sequence[DrawnObject]) -> Iterator[Sequence[DrawnObject]]:
+    batch: list[DrawnObject] = []
+    size = 0
+    for drawn in objects:
+        more = len(drawn.mask.runs())
+        if batch and (len(batch) == BATCH or size + more > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(drawn)
+        size += more
+    if batch:
+        yield batch
 
 
 def label_of(category: str) -> str | None:

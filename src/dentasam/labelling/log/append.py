@@ -11,7 +11,7 @@ from dentasam.labelling.log.cases import case_row, change_case_row
 from dentasam.labelling.log.database import batches, cases, objects, operations
 from dentasam.labelling.log.fold import CaseState, ObjectState, fold
 from dentasam.labelling.log.operations import Operation, StoredOperation, check_masks
-from dentasam.labelling.log.read import read_objects, read_state
+from dentasam.labelling.log.read import read_objects, read_rows, read_state
 
 
 class RevisionConflict(Exception):
@@ -38,10 +38,10 @@ def append_operations(
     expected: the revision that the sender last saw; None to append at whatever revision the case has. Operations
     that are stored already are skipped, so that a request whose answer was lost can be sent again unchanged. Work of
     others on other objects is no conflict: the revision that is returned is then larger than `expected` and what is
-    new account for. Raises CaseNotFound; RevisionConflict where others have changed the same objects since
-    `expected`, or where the case has no such revision yet; OperationError where an operation makes no sense on the
-    case; DamagedData where an object that it names is damaged. After an exception the transaction must be rolled
-    back.
+    new account for. Raises CaseNotFound; RevisionConflict where others have changed the same objects, or made them
+    parents, since `expected`, or where the case has no such revision yet; OperationError where an operation makes
+    no sense on the case; DamagedData where an object that it names is damaged. After an exception the transaction
+    must be rolled back.
     """
     # The lock holds until the commit: a second writer waits here, and then sees this one's revision.
     case = case_row(connection, case_id, lock=True)
@@ -146,10 +146,22 @@ def _changed_or_named(sent: Sequence[Operation]) -> set[str | None]:
 
 
 def _changed_since(connection: Connection, case_id: int, revision: int, without: Collection[str]) -> set[str | None]:
-    """What the operations after a revision change, but for those with the ids `without`; None is the case itself."""
+    """What the operations after a revision change or name as a parent, but for those with the ids `without`.
+
+    None is the case itself. What cannot be read of a damaged operation counts as naming none.
+    """
     chosen = and_(operations.c.case_id == case_id, operations.c.revision > revision)
     stored = connection.execute(select(operations.c.id, operations.c.object_id).where(chosen))
-    return {row.object_id for row in stored if row.id not in without}
+    changed = {row.object_id for row in stored if row.id not in without}
+    # Of the other kinds the data, which may be long, is not needed.
+    may_name = and_(chosen, operations.c.kind.in_(("create", "parent")))
+    columns = (operations.c.revision, operations.c.id, operations.c.data)
+    for row in read_rows(connection, operations, may_name, operations.c.revision, columns):
+        data = row.get("data")
+        parent = data.get("parent") if isinstance(data, dict) and row["id"] not in without else None
+        if isinstance(parent, str):
+            changed.add(parent)
+    return changed
 
 
 def _stored_revisions(connection: Connection, case_id: int, ids: Sequence[str]) -> dict[str, int]:

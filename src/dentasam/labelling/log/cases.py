@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Connection, Select, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, Select, false, func, insert, select, true, update
 from sqlalchemy import case as case_expression
 from sqlalchemy.exc import DBAPIError
 
 from dentasam.labelling.log.checksums import is_whole, row_checksum
-from dentasam.labelling.log.damage import Damage, DamagedData, is_damage
+from dentasam.labelling.log.damage import Damage, DamagedData, damaged_value, is_damage
 from dentasam.labelling.log.database import batches, cases, comments, intervals, objects, workspace
 from dentasam.labelling.log.operations import Status
 from dentasam.labelling.log.read import Row, read_rows
@@ -65,9 +65,9 @@ def read_cases(connection: Connection) -> list[Case]:
     try:
         found = [_case(cast(Row, row)) for row in connection.execute(_worklist_query()).mappings()]
     except (ValueError, DBAPIError) as error:
-        if not is_damage(error):
+        if not damaged_value(error):
             raise
-        present = list(read_rows(connection, cases, cases.c.present, cases.c.id))
+        present = list(read_rows(connection, cases, _present(), cases.c.id))
         found = [_case_alone(connection, row) for row in present if "name" in row]
     return sorted(found, key=lambda case: _natural_key(case.name))
 
@@ -117,6 +117,7 @@ def sync_cases(connection: Connection, images: Sequence[CaseImage]) -> list[str]
     if lost:
         problems.append(f"{lost} cases are missing from the database, and no new ones are added; {GUIDE}")
     known = {row["name"]: row for row in _mended(connection, stored, images, problems)}
+    _mend_presence(connection, known, {image.name for image in images})
     present: set[str] = set()
     added = 0
     for image in images:
@@ -124,13 +125,14 @@ def sync_cases(connection: Connection, images: Sequence[CaseImage]) -> list[str]
         size = {"width": image.width, "height": image.height, "bits": image.bits}
         if row is None:
             if lost:
-                problems.append(f"{image.name} has no case in the database; {GUIDE}")
+                problems.append(no_case_line(image.name))
             else:
                 initial = {"status": "new", "revision": 0, "present": True, "updated": utc_now()}
                 _insert(connection, {"name": image.name, **size, **initial})
                 added += 1
         elif not is_whole("cases", row):
-            pass
+            if row["present"] is False:
+                connection.execute(update(cases).where(cases.c.id == row["id"]).values(present=True))
         elif row["revision"] and (row["width"], row["height"]) != (image.width, image.height):
             problems.append(
                 f"{image.name} is left out: it has {image.width}x{image.height} pixels, but was labelled at "
@@ -146,6 +148,11 @@ def sync_cases(connection: Connection, images: Sequence[CaseImage]) -> list[str]
     for batch in batches(missing):
         connection.execute(update(cases).where(cases.c.id.in_(batch)).values(present=False))
     return problems
+
+
+def no_case_line(name: str) -> str:
+    """The line on an image that gets no case, since the database may have lost the one that it had."""
+    return f"{name} has no case in the database; {GUIDE}"
 
 
 def _mended(
@@ -167,6 +174,16 @@ def _mended(
             log.warning("%s", store_mended(connection, row, found))
             mended[row["id"]] = found
     return [row for row in (mended.get(row["id"], row) for row in stored) if "name" in row]
+
+
+def _mend_presence(connection: Connection, known: dict[str, Row], names: set[str]) -> None:
+    """Stores again whether the images of cases are there where that is damaged; the rows are replaced in `known`."""
+    for name, row in known.items():
+        if not isinstance(row.get("present"), bool):
+            present = name in names
+            connection.execute(update(cases).where(cases.c.id == row["id"]).values(present=present))
+            known[name] = {**row, "present": present}
+            log.warning("%s: whether its image is there was damaged and was stored again", name)
 
 
 def _insert(connection: Connection, values: dict[str, Any]) -> None:
@@ -192,8 +209,13 @@ def _worklist_query() -> Select[Any]:
         .outerjoin(present, present.c.case_id == cases.c.id)
         .outerjoin(written, written.c.case_id == cases.c.id)
         .outerjoin(worked, worked.c.case_id == cases.c.id)
-        .where(cases.c.present)
+        .where(_present())
     )
+
+
+def _present() -> ColumnElement[bool]:
+    """Whether the image is there; also true where that is damaged, so that no case is hidden by it."""
+    return cases.c.present.is_not(false())
 
 
 def _case(row: Row) -> Case:

@@ -1,5 +1,6 @@
 """Damaged data: what is damaged, by the names of its case and object, and errors of the database that mean it."""
 
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,10 +9,13 @@ from typing import Any, Final
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from dentasam.documents.shown import MAX_REASON, cut, printable
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.log.database import is_busy, is_disk_full
 from dentasam.labelling.log.sqlite_check import GUIDE
 
+# One line on stderr, where `--traceback` adds the traceback.
+log = logging.getLogger("dentasam.data.notices")
 # PostgreSQL's codes of an input/output error, of damaged data and of a damaged index.
 _DAMAGED_STATES = frozenset({"58030", "XX001", "XX002"})
 
@@ -75,11 +79,20 @@ def is_damage(error: BaseException) -> bool:
     return isinstance(error, ValueError | OverflowError)
 
 
+def damaged_value(error: ValueError | OverflowError | DBAPIError) -> bool:
+    """As `is_damage`, of what ends the reading of rows. The error is logged, as it could be one of this program."""
+    found = is_damage(error)
+    if found and not isinstance(error, DBAPIError):
+        log.warning("a value in the database cannot be read (%s: %s)", type(error).__name__, error, exc_info=error)
+    return found
+
+
 @contextmanager
 def naming(case: Callable[[], str]) -> Iterator[None]:
     """Raises DamagedData that names the case, or StorageBusy, in place of the driver's errors that mean that.
 
-    case: called where there is an error.
+    The driver's error is the cause of DamagedData, for the log: what fails a constraint could be an error of this
+    program too. case: called where there is an error.
     """
     try:
         yield
@@ -90,5 +103,5 @@ def naming(case: Callable[[], str]) -> Iterator[None]:
             ) from None
         if not isinstance(error, DBAPIError) or is_disk_full(error) or not is_damage(error):
             raise
-        reason = " ".join(str(error.orig).split())[:200]
-        raise DamagedData([Damage(case(), f"cannot be read from the database ({reason})")]) from None
+        reason = cut(printable(" ".join(str(error.orig).split())), MAX_REASON)
+        raise DamagedData([Damage(case(), f"cannot be read from the database ({reason})")]) from error

@@ -5,7 +5,6 @@ adds up to, written in the same transaction, so that a case opens without readin
 time; the intervals of one annotator never overlap.
 """
 
-import errno
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Dialect,
     Engine,
     Float,
     ForeignKey,
@@ -40,7 +40,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from dentasam.documents.shown import MAX_REASON, cut, printable
 from dentasam.errors import WorkspaceError
+from dentasam.full_disk import NO_ROOM
 from dentasam.labelling.log.database_url import postgresql_url, shown_url, without_secrets
 from dentasam.labelling.log.sqlite_check import GUIDE, DamagedDatabase, check_sqlite, damaged_error
 
@@ -60,6 +62,23 @@ metadata = MetaData(
     }
 )
 
+
+class Flag(Boolean):
+    """A truth value. One that SQLite stores otherwise than as 0 or 1 is read as it is, so that no checksum fits it.
+
+    The usual type reads it as true, while a comparison in SQL finds it neither true nor false.
+    """
+
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        return None if dialect.supports_native_boolean else _flag
+
+
+def _flag(stored: Any) -> Any:
+    return stored == 1 if stored in (0, 1) else stored
+
+
 # One row at most.
 workspace = Table(
     "workspace",
@@ -78,7 +97,7 @@ cases = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("bits", Integer, nullable=False),
-    Column("present", Boolean, nullable=False),  # False while its image is missing
+    Column("present", Flag, nullable=False),  # False while its image is missing
     Column("status", String(20), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("uncertainty", Float),
@@ -116,9 +135,9 @@ objects = Table(
     Column("id", String(36), primary_key=True),
     Column("category", Text),
     Column("parent", String(36)),
-    Column("locked", Boolean, nullable=False),
-    Column("accepted", Boolean, nullable=False),
-    Column("deleted", Boolean, nullable=False),
+    Column("locked", Flag, nullable=False),
+    Column("accepted", Flag, nullable=False),
+    Column("deleted", Flag, nullable=False),
     Column("source", String(20), nullable=False),
     Column("prompts", JSON(none_as_null=True)),
     Column("model", JSON(none_as_null=True)),
@@ -129,7 +148,7 @@ objects = Table(
     Column("masks", LargeBinary, nullable=False),  # an envelope of mask, painted and erased
     Column("confidence", Float),
     Column("touches", JSON(none_as_null=True)),  # of a proposal, the operations by which people changed it
-    Column("proposed", Boolean, nullable=False, server_default=false()),  # untouched and not accepted
+    Column("proposed", Flag, nullable=False, server_default=false()),  # untouched and not accepted
     Column("checksum", BigInteger),
 )
 
@@ -194,7 +213,7 @@ def open_database(url: str, damaged: list[str] | None = None) -> Engine:
         if is_disk_full(error):
             raise WorkspaceError(f"{shown}: the disk is full; make room and start again") from None
         cause = getattr(error, "orig", None) or error
-        reason = without_secrets(" ".join(str(cause).split()), engine.url)[:300]
+        reason = cut(printable(without_secrets(" ".join(str(cause).split()), engine.url)), 300)
         raise WorkspaceError(
             f"{shown} cannot be opened ({reason}); check that it is a database of dentasam, or {GUIDE}"
         ) from None
@@ -252,10 +271,13 @@ def migrate(connection: Connection) -> None:
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, "head")
-    except CommandError as error:
-        if "Can't locate revision" in str(error):
+    except (SQLAlchemyError, OSError):
+        raise
+    except Exception as error:
+        # Alembic raises almost anything for a version that is empty, a number or bytes.
+        if isinstance(error, CommandError) and "Can't locate revision" in str(error):
             raise WorkspaceError("it was written by a newer dentasam; pip install --upgrade dentasam") from None
-        reason = " ".join(str(error).split())[:200]
+        reason = cut(printable(" ".join(str(error).split())), MAX_REASON) or type(error).__name__
         raise WorkspaceError(f"its version is damaged ({reason}); restore a backup, {GUIDE}") from None
 
 
@@ -269,7 +291,7 @@ def is_disk_full(error: BaseException) -> bool:
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         return code == sqlite3.SQLITE_FULL or "disk is full" in str(cause)
     if isinstance(cause, OSError):
-        return cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        return cause.errno in NO_ROOM
     return getattr(cause, "sqlstate", None) == "53100"
 
 

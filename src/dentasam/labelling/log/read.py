@@ -8,7 +8,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, and_, select
 from sqlalchemy.exc import DBAPIError
 
 from dentasam.labelling.log import rows
-from dentasam.labelling.log.damage import Damage, DamagedData, is_damage
+from dentasam.labelling.log.damage import Damage, DamagedData, damaged_value, is_damage
 from dentasam.labelling.log.database import batches, cases, objects, operations
 from dentasam.labelling.log.fold import CaseState, ObjectState
 from dentasam.labelling.log.operations import StoredOperation
@@ -44,7 +44,7 @@ def read_state(connection: Connection, case: Row, *, whole: bool = True) -> Case
     found, damages = _objects(connection, case, objects.c.case_id == case["id"])
     missing = case["object_rows"] - len(found) - len(damages)
     if missing:
-        damages.append(Damage(case["name"], f"{abs(missing)} objects are {'missing' if missing > 0 else 'too many'}"))
+        damages.append(Damage(case["name"], _wrong_number(missing)))
     if damages and whole:
         raise DamagedData(damages)
     by_id = {state.id: state for state in sorted(found, key=lambda state: state.created)}
@@ -89,6 +89,11 @@ def read_log(
     affected: set[str] | None = set()
     last = since
     for row in read_rows(connection, operations, chosen, operations.c.revision, columns, limit):
+        if not isinstance(row["revision"], int):
+            # SQLite can hold a text in a column of numbers.
+            damages.append(Damage(case["name"], "an operation's revision is damaged in its log"))
+            affected = None
+            continue
         gap = row["revision"] != last + 1
         last = row["revision"]
         try:
@@ -130,7 +135,7 @@ def read_rows(
             limit = None if limit is None else limit - 1
         return
     except (ValueError, OverflowError, DBAPIError) as error:
-        if not is_damage(error):
+        if not damaged_value(error):
             raise
     # The keys are read from their index, which damage in the table leaves as it is.
     chosen = chosen if last is None else and_(chosen, key > last)
@@ -157,6 +162,14 @@ def _objects(
             label = label if isinstance(label, str) else None
             damages.append(Damage(case["name"], "its row in the database is damaged", str(row["id"]), label))
     return found, damages
+
+
+def _wrong_number(missing: int) -> str:
+    """What is damaged where a case has fewer objects than its row says, or more: -`missing` more."""
+    count = f"{abs(missing)} object{'' if abs(missing) == 1 else 's'}"
+    if missing > 0:
+        return f"{count} of it cannot be found in the database"
+    return f"{count} more than it had {'is' if missing == -1 else 'are'} in the database; compare it with a backup"
 
 
 def _damaged_operation(connection: Connection, case: Row, revision: int, object: object) -> Damage:

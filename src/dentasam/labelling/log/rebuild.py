@@ -76,7 +76,9 @@ def mended_case(
 
 def store_mended(connection: Connection, row: Row, mended: dict[str, Any]) -> str:
     """Stores a mended row in the place of the damaged one; returns the line that says so."""
-    changed = {key: value for key, value in mended.items() if key != "id"}
+    # Whether the image is there is not known here, and what is damaged of it cannot be stored.
+    kept = {"id"} if isinstance(mended["present"], bool) else {"id", "present"}
+    changed = {key: value for key, value in mended.items() if key not in kept}
     connection.execute(update(cases).where(cases.c.id == row["id"]).values(changed))
     return f"{mended['name']}: its row in the database was damaged and was rebuilt from the log"
 

@@ -1,5 +1,6 @@
 """Conversion of operations and object states to rows of the database, and back."""
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,8 @@ from dentasam.labelling.log.operations import (
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.envelope import EnvelopeError, pack, unpack
 
+# One line on stderr, where `--traceback` adds the traceback.
+log = logging.getLogger("dentasam.data.notices")
 _PLAIN_COLUMNS = (
     "id",
     "category",
@@ -75,7 +78,13 @@ def stored_operation(row: Mapping[str, Any]) -> StoredOperation:
     try:
         return _operation(row)
     except (EnvelopeError, OperationError) as error:
-        raise DamagedRow(str(error)) from None
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: ValueError) -> DamagedRow:
+    """The row has its checksum, so that it was written like this: that is logged as an error of this program."""
+    log.warning("a row of the database is whole and cannot be read (%s)", error, exc_info=error)
+    return DamagedRow(str(error))
 
 
 def _operation(row: Mapping[str, Any]) -> StoredOperation:
@@ -104,7 +113,7 @@ def object_state(row: Mapping[str, Any]) -> ObjectState:
     try:
         masks = unpack(row["masks"])
     except EnvelopeError as error:
-        raise DamagedRow(str(error)) from None
+        raise _unreadable(error) from error
     plain = {key: row[key] for key in _PLAIN_COLUMNS}
     return ObjectState(**plain, touches=tuple(row["touches"] or ()), **masks)
 

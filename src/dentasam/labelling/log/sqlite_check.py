@@ -11,12 +11,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from dentasam.documents.shown import cut, printable
 from dentasam.errors import WorkspaceError
 
 GUIDE = "see Damage in docs/labelling-server.md"
 SECONDS = 20.0
 STEPS = 100_000  # of SQLite's virtual machine between two looks at the clock
 MAX_PROBLEMS = 3
+_JOURNAL_START = bytes.fromhex("d9d505f920a163d7")
 
 
 class DamagedDatabase(WorkspaceError):
@@ -51,8 +53,9 @@ def check_sqlite(path: Path, seconds: float = SECONDS) -> Checked:
         if not tables:
             return Checked(empty=True)
         if "alembic_version" not in tables:
+            found = ", ".join(cut(printable(name)) for name in sorted(map(str, tables))[:3])
             raise WorkspaceError(
-                f"{path} holds no labels but {', '.join(sorted(tables)[:3])}; if its journal {path.name}-wal is "
+                f"{path} holds no labels but {found}; if its journal {path.name}-wal is "
                 f"another database's, take that away; {GUIDE}"
             )
         return Checked(False, *_check_pages(connection, seconds), _id(connection))
@@ -73,9 +76,9 @@ def _id(connection: sqlite3.Connection) -> str | None:
 
 def damaged_error(path: str, problems: tuple[str, ...]) -> DamagedDatabase:
     """The error about a damaged database, in one line."""
+    found = printable("; ".join(problems))[:300]
     return DamagedDatabase(
-        f"{path} is damaged ({'; '.join(problems)[:300]}); write what is whole with --export, then restore a backup: "
-        f"{GUIDE}"
+        f"{path} is damaged ({found}); write what is whole with --export, then restore a backup: {GUIDE}"
     )
 
 
@@ -99,9 +102,29 @@ def _check_pages(connection: sqlite3.Connection, seconds: float) -> tuple[tuple[
     return tuple(problems), True
 
 
+def _start_of(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(_JOURNAL_START))
+    except OSError:
+        return b""
+
+
 def _refused(path: Path, error: Exception) -> WorkspaceError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    reason = " ".join(str(error).split())
+    reason = printable(" ".join(str(error).split()))
+    journal = path.with_name(f"{path.name}-journal")
+    if code == sqlite3.SQLITE_READONLY and (start := _start_of(journal)):
+        # A file that is only read cannot be brought back to before a write that was interrupted.
+        if start == _JOURNAL_START:
+            return WorkspaceError(
+                f"{path} cannot be opened, because {journal.name} beside it is of an interrupted write; copy both, "
+                f"then let SQLite undo that write: sqlite3 {path.name} 'PRAGMA quick_check'"
+            )
+        return WorkspaceError(
+            f"{path} cannot be opened, because {journal.name} beside it is damaged or no journal; move "
+            f"{journal.name} out of the folder and start again; {GUIDE}"
+        )
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY):
         return WorkspaceError(f"{path} cannot be opened ({reason}); check its permissions and its folder")
     return WorkspaceError(f"{path} cannot be opened as a database ({reason}); restore a backup: {GUIDE}")

@@ -12,16 +12,19 @@ without a thread.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial, wraps
-from typing import Final, Literal, ParamSpec, TypeVar
+from typing import Concatenate, Final, Literal, ParamSpec, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
+from fastapi import Request
 
 from dentasam.errors import DentasamError
+from dentasam.labelling.exchange.import_bounds import ImportBounds, ImportStopped
 
 Work = Literal["writes", "reads", "model", "files", "imports"]
 Arguments = ParamSpec("Arguments")
@@ -31,6 +34,8 @@ THREADS: Final[dict[Work, int]] = {"writes": 8, "reads": 12, "model": 8, "files"
 # Files that are imported or wait for it.
 MAX_IMPORTS: Final = 4
 RETRY_SECONDS: Final = 2
+# How often it is asked whether the client of an import is still there.
+WATCH_SECONDS: Final = 0.5
 _imports: RunVar[int] = RunVar("dentasam-imports")
 _limiters: RunVar[dict[Work, CapacityLimiter]] = RunVar("dentasam-threads")
 
@@ -79,6 +84,46 @@ async def importing() -> AsyncIterator[None]:
         yield
     finally:
         _imports.set(_imports.get(1) - 1)
+
+
+async def imported_for(
+    request: Request,
+    work: Callable[Concatenate[ImportBounds, Arguments], Answer],
+    *args: Arguments.args,
+    **kwargs: Arguments.kwargs,
+) -> Answer:
+    """What `work` returns, called with the bounds of an import in the threads of imports, one import at a time.
+
+    The body of the request has been read. Once its client hangs up, an import that waits leaves the queue, and one
+    that runs ends at its next object. Raises ServerBusy, ImportStopped, and what `work` raises.
+    """
+    gone = threading.Event()
+
+    async def watch(task: asyncio.Future[Answer]) -> None:
+        while not await request.is_disconnected():
+            await asyncio.sleep(WATCH_SECONDS)
+        gone.set()
+        if not started.is_set():
+            task.cancel()
+
+    started = threading.Event()
+
+    def run() -> Answer:
+        started.set()
+        return work(ImportBounds(gone.is_set), *args, **kwargs)
+
+    async with importing():
+        task = asyncio.ensure_future(in_threads_of("imports", run))
+        watcher = asyncio.ensure_future(watch(task))
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if gone.is_set():
+                raise ImportStopped("the client closed the connection before its turn; nothing was stored") from None
+            raise
+        finally:
+            gone.set()
+            watcher.cancel()
 
 
 class Budget:

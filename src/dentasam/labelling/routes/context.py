@@ -12,6 +12,7 @@ from fastapi import Path as PathParameter
 from pydantic import BaseModel, ValidationError
 
 from dentasam.data.images.size_limit import PIXEL_LIMIT
+from dentasam.documents.shown import cut
 from dentasam.documents.validation import first_error
 from dentasam.labelling.auth.access import Access
 from dentasam.labelling.exchange.added_images import ImageAdder
@@ -146,8 +147,7 @@ class Envelope(Response):
 
 def one_line(text: str) -> str:
     """Text for the page: one line of at most MAX_DETAIL_LENGTH characters, all of them seen, and valid in UTF-8."""
-    line = visible(" ".join(text.encode("utf-8", "replace").decode("utf-8").split()))
-    return line if len(line) <= MAX_DETAIL_LENGTH else line[: MAX_DETAIL_LENGTH - 1] + "…"
+    return cut(visible(" ".join(text.encode("utf-8", "replace").decode("utf-8").split())), MAX_DETAIL_LENGTH)
 
 
 def unpack_document(body: bytes, image: CaseImage) -> dict[str, Any]:

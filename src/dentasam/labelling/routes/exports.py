@@ -1,10 +1,9 @@
 """Labels as files of any dataset format, and labels from such files."""
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
@@ -15,16 +14,19 @@ from pydantic import ValidationError
 from dentasam.data.formats.catalogue import FORMATS, Format
 from dentasam.data.formats.registry import missing_extra, readable, writable
 from dentasam.data.teeth.numbering import Numbering
+from dentasam.documents.error import DocumentError
+from dentasam.documents.json_document import read_dataset_json
 from dentasam.documents.validation import first_error
 from dentasam.labelling.exchange.annotation_files import import_annotation_file
 from dentasam.labelling.exchange.correction_log import log_lines
 from dentasam.labelling.exchange.exports import FINISHED, coco_document, write_zip
+from dentasam.labelling.exchange.import_bounds import ImportBounds
 from dentasam.labelling.exchange.import_report import ImportReport
 from dentasam.labelling.exchange.imports import import_coco
 from dentasam.labelling.exchange.time_table import timing_csv
 from dentasam.labelling.log.damage import Damage
 from dentasam.labelling.log.operations import Status
-from dentasam.labelling.routes.capacity import importing, in_threads_of
+from dentasam.labelling.routes.capacity import imported_for
 from dentasam.labelling.routes.context import (
     Annotator,
     ContextDep,
@@ -170,24 +172,20 @@ async def import_annotations(
         raise HTTPException(415, "the body must be of the type application/json")
     with context.image_adder.upload_path("document.json") as path:
         await received_file(request, path)
-        async with importing():
-            return await in_threads_of("imports", _import_coco_file, context, path, annotator, numbering)
+        return await imported_for(request, _import_coco_file, context, path, annotator, numbering)
 
 
-def _import_coco_file(context: ServerContext, path: Path, annotator: str, numbering: Numbering | None) -> Imported:
+def _import_coco_file(
+    bounds: ImportBounds, context: ServerContext, path: Path, annotator: str, numbering: Numbering | None
+) -> Imported:
     try:
-        given = json.loads(path.read_bytes(), object_hook=_same)
-        document = CocoDocument.model_validate(given).model_dump()
+        # While Python reads a large document, other threads get their turn.
+        document = CocoDocument.model_validate(read_dataset_json(path, in_turns=True)).model_dump()
     except ValidationError as error:
         raise HTTPException(422, first_error(error)) from None
-    except (ValueError, RecursionError):
-        raise HTTPException(422, "the body is not JSON in UTF-8") from None
-    return _imported(import_coco(context.store, document, annotator, numbering))
-
-
-def _same(value: dict[str, Any]) -> dict[str, Any]:
-    """Called for each object of a large document: while Python runs, other threads get their turn."""
-    return value
+    except DocumentError as error:
+        raise HTTPException(422, f"the body is not COCO as JSON in UTF-8 ({error})") from None
+    return _imported(import_coco(context.store, document, annotator, numbering, bounds=bounds))
 
 
 @router.post("/import", openapi_extra={"requestBody": FILE_BODY}, responses=errors(413, 415, 422, 503, 507))
@@ -212,18 +210,20 @@ async def import_file(
     chosen = None if format is None else Format(format)
     with context.image_adder.upload_path(safe_file_name(name)) as path:
         await received_file(request, path)
-        async with importing():
-            found = await in_threads_of(
-                "imports",
-                import_annotation_file,
-                context.store,
-                context.workspace.images,
-                path,
-                annotator,
-                chosen,
-                numbering,
-            )
+        found = await imported_for(request, _import_any_file, context, path, annotator, chosen, numbering)
     return _imported(found)
+
+
+def _import_any_file(
+    bounds: ImportBounds,
+    context: ServerContext,
+    path: Path,
+    annotator: str,
+    format: Format | None,
+    numbering: Numbering | None,
+) -> ImportReport:
+    images = context.workspace.images
+    return import_annotation_file(context.store, images, path, annotator, format, numbering, bounds)
 
 
 def _imported(found: ImportReport) -> Imported:

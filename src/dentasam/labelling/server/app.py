@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,8 @@ from dentasam.labelling.auth.middleware import AccessMiddleware
 from dentasam.labelling.exchange.added_images import ImageAdder, ImageRefused
 from dentasam.labelling.exchange.monai import InferParams
 from dentasam.labelling.log.cases import CaseNotFound
-from dentasam.labelling.log.damage import DamagedData
+from dentasam.labelling.log.damage import DamagedData, is_damage
+from dentasam.labelling.log.database_url import without_secrets
 from dentasam.labelling.log.operations import OperationError
 from dentasam.labelling.log.sqlite_check import GUIDE
 from dentasam.labelling.log.store import IDLE_SECONDS, StorageFull
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
     from dentasam.labelling.log.worklist import Worklist
     from dentasam.labelling.workspace.workspace import Workspace
 
+# Uvicorn shows what it gets on the terminal.
+logger = logging.getLogger("uvicorn.error")
 ROUTES = (
     session,
     cases,
@@ -205,17 +209,29 @@ def _handle_errors(app: FastAPI) -> None:
     ) -> None:
         def handler(request: Request, error: Exception) -> JSONResponse:
             code = status if isinstance(status, int) else status(error)
-            headers = getattr(error, "headers", None)
-            more: dict[str, Any] = {"asks": "numbering"} if isinstance(error, NumberingUnknown) else {}
+            content: dict[str, Any] = {"detail": one_line(text(request, error))}
+            if isinstance(error, NumberingUnknown):
+                content["asks"] = "numbering"
             if isinstance(error, DamagedData) and error.objects:
-                more = {"damaged": error.objects}
-            return JSONResponse({"detail": one_line(text(request, error))} | more, code, headers)
+                content["damaged"] = error.objects
+            # The line of an error may have added to its headers.
+            return JSONResponse(content, code, getattr(error, "headers", None))
 
         app.add_exception_handler(kind, handler)
 
     def public(request: Request, error: Exception) -> str:
         context: ServerContext = request.app.state.context
         return context.public_message(str(error))
+
+    def damaged(request: Request, error: DamagedData | DatabaseError) -> str:
+        """The line on damage; the terminal gets the traceback. Other errors of the database go on, to be a 500."""
+        if isinstance(error, DatabaseError) and not is_damage(error):
+            raise error
+        if isinstance(error, DatabaseError) or error.__cause__ is not None:
+            logger.error("%s %s met damage", request.method, request.url.path, exc_info=error)
+        line = str(error) if isinstance(error, DamagedData) else f"the database failed ({error.orig}); {GUIDE}"
+        context: ServerContext = request.app.state.context
+        return context.public_message(without_secrets(line, context.store.engine.url))
 
     handle(StarletteHTTPException, lambda error: error.status_code, _detail)
     handle(
@@ -228,7 +244,8 @@ def _handle_errors(app: FastAPI) -> None:
     for kind in MALFORMED:
         handle(kind, 422, public)
     handle(DentasamError, 503, public)
-    handle(DatabaseError, 503, lambda _, error: f"the database failed ({error.orig}); {GUIDE}")
+    handle(DamagedData, 503, damaged)
+    handle(DatabaseError, 503, damaged)
 
 
 def _detail(request: Request, error: StarletteHTTPException) -> str:
@@ -241,10 +258,6 @@ def _detail(request: Request, error: StarletteHTTPException) -> str:
         error.headers = {"Allow": methods}
         return f"{request.method} is not possible here, only {methods}"
     return str(error.detail)
-
-
-def _status_of_malformed(error: RequestValidationError) -> int:
-    return 428 if _lacks_revision(error) else 422
 
 
 def _lacks_revision(error: RequestValidationError) -> bool:

@@ -23,6 +23,14 @@ def _last_answer(status: str, text: str) -> bytes:
 _TOO_SLOW: Final = _last_answer("408 Request Timeout", "the request arrived too slowly")
 _MALFORMED: Final = _last_answer("400 Bad Request", "the request is not valid HTTP/1.1")
 _TOO_LARGE: Final = _last_answer("431 Request Header Fields Too Large", "the head of the request is too large")
+# Pieces of a chunked body that are read before others have their turn. The first turn ends with the head, since most
+# requests that are refused are refused for it.
+_TURN_CHUNKS: Final = 64
+# So much of a body is still taken after its answer, for clients that read no answer before they have sent all.
+_DRAINED_BYTES: Final = 1024 * 1024
+# A head that comes in more pieces than these is read on after a pause, in which the next ones gather.
+_FREE_PIECES: Final = 16
+_PIECE_SECONDS: Final = 0.1
 
 
 class GuardedProtocol(H11Protocol):
@@ -42,6 +50,10 @@ class GuardedProtocol(H11Protocol):
         self._body_window: tuple[float, int] | None = None
         self._write_window: tuple[float, int] | None = None
         self._received = 0
+        # At how many bytes a chunked body was answered before its end; what still comes of it is thrown away.
+        self._ended_at: int | None = None
+        self._next_turn: asyncio.Handle | None = None
+        self._head_pieces = 0
 
     @property
     def signed_in(self) -> bool:
@@ -64,14 +76,43 @@ class GuardedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
+        if self._ended_at is not None:
+            if self._received - self._ended_at > _DRAINED_BYTES:
+                self.transport.pause_reading()
+            return
         if self._head_since is None and self.conn.their_state is h11.IDLE:
             self._head_since = self.loop.time()
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:
             self._head_since = None
-        elif self._head_since is None:
+            self._head_pieces = 0
+            return
+        self._head_pieces += 1
+        if self._head_pieces > _FREE_PIECES:
+            self.transport.pause_reading()
+            self.loop.call_later(_PIECE_SECONDS, self._read_on)
+        if self._head_since is None:
             # The rest of a body that was answered early has ended; uvicorn's own timer was stopped by it.
             self._head_since = self.loop.time()
+
+    def handle_events(self) -> None:
+        """Handles what has arrived; of a chunked body a few pieces, and the rest when others had their turn."""
+        self.conn.turn, self.conn.cut = _TURN_CHUNKS, False
+        super().handle_events()
+        if self.conn.cut:
+            self.transport.pause_reading()
+            if self._next_turn is None:
+                self._next_turn = self.loop.call_soon(self._go_on)
+
+    def _read_on(self) -> None:
+        if not self.flow.read_paused and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def _go_on(self) -> None:
+        self._next_turn = None
+        self._read_on()
+        if self._ended_at is None and not self.transport.is_closing():
+            self.handle_events()
 
     def resume_writing(self) -> None:
         self._write_window = None
@@ -81,8 +122,14 @@ class GuardedProtocol(H11Protocol):
         self._clients.answered(self)
         if self.conn.their_state is h11.SEND_BODY:
             self._linger_since = self.loop.time()
+            if self.conn.chunked:
+                self._ended_at = self._received
         super().on_response_complete()
-        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
+        if self._ended_at is not None and self.transport.can_write_eof():
+            # The connection ends with this answer. To close it before the client has stopped sending would take the
+            # answer from it.
+            self.transport.write_eof()
+        if self.conn.their_state is h11.IDLE and self.conn.has_unread:
             self._head_since = self.loop.time()
 
     def send_400_response(self, msg: str) -> None:

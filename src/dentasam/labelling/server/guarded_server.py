@@ -38,6 +38,10 @@ class GuardedServer(uvicorn.Server):
         for each in sockets or ():
             each.listen(_BACKLOG)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        logger.addFilter(_without_given_up)
+        await super().shutdown(sockets)
+
     async def on_tick(self, counter: int) -> bool:
         now = asyncio.get_running_loop().time()
         if now - self._swept >= _SWEEP_SECONDS:
@@ -59,3 +63,19 @@ class GuardedServer(uvicorn.Server):
                 "no more connections can be accepted (%s); raise the limit of open files, as by ulimit -n",
                 error.strerror,
             )
+
+
+def _without_given_up(record: logging.LogRecord) -> bool:
+    """One line for all requests that the end of the server cuts off, in place of a traceback for each."""
+    if str(record.msg).startswith("Cancel %s running task"):
+        record.msg = "stopped before %s under way had an answer; send again what is missing"
+        count = record.args[0] if isinstance(record.args, tuple) and record.args else "some"
+        record.args = ("1 request" if count == 1 else f"{count} requests",)
+    error = record.exc_info[1] if record.exc_info else None
+    return not _cancelled(error)
+
+
+def _cancelled(error: BaseException | None) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_cancelled(each) for each in error.exceptions)
+    return isinstance(error, asyncio.CancelledError)

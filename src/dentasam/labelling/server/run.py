@@ -18,7 +18,7 @@ from dentasam.labelling.auth import sessions
 from dentasam.labelling.auth.access import Access
 from dentasam.labelling.auth.kept_address import KeptAddress
 from dentasam.labelling.auth.passwords import NAME, Annotators, check_name
-from dentasam.labelling.exchange.offline import open_early
+from dentasam.labelling.exchange.offline import Place, open_early
 from dentasam.labelling.log.worklist import Worklist
 from dentasam.labelling.server.freed_memory import releasing
 from dentasam.labelling.server.listening import bind, check_reach
@@ -81,8 +81,8 @@ def run(
     announce, complain: called with each line for the user, and with each line about an image that is left out.
     """
     page = built_page()
-    named = settings.folder, settings.database, settings.images, settings.follow_links
-    with open_early(source, *named) as opened:
+    place = Place(source, settings.folder, settings.database, settings.images, settings.follow_links)
+    with open_early(place) as opened:
         workspace, store, problems = opened.workspace, opened.store, opened.problems
         annotators = Annotators.of(workspace.root)
         check_reach(settings.host, annotators.names)

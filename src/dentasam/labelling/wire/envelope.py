@@ -18,7 +18,7 @@ from typing import Any
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.documents.error import DocumentError
 from dentasam.labelling.wire.box_mask import BoxMask, MaskError
-from dentasam.labelling.wire.json_values import MAX_DEPTH, check_containers, check_number, parse
+from dentasam.labelling.wire.json_values import check_number, parse
 
 MEDIA_TYPE = "application/vnd.dentasam.masks"
 MAGIC = b"DSM1"
@@ -79,10 +79,9 @@ def unpack(body: bytes, limit: int = TOTAL_PIXEL_LIMIT, size: tuple[int, int] | 
     reader = _Reader(memoryview(body)[8 + length :], limit, size)
     document = body[8 : 8 + length]
     try:
-        check_containers(document)
         return reader.resolved(parse(document))
     except DocumentError as error:
-        raise EnvelopeError(f"the document {error}") from None
+        raise EnvelopeError(f"the document cannot be read ({error})") from None
     except MaskError as error:
         raise EnvelopeError(f"a mask is malformed: {error}") from None
 
@@ -95,15 +94,13 @@ class _Reader:
         # Many references to one large blob would take its length in time and memory for each.
         self.bytes_left = len(blobs)
 
-    def resolved(self, value: Any, depth: int = 0) -> Any:
-        if isinstance(value, dict | list) and depth > MAX_DEPTH:
-            raise EnvelopeError(f"the document is nested deeper than {MAX_DEPTH} levels")
+    def resolved(self, value: Any) -> Any:
         if isinstance(value, dict):
             if value.keys() == REFERENCE_KEYS:
                 return self.mask(value)
-            return {key: self.resolved(item, depth + 1) for key, item in value.items()}
+            return {key: self.resolved(item) for key, item in value.items()}
         if isinstance(value, list):
-            return [self.resolved(item, depth + 1) for item in value]
+            return [self.resolved(item) for item in value]
         check_number(value)
         return value
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from dentasam.atomic_write import NO_FOLLOW
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.workspace.own_folder import open_own_file
-from dentasam.locked_file import try_lock
+from dentasam.locked_file import open_locked
 
 LOCK_FILE = "lock"
 MAX_ADDRESS_BYTES = 300
@@ -38,7 +38,7 @@ class WorkspaceLock:
         """
         path = root / LOCK_FILE
         try:
-            self._file: int | None = _locked(path)
+            self._file: int | None = open_locked(path, open_own_file)
         except OSError as error:
             raise WorkspaceError(
                 f"{path} cannot be written ({error.strerror}); name another folder with --workspace"
@@ -66,26 +66,6 @@ class WorkspaceLock:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-
-
-def _locked(path: Path) -> int | None:
-    """Opens and locks the file; None if another process has locked it. Raises OSError.
-
-    A file that has another name too is left to that name, and a new one takes its place.
-    """
-    while True:
-        file = open_own_file(path)
-        if not try_lock(file):
-            os.close(file)
-            return None
-        with suppress(FileNotFoundError):
-            status = os.fstat(file)
-            # It differs where another process has just replaced the file.
-            if os.path.samestat(status, os.stat(path, follow_symlinks=False)):
-                if status.st_nlink <= 1:
-                    return file
-                path.unlink()
-        os.close(file)
 
 
 def _address_in(path: Path) -> str | None:

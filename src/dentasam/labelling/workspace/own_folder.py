@@ -7,14 +7,13 @@ whole when the workspace is opened, before anything in it is read or written.
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from dentasam.atomic_write import NO_FOLLOW, remove_stale_drafts
+from dentasam.atomic_write import NO_FOLLOW
 from dentasam.errors import WorkspaceError
+from dentasam.regular_file import opened_regular
 
 # These are changed in place, and not replaced as a whole.
 CHANGED_IN_PLACE = ("labels.sqlite3", "labels.sqlite3-wal", "labels.sqlite3-shm", "labels.sqlite3-journal")
@@ -62,16 +61,7 @@ def open_own_file(path: Path) -> int:
 
     Raises OSError, also for a link, which is not followed, and for what is not a regular file.
     """
-    file = os.open(path, os.O_RDWR | os.O_CREAT | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0), 0o600)
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-    return file
-
-
-def tidy_own_folder(root: Path) -> None:
-    """Removes the drafts that killed servers left in a workspace's folder; called by the one that has locked it."""
-    remove_stale_drafts(root)
+    return opened_regular(path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o600)
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:

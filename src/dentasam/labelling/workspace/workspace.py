@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from uuid import UUID, uuid4
 
+from dentasam.atomic_write import remove_stale_drafts
 from dentasam.data.coco.image_files import own_folders
 from dentasam.data.dataset import Dataset
 from dentasam.data.images.listing import WORKSPACE_SUFFIX, LeftOut, images_in
@@ -20,7 +21,7 @@ from dentasam.data.links import Bounds
 from dentasam.errors import DentasamError, WorkspaceError
 from dentasam.labelling.workspace.file_lock import WorkspaceLock
 from dentasam.labelling.workspace.label_schema import LabelSchema
-from dentasam.labelling.workspace.own_folder import make_own_folder, tidy_own_folder
+from dentasam.labelling.workspace.own_folder import make_own_folder
 from dentasam.labelling.workspace.settings import WorkspaceSettings
 
 ID_FILE = "id"
@@ -98,7 +99,8 @@ class Workspace:
         make_own_folder(root, named=folder is not None)
         lock = WorkspaceLock(root)
         try:
-            tidy_own_folder(root)
+            # Those that killed servers left.
+            remove_stale_drafts(root)
             schema, settings = _open_schema(root), WorkspaceSettings.of(root)
             bounds = None
             if not follow_links:

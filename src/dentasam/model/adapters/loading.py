@@ -25,6 +25,7 @@ from dentasam.model.adapters.lora import LoraSettings, inject, plain_modules, ta
 from dentasam.model.adapters.saving import adapter_weights
 from dentasam.model.adapters.switching import active_adapter, remove_adapter, use_adapter
 from dentasam.model.checkpoints.finite import first_not_finite
+from dentasam.regular_file import check_regular
 
 _SETTINGS = {  # PEFT's names of LoraSettings' fields
     "r": "rank",
@@ -184,6 +185,7 @@ def _unfit_layer(model: nn.Module, targets: list[str], whole: list[str]) -> str 
 def _read_weights(directory: Path) -> dict[str, Tensor]:
     path = directory / WEIGHTS
     try:
+        check_regular(path)
         weights = load_file(path)
     except (OSError, SafetensorError, ValueError, KeyError, RuntimeError) as error:
         reason = cut(printable(str(error)), MAX_REASON)

@@ -27,6 +27,7 @@ from dentasam.errors import ChartError
 from dentasam.model.chart.finder import Finder
 from dentasam.model.chart.numberer import Numberer
 from dentasam.model.checkpoints.finite import first_not_finite
+from dentasam.regular_file import open_regular
 from dentasam.version import __version__
 
 WEIGHTS, CARD = "chart.safetensors", "chart.json"
@@ -126,7 +127,8 @@ def load_head(folder: Path) -> tuple[ChartHead, ChartCard]:
     card = ChartCard.read(folder)
     path = folder / WEIGHTS
     try:
-        content = path.read_bytes()
+        with open_regular(path) as file:
+            content = file.read()
         weights = deserialize(content)
     except (OSError, SafetensorError) as error:
         raise ChartError(f"{path}: damaged or cut short ({error}); copy it again, or {_TRAIN}") from None

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from dentasam.errors import CheckpointError
 from dentasam.model.checkpoints.key_maps import to_official
+from dentasam.regular_file import check_regular, open_regular
 
 # The largest official model has 700 tensors, and 80 kB of names.
 MAX_TENSORS, MAX_NAME, MAX_HEADER_BYTES = 50_000, 300, 10 << 20
@@ -32,13 +33,14 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         CheckpointError: the file is unreadable, truncated, not a checkpoint, or contains code besides tensors.
     """
     try:
-        with path.open("rb") as file:
+        check_regular(path)
+        with open_regular(path) as file:
             head = file.read(64)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     if head.startswith((b"PK\x03\x04", b"\x80")):
         if head.startswith(b"PK"):
-            _check_records(path)
+            check_records(path)
         return to_official(_checked(_read_pickle(path), path))
     if len(head) > 9 and head[8:9] == b"{":
         if int.from_bytes(head[:8], "little") > MAX_HEADER_BYTES:
@@ -49,7 +51,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's content, in hexadecimal."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -64,8 +66,11 @@ def file_of(path: Path) -> Path:
     raise CheckpointError(f"{path}: a folder without model.safetensors; give the checkpoint file itself")
 
 
-def _check_records(path: Path) -> None:
-    """Raises CheckpointError for a ZIP that would unpack to more than the file: torch stores records as they are."""
+def check_records(path: Path) -> None:
+    """Raises CheckpointError for a ZIP that would unpack to more than the file.
+
+    torch and numpy store records as they are, so that a file of theirs is read within its size.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             records = archive.infolist()

@@ -15,6 +15,7 @@ from dentasam.model.core.frame import LOGIT_STRIDE, Frame
 
 # With a value closer to zero, the order of additions may decide about a pixel; the whole image is then upscaled.
 MIN_CERTAIN_LOGIT = 2e-5
+STRIP_VALUES = 1 << 20
 
 
 @torch.inference_mode()
@@ -39,10 +40,17 @@ def full_mask(logits: np.ndarray, frame: Frame) -> tuple[int, int, np.ndarray]:
         second_row = np.minimum(first_row + 1, values.shape[0] - 1)
         second_column = np.minimum(first_column + 1, values.shape[1] - 1)
         across = values[:, first_column] * (1 - share_across) + values[:, second_column] * share_across
-        values = across[first_row] * (1 - share_down)[:, None] + across[second_row] * share_down[:, None]
-        if (np.abs(values) < MIN_CERTAIN_LOGIT).any():
-            return _whole(logits, frame)
-        top, left = y, x
+        mask = np.empty((len(first_row), across.shape[1]), bool)
+        # In strips of rows, since logits are four times as large as their mask.
+        rows_at_once = max(1, STRIP_VALUES // max(1, across.shape[1]))
+        for start in range(0, len(mask), rows_at_once):
+            strip = slice(start, start + rows_at_once)
+            share = share_down[strip, None]
+            values = across[first_row[strip]] * (1 - share) + across[second_row[strip]] * share
+            if (np.abs(values) < MIN_CERTAIN_LOGIT).any():
+                return _whole(logits, frame)
+            mask[strip] = values > 0
+        return x, y, mask
     return left, top, values > 0
 
 

@@ -47,7 +47,10 @@ def load_onnx(
     require("onnxruntime")
     name, path = locate(model)
     path = file_of(path)
-    sha256 = sha256_of(path)
+    try:
+        sha256 = sha256_of(path)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     network = OnnxNetwork(_cached_export(model, name, sha256, adapter, announce))
     # Name, file and adapter as they were given, so that another adapter can be used on the same base.
     info = ModelInfo(name, network.card.kind, sha256, path)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dentasam.documents.shown import MAX_REASON, cut, printable
 from dentasam.errors import CheckpointError, PromptError
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.prompt import Prompts
@@ -29,6 +30,7 @@ from dentasam.model.onnx.export import (
 )
 from dentasam.model.onnx.graphs import FIRST_CORNER, NO_BOX, SECOND_CORNER
 from dentasam.model.sam_hq import MaskChoices, MaskPrediction
+from dentasam.regular_file import check_regular
 
 log = logging.getLogger(__name__)
 
@@ -178,11 +180,14 @@ def _session(path: Path) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
+        check_regular(path)
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}); export it again") from error
     # The runtime's own errors have no common base but Exception.
     except Exception as error:
-        reason = str(error).strip().split("\n")[0]
-        raise CheckpointError(f"{path}: cannot be opened by ONNX Runtime ({reason:.300}); export it again") from error
+        reason = _first_line(error)
+        raise CheckpointError(f"{path}: cannot be opened by ONNX Runtime ({reason}); export it again") from error
 
 
 def _check_finite(path: Path) -> None:
@@ -191,6 +196,7 @@ def _check_finite(path: Path) -> None:
     from onnx.numpy_helper import to_array
 
     try:
+        check_regular(path)
         weights = onnx.load(path, load_external_data=False).graph.initializer
         # Weights in external files are read one by one.
         arrays = ((weight.name, to_array(weight, str(path.parent))) for weight in weights)
@@ -198,12 +204,11 @@ def _check_finite(path: Path) -> None:
         broken = next((name for name, array in floats if not np.isfinite(array).all()), None)
     # A bent file makes onnx, protobuf and numpy raise almost any exception.
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).split("\n")[0]
-        raise CheckpointError(f"{path}: its weights cannot be read ({reason:.200}); export it again") from error
+        reason = _first_line(error)
+        raise CheckpointError(f"{path}: its weights cannot be read ({reason}); export it again") from error
     if broken is not None:
-        raise CheckpointError(
-            f"{path}: {broken:.80} holds NaN or infinite numbers; export another checkpoint of the run"
-        )
+        name = cut(printable(broken), 80)
+        raise CheckpointError(f"{path}: {name} holds NaN or infinite numbers; export another checkpoint of the run")
 
 
 def _computed(session: Any, outputs: tuple[str, ...], feed: dict[str, np.ndarray], path: Path) -> list[np.ndarray]:
@@ -212,6 +217,10 @@ def _computed(session: Any, outputs: tuple[str, ...], feed: dict[str, np.ndarray
         arrays: list[np.ndarray] = session.run(outputs, feed)
     # The runtime's own errors have no common base but Exception.
     except Exception as error:
-        reason = str(error).strip().split("\n")[0]
-        raise CheckpointError(f"{path}: cannot be computed ({reason:.200}); export it again") from error
+        raise CheckpointError(f"{path}: cannot be computed ({_first_line(error)}); export it again") from error
     return arrays
+
+
+def _first_line(error: Exception) -> str:
+    reason = (str(error).strip() or type(error).__name__).split("\n")[0]
+    return cut(printable(reason), MAX_REASON)

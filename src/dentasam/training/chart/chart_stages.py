@@ -16,10 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dentasam.data.dataset import Dataset
+from dentasam.errors import CheckpointError
 from dentasam.model.chart.finder import Finder
 from dentasam.model.chart.head import ChartHead
 from dentasam.model.chart.numberer import UNKNOWN, Numberer, padded
 from dentasam.model.chart.shapes import SHAPE
+from dentasam.model.checkpoints.reading import check_records
 from dentasam.model.segmenter import Segmenter
 from dentasam.progress import Update
 from dentasam.sealed_file import is_whole, write_sealed
@@ -102,6 +104,7 @@ def _kept_sets(path: Path) -> list[NumberSet] | None:
     try:
         if not path.is_file() or is_whole(path) is False:
             return None
+        check_records(path)
         with np.load(path) as content:
             count = sum(name.endswith(".width") for name in content.files)
             return [
@@ -110,7 +113,7 @@ def _kept_sets(path: Path) -> list[NumberSet] | None:
                 )
                 for index in range(count)
             ]
-    except (OSError, ValueError, LookupError, BadZipFile, zlib.error):
+    except (CheckpointError, OSError, ValueError, LookupError, MemoryError, BadZipFile, zlib.error):
         return None
 
 

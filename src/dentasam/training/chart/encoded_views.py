@@ -50,13 +50,13 @@ def encode_views(
     for number in range(recipe.views.per_image):
         for image, content in zip(training.images, contents, strict=True):
             path = store.path(model, changes if number else None, content, number, annotated)
-            if not store.is_whole(path):
+            if not store.has(path):
                 store.write(path, _encoded(segmenter, view_of(recipe, image, number), annotated))
             paths.append(path)
             update(len(paths), total)
     for number in range(recipe.views.phantoms):
         path = store.path(model, changes, "phantom", number, drawn)
-        if not store.is_whole(path):
+        if not store.has(path):
             store.write(path, _encoded(segmenter, phantom_view(recipe, number), annotated=True))
         paths.append(path)
         update(len(paths), total)

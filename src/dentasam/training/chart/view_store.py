@@ -1,31 +1,36 @@
 """Encoded views on disk, so that each is encoded once: a file a view, named by all that its content depends on.
 
-A damaged or half-written file counts as missing: it holds a checksum, apart from those of earlier versions.
+A file that is cut short or of something else counts as missing. What is read is compared with the checksum that the
+file holds, apart from those of earlier versions.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from dentasam.atomic_write import write_atomically
+from dentasam.documents.shown import MAX_REASON, cut, printable
 from dentasam.errors import OutputError
 from dentasam.model.chart.finder import CELL, fine_features
 from dentasam.model.embedding import ImageEmbedding
+from dentasam.regular_file import check_regular
 from dentasam.training.chart.views import ChartTargets
-from dentasam.training.samples.tensor_checksum import tensor_checksum
+from dentasam.training.samples.tensor_checksum import UNREADABLE, tensor_checksum
 
 # The one entry of a file's metadata, as several have no certain order: 0 or 1 for the implants, and the checksum.
 _ABOUT = "implants"
 _TENSORS = ("features", "fine", "places", "numbers", "kinds", "shapes")
+_HALF = ("features", "fine", "shapes")
 
 
 @dataclass(frozen=True)
@@ -81,47 +86,64 @@ class ViewStore:
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({error.strerror}); free space or set views.dir") from None
 
-    def is_whole(self, path: Path) -> bool:
-        """Whether the view is there as it was written."""
+    def has(self, path: Path) -> bool:
+        """Whether the view is there, as far as a look at the beginning and the length of its file tells.
+
+        What is in it is checked where it is read, so that a run with thousands of views begins at once.
+        """
         try:
+            check_regular(path)
             with safe_open(path, framework="pt") as file:
-                implants, _, checksum = (file.metadata() or {}).get(_ABOUT, "").partition(" ")
-                tensors = {name: file.get_tensor(name) for name in _TENSORS}
-                if set(file.keys()) != set(_TENSORS):
-                    return False
-        except (OSError, SafetensorError):
+                implants, _ = _about(file)
+                return implants in ("0", "1") and set(file.keys()) == set(_TENSORS)
+        except UNREADABLE:
             return False
-        # Earlier versions wrote no checksum.
-        return implants in ("0", "1") and checksum in ("", tensor_checksum(tensors, implants))
 
 
 def read_view(path: Path) -> EncodedView:
-    """A view that `ViewStore` wrote. Raises OutputError where it cannot be read any more."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            implants = (file.metadata() or {}).get(_ABOUT, "").startswith("1")
-            return EncodedView(file.get_tensor("features"), file.get_tensor("fine"), _targets(file), implants)
-    except (OSError, SafetensorError) as error:
-        raise _unreadable(path, error) from None
+    """A view that `ViewStore` wrote. Raises OutputError where it cannot be read any more, or is damaged."""
+    tensors, implants = _read(path)
+    return EncodedView(tensors["features"], tensors["fine"], _targets(tensors), implants)
 
 
 def read_targets(path: Path) -> tuple[ChartTargets, int]:
     """The targets of a view alone, and the width of its frame in its pixels. Raises OutputError as `read_view`."""
+    tensors, _ = _read(path)
+    return _targets(tensors), CELL * tensors["fine"].shape[-1]
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], bool]:
+    """The tensors of a view, and whether implants are among its targets. Raises OutputError."""
     try:
+        check_regular(path)
         with safe_open(path, framework="pt") as file:
-            return _targets(file), CELL * int(file.get_slice("fine").get_shape()[-1])
-    except (OSError, SafetensorError) as error:
-        raise _unreadable(path, error) from None
+            implants, checksum = _about(file)
+            tensors = {name: file.get_tensor(name) for name in _TENSORS}
+    except UNREADABLE as error:
+        raise _unreadable(path, cut(printable(str(error)), MAX_REASON)) from None
+    # The checksum is of the bytes, whatever numbers they are taken for.
+    if any(tensors[name].dtype != torch.float16 for name in _HALF):
+        raise _unreadable(path, "its numbers are not those of a view")
+    # Earlier versions wrote no checksum.
+    if implants not in ("0", "1") or checksum not in ("", tensor_checksum(tensors, implants)):
+        raise _unreadable(path, "its checksum does not match")
+    return tensors, implants == "1"
 
 
-def _targets(file: Any) -> ChartTargets:
+def _about(file: Any) -> tuple[str, str]:
+    """What the file's metadata say of implants, and the checksum."""
+    implants, _, checksum = (file.metadata() or {}).get(_ABOUT, "").partition(" ")
+    return implants, checksum
+
+
+def _targets(tensors: Mapping[str, Tensor]) -> ChartTargets:
     names = ("places", "numbers", "kinds", "shapes")
-    places, numbers, kinds, shapes = (np.array(file.get_tensor(name).numpy()) for name in names)
+    places, numbers, kinds, shapes = (np.array(tensors[name].numpy()) for name in names)
     return ChartTargets(places, numbers, kinds, shapes.astype(np.float32))
 
 
-def _unreadable(path: Path, error: Exception) -> OutputError:
-    return OutputError(f"{path}: cannot be read ({error}); delete it and run the command again")
+def _unreadable(path: Path, reason: str) -> OutputError:
+    return OutputError(f"{path}: cannot be read ({reason}); delete it and run the command again")
 
 
 def batched(views: list[EncodedView]) -> tuple[Tensor, Tensor]:

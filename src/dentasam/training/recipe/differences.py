@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from dentasam.documents.shown import cut, printable
+
 _MOST_SHOWN, _LONGEST_VALUE = 4, 40
 
 
@@ -25,9 +27,8 @@ def listed(found: list[str]) -> str:
 def _of(key: str, old: Any, new: Any) -> list[str]:
     if isinstance(old, Mapping) and isinstance(new, Mapping) and old.keys() == new.keys():
         return [line for inner in new for line in _of(f"{key}.{inner}", old[inner], new[inner])]
-    return [] if old == new else [f"{key}: {_shown(new)} instead of {_shown(old)}"]
-
-
-def _shown(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+    if old == new:
+        return []
+    return [
+        f"{key}: {cut(printable(str(new)), _LONGEST_VALUE)} instead of {cut(printable(str(old)), _LONGEST_VALUE)}"
+    ]

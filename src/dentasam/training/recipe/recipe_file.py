@@ -92,10 +92,12 @@ def _read_mapping(name_or_file: str | Path) -> dict[str, Any]:
     try:
         values = parse_yaml(text)
     except DocumentError as error:
-        where = "" if error.line is None else f" line {error.line}"
+        where = "" if error.line is None else f", line {error.line}"
         reason = error.reason if error.key is None else f"{error.key!r} twice"
-        raise RecipeError(f"{name_or_file}:{where} is not valid YAML ({reason})") from None
-    values = {} if values is None else values
+        raise RecipeError(f"{name_or_file}{where} is not valid YAML ({reason})") from None
+    if values is None or values == {}:
+        known = ", ".join(recipe_names())
+        raise RecipeError(f"{name_or_file} is empty; a recipe has at least one key, or use one of {known}")
     if not isinstance(values, dict):
         raise RecipeError(f"{name_or_file}: a recipe is a mapping of keys to values, not a {type(values).__name__}")
     return values

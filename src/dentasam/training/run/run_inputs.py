@@ -14,11 +14,11 @@ from dentasam.atomic_write import write_atomically
 from dentasam.data.dataset import Dataset
 from dentasam.data.record import ImageRecord
 from dentasam.data.spelling import canonical, portable
+from dentasam.documents.json_document import read_json
 from dentasam.errors import OutputError
 from dentasam.model.adapters.folder import AdapterIdentity
 
 INPUTS = "inputs.json"
-_MAX_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,7 @@ class RunInputs:
         """Those of the run in a folder; None where an earlier version began it. Raises OutputError."""
         path = out / INPUTS
         try:
-            with path.open("rb") as file:
-                content = json.loads(file.read(_MAX_BYTES))
+            content = read_json(path)
             kinds = {kind: None if content[kind] is None else Input(**content[kind]) for kind in _KINDS}
             texts = [getattr(one, part.name) for one in kinds.values() if one for part in fields(Input)]
             base = kinds["base"]
@@ -83,7 +82,7 @@ class RunInputs:
                 raise TypeError
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        except (OSError, ValueError, LookupError, TypeError):
             raise OutputError(
                 f"{path}: damaged; delete it to resume with the data, base and adapter that you give"
             ) from None

@@ -11,8 +11,11 @@ from pathlib import Path
 from types import TracebackType
 
 from dentasam.atomic_write import NO_FOLLOW
+from dentasam.documents.json_document import parse_json
+from dentasam.documents.shown import cut, printable, shown
 from dentasam.errors import OutputError
-from dentasam.locked_file import try_lock
+from dentasam.locked_file import open_locked
+from dentasam.regular_file import opened_regular
 
 LOCK = ".run.lock"
 _MAX_BYTES = 1000
@@ -27,24 +30,17 @@ class RunLock:
     def __init__(self, out: Path) -> None:
         """Raises OutputError where another run holds the lock, and where the folder cannot be written."""
         self._path = out / LOCK
-        self._file: int | None = None
-        while self._file is None:
-            try:
-                file = os.open(self._path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o644)
-            except OSError as error:
-                raise OutputError(
-                    f"{self._path}: cannot be written ({error.strerror}); remove it or choose another --out"
-                ) from None
-            if not try_lock(file):
-                holder = _holder(file)
-                os.close(file)
-                raise OutputError(
-                    f"{out} is in use by another training run ({holder}); wait until it ends, or choose another --out"
-                )
-            if _is_at(file, self._path):
-                self._file = file
-            else:
-                os.close(file)  # a run that ended has removed it meanwhile
+        try:
+            self._file = open_locked(self._path, _opened)
+        except OSError as error:
+            raise OutputError(
+                f"{self._path}: cannot be written ({error.strerror}); remove it or choose another --out"
+            ) from None
+        if self._file is None:
+            raise OutputError(
+                f"{out} is in use by another training run ({_holder(self._path)}); wait until it ends, or choose "
+                "another --out"
+            )
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "started": now})
         with suppress(OSError):  # a full disk, which the run's first writing reports
@@ -69,19 +65,16 @@ class RunLock:
         self._file = None
 
 
-def _is_at(file: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file), path.stat())
-    except FileNotFoundError:
-        return False
+def _opened(path: Path) -> int:
+    return opened_regular(path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o644)
 
 
-def _holder(file: int) -> str:
+def _holder(path: Path) -> str:
     """Words on the process that wrote the lock's file."""
     try:
-        os.lseek(file, 0, os.SEEK_SET)
-        content = json.loads(os.read(file, _MAX_BYTES))
+        with open(opened_regular(path, os.O_RDONLY | NO_FOLLOW), "rb") as file:
+            content = parse_json(file.read(_MAX_BYTES))
         pid, host, started = int(content["pid"]), str(content["host"]), str(content["started"])
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError):
         return "its process is not known"
-    return f"process {pid} on {host:.100}, since {started:.40}"
+    return f"process {shown(pid, 20)} on {cut(printable(host), 100)}, since {cut(printable(started), 40)}"

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 
 from dentasam.data.notices import notice
-from dentasam.errors import OutputError
+from dentasam.errors import CheckpointError, OutputError
 from dentasam.full_disk import full_disk
+from dentasam.model.checkpoints.reading import check_records
 from dentasam.sealed_file import is_whole, write_sealed
 
 # In every state that has a checksum behind it. One without this key is of an earlier version.
@@ -72,9 +73,12 @@ def _checked(path: Path) -> dict[str, Any]:
         whole = is_whole(path)
         if whole is False:
             raise OutputError(f"{path}: damaged (its checksum does not match); {_way_on(path)}")
+        check_records(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
         if not isinstance(state, dict) or (whole is None and _SEALED in state):
             raise ValueError("no state, or one without its checksum")
+    except CheckpointError:
+        raise OutputError(f"{path}: damaged (its records cannot be read); {_way_on(path)}") from None
     except _UNREADABLE as error:
         raise OutputError(f"{path}: damaged ({type(error).__name__}); {_way_on(path)}") from None
     if whole is None:

@@ -11,12 +11,11 @@ missing and is written again.
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -24,7 +23,8 @@ from dentasam.atomic_write import DRAFT_SUFFIX, write_atomically
 from dentasam.errors import OutputError
 from dentasam.model.core.frame import PREPROCESSING
 from dentasam.model.embedding import EncoderOutput, EncoderPrefix
-from dentasam.training.samples.tensor_checksum import tensor_checksum
+from dentasam.regular_file import check_regular
+from dentasam.training.samples.tensor_checksum import UNREADABLE, tensor_checksum
 
 # A draft of this age was left by a killed writer; a younger one may be in use.
 _STALE_SECONDS = 3600.0
@@ -58,11 +58,15 @@ class EmbeddingCache:
         """The stored output in float16, or None where there is none or it is damaged."""
         path = self._path(key)
         try:
+            check_regular(path)
             with safe_open(path, framework="pt") as file:
                 expected = (file.metadata() or {}).get("crc32")
                 tensors = {name: file.get_tensor(name) for name in list(file.keys())}
             output = self._encoded(tensors)
-        except (OSError, SafetensorError, json.JSONDecodeError, KeyError):
+        except UNREADABLE:
+            return None
+        # The checksum is of the bytes, whatever numbers they are taken for.
+        if any(tensor.dtype != torch.float16 for tensor in tensors.values()):
             return None
         if expected != tensor_checksum(tensors):
             return None

@@ -1,6 +1,7 @@
 """Cut and altered TIFF, PNG and JPEG files: an ImageError, or one picture at every reading, and no part of one."""
 
 import random
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from dentasam.data.images.read import read_header, read_image
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.errors import ImageError
 
-from .tiff_files import write_tiff
+from .tiff_files import ASCII, SHORT, write_tiff
 
 PIXELS = np.random.default_rng(0).integers(0, 65536, (40, 48)).astype("u2")
 EIGHT = (PIXELS >> 8).astype("u1")
@@ -99,6 +100,23 @@ def test_a_huge_tiff_is_refused_by_its_header(tmp_path: Path) -> None:
     for reader in (read_image, read_header):
         with pytest.raises(ImageError, match=r"bomb\.tif has 60000 x 60000 pixels, over 100 megapixels"):
             reader(path)
+
+
+@pytest.mark.parametrize(("code", "name"), [(259, "compression"), (262, "photometric"), (284, "planarconfig")])
+@pytest.mark.parametrize("kind", [SHORT, ASCII])
+def test_a_tag_of_many_values_in_place_of_one_is_named(tmp_path: Path, code: int, name: str, kind: int) -> None:
+    path = tmp_path / "many.tif"
+    write_tiff(path, {258: [8], 259: [1], 262: [1], 277: [1], 284: [1]}, b"\1text\2" * 600)
+    entry = struct.pack("<HHI", code, SHORT, 1)
+    many = struct.pack("<HHII", code, kind, 900, 8)
+    content = path.read_bytes()
+    at = content.rindex(entry)
+    path.write_bytes(content[:at] + many + content[at + len(many) :])
+    for reader in (read_image, read_header):
+        with pytest.raises(ImageError, match=rf"many\.tif is damaged \(its {name} is .*, not a number\)") as caught:
+            reader(path)
+        assert len(str(caught.value)) - len(str(path)) < 200
+        assert str(caught.value).isprintable()
 
 
 def test_a_chain_of_pages_that_has_no_end_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 HEIGHT, WIDTH = 70, 50
 # The picture of these tests: all values from 0 to 1, not in the order of the rows.
 SHARES = np.roll(np.linspace(0, 1, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH), 7, axis=1)
-SHORT, LONG = 3, 4
+ASCII, SHORT, LONG = 2, 3, 4
 
 
 def packed(values: np.ndarray, bits: int) -> bytes:

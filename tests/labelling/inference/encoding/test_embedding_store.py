@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from dentasam.atomic_write import draft_of
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.inference.encoding.embedding_store import EmbeddingStore
 from dentasam.labelling.inference.served_model import model_key
@@ -100,7 +101,11 @@ def test_a_killed_writer_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
             store.put(picture(path), BASE, embedding())
     assert store.get(picture(path), BASE) is None
     # One that had no time to clean up.
-    (store.folder / ".x.1.2.part").write_bytes(b"half")
+    for folder in (store.folder, store.folder / "ab"):
+        folder.mkdir(exist_ok=True)
+        with draft_of(folder / "x") as draft:
+            pass
+        draft.write_bytes(b"half")
     assert list(EmbeddingStore(tmp_path / "e").folder.rglob("*.part")) == []
 
 

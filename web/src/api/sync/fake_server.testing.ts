@@ -32,9 +32,7 @@ export class FakeServer implements Transport {
     const missed = this.log.slice(revision);
     // Those stored since `revision` that the request repeats are the sender's own: the answer was lost.
     const own = new Set(sent.map((operation) => operation.id));
-    const changed = new Set(
-      missed.filter((operation) => !own.has(operation.id)).map((operation) => operation.object),
-    );
+    const changed = new Set(changedOrNamed(missed.filter((operation) => !own.has(operation.id))));
     if (news.length > 0 && (revision > this.log.length || changedOrNamed(news).some((id) => changed.has(id)))) {
       const objects = new Set(missed.map((operation) => operation.object));
       throw new RevisionConflict({

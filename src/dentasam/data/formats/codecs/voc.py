@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from dentasam.data.formats.codecs.label_image import check_count, runs_by_value
-from dentasam.data.formats.files.mask_file import samples_of
+from dentasam.data.formats.files.mask_file import samples_of, stored_size
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.links import check_no_link_out
@@ -83,12 +83,13 @@ def _load(file: Path, source: Path, images: SourceImages, names: dict[tuple[int,
 
 def _values(file: Path, height: int, width: int) -> tuple[np.ndarray, dict[int, tuple[int, ...]]]:
     """Values (H, W) from 0, 255 for void, and the colour that stands for each of them."""
-    samples = samples_of(file)
-    if samples.values.shape[:2] != (height, width):
+    size = stored_size(file)
+    if size != (height, width):
         raise DatasetError(
-            f"{file} has {samples.values.shape[1]}x{samples.values.shape[0]} pixels, its image {width}x{height}; "
+            f"{file} has {size[1]}x{size[0]} pixels, its image {width}x{height}; "
             "export the labels again at the image's size"
         )
+    samples = samples_of(file)
     if samples.values.ndim == 2:
         values = samples.values.astype(np.int64)
         table = palette() if samples.palette is None else samples.palette

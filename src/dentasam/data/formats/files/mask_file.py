@@ -14,6 +14,7 @@ from dentasam.data.formats.files.png_samples import read_samples
 from dentasam.data.formats.files.samples import Samples
 from dentasam.data.formats.files.tiff_samples import read_tiff_samples
 from dentasam.data.images.kind import kind_of
+from dentasam.data.images.read import image_size
 from dentasam.data.links import check_no_link_out
 from dentasam.errors import DatasetError
 
@@ -26,6 +27,15 @@ def samples_of(path: Path) -> Samples:
     """The samples of a PNG or TIFF as stored. Raises ImageError for any other file, DatasetError as its reader."""
     check_no_link_out(path)
     return read_tiff_samples(path) if kind_of(path) == "TIFF" else read_samples(path)
+
+
+def stored_size(path: Path) -> tuple[int, int]:
+    """Height and width of what `samples_of` would read, from the header: a small file may unpack to gigabytes.
+
+    Raises ImageError for a file that cannot be read.
+    """
+    check_no_link_out(path)
+    return image_size(path)
 
 
 def read_mask(path: Path) -> tuple[np.ndarray, bool]:

@@ -24,7 +24,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dentasam.data.formats.files.mask_file import read_labels, read_mask
+from dentasam.data.formats.files.mask_file import read_labels, read_mask, stored_size
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord
 from dentasam.data.formats.public_sets.published import PublishedSet, image_beside, mask_size_error
 from dentasam.data.formats.sources.images import SourceImages
@@ -76,9 +76,10 @@ def _masks(split: Path) -> list[Path]:
 def _load(split: Path, mask: Path, images: SourceImages, options: ReadOptions) -> ImageRecord:
     image = image_beside(images, split / "images", mask.stem, mask)
     height, width = image.size
+    size = stored_size(mask)
+    if size != (height, width):
+        raise mask_size_error(mask, size, image, DC1000)
     drawn, _ = read_mask(mask)
-    if drawn.shape != (height, width):
-        raise mask_size_error(mask, drawn.shape, image, DC1000)
     severities = _severities(split, mask.name, (height, width), options)
     count, pieces, boxes, _ = cv2.connectedComponentsWithStats(drawn.astype(np.uint8), connectivity=8)
     objects: list[ObjectRecord] = []
@@ -100,8 +101,9 @@ def _severities(split: Path, name: str, size: tuple[int, int], options: ReadOpti
     path = next((split / each / name for each in COLOURS if (split / each / name).is_file()), None)
     if path is None:
         return None
-    values = read_labels(path).astype(np.int64)
-    if values.shape == size and set(np.unique(values).tolist()) <= SEVERITIES | {0}:
-        return values
+    if stored_size(path) == size:
+        values = read_labels(path).astype(np.int64)
+        if set(np.unique(values).tolist()) <= SEVERITIES | {0}:
+            return values
     options.report(f"{path} is not of its image's size or has other values than 102, 153 and 255: passed over")
     return None

@@ -26,7 +26,7 @@ from functools import partial
 from pathlib import Path
 
 from dentasam.data.formats import labelme
-from dentasam.data.formats.files.mask_file import read_mask
+from dentasam.data.formats.files.mask_file import read_mask, stored_size
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord
 from dentasam.data.formats.public_sets.published import PublishedSet, image_beside, mask_size_error
 from dentasam.data.formats.sources.images import SourceImages
@@ -85,8 +85,9 @@ def _outlines(source: Path) -> Path | None:
 def _load(folder: Path, mask: Path, images: SourceImages) -> ImageRecord:
     image = image_beside(images, folder / "Image", _MARK.sub("", mask.stem) or mask.stem, mask)
     height, width = image.size
+    size = stored_size(mask)
+    if size != (height, width):
+        raise mask_size_error(mask, size, image, STS2D)
     drawn, _ = read_mask(mask)
-    if drawn.shape != (height, width):
-        raise mask_size_error(mask, drawn.shape, image, STS2D)
     objects = (ObjectRecord.from_mask(0, "teeth", drawn),) if drawn.any() else ()
     return ImageRecord(0, image.path, image.name, width, height, (), objects)

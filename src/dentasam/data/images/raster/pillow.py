@@ -92,6 +92,10 @@ def _opened(path: Path, kind: str) -> Iterator[Image.Image]:
     except Exception as error:
         # Decoders raise exceptions of many types on a damaged file: OSError, SyntaxError, struct.error…
         reason = " ".join(str(error).split()) or type(error).__name__
+        if "MAX_TEXT_" in reason:
+            raise ImageError(
+                f"{path} holds a text or colour profile that is too long; save it again without it"
+            ) from None
         raise ImageError(f"{path} is damaged or truncated ({reason}); copy it again") from None
 
 

@@ -27,6 +27,7 @@ from dentasam.data.images.size_limit import (
     check_decoded,
     check_size,
 )
+from dentasam.documents.shown import MAX_REASON, cut, printable, shown
 from dentasam.errors import ImageError
 
 # What tifffile logs of odd files is either raised here or does not matter.
@@ -34,6 +35,11 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 REDUCED_IMAGE, MASK = 1, 4
 SUB_IFDS, ORIENTATION = 330, 274
+# What tifffile takes from the tags as they are: a damaged tag holds several numbers, or a text.
+NUMBERS = (
+    "imagewidth", "imagelength", "imagedepth", "tilewidth", "tilelength", "tiledepth", "rowsperstrip",
+    "samplesperpixel", "compression", "photometric", "planarconfig", "predictor", "fillorder",
+)  # fmt: skip
 # A crafted chain of pages may be endless, or lead back to its start.
 MAX_PAGES = 64
 
@@ -92,7 +98,7 @@ def _opened(path: Path) -> Iterator[TiffFile]:
         raise ImageError(f"{path} needs more memory than there is; shrink it") from None
     except Exception as error:
         # A damaged or crafted file makes tifffile and its codecs raise almost any exception.
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = cut(printable(" ".join(str(error).split())), MAX_REASON) or type(error).__name__
         raise ImageError(f"{path} is damaged or truncated ({reason}); copy it again") from None
 
 
@@ -112,6 +118,10 @@ def _full_page(path: Path, file: TiffFile) -> TiffPage:
     if len(full) > 1:
         raise ImageError(f"{path} holds {len(full)} pages; save the radiograph as a file of one page")
     page = full[0]
+    for name in NUMBERS:
+        if not isinstance(getattr(page, name), int):
+            found = shown(getattr(page, name))
+            raise ImageError(f"{path} is damaged (its {name} is {found}, not a number); export it again")
     check_size(path, page.imagelength, page.imagewidth)
     if page.imagedepth > 1:
         raise ImageError(f"{path} is a volume of {page.imagedepth} slices; save the radiograph as a plain image")

@@ -15,6 +15,7 @@ from dentasam.labelling.inference.encoding.charted_image import ChartedImage
 from dentasam.labelling.inference.encoding.embedding_store import file_stem
 from dentasam.labelling.inference.served_model import ServedModel
 from dentasam.labelling.wire.envelope import EnvelopeError, pack, unpack
+from dentasam.regular_file import open_regular
 
 
 class ChartStore:
@@ -27,7 +28,8 @@ class ChartStore:
         """The chart of a picture (hash of an image file) by a model, or None."""
         path = self._path(picture, served)
         try:
-            content = path.read_bytes()
+            with open_regular(path) as file:
+                content = file.read()
             (checksum,) = struct.unpack("<I", content[:4])
             if zlib.crc32(content[4:]) == checksum:
                 return ChartedImage.from_document(unpack(content[4:]))

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import threading
 import zlib
 from pathlib import Path
 
-from dentasam.atomic_write import write_atomically
+from dentasam.atomic_write import remove_stale_drafts, write_atomically
 from dentasam.errors import CheckpointError, WorkspaceError
 from dentasam.model.embedding import ImageEmbedding
+from dentasam.regular_file import open_regular
 
 # 2.7 MB for a panoramic: some 1,500 of them.
 DISK_LIMIT = 4 * 2**30
@@ -37,7 +37,10 @@ class EmbeddingStore:
             raise WorkspaceError(f"{folder} is a link, and its target is not tidied; delete it")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._sweep()
+            # What killed writers left. A link to another folder is not entered.
+            for own in (self.folder, *self.folder.glob("??")):
+                if not own.is_symlink():
+                    remove_stale_drafts(own)
         except OSError as error:
             raise WorkspaceError(f"{folder}: cannot be used ({error.strerror}); free it or choose another") from None
 
@@ -51,7 +54,9 @@ class EmbeddingStore:
         if path is None:
             return None
         try:
-            if f"{zlib.crc32(path.read_bytes()):08x}" == path.name.split(".")[1]:
+            with open_regular(path) as file:
+                checksum = zlib.crc32(file.read())
+            if f"{checksum:08x}" == path.name.split(".")[1]:
                 os.utime(path)
                 return _single(ImageEmbedding.load(path))
         except (OSError, CheckpointError):
@@ -82,7 +87,8 @@ class EmbeddingStore:
     def uncertainty(self, picture: str, model: str) -> float | None:
         """What `note_uncertainty` kept, or None."""
         try:
-            value = float(self._note(picture, model).read_text())
+            with open_regular(self._note(picture, model)) as file:
+                value = float(file.read(100))
         except (OSError, ValueError):
             return None
         return value if 0 <= value <= 1 else None
@@ -129,17 +135,6 @@ class EmbeddingStore:
                     for beside in path.parent.glob(f"{path.name.split('.')[0]}.*"):
                         beside.unlink(missing_ok=True)
                     held -= size
-
-    def _sweep(self) -> None:
-        """Remove what killed writers left. One server at a time has the workspace, so no writer lives here now.
-
-        Only files in the store's own folders go: a link to another folder is not entered.
-        """
-        own = [path for path in self.folder.glob("??") if not path.is_symlink()]
-        for folder, suffixes in ((self.folder, (".part", ".tmp")), *((path, (".part",)) for path in own)):
-            for path in folder.glob(".*"):
-                if path.name.endswith(suffixes) and stat.S_ISREG(path.lstat().st_mode):
-                    path.unlink(missing_ok=True)
 
 
 def file_stem(picture: str, model: str) -> str:
