@@ -73,7 +73,7 @@ def test_shards_and_the_line_about_those_that_are_left(
     assert leave(scans, "--out", tmp_path / "out", "--shard", "2/2") == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[-1] == "3 images of other shards have no chart yet; the tables are written with the last of them"
-    assert model.charted == [1, 3]
+    assert sorted(model.charted) == [1, 3]
     assert leave(scans, "--out", tmp_path / "out", "--shard", "1/2") == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("5 images, 10 teeth, 0 implants → ")
 
