@@ -27,6 +27,7 @@ from dentasam.data.formats.files.folders import write_png
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.data.links import check_no_link_out
 from dentasam.errors import DatasetError, ExtraError
+from dentasam.regular_file import check_regular
 
 SUFFIXES = (".nii", ".nii.gz")
 # How far an axis may be from the world's, as a share of the voxel's size; affines are stored as 32-bit floats.
@@ -159,6 +160,7 @@ def _opened(path: Path) -> Any:
 
 def _check_start(path: Path) -> None:
     """Raises DatasetError where a small packed file would unpack to much before its voxels: nibabel does not look."""
+    check_regular(path)
     with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
         head = file.read(NIFTI_2_BYTES + 4)
         order = "<" if head[:4] in (struct.pack("<i", 348), struct.pack("<i", NIFTI_2_BYTES)) else ">"
