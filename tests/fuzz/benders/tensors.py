@@ -7,6 +7,7 @@ import struct
 import zipfile
 from random import Random
 
+from .archives import zipped
 from .documents import bend_document
 from .raw import EXTREME_LONG_NUMBERS, bend_bytes
 
@@ -59,14 +60,6 @@ class _Command:
         return (open, ("owned", "w"))
 
 
-def _rezipped(entries: list[tuple[str, bytes]], compression: int) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", compression) as archive:
-        for name, content in entries:
-            archive.writestr(zipfile.ZipInfo(name), content, compression)
-    return file.getvalue()
-
-
 def bend_pth(rng: Random, data: bytes) -> tuple[bytes, str]:
     draw = rng.random()
     if draw < 0.35:
@@ -107,4 +100,4 @@ def bend_pth(rng: Random, data: bytes) -> tuple[bytes, str]:
         bent, how = bend_bytes(rng, entries[other][1] or b"\0")
         entries[other] = (entries[other][0], bent)
         how = f"{entries[other][0]}: {how}"
-    return _rezipped(entries, compression), how
+    return zipped(entries, compression), how

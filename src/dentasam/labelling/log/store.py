@@ -212,12 +212,7 @@ class Store:
         def once() -> Result:
             return self._reading_of(case_id, lambda connection: work(connection, case_row(connection, case_id)))
 
-        try:
-            return once()
-        except DamagedData:
-            if not self._rebuild(case_id):
-                raise
-        return once()
+        return self._with_rebuild(case_id, once)
 
     def _write(self, case_id: int, work: Callable[[Connection], Result]) -> Result:
         """What `work` returns, in one transaction; where the case is damaged, in another one after a rebuild."""
@@ -226,6 +221,10 @@ class Store:
             with self._writing(case_id) as connection:
                 return work(connection)
 
+        return self._with_rebuild(case_id, once)
+
+    def _with_rebuild(self, case_id: int, once: Callable[[], Result]) -> Result:
+        """What `once` returns; where the case is damaged, once more after a rebuild that changed something."""
         try:
             return once()
         except DamagedData:
