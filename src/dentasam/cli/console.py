@@ -12,7 +12,7 @@ import typer
 
 from dentasam.documents.shown import cut, printable, without_middle
 from dentasam.errors import DentasamError
-from dentasam.full_disk import full_disk
+from dentasam.files.full_disk import full_disk
 from dentasam.visible_text import visible
 
 DONE, INTERNAL_ERROR, WRONG_USE, INTERRUPTED = 0, 1, 2, 130

@@ -87,9 +87,9 @@ def export(
 
     They take whole images and object windows, and give the mask of each object and its choices.
     """
+    from dentasam.files.output_folder import claim_folder
     from dentasam.model.onnx.export import export_onnx, require
     from dentasam.model.segmenter import load_torch
-    from dentasam.output_folder import claim_folder
 
     require("onnx", "onnxscript", *(["onnxruntime"] if int8 else []))
     claim_folder(out)

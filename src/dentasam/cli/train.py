@@ -99,8 +99,8 @@ def _train_chart(
     recipe: "ChartRecipe", training: "Dataset", validation: "Dataset", out: Path, resume: bool, cpu: bool
 ) -> None:
     from dentasam.cli.console import say
+    from dentasam.files.output_folder import made_folder
     from dentasam.model.segmenter import load_torch
-    from dentasam.output_folder import made_folder
     from dentasam.progress import shown
     from dentasam.training.chart.chart_run import check_same_recipe, train_chart
     from dentasam.training.run.run_lock import RunLock

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dentasam.atomic_write import write_atomically
 from dentasam.data.coco.document import coco_document
 from dentasam.data.coco.parse import parse
 from dentasam.data.coco.passed_over import PassedOverAnnotation, lines
@@ -14,6 +13,7 @@ from dentasam.data.coco.problem import Problem
 from dentasam.data.coco.text import coco_text
 from dentasam.data.record import Category, ImageRecord, ObjectRecord
 from dentasam.errors import DatasetError, OutputError
+from dentasam.files.atomic_write import write_atomically
 
 __all__ = ["Category", "Dataset", "ImageRecord", "ObjectRecord"]
 

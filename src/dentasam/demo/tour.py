@@ -15,9 +15,9 @@ from dentasam.demo.phantoms import draw_parts
 from dentasam.evaluation.comparison.compare import compare
 from dentasam.evaluation.evaluate import Progress, evaluate
 from dentasam.evaluation.result import Result
+from dentasam.files.output_folder import claim_folder
 from dentasam.model.checkpoints.loading import load_model
 from dentasam.model.segmenter import load_torch
-from dentasam.output_folder import claim_folder
 from dentasam.training.recipe.recipe_file import load_recipe
 from dentasam.training.run.loop import train as run_training
 from dentasam.training.run.run_state import ADAPTER

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from dentasam.documents.error import DocumentError
-from dentasam.regular_file import NotRegularError, open_regular
+from dentasam.files.regular_file import NotRegularError, open_regular
 
 # A file of settings, or what a folder says of itself.
 SETTINGS_BYTES = 1 << 20

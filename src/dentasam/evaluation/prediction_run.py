@@ -25,9 +25,9 @@ from dentasam.data.prompt_files.sources import PromptSources
 from dentasam.data.table import csv_text
 from dentasam.evaluation.overlays import whole_image
 from dentasam.evaluation.prediction import PredictedImage, PromptedImage, predict_images
+from dentasam.files.output_folder import claim_folder
 from dentasam.model.core.memory import release_freed_memory
 from dentasam.model.segmenter import Segmenter
-from dentasam.output_folder import claim_folder
 from dentasam.processes import all_or_none, launched
 from dentasam.progress import shown
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dentasam.atomic_write import write_atomically
 from dentasam.documents.error import DocumentError
 from dentasam.documents.json_document import read_json
 from dentasam.documents.shown import shown
@@ -26,7 +25,8 @@ from dentasam.evaluation.charts.chart_metrics import chart_metrics
 from dentasam.evaluation.charts.chart_result import ChartResult
 from dentasam.evaluation.curve_files import CURVE_FILES, object_result, objects_csv, predictions, with_masks
 from dentasam.evaluation.result import Result
-from dentasam.output_folder import made_folder
+from dentasam.files.atomic_write import write_atomically
+from dentasam.files.output_folder import made_folder
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset

@@ -11,11 +11,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from dentasam.atomic_write import write_atomically
 from dentasam.errors import CheckpointError
+from dentasam.files.atomic_write import write_atomically
+from dentasam.files.regular_file import check_regular
 from dentasam.model.core.frame import Frame
 from dentasam.model.decoder.transformer import SharedProjections
-from dentasam.regular_file import check_regular
 
 
 @dataclass(frozen=True)

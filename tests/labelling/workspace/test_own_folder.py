@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dentasam.atomic_write import draft_of
 from dentasam.errors import WorkspaceError
+from dentasam.files.atomic_write import draft_of
 from dentasam.labelling.exchange.offline import open_workspace
 from dentasam.labelling.inference.encoding.embedding_store import EmbeddingStore
 from dentasam.labelling.workspace.workspace import Workspace

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dentasam.sealed_file import write_sealed
+from dentasam.files.sealed_file import write_sealed
 from dentasam.training.chart.chart_stages import _kept_sets, _write_sets
 from dentasam.training.chart.number_sets import NumberSet
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from dentasam.errors import OutputError
-from dentasam.sealed_file import write_sealed
+from dentasam.files.sealed_file import write_sealed
 from dentasam.training.run.state_file import previous_of, read_state, write_state
 
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from dentasam.atomic_write import write_atomically
 from dentasam.data.coco.document import annotated, annotation_entry, image_entry, with_missing_categories
 from dentasam.data.coco.text import BETWEEN, head, tail
 from dentasam.data.record import Category, ImageRecord
 from dentasam.errors import OutputError
+from dentasam.files.atomic_write import write_atomically
 
 
 def stream_coco(

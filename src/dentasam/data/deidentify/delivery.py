@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from dentasam.atomic_write import write_atomically
 from dentasam.data.deidentify.dicom import write_deidentified
 from dentasam.data.deidentify.identifiers import Identifiers
 from dentasam.data.deidentify.keyed_map import KeyedMap
@@ -21,6 +20,7 @@ from dentasam.data.images.kind import kind_of
 from dentasam.data.images.read import read_image
 from dentasam.data.notices import collected_notices
 from dentasam.errors import DentasamError, ImageError, OutputError
+from dentasam.files.atomic_write import write_atomically
 
 SUFFIXES = (".dcm", ".png", ".jpg")
 

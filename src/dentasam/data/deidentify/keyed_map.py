@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dentasam.atomic_write import write_atomically
 from dentasam.documents.error import DocumentError
 from dentasam.documents.json_document import read_json
 from dentasam.documents.text import DATASET_BYTES
 from dentasam.errors import OutputError
+from dentasam.files.atomic_write import write_atomically
 
 FORMAT, VERSION = "dentasam de-identification key", 1
 KEY_BYTES = 32

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from dentasam.atomic_write import write_atomically
 from dentasam.data.table import csv_text
 from dentasam.errors import OutputError
+from dentasam.files.atomic_write import write_atomically
 
 REPORT_NAME = "report.csv"
 

@@ -17,7 +17,7 @@ from dentasam.data.deidentify.rules import library
 from dentasam.data.images.kind import kind_of
 from dentasam.data.images.listing import LeftOut, images_in
 from dentasam.errors import DatasetError, DentasamError, ExtraError, ImageError, OutputError
-from dentasam.output_folder import made_folder
+from dentasam.files.output_folder import made_folder
 
 # A crash loses the map of so many files at most; the next run with the key makes it again.
 SAVE_EVERY = 100

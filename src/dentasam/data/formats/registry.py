@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, cast
 from dentasam.data.formats.catalogue import FORMATS, Format
 from dentasam.data.formats.interface import FormatInfo, ImportOptions, ReadingModule, WriteFile, WritingModule
 from dentasam.errors import DatasetError
-from dentasam.output_folder import all_or_nothing
+from dentasam.files.output_folder import all_or_nothing
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset

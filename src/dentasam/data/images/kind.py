@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dentasam.data.images.dicom.detect import HEAD_BYTES, encoding_of
 from dentasam.errors import ImageError
-from dentasam.regular_file import NotRegularError, open_regular
+from dentasam.files.regular_file import NotRegularError, open_regular
 
 READ_KINDS = ("PNG", "JPEG", "TIFF", "DICOM")
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from dentasam.atomic_write import DRAFT_SUFFIX
 from dentasam.data.dataset import Dataset
 from dentasam.data.images.read import image_size
 from dentasam.data.pacs.connection import ANSWER_SECONDS, Connection, connect
@@ -15,7 +14,8 @@ from dentasam.data.pacs.retrieve import fetch, is_whole, referenced_images
 from dentasam.data.record import ImageRecord
 from dentasam.documents.json_document import read_dataset_json
 from dentasam.errors import ImageError, OutputError, PacsError
-from dentasam.output_folder import claim_folder, made_folder
+from dentasam.files.atomic_write import DRAFT_SUFFIX
+from dentasam.files.output_folder import claim_folder, made_folder
 
 DATASET_NAME, IMAGES, SEGMENTATIONS = "dataset.json", "images", "segmentations"
 LIMIT = 1000

@@ -6,13 +6,13 @@ from pathlib import Path
 import pydicom
 from pydicom.errors import InvalidDicomError
 
-from dentasam.atomic_write import write_atomically
 from dentasam.data.images.read import read_header
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.data.pacs.connection import Connection
 from dentasam.data.pacs.multipart import DICOM, instance_bytes
 from dentasam.data.pacs.results import Instance
 from dentasam.errors import ImageError, OutputError, PacsError
+from dentasam.files.atomic_write import write_atomically
 
 # As the server stores it: transcoding would cost its time and could change the pixels.
 ACCEPT = f'multipart/related; type="{DICOM}"; transfer-syntax=*'

@@ -8,7 +8,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from dentasam.atomic_write import write_atomically
 from dentasam.data.masks import rle
 from dentasam.data.phantom.conditions import CONDITIONS
 from dentasam.data.phantom.dentition.kinds import DentitionKind
@@ -19,6 +18,7 @@ from dentasam.data.phantom.parts import CARIES, PERIAPICAL, ROOT_FILLING
 from dentasam.data.phantom.rendering import BRIDGE
 from dentasam.data.phantom.scene import PhantomObject
 from dentasam.errors import OutputError
+from dentasam.files.atomic_write import write_atomically
 from dentasam.model.chart.dentition import DECIDUOUS
 
 TEETH = [f"{quadrant}{position}" for quadrant in "1234" for position in range(1, 9)]

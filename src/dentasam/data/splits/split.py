@@ -13,7 +13,7 @@ from dentasam.data.formats.files.folders import with_images_under
 from dentasam.data.splits.dealing import deal
 from dentasam.data.splits.patients import PatientsOf, groups_of
 from dentasam.errors import DatasetError, OutputError
-from dentasam.output_folder import all_or_nothing
+from dentasam.files.output_folder import all_or_nothing
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dentasam.atomic_write import write_atomically
 from dentasam.data.coco.image_files import escapes
 from dentasam.data.formats.files.folders import writing
 from dentasam.data.record import ObjectRecord
 from dentasam.documents.json_document import read_json
 from dentasam.documents.text import LIST_BYTES
+from dentasam.files.atomic_write import write_atomically
 from dentasam.model.chart.dentition import IMPLANT
 
 FOLDER = "charts"

@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from dentasam.atomic_write import DRAFT_SUFFIX, remove_stale_drafts, write_atomically
 from dentasam.data.coco.stream import stream_coco
 from dentasam.data.formats import labels
 from dentasam.data.formats.codecs.label_image import Lost
@@ -29,6 +28,7 @@ from dentasam.data.table import csv_text
 from dentasam.evaluation.archive.image_chart import FOLDER, ImageChart, read_chart
 from dentasam.evaluation.archive.images import NamedImage
 from dentasam.evaluation.archive.settings import ChartSettings
+from dentasam.files.atomic_write import DRAFT_SUFFIX, remove_stale_drafts, write_atomically
 from dentasam.model.chart.dentition import CHART_NAMES
 
 OBJECTS, IMAGES = "chart.csv", "charts.csv"

@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dentasam.atomic_write import DRAFT_SUFFIX, draft_of
 from dentasam.documents.json_document import read_json
 from dentasam.documents.shown import cut, printable
 from dentasam.errors import OutputError
 from dentasam.evaluation.archive.settings import ChartSettings
-from dentasam.output_folder import made_folder
+from dentasam.files.atomic_write import DRAFT_SUFFIX, draft_of
+from dentasam.files.output_folder import made_folder
 from dentasam.version import __version__
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from dentasam.atomic_write import write_atomically
 from dentasam.documents.json_document import parse_json
 from dentasam.errors import WorkspaceError
+from dentasam.files.atomic_write import write_atomically
 from dentasam.labelling.auth.access import new_token
 from dentasam.labelling.workspace.private_file import read_private
 

@@ -15,11 +15,11 @@ import yaml
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from dentasam.atomic_write import write_atomically
 from dentasam.documents.error import DocumentError
 from dentasam.documents.shown import shown
 from dentasam.documents.yaml_document import read_yaml
 from dentasam.errors import WorkspaceError
+from dentasam.files.atomic_write import write_atomically
 
 FILE_NAME = "annotators.yaml"
 NAME = re.compile(r"\w[\w .@-]{0,62}\w|\w")

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dentasam.atomic_write import write_atomically
 from dentasam.documents.json_document import parse_json
+from dentasam.files.atomic_write import write_atomically
 from dentasam.labelling.workspace.private_file import read_private
 
 FILE_NAME = "sessions.json"

@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final
 
-from dentasam.atomic_write import draft_of, remove_stale_drafts
 from dentasam.data.images.kind import IMAGE_SUFFIXES
 from dentasam.data.images.read import read_image
 from dentasam.data.links import Bounds
 from dentasam.errors import DentasamError, ImageError
+from dentasam.files.atomic_write import draft_of, remove_stale_drafts
 from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.database import is_disk_full
 from dentasam.labelling.log.store import Store

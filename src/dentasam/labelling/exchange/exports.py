@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any
 
-from dentasam.atomic_write import write_atomically
 from dentasam.data.dataset import Category, Dataset, ImageRecord, ObjectRecord
 from dentasam.data.formats.catalogue import Format
 from dentasam.data.formats.registry import write_annotations
 from dentasam.data.formats.tooth_names import with_numbering
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import OutputError
+from dentasam.files.atomic_write import write_atomically
 from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.damage import Damage, DamagedData
 from dentasam.labelling.log.fold import CaseState, ObjectState

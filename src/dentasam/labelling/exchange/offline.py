@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from dentasam.atomic_write import remove_stale_drafts, write_atomically
 from dentasam.data.formats.catalogue import Format
 from dentasam.data.formats.registry import writable
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import OutputError, WorkspaceError
+from dentasam.files.atomic_write import remove_stale_drafts, write_atomically
 from dentasam.labelling.exchange.correction_log import log_lines
 from dentasam.labelling.exchange.exports import FINISHED, chosen_cases, write_coco, write_zip
 from dentasam.labelling.exchange.proposal_outcomes import ProposalCounts

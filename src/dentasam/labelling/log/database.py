@@ -42,7 +42,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dentasam.documents.shown import MAX_REASON, cut, printable
 from dentasam.errors import WorkspaceError
-from dentasam.full_disk import NO_ROOM
+from dentasam.files.full_disk import NO_ROOM
 from dentasam.labelling.log.database_url import postgresql_url, shown_url, without_secrets
 from dentasam.labelling.log.sqlite_check import GUIDE, DamagedDatabase, check_sqlite, damaged_error
 

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Engine, delete, insert, select, update
 
-from dentasam.atomic_write import write_atomically
 from dentasam.errors import WorkspaceError
+from dentasam.files.atomic_write import write_atomically
 from dentasam.labelling.log.damage import naming
 from dentasam.labelling.log.database import cases, open_database, workspace, writing
 from dentasam.labelling.log.database_url import shown_url

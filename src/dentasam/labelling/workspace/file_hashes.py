@@ -17,8 +17,8 @@ from typing import Final
 
 from dentasam.data.links import Bounds
 from dentasam.errors import ImageError
+from dentasam.files.regular_file import open_regular
 from dentasam.labelling.workspace.workspace import CaseImage
-from dentasam.regular_file import open_regular
 
 # Two changes within a tick of the file system's clock look like one, and FAT's tick is two seconds. So a hash is kept
 # only if the file has not changed for this long.

@@ -5,10 +5,10 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from dentasam.atomic_write import NO_FOLLOW
 from dentasam.errors import WorkspaceError
+from dentasam.files.atomic_write import NO_FOLLOW
+from dentasam.files.locked_file import open_locked
 from dentasam.labelling.workspace.own_folder import open_own_file
-from dentasam.locked_file import open_locked
 
 LOCK_FILE = "lock"
 MAX_ADDRESS_BYTES = 300

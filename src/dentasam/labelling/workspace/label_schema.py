@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from dentasam.atomic_write import write_atomically
 from dentasam.documents.error import DocumentError
 from dentasam.documents.validation import first_error
 from dentasam.documents.yaml_document import read_yaml
 from dentasam.errors import WorkspaceError
+from dentasam.files.atomic_write import write_atomically
 from dentasam.labelling.wire.fields import NewName, NewTitle
 from dentasam.labelling.workspace.tidy_sizes import DEFAULT_TIDY, Tidy
 

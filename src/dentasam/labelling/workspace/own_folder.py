@@ -11,9 +11,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from dentasam.atomic_write import NO_FOLLOW
 from dentasam.errors import WorkspaceError
-from dentasam.regular_file import opened_regular
+from dentasam.files.atomic_write import NO_FOLLOW
+from dentasam.files.regular_file import opened_regular
 
 # These are changed in place, and not replaced as a whole.
 CHANGED_IN_PLACE = ("labels.sqlite3", "labels.sqlite3-wal", "labels.sqlite3-shm", "labels.sqlite3-journal")

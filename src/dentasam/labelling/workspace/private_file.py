@@ -9,7 +9,7 @@ import os
 import stat
 from pathlib import Path
 
-from dentasam.atomic_write import NO_FOLLOW
+from dentasam.files.atomic_write import NO_FOLLOW
 
 
 def read_private(path: Path) -> str | None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from dentasam.atomic_write import write_atomically
 from dentasam.documents.error import DocumentError
 from dentasam.documents.validation import first_error
 from dentasam.documents.yaml_document import read_yaml
 from dentasam.errors import WorkspaceError
+from dentasam.files.atomic_write import write_atomically
 
 FILE_NAME = "settings.yaml"
 

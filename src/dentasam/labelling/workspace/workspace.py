@@ -11,7 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from uuid import UUID, uuid4
 
-from dentasam.atomic_write import remove_stale_drafts
 from dentasam.data.coco.image_files import own_folders
 from dentasam.data.dataset import Dataset
 from dentasam.data.images.listing import WORKSPACE_SUFFIX, LeftOut, images_in
@@ -19,6 +18,7 @@ from dentasam.data.images.orientation import wrong_size
 from dentasam.data.images.read import read_header
 from dentasam.data.links import Bounds
 from dentasam.errors import DentasamError, WorkspaceError
+from dentasam.files.atomic_write import remove_stale_drafts
 from dentasam.labelling.workspace.file_lock import WorkspaceLock
 from dentasam.labelling.workspace.label_schema import LabelSchema
 from dentasam.labelling.workspace.own_folder import make_own_folder

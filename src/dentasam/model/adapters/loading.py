@@ -19,13 +19,13 @@ from torch import Tensor, nn
 
 from dentasam.documents.shown import MAX_REASON, cut, printable, shown
 from dentasam.errors import AdapterError
+from dentasam.files.regular_file import check_regular
 from dentasam.model.adapters.conv_transpose_lora import register_conv_lora
 from dentasam.model.adapters.folder import CONFIG, KEY_PREFIX, WEIGHTS, AdapterCard, find_adapter, json_object
 from dentasam.model.adapters.lora import LoraSettings, inject, plain_modules, takes_lora, trains_whole
 from dentasam.model.adapters.saving import adapter_weights
 from dentasam.model.adapters.switching import active_adapter, remove_adapter, use_adapter
 from dentasam.model.checkpoints.finite import first_not_finite
-from dentasam.regular_file import check_regular
 
 _SETTINGS = {  # PEFT's names of LoraSettings' fields
     "r": "rank",

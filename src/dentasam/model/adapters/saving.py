@@ -10,8 +10,8 @@ from peft.functional import get_peft_model_state_dict
 from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
-from dentasam.atomic_write import write_atomically
 from dentasam.errors import AdapterError
+from dentasam.files.atomic_write import write_atomically
 from dentasam.model.adapters.folder import CARD, CONFIG, KEY_PREFIX, WEIGHTS, AdapterCard
 from dentasam.model.adapters.switching import adapter_names
 from dentasam.model.checkpoints.finite import first_not_finite

@@ -20,14 +20,14 @@ from safetensors.torch import load as deserialize
 from safetensors.torch import save as serialize
 from torch import nn
 
-from dentasam.atomic_write import write_atomically
 from dentasam.documents.json_document import read_json
 from dentasam.documents.shown import MAX_REASON, without_middle
 from dentasam.errors import ChartError
+from dentasam.files.atomic_write import write_atomically
+from dentasam.files.regular_file import open_regular
 from dentasam.model.chart.finder import Finder
 from dentasam.model.chart.numberer import Numberer
 from dentasam.model.checkpoints.finite import first_not_finite
-from dentasam.regular_file import open_regular
 from dentasam.version import __version__
 
 WEIGHTS, CARD = "chart.safetensors", "chart.json"

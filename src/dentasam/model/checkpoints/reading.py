@@ -18,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from dentasam.errors import CheckpointError
+from dentasam.files.regular_file import check_regular, open_regular
 from dentasam.model.checkpoints.key_maps import to_official
-from dentasam.regular_file import check_regular, open_regular
 
 # The largest official model has 700 tensors, and 80 kB of names.
 MAX_TENSORS, MAX_NAME, MAX_HEADER_BYTES = 50_000, 300, 10 << 20

@@ -7,8 +7,8 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import save
 
-from dentasam.atomic_write import write_atomically
 from dentasam.errors import CheckpointError
+from dentasam.files.atomic_write import write_atomically
 from dentasam.model.checkpoints.finite import first_not_finite
 from dentasam.model.encoder.encoder_registry import recognise_encoder
 from dentasam.model.sam_hq import SamHQ

@@ -26,10 +26,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dentasam.atomic_write import write_atomically
 from dentasam.documents.json_document import read_json
 from dentasam.documents.shown import MAX_REASON, shown, without_middle
 from dentasam.errors import CheckpointError, ExtraError
+from dentasam.files.atomic_write import write_atomically
 from dentasam.model.adapters.folder import AdapterIdentity
 from dentasam.model.core.frame import LOGIT_STRIDE, PATCH
 from dentasam.model.decoder.prompt_encoder import GRID

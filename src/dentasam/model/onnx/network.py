@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dentasam.documents.shown import MAX_REASON, cut, printable
 from dentasam.errors import CheckpointError, PromptError
+from dentasam.files.regular_file import check_regular
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.prompt import Prompts
 from dentasam.model.decoder.mask_decoder import CHOICES as MASK_CHOICES
@@ -30,7 +31,6 @@ from dentasam.model.onnx.export import (
 )
 from dentasam.model.onnx.graphs import FIRST_CORNER, NO_BOX, SECOND_CORNER
 from dentasam.model.sam_hq import MaskChoices, MaskPrediction
-from dentasam.regular_file import check_regular
 
 log = logging.getLogger(__name__)
 

@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dentasam.atomic_write import write_atomically
 from dentasam.data.dataset import Dataset
 from dentasam.data.record import ImageRecord
 from dentasam.errors import DatasetError, RecipeError
+from dentasam.files.atomic_write import write_atomically
 from dentasam.model.adapters import folder as adapter_folder
 from dentasam.model.chart.chart import Chart
 from dentasam.model.chart.charting import chart_with_terms

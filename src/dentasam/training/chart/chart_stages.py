@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from dentasam.data.dataset import Dataset
 from dentasam.errors import CheckpointError
+from dentasam.files.sealed_file import is_whole, write_sealed
 from dentasam.model.chart.finder import Finder
 from dentasam.model.chart.head import ChartHead
 from dentasam.model.chart.numberer import UNKNOWN, Numberer, padded
@@ -24,7 +25,6 @@ from dentasam.model.chart.shapes import SHAPE
 from dentasam.model.checkpoints.reading import check_records
 from dentasam.model.segmenter import Segmenter
 from dentasam.progress import Update
-from dentasam.sealed_file import is_whole, write_sealed
 from dentasam.training.chart.averaged_run import train_averaged
 from dentasam.training.chart.encoded_views import phantom_view, view_of
 from dentasam.training.chart.finder_loss import finder_loss, finder_targets

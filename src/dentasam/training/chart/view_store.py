@@ -18,12 +18,12 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from dentasam.atomic_write import write_atomically
 from dentasam.documents.shown import MAX_REASON, cut, printable
 from dentasam.errors import OutputError
+from dentasam.files.atomic_write import write_atomically
+from dentasam.files.regular_file import check_regular
 from dentasam.model.chart.finder import CELL, fine_features
 from dentasam.model.embedding import ImageEmbedding
-from dentasam.regular_file import check_regular
 from dentasam.training.chart.views import ChartTargets
 from dentasam.training.samples.tensor_checksum import UNREADABLE, tensor_checksum
 

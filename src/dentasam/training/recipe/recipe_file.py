@@ -14,13 +14,13 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from dentasam.atomic_write import write_atomically
 from dentasam.documents.error import DocumentError
 from dentasam.documents.shown import cut, printable
 from dentasam.documents.text import read_text
 from dentasam.documents.validation import first_error, place_of
 from dentasam.documents.yaml_document import parse_yaml
 from dentasam.errors import RecipeError
+from dentasam.files.atomic_write import write_atomically
 from dentasam.training.recipe.chart_recipe import ChartRecipe
 from dentasam.training.recipe.settings import Recipe
 

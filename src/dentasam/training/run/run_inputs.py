@@ -10,12 +10,12 @@ import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 
-from dentasam.atomic_write import write_atomically
 from dentasam.data.dataset import Dataset
 from dentasam.data.record import ImageRecord
 from dentasam.data.spelling import canonical, portable
 from dentasam.documents.json_document import read_json
 from dentasam.errors import OutputError
+from dentasam.files.atomic_write import write_atomically
 from dentasam.model.adapters.folder import AdapterIdentity
 
 INPUTS = "inputs.json"

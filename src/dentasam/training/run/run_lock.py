@@ -10,12 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from dentasam.atomic_write import NO_FOLLOW
 from dentasam.documents.json_document import parse_json
 from dentasam.documents.shown import cut, printable, shown
 from dentasam.errors import OutputError
-from dentasam.locked_file import open_locked
-from dentasam.regular_file import opened_regular
+from dentasam.files.atomic_write import NO_FOLLOW
+from dentasam.files.locked_file import open_locked
+from dentasam.files.regular_file import opened_regular
 
 LOCK = ".run.lock"
 _MAX_BYTES = 1000

@@ -19,11 +19,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dentasam.atomic_write import remove_stale_drafts, write_atomically
 from dentasam.documents.error import DocumentError
 from dentasam.documents.json_document import parse_json
 from dentasam.errors import OutputError, RecipeError
-from dentasam.output_folder import made_folder
+from dentasam.files.atomic_write import remove_stale_drafts, write_atomically
+from dentasam.files.output_folder import made_folder
 from dentasam.training.recipe.differences import differences, listed
 from dentasam.training.recipe.recipe_file import load_recipe, write_recipe
 from dentasam.training.recipe.settings import Recipe

@@ -14,9 +14,9 @@ import torch
 
 from dentasam.data.notices import notice
 from dentasam.errors import CheckpointError, OutputError
-from dentasam.full_disk import full_disk
+from dentasam.files.full_disk import full_disk
+from dentasam.files.sealed_file import is_whole, write_sealed
 from dentasam.model.checkpoints.reading import check_records
-from dentasam.sealed_file import is_whole, write_sealed
 
 # In every state that has a checksum behind it. One without this key is of an earlier version.
 _SEALED = "sealed"

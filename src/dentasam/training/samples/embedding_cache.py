@@ -19,11 +19,11 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from dentasam.atomic_write import DRAFT_SUFFIX, write_atomically
 from dentasam.errors import OutputError
+from dentasam.files.atomic_write import DRAFT_SUFFIX, write_atomically
+from dentasam.files.regular_file import check_regular
 from dentasam.model.core.frame import PREPROCESSING
 from dentasam.model.embedding import EncoderOutput, EncoderPrefix
-from dentasam.regular_file import check_regular
 from dentasam.training.samples.tensor_checksum import UNREADABLE, tensor_checksum
 
 # A draft of this age was left by a killed writer; a younger one may be in use.

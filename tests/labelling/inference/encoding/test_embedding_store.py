@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dentasam.atomic_write import draft_of
 from dentasam.errors import WorkspaceError
+from dentasam.files.atomic_write import draft_of
 from dentasam.labelling.inference.encoding.embedding_store import EmbeddingStore
 from dentasam.labelling.inference.served_model import model_key
 from dentasam.model.core.frame import Frame

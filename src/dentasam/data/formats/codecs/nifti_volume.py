@@ -27,7 +27,7 @@ from dentasam.data.formats.files.folders import write_png
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.data.links import check_no_link_out
 from dentasam.errors import DatasetError, ExtraError
-from dentasam.regular_file import check_regular
+from dentasam.files.regular_file import check_regular
 
 SUFFIXES = (".nii", ".nii.gz")
 # How far an axis may be from the world's, as a share of the voxel's size; affines are stored as 32-bit floats.

@@ -27,8 +27,8 @@ from dentasam.data.formats.files.free_names import FreeNames
 from dentasam.data.formats.importing.journal import Journal, key_of
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.errors import DatasetError, OutputError
-from dentasam.locked_file import try_lock
-from dentasam.output_folder import MadeFolders, made_folder
+from dentasam.files.locked_file import try_lock
+from dentasam.files.output_folder import MadeFolders, made_folder
 
 DRAFT, JOURNAL, LOCK = ".import", "journal.jsonl", "lock"
 OTHER_FOLDER = "choose another folder or remove it"

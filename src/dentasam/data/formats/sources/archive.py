@@ -15,11 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from dentasam.atomic_write import DRAFT_SUFFIX, write_atomically
 from dentasam.data.formats.sources.member_names import inner_path, is_clutter
 from dentasam.data.formats.sources.members import AGAIN, BY_HAND, Member, kind_of, members_of, reading
 from dentasam.data.spelling import canonical
 from dentasam.errors import DatasetError, OutputError
+from dentasam.files.atomic_write import DRAFT_SUFFIX, write_atomically
 
 _CHUNK = 1 << 18
 # What the file system says about a name that it cannot take.

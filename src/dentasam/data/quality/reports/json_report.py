@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dentasam.atomic_write import write_atomically
 from dentasam.data.quality.check import Check
 from dentasam.data.quality.reports.disagreement import Disagreement
 from dentasam.errors import OutputError
+from dentasam.files.atomic_write import write_atomically
 
 
 def json_report(check: Check, disagreements: Sequence[Disagreement] = ()) -> dict[str, Any]:

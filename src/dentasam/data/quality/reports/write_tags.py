@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from json.decoder import JSONDecodeError, JSONDecoder
 from pathlib import Path
 
-from dentasam.atomic_write import write_atomically
 from dentasam.errors import DatasetError, OutputError
+from dentasam.files.atomic_write import write_atomically
 
 _SPACE = " \t\n\r"
 _DECODER = JSONDecoder()

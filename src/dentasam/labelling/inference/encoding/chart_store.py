@@ -10,12 +10,12 @@ import struct
 import zlib
 from pathlib import Path
 
-from dentasam.atomic_write import write_atomically
+from dentasam.files.atomic_write import write_atomically
+from dentasam.files.regular_file import open_regular
 from dentasam.labelling.inference.encoding.charted_image import ChartedImage
 from dentasam.labelling.inference.encoding.embedding_store import file_stem
 from dentasam.labelling.inference.served_model import ServedModel
 from dentasam.labelling.wire.envelope import EnvelopeError, pack, unpack
-from dentasam.regular_file import open_regular
 
 
 class ChartStore:

@@ -13,10 +13,10 @@ import threading
 import zlib
 from pathlib import Path
 
-from dentasam.atomic_write import remove_stale_drafts, write_atomically
 from dentasam.errors import CheckpointError, WorkspaceError
+from dentasam.files.atomic_write import remove_stale_drafts, write_atomically
+from dentasam.files.regular_file import open_regular
 from dentasam.model.embedding import ImageEmbedding
-from dentasam.regular_file import open_regular
 
 # 2.7 MB for a panoramic: some 1,500 of them.
 DISK_LIMIT = 4 * 2**30

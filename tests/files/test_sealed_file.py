@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import pytest
 
-from dentasam.sealed_file import is_whole, write_sealed
+from dentasam.files.sealed_file import is_whole, write_sealed
 
 
 def test_every_bit_counts(tmp_path: Path) -> None:

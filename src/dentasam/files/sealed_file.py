@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from dentasam.atomic_write import write_atomically
-from dentasam.regular_file import check_regular, open_regular
+from dentasam.files.atomic_write import write_atomically
+from dentasam.files.regular_file import check_regular, open_regular
 
 _MARK = b"\nsha256:"
 _SEAL_BYTES = len(_MARK) + 64 + 1

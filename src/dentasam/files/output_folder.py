@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dentasam.atomic_write import remove_stale_drafts
 from dentasam.errors import OutputError
+from dentasam.files.atomic_write import remove_stale_drafts
 
 
 def made_folder(path: Path) -> list[str]:

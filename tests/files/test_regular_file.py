@@ -12,7 +12,7 @@ from dentasam.data.quality.check import find_problems
 from dentasam.documents.error import DocumentError
 from dentasam.documents.text import read_text
 from dentasam.errors import PromptError
-from dentasam.regular_file import NotRegularError, open_regular
+from dentasam.files.regular_file import NotRegularError, open_regular
 
 
 def test_regular_files_and_links_to_them_are_opened(tmp_path: Path) -> None:

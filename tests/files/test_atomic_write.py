@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dentasam import atomic_write
-from dentasam.atomic_write import draft_of, remove_stale_drafts, write_atomically
+from dentasam.files import atomic_write
+from dentasam.files.atomic_write import draft_of, remove_stale_drafts, write_atomically
 
 
 def test_replaces_the_file_when_the_block_ends(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
     script = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from dentasam.atomic_write import write_atomically\n"
+        "from dentasam.files.atomic_write import write_atomically\n"
         "with write_atomically(Path(sys.argv[1])) as draft:\n"
         "    draft.write_text('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -93,8 +93,8 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from dentasam import atomic_write
-from dentasam.atomic_write import draft_of, remove_stale_drafts, write_atomically
+from dentasam.files import atomic_write
+from dentasam.files.atomic_write import draft_of, remove_stale_drafts, write_atomically
 with write_atomically(Path(sys.argv[1])) as draft:
     draft.write_text("half")
     if sys.argv[2:]:

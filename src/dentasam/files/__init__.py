@@ -1,0 +1,1 @@
+"""Writing, locking and opening files safely, for every room."""
