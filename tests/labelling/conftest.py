@@ -13,8 +13,9 @@ from alembic.config import Config
 from PIL import Image
 from sqlalchemy import Engine
 
-from dentasam.labelling import log
-from dentasam.labelling.log.database import open_database, writing
+from dentasam.labelling.log import database
+from dentasam.labelling.log.database.opening import open_database
+from dentasam.labelling.log.database.transactions import writing
 from dentasam.labelling.log.operations import Operation, parse_operation
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.wire.box_mask import BoxMask
@@ -49,7 +50,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def downgrade(engine: Engine, revision: str) -> None:
     """Gives a database the tables of an older version, without what they could not hold."""
     config = Config()
-    migrations = Path(log.__file__).with_name("migrations")
+    migrations = Path(database.__file__).with_name("migrations")
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     with writing(engine) as connection:
         config.attributes["connection"] = connection

@@ -26,9 +26,9 @@ from dentasam.labelling.inference.replies import (
 )
 from dentasam.labelling.inference.requests import PredictObject, PrefersPart, RefineObject, TidySizes
 from dentasam.labelling.inference.served_model import ModelIdentity
+from dentasam.labelling.log.database.workspace_id import open_workspace_database
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.log.worklist import Worklist
-from dentasam.labelling.log.workspace_id import open_workspace_database
 from dentasam.labelling.proposals.proposer import Proposer
 from dentasam.labelling.server.app import create_app
 from dentasam.labelling.wire.box_mask import BoxMask

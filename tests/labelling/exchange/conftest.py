@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dentasam.labelling.log.database import open_database
+from dentasam.labelling.log.database.opening import open_database
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.workspace.workspace import Workspace
 

@@ -19,7 +19,7 @@ from dentasam.labelling.exchange.exports import coco_document
 from dentasam.labelling.exchange.import_report import MAX_NAMED, ImportReport, SkippedItem, SkippedItems
 from dentasam.labelling.exchange.imports import import_coco
 from dentasam.labelling.exchange.source_objects import SourceObjects
-from dentasam.labelling.log.database import open_database
+from dentasam.labelling.log.database.opening import open_database
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.proposals.new_proposals import Proposal, proposal_operations
 from dentasam.labelling.wire.box_mask import BoxMask

@@ -12,7 +12,7 @@ from dentasam.labelling.exchange.exports import coco_document, labelled_dataset
 from dentasam.labelling.exchange.offline import write_export
 from dentasam.labelling.exchange.proposal_outcomes import ProposalCounts
 from dentasam.labelling.exchange.time_table import timing_csv
-from dentasam.labelling.log.database import open_database
+from dentasam.labelling.log.database.opening import open_database
 from dentasam.labelling.log.operations import Operation
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.workspace.workspace import Workspace

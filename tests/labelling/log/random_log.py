@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dentasam.labelling.log.database import open_database
+from dentasam.labelling.log.database.opening import open_database
 from dentasam.labelling.log.operations import ChangeMask, Create, Operation, parse_operation
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.wire.box_mask import BoxMask

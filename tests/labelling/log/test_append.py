@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dentasam.labelling.log.append import Appended, RevisionConflict
-from dentasam.labelling.log.database import open_database
+from dentasam.labelling.log.database.opening import open_database
 from dentasam.labelling.log.fold import CaseState, fold
 from dentasam.labelling.log.operations import OperationError
 from dentasam.labelling.log.store import Store

@@ -10,7 +10,9 @@ from sqlalchemy import event, text
 
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.log.cases import CaseNotFound
-from dentasam.labelling.log.database import is_disk_full, open_database, writing
+from dentasam.labelling.log.database.failures import is_disk_full
+from dentasam.labelling.log.database.opening import open_database
+from dentasam.labelling.log.database.transactions import writing
 from dentasam.labelling.log.store import StorageFull, Store
 from dentasam.labelling.wire.box_mask import BoxMask
 

@@ -10,9 +10,9 @@ import pytest
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.inference.encoding.charted_image import ChartedImage, ChartedObject
 from dentasam.labelling.inference.served_model import ModelIdentity, ServedModel
+from dentasam.labelling.log.database.workspace_id import open_workspace_database
 from dentasam.labelling.log.operations import MODEL_ANNOTATOR
 from dentasam.labelling.log.store import Store
-from dentasam.labelling.log.workspace_id import open_workspace_database
 from dentasam.labelling.proposals.proposer import ProposalsState, Proposer
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.workspace.label_schema import LabelSchema

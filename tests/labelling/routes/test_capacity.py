@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from dentasam.errors import ImageError
 from dentasam.labelling.exchange.import_bounds import ImportBounds, ImportStopped
-from dentasam.labelling.log import database
+from dentasam.labelling.log.database import opening
 from dentasam.labelling.routes import capacity, context
 from dentasam.labelling.routes.capacity import Budget, ServerBusy, imported_for, in_threads_of
 from dentasam.labelling.routes.conflicts import ConflictWaits
@@ -187,7 +187,7 @@ def test_a_budget_counts_what_is_beyond_the_free_part_of_each_claim() -> None:
 def test_a_database_that_others_hold_is_no_error_of_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(opening, "BUSY_TIMEOUT_SECONDS", 0.05)
     with running(folder_of_images(tmp_path / "images")) as server:
         other = server.store.engine.connect().execution_options(dentasam_write=True)
         with other, other.begin():

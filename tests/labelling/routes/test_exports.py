@@ -14,7 +14,7 @@ from PIL import Image
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.catalogue import Format
-from dentasam.labelling.log.database import writing
+from dentasam.labelling.log.database.transactions import writing
 
 from ..running import HEIGHT, WIDTH, Running, create, masked, opened, square
 

@@ -17,7 +17,7 @@ from dentasam.errors import DatasetError, WorkspaceError
 from dentasam.labelling.auth.passwords import Annotators
 from dentasam.labelling.exchange.offline import open_workspace
 from dentasam.labelling.inference.encoding.embedding_store import EmbeddingStore
-from dentasam.labelling.log.database import open_database
+from dentasam.labelling.log.database.opening import open_database
 from dentasam.labelling.workspace.file_hashes import FileHashes
 from dentasam.labelling.workspace.label_schema import Label, LabelSchema
 from dentasam.labelling.workspace.workspace import Workspace

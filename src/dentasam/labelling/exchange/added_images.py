@@ -22,7 +22,7 @@ from dentasam.data.links import Bounds
 from dentasam.errors import DentasamError, ImageError
 from dentasam.files.atomic_write import draft_of, remove_stale_drafts
 from dentasam.labelling.log.cases import Case
-from dentasam.labelling.log.database import is_disk_full
+from dentasam.labelling.log.database.failures import is_disk_full
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.log.worklist import Worklist
 from dentasam.labelling.workspace.file_hashes import FileHashes

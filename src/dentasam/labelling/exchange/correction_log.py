@@ -8,7 +8,7 @@ from dentasam.data.masks import rle
 from dentasam.labelling.exchange.exports import chosen_cases, without_paths
 from dentasam.labelling.exchange.proposal_outcomes import ProposalCounts, missed_objects, proposal_outcome
 from dentasam.labelling.log.cases import Case
-from dentasam.labelling.log.damage import Damage, DamagedData
+from dentasam.labelling.log.database.damage import Damage, DamagedData
 from dentasam.labelling.log.fold import ObjectState, undone_ids
 from dentasam.labelling.log.operations import ChangeMask, Create, Status, StoredOperation, document_of
 from dentasam.labelling.log.store import Store

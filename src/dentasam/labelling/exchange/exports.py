@@ -20,7 +20,7 @@ from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import OutputError
 from dentasam.files.atomic_write import write_atomically
 from dentasam.labelling.log.cases import Case
-from dentasam.labelling.log.damage import Damage, DamagedData
+from dentasam.labelling.log.database.damage import Damage, DamagedData
 from dentasam.labelling.log.fold import CaseState, ObjectState
 from dentasam.labelling.log.operations import Status
 from dentasam.labelling.log.store import Store

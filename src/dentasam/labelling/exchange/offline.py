@@ -17,10 +17,10 @@ from dentasam.labelling.exchange.proposal_outcomes import ProposalCounts
 from dentasam.labelling.exchange.source_objects import SourceObjects
 from dentasam.labelling.exchange.time_table import timing_csv
 from dentasam.labelling.log.cases import no_case_line
-from dentasam.labelling.log.damage import Damage, DamagedData
-from dentasam.labelling.log.sqlite_check import GUIDE
+from dentasam.labelling.log.database.damage import Damage, DamagedData
+from dentasam.labelling.log.database.sqlite_check import GUIDE
+from dentasam.labelling.log.database.workspace_id import open_workspace_database
 from dentasam.labelling.log.store import Store
-from dentasam.labelling.log.workspace_id import open_workspace_database
 from dentasam.labelling.workspace.file_lock import WorkspaceInUse
 from dentasam.labelling.workspace.workspace import Workspace
 

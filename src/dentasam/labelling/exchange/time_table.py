@@ -8,7 +8,7 @@ from itertools import groupby
 from dentasam.data.table import csv_text
 from dentasam.labelling.log.active_time import ActiveTime
 from dentasam.labelling.log.cases import Case
-from dentasam.labelling.log.damage import Damage, DamagedData
+from dentasam.labelling.log.database.damage import Damage, DamagedData
 from dentasam.labelling.log.fold import CaseState, undone_ids
 from dentasam.labelling.log.operations import ChangeMask, Create, StoredOperation
 from dentasam.labelling.log.store import Store

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, and_, insert, select, true
 
-from dentasam.labelling.log.checksums import is_whole, row_checksum
-from dentasam.labelling.log.damage import Damage
-from dentasam.labelling.log.database import cases, intervals
+from dentasam.labelling.log.database.checksums import is_whole, row_checksum
+from dentasam.labelling.log.database.damage import Damage
+from dentasam.labelling.log.database.tables import cases, intervals
 from dentasam.labelling.log.read import read_rows
 
 # The page reports every 15 s; a report may span twice that, even where the idle cut-off is shorter.

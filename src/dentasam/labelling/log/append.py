@@ -8,7 +8,8 @@ from sqlalchemy import Connection, and_, insert, select, update
 
 from dentasam.labelling.log import rows
 from dentasam.labelling.log.cases import case_row, change_case_row
-from dentasam.labelling.log.database import batches, cases, objects, operations
+from dentasam.labelling.log.database.tables import cases, objects, operations
+from dentasam.labelling.log.database.transactions import batches
 from dentasam.labelling.log.fold import CaseState, ObjectState, fold
 from dentasam.labelling.log.operations import Operation, StoredOperation, check_masks
 from dentasam.labelling.log.read import read_objects, read_rows, read_state

@@ -10,14 +10,15 @@ from sqlalchemy import ColumnElement, Connection, Select, false, func, insert, s
 from sqlalchemy import case as case_expression
 from sqlalchemy.exc import DBAPIError
 
-from dentasam.labelling.log.checksums import is_whole, row_checksum
-from dentasam.labelling.log.damage import Damage, DamagedData, damaged_value, is_damage
-from dentasam.labelling.log.database import batches, cases, comments, intervals, objects, workspace
+from dentasam.labelling.log.database.checksums import is_whole, row_checksum
+from dentasam.labelling.log.database.damage import Damage, DamagedData, damaged_value, is_damage
+from dentasam.labelling.log.database.sqlite_check import GUIDE
+from dentasam.labelling.log.database.tables import cases, comments, intervals, objects, workspace
+from dentasam.labelling.log.database.transactions import batches
 from dentasam.labelling.log.operations import Status
 from dentasam.labelling.log.read import Row, read_rows
 from dentasam.labelling.log.rebuild import damaged_case_line, mended_case, store_mended
 from dentasam.labelling.log.rows import utc_now
-from dentasam.labelling.log.sqlite_check import GUIDE
 from dentasam.labelling.workspace.workspace import CaseImage
 
 # What was rebuilt is a notice of the command, like what was assumed about an image.

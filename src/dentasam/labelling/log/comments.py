@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert
 
 from dentasam.labelling.log.cases import change_case_row
-from dentasam.labelling.log.checksums import is_whole
-from dentasam.labelling.log.damage import Damage
-from dentasam.labelling.log.database import comments
+from dentasam.labelling.log.database.checksums import is_whole
+from dentasam.labelling.log.database.damage import Damage
+from dentasam.labelling.log.database.tables import comments
 from dentasam.labelling.log.read import Row, read_rows
 from dentasam.labelling.log.rows import sealed, utc_now
 from dentasam.labelling.wire.fields import MAX_COMMENT_LENGTH

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dentasam.labelling.log.damage import Damage
+from dentasam.labelling.log.database.damage import Damage
 from dentasam.labelling.log.operations import (
     Accept,
     ChangeMask,

@@ -8,8 +8,9 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, and_, select
 from sqlalchemy.exc import DBAPIError
 
 from dentasam.labelling.log import rows
-from dentasam.labelling.log.damage import Damage, DamagedData, damaged_value, is_damage
-from dentasam.labelling.log.database import batches, cases, objects, operations
+from dentasam.labelling.log.database.damage import Damage, DamagedData, damaged_value, is_damage
+from dentasam.labelling.log.database.tables import cases, objects, operations
+from dentasam.labelling.log.database.transactions import batches
 from dentasam.labelling.log.fold import CaseState, ObjectState
 from dentasam.labelling.log.operations import StoredOperation
 

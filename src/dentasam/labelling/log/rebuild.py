@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, insert, select, update
 
 from dentasam.labelling.log import rows
-from dentasam.labelling.log.checksums import is_whole
-from dentasam.labelling.log.database import cases, comments, objects
+from dentasam.labelling.log.database.checksums import is_whole
+from dentasam.labelling.log.database.sqlite_check import GUIDE
+from dentasam.labelling.log.database.tables import cases, comments, objects
 from dentasam.labelling.log.fold import CaseState, fold
 from dentasam.labelling.log.operations import OperationError
 from dentasam.labelling.log.read import CheckedLog, Row, case_row_of, read_log, read_rows
-from dentasam.labelling.log.sqlite_check import GUIDE
 from dentasam.labelling.workspace.workspace import CaseImage
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from dentasam.labelling.log.checksums import is_whole, masks_checksum, row_checksum
+from dentasam.labelling.log.database.checksums import is_whole, masks_checksum, row_checksum
 from dentasam.labelling.log.fold import ObjectState
 from dentasam.labelling.log.operations import (
     OperationError,

@@ -18,8 +18,10 @@ from dentasam.labelling.log.active_time import ActiveTime, Interval, insert_acti
 from dentasam.labelling.log.append import Appended, append_operations, change_objects, propose_operations
 from dentasam.labelling.log.cases import Case, CaseNotFound, case_row, read_case, read_cases, sync_cases
 from dentasam.labelling.log.comments import Comment, insert_comment, plain_text, read_comments
-from dentasam.labelling.log.damage import Damage, DamagedData, naming
-from dentasam.labelling.log.database import cases, is_disk_full, reading, writing
+from dentasam.labelling.log.database.damage import Damage, DamagedData, naming
+from dentasam.labelling.log.database.failures import is_disk_full
+from dentasam.labelling.log.database.tables import cases
+from dentasam.labelling.log.database.transactions import reading, writing
 from dentasam.labelling.log.fold import CaseState, ObjectState
 from dentasam.labelling.log.operations import MODEL_ANNOTATOR, Operation, StoredOperation
 from dentasam.labelling.log.read import CheckedLog, Row, read_log, read_objects, read_operations, read_state

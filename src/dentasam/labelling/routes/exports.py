@@ -24,7 +24,7 @@ from dentasam.labelling.exchange.import_bounds import ImportBounds
 from dentasam.labelling.exchange.import_report import ImportReport
 from dentasam.labelling.exchange.imports import import_coco
 from dentasam.labelling.exchange.time_table import timing_csv
-from dentasam.labelling.log.damage import Damage
+from dentasam.labelling.log.database.damage import Damage
 from dentasam.labelling.log.operations import Status
 from dentasam.labelling.routes.capacity import imported_for
 from dentasam.labelling.routes.context import (

@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 from fastapi import HTTPException, Request
 from starlette.concurrency import run_in_threadpool
 
-from dentasam.labelling.log.database import is_disk_full
+from dentasam.labelling.log.database.failures import is_disk_full
 
 TYPES = ("application/octet-stream", "application/dicom", "image/")
 FILE_BODY: Final = {

@@ -24,10 +24,10 @@ from dentasam.labelling.auth.middleware import AccessMiddleware
 from dentasam.labelling.exchange.added_images import ImageAdder, ImageRefused
 from dentasam.labelling.exchange.monai import InferParams
 from dentasam.labelling.log.cases import CaseNotFound
-from dentasam.labelling.log.damage import DamagedData, is_damage
-from dentasam.labelling.log.database_url import without_secrets
+from dentasam.labelling.log.database.damage import DamagedData, is_damage
+from dentasam.labelling.log.database.sqlite_check import GUIDE
+from dentasam.labelling.log.database.url import without_secrets
 from dentasam.labelling.log.operations import OperationError
-from dentasam.labelling.log.sqlite_check import GUIDE
 from dentasam.labelling.log.store import IDLE_SECONDS, StorageFull
 from dentasam.labelling.proposals.proposer import Proposer
 from dentasam.labelling.routes import (

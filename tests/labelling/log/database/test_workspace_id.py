@@ -8,13 +8,13 @@ import pytest
 
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.exchange.offline import Place, open_workspace
-from dentasam.labelling.log.database import open_database
+from dentasam.labelling.log.database.opening import open_database
+from dentasam.labelling.log.database.workspace_id import open_workspace_database
 from dentasam.labelling.log.store import Store
-from dentasam.labelling.log.workspace_id import open_workspace_database
 from dentasam.labelling.workspace.workspace import Workspace
 
-from ..conftest import case_image, downgrade
-from ..postgresql import PostgreSQL
+from ...conftest import case_image, downgrade
+from ...postgresql import PostgreSQL
 
 
 def kept_in(url: str) -> list[str]:

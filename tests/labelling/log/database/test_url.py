@@ -3,8 +3,8 @@
 import pytest
 
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.log.database import open_database
-from dentasam.labelling.log.database_url import postgresql_url, shown_url, without_secrets
+from dentasam.labelling.log.database.opening import open_database
+from dentasam.labelling.log.database.url import postgresql_url, shown_url, without_secrets
 
 SECRET = "s3cr3tword"
 BENT = [

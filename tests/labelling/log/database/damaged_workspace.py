@@ -13,7 +13,7 @@ from dentasam.labelling.log.operations import parse_operation
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.wire.box_mask import BoxMask
 
-from ..conftest import MANUAL, Reported
+from ...conftest import MANUAL, Reported
 
 HEIGHT, WIDTH, CASES, OBJECTS = 40, 60, 4, 8
 

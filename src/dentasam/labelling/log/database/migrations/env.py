@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from dentasam.labelling.log.database import metadata
+from dentasam.labelling.log.database.tables import metadata
 
 # Batches, since SQLite cannot alter a column in place.
 context.configure(

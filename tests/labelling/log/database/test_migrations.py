@@ -8,10 +8,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.log.database import metadata, open_database
+from dentasam.labelling.log.database.opening import open_database
+from dentasam.labelling.log.database.tables import metadata
 from dentasam.labelling.log.store import Store
 
-from ..conftest import MANUAL, Make, block, case_image, downgrade, first_case
+from ...conftest import MANUAL, Make, block, case_image, downgrade, first_case
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(database_url: str) -> None:

@@ -11,8 +11,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from dentasam.documents.shown import MAX_REASON, cut, printable
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.log.database import is_busy, is_disk_full
-from dentasam.labelling.log.sqlite_check import GUIDE
+from dentasam.labelling.log.database.failures import is_busy, is_disk_full
+from dentasam.labelling.log.database.sqlite_check import GUIDE
 
 # One line on stderr, where `--traceback` adds the traceback.
 log = logging.getLogger("dentasam.data.notices")

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.exc import DBAPIError
 
-from dentasam.labelling.log.checksums import checksum, masks_checksum
+from dentasam.labelling.log.database.checksums import checksum, masks_checksum
 
 revision = "0004"
 down_revision = "0003"

@@ -11,10 +11,12 @@ from sqlalchemy import Engine, delete, insert, select, update
 
 from dentasam.errors import WorkspaceError
 from dentasam.files.atomic_write import write_atomically
-from dentasam.labelling.log.damage import naming
-from dentasam.labelling.log.database import cases, open_database, workspace, writing
-from dentasam.labelling.log.database_url import shown_url
-from dentasam.labelling.log.sqlite_check import GUIDE, check_sqlite
+from dentasam.labelling.log.database.damage import naming
+from dentasam.labelling.log.database.opening import open_database
+from dentasam.labelling.log.database.sqlite_check import GUIDE, check_sqlite
+from dentasam.labelling.log.database.tables import cases, workspace
+from dentasam.labelling.log.database.transactions import writing
+from dentasam.labelling.log.database.url import shown_url
 from dentasam.labelling.workspace.workspace import ID_FILE, Workspace
 
 

@@ -12,14 +12,16 @@ from sqlalchemy.exc import IntegrityError
 
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.exchange.offline import Place, open_workspace
-from dentasam.labelling.log.checksums import is_whole
-from dentasam.labelling.log.damage import Damage, DamagedData, naming
-from dentasam.labelling.log.database import cases, comments, metadata, objects, open_database, operations, writing
+from dentasam.labelling.log.database.checksums import is_whole
+from dentasam.labelling.log.database.damage import Damage, DamagedData, naming
+from dentasam.labelling.log.database.opening import open_database
+from dentasam.labelling.log.database.sqlite_check import check_sqlite
+from dentasam.labelling.log.database.tables import cases, comments, metadata, objects, operations
+from dentasam.labelling.log.database.transactions import writing
 from dentasam.labelling.log.read import read_state
-from dentasam.labelling.log.sqlite_check import check_sqlite
 from dentasam.labelling.log.store import Store
 
-from ..conftest import MANUAL, Make, Reported, block, case_image, downgrade, first_case
+from ...conftest import MANUAL, Make, Reported, block, case_image, downgrade, first_case
 from .damaged_files import Truth, bend_database, truth_of, verdict
 from .damaged_workspace import labelled_folder
 
@@ -369,7 +371,7 @@ def test_damaged_indexes_are_made_again(folder: Path, caplog: pytest.LogCaptureF
 
 
 def test_a_check_that_takes_too_long_is_left(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dentasam.labelling.log.sqlite_check.STEPS", 1)
+    monkeypatch.setattr("dentasam.labelling.log.database.sqlite_check.STEPS", 1)
     found = check_sqlite(folder / ".dentasam" / "labels.sqlite3", seconds=-1)
     assert (found.problems, found.complete) == ((), False)
 
