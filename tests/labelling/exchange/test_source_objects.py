@@ -1,15 +1,17 @@
 """The objects of a COCO file come into its workspace at a case's first use, or one after the other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 
 import pytest
 
+from dentasam.labelling.exchange import source_objects
 from dentasam.labelling.exchange.exports import coco_document
 from dentasam.labelling.exchange.offline import OpenedWorkspace, open_early, open_workspace
 from dentasam.labelling.exchange.time_table import timing_csv
 from dentasam.labelling.log.append import Appended
+from dentasam.labelling.log.operations import Operation
 from dentasam.labelling.log.store import Store
 
 from ...data.coco_files import content, write
@@ -67,6 +69,24 @@ def test_the_thread_imports_all_and_reports(source: Path) -> None:
         assert done.wait(20)
         opened.pending.stop()
         assert counts(opened.store) == [3, 1]
+
+
+@pytest.mark.parametrize(("most", "transactions"), [(500, [[1, 2]]), (3, [[1], [2]]), (1, [[1], [2]])])
+def test_a_transaction_takes_few_objects_but_those_of_a_case_together(
+    source: Path, monkeypatch: pytest.MonkeyPatch, most: int, transactions: list[list[int]]
+) -> None:
+    monkeypatch.setattr(source_objects, "BATCH_OBJECTS", most)
+    stored: list[list[int]] = []
+
+    def counted(store: Store, created: Mapping[int, Sequence[Operation]], annotator: str) -> int:
+        stored.append(sorted(created))
+        return import_objects(store, created, annotator)
+
+    import_objects = Store.import_objects
+    monkeypatch.setattr(Store, "import_objects", counted)
+    with open_early(source) as opened:
+        opened.pending.bring_all()
+        assert (stored, counts(opened.store)) == (transactions, [3, 1])
 
 
 def test_what_was_not_imported_before_the_end_is_at_the_next_start(source: Path) -> None:

@@ -15,8 +15,10 @@ from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.store import StorageFull, Store
 from dentasam.labelling.workspace.workspace import Workspace, case_name
 
-# Cases whose objects share a transaction: the disk is waited for once. A click may wait for as many.
+# Cases whose objects share a transaction: the disk is waited for once. A click may wait for as many. The objects of
+# one case are not parted, since a case with some of its objects would pass for one that was labelled.
 BATCH = 10
+BATCH_OBJECTS = 500
 # Between two batches, in which whoever waits for the objects of one case gets its turn.
 PAUSE_SECONDS = 0.005
 # Between two reports, each of which makes open pages read the worklist again.
@@ -70,8 +72,16 @@ class SourceObjects:
             self._thread.join()
 
     def _batches(self) -> Iterator[list[int]]:
-        ids = list(self._waiting)
-        return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+        batch: list[int] = []
+        objects = 0
+        for id, (_, image) in list(self._waiting.items()):
+            if batch and (len(batch) == BATCH or objects + len(image.objects) > BATCH_OBJECTS):
+                yield batch
+                batch, objects = [], 0
+            batch.append(id)
+            objects += len(image.objects)
+        if batch:
+            yield batch
 
     def _bring(self, case_ids: list[int]) -> None:
         with self._one_at_a_time:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from dentasam.documents.shown import MAX_REASON, cut, printable
 from dentasam.errors import WorkspaceError
-from dentasam.labelling.log.database.failures import is_busy, is_disk_full
+from dentasam.labelling.log.database.failures import is_busy, is_connection_lost, is_disk_full
 from dentasam.labelling.log.database.sqlite_check import GUIDE
 
 # One line on stderr, where `--traceback` adds the traceback.
@@ -60,6 +60,10 @@ class StorageBusy(WorkspaceError):
     headers: Final = {"Retry-After": "2"}
 
 
+class StorageLost(StorageBusy):
+    """The database cannot be reached; the same request may be sent again, whether it was stored or not."""
+
+
 def is_damage(error: BaseException) -> bool:
     """Whether an error means that stored bytes are not what was written; also of a value that cannot be decoded."""
     if isinstance(error, DBAPIError):
@@ -89,7 +93,7 @@ def damaged_value(error: ValueError | OverflowError | DBAPIError) -> bool:
 
 @contextmanager
 def naming(case: Callable[[], str]) -> Iterator[None]:
-    """Raises DamagedData that names the case, or StorageBusy, in place of the driver's errors that mean that.
+    """Raises DamagedData that names the case, StorageBusy or StorageLost for the driver's errors that mean that.
 
     The driver's error is the cause of DamagedData, for the log: what fails a constraint could be an error of this
     program too. case: called where there is an error.
@@ -101,6 +105,10 @@ def naming(case: Callable[[], str]) -> Iterator[None]:
             raise StorageBusy(
                 "the labelling database is busy; nothing was stored, try again in a few seconds"
             ) from None
+        if is_connection_lost(error):
+            reason = " ".join(str(getattr(error, "orig", error)).split())
+            log.warning("the labelling database cannot be reached (%s)", cut(printable(reason), MAX_REASON))
+            raise StorageLost("the labelling database cannot be reached; try again in a few seconds") from None
         if not isinstance(error, DBAPIError) or is_disk_full(error) or not is_damage(error):
             raise
         reason = cut(printable(" ".join(str(error.orig).split())), MAX_REASON)

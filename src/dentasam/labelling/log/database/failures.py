@@ -3,7 +3,7 @@
 import sqlite3
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dentasam.files.full_disk import NO_ROOM
@@ -31,3 +31,15 @@ def is_busy(error: BaseException) -> bool:
         return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     # serialization_failure, deadlock_detected, too_many_connections, lock_not_available
     return getattr(cause, "sqlstate", None) in ("40001", "40P01", "53300", "55P03")
+
+
+def is_connection_lost(error: BaseException) -> bool:
+    """Whether an error of PostgreSQL means that the server cannot be reached, or not any more."""
+    if not isinstance(error, DBAPIError) or isinstance(error.orig, sqlite3.Error):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        # The driver has no code for what it could not ask the server.
+        return error.connection_invalidated or isinstance(error, OperationalError)
+    # connection_exception; admin_shutdown, crash_shutdown, cannot_connect_now
+    return state.startswith("08") or state in ("57P01", "57P02", "57P03")
