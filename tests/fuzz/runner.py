@@ -6,6 +6,7 @@ leaves behind reaches the next one. It needs this process to have a single threa
 
 import os
 import resource
+import select
 import shutil
 import signal
 import sys
@@ -189,17 +190,15 @@ def _in_child(work: Callable[[], None], place: Path, streams: tuple[Path, Path])
 
 def _waited(child: int) -> tuple[resource.struct_rusage, int]:
     """Waits for a process and what it started; stops them where they take too long."""
-    started, pause = time.monotonic(), 0.001
-    while True:
-        pid, status, used = os.wait4(child, os.WNOHANG)
-        if pid:
-            break
-        if time.monotonic() - started - _delayed(child) > MAX_WALL_SECONDS:
-            os.killpg(child, signal.SIGKILL)
-            _, status, used = os.wait4(child, 0)
-            break
-        time.sleep(pause)
-        pause = min(0.02, pause * 1.5)
+    started, process = time.monotonic(), os.pidfd_open(child)
+    try:
+        while not select.select([process], [], [], 1.0)[0]:
+            if time.monotonic() - started - _delayed(child) > MAX_WALL_SECONDS:
+                os.killpg(child, signal.SIGKILL)
+                break
+        _, status, used = os.wait4(child, 0)
+    finally:
+        os.close(process)
     with suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
     return used, status
