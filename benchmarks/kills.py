@@ -37,6 +37,7 @@ SHARES = {
     "training": 0.06,
 }
 IMAGES = 4
+PROGRESS_SECONDS = 60
 
 
 def main() -> None:
@@ -68,8 +69,14 @@ def _attack(work: Work, kills: int) -> None:
     started = time.monotonic()
     work.prepare()
     tally = work.tally
+    said = time.monotonic()
     while tally.kills < kills:
         work.attack()
+        if time.monotonic() - said > PROGRESS_SECONDS:
+            print(
+                f"{tally.name}: {tally.kills} of {kills} kills, {len(tally.lost)} lost", file=sys.stderr, flush=True
+            )
+            said = time.monotonic()
     work.finish()
     print(
         f"{tally.name}: {tally.kills} kills, {tally.finished} runs to the end, {tally.checked} things checked, "
