@@ -69,14 +69,14 @@ def _attack(work: Work, kills: int) -> None:
     started = time.monotonic()
     work.prepare()
     tally = work.tally
-    said = time.monotonic()
+    reported = time.monotonic()
     while tally.kills < kills:
         work.attack()
-        if time.monotonic() - said > PROGRESS_SECONDS:
+        if time.monotonic() - reported > PROGRESS_SECONDS:
             print(
                 f"{tally.name}: {tally.kills} of {kills} kills, {len(tally.lost)} lost", file=sys.stderr, flush=True
             )
-            said = time.monotonic()
+            reported = time.monotonic()
     work.finish()
     print(
         f"{tally.name}: {tally.kills} kills, {tally.finished} runs to the end, {tally.checked} things checked, "

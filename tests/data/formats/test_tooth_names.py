@@ -55,10 +55,10 @@ def test_a_few_classes_and_what_fits_both_systems_stay_where_fdi_is_assumed() ->
 
 def test_an_export_never_makes_two_categories_one() -> None:
     with pytest.raises(
-        DatasetError, match=r"set\.json: the category '19' is no tooth in fdi, but tooth 36 .*; rename"
+        DatasetError, match=r"set\.json: the category '19' is not a tooth in fdi, but tooth 36 .*; rename"
     ):
         with_numbering(dataset("36", "19"), Numbering.universal)
-    with pytest.raises(DatasetError, match="the category '36' is no tooth in universal, but tooth 19 gets"):
+    with pytest.raises(DatasetError, match="the category '36' is not a tooth in universal, but tooth 19 gets"):
         with_numbering(dataset("36", "19", info={"numbering": "universal"}), Numbering.fdi)
     # Two spellings of one tooth are one category on purpose, and so are supernumerary teeth.
     for names, info, wanted, expected in (

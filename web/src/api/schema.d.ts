@@ -128,7 +128,7 @@ export interface paths {
          * Append
          * @description Adds operations to the log, all or none. It may be sent again: those that are there already are passed over.
          *
-         *     What others did since that revision to other objects is no conflict; `revision` then counts their operations too.
+         *     Work of others on other objects since that revision is not a conflict; `revision` then counts their operations too.
          */
         post: operations["append"];
         delete?: never;

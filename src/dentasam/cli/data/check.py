@@ -58,11 +58,11 @@ def check(
         _write(found, disagreements, report, json)
     if write_tags:
         for path, counts in write_suggested_tags(found).items():
-            said = ", ".join(f"{tag} to {count}" for tag, count in counts.items())
-            say(f"{path}: added {said or 'no tag'}")
+            listed = ", ".join(f"{tag} to {count}" for tag, count in counts.items())
+            say(f"{path}: added {listed or 'no tag'}")
     elif found.tag_counts:
-        said = ", ".join(f"{tag} for {count}" for tag, count in found.tag_counts.items())
-        say(f"note: suggested tags: {said}; --write-tags adds them to the images")
+        listed = ", ".join(f"{tag} for {count}" for tag, count in found.tag_counts.items())
+        say(f"note: suggested tags: {listed}; --write-tags adds them to the images")
     if found.errors:
         have = "has" if len(found.problems) == 1 else "have"
         number = f"{found.errors} error{'s' * (found.errors > 1)}"

@@ -22,7 +22,7 @@ _IDENTIFYING = re.compile(
 )
 # Counters, which hold small numbers that many elements share.
 _COUNTERS = re.compile(r"^(Series|Acquisition|Instance|Item|Temporal|Frame|Curve|Overlay|LUT|Image)\w*Number$")
-# A longer text is no coincidence where it is repeated whole.
+# A longer text is not a coincidence where it is repeated whole.
 LONG_TEXT = 16
 # Shorter ones are everywhere in a file's bytes: those of letters count as whole words, those of digits not at all.
 MIN_BYTES, ANYWHERE_BYTES, MIN_DIGITS = 4, 8, 6

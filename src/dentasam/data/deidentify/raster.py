@@ -41,7 +41,7 @@ class Copied:
 def deidentified_raster(path: Path, kind: str, region: np.ndarray | None) -> Copied:
     """The pixels of a PNG, JPEG or TIFF file alone. region: pixels to make black, (H, W) bool.
 
-    Raises ImageError where the file is damaged or its metadata cannot be told from its pixels.
+    Raises ImageError where the file is damaged or its metadata cannot be separated from its pixels.
     """
     if kind == "TIFF" or region is not None:
         pixels, _ = _READERS[kind](path)

@@ -105,7 +105,7 @@ def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:
 
 
 def _checked(image: ImageRecord, json: Path) -> ImageRecord:
-    """The image of a COCO file. Raises ImageError for a file that is no image, DatasetError for another size."""
+    """The image of a COCO file. Raises ImageError for a file that is not an image, DatasetError for another size."""
     header = read_header(image.path)
     stored, wanted = (header.height, header.width), (image.height, image.width)
     if stored != wanted:

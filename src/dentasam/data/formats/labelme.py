@@ -209,7 +209,7 @@ def _load(path: Path, name: str, images: SourceImages, options: ReadOptions, tal
 
 
 def _part_of(shape: object, height: int, width: int, tally: Tally) -> _Part | None:
-    """One shape, None where it is no area. Raises ValueError with the reason."""
+    """One shape, None where it is not an area. Raises ValueError with the reason."""
     if not isinstance(shape, dict):
         raise ValueError("it is not a JSON object")
     kind = shape.get("shape_type") or "polygon"

@@ -83,7 +83,7 @@ def _new_names(dataset: Dataset, present: Numbering, wanted: Numbering) -> dict[
     for name in names:
         if name not in teeth and name in converted:
             raise DatasetError(
-                f"{dataset.path}: the category {name!r:.40} is no tooth in {present}, but tooth {converted[name]} "
+                f"{dataset.path}: the category {name!r:.40} is not a tooth in {present}, but tooth {converted[name]} "
                 f"gets that name in {wanted}; rename the category"
             )
     return {name: from_fdi(teeth[name], wanted) if name in teeth else name for name in names}

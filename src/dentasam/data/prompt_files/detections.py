@@ -93,8 +93,8 @@ def _images(path: Path, items: list[Any]) -> tuple[dict[Any, str], dict[str, tup
         if width is None or height is None:
             continue
         if sizes.setdefault(name, (width, height)) != (width, height):
-            told = cut(printable(name))
-            raise PromptError(f"{path} names the image {told} twice with two sizes; take one of them out")
+            shown_name = cut(printable(name))
+            raise PromptError(f"{path} names the image {shown_name} twice with two sizes; take one of them out")
     return names, sizes
 
 

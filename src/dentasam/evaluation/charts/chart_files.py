@@ -4,7 +4,7 @@
 ``chart_images.csv``        a row per image, with its counts
 ``chart_predictions.json``  the found objects as a COCO result list (`COCO.loadRes`) whose score is the confidence,
                             with two keys of our own: `number`, and `predicted_iou`; `category_id` is 0 for a
-                            number that is no category of the dataset
+                            number that is not a category of the dataset
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ SOURCE = "source"
 # Of an archive that somebody drops on the page; larger ones are imported by the command.
 LIMITS = Limits(members=200_000, total_bytes=4 * 10**9, file_bytes=10**9)
 UNKNOWN = "is not annotations of a known format; see dentasam data formats"
-# What messages say of the command's options is said otherwise here.
+# Messages name the options of the command otherwise here.
 WORDS = {ASK: "choose FDI, Universal or Palmer", CONVERT: "", f": {UNRECOGNISED}": f" {UNKNOWN}"}
 
 
@@ -79,8 +79,8 @@ def import_annotation_file(
         stated = None if contents.renumbered else numbering
         fdi = fdi_names(names, stated, contents.numbering, file, notes.append, contents.assumed)
         counts = [_stored(store, cases[record.file_name], record, fdi, annotator, bounds) for record in records]
-        told = _named(notes, file, Path(scratch))
-        return ImportReport(sum(counts), sum(count > 0 for count in counts), skipped, told)
+        lines = _named(notes, file, Path(scratch))
+        return ImportReport(sum(counts), sum(count > 0 for count in counts), skipped, lines)
 
 
 def _stored(

@@ -38,8 +38,8 @@ def append_operations(
 
     expected: the revision that the sender last saw; None to append at whatever revision the case has. Operations
     that are stored already are skipped, so that a request whose answer was lost can be sent again unchanged. Work of
-    others on other objects is no conflict: the revision that is returned is then larger than `expected` and what is
-    new account for. Raises CaseNotFound; RevisionConflict where others have changed the same objects, or made them
+    others on other objects is not a conflict: the revision that is returned is then larger than `expected` and what
+    is new account for. Raises CaseNotFound; RevisionConflict where others have changed the same objects, or made them
     parents, since `expected`, or where the case has no such revision yet; OperationError where an operation makes
     no sense on the case; DamagedData where an object that it names is damaged. After an exception the transaction
     must be rolled back.

@@ -17,7 +17,7 @@ from dentasam.labelling.log.database.tables import cases, comments, intervals, o
 from dentasam.labelling.log.database.transactions import batches
 from dentasam.labelling.log.operations import Status
 from dentasam.labelling.log.read import Row, read_rows
-from dentasam.labelling.log.rebuild import damaged_case_line, mended_case, store_mended
+from dentasam.labelling.log.rebuild import damaged_case_line, rebuilt_case, store_rebuilt
 from dentasam.labelling.log.rows import utc_now
 from dentasam.labelling.workspace.workspace import CaseImage
 
@@ -117,8 +117,8 @@ def sync_cases(connection: Connection, images: Sequence[CaseImage]) -> list[str]
     lost = max(0, (recorded or 0) - len(stored))
     if lost:
         problems.append(f"{lost} cases are missing from the database, and no new ones are added; {GUIDE}")
-    known = {row["name"]: row for row in _mended(connection, stored, images, problems)}
-    _mend_presence(connection, known, {image.name for image in images})
+    known = {row["name"]: row for row in _rebuilt(connection, stored, images, problems)}
+    _store_presence(connection, known, {image.name for image in images})
     present: set[str] = set()
     added = 0
     for image in images:
@@ -156,28 +156,28 @@ def no_case_line(name: str) -> str:
     return f"{name} has no case in the database; {GUIDE}"
 
 
-def _mended(
+def _rebuilt(
     connection: Connection, stored: Sequence[Row], images: Sequence[CaseImage], problems: list[str]
 ) -> list[Row]:
-    """The rows of all cases, damaged ones mended where that is possible; adds a line for each other one."""
+    """The rows of all cases, damaged ones rebuilt where that is possible; adds a line for each other one."""
     damaged = [row for row in stored if not is_whole("cases", row)]
     if not damaged:
         return list(stored)
     by_name = {image.name: image for image in images}
-    mended: dict[int, Row] = {}
+    rebuilt: dict[int, Row] = {}
     taken = frozenset(row["name"] for row in stored if row not in damaged)
     for row in damaged:
-        found = mended_case(connection, row, by_name, taken)
+        found = rebuilt_case(connection, row, by_name, taken)
         if found is None:
             problems.append(damaged_case_line(row))
-            mended[row["id"]] = row
+            rebuilt[row["id"]] = row
         else:
-            log.warning("%s", store_mended(connection, row, found))
-            mended[row["id"]] = found
-    return [row for row in (mended.get(row["id"], row) for row in stored) if "name" in row]
+            log.warning("%s", store_rebuilt(connection, row, found))
+            rebuilt[row["id"]] = found
+    return [row for row in (rebuilt.get(row["id"], row) for row in stored) if "name" in row]
 
 
-def _mend_presence(connection: Connection, known: dict[str, Row], names: set[str]) -> None:
+def _store_presence(connection: Connection, known: dict[str, Row], names: set[str]) -> None:
     """Stores again whether the images of cases are there where that is damaged; the rows are replaced in `known`."""
     for name, row in known.items():
         if not isinstance(row.get("present"), bool):

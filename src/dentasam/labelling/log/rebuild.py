@@ -25,11 +25,11 @@ def rebuild_case(connection: Connection, case_id: int) -> list[str]:
         return []
     lines: list[str] = []
     if not is_whole("cases", row):
-        mended = mended_case(connection, row, {}, frozenset())
-        if mended is None:
+        rebuilt = rebuilt_case(connection, row, {}, frozenset())
+        if rebuilt is None:
             return []
-        lines.append(store_mended(connection, row, mended))
-        row = mended
+        lines.append(store_rebuilt(connection, row, rebuilt))
+        row = rebuilt
     log = read_log(connection, row)
     if log.objects is None:
         return lines
@@ -48,7 +48,7 @@ def rebuild_case(connection: Connection, case_id: int) -> list[str]:
     return lines
 
 
-def mended_case(
+def rebuilt_case(
     connection: Connection, row: Row, images: Mapping[str, CaseImage], taken: frozenset[str]
 ) -> dict[str, Any] | None:
     """A damaged row of `cases` as it was, or None where that cannot be known for sure.
@@ -74,17 +74,17 @@ def mended_case(
     return None
 
 
-def store_mended(connection: Connection, row: Row, mended: dict[str, Any]) -> str:
-    """Stores a mended row in the place of the damaged one; returns the line that says so."""
+def store_rebuilt(connection: Connection, row: Row, rebuilt: dict[str, Any]) -> str:
+    """Stores a rebuilt row in the place of the damaged one; returns the line that says so."""
     # Whether the image is there is not known here, and what is damaged of it cannot be stored.
-    kept = {"id"} if isinstance(mended["present"], bool) else {"id", "present"}
-    changed = {key: value for key, value in mended.items() if key not in kept}
+    kept = {"id"} if isinstance(rebuilt["present"], bool) else {"id", "present"}
+    changed = {key: value for key, value in rebuilt.items() if key not in kept}
     connection.execute(update(cases).where(cases.c.id == row["id"]).values(changed))
-    return f"{mended['name']}: its row in the database was damaged and was rebuilt from the log"
+    return f"{rebuilt['name']}: its row in the database was damaged and was rebuilt from the log"
 
 
 def damaged_case_line(row: Row) -> str:
-    """The line about a row of `cases` that cannot be mended."""
+    """The line about a row of `cases` that cannot be rebuilt."""
     return f"{row.get('name', 'case ' + str(row['id']))}: its row in the database is damaged; {GUIDE}"
 
 

@@ -155,7 +155,7 @@ class GuardedProtocol(H11Protocol):
         return False
 
     def drop(self) -> None:
-        """Closes the connection at once; a client that is still sending is told why."""
+        """Closes the connection at once; a client that is still sending gets the reason."""
         if not self.answering and self.conn.their_state is h11.IDLE and self._received:
             self.transport.write(_TOO_SLOW)
         self.transport.abort()

@@ -119,18 +119,18 @@ def _with_new_names(values: dict[str, Any], source: str | Path) -> dict[str, Any
 
 
 def _parse_override(item: str, model: type[BaseModel]) -> tuple[list[str], Any]:
-    said = f"--set {cut(printable(item))}"
+    setting = f"--set {cut(printable(item))}"
     key, equals, text = item.partition("=")
     key = key.strip()
     key = RENAMED_KEYS.get(key, key)
     if not equals or not key:
-        raise RecipeError(f"{said}: write it as key=value, for example optimiser.lr=1e-4")
+        raise RecipeError(f"{setting}: write it as key=value, for example optimiser.lr=1e-4")
     if key not in known_keys(model):
-        raise RecipeError(f"{said}: unknown key '{cut(printable(key))}'{_nearest(key, model)}")
+        raise RecipeError(f"{setting}: unknown key '{cut(printable(key))}'{_nearest(key, model)}")
     try:
         return key.split("."), parse_yaml(text)
     except DocumentError as error:
-        raise RecipeError(f"{said}: the value is not valid YAML ({error.reason})") from None
+        raise RecipeError(f"{setting}: the value is not valid YAML ({error.reason})") from None
 
 
 def _set(values: dict[str, Any], keys: list[str], value: Any) -> None:

@@ -1,4 +1,4 @@
-"""The lock of a run's folder: one run at a time writes there, and another one is told which."""
+"""The lock of a run's folder: one run at a time writes there, and the error of another one names it."""
 
 from __future__ import annotations
 

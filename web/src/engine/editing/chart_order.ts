@@ -1,6 +1,6 @@
 /**
  * Where an FDI number stands in chart order: along the upper arch from the picture's left to its right, a deciduous
- * tooth right after the permanent one that follows it, then along the lower arch. Whatever is no tooth comes last.
+ * tooth right after the permanent one that follows it, then along the lower arch. What is not a tooth comes last.
  */
 export function chartPlace(number: string): number {
   const place = /^(?:[1-4][1-8]|[5-8][1-5])$/.test(number) ? number : null;

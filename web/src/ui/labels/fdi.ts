@@ -28,7 +28,7 @@ export function isDeciduous(name: string): boolean {
   return isTooth(name) && name >= "5";
 }
 
-/** 1 to 4, a deciduous tooth in the quadrant of its successor; null for whatever is no tooth. */
+/** 1 to 4, a deciduous tooth in the quadrant of its successor; null for what is not a tooth. */
 export function quadrantOf(category: string | null): number | null {
   if (category === null || !isTooth(category)) return null;
   return ((Number(category[0]) - 1) % 4) + 1;

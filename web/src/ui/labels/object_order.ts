@@ -2,7 +2,7 @@ import type { Label } from "../../api/types";
 import { chartPlace } from "../../engine/editing/chart_order";
 import { isTooth } from "./fdi";
 
-/** Where everything comes that is no tooth. */
+/** The place of everything that is not a tooth. */
 const AFTER_TEETH = chartPlace("");
 
 interface Listed {

@@ -48,7 +48,7 @@ describe("a shift of a run of numbers", () => {
     expect(shown(objects, "34", "distal")).toEqual(["34>35", "35>36", "36>37"]);
   });
 
-  it("is nothing for what is no tooth", () => {
+  it("is nothing for what is not a tooth", () => {
     expect(shown(arch, "implant", "distal")).toEqual([]);
     expect(shown(arch, "null", "distal")).toEqual([]);
   });

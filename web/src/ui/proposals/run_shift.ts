@@ -24,7 +24,7 @@ const ROWS = [...PERMANENT, ...DECIDUOUS];
 
 /**
  * The new numbers when a tooth and all teeth behind it, in its quadrant and dentition, move by one: from the tooth outwards.
- * Accepted teeth keep their numbers unless the first one is accepted itself, and so do locked ones. None for what is no tooth.
+ * Accepted teeth keep their numbers unless the first one is accepted itself, and so do locked ones. None for what is not a tooth.
  *
  * isKnown: whether there is a label of that number.
  */

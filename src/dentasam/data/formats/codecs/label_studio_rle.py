@@ -76,7 +76,7 @@ def _bytes_of(rle: object) -> bytes:
     if not isinstance(rle, list) or not rle:
         raise ValueError("its RLE is not a list of bytes")
     try:
-        # Of a value that is no whole number the type of the array is another.
+        # Of a value that is not a whole number the type of the array is another.
         numbers = np.array(rle)
     except (ValueError, OverflowError):
         raise ValueError("its RLE is not a list of bytes") from None

@@ -1,4 +1,4 @@
-"""An annotation and how well a model that is told where it is agrees with it."""
+"""An annotation and how well a model that is given its place agrees with it."""
 
 from dataclasses import dataclass
 from pathlib import Path
