@@ -128,7 +128,7 @@ export interface paths {
          * Append
          * @description Adds operations to the log, all or none. It may be sent again: those that are there already are passed over.
          *
-         *     Work of others on other objects since that revision is not a conflict; `revision` then counts their operations too.
+         *     Work of others on other objects since that revision is not a conflict; `revision` then counts that too.
          */
         post: operations["append"];
         delete?: never;

@@ -130,7 +130,7 @@ async def append(
 ) -> Stored | Response:
     """Adds operations to the log, all or none. It may be sent again: those that are there already are passed over.
 
-    Work of others on other objects since that revision is not a conflict; `revision` then counts their operations too.
+    Work of others on other objects since that revision is not a conflict; `revision` then counts that too.
     """
     context.image(case_id)
     expected = _revision(if_match)
