@@ -19,7 +19,8 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from dentasam.data.images import strips
-from dentasam.data.images.dicom import decoders, file, header_limits
+from dentasam.data.images.dicom import file, header_limits
+from dentasam.data.images.dicom.compression import decoders
 from dentasam.data.images.raster import markers, tiff
 from dentasam.data.images.read import read_header, read_image
 from dentasam.errors import ImageError

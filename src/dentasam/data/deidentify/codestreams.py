@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from dentasam.data.images.dicom.codestream import APP0, APP14, SOC_SIZ, START_OF_SCAN
+from dentasam.data.images.dicom.compression.codestream import APP0, APP14, SOC_SIZ, START_OF_SCAN
 
 _START, _END = b"\xff\xd8", b"\xff\xd9"
 _COMMENT = 0xFE

@@ -10,10 +10,10 @@ from pydicom.encaps import encapsulate, get_frame
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from dentasam.data.deidentify.codestreams import bare_jpeg, bare_jpeg_2000
-from dentasam.data.images.dicom.codestream import JPEG_2000, codestream_of
-from dentasam.data.images.dicom.colour import palette_luminance
+from dentasam.data.images.dicom.compression.codestream import JPEG_2000, codestream_of
 from dentasam.data.images.dicom.elements import Elements
 from dentasam.data.images.dicom.file import DicomFile
+from dentasam.data.images.dicom.gray_levels.colour import palette_luminance
 from dentasam.data.images.dicom.layout import PALETTE, YBR, Layout
 from dentasam.data.images.dicom.pixels import FLOAT_DATA, read_pixels
 

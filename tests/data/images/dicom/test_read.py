@@ -8,7 +8,7 @@ import pydicom
 import pytest
 from pydicom.uid import JPEGLosslessSV1, RLELossless
 
-from dentasam.data.images.dicom import decoders
+from dentasam.data.images.dicom.compression import decoders
 from dentasam.data.images.read import image_size, read_image
 from dentasam.data.notices import collected_notices
 from dentasam.errors import ImageError

@@ -64,7 +64,7 @@ def capture_header(pixels: np.ndarray, name: str) -> Dataset:
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = bits, bits, bits - 1, 0
     if bits == 16:
-        # Without a window the values would be spread over their range (`images.dicom.windowing`).
+        # Without a window the values would be spread over their range (`images.dicom.gray_levels.windowing`).
         dataset.WindowCenter, dataset.WindowWidth = 32768, 65536
     return dataset
 

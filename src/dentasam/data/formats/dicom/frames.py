@@ -18,8 +18,8 @@ from pydicom.pixels.utils import pixel_array
 
 from dentasam.data.formats.dicom.codes import MANUFACTURER, name_of
 from dentasam.data.formats.dicom.glance import LABEL_MAP, SEGMENTATION
+from dentasam.data.images.dicom.compression.pixel_element import PixelElement
 from dentasam.data.images.dicom.file import DicomFile, open_dicom
-from dentasam.data.images.dicom.pixel_element import PixelElement
 from dentasam.errors import DatasetError, DentasamError
 
 # The least value of a fractional segmentation that counts, as a share of the greatest.

@@ -1,1 +1,1 @@
-"""DICOM radiographs: `detect` recognises them, `read` makes a grayscale array, `windowing` applies window and LUT."""
+"""DICOM radiographs: `detect` recognises them, `read` makes a grayscale array."""

@@ -13,9 +13,9 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from dentasam.data.images.dicom.compression.pixel_element import PixelElement, pixel_element
 from dentasam.data.images.dicom.detect import looks_like_dicom
 from dentasam.data.images.dicom.header_limits import CountedBytes, CountedFile, check_elements
-from dentasam.data.images.dicom.pixel_element import PixelElement, pixel_element
 from dentasam.data.images.size_limit import INFLATED_LIMIT
 from dentasam.errors import ImageError
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dentasam.data.images.dicom.decoders import Decoded, check_stream, decode
+from dentasam.data.images.dicom.compression.decoders import Decoded, check_stream, decode
+from dentasam.data.images.dicom.compression.pixel_element import ITEM
 from dentasam.data.images.dicom.elements import Elements
 from dentasam.data.images.dicom.file import DicomFile
 from dentasam.data.images.dicom.layout import Layout
-from dentasam.data.images.dicom.pixel_element import ITEM
 from dentasam.data.images.strips import strips
 from dentasam.errors import ImageError
 

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from dentasam.data.images.dicom.colour import palette_bits, palette_of
-from dentasam.data.images.dicom.decoders import missing_decoder
+from dentasam.data.images.dicom.compression.decoders import missing_decoder
 from dentasam.data.images.dicom.elements import Elements, UnreadableError
 from dentasam.data.images.dicom.file import DicomFile, open_dicom
-from dentasam.data.images.dicom.gray_picture import gray_picture
+from dentasam.data.images.dicom.gray_levels.colour import palette_bits, palette_of
+from dentasam.data.images.dicom.gray_levels.gray_picture import gray_picture
+from dentasam.data.images.dicom.gray_levels.windowing import voi_table, window_of
 from dentasam.data.images.dicom.layout import PALETTE, Layout, layout_of
 from dentasam.data.images.dicom.pixels import check_pixels, read_cells
 from dentasam.data.images.dicom.spacing import mm_per_pixel
-from dentasam.data.images.dicom.windowing import voi_table, window_of
 from dentasam.data.images.header import ImageHeader
 from dentasam.data.images.strips import are_finite
 from dentasam.data.notices import notice

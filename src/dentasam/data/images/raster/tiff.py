@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from tifffile import COMPRESSION, TiffFile, TiffPage
 
-from dentasam.data.images.dicom.codestream import codestream_of
+from dentasam.data.images.dicom.compression.codestream import codestream_of
 from dentasam.data.images.header import ImageHeader
 from dentasam.data.images.raster.tiff_samples import TiffSamples
 from dentasam.data.images.size_limit import (

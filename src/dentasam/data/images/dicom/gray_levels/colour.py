@@ -6,8 +6,8 @@ import numpy as np
 from pydicom.pixels.processing import apply_color_lut
 
 from dentasam.data.images.dicom.elements import Elements, UnreadableError
+from dentasam.data.images.dicom.gray_levels.lut import LookupTable, table_of
 from dentasam.data.images.dicom.layout import YBR
-from dentasam.data.images.dicom.lut import LookupTable, table_of
 from dentasam.data.images.grayscale import LUMINANCE_WEIGHTS, stretched
 
 CHANNELS = ("Red", "Green", "Blue")

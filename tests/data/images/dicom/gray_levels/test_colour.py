@@ -10,7 +10,7 @@ from pydicom.uid import ExplicitVRBigEndian
 from dentasam.data.images.dicom.read import dicom_header, read_dicom
 from dentasam.data.notices import collected_notices
 
-from .dicom_files import Write, ramp
+from ..dicom_files import Write, ramp
 
 GRAY = ramp(0, 255, np.uint8)
 # Of any colour: (H, W, 3).

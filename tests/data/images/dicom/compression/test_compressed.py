@@ -28,7 +28,7 @@ from dentasam.data.images.dicom.read import dicom_header, read_dicom
 from dentasam.data.notices import collected_notices
 from dentasam.errors import ImageError
 
-from .dicom_files import Write, ramp, to_16_bits
+from ..dicom_files import Write, ramp, to_16_bits
 
 # `ramp()` as HTJ2K, 16 bits, written by OpenJPH.
 HTJ2K_RAMP = base64.b64decode(

@@ -10,7 +10,7 @@ from pydicom.uid import ExplicitVRBigEndian
 from dentasam.data.images.dicom.read import read_dicom
 from dentasam.data.notices import collected_notices
 
-from .dicom_files import Write, lut, ramp
+from ..dicom_files import Write, lut, ramp
 
 TABLE = np.sqrt(np.linspace(0, 1, 3000))  # shares of white
 FIRST = 500

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from dentasam.data.images.dicom.codestream import Codestream, codestream_of
+from dentasam.data.images.dicom.compression.codestream import Codestream, codestream_of
 from dentasam.data.images.dicom.detect import LONG_VRS
 
 # Float Pixel Data, Double Float Pixel Data and Pixel Data.

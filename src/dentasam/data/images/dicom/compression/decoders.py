@@ -22,12 +22,12 @@ from PIL import Image
 from pydicom.encaps import get_frame
 from pydicom.uid import HTJ2K, JPEG2000, UID, JPEGExtended12Bit, JPEGLossless, JPEGLSNearLossless, RLELossless
 
-from dentasam.data.images.dicom import codestream
-from dentasam.data.images.dicom.codestream import Codestream, codestream_of
+from dentasam.data.images.dicom.compression import codestream
+from dentasam.data.images.dicom.compression.codestream import Codestream, codestream_of
+from dentasam.data.images.dicom.compression.pixel_element import ITEM
+from dentasam.data.images.dicom.compression.run_lengths import run_lengths
 from dentasam.data.images.dicom.elements import UnreadableError
 from dentasam.data.images.dicom.layout import DECODED_TO_RGB, YBR, Layout
-from dentasam.data.images.dicom.pixel_element import ITEM
-from dentasam.data.images.dicom.run_lengths import run_lengths
 from dentasam.data.images.size_limit import MAX_FRAGMENTS, MAX_SCANS, START_OF_SCAN
 
 JPEG_FAMILY = "1.2.840.10008.1.2.4."

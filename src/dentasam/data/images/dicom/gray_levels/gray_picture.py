@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from dentasam.data.images.dicom.colour import luminance, palette_luminance
-from dentasam.data.images.dicom.decoders import Decoded
+from dentasam.data.images.dicom.compression.decoders import Decoded
 from dentasam.data.images.dicom.elements import Elements
+from dentasam.data.images.dicom.gray_levels.colour import luminance, palette_luminance
+from dentasam.data.images.dicom.gray_levels.windowing import gray_levels
 from dentasam.data.images.dicom.layout import PALETTE, Layout
 from dentasam.data.images.dicom.pixels import stored_values, values_by_strip
-from dentasam.data.images.dicom.windowing import gray_levels
 from dentasam.data.images.strips import converted, strips
 
 # In a narrower range of values each is looked up in a table.

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dentasam.data.images.dicom.elements import Elements, UnreadableError
+from dentasam.data.images.dicom.gray_levels.lut import LookupTable, table_of
 from dentasam.data.images.dicom.layout import Layout
-from dentasam.data.images.dicom.lut import LookupTable, table_of
 from dentasam.data.images.grayscale import stretched
 from dentasam.data.images.strips import converted, strips
 

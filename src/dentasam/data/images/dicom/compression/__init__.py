@@ -1,0 +1,1 @@
+"""Compressed pixel data: their headers, what is decoded by which library, run lengths."""

@@ -1,0 +1,1 @@
+"""From stored values to a gray picture: colours, lookup tables, the window."""
