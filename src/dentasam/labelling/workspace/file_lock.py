@@ -8,7 +8,7 @@ from pathlib import Path
 from dentasam.atomic_write import NO_FOLLOW
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.workspace.own_folder import open_own_file
-from dentasam.locked_file import open_locked
+from dentasam.locked_file import close_locked, open_locked
 
 LOCK_FILE = "lock"
 MAX_ADDRESS_BYTES = 300
@@ -64,7 +64,7 @@ class WorkspaceLock:
     def release(self) -> None:
         """Lets another process lock the workspace."""
         if self._file is not None:
-            os.close(self._file)
+            close_locked(self._file)
             self._file = None
 
 
