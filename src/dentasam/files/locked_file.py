@@ -7,6 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+# Locked files of this process. A process that is forked has them open too, and would keep their locks after this one.
+_held: set[int] = set()
+
 # Other processes must be able to read the file, and Windows does not let them read locked bytes: so a byte far behind
 # its content is locked.
 LOCKED_BYTE = 1 << 20
@@ -30,11 +33,11 @@ def open_locked(path: Path, opened: Callable[[Path], int]) -> int | None:
                 if status.st_nlink <= 1:
                     return file
                 path.unlink()
-        os.close(file)
+        close_locked(file)
 
 
 def try_lock(file: int) -> bool:
-    """Locks an open file for this process alone, until it is closed; False if somebody else has locked it."""
+    """Locks an open file for this process alone, until `close_locked`; False if somebody else has locked it."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -50,4 +53,23 @@ def try_lock(file: int) -> bool:
     except OSError as error:
         # Some network file systems do not have locks; there the user must take care that one process runs.
         return error.errno not in (errno.EACCES, errno.EDEADLK)
+    _held.add(file)
     return True
+
+
+def close_locked(file: int) -> None:
+    """Closes a file that may be locked, which unlocks it."""
+    _held.discard(file)
+    os.close(file)
+
+
+def _leave_to_parent() -> None:
+    """Close, in a process just forked, the locked files of its parent, which stay locked there."""
+    for file in _held:
+        with suppress(OSError):
+            os.close(file)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)

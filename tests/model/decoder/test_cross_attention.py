@@ -64,6 +64,19 @@ def test_an_image_that_reads_tokens_attends_to_them(attention: Attention, tokens
     torch.testing.assert_close(attention.write(image, 3 * image, keys, few), image + attention(3 * image, keys, few))
 
 
+@torch.no_grad()
+def test_an_image_of_another_type_than_the_arithmetic_reads_tokens_too() -> None:
+    """As in a validation in bf16: what a norm gives is in single precision, and what autocast multiplies is not."""
+    torch.manual_seed(0)
+    attention = Side().attention.eval()
+    image, keys, tokens = drawn(OBJECTS, IMAGE, WIDTH), drawn(OBJECTS, FEW, WIDTH), drawn(OBJECTS, FEW, WIDTH)
+    image, keys, tokens = image.float(), keys.float(), tokens.float()
+    expected = image + attention(image, keys, tokens)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = attention.write(image, image, keys, tokens)
+    torch.testing.assert_close(found.float(), expected, atol=0.05, rtol=0.02)
+
+
 @pytest.mark.parametrize("tokens", [FEW, MANY])
 @pytest.mark.parametrize("masks", [False, True])
 def test_a_block_on_an_image_that_objects_share(adapters: str, tokens: int, masks: bool) -> None:

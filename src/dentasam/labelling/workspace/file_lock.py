@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dentasam.errors import WorkspaceError
 from dentasam.files.atomic_write import NO_FOLLOW
-from dentasam.files.locked_file import open_locked
+from dentasam.files.locked_file import close_locked, open_locked
 from dentasam.labelling.workspace.own_folder import open_own_file
 
 LOCK_FILE = "lock"
@@ -64,7 +64,7 @@ class WorkspaceLock:
     def release(self) -> None:
         """Lets another process lock the workspace."""
         if self._file is not None:
-            os.close(self._file)
+            close_locked(self._file)
             self._file = None
 
 

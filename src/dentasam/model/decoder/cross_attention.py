@@ -74,7 +74,7 @@ class Attention(nn.Module):
     def write(self, image: Tensor, queries: Tensor, keys: Tensor, tokens: Tensor) -> Tensor:
         """Each object's image (P, m, width), plus `forward` of its queries (P, m, width) on tokens (P, n, width).
 
-        Where no gradients are recorded, the image is overwritten with the sum.
+        Where no gradients are recorded and all is of one type, the image is overwritten with the sum.
         """
         query, out = self._absorbed(tokens, self.q_proj, self.out_proj)
         if query is None or out is None:
@@ -85,7 +85,8 @@ class Attention(nn.Module):
         scores = torch.bmm(reach, queries.transpose(1, 2)).unflatten(1, k.shape[1:3]) + offset
         shares = scores.softmax(dim=2).flatten(1, 2)  # (P, heads n, m), over an object's n tokens
         answers = self._answers(tokens, out)
-        if torch.is_grad_enabled():
+        # Autocast brings operands to one type, but not those of an operation in place.
+        if torch.is_grad_enabled() or not image.dtype == shares.dtype == answers.dtype:
             return torch.baddbmm(image, shares.transpose(1, 2), answers)
         return image.baddbmm_(shares.transpose(1, 2), answers)
 

@@ -14,7 +14,7 @@ from dentasam.documents.json_document import parse_json
 from dentasam.documents.shown import cut, printable, shown
 from dentasam.errors import OutputError
 from dentasam.files.atomic_write import NO_FOLLOW
-from dentasam.files.locked_file import open_locked
+from dentasam.files.locked_file import close_locked, open_locked
 from dentasam.files.regular_file import opened_regular
 
 LOCK = ".run.lock"
@@ -24,7 +24,8 @@ _MAX_BYTES = 1000
 class RunLock:
     """The open, locked file `.run.lock` in a run's folder, to be used in a `with`.
 
-    The system releases it when the process ends, however it ends. The file itself is removed at the end of the block.
+    The system releases it when the process ends, however it ends, even if processes that it started still run. The
+    file itself is removed at the end of the block.
     """
 
     def __init__(self, out: Path) -> None:
@@ -61,7 +62,7 @@ class RunLock:
             return
         with suppress(OSError):  # Windows removes no open file; the next run then takes it over
             self._path.unlink()
-        os.close(self._file)
+        close_locked(self._file)
         self._file = None
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
@@ -16,6 +19,8 @@ from dentasam.training.samples.full_image import FullObjects
 
 # How many steps each loading process works ahead of the one that is taken.
 _STEPS_AHEAD = 2
+# How often it looks whether the run's own process is still there.
+_PARENT_CHECK_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ def step_loader(samples: StepSamples, first_step: int, pinned: bool = False) -> 
         num_workers=recipe.workers,
         prefetch_factor=_STEPS_AHEAD if recipe.workers else None,
         pin_memory=pinned,
-        worker_init_fn=_one_thread,
+        worker_init_fn=_begin_loading,
         generator=torch.Generator().manual_seed(recipe.seed),
     )
 
@@ -100,8 +105,20 @@ def encoder_groups(samples: list[Sample], at_once: int, any_frame: bool = False)
     return [group[start : start + at_once] for group in groups.values() for start in range(0, len(group), at_once)]
 
 
-def _one_thread(_: int) -> None:
+def _begin_loading(_: int) -> None:
+    """Make a loading process work in one thread, and end soon after the run's own process ended, however it did.
+
+    By itself it would wait for ever to hand over a step that is larger than a pipe holds, and keep all its memory.
+    """
     import cv2
 
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
+    parent = os.getppid()
+
+    def end_with_parent() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PARENT_CHECK_S)
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()

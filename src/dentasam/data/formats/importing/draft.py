@@ -27,7 +27,7 @@ from dentasam.data.formats.files.free_names import FreeNames
 from dentasam.data.formats.importing.journal import Journal, key_of
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.errors import DatasetError, OutputError
-from dentasam.files.locked_file import try_lock
+from dentasam.files.locked_file import close_locked, try_lock
 from dentasam.files.output_folder import MadeFolders, made_folder
 
 DRAFT, JOURNAL, LOCK = ".import", "journal.jsonl", "lock"
@@ -166,7 +166,7 @@ class Draft:
         if self._journal is not None:
             self._journal.close()
         if self._lock is not None:
-            os.close(self._lock)
+            close_locked(self._lock)
             self._lock = None
 
     def discard(self) -> None:
@@ -249,7 +249,7 @@ def _locked(folder: Path) -> tuple[int, bool]:
                 return lock, is_new
         except FileNotFoundError:
             pass
-        os.close(lock)
+        close_locked(lock)
 
 
 def _empty(folder: Path, *kept: str) -> None:
