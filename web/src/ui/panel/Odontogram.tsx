@@ -1,7 +1,7 @@
 import { type CSSProperties, type KeyboardEvent, type MouseEvent, useState } from "react";
 import { Switch } from "../controls/Switch";
 import { DECIDUOUS, isDeciduous, isTooth, neighbour, PERMANENT, type ToothUse, toothUses } from "../labels/fdi";
-import { visible } from "../labels/visible_text";
+import { visibleSentences } from "../labels/visible_text";
 import { useEditor, usePreferences, useWorkbench } from "../state/context";
 
 const SAID: Record<ToothUse, string> = {
@@ -91,7 +91,7 @@ export function Odontogram() {
             {teeth.map((tooth, column) => {
               const use = uses.get(tooth) ?? "absent";
               const label = bench.labels.get(tooth);
-              const title = label && visible(label.title);
+              const title = label && visibleSentences(label.title);
               const style = { "--tooth": label?.colour ?? "var(--muted)" } as CSSProperties;
               return (
                 <button
