@@ -16,7 +16,7 @@ from dentasam.labelling.auth.sessions import Sessions
 
 from ..running import PORT, folder_of_images, running
 from ..running import TOKEN as RUNNING_TOKEN
-from .test_access import BEARER, TOKEN, client_of
+from .test_access import BASE, BEARER, TOKEN, client_of
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 
@@ -118,7 +118,7 @@ def test_the_key_comes_with_the_page_once(tmp_path: Path) -> None:
         assert server.stranger.get("/api/export/log", params={"key": found[1]}).status_code == 200
 
 
-def test_an_address_that_is_typed_is_asked_for_again_with_the_key() -> None:
+def test_an_address_that_is_typed_is_asked_for_again_with_the_key_in_a_header() -> None:
     access = Access(TOKEN, port=8765, annotator="me")
     with client_of(access) as browser:
         _, key = entered(browser, access, access.url)
@@ -126,13 +126,43 @@ def test_an_address_that_is_typed_is_asked_for_again_with_the_key() -> None:
         script = re.search(r"<script>(.*)</script>", asked.text, re.DOTALL)
         assert asked.status_code == 200
         assert script is not None
-        assert "there.searchParams.set" in script[1]
+        # No address gets it: neither the address bar's, nor one that the history or the downloads keep.
+        assert "[HEADER]: key" in script[1]
+        assert not re.search(r"searchParams|location\.(replace|assign)|location(\.href)? =[^=]", script[1])
         digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
-        assert f"; script-src 'sha256-{digest}';" in asked.headers["content-security-policy"]
+        policy = asked.headers["content-security-policy"].split("; ")
+        assert policy[:4] == [
+            "default-src 'none'",
+            f"script-src 'sha256-{digest}'",
+            "connect-src 'self'",
+            "img-src blob:",
+        ]
         assert key not in asked.text
-        assert browser.get(f"/api/cases?finished=true&key={key}", headers=BROWSER).text == "me"
+        assert browser.get("/api/cases?finished=true", headers={"X-Page-Key": key}).text == "me"
         # Once is enough.
         assert browser.get("/api/cases?key=wrong", headers=BROWSER).status_code == 401
+
+
+STAYS = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+def test_no_browser_stays_at_an_address_with_the_key() -> None:
+    access = Access(TOKEN, port=8765, annotator="me")
+    with client_of(access) as browser:
+        _, key = entered(browser, access, access.url)
+        for address, bare in (
+            (f"/api/cases?key={key}", "/api/cases"),
+            (f"/api/cases?a=%26&key={key}&b=", "/api/cases?a=%26&b="),
+            (f"/api/%2F..%2Fx?key={key}&key=wrong", "/api/%2F..%2Fx"),
+        ):
+            moved = browser.get(address, headers=BROWSER | STAYS)
+            assert (moved.status_code, moved.headers["location"]) == (303, bare)
+        # What the page asks for itself, and what a browser saves, is answered at once.
+        assert browser.get(f"/api/cases?key={key}", headers={"Sec-Fetch-Mode": "no-cors"}).text == "me"
+        assert browser.get(f"/api/export/coco?key={key}", headers=BROWSER | STAYS).status_code == 404
+        # Nowhere else is a browser sent on.
+        for path in (f"{BASE}//evil.example/api/", "/", "/api"):
+            assert "location" not in browser.get(f"{path}?key={key}", headers=BROWSER | STAYS).headers
 
 
 def test_the_address_for_a_command_line_opens_once(caplog: pytest.LogCaptureFixture) -> None:

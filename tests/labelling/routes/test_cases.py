@@ -6,8 +6,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from dentasam.labelling.auth.middleware import MASK_BODY_BYTES
+from dentasam.labelling.log.database.transactions import writing
 from dentasam.labelling.wire.envelope import MEDIA_TYPE, pack
 from dentasam.labelling.workspace.workspace import Workspace
 
@@ -188,3 +190,27 @@ def test_a_request_that_names_its_own_workspace_and_annotator_is_stored(server: 
     operations = {"operations": [create(str(uuid4()))]}
     stored = server.post("/api/cases/1/operations", operations, If_Match='"0"', **expected)
     assert (stored.status_code, stored.json()) == (200, {"revision": 1, "stored": 1})
+
+
+def test_the_worklist_marks_cases_whose_damage_was_met(server: Running) -> None:
+    tooth = str(uuid4())
+    server.append([create(tooth), masked(tooth, square(3, 4, 5))], 0)
+    worklist = server.client.get("/api/progress").json()["worklist"]
+    with writing(server.store.engine) as connection:
+        connection.execute(text("UPDATE objects SET category = 'bent'"))
+        connection.execute(text("UPDATE operations SET annotator = 'bent'"))
+    assert [one["damaged"] for one in server.client.get("/api/cases").json()] == [False, False]
+    document = opened(server.client.get("/api/cases/1"))
+    assert document["case"]["damaged"]
+    assert [part["object"] for part in document["damaged"]] == [tooth]
+    assert [one["damaged"] for one in server.client.get("/api/cases").json()] == [True, False]
+    # Other pages read the list again.
+    assert server.client.get("/api/progress").json()["worklist"] == worklist + 1
+
+
+def test_a_case_that_opens_says_that_its_comments_are_damaged(server: Running) -> None:
+    server.store.add_comment(1, "anna", "see the root")
+    with writing(server.store.engine) as connection:
+        connection.execute(text("UPDATE comments SET text = 'bent'"))
+    assert opened(server.client.get("/api/cases/1"))["case"]["damaged"]
+    assert not opened(server.client.get("/api/cases/2"))["case"]["damaged"]

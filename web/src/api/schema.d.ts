@@ -638,7 +638,7 @@ export interface components {
             comments: number;
             /**
              * Damaged
-             * @description Whether the case is damaged in the database, so that it cannot be opened.
+             * @description Whether the case is damaged in the database, as far as the server has met it: it opens without what is damaged, or not at all.
              */
             damaged: boolean;
             /** Encoded */
@@ -1569,7 +1569,7 @@ export interface components {
             total: number;
             /**
              * Worklist
-             * @description Changes when the worklist has other cases.
+             * @description Changes when the worklist has other cases, or a case is found to be damaged.
              */
             worklist: number;
             /**

@@ -1,5 +1,6 @@
 import { type MouseEvent, useEffect } from "react";
 import { BottomBar } from "./bars/BottomBar";
+import { DamageNotice } from "./bars/DamageNotice";
 import { Notices } from "./bars/Notices";
 import { Toasts } from "./bars/Toasts";
 import { TopBar } from "./bars/TopBar";
@@ -44,6 +45,7 @@ function Page() {
       <TopBar />
       {worklist && <Worklist />}
       <Toolbar />
+      <DamageNotice />
       <StageView />
       {panel && (
         <aside className="panel" aria-label="Case">

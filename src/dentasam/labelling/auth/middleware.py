@@ -10,14 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dentasam.labelling.auth import refusal_page
 from dentasam.labelling.auth.access import Access
 from dentasam.labelling.auth.entrance import asked_for_key, entrance
 from dentasam.labelling.auth.one_time_codes import Taken
-from dentasam.labelling.auth.page_key import shown_keys
+from dentasam.labelling.auth.page_key import shown_keys, without_key
 
 # uvicorn prints what is logged here.
 logger = logging.getLogger("uvicorn.error")
@@ -133,6 +133,9 @@ class AccessMiddleware:
                 return entered
         elif path in LOGIN_ROUTES:
             return None
+        bare = without_key(scope)
+        if bare is not None:
+            return RedirectResponse(bare, 303)
         annotator = access.annotator_of(scope)
         if annotator is not None:
             scope.setdefault("state", {})["annotator"] = annotator

@@ -23,6 +23,7 @@ from dentasam.labelling.log.database.failures import is_disk_full
 from dentasam.labelling.log.database.tables import cases
 from dentasam.labelling.log.database.transactions import reading, writing
 from dentasam.labelling.log.fold import CaseState, ObjectState
+from dentasam.labelling.log.known_damage import KnownDamage, Part
 from dentasam.labelling.log.operations import MODEL_ANNOTATOR, Operation, StoredOperation
 from dentasam.labelling.log.read import CheckedLog, Row, read_log, read_objects, read_operations, read_state
 from dentasam.labelling.log.rebuild import rebuild_case
@@ -57,6 +58,7 @@ class Store:
     def __init__(self, engine: Engine, pending: PendingObjects | None = None) -> None:
         """pending: objects that cases get when they are first used."""
         self.engine, self._pending = engine, pending
+        self.known_damage = KnownDamage()
 
     def complete(self) -> None:
         """Waits until every case has the objects that it gets at its first use."""
@@ -93,9 +95,11 @@ class Store:
         """
         self._use(case_id)
         try:
-            return self._read(case_id, read_state)
+            state = self._read(case_id, read_state)
         except DamagedData:
-            return self._read(case_id, lambda connection, row: read_state(connection, row, whole=False))
+            state = self._read(case_id, lambda connection, row: read_state(connection, row, whole=False))
+        self.known_damage.note(case_id, "objects", bool(state.damaged))
+        return state
 
     def objects_of(self, case_id: int, ids: Iterable[str]) -> list[ObjectState]:
         """The states of some objects of a case; unknown ids are left out."""
@@ -110,12 +114,20 @@ class Store:
         Where `masks` is False, an empty mask stands for each that an operation has.
         """
         self._use(case_id)
-        return self._read(case_id, lambda connection, row: read_operations(connection, row, since, limit, masks))
+        found = self._read(
+            case_id, lambda connection, row: read_operations(connection, row, since, limit, masks), "log"
+        )
+        if masks and since == 0 and limit is None:
+            self.known_damage.note(case_id, "log", False)
+        return found
 
     def checked_log(self, case_id: int) -> CheckedLog:
         """The whole log as far as it is whole, without masks, and what of it is damaged."""
         self._use(case_id)
-        return self._read(case_id, lambda connection, row: read_log(connection, row, masks=False))
+        log = self._read(case_id, lambda connection, row: read_log(connection, row, masks=False), "log")
+        if log.damages:
+            self.known_damage.note(case_id, "log", True)
+        return log
 
     def append(self, case_id: int, operations: Sequence[Operation], expected: int, annotator: str) -> Appended:
         """Adds operations to the log in one transaction.
@@ -166,8 +178,12 @@ class Store:
 
     def comments(self, case_id: int, damages: list[Damage] | None = None) -> list[Comment]:
         """The comments on a case, oldest first. What of them is damaged is added to `damages`."""
-        found = [] if damages is None else damages
-        return self._read(case_id, lambda connection, row: read_comments(connection, row, found))
+        met: list[Damage] = []
+        found = self._read(case_id, lambda connection, row: read_comments(connection, row, met), "comments")
+        self.known_damage.note(case_id, "comments", bool(met))
+        if damages is not None:
+            damages += met
+        return found
 
     def add_comment(self, case_id: int, annotator: str, text: str) -> Comment:
         """Adds a comment. Raises ValueError for one that is empty or too long."""
@@ -208,13 +224,13 @@ class Store:
         with naming(lambda: what if isinstance(what, str) else self._name(what)), reading(self.engine) as connection:
             return work(connection)
 
-    def _read(self, case_id: int, work: Callable[[Connection, Row], Result]) -> Result:
-        """What `work` reads of the case and its row; where that is damaged, again after a rebuild."""
+    def _read(self, case_id: int, work: Callable[[Connection, Row], Result], part: Part = "objects") -> Result:
+        """What `work` reads of a part of the case and its row; where that is damaged, again after a rebuild."""
 
         def once() -> Result:
             return self._reading_of(case_id, lambda connection: work(connection, case_row(connection, case_id)))
 
-        return self._with_rebuild(case_id, once)
+        return self._with_rebuild(case_id, once, part)
 
     def _write(self, case_id: int, work: Callable[[Connection], Result]) -> Result:
         """What `work` returns, in one transaction; where the case is damaged, in another one after a rebuild."""
@@ -225,14 +241,18 @@ class Store:
 
         return self._with_rebuild(case_id, once)
 
-    def _with_rebuild(self, case_id: int, once: Callable[[], Result]) -> Result:
+    def _with_rebuild(self, case_id: int, once: Callable[[], Result], part: Part = "objects") -> Result:
         """What `once` returns; where the case is damaged, once more after a rebuild that changed something."""
         try:
+            try:
+                return once()
+            except DamagedData:
+                if not self._rebuild(case_id):
+                    raise
             return once()
         except DamagedData:
-            if not self._rebuild(case_id):
-                raise
-        return once()
+            self.known_damage.note(case_id, part, True)
+            raise
 
     def _rebuild(self, case_id: int) -> bool:
         """Rebuilds what is damaged of a case and follows from its log, with a notice; False where that is nothing."""

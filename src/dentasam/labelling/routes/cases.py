@@ -78,6 +78,7 @@ def case(case_id: CaseId, context: ContextDep) -> Response:
     shown |= {"objects": len(state.present) - proposed, "proposed": proposed}
     damages = list(state.damaged)
     comments = context.store.comments(case_id, damages)
+    shown |= {"damaged": _is_damaged(context, known_case)}
     document = {
         "case": shown,
         "objects": [known.document() for known in state.objects.values()],
@@ -145,7 +146,12 @@ async def append(
 
 def summary(context: ServerContext, case: Case) -> CaseSummary:
     """A row of the worklist."""
-    return CaseSummary(**asdict(case), encoded=context.queue.encoded(case.id))
+    values = asdict(case) | {"damaged": _is_damaged(context, case)}
+    return CaseSummary(**values, encoded=context.queue.encoded(case.id))
+
+
+def _is_damaged(context: ServerContext, case: Case) -> bool:
+    return case.damaged or case.id in context.store.known_damage
 
 
 def _picture(context: ServerContext, case_id: int) -> str | None:

@@ -97,7 +97,10 @@ class CaseSummary(BaseModel):
     comments: int
     active_seconds: float
     updated: str | None = Field(description="Time of the last change, ISO 8601 in UTC.")
-    damaged: bool = Field(description="Whether the case is damaged in the database, so that it cannot be opened.")
+    damaged: bool = Field(
+        description="Whether the case is damaged in the database, as far as the server has met it: it opens without "
+        "what is damaged, or not at all."
+    )
 
 
 class Comment(BaseModel):
@@ -145,7 +148,7 @@ class Progress(BaseModel):
     annotator: str = Field(
         description="The signed-in annotator; differs from the session's after somebody else signed in."
     )
-    worklist: int = Field(description="Changes when the worklist has other cases.")
+    worklist: int = Field(description="Changes when the worklist has other cases, or a case is found to be damaged.")
     failed: list[FailedCase]
     proposing: list[int] = Field(description="Opened cases whose proposals are still being made.")
 

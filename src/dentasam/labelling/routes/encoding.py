@@ -36,7 +36,7 @@ def progress(context: ContextDep, annotator: Annotator) -> Progress:
         current=state.current,
         workspace=context.workspace.id,
         annotator=annotator,
-        worklist=context.worklist.changes,
+        worklist=context.worklist.changes + context.store.known_damage.changes,
         failed=failed,
         proposing=[case_id for case_id in proposing if case_id not in state.failed],
     )

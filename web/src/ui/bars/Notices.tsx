@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 
-import { useBench, useSync, useWorkbench } from "../state/context";
+import { visible } from "../labels/visible_text";
+import { useSync, useWorkbench } from "../state/context";
 import type { Link } from "../state/server_watch";
 import { useStore } from "../state/store";
 
@@ -8,24 +9,10 @@ import { useStore } from "../state/store";
 export function Notices() {
   const { bench } = useWorkbench();
   const link = useStore(bench.watch, (state) => state.link);
-  const damaged = useBench((state) => state.damaged);
   const picture = useStore(bench.watch, (state) => state.picture);
   return (
     <div className="notices" role="status" aria-live="polite" aria-label="Notices">
       {link !== "connected" && <LinkNotice link={link} />}
-      {damaged.length > 0 && (
-        <Notice testid="damage-notice" title="A part of this case is damaged in the database.">
-          <ul>
-            {damaged.map((part) => (
-              <li key={`${part.object}${part.what}`}>{part.what}</li>
-            ))}
-          </ul>
-          <p>
-            Everything else can be seen and edited. Unsent work on what is damaged is kept in this browser. Whoever
-            runs the server finds in its guide, under Damage, how to go on.
-          </p>
-        </Notice>
-      )}
       {picture && (
         <Notice testid="picture-notice" title="The picture's file was replaced.">
           {picture.problem === null ? (
@@ -44,7 +31,7 @@ export function Notices() {
               </button>
             </>
           ) : (
-            <p>{picture.problem}. The labels stay as they are; the model does not answer here until then.</p>
+            <p>{visible(picture.problem)}. The labels stay as they are; the model does not answer here until then.</p>
           )}
         </Notice>
       )}
@@ -88,17 +75,20 @@ function LinkNotice({ link }: { link: Exclude<Link, "connected"> }) {
           <a href="/login" target="_blank" rel="noopener">
             Sign in in another tab
           </a>{" "}
-          as {bench.session.annotator}. This page then goes on by itself.
+          as <bdi>{visible(bench.session.annotator)}</bdi>. This page then goes on by itself.
         </p>
       )}
       {link === "other-workspace" && (
         <p>
-          The server was started for other images, or its workspace is new. Start it for “{bench.session.folder}”
-          again, or look at {terminal} for where these images are now.
+          The server was started for other images, or its workspace is new. Start it for “
+          <bdi>{visible(bench.session.folder)}</bdi>” again, or look at {terminal} for where these images are now.
         </p>
       )}
       {link === "other-annotator" && (
-        <p>Sign in as {bench.session.annotator} again, or load this page again to work under the other name.</p>
+        <p>
+          Sign in as <bdi>{visible(bench.session.annotator)}</bdi> again, or load this page again to work under the
+          other name.
+        </p>
       )}
       <p data-testid="kept">
         {pending === 0

@@ -1,4 +1,5 @@
 import type { SyncState } from "../../api/sync/sync";
+import { visible } from "../labels/visible_text";
 import { useBench, useSync, useWorkbench } from "../state/context";
 
 type Shown = SyncState | "opening";
@@ -26,7 +27,8 @@ const MEANS: Record<Shown, string> = {
 
 export function SaveState() {
   const { bench } = useWorkbench();
-  const { state: sent, pending, detail } = useSync();
+  const { state: sent, pending, detail: said } = useSync();
+  const detail = said === null ? null : visible(said);
   const opening = useBench((state) => state.openingId !== null);
   const open = useBench((state) => state.caseId !== null);
   // "Saved" is shown only for an open case, and only when nothing is pending.

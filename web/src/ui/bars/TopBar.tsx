@@ -2,6 +2,7 @@ import { signOutUrl } from "../../api/client";
 import { CASE_STATUSES, type CaseStatus } from "../../api/types";
 import { IconButton } from "../controls/IconButton";
 import { Help, List, Next, Panel, Previous, Theme } from "../controls/icons";
+import { visible } from "../labels/visible_text";
 import { useBench, useCases, usePreferences, useWorkbench } from "../state/context";
 import { Downloads } from "./Downloads";
 
@@ -48,8 +49,8 @@ export function TopBar() {
       >
         <Next />
       </IconButton>
-      <h1 className="case-name" data-testid="case-name" title={open?.name}>
-        {open?.name ?? "dentasam"}
+      <h1 className="case-name" data-testid="case-name" title={open && visible(open.name)}>
+        {open ? visible(open.name) : "dentasam"}
       </h1>
       {open && (
         <>
@@ -85,8 +86,11 @@ export function TopBar() {
         </>
       )}
       <span className="spring" />
-      <span className="annotator" title={bench.session.model ? `Model ${bench.session.model.name}` : undefined}>
-        {bench.session.annotator}
+      <span
+        className="annotator"
+        title={bench.session.model ? `Model ${visible(bench.session.model.name)}` : undefined}
+      >
+        <bdi>{visible(bench.session.annotator)}</bdi>
       </span>
       {bench.session.sign_out && (
         <form method="post" action={signOutUrl()}>

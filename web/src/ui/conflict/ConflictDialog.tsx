@@ -3,6 +3,7 @@ import { useEffect, useRef } from "react";
 import type { Choice, Conflict } from "../../api/sync/sync";
 import type { ObjectState } from "../../api/types";
 import { nameOf } from "../labels/label_names";
+import { visible } from "../labels/visible_text";
 import { useBench, useSync, useWorkbench } from "../state/context";
 import { MaskPreview } from "./MaskPreview";
 
@@ -49,7 +50,12 @@ export function ConflictDialog() {
               <MaskPreview state={conflict.theirs} other={conflict.mine} stage={bench.stage} />
               <figcaption>
                 Theirs: {name(conflict.theirs)}
-                {conflict.theirs?.annotator && ` (${conflict.theirs.annotator})`}
+                {conflict.theirs?.annotator && (
+                  <>
+                    {" ("}
+                    <bdi>{visible(conflict.theirs.annotator)}</bdi>)
+                  </>
+                )}
               </figcaption>
             </figure>
             <figure>

@@ -2,7 +2,7 @@ const FOCUSABLE =
   "button:not(:disabled), input:not(:disabled), select:not(:disabled), textarea:not(:disabled), a[href], summary";
 
 /**
- * Focuses the next or previous part of the page, in the order of the page: top bar, worklist, tools, picture, teeth, proposals,
+ * Focuses the next or previous part of the page, in the order of the page: top bar, worklist, tools, damage, picture, teeth, proposals,
  * checks, objects, display, comments, bottom bar, tour. A part with nothing to focus is passed over.
  */
 export function focusRegion(step: 1 | -1): void {

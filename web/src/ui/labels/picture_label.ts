@@ -1,6 +1,7 @@
 import type { Label } from "../../api/types";
 import { isUnsure } from "../../engine/editing/proposals";
 import type { ObjectLabel } from "../../engine/render/label_placement";
+import { nameOf } from "./label_names";
 
 interface Labelled {
   category: string | null;
@@ -22,6 +23,6 @@ export function pictureLabel(
   if (category === null) return { text: `${offer ?? ""}?`, short: true };
   const label = labels.get(category);
   const short = label === undefined || label.kind === "tooth";
-  const text = short ? category : label.title;
+  const text = nameOf(category, labels);
   return isUnsure(object, threshold) ? { text: `${text}?`, short, unsure: true } : { text, short };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { visible } from "./visible_text";
+import { visible, visibleSentences } from "./visible_text";
 
 test("controls and direction marks are shown", () => {
   expect(visible("a\u202egnp.exe")).toBe("a\\u202egnp.exe");
@@ -9,4 +9,12 @@ test("controls and direction marks are shown", () => {
 test("letters of all languages stay", () => {
   for (const name of ["Zähne 36.png", "العربية", "می\u200cخواهم", "歯", "👩\u200d⚕️"])
     expect(visible(name)).toBe(name);
+});
+
+test("sentences keep their lines, letters and marks, and nothing turns them around", () => {
+  expect(visibleSentences("apex\u202e gnp\u2066\u0007\u009b31m\u007f")).toBe(
+    "apex\\u202e gnp\\u2066\\u0007\\u009b31m\\u007f",
+  );
+  for (const text of ["two\n\tlines 🦷👩\u200d⚕️", "السن\u200f 36", "a\u2028b"])
+    expect(visibleSentences(text)).toBe(text);
 });

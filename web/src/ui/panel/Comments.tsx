@@ -1,5 +1,6 @@
 import { type FormEvent, useState } from "react";
 
+import { visible, visibleSentences } from "../labels/visible_text";
 import { useBench, useWorkbench } from "../state/context";
 import { Section } from "./Section";
 
@@ -7,7 +8,7 @@ const when = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle
 
 function shownTime(time: string): string {
   const date = new Date(time);
-  return Number.isNaN(date.getTime()) ? time : when.format(date);
+  return Number.isNaN(date.getTime()) ? visible(time) : when.format(date);
 }
 
 export function Comments() {
@@ -30,9 +31,9 @@ export function Comments() {
       <ol className="comments" data-testid="comments">
         {comments.map((comment) => (
           <li key={comment.id}>
-            <p>{comment.text}</p>
+            <p dir="auto">{visibleSentences(comment.text)}</p>
             <small>
-              {comment.annotator}, {shownTime(comment.time)}
+              <bdi>{visible(comment.annotator)}</bdi>, {shownTime(comment.time)}
             </small>
           </li>
         ))}
@@ -40,6 +41,7 @@ export function Comments() {
       <form className="comment-form" onSubmit={(event) => void submit(event)}>
         <textarea
           rows={2}
+          dir="auto"
           value={text}
           placeholder="A comment on this case"
           aria-label="A comment on this case"

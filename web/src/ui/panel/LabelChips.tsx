@@ -1,5 +1,6 @@
 import type { CSSProperties } from "react";
 import { isTooth } from "../labels/fdi";
+import { visibleSentences } from "../labels/visible_text";
 import { useEditor, useWorkbench } from "../state/context";
 
 /** The labels that are not teeth, or are teeth the odontogram has no place for. */
@@ -21,7 +22,7 @@ export function LabelChips() {
           onClick={() => actions.assign(label.name)}
           data-testid={`label-${label.name}`}
         >
-          {label.title}
+          {visibleSentences(label.title)}
         </button>
       ))}
       <button

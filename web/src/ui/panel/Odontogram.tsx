@@ -1,6 +1,7 @@
 import { type CSSProperties, type KeyboardEvent, type MouseEvent, useState } from "react";
 import { Switch } from "../controls/Switch";
 import { DECIDUOUS, isDeciduous, isTooth, neighbour, PERMANENT, type ToothUse, toothUses } from "../labels/fdi";
+import { visibleSentences } from "../labels/visible_text";
 import { useEditor, usePreferences, useWorkbench } from "../state/context";
 
 const SAID: Record<ToothUse, string> = {
@@ -90,6 +91,7 @@ export function Odontogram() {
             {teeth.map((tooth, column) => {
               const use = uses.get(tooth) ?? "absent";
               const label = bench.labels.get(tooth);
+              const title = label && visibleSentences(label.title);
               const style = { "--tooth": label?.colour ?? "var(--muted)" } as CSSProperties;
               return (
                 <button
@@ -103,8 +105,8 @@ export function Odontogram() {
                   style={style}
                   tabIndex={tooth === stop ? 0 : -1}
                   aria-selected={tooth === active}
-                  aria-label={`${tooth} ${label?.title ?? "tooth"}, ${SAID[use]}`}
-                  title={`${tooth} ${label?.title ?? ""}: ${SAID[use]} (${tooth[0]} ${tooth[1]})`}
+                  aria-label={`${tooth} ${title ?? "tooth"}, ${SAID[use]}`}
+                  title={`${tooth} ${title ?? ""}: ${SAID[use]} (${tooth[0]} ${tooth[1]})`}
                   disabled={!label}
                   onFocus={() => setReached(tooth)}
                   onClick={(event) => choose(tooth, event)}

@@ -12,6 +12,7 @@ import { CaseList } from "../worklist/case_list";
 import { caseAfter, type WorklistView } from "../worklist/case_order";
 import { FileUploads } from "../worklist/file_uploads";
 import { CaseCache, type KeptCase } from "./case_cache";
+import { ClosedDamage } from "./closed_damage";
 import { openPreferences, type Preferences } from "./preferences";
 import { ServerWatch } from "./server_watch";
 import { Store } from "./store";
@@ -38,6 +39,7 @@ export class Workbench {
   readonly proposals: CaseProposals;
   stage: Stage | null = null;
   modelRequests: ModelRequests | null = null;
+  private readonly closedDamage: ClosedDamage;
   private readonly caseCache = new CaseCache();
   private open: KeptCase | null = null;
   private cleanups: (() => void)[] = [];
@@ -51,6 +53,7 @@ export class Workbench {
     readonly preferences: Store<Preferences>,
     readonly cases: CaseList,
   ) {
+    this.closedDamage = new ClosedDamage(session.workspace, session.annotator);
     this.labels = new Map(session.schema.labels.map((label) => [label.name, label]));
     this.watch = new ServerWatch(session, {
       shown: () => this.open && { id: this.open.document.case.id, picture: this.open.image.picture },
@@ -130,7 +133,7 @@ export class Workbench {
     } catch (error) {
       if (turn !== this.turn) return;
       this.toast(`${summary.name} cannot be opened: ${errorMessage(error)}`, "error");
-      if (!this.open) this.state.set({ editor: null, caseId: null });
+      if (!this.open) this.state.set({ editor: null, caseId: null, damaged: [] });
     } finally {
       if (turn === this.turn) this.state.set({ openingId: null });
     }
@@ -184,6 +187,13 @@ export class Workbench {
     }
   }
 
+  /** Closes the notice about what is damaged; it comes back for a new damage of the case. */
+  closeDamage(): void {
+    const { caseId, damaged } = this.state.get();
+    if (caseId !== null) this.closedDamage.close(caseId, damaged);
+    this.state.set({ damaged: [] });
+  }
+
   setTool(tool: StageTool, negative = false): void {
     this.stage?.setTool(tool);
     this.state.set({ tool, negative: tool === "click" && negative, question: null });
@@ -222,6 +232,7 @@ export class Workbench {
     if (turn !== this.turn) return null;
     this.leave();
     const { image, document, revision } = read;
+    this.cases.update(summary.id, { damaged: document.case.damaged });
     const editor = new CaseEditor(image.width, image.height, image);
     editor.load(document.objects, document.case.status, document.missing);
     await this.sync.attach(summary, revision, document.objects, syncTargetOf(editor));
@@ -285,7 +296,7 @@ export class Workbench {
       caseId: id,
       editor,
       comments: document.comments,
-      damaged: document.damaged,
+      damaged: this.closedDamage.notice(id, document.damaged),
       typedDigit: null,
       requestsUnderway: 0,
       newObjectRequested: false,

@@ -27,7 +27,7 @@ export interface WorkbenchState {
   openingId: number | null;
   editor: CaseEditor | null;
   comments: readonly CaseComment[];
-  /** What of the open case is damaged in the server's database. */
+  /** What of the open case is damaged in the server's database; empty once the notice of it is closed. */
   damaged: readonly DamagedPart[];
   tool: StageTool;
   negative: boolean;

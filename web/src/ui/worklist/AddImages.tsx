@@ -100,7 +100,7 @@ export function AddImages() {
           <ul aria-live="polite">
             {list.map((one) => (
               <li key={one.key} data-state={one.state} data-testid="addition">
-                <span className="addition-name">{one.name}</span> <Outcome one={one} />
+                <bdi className="addition-name">{one.name}</bdi> <Outcome one={one} />
                 {one.state === "asked" && <NumberingQuestion one={one} />}
                 {one.notes.length > 0 && (
                   <ul className="addition-notes">

@@ -1,13 +1,13 @@
 import { memo, type ReactNode, useCallback, useEffect, useMemo, useRef } from "react";
 
 import { thumbnailUrl } from "../../api/client";
-import { CASE_STATUSES, type CaseStatus, type CaseSummary } from "../../api/types";
+import { CASE_STATUSES, type CaseSummary } from "../../api/types";
 import { STATUS_NAMES } from "../bars/TopBar";
 import { visible } from "../labels/visible_text";
 import { useBench, useCases, usePreferences, useWorkbench } from "../state/context";
 import { AddImagesButton } from "./AddImages";
 import { fitted } from "./case_name";
-import { arranged } from "./case_order";
+import { arranged, type Shown } from "./case_order";
 import { MAX_WHOLE, useRowWindow } from "./row_window";
 
 /** As in page.css. */
@@ -33,6 +33,7 @@ export function Worklist() {
   const long = shown.length > MAX_WHOLE;
   const done = cases.filter(({ status }) => status === "done" || status === "approved").length;
   const review = cases.filter(({ status }) => status === "needs-review").length;
+  const damaged = cases.filter((one) => one.damaged).length;
   const choose = useCallback(
     async (id: number) => {
       // Where the worklist covers the picture it closes when a case is chosen.
@@ -55,9 +56,7 @@ export function Worklist() {
         <select
           aria-label="Status to show"
           value={filter.status}
-          onChange={(event) =>
-            bench.state.set({ filter: { ...filter, status: event.currentTarget.value as CaseStatus | "all" } })
-          }
+          onChange={(event) => bench.state.set({ filter: { ...filter, status: event.currentTarget.value as Shown } })}
           data-testid="worklist-status"
         >
           <option value="all">All</option>
@@ -66,6 +65,7 @@ export function Worklist() {
               {STATUS_NAMES[status]}
             </option>
           ))}
+          {(damaged > 0 || filter.status === "damaged") && <option value="damaged">Damaged</option>}
         </select>
         <select
           aria-label="Order"
@@ -83,6 +83,7 @@ export function Worklist() {
         <span>
           <strong>{done}</strong> of {cases.length} finished
           {review > 0 && ` · ${review} to review`}
+          {damaged > 0 && ` · ${damaged} damaged`}
         </span>
         <progress
           value={done}
@@ -138,7 +139,7 @@ function Encoding() {
           <ul>
             {failed.map((one) => (
               <li key={one.id}>
-                {visible(one.name)}: {one.message}
+                {visible(one.name)}: {visible(one.message)}
               </li>
             ))}
           </ul>
@@ -191,6 +192,14 @@ const Entry = memo(function Entry({ one, picture, open, choose, place, count }: 
             <span className="status" data-status={one.status}>
               {STATUS_NAMES[one.status]}
             </span>
+            {one.damaged && (
+              <span
+                className="damage-mark"
+                title="This case is damaged in the server's database: it opens without what is damaged, or not at all"
+              >
+                Damaged
+              </span>
+            )}
             {one.objects > 0 && <span title="Objects">{one.objects}</span>}
             {one.proposed > 0 && (
               <span title="Proposals that nobody has accepted or changed">{one.proposed} found</span>

@@ -33,6 +33,18 @@ describe("worklist", () => {
     expect(ids(arranged(cases, { ...all, sort: "uncertainty" }))).toEqual([3, 1, 2]);
   });
 
+  it("shows those that are damaged, whatever their status", () => {
+    const damaged = { ...one(4, "a.png", "done"), damaged: true };
+    expect(ids(arranged([...cases, damaged], { ...all, status: "damaged" }))).toEqual([4]);
+    expect(ids(arranged([...cases, damaged], { ...all, status: "done" }))).toEqual([4, 2]);
+  });
+
+  it("finds a name by what it holds and by how it is shown", () => {
+    const odd = one(4, "ph\u202eGNP.exe");
+    for (const text of ["\u202e", "\\u202EGnp"])
+      expect(ids(arranged([...cases, odd], { ...all, text }))).toEqual([4]);
+  });
+
   it("filters by status and name", () => {
     expect(ids(arranged(cases, { ...all, status: "new" }))).toEqual([3, 1]);
     expect(ids(arranged(cases, { ...all, text: " OPG1. " }))).toEqual([3]);

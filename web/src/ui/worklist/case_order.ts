@@ -1,7 +1,11 @@
 import type { CaseStatus, CaseSummary } from "../../api/types";
+import { visible } from "../labels/visible_text";
+
+/** Which cases the worklist shows: all, those with a status, or those that are damaged in the database. */
+export type Shown = CaseStatus | "all" | "damaged";
 
 export interface WorklistView {
-  status: CaseStatus | "all";
+  status: Shown;
   text: string;
   sort: "name" | "uncertainty";
 }
@@ -12,12 +16,23 @@ const byName = new Intl.Collator(undefined, { numeric: true, sensitivity: "base"
 export function arranged(cases: readonly CaseSummary[], { status, text, sort }: WorklistView): CaseSummary[] {
   const wanted = text.trim().toLowerCase();
   return cases
-    .filter((one) => (status === "all" || one.status === status) && one.name.toLowerCase().includes(wanted))
+    .filter((one) => isShown(one, status) && isNamed(one, wanted))
     .sort((a, b) => {
       // The most uncertain first; cases the model has not seen yet come last.
       const order = sort === "uncertainty" ? (b.uncertainty ?? -1) - (a.uncertainty ?? -1) : 0;
       return order || byName.compare(a.name, b.name) || a.id - b.id;
     });
+}
+
+function isShown(one: CaseSummary, shown: Shown): boolean {
+  return shown === "all" || (shown === "damaged" ? one.damaged : one.status === shown);
+}
+
+/** Whether a name holds a text (in small letters), as it is or as the list shows it. */
+function isNamed({ name }: CaseSummary, wanted: string): boolean {
+  return (
+    name.toLowerCase().includes(wanted) || (wanted.includes("\\") && visible(name).toLowerCase().includes(wanted))
+  );
 }
 
 /** The next (1) or previous (-1) case of the worklist; a filtered-out open case counts from where it would be. */

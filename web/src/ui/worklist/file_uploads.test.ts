@@ -111,3 +111,31 @@ it("sends a file again with the numbering that was asked for", async () => {
   await uploads.answer(second as number, "fdi");
   expect(given).toHaveLength(3);
 });
+
+it("shows characters of a name that nobody sees, also in what the server says of it", async () => {
+  const uploads = new FileUploads(
+    { no_images: null, limits: LIMITS },
+    { added: () => undefined, imported: () => undefined },
+    {
+      importAnnotations: async () => ({
+        objects: 0,
+        cases: 0,
+        passed_over: {
+          images: 0,
+          objects: 1,
+          entries: [{ image: "b\u202e.png", annotation: 3, reason: "is empty" }],
+        },
+        notes: ["left out: \u009b2J"],
+      }),
+      addImage: async ({ name }) => {
+        throw new ApiError(422, `${name} is damaged`);
+      },
+    },
+  );
+  await uploads.add([file("gnp\u202e.png"), { folder: "\u2066scans" }, file("set.json")]);
+  const [image, folder, annotations] = uploads.get().list;
+  expect(image).toMatchObject({ name: "gnp\\u202e.png", detail: "gnp\\u202e.png is damaged" });
+  expect(folder?.name).toBe("\\u2066scans");
+  expect(annotations).toMatchObject({ notes: ["left out: \\u009b2J"] });
+  expect(annotations?.detail).toContain("b\\u202e.png, is empty");
+});

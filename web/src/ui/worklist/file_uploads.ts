@@ -1,9 +1,11 @@
 import * as client from "../../api/client";
 import { ApiError, errorMessage } from "../../api/errors";
 import type { CaseSummary, Numbering, Session } from "../../api/types";
+import { visible } from "../labels/visible_text";
 import { Store } from "../state/store";
 import { holdsAnnotations, importedText } from "./annotation_files";
 
+/** What became of a file; its texts are as people read them (`visible`). */
 export interface FileUpload {
   key: number;
   name: string;
@@ -46,7 +48,7 @@ export class FileUploads extends Store<{ list: readonly FileUpload[]; dragging: 
 
   /** Why no image can be added here; null where one can. Annotations are taken everywhere. */
   get obstacle(): string | null {
-    return this.rules.no_images ?? null;
+    return this.rules.no_images === null ? null : visible(this.rules.no_images);
   }
 
   add(given: readonly DroppedFile[]): Promise<void> {
@@ -71,7 +73,7 @@ export class FileUploads extends Store<{ list: readonly FileUpload[]; dragging: 
 
   private begin(one: DroppedFile): void {
     const key = ++this.last;
-    const name = "folder" in one ? one.folder : one.name;
+    const name = visible("folder" in one ? one.folder : one.name);
     const refusal = this.refusal(one);
     const state = refusal === null ? "waiting" : "refused";
     this.set({ list: [...this.get().list, { key, name, state, share: 0, detail: refusal, notes: [] }] });
@@ -89,13 +91,18 @@ export class FileUploads extends Store<{ list: readonly FileUpload[]; dragging: 
     try {
       const annotations = await holdsAnnotations(file);
       if (!annotations && this.obstacle !== null) {
-        this.change(key, { state: "refused", detail: this.obstacle });
+        this.change(key, { state: "refused", detail: visible(this.obstacle) });
         return;
       }
       this.change(key, { state: "sending" });
       if (annotations) {
         const found = await this.send.importAnnotations(file, sent, numbering);
-        this.change(key, { state: "imported", share: 1, detail: importedText(found), notes: found.notes });
+        this.change(key, {
+          state: "imported",
+          share: 1,
+          detail: visible(importedText(found)),
+          notes: found.notes.map(visible),
+        });
         if (found.objects) this.effects.imported();
         return;
       }
@@ -105,7 +112,7 @@ export class FileUploads extends Store<{ list: readonly FileUpload[]; dragging: 
     } catch (error) {
       const asks = error instanceof ApiError && error.asks === "numbering";
       if (asks) this.asked.set(key, file);
-      this.change(key, { state: asks ? "asked" : "refused", detail: errorMessage(error) });
+      this.change(key, { state: asks ? "asked" : "refused", detail: visible(errorMessage(error)) });
     }
   }
 
