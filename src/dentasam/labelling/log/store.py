@@ -20,10 +20,10 @@ from dentasam.labelling.log.cases import Case, CaseNotFound, case_row, read_case
 from dentasam.labelling.log.comments import Comment, insert_comment, plain_text, read_comments
 from dentasam.labelling.log.database.damage import Damage, DamagedData, naming
 from dentasam.labelling.log.database.failures import is_disk_full
+from dentasam.labelling.log.database.known_damage import KnownDamage, Part
 from dentasam.labelling.log.database.tables import cases
 from dentasam.labelling.log.database.transactions import reading, writing
 from dentasam.labelling.log.fold import CaseState, ObjectState
-from dentasam.labelling.log.known_damage import KnownDamage, Part
 from dentasam.labelling.log.operations import MODEL_ANNOTATOR, Operation, StoredOperation
 from dentasam.labelling.log.read import CheckedLog, Row, read_log, read_objects, read_operations, read_state
 from dentasam.labelling.log.rebuild import rebuild_case

@@ -4,13 +4,13 @@ import pytest
 from sqlalchemy import select, text, update
 
 from dentasam.labelling.log.database.damage import DamagedData
+from dentasam.labelling.log.database.known_damage import KnownDamage
 from dentasam.labelling.log.database.tables import objects
 from dentasam.labelling.log.database.transactions import writing
-from dentasam.labelling.log.known_damage import KnownDamage
 from dentasam.labelling.log.store import Store
 
-from ..conftest import MANUAL, Make, block, first_case
-from .test_store import counted_statements
+from ...conftest import MANUAL, Make, block, first_case
+from ..test_store import counted_statements
 
 TOOTH = "0b8f1f6e-3a77-4a6e-9b9a-6b2f5c1d7e11"
 
