@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dentasam.labelling.inference.encoding.charted_image import ChartedImage, ChartedObject
-from dentasam.labelling.routes.documents import MAX_OBJECTS
+from dentasam.labelling.routes.shared.documents import MAX_OBJECTS
 
 from ..running import IDENTITY, Running, create, masked, opened, square
 

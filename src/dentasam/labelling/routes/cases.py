@@ -11,8 +11,8 @@ from dentasam.errors import ImageError
 from dentasam.labelling.log.append import Appended, RevisionConflict
 from dentasam.labelling.log.cases import Case
 from dentasam.labelling.log.operations import check_made_by_person, masks_of, parse_operations
-from dentasam.labelling.routes.capacity import in_threads_of, threads_of
-from dentasam.labelling.routes.context import (
+from dentasam.labelling.routes.shared.capacity import in_threads_of, threads_of
+from dentasam.labelling.routes.shared.context import (
     EXPECTED_SESSION,
     IF_MATCH,
     MAX_ID,
@@ -28,8 +28,8 @@ from dentasam.labelling.routes.context import (
     held,
     unpack_document,
 )
-from dentasam.labelling.routes.documents import CaseSummary, Stored
-from dentasam.labelling.routes.envelope_documents import (
+from dentasam.labelling.routes.shared.documents import CaseSummary, Stored
+from dentasam.labelling.routes.shared.envelope_documents import (
     CaseDocument,
     ConflictDocument,
     LogDocument,

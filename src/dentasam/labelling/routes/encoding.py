@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from dentasam.labelling.routes.context import Annotator, CaseId, ContextDep, errors
-from dentasam.labelling.routes.documents import FailedCase, Progress
+from dentasam.labelling.routes.shared.context import Annotator, CaseId, ContextDep, errors
+from dentasam.labelling.routes.shared.documents import FailedCase, Progress
 
 router = APIRouter(prefix="/api", tags=["encoding"])
 # How many cases of the worklist after the open one are encoded before all others.

@@ -26,8 +26,8 @@ from dentasam.labelling.exchange.imports import import_coco
 from dentasam.labelling.exchange.time_table import timing_csv
 from dentasam.labelling.log.database.damage import Damage
 from dentasam.labelling.log.operations import Status
-from dentasam.labelling.routes.capacity import imported_for
-from dentasam.labelling.routes.context import (
+from dentasam.labelling.routes.shared.capacity import imported_for
+from dentasam.labelling.routes.shared.context import (
     Annotator,
     ContextDep,
     ServerContext,
@@ -35,8 +35,14 @@ from dentasam.labelling.routes.context import (
     errors,
     one_line,
 )
-from dentasam.labelling.routes.documents import CocoDocument, DatasetFormat, Imported, PassedOver, PassedOverEntry
-from dentasam.labelling.routes.uploads import FILE_BODY, check_type, received_file, safe_file_name
+from dentasam.labelling.routes.shared.documents import (
+    CocoDocument,
+    DatasetFormat,
+    Imported,
+    PassedOver,
+    PassedOverEntry,
+)
+from dentasam.labelling.routes.shared.uploads import FILE_BODY, check_type, received_file, safe_file_name
 
 router = APIRouter(prefix="/api", tags=["files"])
 # Beyond this a ZIP is built on the disk.

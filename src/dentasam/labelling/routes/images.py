@@ -6,11 +6,11 @@ from fastapi import APIRouter, Query, Request, Response
 
 from dentasam.labelling.exchange.added_images import ImageAdder
 from dentasam.labelling.log.cases import Case
-from dentasam.labelling.routes.capacity import in_threads_of
 from dentasam.labelling.routes.cases import summary
-from dentasam.labelling.routes.context import ContextDep, errors
-from dentasam.labelling.routes.documents import CaseSummary
-from dentasam.labelling.routes.uploads import FILE_BODY, check_type, received_file
+from dentasam.labelling.routes.shared.capacity import in_threads_of
+from dentasam.labelling.routes.shared.context import ContextDep, errors
+from dentasam.labelling.routes.shared.documents import CaseSummary
+from dentasam.labelling.routes.shared.uploads import FILE_BODY, check_type, received_file
 
 router = APIRouter(prefix="/api/images", tags=["images"])
 

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from dentasam.labelling.exchange.monai import InferParams, MonaiError, Output, infer_response, info, read_params
 from dentasam.labelling.inference.replies import PredictReply
 from dentasam.labelling.inference.requests import PredictObject
-from dentasam.labelling.routes.capacity import in_threads_of
-from dentasam.labelling.routes.context import ContextDep, ServerContext, binary_answer, errors
-from dentasam.labelling.routes.documents import MonaiInfo
+from dentasam.labelling.routes.shared.capacity import in_threads_of
+from dentasam.labelling.routes.shared.context import ContextDep, ServerContext, binary_answer, errors
+from dentasam.labelling.routes.shared.documents import MonaiInfo
 from dentasam.labelling.workspace.workspace import CaseImage
 from dentasam.version import __version__
 

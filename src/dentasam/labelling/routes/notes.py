@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from dentasam.labelling.routes.capacity import threads_of
-from dentasam.labelling.routes.context import Annotator, CaseId, ContextDep, errors
-from dentasam.labelling.routes.documents import Comment, NewComment, TimeBody
+from dentasam.labelling.routes.shared.capacity import threads_of
+from dentasam.labelling.routes.shared.context import Annotator, CaseId, ContextDep, errors
+from dentasam.labelling.routes.shared.documents import Comment, NewComment, TimeBody
 
 router = APIRouter(prefix="/api/cases/{case_id}", tags=["notes"])
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
 from dentasam.labelling.auth.page_key import START, with_key
-from dentasam.labelling.routes.context import ContextDep
+from dentasam.labelling.routes.shared.context import ContextDep
 
 router = APIRouter(include_in_schema=False)
 # Vite names each file by its content.

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Header, HTTPException, Response
 
 from dentasam.data.images.read import image_size
 from dentasam.errors import ImageError
-from dentasam.labelling.routes.context import CaseId, ContextDep, ServerContext, binary_answer, errors
-from dentasam.labelling.routes.documents import Picture
+from dentasam.labelling.routes.shared.context import CaseId, ContextDep, ServerContext, binary_answer, errors
+from dentasam.labelling.routes.shared.documents import Picture
 from dentasam.labelling.workspace.display import read_pixels, thumbnail_png
 from dentasam.labelling.workspace.file_hashes import check_same_size
 from dentasam.labelling.workspace.workspace import CaseImage

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from dentasam.labelling.inference.replies import Choice, PredictedObject, PredictReply
-from dentasam.labelling.routes.capacity import in_threads_of
-from dentasam.labelling.routes.context import (
+from dentasam.labelling.routes.shared.capacity import in_threads_of
+from dentasam.labelling.routes.shared.context import (
     CaseId,
     ContextDep,
     Envelope,
@@ -18,7 +18,7 @@ from dentasam.labelling.routes.context import (
     read_document,
     unpacked,
 )
-from dentasam.labelling.routes.envelope_documents import (
+from dentasam.labelling.routes.shared.envelope_documents import (
     PredictDocument,
     PredictionDocument,
     RefineDocument,

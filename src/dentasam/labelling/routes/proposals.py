@@ -4,9 +4,15 @@ from fastapi import APIRouter, HTTPException
 
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.proposals.numbering import AskedObject, number_objects
-from dentasam.labelling.routes.capacity import threads_of
-from dentasam.labelling.routes.context import CaseId, ContextDep, errors
-from dentasam.labelling.routes.documents import NumberBody, NumberedObject, Numbers, OfferedNumber, ProposalsSwitch
+from dentasam.labelling.routes.shared.capacity import threads_of
+from dentasam.labelling.routes.shared.context import CaseId, ContextDep, errors
+from dentasam.labelling.routes.shared.documents import (
+    NumberBody,
+    NumberedObject,
+    Numbers,
+    OfferedNumber,
+    ProposalsSwitch,
+)
 
 router = APIRouter(prefix="/api", tags=["proposals"])
 

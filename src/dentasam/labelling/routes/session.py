@@ -6,8 +6,8 @@ from fastapi.responses import PlainTextResponse
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.errors import WorkspaceError
 from dentasam.labelling.auth.middleware import IMAGE_BODY_BYTES, MASK_BODY_BYTES
-from dentasam.labelling.routes.context import Annotator, ContextDep, errors
-from dentasam.labelling.routes.documents import Limits, ModelIdentity, Session
+from dentasam.labelling.routes.shared.context import Annotator, ContextDep, errors
+from dentasam.labelling.routes.shared.documents import Limits, ModelIdentity, Session
 from dentasam.labelling.workspace.label_schema import LabelSchema
 from dentasam.version import __version__
 

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from dentasam.labelling.auth.access import TooManyAttempts
 from dentasam.labelling.auth.entrance import entrance
 from dentasam.labelling.auth.middleware import from_browser
-from dentasam.labelling.routes.context import ContextDep
+from dentasam.labelling.routes.shared.context import ContextDep
 
 # Not in the OpenAPI: these pages are for people, and exist only if annotators sign in.
 router = APIRouter(include_in_schema=False)

@@ -44,11 +44,11 @@ from dentasam.labelling.routes import (
     session,
     sign_in,
 )
-from dentasam.labelling.routes.context import IF_MATCH, ServerContext, errors, one_line
-from dentasam.labelling.routes.documents import CocoDocument, Problem
-from dentasam.labelling.routes.envelope_documents import ENVELOPE_DOCUMENTS
 from dentasam.labelling.routes.page import assets_of
-from dentasam.labelling.routes.predictions import Predictions
+from dentasam.labelling.routes.shared.context import IF_MATCH, ServerContext, errors, one_line
+from dentasam.labelling.routes.shared.documents import CocoDocument, Problem
+from dentasam.labelling.routes.shared.envelope_documents import ENVELOPE_DOCUMENTS
+from dentasam.labelling.routes.shared.predictions import Predictions
 from dentasam.labelling.wire.box_mask import MaskError
 from dentasam.labelling.wire.envelope import EnvelopeError
 from dentasam.version import __version__

@@ -6,9 +6,9 @@ from uuid import uuid4
 import anyio
 
 from dentasam.labelling.log.operations import parse_operations
-from dentasam.labelling.routes.conflicts import FIRST_WAIT, LONGEST_WAIT, ConflictWaits
+from dentasam.labelling.routes.shared.conflicts import FIRST_WAIT, LONGEST_WAIT, ConflictWaits
 
-from ..running import Running, create, masked, opened, square
+from ...running import Running, create, masked, opened, square
 
 
 class Sleeper:

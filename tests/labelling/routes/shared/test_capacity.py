@@ -17,13 +17,13 @@ from sqlalchemy import text
 from dentasam.errors import ImageError
 from dentasam.labelling.exchange.import_bounds import ImportBounds, ImportStopped
 from dentasam.labelling.log.database import opening
-from dentasam.labelling.routes import capacity, context
-from dentasam.labelling.routes.capacity import Budget, ServerBusy, imported_for, in_threads_of
-from dentasam.labelling.routes.conflicts import ConflictWaits
-from dentasam.labelling.routes.predictions import Predictions
+from dentasam.labelling.routes.shared import capacity, context
+from dentasam.labelling.routes.shared.capacity import Budget, ServerBusy, imported_for, in_threads_of
+from dentasam.labelling.routes.shared.conflicts import ConflictWaits
+from dentasam.labelling.routes.shared.predictions import Predictions
 from dentasam.labelling.wire.envelope import MEDIA_TYPE, pack
 
-from ..running import BASE, TOKEN, Running, create, folder_of_images, running, square
+from ...running import BASE, TOKEN, Running, create, folder_of_images, running, square
 
 PREDICT = pack({"objects": [{"id": "one", "clicks": [[3, 3, 1]]}]})
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": MEDIA_TYPE}

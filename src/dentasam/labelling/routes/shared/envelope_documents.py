@@ -27,7 +27,7 @@ from dentasam.labelling.log.operations import (
     SetStatus,
     Source,
 )
-from dentasam.labelling.routes.documents import MAX_OBJECTS, CaseSummary, Comment, ModelIdentity, RequestBody
+from dentasam.labelling.routes.shared.documents import MAX_OBJECTS, CaseSummary, Comment, ModelIdentity, RequestBody
 
 
 class ObjectDocument(BaseModel):

@@ -18,9 +18,9 @@ from dentasam.labelling.auth.access import Access
 from dentasam.labelling.exchange.added_images import ImageAdder
 from dentasam.labelling.inference.requests import PredictObject, RefineObject
 from dentasam.labelling.log.worklist import Worklist
-from dentasam.labelling.routes.capacity import Budget
-from dentasam.labelling.routes.conflicts import ConflictWaits
-from dentasam.labelling.routes.documents import Problem
+from dentasam.labelling.routes.shared.capacity import Budget
+from dentasam.labelling.routes.shared.conflicts import ConflictWaits
+from dentasam.labelling.routes.shared.documents import Problem
 from dentasam.labelling.wire.box_mask import BoxMask
 from dentasam.labelling.wire.envelope import MEDIA_TYPE, EnvelopeError, pack, unpack
 from dentasam.labelling.workspace.workspace import CaseImage, Workspace
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dentasam.labelling.inference.predictor import Predictor
     from dentasam.labelling.log.store import Store
     from dentasam.labelling.proposals.proposer import Proposer
-    from dentasam.labelling.routes.predictions import Predictions
+    from dentasam.labelling.routes.shared.predictions import Predictions
 
 Document = TypeVar("Document", bound=BaseModel)
 Asked = TypeVar("Asked", PredictObject, RefineObject)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from dentasam.labelling.routes.capacity import ServerBusy, in_threads_of
+from dentasam.labelling.routes.shared.capacity import ServerBusy, in_threads_of
 
 if TYPE_CHECKING:
     from dentasam.labelling.inference.encoding.encode_queue import EncodeQueue
