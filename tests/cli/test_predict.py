@@ -21,6 +21,7 @@ from PIL import Image
 import dentasam.model.runtime
 from dentasam.cli import app
 from dentasam.data.dataset import Dataset
+from dentasam.data.images.read import read_image
 from dentasam.data.phantom import generate
 from dentasam.data.prompt_files.prompts import ObjectPrompt as Prompt
 from dentasam.evaluation import pixel_budget, prediction
@@ -163,7 +164,7 @@ def test_one_image_that_fills_the_budget_is_not_read_ahead(
 ) -> None:
     monkeypatch.setattr(pixel_budget.PixelBudget, "__init__", functools.partialmethod(budget_of, 40 * 60))
     held: list[str] = []
-    read = prediction.read_image
+    read = read_image
     monkeypatch.setattr(prediction, "read_image", lambda path: (held.append("read"), read(path))[1])
     decode = recorder.decode
     monkeypatch.setattr(recorder, "decode", lambda prompts: (held.append("decoded"), decode(prompts))[1])
