@@ -1,11 +1,14 @@
 """`dentasam predict` over a stand-in for the model that writes down what it is asked."""
 
 import csv
+import functools
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,8 +21,10 @@ from PIL import Image
 import dentasam.model.runtime
 from dentasam.cli import app
 from dentasam.data.dataset import Dataset
+from dentasam.data.images.read import read_image
 from dentasam.data.phantom import generate
 from dentasam.data.prompt_files.prompts import ObjectPrompt as Prompt
+from dentasam.evaluation import pixel_budget, prediction
 from dentasam.evaluation.prediction import predict_objects
 from dentasam.evaluation.prediction_run import unique_names
 from dentasam.model.core.frame import Frame
@@ -134,6 +139,42 @@ def test_a_click_on_a_filling_prefers_the_part() -> None:
         predict_objects(recorder.windows(np.zeros((40, 60)), (40, 60), windows=windows), wanted)  # type: ignore[arg-type]
     found = [[prompt.prefer_part for prompt in call] for call in recorder.calls]
     assert found == [[True, False, False], [False, False, False]]
+
+
+def test_objects_of_a_huge_image_are_decoded_some_at_a_time(
+    recorder: Recorder, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps({image.name: [[2, 3, 9, 9 + number] for number in range(5)]}))
+    areas = []
+    for masks_at_once in (2, 100):
+        recorder.calls.clear()
+        monkeypatch.setattr(prediction, "MASK_BYTES", masks_at_once * 40 * 60)
+        out = tmp_path / str(masks_at_once)
+        assert leave(image, "--boxes", boxes, "--out", out) == 0
+        assert [len(call) for call in recorder.calls] == ([2, 2, 1] if masks_at_once == 2 else [5])
+        rows = list(csv.DictReader((out / "objects.csv").open(encoding="utf-8")))
+        areas.append([(row["object"], row["area_px"]) for row in rows])
+    assert areas[0] == areas[1]
+    assert [area for _, area in areas[0]] == ["42", "49", "56", "63", "70"]
+
+
+def test_one_image_that_fills_the_budget_is_not_read_ahead(
+    recorder: Recorder, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pixel_budget.PixelBudget, "__init__", functools.partialmethod(budget_of, 40 * 60))
+    held: list[str] = []
+    read = read_image
+    monkeypatch.setattr(prediction, "read_image", lambda path: (held.append("read"), read(path))[1])
+    decode = recorder.decode
+    monkeypatch.setattr(recorder, "decode", lambda prompts: (held.append("decoded"), decode(prompts))[1])
+    others = [Path(shutil.copy(image, tmp_path / f"{name}.png")) for name in "ab"]
+    assert leave(image, *others, "--boxes", "2,3,9,9", "--out", tmp_path / "out") == 0
+    assert held == ["read", "decoded"] * 3
+
+
+def budget_of(budget: pixel_budget.PixelBudget, pixels: int) -> None:
+    budget._pixels, budget._taken, budget._changed = pixels, 0, threading.Condition()
 
 
 def test_windows_and_repair_are_on_unless_turned_off(recorder: Recorder, image: Path, tmp_path: Path) -> None:

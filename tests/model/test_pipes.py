@@ -17,8 +17,8 @@ from dentasam.model.adapters.loading import _read_weights
 from dentasam.model.chart import head as chart_head
 from dentasam.model.checkpoints.reading import read_checkpoint
 from dentasam.model.embedding import ImageEmbedding
+from dentasam.model.onnx.graph_check import check_graph
 from dentasam.model.onnx.loading import load_onnx
-from dentasam.model.onnx.network import _check_finite, _session
 from dentasam.training.chart.view_store import read_targets, read_view
 from dentasam.training.run.run_inputs import INPUTS, RunInputs
 from dentasam.training.run.state_file import previous_of, read_state
@@ -36,8 +36,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object], type[DentasamError]]] = 
     "previous state": (previous_of(Path("a.pt")).name, lambda path: read_state(path.with_name("a.pt")), OutputError),
     "chart head": (chart_head.WEIGHTS, lambda path: chart_head.load_head(path.parent), ChartError),
     "card of a chart head": (chart_head.CARD, lambda path: chart_head.ChartCard.read(path.parent), ChartError),
-    "graph": ("encoder.onnx", _session, CheckpointError),
-    "weights of a graph": ("encoder.onnx", _check_finite, CheckpointError),
+    "graph": ("encoder.onnx", check_graph, CheckpointError),
     "view": ("a.safetensors", read_view, OutputError),
     "targets of a view": ("a.safetensors", read_targets, OutputError),
     "inputs of a run": (INPUTS, lambda path: RunInputs.read(path.parent), OutputError),

@@ -4,7 +4,7 @@ The truth is blue and the prediction orange (`data/images/pictures.py`). A posit
 negative one a `-` on dark red, so that its sign can be read without colour.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -77,8 +77,8 @@ def close_up(
     return canvas
 
 
-def whole_image(image: Image, masks: Sequence[NDArray[np.bool_]], width: int = 640) -> Image:
-    """An image (H, W) with all its masks (H, W) filled and outlined. Returns (h, width, 3) RGB."""
+def whole_image(image: Image, masks: Iterable[NDArray[np.bool_]], width: int = 640) -> Image:
+    """An image (H, W) with all its masks (H, W) filled and outlined, one at a time. Returns (h, width, 3) RGB."""
     canvas = resized(image, width)
     size = width, canvas.shape[0]
     for i, mask in enumerate(masks):

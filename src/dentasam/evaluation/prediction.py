@@ -15,6 +15,7 @@ from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.teeth.category_kind import is_part
 from dentasam.errors import PromptError
+from dentasam.evaluation.pixel_budget import PixelBudget, pixels_of, return_huge
 
 if TYPE_CHECKING:
     from dentasam.data.prompt_files.prompts import ObjectPrompt
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # Detectors let a box reach over the image's edge by a little. A box that reaches further, as a share of the image's
 # width or height, was made for an image of another size.
 MAX_BOX_OVERHANG = 0.05
+# Masks that are held at a time, should each cover the image, and objects, whose windows are kept: a chart has 52.
+MASK_BYTES, MAX_OBJECTS_AT_ONCE = 500_000_000, 128
 
 
 @dataclass(frozen=True)
@@ -64,28 +67,53 @@ def predict_images(
     Raises ImageError where a file cannot be read, PromptError where a prompt lies outside its image.
     """
     with ThreadPoolExecutor(max_workers=1) as ahead:
-        # One image ahead and no more, because its pixels and embeddings are kept in memory.
-        coming = [ahead.submit(_encoded, segmenter, wanted[0], windows, repair)] if wanted else []
+        budget = PixelBudget()
+
+        def encoded(given: PromptedImage) -> tuple[WindowedImage, int]:
+            pixels = pixels_of(given.path)
+            budget.take(pixels)
+            try:
+                return _encoded(segmenter, given, windows, repair), pixels
+            except BaseException:
+                budget.give_back(pixels)
+                raise
+
+        # One image ahead and no more, because its pixels and embeddings are kept in memory; none beside a huge one.
+        coming = [ahead.submit(encoded, wanted[0])] if wanted else []
         for number, given in enumerate(wanted):
-            view = coming.pop().result()
-            if number + 1 < len(wanted):
-                coming.append(ahead.submit(_encoded, segmenter, wanted[number + 1], windows, repair))
-            height, width = view.frame.height, view.frame.width
-            answers = predict_objects(view, given.objects)
-            found = [place for place, answer in enumerate(answers) if answer.mask.bits.any()]
-            objects = tuple(
-                ObjectRecord.from_runs(
-                    number,
-                    given.objects[place].category,
-                    rle.encode_box(*answers[place].mask, height, width),
-                    height,
-                    width,
-                )
-                for number, place in enumerate(found, start=1)
-            )
-            record = ImageRecord(1, given.path.resolve(), given.name, width, height, objects=objects)
-            missing = tuple(place + 1 for place in range(len(answers)) if place not in found)
-            yield PredictedImage(record, tuple(answers[place].score for place in found), missing)
+            view, pixels = coming.pop().result()
+            try:
+                if number + 1 < len(wanted):
+                    coming.append(ahead.submit(encoded, wanted[number + 1]))
+                predicted = _predicted(view, given)
+            finally:
+                del view
+                budget.give_back(pixels)
+            yield predicted
+
+
+def _predicted(view: WindowedImage, given: PromptedImage) -> PredictedImage:
+    """The objects of an image, so many at a time that their masks fit into memory."""
+    height, width = view.frame.height, view.frame.width
+    objects: list[ObjectRecord] = []
+    scores: list[float] = []
+    missing: list[int] = []
+    at_once = _objects_at_once(height, width)
+    for start in range(0, len(given.objects), at_once):
+        part = given.objects[start : start + at_once]
+        for place, (prompt, answer) in enumerate(zip(part, predict_objects(view, part), strict=True), start + 1):
+            if not answer.mask.bits.any():
+                missing.append(place)
+                continue
+            runs = rle.encode_box(*answer.mask, height, width)
+            objects.append(ObjectRecord.from_runs(len(objects) + 1, prompt.category, runs, height, width))
+            scores.append(answer.score)
+    record = ImageRecord(1, given.path.resolve(), given.name, width, height, objects=tuple(objects))
+    return PredictedImage(record, tuple(scores), tuple(missing))
+
+
+def _objects_at_once(height: int, width: int) -> int:
+    return min(MAX_OBJECTS_AT_ONCE, max(1, MASK_BYTES // (height * width)))
 
 
 def predict_objects(view: WindowedImage, wanted: Sequence[ObjectPrompt]) -> list[ObjectAnswer]:
@@ -114,7 +142,9 @@ def predict_objects(view: WindowedImage, wanted: Sequence[ObjectPrompt]) -> list
 def _encoded(segmenter: Segmenter, wanted: PromptedImage, windows: bool, repair: bool) -> WindowedImage:
     image = read_image(wanted.path)
     _check_inside(wanted, *image.shape)
-    embedding, objects = segmenter.encode(image), len(wanted.objects)
+    embedding = segmenter.encode(image)
+    return_huge(image.size)
+    objects = min(len(wanted.objects), _objects_at_once(*image.shape))
     return segmenter.windows(image, embedding, windows=windows, repair=repair, objects=objects)
 
 

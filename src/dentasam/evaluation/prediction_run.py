@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
-import numpy as np
+import cv2
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
@@ -24,6 +24,7 @@ from dentasam.data.images.pictures import displayable
 from dentasam.data.prompt_files.sources import PromptSources
 from dentasam.data.table import csv_text
 from dentasam.evaluation.overlays import whole_image
+from dentasam.evaluation.pixel_budget import return_huge
 from dentasam.evaluation.prediction import PredictedImage, PromptedImage, predict_images
 from dentasam.files.output_folder import claim_folder
 from dentasam.model.core.memory import release_freed_memory
@@ -135,8 +136,9 @@ def _write(found: Sequence[PredictedImage], out: Path, format: str) -> tuple[str
 
 
 def _write_overlay(record: ImageRecord, path: Path) -> None:
-    picture = whole_image(displayable(record.read()), list(record.masks()), record.width)
-    write_png(path, np.ascontiguousarray(picture[:, :, ::-1]))
+    picture = whole_image(displayable(record.read()), record.each_mask(), record.width)
+    write_png(path, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR, dst=picture))
+    return_huge(record.width * record.height)
 
 
 def unique_names(images: Sequence[Path]) -> dict[Path, str]:

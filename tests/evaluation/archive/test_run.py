@@ -3,7 +3,7 @@
 import csv
 import json
 import shutil
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -353,10 +353,10 @@ def test_several_images_at_once_give_the_same(scans: Path, tmp_path: Path) -> No
 def test_areas_in_millimetres_where_the_file_states_its_pixels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from dentasam.data.images.read import read_header
     from dentasam.evaluation.archive import one_image
 
-    header: Callable[[Path], Any] = lambda path: type("Header", (), {"mm_per_pixel": 0.1})  # noqa: E731
-    monkeypatch.setattr(one_image, "read_header", header)
+    monkeypatch.setattr(one_image, "read_header", lambda path: replace(read_header(path), mm_per_pixel=0.1))
     save_image(tmp_path / "scans" / "a.png", 1)
     charted(tmp_path / "scans", tmp_path / "out")
     (row,) = rows(tmp_path / "out" / "chart.csv")

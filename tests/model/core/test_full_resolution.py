@@ -67,3 +67,13 @@ def test_nothing_positive_is_an_empty_mask() -> None:
     x, y, everything = full_mask(np.full(frame.logits, 1, np.float32), frame)
     assert (x, y, everything.shape) == (0, 0, (100, 200))
     assert everything.all()
+
+
+def test_a_doubtful_pixel_leaves_the_mask_in_its_box() -> None:
+    frame = Frame.of(600, 1500)
+    logits = np.full(frame.logits, -3, np.float32)
+    logits[10:20, 30:50] = 3
+    x, y, mask = full_mask(logits, frame)
+    assert mask.size < 0.05 * 600 * 1500
+    assert mask.base is None or mask.base.size < 0.05 * 600 * 1500
+    assert np.array_equal(mask, whole(logits, frame)[y : y + mask.shape[0], x : x + mask.shape[1]])

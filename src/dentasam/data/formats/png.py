@@ -177,7 +177,10 @@ def _object(file: Path, category: str, height: int, width: int) -> tuple[ObjectR
         raise DatasetError(f"{file}: the mask is empty; delete the file or draw it again")
     if mask.mean() > MAX_SHARE and mask[[0, 0, -1, -1], [0, -1, 0, -1]].all():
         raise DatasetError(f"{file} covers most of the image and its corners; save the mask as white on black")
-    return ObjectRecord.from_mask(0, category, mask), cut
+    try:
+        return ObjectRecord.from_mask(0, category, mask), cut
+    except DatasetError as error:
+        raise DatasetError(f"{file}: {error}") from None
 
 
 def _mask_files(masks: Path) -> list[Path]:

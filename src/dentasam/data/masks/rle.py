@@ -10,8 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from dentasam.errors import DatasetError
+
 # Characters that are read at once: the arrays for it take 100 times their memory.
 BATCH_CHARACTERS = 1 << 18
+# Pixels that are compared at once, where an image is gone through in strips of columns.
+STRIP_PIXELS = 1 << 20
+# A mask of noise has a run for every other pixel, at 50 bytes each. 1,000 objects of 100 megapixels have a million.
+MAX_RUNS = 10_000_000
 MAX_CHARACTERS = 7  # of five bits for one number; more than any run of a 32-bit mask needs
 
 
@@ -103,7 +109,7 @@ def to_string(runs: np.ndarray, height: int, width: int) -> str:
 
 
 def encode(mask: np.ndarray) -> np.ndarray:
-    """The runs of a mask (H, W) bool."""
+    """The runs of a mask (H, W) bool. Raises DatasetError for noise, of more than `MAX_RUNS`."""
     height, width = mask.shape
     rows = np.flatnonzero(mask.any(axis=1))
     if rows.size == 0:
@@ -128,7 +134,10 @@ def _runs_of_columns(columns: np.ndarray, left: int, width: int) -> np.ndarray:
     """The runs of a mask of `width` columns from those (n, H) that start at `left`; the first and last not empty."""
     height, right = columns.shape[1], left + len(columns)
     pixels = columns.reshape(-1)  # ((right - left) * H,)
-    changes = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1 + left * height
+    changed = pixels[1:] != pixels[:-1]
+    if changed.size > MAX_RUNS and np.count_nonzero(changed) > MAX_RUNS:
+        raise DatasetError(f"a mask begins or ends over {MAX_RUNS:,} times, as noise does; draw it again")
+    changes = np.flatnonzero(changed) + 1 + left * height
     start = [left * height] if pixels[0] else []
     # A mask that reaches the last pixel ends with a run of ones, without an empty run of zeros behind it.
     stop = [right * height] if pixels[-1] and right < width else []

@@ -6,7 +6,7 @@ import shutil
 import time
 import traceback
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +14,7 @@ import numpy as np
 
 from dentasam.data.formats import labels, png
 from dentasam.data.formats.files.folders import folder_writer, writing
+from dentasam.data.images.header import ImageHeader
 from dentasam.data.images.read import read_header, read_image
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
@@ -22,6 +23,7 @@ from dentasam.evaluation.archive.image_chart import ImageChart, chart_path, read
 from dentasam.evaluation.archive.images import NamedImage
 from dentasam.evaluation.archive.picture import chart_picture
 from dentasam.evaluation.archive.settings import ChartMaker, ChartSettings
+from dentasam.evaluation.pixel_budget import PixelBudget, return_huge
 from dentasam.model.chart.chart import Chart
 from dentasam.model.chart.dentition import CHART_NAMES
 from dentasam.model.checkpoints.reading import sha256_of
@@ -36,6 +38,7 @@ class ImageCharter:
     """Charts images into the folder `out`. Threads may share it.
 
     run: the key of the run's card. short: each image's name among the masks. turn: held while the model computes.
+    budget: of the pixels of all images in work.
     """
 
     model: ChartMaker
@@ -44,6 +47,7 @@ class ImageCharter:
     run: str
     short: dict[str, str]
     turn: AbstractContextManager[object]
+    budget: PixelBudget = field(default_factory=PixelBudget)
 
     def kept(self, image: NamedImage) -> ImageChart | None:
         """The chart of the image as it is now, if that is done and whole.
@@ -67,18 +71,13 @@ class ImageCharter:
         would meet: OutputError, ChartError and others that a user can fix.
         """
         self._remove(image)
-        started, sha256 = time.perf_counter(), _hash(image.path)
+        sha256 = _hash(image.path)
         done = ImageChart(image.name, sha256, self.run, 0.0)
         mask_files: list[str] = []
         try:
-            pixels = read_image(image.path)
-            mm_per_px = read_header(image.path).mm_per_pixel
-            with self.turn:
-                chart = self.model.chart(pixels, windows=self.settings.windows)
-            seconds = round(time.perf_counter() - started, 3)
-            height, width = pixels.shape
-            done = replace(done, seconds=seconds, width=width, height=height, mm_per_px=mm_per_px)
-            done = self._written(image, pixels, chart, done, mask_files)
+            header = read_header(image.path)
+            with self.budget.taken(header.height * header.width):
+                done = self._charted(image, header, done, mask_files)
         except ImageError as error:
             done = replace(done, error=_one_line(error))
         except DentasamError:
@@ -92,6 +91,18 @@ class ImageCharter:
                     (self.out / name).unlink(missing_ok=True)
         done.write(self.out)
         return done
+
+    def _charted(self, image: NamedImage, header: ImageHeader, done: ImageChart, mask_files: list[str]) -> ImageChart:
+        started = time.perf_counter()
+        pixels = read_image(image.path)
+        return_huge(pixels.size)
+        with self.turn:
+            chart = self.model.chart(pixels, windows=self.settings.windows)
+        return_huge(pixels.size)
+        seconds = round(time.perf_counter() - started, 3)
+        height, width = pixels.shape
+        done = replace(done, seconds=seconds, width=width, height=height, mm_per_px=header.mm_per_pixel)
+        return self._written(image, pixels, chart, done, mask_files)
 
     def _written(
         self, image: NamedImage, pixels: np.ndarray, chart: Chart, done: ImageChart, mask_files: list[str]
@@ -118,6 +129,7 @@ class ImageCharter:
             numbers = [chart.numbers[place] for place in held]
             picture = chart_picture(pixels, masks, numbers, [float(chart.confidences[place]) for place in held])
             folder_writer(self.out)(_overlay(image.name), _jpeg(picture))
+            del picture
         if self.settings.copy_images:
             copy = self.out / _copy(image.name)
             with writing(copy):
@@ -182,7 +194,9 @@ def _copy(name: str) -> str:
 
 
 def _jpeg(picture: np.ndarray) -> bytes:
-    done, coded = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    """A JPEG file of a picture (H, W, 3) RGB, whose channels are exchanged in place."""
+    blue_first = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR, dst=picture)
+    done, coded = cv2.imencode(".jpg", blue_first, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not done:
         raise ValueError(f"a picture of {picture.shape} cannot be encoded as JPEG")
     return coded.tobytes()

@@ -48,7 +48,7 @@ def full_mask(logits: np.ndarray, frame: Frame) -> tuple[int, int, np.ndarray]:
             share = share_down[strip, None]
             values = across[first_row[strip]] * (1 - share) + across[second_row[strip]] * share
             if (np.abs(values) < MIN_CERTAIN_LOGIT).any():
-                return _whole(logits, frame)
+                return x, y, _from_whole(logits, frame, x, y, *mask.shape)
             mask[strip] = values > 0
         return x, y, mask
     return left, top, values > 0
@@ -63,8 +63,11 @@ def full_masks(logits: np.ndarray, frame: Frame) -> np.ndarray:
     return masks
 
 
-def _whole(logits: np.ndarray, frame: Frame) -> tuple[int, int, np.ndarray]:
-    return 0, 0, (frame.logits_to_image(torch.from_numpy(logits)[None])[0] > 0).numpy()
+def _from_whole(logits: np.ndarray, frame: Frame, x: int, y: int, height: int, width: int) -> np.ndarray:
+    """The mask (height, width) bool in a box at x, y, upscaled with the whole image."""
+    whole = frame.logits_to_image(torch.from_numpy(logits)[None])[0]
+    # Only the box is kept: the masks of all objects of 100 megapixels are gigabytes.
+    return (whole[y : y + height, x : x + width] > 0).numpy()
 
 
 def _span(positive: np.ndarray, across: int) -> tuple[int, int]:

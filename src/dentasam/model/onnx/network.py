@@ -10,9 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dentasam.documents.shown import MAX_REASON, cut, printable
 from dentasam.errors import CheckpointError, PromptError
-from dentasam.files.regular_file import check_regular
 from dentasam.model.core.frame import Frame
 from dentasam.model.core.prompt import Prompts
 from dentasam.model.decoder.mask_decoder import CHOICES as MASK_CHOICES
@@ -29,10 +27,14 @@ from dentasam.model.onnx.export import (
     ExportCard,
     require,
 )
+from dentasam.model.onnx.graph_check import check_graph, first_line
 from dentasam.model.onnx.graphs import FIRST_CORNER, NO_BOX, SECOND_CORNER
+from dentasam.model.onnx.session_memory import bound_for, share_bounded_memory
 from dentasam.model.sam_hq import MaskChoices, MaskPrediction
 
 log = logging.getLogger(__name__)
+# More objects at a time take more memory and are no faster.
+OBJECTS_AT_ONCE = 8
 
 
 class OnnxNetwork:
@@ -44,17 +46,19 @@ class OnnxNetwork:
     runtime: Literal["onnx"] = "onnx"
 
     def __init__(self, folder: Path) -> None:
-        """Raises CheckpointError where the folder holds no exported model or weights that are not finite.
+        """Raises CheckpointError where the folder holds no exported model, something that no export has, or weights
+        that are not finite.
 
         ExtraError without the packages that read and run the graphs.
         """
         require("onnxruntime", "onnx")
         self.folder = Path(folder)
         self.card = ExportCard.read(self.folder)
-        self._encoder = _session(self.folder / ENCODER)
-        self._decoder = _session(self.folder / DECODER)
         for name in (ENCODER, DECODER):
-            _check_finite(self.folder / name)
+            check_graph(self.folder / name)
+        bound = bound_for(self.folder.iterdir())
+        self._encoder = _session(self.folder / ENCODER, bound)
+        self._decoder = _session(self.folder / DECODER, bound)
         if not self.takes_windows:
             log.warning("%s: exported before object windows; answers on the whole image until exported again", folder)
 
@@ -126,7 +130,8 @@ class OnnxNetwork:
         image = {"features": embedding.features.float().numpy(), "hq": embedding.hq.float().numpy()}
         if self.takes_windows:
             image[PLACE] = _place(frame)
-        for rows in prompts.groups() if len(prompts) else []:
+        groups = prompts.groups() if len(prompts) else []
+        for rows in (part for group in groups for part in group.split(OBJECTS_AT_ONCE)):
             feed = image | _feed(prompts[rows], frame)
             if not self.takes_windows:
                 del feed["image"]
@@ -171,44 +176,26 @@ def _feed(prompts: Prompts, frame: Frame) -> dict[str, np.ndarray]:
     }
 
 
-def _session(path: Path) -> Any:
+def _session(path: Path, bound: int) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     # Threads that spin between calls would take cores from the other graph, which the labelling tool runs meanwhile.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
+    # Errors are raised, and need no line of their own.
+    options.log_severity_level = 4
+    share_bounded_memory(options, bound)
     try:
-        check_regular(path)
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        # Constants are computed outside the bounded memory; our exports have none left to compute.
+        off = ["ConstantFolding"]
+        return onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"], disabled_optimizers=off)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}); export it again") from error
     # The runtime's own errors have no common base but Exception.
     except Exception as error:
-        reason = _first_line(error)
+        reason = first_line(error)
         raise CheckpointError(f"{path}: cannot be opened by ONNX Runtime ({reason}); export it again") from error
-
-
-def _check_finite(path: Path) -> None:
-    """Raises CheckpointError where a weight of a graph holds a NaN or an infinity."""
-    import onnx
-    from onnx.numpy_helper import to_array
-
-    try:
-        check_regular(path)
-        weights = onnx.load(path, load_external_data=False).graph.initializer
-        # Weights in external files are read one by one.
-        arrays = ((weight.name, to_array(weight, str(path.parent))) for weight in weights)
-        floats = ((name, array) for name, array in arrays if array.dtype.kind == "f")
-        broken = next((name for name, array in floats if not np.isfinite(array).all()), None)
-    # A bent file makes onnx, protobuf and numpy raise almost any exception.
-    except Exception as error:
-        reason = _first_line(error)
-        raise CheckpointError(f"{path}: its weights cannot be read ({reason}); export it again") from error
-    if broken is not None:
-        name = cut(printable(broken), 80)
-        raise CheckpointError(f"{path}: {name} holds NaN or infinite numbers; export another checkpoint of the run")
 
 
 def _computed(session: Any, outputs: tuple[str, ...], feed: dict[str, np.ndarray], path: Path) -> list[np.ndarray]:
@@ -217,10 +204,5 @@ def _computed(session: Any, outputs: tuple[str, ...], feed: dict[str, np.ndarray
         arrays: list[np.ndarray] = session.run(outputs, feed)
     # The runtime's own errors have no common base but Exception.
     except Exception as error:
-        raise CheckpointError(f"{path}: cannot be computed ({_first_line(error)}); export it again") from error
+        raise CheckpointError(f"{path}: cannot be computed ({first_line(error)}); export it again") from error
     return arrays
-
-
-def _first_line(error: Exception) -> str:
-    reason = (str(error).strip() or type(error).__name__).split("\n")[0]
-    return cut(printable(reason), MAX_REASON)

@@ -84,12 +84,10 @@ def runs_by_value(labels: np.ndarray, file: Path) -> Iterator[tuple[int, np.ndar
     """Each value from 1 on of a label image (H, W), in ascending order, with the RLE runs of its pixels.
 
     The image is gone through once, however many values it has. Raises DatasetError, which names the file, for more
-    values than `MAX_OBJECTS`.
+    values than `MAX_OBJECTS`, and for noise.
     """
-    pixels = labels.ravel(order="F")
-    starts = np.concatenate([[0], np.flatnonzero(pixels[1:] != pixels[:-1]) + 1])
-    stops = np.append(starts[1:], pixels.size)
-    values = pixels[starts]
+    starts, values = _starts_of_runs(labels, file)
+    stops = np.append(starts[1:], labels.size)
     order = np.argsort(values, kind="stable")
     order = order[values[order] > 0]
     found, first = np.unique(values[order], return_index=True)
@@ -97,5 +95,27 @@ def runs_by_value(labels: np.ndarray, file: Path) -> Iterator[tuple[int, np.ndar
     edges = np.stack([starts[order], stops[order]], axis=1)
     for value, own in zip(found.tolist(), np.split(edges, first)[1:], strict=True):
         # A mask that reaches the last pixel ends with a run of ones.
-        end = [] if own[-1, 1] == pixels.size else [pixels.size]
+        end = [] if own[-1, 1] == labels.size else [labels.size]
         yield value, np.diff(np.concatenate([[0], own.ravel(), end]).astype(np.int64))
+
+
+def _starts_of_runs(labels: np.ndarray, file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Where runs of one value start, column after column (n,) int64, and the value of each."""
+    height, width = labels.shape
+    starts: list[np.ndarray] = [np.zeros(1, np.int64)]
+    values: list[np.ndarray] = [labels[:1, 0]]
+    runs, last = 1, labels[0, 0]
+    at_once = max(1, rle.STRIP_PIXELS // height)
+    for left in range(0, width, at_once):
+        pixels = labels[:, left : left + at_once].T.reshape(-1)  # a copy of these columns, one after another
+        changed = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
+        if pixels[0] != last:
+            changed = np.concatenate([[0], changed])
+        starts.append(changed + left * height)
+        values.append(pixels[changed])
+        runs, last = runs + len(changed), pixels[-1]
+        if runs > rle.MAX_RUNS:
+            raise DatasetError(
+                f"{file} changes its value over {rle.MAX_RUNS:,} times, as noise does; save one value for each object"
+            )
+    return np.concatenate(starts), np.concatenate(values)

@@ -25,6 +25,7 @@ import numpy as np
 
 from dentasam.data.formats.files.folders import write_png
 from dentasam.data.images.size_limit import PIXEL_LIMIT
+from dentasam.data.images.strips import are_finite, converted, strips
 from dentasam.data.links import check_no_link_out
 from dentasam.errors import DatasetError, ExtraError
 from dentasam.files.regular_file import check_regular
@@ -89,7 +90,7 @@ def read_volume(path: Path) -> np.ndarray:
         raise _damaged(path, error) from None
     if values.dtype.kind not in "uif":
         raise DatasetError(f"{path} holds colours or complex numbers; save it as whole numbers")
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
+    if not are_finite(values):
         raise DatasetError(f"{path} holds NaN or infinite values; replace them and {EXPORT_AGAIN}")
     picture = values.reshape(width, height)
     for axis, flipped in enumerate(flips):
@@ -99,18 +100,18 @@ def read_volume(path: Path) -> np.ndarray:
 
 
 def read_label_volume(file: Path) -> np.ndarray:
-    """The labels (H, W) int64 in a volume of one slice.
+    """The labels (H, W) in a volume of one slice, as unsigned integers of the fewest bits that hold them.
 
     Raises DatasetError where one is negative, not whole or too large, and as `read_volume`.
     """
     values = read_volume(file)
-    if values.dtype.kind == "f" and not (values == np.round(values)).all():
+    if not _are_whole(values):
         raise DatasetError(f"{file} has values that are not whole numbers; save the labels as integers")
     if values.size and (values.min() < 0 or values.max() >= 2**31):
         raise DatasetError(
             f"{file} has labels from {values.min():g} to {values.max():g}; use whole numbers from 0 on"
         )
-    return values.astype(np.int64)
+    return values.astype(np.min_scalar_type(int(values.max())) if values.size else np.uint8, copy=False)
 
 
 def write_radiograph(volume: Path, target: Path, report: Callable[[str], None]) -> None:
@@ -120,14 +121,24 @@ def write_radiograph(volume: Path, target: Path, report: Callable[[str], None]) 
     """
     values = read_volume(volume)
     low, high = values.min(), values.max()
-    whole = values.dtype.kind in "ui" or bool((values == np.round(values)).all())
-    if whole and low >= 0 and high <= MAX_WORD:
+    if _are_whole(values) and low >= 0 and high <= MAX_WORD:
         pixels = values.astype(np.uint8 if high <= MAX_BYTE else np.uint16)
     else:
         report(f"{volume} has values from {low:g} to {high:g}, which were scaled to 16 bits")
         span = float(high) - float(low) or 1.0
-        pixels = np.round((values.astype(np.float64) - float(low)) * (MAX_WORD / span)).astype(np.uint16)
+        pixels = converted(
+            values,
+            np.uint16,
+            lambda part: np.round((part.astype(np.float64) - float(low)) * (MAX_WORD / span)),
+        )
     write_png(target, pixels)
+
+
+def _are_whole(values: np.ndarray) -> bool:
+    flat = values.reshape(-1)
+    return values.dtype.kind in "ui" or all(
+        bool((flat[strip] == np.round(flat[strip])).all()) for strip in strips(flat.size)
+    )
 
 
 def volumes_under(folder: Path) -> list[Path]:

@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from dentasam.data.formats.codecs.label_image import check_count, runs_by_value
-from dentasam.data.formats.files.mask_file import samples_of, stored_size
+from dentasam.data.formats.files.mask_file import levels, samples_of, stored_size
 from dentasam.data.formats.interface import Contents, ReadOptions, SourceRecord
 from dentasam.data.formats.sources.images import SourceImages
+from dentasam.data.images.strips import combined, converted, strips
 from dentasam.data.links import check_no_link_out
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
@@ -31,6 +32,8 @@ from dentasam.errors import DatasetError
 
 IMAGES, OBJECTS, CLASSES, NAMES = "JPEGImages", "SegmentationObject", "SegmentationClass", "labelmap.txt"
 VOID, VOID_COLOUR = 255, (224, 224, 192)
+# A photograph has so many before all of it is seen.
+MANY_COLOURS = 1 << 16
 EXPORT_AGAIN = "export it again with both SegmentationClass and SegmentationObject"
 
 
@@ -91,22 +94,28 @@ def _values(file: Path, height: int, width: int) -> tuple[np.ndarray, dict[int, 
         )
     samples = samples_of(file)
     if samples.values.ndim == 2:
-        values = samples.values.astype(np.int64)
+        values = samples.values
         table = palette() if samples.palette is None else samples.palette
         return values, {
-            value: tuple(table[value].tolist()) if value < len(table) else () for value in np.unique(values).tolist()
+            value: tuple(table[value].tolist()) if value < len(table) else () for value in levels(values).tolist()
         }
     if samples.bits != 8:
         raise DatasetError(f"{file} has colours of {samples.bits} bits; {EXPORT_AGAIN}")
     of_colour = {tuple(colour): index for index, colour in enumerate(palette().tolist())} | {VOID_COLOUR: VOID}
-    coded = samples.values.astype(np.int64) @ (1 << 16, 1 << 8, 1)
-    codes, place = np.unique(coded, return_inverse=True)
+    red_first = np.moveaxis(samples.values, -1, 0)
+    coded = combined(red_first, np.uint32, lambda part: np.array([1 << 16, 1 << 8, 1]) @ part.astype(np.int64))
+    codes = np.zeros(0, np.uint32)
+    for strip in strips(coded.size):
+        codes = np.union1d(codes, coded.reshape(-1)[strip])
+        if len(codes) > MANY_COLOURS:
+            check_count(len(codes), file)
     shown = [(code >> 16, code >> 8 & 255, code & 255) for code in codes.tolist()]
     check_count(len(set(shown) - {(0, 0, 0), VOID_COLOUR}), file)
     # A colour that is not one of VOC's stands for itself, above all indices.
     indices = [of_colour.get(colour, code + 256) for colour, code in zip(shown, codes.tolist(), strict=True)]
-    values = np.array(indices, np.int64)[place].reshape(height, width)
-    colours = dict(zip(indices, shown, strict=True))
+    table = np.array(indices, np.uint32)
+    values = converted(coded, np.uint32, lambda part: table[np.searchsorted(codes, part)])
+    colours: dict[int, tuple[int, ...]] = dict(zip(indices, shown, strict=True))
     return values, colours
 
 

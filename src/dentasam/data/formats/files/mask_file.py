@@ -5,6 +5,7 @@ indices, or with grays at its edge. Each of these is read in one way, or refused
 and transparency mark different pixels is ambiguous.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,8 @@ from dentasam.errors import DatasetError
 
 # JPEG and resampling leave values this close to black and white, of 255.
 MAX_DEVIATION = 3
+# Pixels that are compared at once, with wider numbers in between.
+STRIP_PIXELS = 1 << 20
 SUFFIXES = (".png", ".tif", ".tiff")
 
 
@@ -48,7 +51,9 @@ def read_mask(path: Path) -> tuple[np.ndarray, bool]:
         raise DatasetError(
             f"{path} stores white as 0, so that object and ground may be exchanged; save the mask as white on black"
         )
-    alpha = np.full(samples.values.shape[:2], 255) if samples.alpha is None else samples.alpha
+    if samples.alpha is None:
+        return _by_value(path, samples)
+    alpha = samples.alpha
     opaque = alpha > alpha.max() // 2
     try:
         shown, cut = _by_value(path, samples)
@@ -62,7 +67,7 @@ def read_mask(path: Path) -> tuple[np.ndarray, bool]:
         return opaque, False
     # At a soft edge the two may differ.
     hard = (alpha == 0) | (alpha == alpha.max())
-    if (shown == opaque)[hard].all():
+    if not ((shown != opaque) & hard).any():
         return opaque, cut
     raise DatasetError(
         f"{path}: its colour and its alpha channel show different objects; save the mask in one of them, "
@@ -78,11 +83,11 @@ def read_labels(path: Path) -> np.ndarray:
     samples = samples_of(path)
     values = samples.values
     if values.ndim == 3:
-        if not (values == values[..., :1]).all():
+        if not all((part == part[..., :1]).all() for part in _strips(values)):
             raise DatasetError(f"{path} is a colour image; save the labels as 8- or 16-bit grayscale")
         values = np.ascontiguousarray(values[..., 0])
     if samples.palette is None and samples.alpha is not None:
-        if (values[samples.alpha == 0] > 0).any():
+        if ((samples.alpha == 0) & (values > 0)).any():
             raise DatasetError(f"{path} has labels that are transparent; save the labels as grayscale without alpha")
         if not _is_one(samples.alpha > 0) and np.ptp(values) == 0:
             raise DatasetError(
@@ -99,7 +104,7 @@ def _by_value(path: Path, samples: Samples) -> tuple[np.ndarray, bool]:
     if values.ndim == 3:
         _check_one_colour(path, values, near)
         values = values.max(axis=2)
-    found = np.unique(values)
+    found = levels(values)
     ground, top = int(found[0]), int(found[-1])
     if ground > near and ground < top:
         raise DatasetError(f"{path} has no black pixel, so ground and object look alike; save it as white on black")
@@ -108,8 +113,7 @@ def _by_value(path: Path, samples: Samples) -> tuple[np.ndarray, bool]:
         return values > 0, False
     if len(found) == 2:
         return values > ground, False
-    between = (values > near) & (values < top - near)
-    if (between & _is_flat(values)).any():
+    if any(((part > near) & (part < top - near) & flat).any() for part, flat in _flat_strips(values)):
         raise DatasetError(
             f"{path} has grey areas between black and its brightest value; save a file per object, white on black"
         )
@@ -118,12 +122,20 @@ def _by_value(path: Path, samples: Samples) -> tuple[np.ndarray, bool]:
 
 def _check_one_colour(path: Path, colours: np.ndarray, near: int) -> None:
     """Raises DatasetError where the areas of colours (H, W, 3) have more than one colour beside black."""
-    value = colours.max(axis=2)
-    if (colours == value[..., None]).all():
+    if all((part == part[..., :1]).all() for part in _strips(colours)):
         return
-    areas = colours[(value > near) & _is_flat(colours).all(axis=2)].astype(np.int64)
-    if len(areas) and (np.ptp(areas, axis=0) > 2 * near).any():
-        first, other = areas[0], areas[np.abs(areas - areas[0]).max(axis=1).argmax()]
+    first = other = np.zeros(0, np.int64)
+    lowest, highest, furthest = np.full(3, 1 << 16), np.zeros(3, np.int64), 0
+    for part, flat in _flat_strips(colours):
+        areas = part[(part.max(axis=2) > near) & flat.all(axis=2)].astype(np.int64)
+        if not len(areas):
+            continue
+        lowest, highest = np.minimum(lowest, areas.min(axis=0)), np.maximum(highest, areas.max(axis=0))
+        first = first if len(first) else areas[0]
+        distances = np.abs(areas - first).max(axis=1)
+        if distances.max() > furthest:
+            furthest, other = int(distances.max()), areas[distances.argmax()]
+    if (highest - lowest > 2 * near).any():
         raise DatasetError(
             f"{path} has areas of different colours ({_shown(first)} and {_shown(other)}), so object and ground "
             "cannot be told apart; save a file per object, white on black"
@@ -132,6 +144,32 @@ def _check_one_colour(path: Path, colours: np.ndarray, near: int) -> None:
 
 def _shown(colour: np.ndarray) -> str:
     return f"RGB {' '.join(map(str, colour.tolist()))}"
+
+
+def levels(values: np.ndarray) -> np.ndarray:
+    """The values that occur in an array (H, W) uint8 or uint16, ascending; np.unique would sort all pixels."""
+    used = np.zeros(1 << 8 * values.dtype.itemsize, bool)
+    for part in _strips(values):
+        used[part] = True
+    return np.flatnonzero(used)
+
+
+def _strips(values: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows of an array (H, W, …), some at a time."""
+    return (values[top:bottom] for top, bottom in _rows(values))
+
+
+def _flat_strips(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The rows of an array (H, W, …), some at a time, with where they are flat (see `_is_flat`)."""
+    for top, bottom in _rows(values):
+        above = min(top, 1)
+        flat = _is_flat(values[top - above : bottom + 1])
+        yield values[top:bottom], flat[above : above + bottom - top]
+
+
+def _rows(values: np.ndarray) -> Iterator[tuple[int, int]]:
+    at_once = max(1, STRIP_PIXELS // values.shape[1])
+    return ((top, min(top + at_once, len(values))) for top in range(0, len(values), at_once))
 
 
 def _is_flat(values: np.ndarray) -> np.ndarray:
@@ -143,7 +181,7 @@ def _is_flat(values: np.ndarray) -> np.ndarray:
 
 def _by_index(path: Path, indices: np.ndarray, palette: np.ndarray) -> np.ndarray:
     """Index 0 is the ground, whatever its colour."""
-    used = np.unique(indices)
+    used = levels(indices)
     if len(used) > 1 and used[0] > 0:
         raise DatasetError(f"{path}: no pixel has the palette's index 0, the ground; save the mask as white on black")
     colours = palette[used[used < len(palette)]]

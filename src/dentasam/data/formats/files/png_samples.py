@@ -11,8 +11,9 @@ from PIL import Image
 
 from dentasam.data.formats.files.samples import Samples
 from dentasam.data.images.raster.markers import png_chunks
-from dentasam.data.images.raster.pillow import wide_channels
+from dentasam.data.images.raster.pillow import samples_of, wide_channels
 from dentasam.data.images.read import image_size
+from dentasam.data.images.strips import converted
 from dentasam.errors import ImageError
 
 # The factor by which Pillow multiplies the values of a grayscale PNG, by its bits.
@@ -39,7 +40,7 @@ def read_samples(path: Path) -> Samples:
 
 def _narrow(image: Image.Image, bits: int) -> Samples:
     transparent = image.info.get("transparency")
-    pixels = np.asarray(image)
+    pixels = samples_of(image)
     if image.mode == "P":
         colours = np.asarray(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
         alpha = None
@@ -49,7 +50,7 @@ def _narrow(image: Image.Image, bits: int) -> Samples:
                 of_index[: len(transparent)] = np.frombuffer(transparent, np.uint8)[:256]
             else:
                 of_index[transparent] = 0
-            alpha = of_index[pixels]
+            alpha = converted(pixels, np.uint8, lambda part: of_index[part])
         return Samples(pixels, bits, colours, alpha)
     if image.mode in ("LA", "RGBA"):
         colour = pixels[..., :-1]
@@ -59,7 +60,7 @@ def _narrow(image: Image.Image, bits: int) -> Samples:
     elif image.mode == "L":
         values = pixels // PILLOW_FACTOR.get(bits, 1)
     else:  # 16-bit grayscale, or RGB
-        values = pixels.astype(np.uint16) if image.mode.startswith("I") else pixels
+        values = pixels.astype(np.uint16, copy=False) if image.mode.startswith("I") else pixels
     # The transparent value is stored at the file's own depth; Pillow spreads that of a 1-bit file.
     known = transparent if bits > 1 or transparent is None else int(bool(transparent))
     return Samples(values, bits, alpha=_but(values, known))
@@ -71,7 +72,7 @@ def _but(values: np.ndarray, transparent: object) -> np.ndarray | None:
         return None
     same = values == np.asarray(transparent)
     hit = same.all(axis=-1) if values.ndim == 3 else same
-    return np.where(hit, 0, 255).astype(np.uint8)
+    return np.where(hit, np.uint8(0), np.uint8(255))
 
 
 def _wide(path: Path) -> Samples:

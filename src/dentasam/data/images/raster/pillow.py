@@ -1,7 +1,7 @@
 """Reading PNG and JPEG with Pillow; PNG of several 16-bit channels, which Pillow reduces to 8, with libpng."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from dentasam.data.images.size_limit import PIXEL_LIMIT, check_size
 from dentasam.data.images.strips import combined
 from dentasam.errors import ImageError
 
+# As many as make the calls of Pillow for a strip cheap.
+STRIP_PIXELS = 1 << 20
 # Pillow warns from 89 megapixels on; the limit here is stricter than its own, and raises.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
@@ -113,12 +115,33 @@ def _checked_chunks(path: Path) -> PngChunks:
 
 
 def _gray(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith("I"):
-        return np.asarray(image).astype(np.uint16)
     # Transparency is dropped; Pillow warns of what it would lose.
     image.info.pop("transparency", None)
-    colour = image.convert("RGB") if image.mode in ("P", "PA", "CMYK") else image
-    return np.array(colour.convert("L"))
+    return samples_of(image, _gray_part)
+
+
+def _gray_part(part: Image.Image) -> np.ndarray:
+    if part.mode.startswith("I"):
+        return np.asarray(part).astype(np.uint16)
+    colour = part.convert("RGB") if part.mode in ("P", "PA", "CMYK") else part
+    return np.asarray(colour.convert("L"))
+
+
+def samples_of(image: Image.Image, convert: Callable[[Image.Image], np.ndarray] = np.asarray) -> np.ndarray:
+    """`convert` of a loaded image, as one array (H, W, …) of its own; convert maps each pixel by itself.
+
+    It goes through the image in strips of rows: Pillow copies an image several times to hand it over.
+    """
+    rows = max(1, STRIP_PIXELS // image.width)
+    result: np.ndarray | None = None
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        part = convert(image.crop((0, top, image.width, bottom)))
+        if result is None:
+            result = np.empty((image.height, *part.shape[1:]), part.dtype)
+        result[top:bottom] = part
+    assert result is not None, "an image has at least one row"
+    return result
 
 
 def wide_channels(path: Path) -> np.ndarray:
