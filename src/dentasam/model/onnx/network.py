@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,6 +36,9 @@ from dentasam.model.sam_hq import MaskChoices, MaskPrediction
 log = logging.getLogger(__name__)
 # More objects at a time take more memory and are no faster.
 OBJECTS_AT_ONCE = 8
+# More threads wait: a graph uses all cores by itself, and the memory that graphs may take together is bounded.
+RUNS_AT_ONCE = 4
+_runs = threading.BoundedSemaphore(RUNS_AT_ONCE)
 
 
 class OnnxNetwork:
@@ -201,7 +205,8 @@ def _session(path: Path, bound: int) -> Any:
 def _computed(session: Any, outputs: tuple[str, ...], feed: dict[str, np.ndarray], path: Path) -> list[np.ndarray]:
     """The outputs of a graph. Raises CheckpointError where it does not take the feed or cannot compute them."""
     try:
-        arrays: list[np.ndarray] = session.run(outputs, feed)
+        with _runs:
+            arrays: list[np.ndarray] = session.run(outputs, feed)
     # The runtime's own errors have no common base but Exception.
     except Exception as error:
         raise CheckpointError(f"{path}: cannot be computed ({first_line(error)}); export it again") from error
