@@ -133,3 +133,11 @@ def test_limits_that_a_caller_sets() -> None:
     # What stands behind a number in a list is not passed over.
     with pytest.raises(DocumentError, match="nested more than 3 levels deep"):
         parse_json("[1, [[[1]]]]", depth=3, numbers=False)
+
+
+@pytest.mark.parametrize("text", ['{"images": [1], "images": []}', '{"images": [{"id": 1, "tags": [], "id": 1}]}'])
+def test_a_key_that_is_there_twice_is_refused_in_a_dataset_too(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "set.json"
+    path.write_text(text)
+    with pytest.raises(DocumentError, match=r"'(images|id)' is there twice"):
+        read_dataset_json(path)

@@ -124,7 +124,7 @@ def _document(place: Path) -> Any:
     try:
         check_no_link_out(path)
         # An import shares the processor with the other requests.
-        return read_dataset_json(path, in_turns=True)
+        return read_dataset_json(path)
     except (OSError, DocumentError):
         raise DatasetError(f"{path} {UNKNOWN}") from None
 

@@ -186,7 +186,7 @@ def _import_coco_file(
 ) -> Imported:
     try:
         # While Python reads a large document, other threads get their turn.
-        document = CocoDocument.model_validate(read_dataset_json(path, in_turns=True)).model_dump()
+        document = CocoDocument.model_validate(read_dataset_json(path)).model_dump()
     except ValidationError as error:
         raise HTTPException(422, first_error(error)) from None
     except DocumentError as error:

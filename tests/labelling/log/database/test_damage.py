@@ -96,6 +96,34 @@ def test_a_damaged_object_is_rebuilt_from_the_log_with_a_notice(
     assert caplog.messages == []
 
 
+@pytest.mark.parametrize("depth", [150, 900, 3_000])
+@pytest.mark.parametrize("column", ["objects.prompts", "objects.model", "objects.touches", "cases.missing"])
+def test_a_column_that_is_nested_deeply_is_rebuilt(labelled: Store, column: str, depth: int) -> None:
+    a = first_case(labelled)
+    before = labelled.state(a), labelled.case(a)
+    nest_deeply(labelled, column, depth)
+    assert (labelled.state(a), labelled.case(a)) == before
+    assert labelled.checked_log(a).damages == ()
+
+
+@pytest.mark.parametrize("depth", [150, 3_000])
+def test_an_operation_that_is_nested_deeply_is_named(labelled: Store, depth: int) -> None:
+    nest_deeply(labelled, "operations.data", depth)
+    a = first_case(labelled)
+    assert len(labelled.state(a).objects) == 2
+    damages = labelled.checked_log(a).damages
+    assert [damage.case for damage in damages] == ["a.png"] * 4
+    assert "its operation 1 is damaged in the log" in damages[0].line
+
+
+def nest_deeply(store: Store, column: str, depth: int) -> None:
+    table, name = column.split(".")
+    with writing(store.engine) as connection:
+        nested = "[" * depth + "]" * depth
+        cast = "" if connection.dialect.name == "sqlite" else "::json"
+        connection.execute(text(f"UPDATE {table} SET {name} = '{nested}'{cast}"))
+
+
 def test_a_lost_object_is_rebuilt_too(labelled: Store) -> None:
     a = first_case(labelled)
     before = labelled.state(a)

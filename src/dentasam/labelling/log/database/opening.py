@@ -1,5 +1,6 @@
 """How a workspace's database is opened: SQLite, or PostgreSQL by its URL."""
 
+import json
 import logging
 import os
 from contextlib import suppress
@@ -10,8 +11,10 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from dentasam.documents.json_document import MAX_DEPTH, parse_json
 from dentasam.documents.shown import MAX_REASON, cut, printable
 from dentasam.errors import WorkspaceError
+from dentasam.labelling.log.database.damage import damaged_value
 from dentasam.labelling.log.database.failures import is_disk_full
 from dentasam.labelling.log.database.sqlite_check import GUIDE, DamagedDatabase, check_sqlite, damaged_error
 from dentasam.labelling.log.database.tables import metadata
@@ -137,7 +140,7 @@ def _sqlite(url: str) -> Engine:
         # Only the owner may read it; SQLite gives its other files the same permissions, and reports what prevents it.
         with suppress(OSError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    engine = create_engine(parts, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+    engine = create_engine(parts, connect_args={"timeout": BUSY_TIMEOUT_SECONDS}, json_deserializer=_stored_json)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, record: object) -> None:
@@ -161,6 +164,21 @@ def _sqlite(url: str) -> Engine:
 def _postgresql(url: str) -> Engine:
     parts = postgresql_url(url)
     try:
-        return create_engine(parts, pool_pre_ping=True)
+        return create_engine(parts, pool_pre_ping=True, json_deserializer=_stored_json)
     except ImportError:
         raise WorkspaceError("PostgreSQL needs its driver: pip install 'dentasam[postgres]'") from None
+
+
+def _stored_json(stored: Any) -> Any:
+    """The content of a JSON column. Damage is given as a text or number, which no checksum of a row fits."""
+    try:
+        text = stored.decode("utf-8") if isinstance(stored, bytes) else stored
+        # SQLite gives a number where damage has made one of a text.
+        if not isinstance(text, str):
+            return text
+        # Brackets in strings count too: only what may be nested too deeply is read more slowly.
+        is_flat = text.count("[") + text.count("{") <= MAX_DEPTH
+        return json.loads(text) if is_flat else parse_json(text, numbers=False)
+    except ValueError as error:
+        damaged_value(error)
+        return repr(stored)
