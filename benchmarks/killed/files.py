@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import time
@@ -20,7 +21,8 @@ class Writing:
     """A command that writes one folder and is killed until it has done so, again and again.
 
     begin, go_on: its arguments for an output that is not there yet, and for one that a killed run left; without
-    `go_on` that is removed. result: what of the output must be equal, by name.
+    `go_on` that is removed. result: what of the output must be equal, by name. done: the error of `go_on` where
+    nothing is left to do, in a part of its line.
     """
 
     def __init__(
@@ -33,11 +35,12 @@ class Writing:
         go_on: Callable[[Path], list[str]] | None = None,
         module: str = "dentasam",
         result: Callable[[Path], dict[str, bytes]] | None = None,
+        done: str | None = None,
     ) -> None:
         self.tally = Tally(name)
         self._commands, self._folder, self._chance = commands, folder, chance
         self._begin, self._go_on, self._module = begin, go_on, module
-        self._result = result or contents
+        self._result, self._done = result or contents, done
 
     def prepare(self) -> None:
         self._folder.mkdir(parents=True)
@@ -50,19 +53,17 @@ class Writing:
     def attack(self) -> None:
         self._start()
         time.sleep(self._chance.uniform(0, self._seconds))
-        if self._commands.kill() == 0:
-            self._compare()
-            self._seconds *= SOONER
-        else:
+        status = self._commands.kill()
+        if os.WIFSIGNALED(status):
             self.tally.kills += 1
             self._seconds *= LATER
+            return
+        self._seconds *= SOONER
+        self._end(status)
 
     def finish(self) -> None:
         self._start()
-        if self._commands.end() == 0:
-            self._compare()
-        else:
-            self.tally.lost.append(f"it does not go on: {self._commands.printed()[-300:]}")
+        self._end(self._commands.end())
         left = sorted(path.name for path in self._folder.iterdir())
         if left:
             self.tally.lost.append(f"left behind: {left[:5]}")
@@ -72,6 +73,16 @@ class Writing:
             shutil.rmtree(self._out)
         arguments = self._go_on if self._go_on and self._out.exists() else self._begin
         self._commands.start(*arguments(self._out), module=self._module)
+
+    def _end(self, status: int) -> None:
+        """Compares what a run that came to its end has written, and removes it. status: as `os.waitpid` says."""
+        # It was killed after its last write, before its end.
+        done_before = self._done is not None and self._done in self._commands.printed()
+        if status == 0 or done_before:
+            self._compare()
+        else:
+            self.tally.lost.append(f"it does not go on: {self._commands.printed()[-300:]}")
+            shutil.rmtree(self._out, ignore_errors=True)
 
     def _compare(self) -> None:
         self.tally.finished += 1
@@ -93,6 +104,7 @@ def imports(commands: Commands, folder: Path, source: Path, chance: random.Rando
         chance,
         lambda out: [*arguments, "--out", str(out)],
         lambda out: [*arguments, "--out", str(out), "--resume"],
+        done="nothing is left to resume",
     )
 
 

@@ -142,6 +142,13 @@ def test_operations_that_are_refused(server: Running, document: Any) -> None:
     assert server.store.case(1).revision == 0
 
 
+@pytest.mark.parametrize("written", ["1.0", "+1", "%201", "0_1", "\u0661"])
+def test_numbers_of_an_address_are_digits(server: Running, written: str) -> None:
+    for path in (f"/api/cases/{written}", f"/api/cases/1/operations?since={written.replace('+', '%2B')}"):
+        answer = server.client.get(path)
+        assert (answer.status_code, "in digits" in answer.json()["detail"]) == (422, True), path
+
+
 def test_a_body_that_is_too_large_is_refused(server: Running) -> None:
     headers = {"Content-Type": MEDIA_TYPE, "If-Match": '"0"', "Content-Length": str(MASK_BODY_BYTES + 1)}
     answer = server.client.post("/api/cases/1/operations", content=b"DSM1", headers=headers)

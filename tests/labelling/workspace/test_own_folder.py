@@ -112,6 +112,13 @@ def test_pipes_and_sockets_in_a_workspace_are_refused(scans: Path, monkeypatch: 
         (root / name).unlink()
 
 
+@pytest.mark.parametrize("name", ["labels.sqlite3", "labels.sqlite3-wal"])
+def test_a_folder_in_the_place_of_the_database_is_refused(scans: Path, name: str) -> None:
+    (scans / ".dentasam" / name).mkdir(parents=True)
+    with pytest.raises(WorkspaceError, match=rf"{name} is a folder, .* move the folder away"):
+        Workspace.open(scans)
+
+
 def test_a_lock_with_another_name_leaves_that_file_alone(scans: Path, victim: Path) -> None:
     root = scans / ".dentasam"
     root.mkdir()

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query, Response
-from pydantic import TypeAdapter
+from pydantic import BeforeValidator, TypeAdapter
 
 from dentasam.errors import ImageError
 from dentasam.labelling.log.append import Appended, RevisionConflict
@@ -26,6 +26,7 @@ from dentasam.labelling.routes.shared.context import (
     envelope_body,
     errors,
     held,
+    plain_number,
     unpack_document,
 )
 from dentasam.labelling.routes.shared.documents import CaseSummary, Stored
@@ -38,7 +39,10 @@ from dentasam.labelling.routes.shared.envelope_documents import (
 
 router = APIRouter(prefix="/api/cases", tags=["cases"])
 _WORKLIST = TypeAdapter(list[CaseSummary])
-REVISION = re.compile(r'"([0-9]{1,10})"')
+Since = Annotated[
+    int, Query(ge=0, le=MAX_ID, description="Only operations after this revision."), BeforeValidator(plain_number)
+]
+REVISION = re.compile(r'"(0|[1-9][0-9]{0,9})"')
 IfMatch = Annotated[
     str,
     Header(
@@ -100,7 +104,9 @@ def case(case_id: CaseId, context: ContextDep) -> Response:
 def log(
     case_id: CaseId,
     context: ContextDep,
-    since: Annotated[int, Query(ge=0, le=MAX_ID, description="Only operations after this revision.")] = 0,
+    since: Annotated[
+        int, BeforeValidator(plain_number), Query(ge=0, le=MAX_ID, description="Only operations after this revision.")
+    ] = 0,
 ) -> Response:
     """The case's log, oldest first."""
     context.image(case_id)

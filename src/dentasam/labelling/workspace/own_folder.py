@@ -24,7 +24,7 @@ def make_own_folder(root: Path, *, named: bool = False) -> None:
 
     named: the user named this folder, which may then be reached by a link. Raises WorkspaceError where the folder is
     a file or cannot be made, where it or anything in it is a link or neither a folder nor a regular file, and where a
-    file that is changed in place has another name, which would be changed too.
+    file that is changed in place is a folder, or has another name, which would be changed too.
     """
     if not named and root.is_symlink():
         raise WorkspaceError(
@@ -49,6 +49,8 @@ def make_own_folder(root: Path, *, named: bool = False) -> None:
             raise WorkspaceError(f"{entry.path} is a pipe, a socket or a device; delete it")
     for name in CHANGED_IN_PLACE:
         path = root / name
+        if path.is_dir():
+            raise WorkspaceError(f"{path} is a folder, and the database has a file there; move the folder away")
         if path.exists() and path.stat().st_nlink > 1:
             raise WorkspaceError(
                 f"{path} has another name, and the file there would be changed too; put a copy in its place: "

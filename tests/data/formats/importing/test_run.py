@@ -153,7 +153,7 @@ def test_new_images_come_along_after_a_kill_between_the_last_moves(source: Path,
     shutil.move(out / ".import" / "images", out / "images")
     path = run_import("fake", only(module(names)), source, out, ImportOptions(resume=True))
     assert [int(image.read()[0, 0]) for image in Dataset.load(path).images] == [0, 1, 2]
-    with pytest.raises(OutputError, match="holds a finished dataset, and nothing to resume"):
+    with pytest.raises(OutputError, match="holds a finished dataset, so nothing is left to resume"):
         run_import("fake", only(module(names)), source, out, ImportOptions(resume=True))
 
 

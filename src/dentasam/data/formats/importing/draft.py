@@ -225,7 +225,7 @@ class Draft:
 
 def _in_use(out: Path, held: list[str], resume: bool) -> OutputError:
     if resume and set(held) == {DATASET_NAME, IMAGES}:
-        return OutputError(f"{out} holds a finished dataset, and nothing to resume; {OTHER_FOLDER}")
+        return OutputError(f"{out} holds a finished dataset, so nothing is left to resume; use it, or {OTHER_FOLDER}")
     return OutputError(f"{out} is in use (it holds {held[0]}); {OTHER_FOLDER}")
 
 

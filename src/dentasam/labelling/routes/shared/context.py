@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from fastapi import Depends, Header, HTTPException, Request, Response
 from fastapi import Path as PathParameter
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.documents.shown import cut
@@ -130,10 +130,19 @@ async def _envelope(request: Request) -> AsyncIterator[bytes]:
 
 ContextDep = Annotated[ServerContext, Depends(_context)]
 Annotator = Annotated[str, Depends(_annotator)]
+
+
+def plain_number(written: Any) -> Any:
+    """A number as an address has it. Raises ValueError where it is not digits alone, as in `1.0` and `1_0`."""
+    if isinstance(written, str) and not (written.isascii() and written.isdigit()):
+        raise ValueError("write a whole number in digits")
+    return written
+
+
 # A dependency of the routes that read and write the log.
 EXPECTED_SESSION = Depends(_expected_session)
 EnvelopeBody = Annotated[bytes, Depends(_envelope)]
-CaseId = Annotated[int, PathParameter(ge=1, le=MAX_ID)]
+CaseId = Annotated[int, PathParameter(ge=1, le=MAX_ID), BeforeValidator(plain_number)]
 
 
 class Envelope(Response):
