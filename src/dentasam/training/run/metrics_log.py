@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from dentasam.errors import OutputError
+from dentasam.files.regular_file import without_link
 from dentasam.training.run.run_state import METRICS
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class MetricsLog:
         self._file: TextIO | None = None
         if active:
             self._board = TensorBoard(out / "tensorboard", first_step + 1) if tensorboard else None
-            self._file = (out / METRICS).open("a", encoding="utf-8", buffering=1)
+            self._file = open(out / METRICS, "a", encoding="utf-8", buffering=1, opener=without_link)  # noqa: SIM115
 
     def __enter__(self) -> MetricsLog:
         return self
