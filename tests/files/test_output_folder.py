@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dentasam.errors import OutputError
-from dentasam.files.output_folder import check_no_links
+from dentasam.files.output_folder import all_or_nothing, check_no_links, claim_folder
 
 
 @pytest.fixture
@@ -60,3 +60,16 @@ def test_nothing_is_asked_of_the_files_one_by_one(out: Path, monkeypatch: pytest
     check_no_links(out)
     monkeypatch.undo()
     assert asked == []
+
+
+@pytest.mark.parametrize("target", ["there", "nowhere"])
+def test_a_folder_that_must_be_empty_holds_no_link_either(out: Path, target: str) -> None:
+    new = out.parent / "new"
+    new.mkdir()
+    (new / "images").symlink_to(out.parent / target)
+    with pytest.raises(OutputError, match=r"is in use \(it holds images\)"):
+        claim_folder(new)
+    with pytest.raises(OutputError, match=r"is in use \(it holds images\)"), all_or_nothing(new):
+        pytest.fail("the folder was taken")
+    assert (new / "images").is_symlink()
+    assert (out / "images" / "sub" / "a.png").is_file()
