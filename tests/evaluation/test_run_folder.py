@@ -17,7 +17,7 @@ from dentasam.evaluation.curve_files import objects_csv
 from dentasam.evaluation.evaluate import evaluate
 from dentasam.evaluation.overlays import decoded
 from dentasam.evaluation.result import SURFACE_MEASURES, Result, tooth_type
-from dentasam.evaluation.run_folder import RunError, read_run, write_file
+from dentasam.evaluation.run_folder import CURVE, RunError, claim_run, read_run, write_file
 
 # the contract of metrics.json; by_tooth_type and precision are ours on top
 KEYS = {
@@ -197,3 +197,20 @@ def test_json_holds_no_nan(run: tuple[Result, Path]) -> None:
 )  # fmt: skip
 def test_tooth_types(category: str, expected: str) -> None:
     assert tooth_type(category) == expected
+
+
+def test_a_link_in_a_folder_to_be_overwritten_is_replaced(
+    run: tuple[Result, Path], bench: Any, dataset: Any, tmp_path: Path
+) -> None:
+    _, out = run
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    names = sorted(path.name for path in out.iterdir())
+    for name in names:
+        (out / name).unlink()
+        (out / name).symlink_to(victim)
+    claim_run(out, CURVE, overwrite=True)
+    for name in names:
+        write_file(out / name, "new")
+    assert victim.read_text() == "precious"
+    assert [path.name for path in out.iterdir() if path.is_symlink()] == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import copyfile
 from time import monotonic
 
 import numpy as np
@@ -16,6 +15,7 @@ from dentasam.evaluation.comparison.compare import compare
 from dentasam.evaluation.evaluate import Progress, evaluate
 from dentasam.evaluation.result import Result
 from dentasam.files.output_folder import claim_folder
+from dentasam.files.whole_file import copy_whole
 from dentasam.model.checkpoints.loading import load_model
 from dentasam.model.segmenter import load_torch
 from dentasam.training.recipe.recipe_file import load_recipe
@@ -104,7 +104,7 @@ def run_tour(out: Path, model: str, say: Callable[[str], None], size: TourSize |
     comparison = compare([out / "base", out / "adapted"], out / "comparison").curves
     assert comparison is not None  # both were measured just now
     report = out / "report.html"
-    copyfile(out / "comparison" / "comparison.html", report)
+    copy_whole(out / "comparison" / "comparison.html", report)
     gain = comparison.differences[0].overall.dice
     means = base.dice().mean(axis=0), adapted.dice().mean(axis=0)
     return TourResult(*means, gain.mean, gain.low, gain.high, report, monotonic() - started)

@@ -27,6 +27,7 @@ from dentasam.evaluation.overlays import whole_image
 from dentasam.evaluation.pixel_budget import return_huge
 from dentasam.evaluation.prediction import PredictedImage, PromptedImage, predict_images
 from dentasam.files.output_folder import claim_folder
+from dentasam.files.whole_file import write_whole
 from dentasam.model.core.memory import release_freed_memory
 from dentasam.model.segmenter import Segmenter
 from dentasam.processes import all_or_none, launched
@@ -131,7 +132,7 @@ def _write(found: Sequence[PredictedImage], out: Path, format: str) -> tuple[str
             rows.append([image.record.file_name, item.id, item.category, f"{score:.4f}", round(item.area)])
     table = out / "objects.csv"
     with writing(table):
-        table.write_text(csv_text(rows), encoding="utf-8", newline="")
+        write_whole(table, csv_text(rows).encode("utf-8"))
     return notes
 
 

@@ -8,6 +8,8 @@ import stat
 from io import BufferedReader
 from pathlib import Path
 
+from dentasam.files.atomic_write import NO_FOLLOW
+
 # What the shell hands over: `--prompts <(program)` and `--prompts /dev/stdin`.
 _HANDED_OVER = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 
@@ -53,6 +55,14 @@ def opened_regular(path: Path, flags: int, mode: int = 0o777) -> int:
         os.close(file)
         raise
     return file
+
+
+def without_link(name: str, flags: int) -> int:
+    """For `open(…, opener=without_link)`: the descriptor of a regular file that is changed in place, or made.
+
+    Raises OSError for a link, which is not followed, and as `opened_regular`.
+    """
+    return opened_regular(Path(name), flags | NO_FOLLOW, 0o666)
 
 
 def _check(path: Path, status: os.stat_result) -> None:

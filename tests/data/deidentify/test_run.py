@@ -15,6 +15,7 @@ from dentasam.data.deidentify.rules import _table
 from dentasam.data.deidentify.run import Options, deidentify
 from dentasam.errors import DatasetError, ExtraError, OutputError
 
+from ...linked_away import linked_away
 from .planted import bytes_under, planted_file
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -174,3 +175,14 @@ def test_command(folder: Path, tmp_path: Path) -> None:
         (folder / name).unlink()
     result = CliRunner().invoke(app, ["deidentify", str(folder), "--out", str(tmp_path / "out")])
     assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_nothing_is_written_through_a_link_in_a_folder_that_is_delivered_into_again(
+    folder: Path, tmp_path: Path, depth: int
+) -> None:
+    out = tmp_path / "out"
+    outcome = deidentify(folder, out)
+    deepest = next(Path(name) for name in outcome.delivered if len(Path(name).parts) == 3)
+    with linked_away(out / Path(*deepest.parts[:depth]), tmp_path / "outside"):
+        deidentify(folder, out)

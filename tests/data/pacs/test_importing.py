@@ -17,6 +17,7 @@ from dentasam.data.pacs import importing, retrieve, session
 from dentasam.data.pacs.importing import import_dicomweb
 from dentasam.errors import OutputError, PacsError
 
+from ...linked_away import linked_away
 from .dicom_instances import write_instance
 from .fake_server import MULTIPART, Answer, Request, found, json_answer, multipart, serving
 
@@ -267,3 +268,15 @@ def test_a_search_that_finds_nothing_leaves_the_folder_usable(tmp_path: Path, in
             import_dicomweb(fake.url, tmp_path / "out")
         fake.answer = pacs(instances)
         import_dicomweb(fake.url, tmp_path / "out")
+
+
+@pytest.mark.parametrize("place", ["images", "images/1.2.3.1.dcm", "dataset.json", "segmentations"])
+def test_nothing_is_written_through_a_link_in_an_import_that_goes_on(
+    tmp_path: Path, instances: dict[str, bytes], place: str
+) -> None:
+    out = tmp_path / "out"
+    with serving(pacs(instances)) as fake:
+        import_dicomweb(fake.url, out)
+        (out / "images" / "1.2.3.2.dcm").unlink()
+        with linked_away(out / place, tmp_path / "outside"):
+            import_dicomweb(fake.url, out, resume=True)

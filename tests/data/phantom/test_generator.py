@@ -12,6 +12,8 @@ from pycocotools import mask as coco_mask
 from dentasam.data.phantom import CONDITIONS, PART_CATEGORIES, Phantom, generate, generate_shapes, write_phantoms
 from dentasam.errors import DatasetError, OutputError
 
+from ...linked_away import linked_away
+
 WIDTH, HEIGHT = 512, 256
 
 
@@ -216,3 +218,9 @@ def test_shapes_are_many_and_some_overlap() -> None:
         overlaps.append((np.sum([o.mask for o in phantom.objects], axis=0) > 1).any())
     assert all(10 <= count <= 40 for count in counts)
     assert any(overlaps)
+
+
+@pytest.mark.parametrize("place", ["images", "images/phantom-00001.png"])
+def test_nothing_is_written_through_a_link(tmp_path: Path, place: str) -> None:
+    with linked_away(tmp_path / "out" / place, tmp_path / "outside"):
+        write_phantoms(tmp_path / "out", 2, 7, WIDTH, HEIGHT)

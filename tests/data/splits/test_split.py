@@ -14,6 +14,7 @@ from dentasam.data.dataset import Dataset, ImageRecord, ObjectRecord
 from dentasam.data.splits.split import split, write_split
 from dentasam.errors import DatasetError, OutputError
 
+from ...linked_away import linked_away
 from ..coco_files import content, write
 
 EIGHTY = {"train": 0.8, "val": 0.1, "test": 0.1}
@@ -138,3 +139,23 @@ def test_written_elsewhere_with_the_images(tmp_path: Path) -> None:
         assert image.read().shape == (image.height, image.width)
     with pytest.raises(OutputError, match="is there already"):
         write_split(source, {"train": 0.5, "val": 0.5}, out=tmp_path / "parts")
+
+
+@pytest.mark.parametrize("place", ["images", "images/a.png", "images/deep"])
+def test_nothing_is_written_through_a_link_in_a_folder_that_is_split_into_again(tmp_path: Path, place: str) -> None:
+    source, out = two_labelled(tmp_path / "data"), tmp_path / "parts"
+    write_split(source, {"train": 0.5, "val": 0.5}, out=out)
+    with linked_away(out / place, tmp_path / "outside"):
+        write_split(source, {"train": 0.5, "val": 0.5}, out=out, overwrite=True)
+
+
+def test_images_in_their_place_may_be_reached_by_the_user_s_own_links(tmp_path: Path) -> None:
+    source = two_labelled(tmp_path / "data")
+    (tmp_path / "data" / "images").rename(tmp_path / "disk")
+    (tmp_path / "data" / "images").symlink_to(tmp_path / "disk")
+    before = {path: path.read_bytes() for path in (tmp_path / "disk").rglob("*.png")}
+    dataset = Dataset.load(source, follow_links=True)
+    for out in (None, tmp_path / "data"):
+        write_split(dataset, {"train": 0.5, "val": 0.5}, out=out, overwrite=True)
+    assert {path: path.read_bytes() for path in (tmp_path / "disk").rglob("*.png")} == before
+    assert len(Dataset.load(tmp_path / "data" / "train.json", follow_links=True).images) == 1

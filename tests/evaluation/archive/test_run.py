@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,12 @@ from PIL import Image
 from dentasam.data.dataset import Dataset
 from dentasam.data.formats.registry import import_dataset
 from dentasam.errors import ChartError, DatasetError, OutputError
+from dentasam.evaluation.archive import one_image
 from dentasam.evaluation.archive.images import Shard
 from dentasam.evaluation.archive.run import MAX_FAULTS_IN_A_ROW, ChartSummary, chart_to_folder
 from dentasam.evaluation.archive.settings import ChartSettings
 
+from ...linked_away import linked_away
 from .stand_in import StandIn, contents, save_image
 
 PERMANENT = {f"{quadrant}{tooth}" for quadrant in range(1, 5) for tooth in range(1, 9)}
@@ -287,7 +288,7 @@ def test_an_error_of_the_program_leaves_no_file_of_the_image(
         raise ZeroDivisionError
 
     # The last thing that is written.
-    monkeypatch.setattr(shutil, "copyfile", broken)
+    monkeypatch.setattr(one_image, "copy_whole", broken)
     out = tmp_path / "out"
     done = charted(scans, out, format="png")
     assert [each.internal for each in done.refused] == [True] * 5
@@ -354,10 +355,38 @@ def test_areas_in_millimetres_where_the_file_states_its_pixels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dentasam.data.images.read import read_header
-    from dentasam.evaluation.archive import one_image
 
     monkeypatch.setattr(one_image, "read_header", lambda path: replace(read_header(path), mm_per_pixel=0.1))
     save_image(tmp_path / "scans" / "a.png", 1)
     charted(tmp_path / "scans", tmp_path / "out")
     (row,) = rows(tmp_path / "out" / "chart.csv")
     assert (row["area_px"], row["area_mm2"]) == ("24", "0.24")
+
+
+PLACES = (
+    *("images", "images/sub", "images/a.png", "overlays", "overlays/a.png.jpg", "charts", "charts/a.png.json"),
+    *("masks", "masks/a", "run.json", "dataset.json", "chart.csv", "other", "sub/other", ".x.00000000.1.1.part"),
+)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_nothing_is_written_through_a_link_in_the_folder_to_go_on_with(
+    scans: Path, tmp_path: Path, place: str
+) -> None:
+    out, model = tmp_path / "out", StandIn()
+    charted(scans, out, format="png")
+    for name, count in {"a.png": 3, "sub/d.png": 1, "new.png": 4}.items():
+        save_image(scans / name, count, shade=9)
+    # The card is read in any case, and a link to it is found all the same.
+    with linked_away(out / place, tmp_path / "outside"):
+        charted(scans, out, model, resume=True, format="png")
+    assert model.charted == []
+
+
+def test_the_folder_itself_may_be_a_link(scans: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to("disk")
+    charted(scans, tmp_path / "out")
+    save_image(scans / "new.png", 4)
+    assert charted(scans, tmp_path / "out", resume=True).charted == 1
+    assert (tmp_path / "disk" / "images" / "new.png").is_file()

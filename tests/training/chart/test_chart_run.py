@@ -27,6 +27,8 @@ from dentasam.training.chart.view_store import read_view
 from dentasam.training.recipe.chart_recipe import ChartRecipe
 from dentasam.training.recipe.recipe_file import load_any_recipe, write_recipe
 
+from ...linked_away import linked_away
+
 SETTINGS = (
     *("width=16", "detail=16", "numberer_width=16", "checkpoint_every=1", "layout.crop=0"),
     *("views.per_image=2", "views.phantoms=1", "views.widths=[256, 256]"),
@@ -247,3 +249,13 @@ def test_a_run_goes_on_from_the_adapters_own_head(
     with pytest.raises(RecipeError, match="has other width, detail or numberer_width"):
         train_chart(trained, wider, *datasets, tmp_path / "wider", shown())
     assert not (tmp_path / "wider").exists()
+
+
+@pytest.mark.parametrize("place", ["adapter", "adapter/chart.json", "state", "state/0123/finder.pt", "embeddings"])
+def test_nothing_is_written_through_a_link_in_the_folder_of_a_run(tmp_path: Path, place: str) -> None:
+    recipe = ChartRecipe()
+    (tmp_path / "run" / "notes").mkdir(parents=True)
+    (tmp_path / "run" / "notes" / "of the user").symlink_to("elsewhere")
+    check_same_recipe(recipe, tmp_path / "run", resume=True)
+    with linked_away(tmp_path / "run" / place, tmp_path / "outside"):
+        check_same_recipe(recipe, tmp_path / "run", resume=True)

@@ -18,6 +18,7 @@ from dentasam.errors import OutputError, RecipeError
 from dentasam.training.run.run_inputs import Input
 from dentasam.training.run.training_run import TrainingRun
 
+from ...linked_away import linked_away
 from .. import small_run as script
 from ..small_run import small_run
 
@@ -183,3 +184,15 @@ def test_a_full_disk_ends_the_run_with_a_line_and_its_state_whole(
     small_run(out, resume=True)
     before, after = (torch.load(folder / "last.pt", weights_only=True)["weights"] for folder in (uninterrupted, out))
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+
+
+@pytest.mark.parametrize(
+    "place", ["adapter", "adapter/adapter_model.safetensors", "metrics.jsonl", "last.pt", "tensorboard", "kept/ab"]
+)
+def test_nothing_is_written_through_a_link_in_a_run_that_goes_on(
+    uninterrupted: Path, tmp_path: Path, place: str
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(uninterrupted, out)
+    with linked_away(out / place, tmp_path / "outside"):
+        small_run(out, "budget.steps=9", resume=True)

@@ -17,7 +17,7 @@ from dentasam.data.deidentify.rules import library
 from dentasam.data.images.kind import kind_of
 from dentasam.data.images.listing import LeftOut, images_in
 from dentasam.errors import DatasetError, DentasamError, ExtraError, ImageError, OutputError
-from dentasam.files.output_folder import made_folder
+from dentasam.files.output_folder import check_no_links, made_folder
 
 # A crash loses the map of so many files at most; the next run with the key makes it again.
 SAVE_EVERY = 100
@@ -151,6 +151,7 @@ def _claim(out: Path, source: Path, keyed: KeyedMap) -> None:
         held = [name for name in held if not _OUR_NAME.fullmatch(name) and name != REPORT_NAME]
     if held:
         raise OutputError(f"{out} is in use (it holds {held[0]}); choose another folder or remove it")
+    check_no_links(out)
     keyed.outputs[os.path.realpath(out)] = folder
 
 

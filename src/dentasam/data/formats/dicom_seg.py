@@ -19,7 +19,6 @@ object.
 from __future__ import annotations
 
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -39,6 +38,7 @@ from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.teeth.numbering import MARK, Numbering, Verdict, recognise, to_fdi
 from dentasam.data.teeth.snomed import code_of
 from dentasam.errors import DatasetError, DentasamError, ExtraError
+from dentasam.files.whole_file import copy_whole, write_whole
 
 if TYPE_CHECKING:
     from dentasam.data.formats.dicom.frames import Frame, SegmentationFile
@@ -116,9 +116,9 @@ def copy_image(image: ImageRecord, target: Path) -> None:
     from dentasam.data.formats.dicom.references import can_be_referred_to
 
     if can_be_referred_to(image.path):
-        shutil.copyfile(image.path, target)
+        copy_whole(image.path, target)
     else:
-        target.write_bytes(capture_bytes(image.read(), target.stem))
+        write_whole(target, capture_bytes(image.read(), target.stem))
 
 
 def write_annotations(dataset: Dataset, write: WriteFile) -> tuple[str, ...]:

@@ -49,6 +49,7 @@ from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.spelling import portable
 from dentasam.data.teeth.numbering import MARK, Numbering
 from dentasam.errors import DatasetError
+from dentasam.files.whole_file import write_whole
 from dentasam.model.windows.boxed_mask import BoxedMask
 
 VERSION = "5.5.0"
@@ -299,5 +300,5 @@ def _embedded(path: Path, name: str, stem: str, coded: object, scratch: Path) ->
         )
     target = scratch / "labelme" / name / f"image{suffix}"
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(data)
+    write_whole(target, data)
     return SourceImage(str(PurePosixPath(name).with_name(stem + suffix)), target)

@@ -15,7 +15,7 @@ from dentasam.data.record import ImageRecord
 from dentasam.documents.json_document import read_dataset_json
 from dentasam.errors import ImageError, OutputError, PacsError
 from dentasam.files.atomic_write import DRAFT_SUFFIX
-from dentasam.files.output_folder import claim_folder, made_folder
+from dentasam.files.output_folder import check_no_links, claim_folder, made_folder
 
 DATASET_NAME, IMAGES, SEGMENTATIONS = "dataset.json", "images", "segmentations"
 LIMIT = 1000
@@ -80,6 +80,7 @@ def _prepare(out: Path, resume: bool) -> None:
             raise OutputError(f"{out} is not an import from a PACS (it holds {min(foreign)}); name the folder of one")
         if _may_hold_objects(out / DATASET_NAME):
             raise OutputError(f"{out / DATASET_NAME} holds objects, which would be lost; import into another --out")
+        check_no_links(out)
     for folder in (out / IMAGES, out / SEGMENTATIONS):
         for draft in folder.glob(f".*{DRAFT_SUFFIX}"):
             draft.unlink(missing_ok=True)

@@ -19,6 +19,8 @@ from dentasam.data.phantom.rendering import BRIDGE
 from dentasam.data.phantom.scene import PhantomObject
 from dentasam.errors import OutputError
 from dentasam.files.atomic_write import write_atomically
+from dentasam.files.output_folder import check_no_links
+from dentasam.files.whole_file import write_whole
 from dentasam.model.chart.dentition import DECIDUOUS
 
 TEETH = [f"{quadrant}{position}" for quadrant in "1234" for position in range(1, 9)]
@@ -66,6 +68,7 @@ def write_phantoms(
     target = out_dir / "phantoms.json"
     if target.exists():
         raise OutputError(f"{target} exists already: choose another folder or remove it")
+    check_no_links(out_dir, map(_name, range(count)))
     try:
         (out_dir / "images").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -75,7 +78,7 @@ def write_phantoms(
     for index in range(count):
         wanted = _conditions_of(seed, index) if conditions is None else tuple(conditions)
         phantom = generate(seed * 1_000_003 + index, width, height, wanted, dentition, layout)
-        name = f"images/phantom-{index:05d}.png"
+        name = _name(index)
         _write_image(out_dir / name, phantom.image)
         images.append(
             {"id": index + 1, "file_name": name, "width": width, "height": height, "tags": list(phantom.tags)}
@@ -92,12 +95,16 @@ def write_phantoms(
     return target
 
 
+def _name(index: int) -> str:
+    return f"images/phantom-{index:05d}.png"
+
+
 def _write_image(path: Path, image: np.ndarray) -> None:
     done, coded = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 3])
     try:
         if not done:
             raise OSError(0, "the image could not be encoded")
-        path.write_bytes(coded.tobytes())
+        write_whole(path, coded.tobytes())
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}; free some space") from error
 

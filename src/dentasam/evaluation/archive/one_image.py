@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 import traceback
 from contextlib import AbstractContextManager
@@ -24,6 +23,7 @@ from dentasam.evaluation.archive.images import NamedImage
 from dentasam.evaluation.archive.picture import chart_picture
 from dentasam.evaluation.archive.settings import ChartMaker, ChartSettings
 from dentasam.evaluation.pixel_budget import PixelBudget, return_huge
+from dentasam.files.whole_file import copy_whole
 from dentasam.model.chart.chart import Chart
 from dentasam.model.chart.dentition import CHART_NAMES
 from dentasam.model.checkpoints.reading import sha256_of
@@ -134,7 +134,7 @@ class ImageCharter:
             copy = self.out / _copy(image.name)
             with writing(copy):
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(image.path, copy)
+                copy_whole(image.path, copy)
         left_out = tuple(chart.numbers[place] for place in range(len(chart)) if place not in held)
         done = replace(done, objects=tuple(objects), missing=chart.missing, unsure=left_out, lost=lost)
         names = self._named_files(image, done)

@@ -19,7 +19,7 @@ from dentasam.documents.shown import cut, printable
 from dentasam.errors import OutputError
 from dentasam.evaluation.archive.settings import ChartSettings
 from dentasam.files.atomic_write import DRAFT_SUFFIX, draft_of
-from dentasam.files.output_folder import made_folder
+from dentasam.files.output_folder import check_no_links, made_folder
 from dentasam.version import __version__
 
 if TYPE_CHECKING:
@@ -96,7 +96,10 @@ class RunCard:
 
 
 def check_free(out: Path, resume: bool) -> None:
-    """Raises OutputError for a folder that a new run cannot take, or that holds nothing to resume; writes nothing."""
+    """Raises OutputError for a folder that a new run cannot take, or that holds nothing to resume, or a link.
+
+    Writes nothing.
+    """
     if not out.is_dir():
         return
     held = sorted(entry.name for entry in out.iterdir() if not entry.name.endswith(DRAFT_SUFFIX))
@@ -105,6 +108,7 @@ def check_free(out: Path, resume: bool) -> None:
         raise OutputError(f"{out} is in use (it holds {held[0]}); {more}choose another --out")
     if held and CARD not in held:
         raise OutputError(f"{out} holds no charts to go on with (no {CARD}); choose another --out")
+    check_no_links(out)
 
 
 def _short(value: object) -> str:

@@ -8,11 +8,11 @@ whole when the workspace is opened, before anything in it is read or written.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from dentasam.errors import WorkspaceError
 from dentasam.files.atomic_write import NO_FOLLOW
+from dentasam.files.folder_entries import entries_under, target_of
 from dentasam.files.regular_file import opened_regular
 
 # These are changed in place, and not replaced as a whole.
@@ -28,7 +28,7 @@ def make_own_folder(root: Path, *, named: bool = False) -> None:
     """
     if not named and root.is_symlink():
         raise WorkspaceError(
-            f"{root} is a link to {_target(root)}; delete it, or name the folder that it leads to with --workspace"
+            f"{root} is a link to {target_of(root)}; delete it, or name the folder that it leads to with --workspace"
         )
     try:
         # It holds people's findings and hashed passwords: for its owner alone.
@@ -39,10 +39,10 @@ def make_own_folder(root: Path, *, named: bool = False) -> None:
         raise WorkspaceError(
             f"{root} cannot be written ({error.strerror}); name another folder with --workspace"
         ) from None
-    for entry in _entries(root):
+    for entry in entries_under(root):
         if entry.is_symlink():
             raise WorkspaceError(
-                f"{entry.path} is a link to {_target(Path(entry.path))}, and a workspace holds none; delete it, "
+                f"{entry.path} is a link to {target_of(entry.path)}, and a workspace holds none; delete it, "
                 "or put what it leads to in its place"
             )
         if not (entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False)):
@@ -64,24 +64,3 @@ def open_own_file(path: Path) -> int:
     Raises OSError, also for a link, which is not followed, and for what is not a regular file.
     """
     return opened_regular(path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o600)
-
-
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Everything in a folder and its subfolders, without entering links or folders that cannot be read."""
-    waiting = [folder]
-    while waiting:
-        try:
-            with os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    yield entry
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(Path(entry.path))
-        except OSError:
-            continue
-
-
-def _target(link: Path) -> str:
-    try:
-        return os.readlink(link)
-    except OSError:
-        return "somewhere else"

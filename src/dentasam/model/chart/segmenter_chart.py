@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
 from dentasam.errors import AdapterError, ChartError
+from dentasam.files.whole_file import copy_whole
 from dentasam.model.adapters.folder import find_adapter
 from dentasam.model.chart.head import CARD, WEIGHTS, ChartHead, has_head, load_head, refusal
 from dentasam.model.checkpoints.reading import sha256_of
@@ -53,7 +53,7 @@ class SegmenterChart:
             return
         self.head(torch.device("cpu"))
         for name in (WEIGHTS, CARD):
-            shutil.copyfile(own / name, folder / name)
+            copy_whole(own / name, folder / name)
 
     def sha256(self) -> str | None:
         """The hash of the head's weights; None where there is none. Charts of another head may differ."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -24,6 +23,8 @@ from dentasam.data.dataset import Dataset
 from dentasam.data.record import ImageRecord
 from dentasam.errors import DatasetError, RecipeError
 from dentasam.files.atomic_write import write_atomically
+from dentasam.files.output_folder import check_no_links
+from dentasam.files.whole_file import copy_whole
 from dentasam.model.adapters import folder as adapter_folder
 from dentasam.model.chart.chart import Chart
 from dentasam.model.chart.charting import chart_with_terms
@@ -130,7 +131,7 @@ def train_chart(
     folder.mkdir(parents=True, exist_ok=True)
     if source is not None:
         for name in (adapter_folder.CONFIG, adapter_folder.WEIGHTS, adapter_folder.CARD):
-            shutil.copyfile(source / name, folder / name)
+            copy_whole(source / name, folder / name)
     save_head(head, folder, card)
     with write_atomically(out / METRICS) as draft:
         draft.write_text(json.dumps({"chart": asdict(scores)}, indent=2) + "\n", encoding="utf-8")
@@ -156,7 +157,13 @@ def _first_head(segmenter: Segmenter, recipe: ChartRecipe) -> ChartHead:
 
 
 def check_same_recipe(recipe: ChartRecipe, out: Path, resume: bool) -> None:
-    """Raises RecipeError for a folder with a run that is not to be gone on with, or of another recipe."""
+    """Raises RecipeError for a folder with a run that is not to be gone on with, or of another recipe.
+
+    Raises OutputError where a link lies in a folder that the run writes in. Writes nothing.
+    """
+    # A folder that is named by its whole path is the user's own choice.
+    views = [] if Path(recipe.views.dir).is_absolute() else [recipe.views.dir]
+    check_no_links(out, [ADAPTER, STATE, *views])
     if not (out / RECIPE).is_file():
         return
     if not resume:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from dentasam.errors import OutputError
+from dentasam.files.regular_file import without_link
 from dentasam.training.run.run_state import METRICS
 
 if TYPE_CHECKING:
@@ -20,13 +21,17 @@ class MetricsLog:
     def __init__(self, out: Path, first_step: int, tensorboard: bool, active: bool = True) -> None:
         """A log that is not active, as in all processes but the first, writes nothing.
 
-        Raises OutputError where TensorBoard is wanted and not installed.
+        Raises OutputError where TensorBoard is wanted and not installed, and where metrics.jsonl cannot be opened.
         """
         self._board: TensorBoard | None = None
         self._file: TextIO | None = None
         if active:
             self._board = TensorBoard(out / "tensorboard", first_step + 1) if tensorboard else None
-            self._file = (out / METRICS).open("a", encoding="utf-8", buffering=1)
+            path = out / METRICS
+            try:
+                self._file = open(path, "a", encoding="utf-8", buffering=1, opener=without_link)  # noqa: SIM115
+            except OSError as error:
+                raise OutputError(f"{path}: cannot be written ({error.strerror}); remove it and --resume") from None
 
     def __enter__(self) -> MetricsLog:
         return self

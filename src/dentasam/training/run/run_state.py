@@ -23,7 +23,7 @@ from dentasam.documents.error import DocumentError
 from dentasam.documents.json_document import parse_json
 from dentasam.errors import OutputError, RecipeError
 from dentasam.files.atomic_write import remove_stale_drafts, write_atomically
-from dentasam.files.output_folder import made_folder
+from dentasam.files.output_folder import check_no_links, made_folder
 from dentasam.training.recipe.differences import differences, listed
 from dentasam.training.recipe.recipe_file import load_recipe, write_recipe
 from dentasam.training.recipe.settings import Recipe
@@ -91,6 +91,7 @@ def _check_use(out: Path, resume: bool) -> bool:
         raise OutputError(f"{out} is in use (it holds {used[0]}); add --resume to go on, or choose another --out")
     if used and RECIPE not in used:
         raise OutputError(f"{out} holds no training run to resume (no {RECIPE}); choose another --out")
+    check_no_links(out)
     return bool(used)
 
 

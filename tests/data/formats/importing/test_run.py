@@ -26,6 +26,8 @@ from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.errors import DatasetError, ExtraError, OutputError
 
+from ....linked_away import linked_away
+
 MASK = np.zeros((20, 30), bool)
 MASK[5:9, 6:12] = True
 
@@ -407,3 +409,16 @@ def test_a_folder_of_two_formats_says_which_one_is_read(source: Path, tmp_path: 
     shutil.copytree(tmp_path / "png" / "masks", tmp_path / "cvat" / "masks")
     import_dataset(None, tmp_path / "cvat", tmp_path / "both", ImportOptions(report=lines.append))
     assert lines == ["also looks like cvat: only png is read; name another with --format"]
+
+
+@pytest.mark.parametrize(
+    "place", [".import", ".import/images", ".import/images/3.png", ".import/journal.jsonl", ".import/lock", "images"]
+)
+def test_nothing_is_written_through_a_link_in_an_import_that_goes_on(
+    source: Path, tmp_path: Path, place: str
+) -> None:
+    names, out = [["36"], ["37"], ["41"], []], tmp_path / "out"
+    with pytest.raises(Killed):
+        run_import("fake", only(module(names, at={2: kill})), source, out, ImportOptions())
+    with linked_away(out / place, tmp_path / "outside"):
+        run_import("fake", only(module(names)), source, out, ImportOptions(resume=True))

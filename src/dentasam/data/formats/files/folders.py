@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +25,8 @@ from dentasam.documents.error import DocumentError
 from dentasam.documents.json_document import read_json
 from dentasam.documents.text import LIST_BYTES
 from dentasam.errors import DatasetError, ImageError, OutputError
+from dentasam.files.output_folder import check_no_links
+from dentasam.files.whole_file import copy_whole, write_whole
 
 DATASET_NAME = "dataset.json"
 TAGS_NAME = "tags.json"
@@ -43,12 +44,22 @@ def with_images_under(
 
     An orientation tag is reported. progress: takes the number of images done and of all. named: gives the images
     other names inside `out`; without it, images of one file share its copy. copy: writes an image in another way.
-    Raises OutputError where two files would get one name.
+    Raises OutputError where two files would get one name, and where a link in `out` is in the way.
     """
     copy = copy or _copied
+    all_renamed = (named or sharing_files)(dataset).images
+    # An image that lies in its place already may be reached by links of the user's own.
+    check_no_links(
+        out,
+        (
+            renamed.file_name
+            for image, renamed in zip(dataset.images, all_renamed, strict=True)
+            if not _is_there(out / renamed.file_name, image.path)
+        ),
+    )
     placed: list[ImageRecord] = []
     sources: dict[str, Path] = {}
-    for image, renamed in zip(dataset.images, (named or sharing_files)(dataset).images, strict=True):
+    for image, renamed in zip(dataset.images, all_renamed, strict=True):
         target = out / renamed.file_name
         first = sources.get(comparable(renamed.file_name))
         if first is not None and first != image.path:
@@ -57,7 +68,7 @@ def with_images_under(
             sources[comparable(renamed.file_name)] = image.path
             with writing(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                if not (target.exists() and target.samefile(image.path)):
+                if not _is_there(target, image.path):
                     copy(image, target)
             report_orientation_of(image.path)
         placed.append(replace(renamed, path=Path(os.path.abspath(target))))
@@ -66,7 +77,14 @@ def with_images_under(
 
 
 def _copied(image: ImageRecord, target: Path) -> None:
-    shutil.copyfile(image.path, target)
+    copy_whole(image.path, target)
+
+
+def _is_there(target: Path, source: Path) -> bool:
+    try:
+        return target.samefile(source)
+    except OSError:
+        return False
 
 
 def named_under_images(dataset: Dataset, without_suffix: bool = False) -> Dataset:
@@ -202,7 +220,7 @@ def folder_writer(out: Path) -> WriteFile:
         path = out / name
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            write_whole(path, content)
 
     return write
 

@@ -27,8 +27,11 @@ from dentasam.data.formats.files.free_names import FreeNames
 from dentasam.data.formats.importing.journal import Journal, key_of
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.errors import DatasetError, OutputError
+from dentasam.files.atomic_write import NO_FOLLOW
 from dentasam.files.locked_file import close_locked, try_lock
-from dentasam.files.output_folder import MadeFolders, made_folder
+from dentasam.files.output_folder import MadeFolders, check_no_links, made_folder
+from dentasam.files.regular_file import opened_regular
+from dentasam.files.whole_file import copy_whole
 
 DRAFT, JOURNAL, LOCK = ".import", "journal.jsonl", "lock"
 OTHER_FOLDER = "choose another folder or remove it"
@@ -54,6 +57,7 @@ class Draft:
         self.out, self.folder = out, out / DRAFT
         if held and DRAFT not in held:
             raise _in_use(out, held, resume)
+        check_no_links(out)
         self.done: set[str] = set()
         self._next_image, self._next_object = 1, 1
         self._names = FreeNames()
@@ -211,7 +215,7 @@ class Draft:
         target = self.folder / IMAGES / inner
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(image.path, target)
+            copy_whole(image.path, target)
         report_orientation_of(image.path)
         self._file_names[image.path] = f"{IMAGES}/{inner}"
         return f"{IMAGES}/{inner}"
@@ -238,7 +242,7 @@ def _locked(folder: Path) -> tuple[int, bool]:
         is_new = not folder.exists()
         folder.mkdir(exist_ok=True)
         try:
-            lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+            lock = opened_regular(folder / LOCK, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o600)
         except FileNotFoundError:
             continue  # an import that ended has removed the folder
         if not try_lock(lock):

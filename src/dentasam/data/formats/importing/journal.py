@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.documents.json_document import parse_json
+from dentasam.files.regular_file import without_link
+from dentasam.files.whole_file import write_whole
 
 
 class Entry(NamedTuple):
@@ -32,8 +34,8 @@ class Journal:
         self._path, self._out = path, out
         _drop_cut_line(path)
         if not path.exists() or path.stat().st_size == 0:
-            path.write_text(json.dumps({"import": key}) + "\n", encoding="utf-8")
-        self._file = path.open("a", encoding="utf-8")
+            write_whole(path, (json.dumps({"import": key}) + "\n").encode())
+        self._file = open(path, "a", encoding="utf-8", opener=without_link)  # noqa: SIM115
 
     def add(self, where: str, source: Path, image: ImageRecord) -> None:
         """image: as it is in the finished dataset."""
@@ -86,7 +88,7 @@ def _drop_cut_line(path: Path) -> None:
     """Removes the last line of a journal where a killed import wrote only a part of it."""
     if not path.exists():
         return
-    with path.open("r+b") as file:
+    with open(path, "r+b", opener=without_link) as file:
         size = file.seek(0, os.SEEK_END)
         kept = size
         while kept:
