@@ -13,7 +13,7 @@ from dentasam.data.prompt_files.prompts import UNNAMED, ObjectPrompt, PromptFile
 from dentasam.data.prompt_files.syntax import read_document
 from dentasam.documents.shown import cut, printable, shown
 from dentasam.documents.text import half_letter
-from dentasam.documents.values import whole
+from dentasam.documents.values import is_digits, whole
 from dentasam.errors import PromptError
 
 
@@ -105,7 +105,7 @@ def _images(path: Path, items: list[Any]) -> tuple[dict[Any, str], dict[str, tup
 def _length(path: Path, position: int, image: dict[str, Any], side: str) -> int | None:
     """A side in pixels, also as text; None where the file does not give it."""
     given = image.get(side)
-    length = int(given) if isinstance(given, str) and given.isdecimal() and len(given) < 10 else whole(given)
+    length = int(given) if isinstance(given, str) and is_digits(given) and len(given) < 10 else whole(given)
     if length is None and given is not None:
         raise PromptError(f"{path}: images[{position}] has a {side} that is not a whole number, {shown(given)}")
     return length

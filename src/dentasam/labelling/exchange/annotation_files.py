@@ -63,7 +63,7 @@ def import_annotation_file(
     with tempfile.TemporaryDirectory(prefix="dentasam-") as scratch, _naming(file, Path(scratch)):
         places = [file]
         if is_archive(file):
-            unpack(file, Path(scratch) / SOURCE, limits=LIMITS)
+            unpack(file, Path(scratch) / SOURCE, limits=LIMITS, check=bounds.check)
             places = roots_of(Path(scratch) / SOURCE)
         chosen, place = choose(format, places)
         check_numbering(chosen, numbering, file)
