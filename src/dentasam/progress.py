@@ -11,7 +11,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from dentasam.visible_text import visible
+from dentasam.visible_text import printable
 
 # Work that is done before the first line is due prints none.
 LINE_INTERVAL_SECONDS, FIRST_LINE_SECONDS = 30.0, 5.0
@@ -111,12 +111,12 @@ def shown(
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=transient) as bar:
-        task = bar.add_task(what, total=None, completed=already, note="")
+        task = bar.add_task(printable(what), total=None, completed=already, note="")
 
         def update(done: int, total: int, note: str = "") -> None:
             speed = bar.tasks[task].finished_speed or bar.tasks[task].speed
             parts = [pace(speed, unit) if speed else "", note]
-            bar.update(task, total=total, completed=done, note=" · ".join(part for part in parts if part))
+            bar.update(task, total=total, completed=done, note=printable(" · ".join(part for part in parts if part)))
 
         yield update
 
@@ -136,4 +136,4 @@ def duration(seconds: float) -> str:
 
 
 def _print(console: Console, line: str) -> None:
-    console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
+    console.print(printable(line), markup=False, highlight=False, soft_wrap=True)

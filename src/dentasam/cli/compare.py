@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dentasam.cli import options
+from dentasam.cli.console import say
 
 if TYPE_CHECKING:
     from dentasam.evaluation.comparison.chart_comparison import ChartComparison
@@ -35,7 +36,7 @@ def compare(
         _print_curves(comparison.curves)
     if comparison.charts is not None:
         _print_charts(comparison.charts)
-    typer.echo(f"report: {out / 'comparison.html'}")
+    say(f"report: {out / 'comparison.html'}")
 
 
 def _print_charts(comparison: "ChartComparison") -> None:

@@ -13,7 +13,6 @@ import typer
 from dentasam.documents.shown import cut, printable, without_middle
 from dentasam.errors import DentasamError
 from dentasam.files.full_disk import full_disk
-from dentasam.visible_text import visible
 
 DONE, INTERNAL_ERROR, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 TRACEBACK_VARIABLE = "DENTASAM_TRACEBACK"
@@ -22,15 +21,18 @@ MAX_LINE, MAX_USAGE = 2000, 300
 
 
 def say(text: str) -> None:
-    """Prints one line of a result, at once: a command's output is often piped into a log."""
-    print(visible(text), flush=True)
+    """Prints one line of a result, at once: a command's output is often piped into a log.
+
+    Line breaks of names in it, and whatever a terminal would obey, are escaped.
+    """
+    print(printable(text), flush=True)
 
 
 def markup(text: str) -> str:
     """A name as rich's markup, with what would not be seen in it."""
     from rich.markup import escape
 
-    return escape(visible(text))
+    return escape(printable(text))
 
 
 def complain(message: str) -> None:
@@ -46,14 +48,18 @@ class _Notices(logging.Handler):
     """Prints what was assumed about an image like everything that the command prints on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info and wants_traceback():
+        if record.exc_info and (wants_traceback() or record.levelno >= logging.ERROR):
             traceback.print_exception(record.exc_info[1])
         complain(record.getMessage())
 
 
 def show_notices() -> None:
-    """Shows each notice of `dentasam.data.notices` as one line on stderr."""
-    log = logging.getLogger("dentasam.data.notices")
+    """Shows each notice of `dentasam.data.notices`, and each warning of another room, as one line on stderr.
+
+    Warnings that libraries give to programmers, without the file that they are about, are not shown.
+    """
+    logging.captureWarnings(True)
+    log = logging.getLogger("dentasam")
     if not any(isinstance(handler, _Notices) for handler in log.handlers):
         log.addHandler(_Notices())
 

@@ -106,7 +106,7 @@ def _print_charts(result: "ChartResult", out: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from dentasam.cli.console import markup
+    from dentasam.cli.console import markup, say
     from dentasam.evaluation.charts.chart_intervals import measure_intervals
     from dentasam.evaluation.charts.chart_metrics import MEASURE_NAMES, chart_metrics, in_percent
 
@@ -141,14 +141,14 @@ def _print_charts(result: "ChartResult", out: Path) -> None:
         f"{seconds['encode']:.2f} s, chart {seconds['chart']:.2f} s per image",
         highlight=False,
     )
-    console.print(f"report: {out / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
+    say(f"report: {out / 'report.html'}")
 
 
 def _print_summary(result: "Result", out: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from dentasam.cli.console import markup
+    from dentasam.cli.console import markup, say
     from dentasam.evaluation.click_shares import KINDS
 
     metrics = result.metrics()
@@ -180,4 +180,4 @@ def _print_summary(result: "Result", out: Path) -> None:
         f"{metrics['seconds']['encode']:.2f} s, decode {metrics['seconds']['decode']:.2f} s per image",
         highlight=False,
     )
-    console.print(f"report: {out / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
+    say(f"report: {out / 'report.html'}")

@@ -71,7 +71,7 @@ def merge(
         raise OutputError(f"{out}: there is no folder {out.parent}; make it or choose another --out")
     base, info = load_model(model)
     load_adapter(base, adapter, info.sha256, base_name=info.name)
-    save_checkpoint(merge_adapter(base), out, half=half)
+    save_checkpoint(merge_adapter(base, source=adapter), out, half=half)
     say(str(out))
 
 

@@ -4,10 +4,9 @@ import math
 import reprlib
 from typing import Any
 
-from dentasam.visible_text import visible
+from dentasam.visible_text import printable as printable
 
 LENGTH = 60
-_LINE_BREAKS = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 # Of what another library says of a document.
 MAX_REASON = 200
 
@@ -28,11 +27,6 @@ def without_middle(text: str, length: int) -> str:
         return text
     behind = (length - 1) // 2
     return f"{text[: length - 1 - behind]}…{text[-behind:]}"
-
-
-def printable(text: str) -> str:
-    """A text in which line breaks, control characters, direction marks and lone surrogates are escaped."""
-    return visible(text).translate(_LINE_BREAKS)
 
 
 class _Repr(reprlib.Repr):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from dentasam.documents.error import DocumentError
 from dentasam.files.regular_file import NotRegularError, open_regular
@@ -17,6 +20,8 @@ LIST_BYTES = 1 << 26
 DATASET_BYTES = 1 << 31
 _BLOCK = 1 << 20
 # The longer marks first: that of UTF-32 begins like that of UTF-16.
+# Half of a surrogate pair, which JSON and YAML can escape and no encoding of a file can hold.
+_HALF = re.compile("[\ud800-\udfff]")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -73,3 +78,18 @@ def _reason(error: UnicodeError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.start + 1}: {error.reason}"
     return str(error)
+
+
+def half_letter(value: Any) -> str | None:
+    """The first text of a document's value that no file can hold, as it has half of a surrogate pair (`\\ud800`).
+
+    Lists and mappings are looked through, with their keys. None where all texts are whole.
+    """
+    if isinstance(value, str):
+        # What is ASCII, as nearly all names are, is known without a search.
+        return value if not value.isascii() and _HALF.search(value) else None
+    if isinstance(value, Mapping):
+        value = [*value.keys(), *value.values()]
+    if not isinstance(value, list | tuple | set | frozenset):
+        return None
+    return next((found for item in value if (found := half_letter(item)) is not None), None)

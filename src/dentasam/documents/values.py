@@ -31,3 +31,27 @@ def coordinate(value: Any) -> float | None:
     """A coordinate in pixels, which may lie outside of the image; None for anything else."""
     number = finite(value)
     return number if number is not None and abs(number) <= MAX_COORDINATE else None
+
+
+def whole_in(text: str) -> int:
+    """The whole number that a text is, in digits of ASCII. Raises ValueError.
+
+    Python's own reading also takes 1_0 and the digits of other scripts, which no other program reads so.
+    """
+    return int(_ascii(text))
+
+
+def number_in(text: str) -> float:
+    """The number that a text is, in digits of ASCII; also NaN and infinity. Raises ValueError, as `whole_in`."""
+    return float(_ascii(text))
+
+
+def is_digits(text: str) -> bool:
+    """Whether a text is nothing but digits of ASCII, one at least."""
+    return text.isascii() and text.isdigit()
+
+
+def _ascii(text: str) -> str:
+    if not text.isascii() or "_" in text:
+        raise ValueError("not a number in digits of ASCII")
+    return text

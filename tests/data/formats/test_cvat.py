@@ -205,6 +205,12 @@ BAD_SHAPES = {
     "rle negative": runs("-1, 4, 1"),
     "rle huge": runs("0, " + "9" * 5000),
     "rle beyond 64 bits": runs("0, " + "9" * 40),
+    "rle with an underscore": runs("0, 3, 0_1"),
+    "rle in another script": runs("0, ٣, 1"),
+    "box with an underscore": runs(width="0_2"),
+    "box in another script": runs(width="٢"),
+    "points with an underscore": shape("polygon", points="1,1;3_0,1;3,3"),
+    "points in another script": shape("polygon", points="1,1;٣,1;3,3"),
     "box outside": runs(left="4"),
     "box negative": runs(left="-1"),
     "box of fractions": runs(left="1.5"),
@@ -332,3 +338,10 @@ def test_many_objects_keep_little_memory(tmp_path: Path) -> None:
     # One image of 1000 shapes takes 1 MB as elements.
     assert kept < 2_000_000
     assert most < 8_000_000
+
+
+@pytest.mark.parametrize("width", ["٥", "0_5", "５"])
+def test_a_size_is_in_digits_of_ascii(tmp_path: Path, width: str) -> None:
+    source = exported(tmp_path / "in", xml(runs(), size=f'width="{width}" height="4"'))
+    with pytest.raises(DatasetError, match="its width and height are not whole numbers"):
+        import_dataset("cvat", source, tmp_path / "out")

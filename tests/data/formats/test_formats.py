@@ -391,3 +391,11 @@ def test_numbers_of_objects_are_not_taken_for_teeth(tmp_path: Path) -> None:
     Image.fromarray(TOOTH * np.uint8(11) + block(32, 2, 38, 9) * np.uint8(2)).save(folder / "labels" / "a.png")
     with pytest.raises(DatasetError, match=r"its value 2 is not an FDI number; name the values in labels\.json"):
         import_dataset("labels", folder, tmp_path / "out")
+
+
+def test_a_category_that_no_file_name_holds_says_what_to_shorten(tmp_path: Path) -> None:
+    before = Dataset.load(write(tmp_path / "source"))
+    long = before.images[0].renamed({item.category: "ä" * 60 for item in before.images[0].objects})
+    with pytest.raises(OutputError, match="shorten the name of the image or of the category") as caught:
+        export_dataset("png", replace(before, images=(long,), categories=()), tmp_path / "out")
+    assert "--out" not in str(caught.value)

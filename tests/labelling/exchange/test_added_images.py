@@ -179,6 +179,9 @@ def test_a_file_that_was_copied_by_hand_is_listed_when_it_is_dropped(server: Run
         "c\u202egnp.png",
         "\ufffd.png",
         "\u200b.png",
+        "c\u115f.png",
+        "c\ufe0f.png",
+        "c\U000e0041.png",
         "c.png/",
         "x" * 250 + ".png",
         "ä" * 120 + ".png",
@@ -186,6 +189,13 @@ def test_a_file_that_was_copied_by_hand_is_listed_when_it_is_dropped(server: Run
 )
 def test_names_that_are_no_plain_file_names(server: Running, name: str) -> None:
     refused(server, name, png(), 422)
+
+
+def test_joiners_that_a_language_needs_stay_in_a_name(server: Running) -> None:
+    name = "می\u200cخواهم 👩\u200d⚕️.png"
+    answer = server.client.post("/api/images", params={"name": name}, content=png(), headers=OCTETS)
+    assert answer.status_code == 201
+    assert answer.json()["name"] == name
 
 
 def test_bytes_that_are_no_text_in_the_name(server: Running) -> None:

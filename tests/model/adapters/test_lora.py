@@ -228,3 +228,16 @@ def test_dropout_acts_in_training_alone(base: SamHQ, pixels: Tensor) -> None:
 def test_settings_out_of_range(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         LoraSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_an_adapter_that_overflows_is_named_as_the_user_named_it(base: SamHQ) -> None:
+    model = adapted(base, LoraSettings(rank=2))
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if "lora_" in name:
+                value.fill_(1e38)
+    with pytest.raises(
+        AdapterError, match=r"^the adapter runs/a/best cannot be merged \(.*\); train it again$"
+    ) as caught:
+        merge_adapter(model, source="runs/a/best")
+    assert "default" not in str(caught.value)

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 from dentasam.data.coco.problem import Problem, Report
-from dentasam.data.coco.values import name_text
+from dentasam.data.coco.values import half_letter_in, name_text
 from dentasam.data.record import Category
 from dentasam.documents.values import whole
 
@@ -24,7 +24,12 @@ def read_categories(items: list[Any], used: Collection[int | None], report: Repo
             report(Problem(None, None, what, "give it both"))
             continue
         group = item.get("supercategory")
-        given.append(Category(id, name, group if isinstance(group, str) else ""))
+        group = group if isinstance(group, str) else ""
+        wrong = half_letter_in(f"the name of category {id}", [name, group])
+        if wrong is not None:
+            report(Problem(None, None, *wrong))
+            continue
+        given.append(Category(id, name, group))
     roots = _roots(given, used)
     found: list[Category] = []
     ids: set[int] = set()

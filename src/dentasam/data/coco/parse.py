@@ -16,7 +16,7 @@ from dentasam.data.coco.categories import read_categories
 from dentasam.data.coco.image_files import ImageFile, ImageFiles
 from dentasam.data.coco.passed_over import PassedOverAnnotation
 from dentasam.data.coco.problem import Problem, Report, WhatAndFix
-from dentasam.data.coco.values import is_result_list
+from dentasam.data.coco.values import half_letter_in, is_result_list
 from dentasam.data.images.size_limit import PIXEL_LIMIT
 from dentasam.data.links import check_no_link_out
 from dentasam.data.record import Category, ImageRecord
@@ -92,6 +92,9 @@ def _parse(content: dict[str, Any], report: Report, files: ImageFiles, crowd_as_
         for id, image in found.items()
     )
     info = content.get("info")
+    wrong = half_letter_in("in its info", info)
+    if wrong is not None:
+        report(Problem(None, None, *wrong))
     return Parsed(
         tuple(filled),
         tuple(categories),
@@ -182,4 +185,7 @@ def _image(id: int, item: dict[str, Any], files: ImageFiles) -> ImageRecord | Wh
     tags = item.get("tags")
     if tags is not None and not (isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)):
         return "its 'tags' are not a list of strings", 'write them like ["blurred"]'
+    wrong = half_letter_in("its tag", tags)
+    if wrong is not None:
+        return wrong
     return ImageRecord(id, file.path, file.name, width, height, tuple(dict.fromkeys(tags or ())))

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from dentasam.data.coco.problem import WhatAndFix
+from dentasam.documents.shown import shown
+from dentasam.documents.text import half_letter
 from dentasam.documents.values import MAX_COORDINATE, whole
 
 
@@ -11,6 +14,14 @@ def name_text(value: Any) -> str | None:
         return value or None
     number = whole(value)
     return None if number is None else str(number)
+
+
+def half_letter_in(what: str, value: Any) -> WhatAndFix | None:
+    """What is wrong where a text in the value has half of a character, which no file can hold. what: as `its tag`."""
+    half = half_letter(value)
+    if half is None:
+        return None
+    return f"{what} {shown(half)} has half of a character (\\ud800 to \\udfff)", "write it anew"
 
 
 def is_box(box: Any) -> bool:

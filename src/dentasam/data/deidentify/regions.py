@@ -75,7 +75,7 @@ def with_boxes(region: np.ndarray | None, boxes: Sequence[Box], height: int, wid
 
 
 def _box(text: str) -> Box:
-    found = re.fullmatch(r"\s*(\d{1,6})\s*,\s*(\d{1,6})\s*,\s*(\d{1,6})\s*,\s*(\d{1,6})\s*", text)
+    found = re.fullmatch(r"\s*(\d{1,6})\s*,\s*(\d{1,6})\s*,\s*(\d{1,6})\s*,\s*(\d{1,6})\s*", text, re.ASCII)
     x, y, w, h = (int(part) for part in found.groups()) if found else (0, 0, 0, 0)
     if not w or not h:
         raise ImageError(f"--blank {text!r:.40} is not a rectangle; write x,y,width,height in pixels")

@@ -42,6 +42,7 @@ from dentasam.data.links import check_no_link_out
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
 from dentasam.data.teeth.numbering import Numbering
+from dentasam.documents.values import is_digits, whole_in
 from dentasam.errors import DatasetError
 
 NAME, IMAGES = "annotations.xml", "images"
@@ -197,10 +198,10 @@ def _drawn_size(where: str, attributes: dict[str, str]) -> tuple[int, int] | Non
         return None
     try:
         long = next((str(length) for length in given if len(str(length)) > MAX_DIGITS), None)
-        if long is not None and long.isdecimal():
+        if long is not None and is_digits(long):
             cut = f"{long[:MAX_DIGITS]}…"
             raise DatasetError(f"{where}: its size of {cut} pixels is not that of an image; {EXPORT_AGAIN}")
-        height, width = (int(str(length)) for length in given)
+        height, width = (whole_in(str(length)) for length in given)
     except ValueError:
         raise DatasetError(f"{where}: its width and height are not whole numbers; {EXPORT_AGAIN}") from None
     return height, width

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dentasam.documents.shown import shown
+from dentasam.documents.text import half_letter
+from dentasam.errors import DatasetError
+
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset
     from dentasam.data.formats.sources.images import SourceImages
@@ -70,6 +74,22 @@ class SourceRecord:
 
     where: str
     load: Callable[[], ImageRecord]
+
+
+def loaded(record: SourceRecord) -> ImageRecord:
+    """The image of a record, whose category names, tags and further values a file can hold.
+
+    Raises DatasetError as `load`, and for a text with half of a character.
+    """
+    image = record.load()
+    objects = (*image.objects, *image.crowds)
+    named = list({item.category for item in objects})
+    half = half_letter([named, image.tags, image.extra, [item.extra for item in objects]])
+    if half is not None:
+        raise DatasetError(
+            f"{record.where}: the name {shown(half)} has half of a character (\\ud800 to \\udfff); write it anew"
+        )
+    return image
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ from dentasam.data.teeth.numbering import Numbering, to_fdi
 from dentasam.errors import DatasetError
 
 # 0007_36.png and 7-36.png are object 7 of category 36; 36.png is the category alone.
-FILE_STEM = re.compile(r"(?:(\d+)[_-])?(.+)")
+FILE_STEM = re.compile(r"(?:([0-9]+)[_-])?(.+)")
 # What follows an image's name in those of masks that do not say what they show.
 NO_CATEGORY = ("", "mask", "masks", "seg", "segmentation", "label", "gt")
 UNNAMED = "object"

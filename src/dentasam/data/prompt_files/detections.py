@@ -12,7 +12,8 @@ from dentasam.data.coco.values import is_box, name_text
 from dentasam.data.prompt_files.prompts import UNNAMED, ObjectPrompt, PromptFile, checked_box, image_name
 from dentasam.data.prompt_files.syntax import read_document
 from dentasam.documents.shown import cut, printable, shown
-from dentasam.documents.values import whole
+from dentasam.documents.text import half_letter
+from dentasam.documents.values import is_digits, whole
 from dentasam.errors import PromptError
 
 
@@ -53,6 +54,9 @@ def _boxes(path: Path, items: Any, images_file: Path, content: dict[str, Any], k
         for item in _listed(content.get("categories"))
         if isinstance(item, dict)
     }
+    half = half_letter(list(categories.values()))
+    if half is not None:
+        raise PromptError(f"{images_file}: the category {shown(half)} has half of a character; name it anew")
     if not isinstance(items, list):
         raise PromptError(f"{path}: not a COCO file of boxes ('annotations' is not a list)")
     found: defaultdict[str, list[ObjectPrompt]] = defaultdict(list)
@@ -101,7 +105,7 @@ def _images(path: Path, items: list[Any]) -> tuple[dict[Any, str], dict[str, tup
 def _length(path: Path, position: int, image: dict[str, Any], side: str) -> int | None:
     """A side in pixels, also as text; None where the file does not give it."""
     given = image.get(side)
-    length = int(given) if isinstance(given, str) and given.isdecimal() and len(given) < 10 else whole(given)
+    length = int(given) if isinstance(given, str) and is_digits(given) and len(given) < 10 else whole(given)
     if length is None and given is not None:
         raise PromptError(f"{path}: images[{position}] has a {side} that is not a whole number, {shown(given)}")
     return length

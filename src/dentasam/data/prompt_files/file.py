@@ -27,6 +27,7 @@ from dentasam.data.prompt_files.prompts import (
 )
 from dentasam.data.prompt_files.syntax import read_document
 from dentasam.documents.shown import cut, printable, shown
+from dentasam.documents.text import half_letter
 from dentasam.errors import PromptError
 
 
@@ -106,7 +107,7 @@ def _category(where: str, given: Any) -> str:
     if given is None:
         return UNNAMED
     name = name_text(given)
-    if name is None:
+    if name is None or half_letter(name) is not None:
         raise PromptError(f"{where}: category must be a name, not {shown(given)}")
     return name
 

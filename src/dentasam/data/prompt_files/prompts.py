@@ -10,7 +10,7 @@ from typing import Any
 from dentasam.data.images.read import image_size
 from dentasam.data.spelling import canonical, portable
 from dentasam.documents.shown import shown
-from dentasam.documents.values import coordinate
+from dentasam.documents.values import coordinate, number_in
 from dentasam.errors import PromptError
 
 UNNAMED = "object"
@@ -95,7 +95,7 @@ class PromptFile:
 def parse_box(text: str) -> Box:
     """`x0,y0,x1,y1` from a command line; raises PromptError."""
     try:
-        numbers: list[Any] = [float(part) for part in text.split(",")]
+        numbers: list[Any] = [number_in(part) for part in text.split(",")]
     except ValueError:
         raise PromptError(f"box {shown(text)} is neither a file that exists nor x0,y0,x1,y1 in pixels") from None
     return checked_box(f"box {shown(text)}", numbers)

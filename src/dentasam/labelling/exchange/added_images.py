@@ -27,6 +27,7 @@ from dentasam.labelling.log.store import Store
 from dentasam.labelling.log.worklist import Worklist
 from dentasam.labelling.workspace.file_hashes import FileHashes
 from dentasam.labelling.workspace.workspace import CaseImage, Workspace, list_images
+from dentasam.visible_text import JOINERS, without_unseen
 
 UPLOAD_FOLDER = "arriving"
 NOT_AN_IMAGE: Final = " is not a PNG, JPEG, TIFF or DICOM file; convert it to one"
@@ -208,7 +209,11 @@ def _is_plain(name: str) -> bool:
     if PurePosixPath(name).name != name or PureWindowsPath(name).name != name or ":" in name:
         return False
     # U+FFFD stands for bytes that were not text.
-    return all(unicodedata.category(letter)[0] != "C" and letter != "\ufffd" for letter in name)
+    return without_unseen(name) == name and not any(_is_unknown(letter) for letter in name)
+
+
+def _is_unknown(letter: str) -> bool:
+    return letter == "\ufffd" or (unicodedata.category(letter)[0] == "C" and letter not in JOINERS)
 
 
 def _comparable(name: str) -> str:

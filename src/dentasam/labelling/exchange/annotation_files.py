@@ -16,7 +16,7 @@ from typing import Any
 
 from dentasam.data.formats.catalogue import Format
 from dentasam.data.formats.coco import json_in
-from dentasam.data.formats.interface import ReadOptions, SourceRecord
+from dentasam.data.formats.interface import ReadOptions, SourceRecord, loaded
 from dentasam.data.formats.registry import UNRECOGNISED, check_numbering, choose, reading_module
 from dentasam.data.formats.sources.archive import Limits, is_archive, unpack
 from dentasam.data.formats.sources.glance import roots_of
@@ -63,7 +63,7 @@ def import_annotation_file(
     with tempfile.TemporaryDirectory(prefix="dentasam-") as scratch, _naming(file, Path(scratch)):
         places = [file]
         if is_archive(file):
-            unpack(file, Path(scratch) / SOURCE, limits=LIMITS)
+            unpack(file, Path(scratch) / SOURCE, limits=LIMITS, check=bounds.check)
             places = roots_of(Path(scratch) / SOURCE)
         chosen, place = choose(format, places)
         check_numbering(chosen, numbering, file)
@@ -106,15 +106,15 @@ def _loaded(
         bounds.check()
         (where,) = _named([record.where], file, scratch)
         try:
-            loaded = record.load()
+            image = loaded(record)
         except ImageNotFound:
             skipped.add_image(where, "its image is not in the worklist, or several there have its name")
             continue
-        if loaded.file_name in seen:
+        if image.file_name in seen:
             skipped.add_image(where, "another result for the same image came before it")
             continue
-        seen.add(loaded.file_name)
-        yield loaded
+        seen.add(image.file_name)
+        yield image
 
 
 def _document(place: Path) -> Any:

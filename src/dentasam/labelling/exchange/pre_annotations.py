@@ -23,6 +23,7 @@ from dentasam.labelling.log.operations import Operation, parse_operation
 from dentasam.labelling.log.store import Store
 from dentasam.labelling.proposals.new_proposals import withdrawals
 from dentasam.labelling.wire.box_mask import BoxMask
+from dentasam.visible_text import without_unseen
 
 MAX_CATEGORY_LENGTH = 200
 # Objects that share a transaction, and the bytes of their masks: others write in between.
@@ -179,5 +180,5 @@ def _batches(objects: Sequence[DrawnObject]) -> Iterator[Sequence[DrawnObject]]:
 
 def label_of(category: str) -> str | None:
     """A category as a label: printable and not too long; None for one that stands for no label."""
-    shown = "".join(letter for letter in category if letter.isprintable())[:MAX_CATEGORY_LENGTH]
+    shown = without_unseen(category)[:MAX_CATEGORY_LENGTH]
     return shown if shown and shown != UNLABELLED else None

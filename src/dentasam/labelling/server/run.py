@@ -24,6 +24,7 @@ from dentasam.labelling.server.freed_memory import releasing
 from dentasam.labelling.server.listening import bind, check_reach
 from dentasam.labelling.server.serving import serve
 from dentasam.loopback import is_loopback
+from dentasam.visible_text import printable
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -192,7 +193,7 @@ def _application(
 @contextmanager
 def _loading(model: str) -> Iterator[None]:
     """Shows on stderr that the model is being loaded: a moving line in a terminal, a plain one elsewhere."""
-    console, line = Console(stderr=True), f"loading {model} …"
+    console, line = Console(stderr=True), printable(f"loading {model} …")
     if not console.is_interactive:
         print(line, file=sys.stderr, flush=True)
         yield

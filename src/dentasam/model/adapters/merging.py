@@ -15,10 +15,11 @@ from dentasam.model.adapters.switching import use_adapter
 Module = TypeVar("Module", bound=nn.Module)
 
 
-def merge_adapter(model: Module, name: str = "default") -> Module:
+def merge_adapter(model: Module, name: str = "default", source: str | None = None) -> Module:
     """A plain copy of the network that computes what `model` computes with the adapter `name`.
 
-    Its parameters have the names of a network without adapters; `model` stays as it is.
+    Its parameters have the names of a network without adapters; `model` stays as it is. source: what the user calls
+    the adapter, such as its folder, where that is not `name`.
     Raises AdapterError for an unknown name or an adapter that is not finite.
     """
     merged = copy.deepcopy(model)
@@ -26,7 +27,8 @@ def merge_adapter(model: Module, name: str = "default") -> Module:
     try:
         _unwrap(merged, name)
     except ValueError as error:
-        raise AdapterError(f"adapter {name!r} cannot be merged ({error}); train it again") from error
+        reason = str(error).replace(f"The adapter {name} ", "The adapter ").rstrip(".")
+        raise AdapterError(f"the adapter {source or name} cannot be merged ({reason}); train it again") from error
     del merged.peft_config
     return merged
 

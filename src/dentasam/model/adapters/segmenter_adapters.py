@@ -94,7 +94,7 @@ class LoadedAdapters:
         if active is None:
             return None
         refusal = f"the adapter {self.in_use} is merged into this model; load the base again for another one"
-        return merge_adapter(self.model, active), MergedAdapter(self.in_use, refusal, self.identity())
+        return merge_adapter(self.model, active, self.in_use), MergedAdapter(self.in_use, refusal, self.identity())
 
 
 class MergedAdapter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
@@ -13,7 +14,8 @@ import tarfile
 import tracemalloc
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ import pytest
 
 from dentasam.data.formats.sources.archive import Limits, is_archive, unpack
 from dentasam.errors import DatasetError, OutputError
+from dentasam.files.atomic_write import write_atomically
 
 KINDS = ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]
 NOISE = np.random.default_rng(0).bytes(700_000)
@@ -327,6 +330,71 @@ def test_a_second_call_writes_what_is_missing_only(tmp_path: Path, kind: str) ->
     assert unpack(archive, into) == into / "set"
     assert tree(into) == FILES
     assert (into / "set/images/1.png").stat().st_ino == kept
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_unpacking_ends_before_any_member_or_part_of_one(tmp_path: Path, kind: str) -> None:
+    archive, into = pack(tmp_path / "x", FILES, kind), tmp_path / "into"
+    calls = 0
+
+    def check() -> None:
+        nonlocal calls
+        calls += 1
+
+    unpack(archive, tmp_path / "all", check=check)
+    # Each member, each part of it, and its end: the noise has three parts.
+    assert calls >= 2 * len(FILES) + 3
+    for last in range(calls):
+        left, into = iter(range(last)), tmp_path / f"{last}"
+
+        def gone(left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise DatasetError("gone")
+
+        with pytest.raises(DatasetError, match="gone"):
+            unpack(archive, into, check=gone)
+        assert all(FILES[name] == content for name, content in tree(into).items())
+    unpack(archive, into)
+    assert tree(into) == FILES
+
+
+def test_small_files_are_made_without_a_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drafts: list[Path] = []
+
+    def counted(path: Path) -> AbstractContextManager[Path]:
+        drafts.append(path)
+        return write_atomically(path)
+
+    monkeypatch.setattr("dentasam.data.formats.sources.archive.write_atomically", counted)
+    members = {f"d/{number}": b"x" * (number % 3) for number in range(50)}
+    unpack(pack(tmp_path / "x", members | FILES, "zip"), tmp_path / "into")
+    assert tree(tmp_path / "into") == members | FILES
+    assert [path.name for path in drafts] == ["1.png"]
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced_and_not_written_through(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"kept")
+    (tmp_path / "into").mkdir()
+    (tmp_path / "into" / "a").symlink_to(outside)
+    unpack(pack(tmp_path / "x", {"a": b"new", "b": b"1"}, "zip"), tmp_path / "into")
+    assert outside.read_bytes() == b"kept"
+    assert tree(tmp_path / "into") == {"a": b"new", "b": b"1"}
+
+
+def test_a_disk_that_is_full_leaves_no_part_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.BytesIO):
+        def write(self, content: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def opened(made: int, *_: object, **__: object) -> Full:
+        os.close(made)
+        return Full()
+
+    monkeypatch.setattr("dentasam.data.formats.sources.archive.open", opened, raising=False)
+    with pytest.raises(OutputError, match="No space left"):
+        unpack(pack(tmp_path / "x", {"a": b"new"}, "zip"), tmp_path / "into")
+    assert tree(tmp_path / "into") == {}
 
 
 def test_a_file_of_a_zip_with_other_content_is_written_again(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """PNG of every depth and colour type, interlaced or not, and JPEG, against the values that were written."""
 
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -159,3 +161,21 @@ def _reads(reader: Callable[[Path], object], path: Path) -> bool:
     except ImageError:
         return False
     return True
+
+
+def test_a_malformed_mpf_segment_is_passed_over_in_silence(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray((SHARES * 255).astype(np.uint8)).save(path)
+    entries = b"MM\0*\0\0\0\x08\0\1\xb0\x01\0\4\xff\xff\xff\xff\0\0\0\0" + b"\0" * 14
+    content = path.read_bytes()
+    path.write_bytes(
+        content[:2] + b"\xff\xe2" + struct.pack(">H", len(entries) + 6) + b"MPF\0" + entries + content[2:]
+    )
+    # Without the filters of pytest, as the command has them.
+    code = "import sys; from pathlib import Path; from dentasam.data.images.read import read_image\n"
+    code += "print(read_image(Path(sys.argv[1])).shape)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ran.stdout.strip() == str(SHARES.shape)
+    assert ran.stderr == ""

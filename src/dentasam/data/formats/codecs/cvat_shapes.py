@@ -16,6 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from dentasam.data.masks.polygons import PolygonRule, boxed_ellipse, boxed_polygon
+from dentasam.documents.values import number_in, whole_in
 from dentasam.model.windows.boxed_mask import BoxedMask
 
 SHAPES = ("mask", "polygon", "box", "ellipse")
@@ -60,7 +61,7 @@ def _mask_of_runs(attributes: Mapping[str, str], height: int, width: int) -> Box
     if left < 0 or top < 0 or across < 1 or down < 1 or left + across > width or top + down > height:
         raise ValueError("its box does not lie in the image")
     try:
-        runs = [int(run) for run in attributes.get("rle", "").split(",")]
+        runs = [whole_in(run) for run in attributes.get("rle", "").split(",")]
     except ValueError:
         raise ValueError("its rle is not a list of whole numbers") from None
     if min(runs) < 0 or sum(runs) != across * down:
@@ -72,7 +73,7 @@ def _mask_of_runs(attributes: Mapping[str, str], height: int, width: int) -> Box
 def _polygon(attributes: Mapping[str, str]) -> np.ndarray:
     pairs = [pair.split(",") for pair in attributes.get("points", "").split(";") if pair.strip()]
     try:
-        return np.array([[float(x), float(y)] for x, y in pairs], np.float64)
+        return np.array([[number_in(x), number_in(y)] for x, y in pairs], np.float64)
     except ValueError:
         raise ValueError("its points are not numbers x,y;x,y;…") from None
 
@@ -108,7 +109,7 @@ def _number(attributes: Mapping[str, str], name: str, missing: float | None = No
     if text is None:
         raise ValueError(f"it has no {name}")
     try:
-        value = float(text)
+        value = number_in(text)
     except ValueError:
         raise ValueError(f"its {name} is not a number") from None
     if not abs(value) <= MAX_COORDINATE:

@@ -19,7 +19,7 @@ NAMES = "labels.json"
 # The lowest FDI number.
 FIRST_TOOTH = 11
 # IDX R G B A VIS MESH "LABEL"
-_ITK_SNAP_LINE = re.compile(r'\s*(\d{1,9})(?:\s+\d+){3}\s+[\d.]+\s+[01]\s+[01]\s+"([^"]*)"\s*')
+_ITK_SNAP_LINE = re.compile(r'\s*(\d{1,9})(?:\s+\d+){3}\s+[\d.]+\s+[01]\s+[01]\s+"([^"]*)"\s*', re.ASCII)
 _ITK_SNAP_SUFFIXES = (".txt", ".label", ".lbl")
 _MAX_ITK_SNAP_BYTES = 1 << 20
 

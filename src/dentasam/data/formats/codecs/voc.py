@@ -28,6 +28,7 @@ from dentasam.data.images.strips import combined, converted, strips
 from dentasam.data.links import check_no_link_out
 from dentasam.data.masks import rle
 from dentasam.data.record import ImageRecord, ObjectRecord
+from dentasam.documents.values import is_digits
 from dentasam.errors import DatasetError
 
 IMAGES, OBJECTS, CLASSES, NAMES = "JPEGImages", "SegmentationObject", "SegmentationClass", "labelmap.txt"
@@ -144,7 +145,7 @@ def _names(path: Path) -> dict[tuple[int, ...], str]:
         # A name may hold a colon; the three fields behind it do not.
         parts = line.rsplit(":", 3)
         values = parts[1].split(",") if len(parts) == 4 else []
-        if len(values) != 3 or not all(value.strip().isdecimal() and len(value) < 5 for value in values):
+        if len(values) != 3 or not all(is_digits(value.strip()) and len(value) < 5 for value in values):
             raise DatasetError(f"{path}, line {number}: it is not name:red,green,blue:parts:actions; correct it")
         names[tuple(map(int, values))] = parts[0].strip()
     return names

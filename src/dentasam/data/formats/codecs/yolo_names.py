@@ -8,6 +8,7 @@ from typing import Any
 from dentasam.data.formats.tooth_names import declared
 from dentasam.data.teeth.numbering import Numbering
 from dentasam.documents.error import DocumentError
+from dentasam.documents.values import is_digits
 from dentasam.documents.yaml_document import TextLoader, parse_yaml
 from dentasam.errors import DatasetError
 
@@ -39,7 +40,7 @@ def _by_class(given: Any) -> dict[int, str] | None:
     pairs = list(given.items()) if isinstance(given, dict) else []
     if not pairs or not all(isinstance(name, str) and name for _, name in pairs):
         return None
-    if not all(isinstance(key, int) or (str(key).isdecimal() and len(key) < 10) for key, _ in pairs):
+    if not all(isinstance(key, int) or (is_digits(str(key)) and len(key) < 10) for key, _ in pairs):
         return None
     names = {int(key): name for key, name in pairs}
     return names if len(names) == len(pairs) else None

@@ -82,7 +82,11 @@ def class_and_mask(row: str, height: int, width: int) -> tuple[int, BoxedMask]:
 
 def _numbers(row: str) -> np.ndarray:
     try:
-        numbers = np.array(row.split(), np.float64)
+        # Python and NumPy take 1_0 and the digits of other scripts for numbers, too.
+        values = row.split()
+        if "_" in row or not "".join(values).isascii():
+            raise ValueError
+        numbers = np.array(values, np.float64)
     except ValueError:
         raise ValueError("it has a value that is not a number") from None
     if not np.isfinite(numbers).all():

@@ -1,5 +1,6 @@
 """How a dataset lies in a folder: `dataset.json`, its images under `images/`, and what a format adds."""
 
+import errno
 import json
 import os
 from collections import Counter
@@ -23,6 +24,7 @@ from dentasam.data.record import ImageRecord
 from dentasam.data.spelling import AmbiguousName, Spelling, canonical, portable
 from dentasam.documents.error import DocumentError
 from dentasam.documents.json_document import read_json
+from dentasam.documents.shown import without_middle
 from dentasam.documents.text import LIST_BYTES
 from dentasam.errors import DatasetError, ImageError, OutputError
 from dentasam.files.output_folder import check_no_links
@@ -31,6 +33,8 @@ from dentasam.files.whole_file import copy_whole, write_whole
 DATASET_NAME = "dataset.json"
 TAGS_NAME = "tags.json"
 IMAGES = "images"
+# Of a file, as all usual file systems allow them.
+MAX_NAME_BYTES = 255
 
 
 def with_images_under(
@@ -244,6 +248,11 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG and max(len(os.fsencode(part)) for part in path.parts) > MAX_NAME_BYTES:
+            raise OutputError(
+                f"{without_middle(str(path), 200)} cannot be written (a name in it is too long for a file); "
+                "shorten the name of the image or of the category"
+            ) from None
         raise OutputError(f"{path} cannot be written ({error.strerror}); choose another --out") from None
 
 

@@ -13,12 +13,14 @@ from pathlib import Path
 
 from dentasam.data.coco.stream import stream_coco
 from dentasam.data.formats.importing.draft import Draft
-from dentasam.data.formats.interface import Contents, ImportOptions, ReadingModule, ReadOptions
+from dentasam.data.formats.interface import Contents, ImportOptions, ReadingModule, ReadOptions, loaded
 from dentasam.data.formats.sources.archive import is_archive, unpack
 from dentasam.data.formats.sources.glance import roots_of
 from dentasam.data.formats.sources.images import SourceImages
 from dentasam.data.formats.tooth_names import fdi_names
 from dentasam.data.links import reading_source
+from dentasam.documents.shown import shown
+from dentasam.documents.text import half_letter
 from dentasam.errors import DatasetError, DentasamError, ExtraError, ImageError
 
 # Takes the places that a source may begin at, and gives the format's reader and the place that it knows.
@@ -82,7 +84,7 @@ def _fill(choose: Choose, source: Path, draft: Draft, options: ImportOptions) ->
             try:
                 if record.where in taken:
                     raise DatasetError(f"{source}: {record.where} is there more than once; take one of them out")
-                draft.add(record.where, record.load())
+                draft.add(record.where, loaded(record))
             except (DatasetError, ImageError) as error:
                 if options.skip_bad is None:
                     raise
@@ -95,6 +97,9 @@ def _fill(choose: Choose, source: Path, draft: Draft, options: ImportOptions) ->
 def _finished(contents: Contents, draft: Draft, source: Path, options: ImportOptions) -> Path:
     if not draft.done:
         raise DatasetError(f"{source} holds no image that can be imported; check its path and --format")
+    half = half_letter([[category.name, category.supercategory] for category in contents.categories])
+    if half is not None:
+        raise DatasetError(f"{source}: the category {shown(half)} has half of a character; name it anew")
     names = draft.names()
     stated = None if contents.renumbered else options.numbering
     given = fdi_names(names, stated, contents.numbering, source, options.report, contents.assumed)

@@ -54,7 +54,7 @@ TAGS = {
 _MASK = re.compile(r"(?P<image>.+)_(?P<tooth>[1-4][1-8])(?:\.ome)?\.tiff?", re.IGNORECASE)
 # What the tool that exported the images appended to their names.
 _EXPORTED = re.compile(r"_jpe?g\.rf\.[0-9a-z]+$", re.IGNORECASE)
-_KIND = re.compile(r"cate(\d+)-", re.IGNORECASE)
+_KIND = re.compile(r"cate(\d+)-", re.IGNORECASE | re.ASCII)
 
 
 def recognises(source: Path) -> bool:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -19,7 +20,7 @@ from dentasam.data.formats.sources.member_names import inner_path, is_clutter
 from dentasam.data.formats.sources.members import AGAIN, BY_HAND, Member, kind_of, members_of, reading
 from dentasam.data.spelling import canonical
 from dentasam.errors import DatasetError, OutputError
-from dentasam.files.atomic_write import DRAFT_SUFFIX, write_atomically
+from dentasam.files.atomic_write import DRAFT_SUFFIX, NO_FOLLOW, write_atomically
 
 _CHUNK = 1 << 18
 # What the file system says about a name that it cannot take.
@@ -63,17 +64,19 @@ def unpack(
     progress: Callable[[int, int], None] = lambda done, total: None,
     report: Callable[[str], None] = lambda line: None,
     limits: Limits = Limits(),
+    check: Callable[[], None] = lambda: None,
 ) -> Path:
     """Unpacks a ZIP, tar, tar.gz, tar.bz2 or tar.xz; returns `into`, or the folder in it that holds all files.
 
     into: is made where it is missing. Files in it that are whole, by size and in a ZIP by checksum, are not written
     again. progress: takes the bytes of the archive that are done, roughly, and all. report: takes a line about each
-    kind of member that was passed over. What macOS and Windows add, such as `__MACOSX`, is left out without one.
+    kind of member that was passed over. check: called before each member and each part of one, and may end the
+    unpacking by what it raises. What macOS and Windows add, such as `__MACOSX`, is left out without one.
 
     Raises DatasetError, naming the archive and the member, for what is damaged, cut off, encrypted or above the
     limits, and OutputError where `into` cannot be written. Files that were unpacked before stay for a second call.
     """
-    run = _Unpacking(archive, into, limits)
+    run = _Unpacking(archive, into, limits, check)
     size = run.archive_bytes
     for count, member in enumerate(members_of(archive), 1):
         if count > limits.members:
@@ -93,8 +96,8 @@ def unpack(
 class _Unpacking:
     """One run: what is unpacked, what was passed over, and how many bytes there are."""
 
-    def __init__(self, archive: Path, into: Path, limits: Limits) -> None:
-        self.archive, self.into, self.limits = archive, into, limits
+    def __init__(self, archive: Path, into: Path, limits: Limits, check: Callable[[], None]) -> None:
+        self.archive, self.into, self.limits, self._checked = archive, into, limits, check
         self.taken: set[PurePosixPath] = set()
         self._first_alike: dict[str, PurePosixPath] = {}
         self.passed_over: Counter[str] = Counter()
@@ -112,6 +115,7 @@ class _Unpacking:
 
     def take(self, member: Member) -> None:
         """Unpacks one member, or counts it as passed over. Raises as `unpack`."""
+        self._checked()
         inner = inner_path(member.name)
         if member.what == "folder" or (inner is not None and is_clutter(inner)):
             return
@@ -163,22 +167,36 @@ class _Unpacking:
         self._folders.add(folder)
 
     def _write(self, member: Member, target: Path) -> None:
-        size = 0
+        chunks = self._chunks(member)
+        if member.size < _CHUNK:
+            # Read before a file is made for it: of a part that a killed call wrote the size tells that it is one.
+            content = b"".join(chunks)
+            if _is_made(target, content):
+                return
+            chunks = iter([content])
         with write_atomically(target) as draft, draft.open("wb") as file:
-            with reading(self.archive, member.name):
-                content = member.open()
-            with content:
-                while True:
-                    with reading(self.archive, member.name):
-                        chunk = content.read(_CHUNK)
-                    if not chunk:
-                        break
-                    size += len(chunk)
-                    self._check_size(member, size)
-                    self._count(member, len(chunk))
-                    file.write(chunk)
-            if size != member.size:
-                raise self._error(member, "is damaged or cut off", AGAIN)
+            file.writelines(chunks)
+
+    def _chunks(self, member: Member) -> Iterator[bytes]:
+        """The content of a member, counted. Raises DatasetError where it is not as long as the archive states."""
+        size = 0
+        with reading(self.archive, member.name):
+            content = member.open()
+        with content:
+            while True:
+                self._checked()
+                with reading(self.archive, member.name):
+                    chunk = content.read(_CHUNK)
+                if not chunk:
+                    break
+                size += len(chunk)
+                self._check_size(member, size)
+                if size > member.size:
+                    break
+                self._count(member, len(chunk))
+                yield chunk
+        if size != member.size:
+            raise self._error(member, "is damaged or cut off", AGAIN)
 
     def _check_size(self, member: Member, size: int) -> None:
         if size > self.limits.file_bytes:
@@ -204,7 +222,11 @@ def _alike(inner: PurePosixPath) -> str:
 
 def _is_whole(path: Path, member: Member) -> bool:
     """Whether an earlier call has unpacked the member."""
-    if path.is_symlink() or not path.is_file() or path.stat().st_size != member.size:
+    try:
+        there = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(there.st_mode) or there.st_size != member.size:
         return False
     if member.crc is None:
         return True
@@ -213,6 +235,26 @@ def _is_whole(path: Path, member: Member) -> bool:
         while chunk := file.read(_CHUNK):
             crc = zlib.crc32(chunk, crc)
     return crc == member.crc
+
+
+def _is_made(path: Path, content: bytes) -> bool:
+    """Makes a file at once, without a draft, which takes most of the time of small ones; False where it is there.
+
+    Raises OSError, and leaves no part of the file.
+    """
+    try:
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | getattr(os, "O_BINARY", 0), 0o666)
+    except FileExistsError:
+        return False
+    try:
+        with open(made, "wb", buffering=0) as file:
+            left = memoryview(content)
+            while left:
+                left = left[file.write(left) :]
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return True
 
 
 def _remove_drafts(folder: Path) -> None:

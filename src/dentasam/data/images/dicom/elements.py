@@ -9,6 +9,7 @@ import pydicom
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from dentasam.data.images.size_limit import MAX_VALUE_BYTES
+from dentasam.documents.values import number_in
 
 # One number of each binary VR, in the notation of `struct`.
 BINARY = {
@@ -110,6 +111,6 @@ class Elements:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text.strip(" \0").replace(",", "."))
+        return number_in(text.strip(" \0").replace(",", "."))
     except ValueError:
         return None

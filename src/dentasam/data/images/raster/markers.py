@@ -15,8 +15,9 @@ from PIL import Image
 
 from dentasam.data.images.size_limit import MAX_CHUNKS, MAX_SCANS, START_OF_SCAN, check_count
 
-# Pillow warns of damaged EXIF without naming the file; the orientation is 1 then.
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
+# Pillow warns without naming the file, as of damaged EXIF, where the orientation is 1, and of an MPF segment that is
+# malformed, where the picture is read as a single JPEG. What concerns the pixels it raises.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 PNG_SIGNATURE, JPEG_SIGNATURE = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 PNG_GRAY = 0

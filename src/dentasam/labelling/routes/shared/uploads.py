@@ -8,6 +8,7 @@ from fastapi import HTTPException, Request
 from starlette.concurrency import run_in_threadpool
 
 from dentasam.labelling.log.database.failures import is_disk_full
+from dentasam.visible_text import without_unseen
 
 TYPES = ("application/octet-stream", "application/dicom", "image/")
 FILE_BODY: Final = {
@@ -39,7 +40,7 @@ def check_type(request: Request, what: str) -> None:
 
 def safe_file_name(name: str) -> str:
     """The last part of a name, without characters that no file system allows, and not too long; keeps the suffix."""
-    plain = "".join(letter for letter in name.replace("\\", "/").rpartition("/")[2] if letter.isprintable())
+    plain = without_unseen(name.replace("\\", "/").rpartition("/")[2])
     plain = plain.encode("utf-8", "ignore").decode()
     while len(plain.encode()) > MAX_NAME_BYTES:
         plain = plain[1:]
