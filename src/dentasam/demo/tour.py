@@ -95,7 +95,12 @@ def run_tour(out: Path, model: str, say: Callable[[str], None], size: TourSize |
     left = TOUR_SECONDS - (monotonic() - started) - 1.3 * measuring
     seconds = min(MAX_TRAINING_SECONDS, max(MIN_TRAINING_SECONDS, left))
     say(f"3/5  training a LoRA adapter on {len(train.images)} images, up to {seconds:.0f} s")
-    _train(model, train, size.training_steps, out / "training", seconds / 60)
+    steps = _train(model, train, size.training_steps, out / "training", seconds / 60)
+    if steps < size.training_steps:
+        say(
+            f"     this machine had time for {steps} of {size.training_steps} steps, so that less is learned; "
+            "try again when nothing else runs on it"
+        )
 
     say("4/5  the same clicks on the same objects, adapted")
     adapted = _measure(model, out / "training" / ADAPTER, test, size.clicks, out / "adapted", say)
@@ -122,10 +127,11 @@ def _measure(
     return evaluate(load_torch(model, adapter).merged(), test, clicks, out, show)
 
 
-def _train(model: str, train: Dataset, steps: int, out: Path, minutes: float) -> None:
+def _train(model: str, train: Dataset, steps: int, out: Path, minutes: float) -> int:
+    """The number of steps taken."""
     limits = (f"base={model}", f"budget.steps={steps}", f"budget.minutes={minutes:.3f}")
     recipe = load_recipe("encoder+decoder", [*RECIPE_SETTINGS, *limits])
     network, info = load_model(model)
     base = Base(info.name, info.sha256, f"{len(train.images)} phantoms, synthetic")
     source = DatasetSource(train, recipe.cache.decoded_mb, full=recipe.trains_object_windows)
-    run_training(network, recipe, source, None, out, base)
+    return run_training(network, recipe, source, None, out, base).steps
