@@ -1,6 +1,7 @@
 """The token and the port that a restart keeps."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -81,3 +82,20 @@ def test_a_link_is_neither_read_nor_written_through(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match=r"entrance\.json cannot be written"):
         KeptAddress.of(tmp_path).keep(tmp_path / "gone", 8123)
+
+
+@pytest.mark.parametrize("size", [4097, 1 << 30])
+def test_a_file_that_is_too_large_is_named_and_not_read(tmp_path: Path, size: int) -> None:
+    path = tmp_path / FILE_NAME
+    with path.open("wb") as file:
+        file.truncate(size)
+    path.chmod(0o600)
+    for new in (False, True):
+        with pytest.raises(WorkspaceError, match=r"entrance\.json is larger than 4,096 bytes.*; delete it$"):
+            KeptAddress.of(tmp_path, new=new)
+    assert path.stat().st_size == size
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / FILE_NAME, 0o600)
+    assert KeptAddress.of(tmp_path).port is None

@@ -30,3 +30,14 @@ def test_codes_that_are_over_are_forgotten() -> None:
         now += 30.0
         assert codes.take(used) is Taken.used
     assert len(codes._until) + len(codes._used) <= 8
+
+
+def test_a_code_is_for_its_holder_alone() -> None:
+    codes = OneTimeCodes()
+    code = codes.new("page.anna")
+    for other in ("page.ben", "", "page.anna ", "\udc80"):
+        assert codes.take(code, other) is Taken.unknown
+    assert codes.take(code, "page.anna") is Taken.valid
+    assert codes.take(code, "page.anna") is Taken.used
+    assert codes.take(codes.new(), "page.anna") is Taken.unknown
+    assert "page.anna" not in str(vars(codes))

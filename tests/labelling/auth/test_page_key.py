@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
 from dentasam.labelling.auth.access import Access
+from dentasam.labelling.auth.entrance import entrance
 from dentasam.labelling.auth.passwords import Annotators
 from dentasam.labelling.auth.sessions import Sessions
 
@@ -116,6 +117,30 @@ def test_the_key_comes_with_the_page_once(tmp_path: Path) -> None:
         # As a link and as a form.
         assert server.stranger.get(f"/api/cases/1/thumbnail?key={found[1]}").status_code == 200
         assert server.stranger.get("/api/export/log", params={"key": found[1]}).status_code == 200
+
+
+def test_a_code_of_one_annotator_gives_no_key_of_another(tmp_path: Path) -> None:
+    access = with_names(tmp_path)
+    tokens = {name: access.sessions.begin(name, "page.") for name in ("anna", "ben")}
+    cookies = {name: {"Cookie": f"dentasam-8765={token}"} for name, token in tokens.items()}
+
+    def code_of(name: str) -> str:
+        return entrance(access, tokens[name], page=True).headers["location"].partition("=")[2]
+
+    code = code_of("ben")
+    # Anna's browser sends her cookie to a program of Ben at another port.
+    assert access.starting_key(code, Headers(cookies["anna"])) is None
+    # Beside his own session he gets the key of that one.
+    both = {"Authorization": f"Bearer {tokens['ben']}", **cookies["anna"]}
+    assert access.starting_key(code, Headers(both)) == access.page_key(tokens["ben"])
+    assert access.starting_key(code, Headers(cookies["ben"])) is None
+    # A second session of the same annotator has a key of its own.
+    second = access.sessions.begin("ben", "page.")
+    assert access.starting_key(code_of("ben"), Headers({"Cookie": f"dentasam-8765={second}"})) is None
+    # Who has signed out gets none.
+    code = code_of("anna")
+    access.sessions.end(tokens["anna"])
+    assert access.starting_key(code, Headers(cookies["anna"])) is None
 
 
 def test_an_address_that_is_typed_is_asked_for_again_with_the_key_in_a_header() -> None:

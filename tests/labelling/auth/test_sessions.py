@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dentasam.errors import WorkspaceError
+from dentasam.labelling.auth import sessions as sessions_module
 from dentasam.labelling.auth.sessions import Sessions
 
 
@@ -115,3 +117,25 @@ def test_a_disk_that_is_full_lets_people_in_all_the_same(path: Path, monkeypatch
     monkeypatch.setattr(os, "replace", full)
     assert sessions.annotator(sessions.begin("anna")) == "anna"
     assert list(path.parent.iterdir()) == []
+
+
+def test_a_file_that_is_too_large_is_named_and_not_read(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+    path.chmod(0o600)
+    with pytest.raises(WorkspaceError, match=r"sessions\.json is larger than 4,194,304 bytes.*; delete it$"):
+        Sessions(path=path, passwords=HASHES)
+
+
+def test_only_the_last_sessions_are_kept_so_that_the_file_can_be_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions_module, "MAX_KEPT", 3)
+    before = Sessions(path=path, passwords=HASHES)
+    tokens = [before.begin("anna") for _ in range(5)]
+    assert {before.annotator(token) for token in tokens} == {"anna"}
+    again = Sessions(path=path, passwords=HASHES)
+    assert [again.annotator(token) for token in tokens] == [None, None, "anna", "anna", "anna"]
+    row = json.dumps(json.loads(path.read_text())[0] | {"name": "\U00020000" * 64}, ensure_ascii=False)
+    assert len(row.encode()) + 2 < 600
+    assert sessions_module.MAX_BYTES > 5000 * 600

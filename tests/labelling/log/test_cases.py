@@ -1,8 +1,14 @@
+import math
 import uuid
 
+import pytest
+from sqlalchemy import insert, select, text, update
+
+from dentasam.labelling.log.database.tables import cases, intervals, workspace
+from dentasam.labelling.log.database.transactions import writing
 from dentasam.labelling.log.store import Store
 
-from ..conftest import MANUAL, Make, block, case_image, first_case
+from ..conftest import MANUAL, Make, Reported, block, case_image, first_case
 
 
 def test_the_worklist_has_a_case_per_image(store: Store) -> None:
@@ -33,3 +39,37 @@ def test_uncertainty_is_kept(store: Store) -> None:
     assert store.case(a).uncertainty == 0.25
     store.set_uncertainty(a, float("nan"))
     assert store.case(a).uncertainty is None
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -0.5, 1.5])
+def test_an_uncertainty_that_is_none_is_unknown(store: Store, value: float) -> None:
+    a = first_case(store)
+    store.set_uncertainty(a, value)
+    assert store.case(a).uncertainty is None
+    # SQLite stores NaN as NULL.
+    with writing(store.engine) as connection:
+        connection.execute(update(cases).where(cases.c.id == a).values(uncertainty=value))
+    assert store.case(a).uncertainty is None
+    assert [(case.uncertainty, case.damaged) for case in store.cases()] == [(None, False)] * 2
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_active_time_that_is_no_time_is_not_counted(store: Store, value: float) -> None:
+    a = first_case(store)
+    store.add_time(a, "anna", [Reported(1_000_000, 5.0)])
+    assert store.case(a).active_seconds == 5
+    with writing(store.engine) as connection:
+        has_nan = connection.dialect.name == "postgresql"
+        connection.execute(update(intervals).values(stop=math.inf if math.isnan(value) and not has_nan else value))
+    assert store.case(a).active_seconds == 0
+    assert [case.active_seconds for case in store.cases()] == [0, 0]
+
+
+@pytest.mark.parametrize("stored", ["'zz'", "x'ff00'", "-1"])
+def test_a_number_of_cases_that_is_none_is_counted_again(sqlite_store: Store, stored: str) -> None:
+    with writing(sqlite_store.engine) as connection:
+        connection.execute(insert(workspace).values(id="x"))
+        connection.execute(text(f"UPDATE workspace SET case_rows = {stored}"))
+    assert sqlite_store.sync_cases([case_image("a.png"), case_image("b.png")]) == []
+    with writing(sqlite_store.engine) as connection:
+        assert connection.scalar(select(workspace.c.case_rows)) == 2

@@ -26,6 +26,40 @@ def test_the_worklist(server: Running) -> None:
     assert server.client.get("/api/cases").json()[0]["uncertainty"] == 0.25
 
 
+@pytest.mark.parametrize("stored", ["9e999", "-0.5", "2", "'zz'", "x'ff00'"])
+def test_an_uncertainty_that_is_none_is_unknown(server: Running, stored: str) -> None:
+    with writing(server.store.engine) as connection:
+        connection.execute(text(f"UPDATE cases SET uncertainty = {stored} WHERE id = 1"))
+    (row, _), case = server.client.get("/api/cases").json(), opened(server.client.get("/api/cases/1"))["case"]
+    assert (row["uncertainty"], row["damaged"]) == (case["uncertainty"], case["damaged"]) == (None, False)
+
+
+@pytest.mark.parametrize("column", ["name", "width", "height", "bits", "status", "revision", "updated", "charted"])
+def test_a_case_with_a_value_of_another_kind_leaves_the_worklist_whole(server: Running, column: str) -> None:
+    for stored in ("9e999", "0.5", "'zz'", "x'ff00'"):
+        with writing(server.store.engine) as connection:
+            connection.execute(text(f"UPDATE cases SET {column} = {stored} WHERE id = 1"))
+        rows = {row["id"]: row for row in server.client.get("/api/cases").json()}
+        about = [rows[1][key] for key in ("name", "width", "height", "bits", "status", "revision")]
+        assert about == ["a.png", WIDTH, HEIGHT, 8, "new", 0]
+        assert rows[2]["name"] == "b.png"
+        # What cannot be rebuilt is named.
+        case = server.client.get("/api/cases/1")
+        assert case.status_code == (503 if rows[1]["damaged"] else 200)
+        assert rows[1]["damaged"] is (column in ("name", "width", "height", "bits"))
+
+
+@pytest.mark.parametrize("stored", ["start = -9e999", "stop = 9e999", "stop = 'zz'"])
+def test_active_time_that_is_no_time_is_not_counted(server: Running, stored: str) -> None:
+    spans = [{"tool": "click", "start": 1_000_000, "seconds": 5.0}]
+    assert server.client.post("/api/cases/1/time", json={"intervals": spans}).status_code == 204
+    assert server.client.get("/api/cases").json()[0]["active_seconds"] == 5
+    with writing(server.store.engine) as connection:
+        connection.execute(text(f"UPDATE intervals SET {stored}"))
+    assert server.client.get("/api/cases").json()[0]["active_seconds"] == 0
+    assert opened(server.client.get("/api/cases/1"))["case"]["active_seconds"] == 0
+
+
 def test_operations_come_back_as_they_were_sent(server: Running) -> None:
     tooth, mask, painted = str(uuid4()), square(3, 4, 5), square(3, 4, 2)
     sent = [create(tooth, category="36"), masked(tooth, mask, painted=painted)]

@@ -1,6 +1,7 @@
 """A folder from a stranger, with links in its workspace: nothing that they lead to is written, emptied or deleted."""
 
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 from dentasam.errors import WorkspaceError
 from dentasam.files.atomic_write import draft_of
+from dentasam.labelling.auth.passwords import Annotators
 from dentasam.labelling.exchange.offline import open_workspace
 from dentasam.labelling.inference.encoding.embedding_store import EmbeddingStore
 from dentasam.labelling.workspace.workspace import Workspace
@@ -189,3 +191,15 @@ def test_drafts_that_a_killed_server_left_are_removed(scans: Path) -> None:
     with Workspace.open(scans):
         assert not draft.exists()
         assert (root / "mine.part").exists()
+
+
+@pytest.mark.parametrize("name", ["id", "lock", "schema.yaml", "settings.yaml", "annotators.yaml"])
+def test_a_file_of_any_size_is_named_and_not_read(scans: Path, name: str) -> None:
+    with Workspace.open(scans) as workspace:
+        root = workspace.root
+    (root / name).touch()
+    os.truncate(root / name, 8 << 30)
+    named = pytest.raises(WorkspaceError, match=rf"{re.escape(str(root / name))} .*(delete it|remove it)")
+    with named, Workspace.open(scans) as workspace:
+        Annotators.of(workspace.root)
+    assert (root / name).stat().st_size == 8 << 30

@@ -64,7 +64,7 @@ class Access:
         self.sessions = Sessions() if sessions is None else sessions
         self.throttle = Throttle()
         self.codes = OneTimeCodes()
-        # For which a browser that has just signed in gets the key of its page.
+        # For which a browser that has just signed in gets the key of its page; each is for its session's token.
         self.starts = OneTimeCodes()
         self._guesses = threading.BoundedSemaphore(MAX_SIMULTANEOUS_SIGN_INS)
         self.host, self.port = host, port
@@ -126,11 +126,16 @@ class Access:
         return any(self._holder(token) is not None for token in self.tokens(headers))
 
     def starting_key(self, code: str, headers: Headers) -> str | None:
-        """The key of the page that a browser loads with such a code and its cookie; None for a wrong one."""
-        if self.starts.take(code) is not Taken.valid:
-            return None
-        tokens = [token for token in self.tokens(headers) if token.startswith(PAGE_PREFIX)]
-        return next((self.page_key(token) for token in tokens if self._holder(token) is not None), None)
+        """The key of the page that a browser loads with a code of `starts` and the cookie that it got with the code.
+
+        None for a wrong code, and for one that was made for another session: whoever is sent the cookie of another
+        has codes of their own.
+        """
+        for token in self.tokens(headers):
+            known = token.startswith(PAGE_PREFIX) and self._holder(token) is not None
+            if known and self.starts.take(code, token) is Taken.valid:
+                return self.page_key(token)
+        return None
 
     def page_key(self, token: str) -> str:
         """The key that belongs to the token of a browser's page."""

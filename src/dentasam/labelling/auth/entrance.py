@@ -14,7 +14,7 @@ def entrance(access: Access, token: str, *, page: bool) -> Response:
     303: the next request is a GET, without the token or the password. The redirect removes both from the address bar
     and from the browser's history.
     """
-    address = f"/?{START}={access.starts.new()}" if page else "/"
+    address = f"/?{START}={access.starts.new(token)}" if page else "/"
     return RedirectResponse(address, 303, {"Set-Cookie": access.cookie_header(token)})
 
 

@@ -18,6 +18,8 @@ from dentasam.labelling.auth.access import new_token
 from dentasam.labelling.workspace.private_file import read_private
 
 FILE_NAME = "entrance.json"
+# It has a token and a number.
+MAX_BYTES = 4096
 TOKEN = re.compile(r"[\w-]{43,200}", re.ASCII)
 
 
@@ -30,9 +32,12 @@ class KeptAddress:
 
     @classmethod
     def of(cls, root: Path, *, new: bool = False) -> KeptAddress:
-        """The address that a workspace's folder keeps, or a new one if it keeps none. new: with another token."""
+        """The address that a workspace's folder keeps, or a new one if it keeps none. new: with another token.
+
+        Raises WorkspaceError for a file that is far too large to be this one.
+        """
         try:
-            content = parse_json(read_private(root / FILE_NAME) or "")
+            content = parse_json(read_private(root / FILE_NAME, MAX_BYTES) or "")
             token, port = content["token"], content["port"]
             sound = isinstance(token, str) and TOKEN.fullmatch(token) and type(port) is int and 0 < port < 65536
         except (ValueError, TypeError, KeyError):

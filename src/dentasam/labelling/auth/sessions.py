@@ -17,6 +17,9 @@ from dentasam.labelling.workspace.private_file import read_private
 
 FILE_NAME = "sessions.json"
 SESSION_SECONDS = 12 * 3600.0
+# A restart signs out those before the last ones; a session takes less than 600 bytes of the file.
+MAX_KEPT = 5000
+MAX_BYTES = 4 << 20
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +39,10 @@ class Sessions:
         path: Path | None = None,
         passwords: Mapping[str, str] | None = None,
     ) -> None:
-        """passwords: something for each name that changes with its password, as its hash does."""
+        """passwords: something for each name that changes with its password, as its hash does.
+
+        Raises WorkspaceError for a file that is far too large to be this one.
+        """
         self._seconds, self._clock, self._path = seconds, clock, path
         self._passwords = passwords or {}
         self._lock = threading.Lock()
@@ -73,7 +79,7 @@ class Sessions:
     def _read(self, path: Path) -> dict[str, tuple[str, float]]:
         now = self._clock()
         try:
-            rows = parse_json(read_private(path) or "[]")
+            rows = parse_json(read_private(path, MAX_BYTES) or "[]")
             found = {}
             for row in rows:
                 until = min(float(row["until"]), now + self._seconds)
@@ -89,7 +95,7 @@ class Sessions:
             return
         rows = [
             {"token": digest, "name": name, "password": self._mark(name), "until": until}
-            for digest, (name, until) in self._open.items()
+            for digest, (name, until) in list(self._open.items())[-MAX_KEPT:]
         ]
         try:
             with write_atomically(self._path, durable=True, private=True) as draft:

@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast, get_args
 
 from sqlalchemy import ColumnElement, Connection, Select, false, func, insert, select, true, update
 from sqlalchemy import case as case_expression
@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from dentasam.labelling.log.database.checksums import is_whole, row_checksum
 from dentasam.labelling.log.database.damage import Damage, DamagedData, damaged_value, is_damage
 from dentasam.labelling.log.database.sqlite_check import GUIDE
+from dentasam.labelling.log.database.stored_values import count, seconds, share, text
 from dentasam.labelling.log.database.tables import cases, comments, intervals, objects, workspace
 from dentasam.labelling.log.database.transactions import batches
 from dentasam.labelling.log.operations import Status
@@ -23,6 +24,7 @@ from dentasam.labelling.workspace.workspace import CaseImage
 
 # What was rebuilt is a notice of the command, like what was assumed about an image.
 log = logging.getLogger("dentasam.data.notices")
+_STATUSES: Final = get_args(Status)
 
 
 class CaseNotFound(LookupError):
@@ -36,9 +38,10 @@ class CaseNotFound(LookupError):
 class Case:
     """One row of the worklist.
 
-    objects: those not deleted, without the untouched proposals, which `proposed` counts. updated: ISO 8601 in UTC.
-    charted: which picture and model the proposals are from that were added last. damaged: its row in the database
-    is not as it was written, so that it cannot be used.
+    objects: those not deleted, without the untouched proposals, which `proposed` counts. uncertainty: 0 to 1.
+    updated: ISO 8601 in UTC. Both are None where they are not known. charted: which picture and model the proposals
+    are from that were added last. damaged: its row in the database is not as it was written, so that it cannot be
+    used; what in it is of no use at all is 0, 8 bits or new here.
     """
 
     id: int
@@ -49,7 +52,7 @@ class Case:
     status: Status
     revision: int
     uncertainty: float | None
-    updated: str
+    updated: str | None
     objects: int
     proposed: int
     comments: int
@@ -113,7 +116,7 @@ def sync_cases(connection: Connection, images: Sequence[CaseImage]) -> list[str]
         # Two servers that start at once would both add the same cases.
         connection.exec_driver_sql("LOCK TABLE cases IN SHARE ROW EXCLUSIVE MODE")
     stored = list(read_rows(connection, cases, true(), cases.c.id))
-    recorded = connection.scalar(select(workspace.c.case_rows))
+    recorded = count(connection.scalar(select(workspace.c.case_rows)))
     lost = max(0, (recorded or 0) - len(stored))
     if lost:
         problems.append(f"{lost} cases are missing from the database, and no new ones are added; {GUIDE}")
@@ -203,8 +206,8 @@ def _worklist_query() -> Select[Any]:
     present = select(objects.c.case_id, *counts).where(~objects.c.deleted).group_by(objects.c.case_id).subquery()
     comment_count = func.count().label("comments")
     written = select(comments.c.case_id, comment_count).group_by(comments.c.case_id).subquery()
-    seconds = func.sum(intervals.c.stop - intervals.c.start).label("active_seconds")
-    worked = select(intervals.c.case_id, seconds).group_by(intervals.c.case_id).subquery()
+    spans = func.sum(intervals.c.stop - intervals.c.start).label("active_seconds")
+    worked = select(intervals.c.case_id, spans).group_by(intervals.c.case_id).subquery()
     return (
         select(cases, present.c.objects, present.c.proposed, written.c.comments, worked.c.active_seconds)
         .outerjoin(present, present.c.case_id == cases.c.id)
@@ -222,19 +225,19 @@ def _present() -> ColumnElement[bool]:
 def _case(row: Row) -> Case:
     return Case(
         id=row["id"],
-        name=row["name"],
-        width=row["width"],
-        height=row["height"],
-        bits=row["bits"],
-        status=row["status"],
-        revision=row["revision"],
-        uncertainty=row["uncertainty"],
-        updated=row["updated"],
-        objects=row["objects"] or 0,
-        proposed=row["proposed"] or 0,
-        comments=row["comments"] or 0,
-        active_seconds=float(row["active_seconds"] or 0.0),
-        charted=row["charted"],
+        name=text(row["name"]) or f"case {row['id']}",
+        width=count(row["width"]) or 0,
+        height=count(row["height"]) or 0,
+        bits=row["bits"] if row["bits"] in (8, 16) else 8,
+        status=row["status"] if row["status"] in _STATUSES else "new",
+        revision=count(row["revision"]) or 0,
+        uncertainty=share(row["uncertainty"]),
+        updated=text(row["updated"]),
+        objects=count(row["objects"]) or 0,
+        proposed=count(row["proposed"]) or 0,
+        comments=count(row["comments"]) or 0,
+        active_seconds=seconds(row["active_seconds"]),
+        charted=text(row["charted"]),
         damaged=not is_whole("cases", row),
     )
 

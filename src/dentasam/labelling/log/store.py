@@ -5,7 +5,6 @@ stored as a whole when the call returns, or not at all.
 """
 
 import logging
-import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Protocol, TypeVar
@@ -21,6 +20,7 @@ from dentasam.labelling.log.comments import Comment, insert_comment, plain_text,
 from dentasam.labelling.log.database.damage import Damage, DamagedData, naming
 from dentasam.labelling.log.database.failures import is_disk_full
 from dentasam.labelling.log.database.known_damage import KnownDamage, Part
+from dentasam.labelling.log.database.stored_values import share
 from dentasam.labelling.log.database.tables import cases
 from dentasam.labelling.log.database.transactions import reading, writing
 from dentasam.labelling.log.fold import CaseState, ObjectState
@@ -212,8 +212,8 @@ class Store:
         return self._reading_of("the active time", lambda connection: read_active_times(connection, case_id, damages))
 
     def set_uncertainty(self, case_id: int, value: float) -> None:
-        """Stores how uncertain the model is of a case; NaN and infinities are stored as unknown."""
-        stored = float(value) if math.isfinite(value) else None
+        """Stores how uncertain the model is of a case, 0 to 1; anything else is stored as unknown."""
+        stored = share(float(value))
         with self._writing() as connection:
             done = connection.execute(update(cases).where(cases.c.id == case_id).values(uncertainty=stored))
             if not done.rowcount:

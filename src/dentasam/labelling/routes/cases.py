@@ -153,6 +153,10 @@ async def append(
 def summary(context: ServerContext, case: Case) -> CaseSummary:
     """A row of the worklist."""
     values = asdict(case) | {"damaged": _is_damaged(context, case)}
+    if case.damaged and case.id in context.worklist:
+        # What its row says of the image may be what is damaged.
+        image = context.worklist[case.id]
+        values |= {"name": image.name, "width": image.width, "height": image.height, "bits": image.bits}
     return CaseSummary(**values, encoded=context.queue.encoded(case.id))
 
 

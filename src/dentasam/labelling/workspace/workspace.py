@@ -17,6 +17,7 @@ from dentasam.data.images.listing import WORKSPACE_SUFFIX, LeftOut, images_in
 from dentasam.data.images.orientation import wrong_size
 from dentasam.data.images.read import read_header
 from dentasam.data.links import Bounds
+from dentasam.documents.text import read_text
 from dentasam.errors import DentasamError, WorkspaceError
 from dentasam.files.atomic_write import remove_stale_drafts
 from dentasam.labelling.workspace.file_lock import WorkspaceLock
@@ -25,6 +26,7 @@ from dentasam.labelling.workspace.own_folder import make_own_folder
 from dentasam.labelling.workspace.settings import WorkspaceSettings
 
 ID_FILE = "id"
+MAX_ID_BYTES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,7 @@ def _read_id(root: Path) -> str:
     """The workspace's id, or a new one if it has none. Raises WorkspaceError if the file does not hold an id."""
     path = root / ID_FILE
     try:
-        return str(UUID(path.read_text(encoding="ascii").strip()))
+        return str(UUID(read_text(path, MAX_ID_BYTES).encode("ascii").decode().strip()))
     except FileNotFoundError:
         return str(uuid4())
     except (OSError, ValueError):

@@ -1,5 +1,6 @@
 """A chart comes back from the disk as it was, for its picture and its model alone."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -61,6 +62,15 @@ def test_a_damaged_chart_counts_as_absent(tmp_path: Path) -> None:
         path.write_bytes(path.read_bytes()[cut])
         assert store.get("p", model()) is None
         assert not path.exists()
+
+
+def test_a_chart_of_any_size_is_not_read_whole(tmp_path: Path) -> None:
+    store = ChartStore(tmp_path)
+    store.put("p", model(), chart())
+    (path,) = tmp_path.glob("??/*.chart")
+    os.truncate(path, 8 << 30)
+    assert store.get("p", model()) is None
+    assert not path.exists()
 
 
 def test_a_chart_goes_with_its_embedding(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import hashlib
 import os
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from dentasam.errors import WorkspaceError
 from dentasam.files.atomic_write import draft_of
-from dentasam.labelling.inference.encoding.embedding_store import EmbeddingStore
+from dentasam.labelling.inference.encoding.embedding_store import EmbeddingStore, file_stem
 from dentasam.labelling.inference.served_model import model_key
 from dentasam.model.core.frame import Frame
 from dentasam.model.embedding import ImageEmbedding
@@ -170,3 +171,18 @@ def test_a_store_may_be_deleted_under_a_running_server(tmp_path: Path) -> None:
     assert store.get(picture(path), BASE) is None
     store.put(picture(path), BASE, embedding())
     assert store.get(picture(path), BASE) is not None
+
+
+def test_what_lies_in_the_place_of_an_embedding_is_read_in_pieces(tmp_path: Path) -> None:
+    store = EmbeddingStore(tmp_path)
+    path = tmp_path / file_stem("p", "base")[:2] / f"{file_stem('p', 'base')}.00000000.safetensors"
+    path.parent.mkdir()
+    path.touch()
+    os.truncate(path, 64 << 20)
+    tracemalloc.start()
+    try:
+        assert store.get("p", "base") is None
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+    assert not path.exists()

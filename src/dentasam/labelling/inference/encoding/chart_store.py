@@ -17,6 +17,9 @@ from dentasam.labelling.inference.encoding.embedding_store import file_stem
 from dentasam.labelling.inference.served_model import ServedModel
 from dentasam.labelling.wire.envelope import EnvelopeError, pack, unpack
 
+# Of masks as run lengths, far more than an image has; a larger file counts as damaged.
+MAX_BYTES = 64 * 1024 * 1024
+
 
 class ChartStore:
     """Charts in the folder of an `EmbeddingStore`, which removes them with the embeddings. Threads may share it."""
@@ -29,9 +32,9 @@ class ChartStore:
         path = self._path(picture, served)
         try:
             with open_regular(path) as file:
-                content = file.read()
+                content = file.read(MAX_BYTES + 1)
             (checksum,) = struct.unpack("<I", content[:4])
-            if zlib.crc32(content[4:]) == checksum:
+            if len(content) <= MAX_BYTES and zlib.crc32(content[4:]) == checksum:
                 return ChartedImage.from_document(unpack(content[4:]))
         except FileNotFoundError:
             return None

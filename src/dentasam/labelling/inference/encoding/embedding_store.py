@@ -20,6 +20,7 @@ from dentasam.model.embedding import ImageEmbedding
 
 # 2.7 MB for a panoramic: some 1,500 of them.
 DISK_LIMIT = 4 * 2**30
+_PIECE = 1 << 20
 
 
 class EmbeddingStore:
@@ -55,7 +56,10 @@ class EmbeddingStore:
             return None
         try:
             with open_regular(path) as file:
-                checksum = zlib.crc32(file.read())
+                checksum = 0
+                # In pieces: whatever lies there in the place of an embedding may be of any size.
+                while piece := file.read(_PIECE):
+                    checksum = zlib.crc32(piece, checksum)
             if f"{checksum:08x}" == path.name.split(".")[1]:
                 os.utime(path)
                 return _single(ImageEmbedding.load(path))
