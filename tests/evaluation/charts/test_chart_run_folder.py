@@ -174,9 +174,9 @@ def test_an_overwrite_that_dies_keeps_the_other_kind(
     ("file", "content", "says"),
     [
         ("chart_images.csv", None, "chart_images.csv: cannot be read"),
-        ("chart_objects.csv", "image_id\n1\n", "does not fit"),
+        ("chart_objects.csv", "image_id\n1\n", "row 1 has no column found_number; run"),
         ("chart_predictions.json", "[]", "does not fit"),
-        ("chart_predictions.json", "{", "does not fit"),
+        ("chart_predictions.json", "{", "chart_predictions.json: is not JSON"),
         ("metrics.json", '{"chart": 3}', "chart is 3, which no run writes"),
         ("metrics.json", None, "is missing"),
     ],
