@@ -42,12 +42,11 @@ def check_charts(noted: dict[str, Any], result: ChartResult, folder: Path) -> No
 def _check(noted: dict[str, Any], measured: dict[str, Any], prefix: str, folder: Path, table: str) -> None:
     for key, said, given in _differences(noted, measured, prefix):
         raise RunError(
-            f"{folder / 'metrics.json'}: {key} is {shown(said)}, but {shown(given)} by {folder / table}; "
-            f"{EVALUATE_AGAIN}"
+            f"{folder / 'metrics.json'}: {key} is {shown(said)}, but {given} by {folder / table}; {EVALUATE_AGAIN}"
         )
 
 
-def _differences(noted: Any, measured: Any, key: str) -> Iterator[tuple[str, Any, Any]]:
+def _differences(noted: Any, measured: Any, key: str) -> Iterator[tuple[str, Any, object]]:
     """Key, what metrics.json says, and what was measured. What an earlier version did not note is no difference."""
     if isinstance(measured, dict):
         if not isinstance(noted, dict):

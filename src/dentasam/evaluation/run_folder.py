@@ -222,6 +222,7 @@ def _read_metrics(folder: Path) -> dict[str, Any]:
         wrong.append("chart")
     else:
         wrong += [f"chart.{key}" for key in ("clicks", "seconds") if not _FITS[key](chart.get(key))]
+        wrong += [f"chart.{key}" for key, fits in _CHART_FITS.items() if key in chart and not fits(chart[key])]
     if wrong:
         given = shown(metrics[wrong[0]]) if wrong[0] in metrics else "of another type"
         raise RunError(f"{path}: {wrong[0]} is {given}, which no run writes; {EVALUATE_AGAIN}")
@@ -236,6 +237,19 @@ def _is_numbers(value: object) -> bool:
     return isinstance(value, dict) and all(finite(number) is not None for number in value.values())
 
 
+def _is_precision(value: object) -> bool:
+    """Whether it is COCO's average precision of teeth and by number: shares, or None where there is no true one."""
+    return isinstance(value, dict) and all(
+        isinstance(part, dict) and all(one is None or _is_share(one) for one in part.values())
+        for part in value.values()
+    )
+
+
+def _is_share(value: object) -> bool:
+    number = finite(value)
+    return number is not None and 0 <= number <= 1
+
+
 _FITS: dict[str, Callable[[Any], bool]] = {
     "model": _is_name,
     "adapter": lambda value: value is None or _is_name(value),
@@ -246,4 +260,12 @@ _FITS: dict[str, Callable[[Any], bool]] = {
     "seconds": _is_numbers,
     "windows": lambda value: value is None or type(value) is bool,
     "repair": lambda value: value is None or type(value) is bool,
+}
+_CHART_FITS: dict[str, Callable[[Any], bool]] = {
+    "ap": lambda value: (
+        _is_precision(value) and all("ap" in value.get(key, ()) for key in ("class_free", "by_number"))
+    ),
+    "head": lambda value: value is None or _is_name(value),
+    "windows": _FITS["windows"],
+    "repair": _FITS["repair"],
 }

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeGuard
 
 from dentasam.data.table import as_written
 from dentasam.documents.shown import shown
@@ -89,7 +89,7 @@ class Row:
         points, labels = [], []
         for click in given:
             x, y, label = (_number(part) for part in _three(click))
-            if x is None or y is None or max(abs(x), abs(y)) > MAX_COORDINATE or label not in (0, 1):
+            if not (_is_coordinate(x) and _is_coordinate(y) and label in (0, 1)):
                 self.refuse(column, f"{shown(click)} is not a click, `x y 1` or `x y 0`")
             points.append((x, y))
             labels.append(int(label))
@@ -143,7 +143,9 @@ def table_rows(path: Path, limit: int = DATASET_BYTES) -> Iterator[Row]:
         raise RunError(f"{path}: is larger than {limit >> 20} MB; {EVALUATE_AGAIN}") from None
     except (csv.Error, _TooLongError):
         column = "" if lines is None or number == 1 else _long_column(lines.last, heading)
-        raise RunError(f"{path}: row {number}{column}: a text is too long or not CSV; {EVALUATE_AGAIN}") from None
+        raise RunError(
+            f"{path}: row {number}{column}: is not CSV, or a text is far too long; {EVALUATE_AGAIN}"
+        ) from None
 
 
 class _TooLongError(Exception):
@@ -205,6 +207,10 @@ def _escape(found: re.Match[str]) -> str:
 def _unescape(found: re.Match[str]) -> str:
     backslashes, odd = divmod(len(found[1]), 2)
     return "\\" * backslashes + ("|" if odd else "u007c")
+
+
+def _is_coordinate(value: float | None) -> TypeGuard[float]:
+    return value is not None and abs(value) <= MAX_COORDINATE
 
 
 def _three(click: str) -> list[str]:

@@ -9,7 +9,7 @@ from dentasam.visible_text import printable
 # What HTML begins with, and what templates of site generators do, which know no backslash.
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "{": "&#123;", "}": "&#125;"}
 # Emphasis, code, links, images, tables, headings, strikethrough, mathematics; addresses and emoji (`:`).
-_ACTS = re.compile(r"[&<>{}]|[\\`*_\[\]()!|~$#:@^=]|(?<=www)\.|^[-+](?=\s)|(?<=^[0-9])[.)]", re.IGNORECASE)
+_ACTS = re.compile(r"[&<>{}]|[\\`*_\[\]()!|~$#:@^=]|(?<=www)\.|^[-+](?=[-\s]|\Z)|(?<=^[0-9])[.)]", re.IGNORECASE)
 
 
 def as_text(name: str) -> str:
