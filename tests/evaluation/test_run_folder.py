@@ -100,10 +100,10 @@ def test_names_like_formulas_are_escaped_and_read_back(run: tuple[Result, Path])
     first = replace(result.objects[0], image="=1+1.png", category="@SUM(A1)", tags=("-a|b", "c"))
     (out / "objects.csv").write_text(objects_csv(replace(result, objects=(first, *result.objects[1:]))))
     row = next(csv.DictReader((out / "objects.csv").open()))
-    assert (row["image"], row["category"], row["tags"]) == ("'=1+1.png", "'@SUM(A1)", "'-a|b|c")
+    assert (row["image"], row["category"], row["tags"]) == ("'=1+1.png", "'@SUM(A1)", "'-a\\\\u007cb|c")
     assert float(row["dice_1"]) == pytest.approx(first.dice[0], abs=1e-6)
     again = read_run(out).objects[0]
-    assert (again.image, again.category, again.tags) == ("=1+1.png", "@SUM(A1)", ("-a", "b", "c"))
+    assert (again.image, again.category, again.tags) == ("=1+1.png", "@SUM(A1)", ("-a|b", "c"))
 
 
 def test_predictions_are_a_coco_result_list(run: tuple[Result, Path], dataset: Any) -> None:
@@ -127,7 +127,7 @@ def test_predictions_are_a_coco_result_list(run: tuple[Result, Path], dataset: A
         ("metrics.json", "{", "is not JSON"),
         ("metrics.json", "[]", "does not fit"),
         ("objects.csv", None, "cannot be read"),
-        ("objects.csv", "image_id\n1\n", "does not fit"),
+        ("objects.csv", "image_id\n1\n", "row 1 has no column clicks; run"),
         ("predictions.json", "[{}]", "does not fit"),
     ],
 )

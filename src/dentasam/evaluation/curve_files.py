@@ -9,18 +9,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dentasam.data.masks import rle
-from dentasam.data.table import as_written, csv_text
+from dentasam.data.table import csv_text
+from dentasam.documents.values import finite
 from dentasam.evaluation.click_shares import KINDS
 from dentasam.evaluation.result import ObjectResult, Result
+from dentasam.evaluation.run_table import Row, joined_tags
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset
 
 CURVE_FILES = ("objects.csv", "predictions.json")
+# Pixels; far beyond every image.
+MAX_WIDTH = 1 << 30
 
 
 def objects_csv(result: Result) -> str:
-    """The text of objects.csv. `clicks` holds `x y label` of every click, joined by `;`; tags are joined by `|`.
+    """The text of objects.csv. `clicks` holds `x y label` of every click, joined by `;`; tags as by `joined_tags`.
 
     `unheeded`, `repaired`, `repeated` and `windowed` hold 1 or 0 for every click, joined by `;` as the clicks are.
     """
@@ -33,7 +37,7 @@ def objects_csv(result: Result) -> str:
         clicks = ";".join(f"{x:g} {y:g} {n}" for (x, y), n in zip(item.points, item.labels, strict=True))
         rows.append(
             [item.image_id, item.image, item.object_id, item.category, item.tooth_type]
-            + ["|".join(item.tags), item.area]
+            + [joined_tags(item.tags), item.area]
             + [f"{value:.6f}" for value in (*item.dice, *item.iou)]
             + [f"{item.hd95_px:.4f}", f"{item.nsd_2px:.6f}", clicks]
             + ["" if item.width is None else item.width]
@@ -45,43 +49,39 @@ def objects_csv(result: Result) -> str:
     return csv_text(rows)
 
 
-def object_result(row: dict[str, str], clicks: int) -> ObjectResult:
-    """The object of a row. Raises KeyError or ValueError where a column is missing or is not a number."""
-    given = [click.split() for click in as_written(row["clicks"]).split(";")]
+def object_result(row: Row, clicks: int) -> ObjectResult:
+    """The object of a row. Raises RunError where a column is missing, or holds what no run writes."""
     steps = range(1, clicks + 1)
+    points, labels = row.clicks("clicks", clicks)
     item = ObjectResult(
-        image_id=int(row["image_id"]),
-        image=as_written(row["image"]),
-        object_id=int(row["object_id"]),
-        category=as_written(row["category"]),
-        tags=tuple(tag for tag in as_written(row["tags"]).split("|") if tag),
-        area=int(row["area_px"]),
-        dice=tuple(float(row[f"dice_{k}"]) for k in steps),
-        iou=tuple(float(row[f"iou_{k}"]) for k in steps),
-        hd95_px=float(row["hd95_px"]),
-        nsd_2px=float(row["nsd_2px"]),
-        points=tuple((float(x), float(y)) for x, y, _ in given),
-        labels=tuple(int(label) for _, _, label in given),
+        image_id=row.whole("image_id"),
+        image=row.text("image"),
+        object_id=row.whole("object_id"),
+        category=row.text("category"),
+        tags=row.tags(),
+        area=row.whole("area_px", low=0),
+        dice=tuple(row.share(f"dice_{k}") for k in steps),
+        iou=tuple(row.share(f"iou_{k}") for k in steps),
+        hd95_px=row.length("hd95_px"),
+        nsd_2px=row.share("nsd_2px"),
+        points=points,
+        labels=labels,
     )
     if "width_px" not in row:  # written by an earlier version
         return item
     return replace(
         item,
-        width=int(row["width_px"]) if row["width_px"] else None,
-        mm_per_px=float(row["mm_per_px"]) if row["mm_per_px"] else None,
-        nsd_1permille=float(row["nsd_1permille"]) if row["nsd_1permille"] else None,
-        unheeded=_read_flags(row["unheeded"]),
-        repaired=_read_flags(row["repaired"]),
-        windowed=_read_flags(row["windowed"]),
+        width=row.whole("width_px", low=1, high=MAX_WIDTH) if row.raw("width_px") else None,
+        mm_per_px=row.size("mm_per_px") if row.raw("mm_per_px") else None,
+        nsd_1permille=row.share("nsd_1permille") if row.raw("nsd_1permille") else None,
+        unheeded=row.flags("unheeded", len(points)),
+        repaired=row.flags("repaired", len(points)),
+        windowed=row.flags("windowed", len(points)),
     )
 
 
 def _flags(events: tuple[bool, ...] | None) -> str:
     return "" if events is None else ";".join(str(int(event)) for event in events)
-
-
-def _read_flags(text: str) -> tuple[bool, ...] | None:
-    return tuple(flag == "1" for flag in text.split(";")) if text else None
 
 
 def predictions(result: Result, dataset: "Dataset") -> list[dict[str, Any]]:
@@ -107,6 +107,8 @@ def with_masks(result: Result, entries: Any) -> Result:
     """
     by_object = {entry["object_id"]: entry for entry in entries}
     found = [by_object[item.object_id] for item in result.objects]
+    if any(entry["score"] is not None and finite(entry["score"]) is None for entry in found):
+        raise ValueError("a score is not a number")
     _check_masks([entry[key] for entry in found for key in ("segmentation", "first_click")])
     objects = [
         replace(item, first=entry["first_click"], final=entry["segmentation"], score=entry["score"])

@@ -8,23 +8,28 @@ Whatever is measured later into the same folder keeps what is there of the other
 last: a folder that has it is complete.
 """
 
-import csv
+import itertools
 import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dentasam.documents.error import DocumentError
-from dentasam.documents.json_document import read_json
 from dentasam.documents.shown import shown
-from dentasam.documents.text import DATASET_BYTES
+from dentasam.documents.text import DATASET_BYTES, LIST_BYTES
 from dentasam.documents.values import finite
-from dentasam.errors import DentasamError, OutputError
+from dentasam.errors import OutputError
 from dentasam.evaluation.charts.chart_files import CHART_FILES, chart_files, read_chart_files
 from dentasam.evaluation.charts.chart_metrics import chart_metrics
 from dentasam.evaluation.charts.chart_result import ChartResult
 from dentasam.evaluation.curve_files import CURVE_FILES, object_result, objects_csv, predictions, with_masks
 from dentasam.evaluation.result import Result
+from dentasam.evaluation.run_agreement import check_charts, check_curve
+from dentasam.evaluation.run_error import EVALUATE_AGAIN
+from dentasam.evaluation.run_error import NotMeasuredError as NotMeasuredError
+from dentasam.evaluation.run_error import RunError as RunError
+from dentasam.evaluation.run_json import read_run_json
+from dentasam.evaluation.run_table import table_rows
 from dentasam.files.atomic_write import write_atomically
 from dentasam.files.output_folder import made_folder
 
@@ -35,17 +40,10 @@ if TYPE_CHECKING:
 CURVE, CHART = "click curve", "chart"
 KINDS_OF_RUN = {CURVE: CURVE_FILES, CHART: CHART_FILES}
 SHARED_FILES = ("metrics.json", "report.html")
-EVALUATE_AGAIN = "run `dentasam evaluate` again"
 # Characters of a path, and clicks that nobody gives to one object.
 MAX_NAME, MAX_CLICKS = 4096, 10_000
-
-
-class RunError(DentasamError):
-    """A run folder is missing, damaged, or was measured on other objects than the one it is compared with."""
-
-
-class NotMeasuredError(RunError):
-    """A run folder holds only the other kind of run: charts and no click curve, or a click curve and no charts."""
+# Of predictions.json, for each object on average.
+MASKS_BYTES = 1 << 18
 
 
 def claim_folder(folder: Path, files: Iterable[str], overwrite: bool = False) -> None:
@@ -151,9 +149,9 @@ def read_chart(folder: Path) -> ChartResult:
     if "chart" not in metrics:
         raise NotMeasuredError(f"{folder}: has no charts; run `dentasam evaluate --chart` into it")
     try:
-        return read_chart_files(folder, metrics)
-    except OSError as error:
-        raise RunError(f"{error.filename}: cannot be read ({error.strerror}); {EVALUATE_AGAIN}") from error
+        charts = read_chart_files(folder, metrics)
+        check_charts(metrics["chart"], charts, folder)
+        return charts
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise RunError(f"{folder / CHART_FILES[0]}: does not fit metrics.json beside it; {EVALUATE_AGAIN}") from error
 
@@ -168,8 +166,8 @@ def read_run(folder: Path) -> Result:
         raise NotMeasuredError(f"{folder}: has no click curve; run `dentasam evaluate` into it without --chart")
     path = folder / "objects.csv"
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        # One row more than there should be says enough.
+        rows = itertools.islice(table_rows(path), max(0, metrics["objects"]) + 1)
         objects = [object_result(row, metrics["clicks"]) for row in rows]
         result = Result(
             model=metrics["model"],
@@ -183,16 +181,15 @@ def read_run(folder: Path) -> Result:
             repair=metrics.get("repair"),
         )
         whole = metrics["objects"] == len(objects) > 0
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror}); {EVALUATE_AGAIN}") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise RunError(f"{path}: does not fit metrics.json beside it; {EVALUATE_AGAIN}") from error
     if not whole:
         raise RunError(f"{path}: does not fit metrics.json beside it; {EVALUATE_AGAIN}")
+    check_curve(metrics, result, folder)
     path = folder / "predictions.json"
-    if not path.exists():
+    if not os.path.lexists(path):
         return result
-    entries = _read_json(path)
+    entries = read_run_json(path, min(DATASET_BYTES, LIST_BYTES + len(objects) * MASKS_BYTES))
     try:
         return with_masks(result, entries)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -216,7 +213,7 @@ def to_json(content: Any) -> str:
 def _read_metrics(folder: Path) -> dict[str, Any]:
     """The content of metrics.json, with values of the types that a run writes. Raises RunError."""
     path = folder / "metrics.json"
-    metrics = _read_json(path)
+    metrics = read_run_json(path, LIST_BYTES)
     if not isinstance(metrics, dict):
         raise RunError(f"{path}: does not fit the files beside it; {EVALUATE_AGAIN}")
     chart = metrics.get("chart", {"clicks": 0, "seconds": {}})
@@ -225,6 +222,7 @@ def _read_metrics(folder: Path) -> dict[str, Any]:
         wrong.append("chart")
     else:
         wrong += [f"chart.{key}" for key in ("clicks", "seconds") if not _FITS[key](chart.get(key))]
+        wrong += [f"chart.{key}" for key, fits in _CHART_FITS.items() if key in chart and not fits(chart[key])]
     if wrong:
         given = shown(metrics[wrong[0]]) if wrong[0] in metrics else "of another type"
         raise RunError(f"{path}: {wrong[0]} is {given}, which no run writes; {EVALUATE_AGAIN}")
@@ -239,6 +237,19 @@ def _is_numbers(value: object) -> bool:
     return isinstance(value, dict) and all(finite(number) is not None for number in value.values())
 
 
+def _is_precision(value: object) -> bool:
+    """Whether it is COCO's average precision of teeth and by number: shares, or None where there is no true one."""
+    return isinstance(value, dict) and all(
+        isinstance(part, dict) and all(one is None or _is_share(one) for one in part.values())
+        for part in value.values()
+    )
+
+
+def _is_share(value: object) -> bool:
+    number = finite(value)
+    return number is not None and 0 <= number <= 1
+
+
 _FITS: dict[str, Callable[[Any], bool]] = {
     "model": _is_name,
     "adapter": lambda value: value is None or _is_name(value),
@@ -250,14 +261,11 @@ _FITS: dict[str, Callable[[Any], bool]] = {
     "windows": lambda value: value is None or type(value) is bool,
     "repair": lambda value: value is None or type(value) is bool,
 }
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return read_json(path, DATASET_BYTES)
-    except FileNotFoundError as error:
-        raise RunError(f"{path}: is missing; give a folder that `dentasam evaluate` finished") from error
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror})") from error
-    except DocumentError as error:
-        raise RunError(f"{path}: is not JSON ({error}); {EVALUATE_AGAIN}") from error
+_CHART_FITS: dict[str, Callable[[Any], bool]] = {
+    "ap": lambda value: (
+        _is_precision(value) and all("ap" in value.get(key, ()) for key in ("class_free", "by_number"))
+    ),
+    "head": lambda value: value is None or _is_name(value),
+    "windows": _FITS["windows"],
+    "repair": _FITS["repair"],
+}

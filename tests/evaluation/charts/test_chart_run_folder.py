@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -174,9 +175,9 @@ def test_an_overwrite_that_dies_keeps_the_other_kind(
     ("file", "content", "says"),
     [
         ("chart_images.csv", None, "chart_images.csv: cannot be read"),
-        ("chart_objects.csv", "image_id\n1\n", "does not fit"),
+        ("chart_objects.csv", "image_id\n1\n", "row 1 has no column found_number; run"),
         ("chart_predictions.json", "[]", "does not fit"),
-        ("chart_predictions.json", "{", "does not fit"),
+        ("chart_predictions.json", "{", "chart_predictions.json: is not JSON"),
         ("metrics.json", '{"chart": 3}', "chart is 3, which no run writes"),
         ("metrics.json", None, "is missing"),
     ],
@@ -193,3 +194,63 @@ def test_damaged_folders_are_named_in_one_line(
         read_chart(out)
     assert str(out) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "column", "value"),
+    [
+        *[("chart_objects.csv", "dice_0", value) for value in ("7.5", "-3", "nan", "inf", "")],
+        ("chart_objects.csv", "iou", "nan"),
+        ("chart_objects.csv", "true_id", "9" * 5000),
+        ("chart_objects.csv", "image", "x" * 140_000),
+        ("chart_images.csv", "seconds", "-1"),
+        ("chart_images.csv", "image_id", str(10**30)),
+    ],
+)
+def test_a_value_that_no_run_writes_is_named_with_its_row_and_column(
+    charts: Any, images: list[Any], dataset: Any, tmp_path: Path, file: str, column: str, value: str
+) -> None:
+    out = tmp_path / "run"
+    evaluate_charts(charts.segmenter(dataset, images), dataset, 1, out)
+    with (out / file).open(newline="") as table:
+        rows = list(csv.reader(table))
+    rows[1][rows[0].index(column)] = value
+    with (out / file).open("w", newline="") as table:
+        csv.writer(table).writerows(rows)
+    with pytest.raises(RunError) as caught:
+        read_chart(out)
+    assert str(caught.value).startswith(f"{out / file}: row 2, column {column}: ")
+
+
+@pytest.mark.parametrize("file", CHART_FILES)
+def test_a_pipe_is_not_waited_for(charts: Any, images: list[Any], dataset: Any, tmp_path: Path, file: str) -> None:
+    out = tmp_path / "run"
+    evaluate_charts(charts.segmenter(dataset, images), dataset, 0, out)
+    (out / file).unlink()
+    os.mkfifo(out / file)
+    with pytest.raises(RunError, match=rf"{file}: cannot be read \(it is not a regular file but a pipe"):
+        read_chart(out)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("right", 40, "chart.right is 40, but 1 by"),
+        ("precision", 0.9, "chart.precision is 0.9, but "),
+        ("dice_at_clicks", [0.1], "chart.dice_at_clicks at click 1 is 0.1, but 1.0 by"),
+        ("ap", {"class_free": {"ap": 7.5}, "by_number": {"ap": None}}, "chart.ap is "),
+        ("ap", {}, "chart.ap is "),
+        ("windows", "yes", "chart.windows is "),
+    ],
+)
+def test_means_that_are_not_those_of_the_tables_are_noticed(
+    charts: Any, images: list[Any], dataset: Any, tmp_path: Path, key: str, value: Any, says: str
+) -> None:
+    out = tmp_path / "run"
+    evaluate_charts(charts.segmenter(dataset, images), dataset, 1, out)
+    metrics = json.loads((out / "metrics.json").read_text())
+    metrics["chart"][key] = value
+    (out / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(RunError) as caught:
+        read_chart(out)
+    assert f"{out / 'metrics.json'}: {says}" in str(caught.value)

@@ -424,7 +424,7 @@ def test_an_interrupted_save_leaves_the_old_file(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", breaks)
-    with pytest.raises(CheckpointError, match="No space left on device"):
+    with pytest.raises(CheckpointError, match=r"written \(No space left on device\); check"):
         save_checkpoint(model, path)
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]

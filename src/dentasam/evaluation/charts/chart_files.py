@@ -9,17 +9,18 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dentasam.data.masks import rle
-from dentasam.data.table import as_written, csv_text
-from dentasam.documents.json_document import read_json
+from dentasam.data.table import csv_text
 from dentasam.documents.text import DATASET_BYTES
+from dentasam.documents.values import finite
 from dentasam.evaluation.charts.chart_result import ChartImage, ChartObject, ChartResult
+from dentasam.evaluation.run_json import read_run_json
+from dentasam.evaluation.run_table import Row, joined_tags, table_rows
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset
@@ -46,23 +47,24 @@ def chart_files(result: ChartResult, dataset: Dataset) -> dict[str, str]:
 def read_chart_files(folder: Path, metrics: dict[str, Any]) -> ChartResult:
     """The result that a folder's files and its metrics.json hold.
 
-    Raises OSError, KeyError, TypeError or ValueError where they are missing or do not fit each other.
+    Raises RunError where a file is missing or holds what no run writes; KeyError, TypeError or ValueError where they
+    do not fit each other.
     """
     chart = metrics["chart"]
     rows: dict[int, list[ChartObject]] = {}
-    predictions: Iterator[dict[str, Any]] = iter(read_json(folder / PREDICTIONS_FILE, DATASET_BYTES))
-    for row in _table(folder / OBJECTS_FILE):
-        prediction = next(predictions, {}) if row["found_number"] else None
-        rows.setdefault(int(row["image_id"]), []).append(_chart_object(row, chart["clicks"], prediction))
+    predictions: Iterator[dict[str, Any]] = iter(read_run_json(folder / PREDICTIONS_FILE, DATASET_BYTES))
+    for row in table_rows(folder / OBJECTS_FILE):
+        prediction = next(predictions, {}) if row.raw("found_number") else None
+        rows.setdefault(row.whole("image_id"), []).append(_chart_object(row, chart["clicks"], prediction))
     images = tuple(
         ChartImage(
-            image_id=int(row["image_id"]),
-            image=as_written(row["image"]),
-            tags=_tags(row["tags"]),
-            objects=tuple(rows.pop(int(row["image_id"]), ())),
-            seconds=float(row["seconds"]),
+            image_id=row.whole("image_id"),
+            image=row.text("image"),
+            tags=row.tags(),
+            objects=tuple(rows.pop(row.whole("image_id"), ())),
+            seconds=row.length("seconds"),
         )
-        for row in _table(folder / IMAGES_FILE)
+        for row in table_rows(folder / IMAGES_FILE)
     )
     result = ChartResult(
         model=metrics["model"],
@@ -106,7 +108,7 @@ def _images_csv(result: ChartResult) -> str:
 
 
 def _of_image(image: ChartImage) -> list[object]:
-    return [image.image_id, image.image, "|".join(image.tags)]
+    return [image.image_id, image.image, joined_tags(image.tags)]
 
 
 def _predictions(result: ChartResult, dataset: Dataset) -> Iterator[dict[str, Any]]:
@@ -124,35 +126,28 @@ def _predictions(result: ChartResult, dataset: Dataset) -> Iterator[dict[str, An
                 }
 
 
-def _chart_object(row: dict[str, str], clicks: int, prediction: dict[str, Any] | None) -> ChartObject:
+def _chart_object(row: Row, clicks: int, prediction: dict[str, Any] | None) -> ChartObject:
     mask = None
     if prediction is not None:
         mask = prediction["segmentation"]
         (runs,) = rle.runs_of([mask["counts"]])
         height, width = mask["size"]
-        if prediction["number"] != row["found_number"] or runs is None or runs.sum() != height * width:
+        if prediction["number"] != row.raw("found_number") or runs is None or runs.sum() != height * width:
             raise ValueError("a prediction does not fit its row")
-    dice = [row[f"dice_{k}"] for k in range(clicks + 1)]
+        if not 0 <= float(prediction["score"]) <= 1 or finite(prediction["predicted_iou"]) is None:
+            raise ValueError("a confidence or a score is not a number that a model gives")
+    dice = [f"dice_{k}" for k in range(clicks + 1)]
     return ChartObject(
-        true_id=int(row["true_id"]) if row["true_id"] else None,
-        true_number=row["true_number"] or None,
-        found_number=row["found_number"] or None,
-        iou=float(row["iou"] or 0),
-        dice=tuple(map(float, dice)) if all(dice) else (),
+        true_id=row.whole("true_id") if row.raw("true_id") else None,
+        true_number=row.raw("true_number") or None,
+        found_number=row.raw("found_number") or None,
+        iou=row.share("iou") if row.raw("iou") else 0.0,
+        dice=tuple(map(row.share, dice)) if any(map(row.raw, dice)) else (),
         confidence=None if prediction is None else float(prediction["score"]),
         score=None if prediction is None else float(prediction["predicted_iou"]),
-        ignored=row["kind"] == "ignored",
+        ignored=row.raw("kind") == "ignored",
         mask=mask,
     )
-
-
-def _table(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def _tags(text: str) -> tuple[str, ...]:
-    return tuple(tag for tag in as_written(text).split("|") if tag)
 
 
 def _optional(value: float | None) -> str:

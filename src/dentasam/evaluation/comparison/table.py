@@ -8,6 +8,7 @@ from dentasam.evaluation.bootstrap import MIN_IMAGES, Intervals
 from dentasam.evaluation.comparison.chart_comparison import ChartComparison, chart_rows
 from dentasam.evaluation.comparison.comparison import Comparison
 from dentasam.evaluation.comparison.final_rows import FinalRow, final_rows
+from dentasam.evaluation.comparison.markdown import as_text
 from dentasam.evaluation.report import shown_clicks
 
 
@@ -23,7 +24,7 @@ def comparison_table(curves: Comparison | None, charts: ChartComparison | None =
 
 
 def _chart_lines(comparison: ChartComparison) -> list[str]:
-    heading = ["charts", *map(_cell, comparison.names), *map(_cell, comparison.headings)]
+    heading = ["charts", *map(as_text, comparison.names), *map(as_text, comparison.headings)]
     return [
         f"Charts of {len(comparison.base.images)} images with {comparison.base.teeth} teeth. Differences are paired "
         f"by image; 95 % intervals from {comparison.resamples} resamples of images, none below {MIN_IMAGES} images.",
@@ -34,8 +35,8 @@ def _chart_lines(comparison: ChartComparison) -> list[str]:
 
 def _curve_lines(comparison: Comparison) -> list[str]:
     base = comparison.base
-    columns = [_cell(name) for name in comparison.names]
-    differences = [_cell(heading) for heading in comparison.headings]
+    columns = [as_text(name) for name in comparison.names]
+    differences = [as_text(heading) for heading in comparison.headings]
     lines = [
         f"{len(base.objects)} objects in {base.images} images. Differences are paired by object; "
         f"95 % intervals from {comparison.resamples} resamples of images, none below {MIN_IMAGES} images.",
@@ -47,9 +48,9 @@ def _curve_lines(comparison: Comparison) -> list[str]:
     if comparison.differences[0].by_tag:
         steps = shown_clicks(base.clicks)
         for difference in comparison.differences:
-            heading = [f"{_cell(difference.run)} − base, by tag", "objects", *(f"Dice@{k}" for k in steps)]
+            heading = [f"{as_text(difference.run)} − base, by tag", "objects", *(f"Dice@{k}" for k in steps)]
             rows = [
-                [_cell(tag), str(part.objects), *(_signed(part.dice, k - 1) for k in steps)]
+                [as_text(tag), str(part.objects), *(_signed(part.dice, k - 1) for k in steps)]
                 for tag, part in difference.by_tag.items()
             ]
             lines += ["", *_table(heading, rows)]
@@ -96,7 +97,3 @@ def _table(heading: list[str], rows: list[list[str]]) -> list[str]:
         "| " + " | ".join(["---"] + ["---:"] * (len(heading) - 1)) + " |",
     ]
     return lines + ["| " + " | ".join(row) + " |" for row in rows]
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

@@ -48,4 +48,5 @@ def save_checkpoint(model: SamHQ, path: str | Path, half: bool = True) -> None:
                 )
             )
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path}: cannot be written ({error}); check the folder and the free space") from error
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        raise CheckpointError(f"{path}: cannot be written ({reason}); check the folder and the free space") from error
