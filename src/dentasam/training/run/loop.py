@@ -24,7 +24,7 @@ from dentasam.model.sam_hq import SamHQ
 from dentasam.processes import all_or_none
 from dentasam.training.recipe.settings import Recipe
 from dentasam.training.run import distributed, run_state
-from dentasam.training.run.metrics_log import MetricsLog
+from dentasam.training.run.metrics_log import MetricsLog, cut_metrics
 from dentasam.training.run.progress_line import ProgressLine
 from dentasam.training.run.training_run import Base, TrainingRun
 from dentasam.training.samples.sample import Sample, step_loader
@@ -76,10 +76,13 @@ def train(
         distributed.copy_from_first(accelerator, list(run.tensors.values()))
 
         console = (console or Console(stderr=True)) if run.is_main else Console(quiet=True)
-        if run.is_main:
-            run_state.cut_metrics(out / run_state.METRICS, run.progress.step)
+        with all_or_none(accelerator):
+            if run.is_main:
+                cut_metrics(out / run_state.METRICS, run.progress.step)
         run.announce(console)
         ended_by = _all_steps(run, console, tensorboard)
+        with all_or_none(accelerator):
+            run.check_best()
         run.announce_cache(console)
         done = run.progress
     return TrainingResult(done.step, done.best_step, done.best_score, done.dice_at_clicks, done.seconds, ended_by)
