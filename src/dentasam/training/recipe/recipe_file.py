@@ -89,7 +89,7 @@ def _read_mapping(name_or_file: str | Path) -> dict[str, Any]:
     path = Path(name_or_file)
     if str(name_or_file) in recipe_names():
         text = (resources.files("dentasam") / "assets" / "recipes" / f"{name_or_file}.yaml").read_text("utf-8")
-    elif path.is_file():
+    elif path.exists() or path.is_symlink():
         try:
             text = read_text(path)
         except (OSError, DocumentError) as error:
