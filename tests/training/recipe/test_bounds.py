@@ -22,7 +22,7 @@ def whole_numbers(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[st
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from whole_numbers(kind, f"{prefix}{name}.")
         elif kind is int or int in get_args(kind) or get_origin(kind) in (tuple, dict):
-            yield prefix + name, Annotated[kind, *field.metadata] if field.metadata else kind  # type: ignore[valid-type]
+            yield prefix + name, Annotated[kind, *field.metadata] if field.metadata else kind
 
 
 @pytest.mark.parametrize("model", [Recipe, ChartRecipe, Stage])

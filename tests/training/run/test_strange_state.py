@@ -44,7 +44,7 @@ def killed(runs: Path, tmp_path: Path) -> Path:
     return out
 
 
-def rewritten(path: Path, change: Callable[[dict], None]) -> None:  # type: ignore[type-arg]
+def rewritten(path: Path, change: Callable[[dict], None]) -> None:
     state = torch.load(path, weights_only=True)
     del state["sealed"]
     change(state)
@@ -79,7 +79,7 @@ def test_a_state_of_other_data_is_refused_unless_it_is_wanted(killed: Path, monk
 
 
 def test_a_state_without_its_run_of_an_earlier_version_goes_on(killed: Path) -> None:
-    def earlier(state: dict) -> None:  # type: ignore[type-arg]
+    def earlier(state: dict) -> None:
         del state["origin"], state["progressed"]["best_sha256"]
 
     rewritten(killed / "last.pt", earlier)
@@ -108,7 +108,7 @@ DAMAGES = {
 def test_best_weights_that_are_gone_are_not_announced(
     runs: Path, killed: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def best_of_a_validation_before(state: dict) -> None:  # type: ignore[type-arg]
+    def best_of_a_validation_before(state: dict) -> None:
         state["progressed"]["best_score"] = 2.0
 
     rewritten(killed / "last.pt", best_of_a_validation_before)

@@ -38,6 +38,7 @@ from dentasam.training.run.optimiser import build_optimiser
 from dentasam.training.run.progress_line import ProgressLine
 from dentasam.training.run.run_inputs import INPUTS, Input, RunInputs
 from dentasam.training.run.run_origin import RunOrigin
+from dentasam.training.run.state_file import state_at, way_on
 from dentasam.training.run.validation import CurveSums, click_curve, validation_samples
 from dentasam.training.run.window_validation import window_curve
 from dentasam.training.samples.embedding_cache import EmbeddingCache
@@ -274,10 +275,10 @@ class TrainingRun:
                 if not is_newer:
                     notice(path, f"did not hold the best weights, of step {progress.step}; they were saved again")
         elif has_ended:
-            state = run_state.state_at(self.out / run_state.STATE) or self.out / run_state.STATE
+            state = state_at(self.out / run_state.STATE) or self.out / run_state.STATE
             raise OutputError(
                 f"{path}: the best weights, of step {progress.best_step}, are gone (what is there is damaged or of "
-                f"another run); put them back, or for {state.name}: {run_state.way_on(state)}"
+                f"another run); put them back, or for {state.name}: {way_on(state)}"
             )
         else:
             if self.is_main and not is_newer:
