@@ -194,6 +194,15 @@ def test_a_run_is_resumed_with_its_own_data_alone(
             train_chart(segmenter, recipe, *given, tmp_path, shown())
 
 
+def test_a_file_in_the_place_of_the_adapter_is_named_before_anything_is_trained(
+    tmp_path: Path, segmenter: Segmenter, recipe: ChartRecipe, datasets: tuple[Dataset, Dataset]
+) -> None:
+    (tmp_path / "adapter").touch()
+    with pytest.raises(OutputError, match=r"adapter is a file, where the head is to be saved; remove it"):
+        train_chart(segmenter, recipe, *datasets, tmp_path, shown())
+    assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
+
+
 def test_damaged_sets_are_made_again(
     tmp_path: Path, whole: Path, segmenter: Segmenter, recipe: ChartRecipe, datasets: tuple[Dataset, Dataset]
 ) -> None:

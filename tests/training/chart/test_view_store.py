@@ -128,3 +128,15 @@ def test_views_of_different_grids_are_padded_to_one() -> None:
     assert torch.equal(fine[1, :, :8, :6], narrow.fine.float())
     assert not features[0, :, 2:].any()
     assert not fine[1, :, :, 6:].any()
+
+
+def test_a_view_under_the_name_of_another_is_not_used(tmp_path: Path) -> None:
+    store = ViewStore(tmp_path)
+    one, two = store.path("a"), store.path("b")
+    store.write(one, view(3))
+    store.write(two, view(4))
+    one.write_bytes(two.read_bytes())
+    assert not store.has(one)
+    assert store.has(two)
+    with pytest.raises(OutputError, match="it is another view"):
+        read_view(one)

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save
 from dentasam.errors import OutputError
 from dentasam.model.embedding import EncoderOutput, EncoderPrefix
 from dentasam.training.samples.embedding_cache import EmbeddingCache
+from dentasam.training.samples.tensor_checksum import tensor_checksum
 
 
 def output(seed: int = 0) -> EncoderOutput:
@@ -85,6 +86,24 @@ def test_damaged_file_counts_as_absent_and_is_written_anew(tmp_path: Path, damag
     loaded = cache.load(key)
     assert isinstance(loaded, EncoderOutput)
     assert torch.equal(loaded.features, output().features.half())
+
+
+def test_files_swapped_with_each_other_and_of_earlier_versions_are_written_anew(tmp_path: Path) -> None:
+    cache = EmbeddingCache(tmp_path, "base")
+    one, two = cache.key("one"), cache.key("two")
+    for seed, key in enumerate((one, two)):
+        cache.store(key, output(seed))
+    first, second = file_of(cache, one), file_of(cache, two)
+    content = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(content)
+    assert cache.load(one) is None
+    assert cache.load(two) is None
+    cache.store(one, output(0))
+    assert cache.load(one) is not None
+    tensors = load_file(first)
+    first.write_bytes(save(tensors, {"crc32": tensor_checksum(tensors)}))
+    assert cache.load(one) is None
 
 
 @pytest.mark.parametrize("intermediate", [None, torch.randn(1, 32, 4, 8)])

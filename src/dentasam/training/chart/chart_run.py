@@ -21,7 +21,7 @@ import torch
 
 from dentasam.data.dataset import Dataset
 from dentasam.data.record import ImageRecord
-from dentasam.errors import DatasetError, RecipeError
+from dentasam.errors import DatasetError, OutputError, RecipeError
 from dentasam.files.atomic_write import write_atomically
 from dentasam.files.output_folder import check_no_links
 from dentasam.files.whole_file import copy_whole
@@ -88,6 +88,9 @@ def train_chart(
         Input.of_dataset(validation),
     )
     inputs.check_same(out)
+    folder = out / ADAPTER
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file, where the head is to be saved; remove it, or give another --out")
     out.mkdir(parents=True, exist_ok=True)
     inputs.write(out)
     write_recipe(recipe, out / RECIPE)
@@ -127,7 +130,6 @@ def train_chart(
         f"{training.path.name}: {len(training.images)} images; {recipe.views.phantoms} phantoms",
         asdict(scores),
     )
-    folder = out / ADAPTER
     folder.mkdir(parents=True, exist_ok=True)
     if source is not None:
         for name in (adapter_folder.CONFIG, adapter_folder.WEIGHTS, adapter_folder.CARD):

@@ -1,7 +1,7 @@
 """Encoded views on disk, so that each is encoded once: a file a view, named by all that its content depends on.
 
-A file that is cut short or of something else counts as missing. What is read is compared with the checksum that the
-file holds, apart from those of earlier versions.
+A file that is cut short, of something else, or of another name counts as missing. What is read is compared with the
+checksum that the file holds, apart from those of earlier versions.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from dentasam.model.embedding import ImageEmbedding
 from dentasam.training.chart.views import ChartTargets
 from dentasam.training.samples.tensor_checksum import UNREADABLE, tensor_checksum
 
-# The one entry of a file's metadata, as several have no certain order: 0 or 1 for the implants, and the checksum.
+# The one entry of a file's metadata, as several have no certain order: 0 or 1 for the implants, the checksum, and the
+# name without its ending. Earlier versions wrote no name, or no checksum either.
 _ABOUT = "implants"
 _TENSORS = ("features", "fine", "places", "numbers", "kinds", "shapes")
 _HALF = ("features", "fine", "shapes")
@@ -79,7 +80,8 @@ class ViewStore:
             "shapes": torch.from_numpy(view.targets.shapes).half(),
         }
         implants = str(int(view.implants))
-        content = save(tensors, {_ABOUT: f"{implants} {tensor_checksum(tensors, implants)}"})
+        checksum = tensor_checksum(tensors, f"{implants} {path.stem}")
+        content = save(tensors, {_ABOUT: f"{implants} {checksum} {path.stem}"})
         try:
             with write_atomically(path) as draft:
                 draft.write_bytes(content)
@@ -94,8 +96,8 @@ class ViewStore:
         try:
             check_regular(path)
             with safe_open(path, framework="pt") as file:
-                implants, _ = _about(file)
-                return implants in ("0", "1") and set(file.keys()) == set(_TENSORS)
+                implants, _, name = _about(file)
+                return implants in ("0", "1") and name in ("", path.stem) and set(file.keys()) == set(_TENSORS)
         except UNREADABLE:
             return False
 
@@ -117,23 +119,26 @@ def _read(path: Path) -> tuple[dict[str, Tensor], bool]:
     try:
         check_regular(path)
         with safe_open(path, framework="pt") as file:
-            implants, checksum = _about(file)
+            implants, checksum, name = _about(file)
             tensors = {name: file.get_tensor(name) for name in _TENSORS}
     except UNREADABLE as error:
         raise _unreadable(path, cut(printable(str(error)), MAX_REASON)) from None
     # The checksum is of the bytes, whatever numbers they are taken for.
     if any(tensors[name].dtype != torch.float16 for name in _HALF):
         raise _unreadable(path, "its numbers are not those of a view")
-    # Earlier versions wrote no checksum.
-    if implants not in ("0", "1") or checksum not in ("", tensor_checksum(tensors, implants)):
+    if name not in ("", path.stem):
+        raise _unreadable(path, "it is another view")
+    about = f"{implants} {name}" if name else implants
+    if implants not in ("0", "1") or (name and not checksum) or checksum not in ("", tensor_checksum(tensors, about)):
         raise _unreadable(path, "its checksum does not match")
     return tensors, implants == "1"
 
 
-def _about(file: Any) -> tuple[str, str]:
-    """What the file's metadata say of implants, and the checksum."""
-    implants, _, checksum = (file.metadata() or {}).get(_ABOUT, "").partition(" ")
-    return implants, checksum
+def _about(file: Any) -> tuple[str, str, str]:
+    """What the file's metadata say of implants, the checksum, and the name."""
+    implants, _, more = (file.metadata() or {}).get(_ABOUT, "").partition(" ")
+    checksum, _, name = more.partition(" ")
+    return implants, checksum, name
 
 
 def _targets(tensors: Mapping[str, Tensor]) -> ChartTargets:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dentasam.training.recipe.sections import Augmentation, Section, Share, Widths
+from dentasam.training.recipe.sections import BATCH, SEED, STEPS, Augmentation, Section, Share, Widths
 
 
 class Layout(Section):
@@ -32,8 +32,8 @@ class Views(Section):
     dir: folder of the stored embeddings; relative to --out.
     """
 
-    per_image: int = Field(3, ge=1)
-    phantoms: int = Field(900, ge=0)
+    per_image: int = Field(3, ge=1, le=1000)
+    phantoms: int = Field(900, ge=0, le=1_000_000)
     widths: Widths = (1024, 1400)
     conditions_share: Share = 0.15
     dir: str = "embeddings"
@@ -42,11 +42,11 @@ class Views(Section):
 class FinderTraining(Section):
     """AdamW with a warm-up and half a cosine; the weights that are kept are a running mean (`average`)."""
 
-    steps: int = Field(1600, ge=1)
-    batch: int = Field(4, ge=1)
+    steps: int = Field(1600, ge=1, le=STEPS)
+    batch: int = Field(4, ge=1, le=BATCH)
     lr: float = Field(2e-3, gt=0)
     weight_decay: float = Field(0.02, ge=0)
-    warmup_steps: int = Field(60, ge=0)
+    warmup_steps: int = Field(60, ge=0, le=STEPS)
     average: float = Field(0.995, ge=0, lt=1)
 
 
@@ -57,8 +57,8 @@ class NumbererTraining(FinderTraining):
     those in which some numbers are given.
     """
 
-    steps: int = Field(2400, ge=1)
-    batch: int = Field(48, ge=1)
+    steps: int = Field(2400, ge=1, le=STEPS)
+    batch: int = Field(48, ge=1, le=BATCH)
     lr: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.05, ge=0)
     average: float = Field(0.998, ge=0, lt=1)
@@ -86,5 +86,5 @@ class ChartRecipe(Section):
     augmentation: Augmentation = Augmentation()
     finder: FinderTraining = FinderTraining()
     numberer: NumbererTraining = NumbererTraining()
-    seed: int = Field(0, ge=0)
-    checkpoint_every: int = Field(100, ge=1)
+    seed: int = Field(0, ge=0, le=SEED)
+    checkpoint_every: int = Field(100, ge=1, le=STEPS)

@@ -60,6 +60,14 @@ def load_any_recipe(name_or_file: str | Path, overrides: Iterable[str] = ()) -> 
     return _validated(values, f"{name_or_file} with --set {cut(printable(' '.join(overrides)), 200)}")
 
 
+def recipe_of(values: dict[str, Any], source: str) -> Recipe | ChartRecipe:
+    """A recipe from its keys and values, of this version or an earlier one.
+
+    Raises RecipeError, which names `source`.
+    """
+    return _validated(_with_new_names(values, source), source)
+
+
 def write_recipe(recipe: Recipe | ChartRecipe, path: Path) -> None:
     """Write the resolved recipe with every default spelt out; `load_recipe(path)` gives the same recipe."""
     with write_atomically(path) as draft:
@@ -81,7 +89,7 @@ def _read_mapping(name_or_file: str | Path) -> dict[str, Any]:
     path = Path(name_or_file)
     if str(name_or_file) in recipe_names():
         text = (resources.files("dentasam") / "assets" / "recipes" / f"{name_or_file}.yaml").read_text("utf-8")
-    elif path.is_file():
+    elif path.exists() or path.is_symlink():
         try:
             text = read_text(path)
         except (OSError, DocumentError) as error:

@@ -27,10 +27,16 @@ def _ascending(range_: tuple[_Number, _Number]) -> tuple[_Number, _Number]:
     return range_
 
 
+# Far above what any recipe asks for: a slip of the keyboard is said in a line, and does not fill memory or never end.
+STEPS, ITERATIONS, OBJECTS, BATCH, MEGABYTES, IMAGES, PIXELS = 10**12, 1000, 10_000, 4096, 1 << 24, 10**7, 8192
+# The greatest that torch, numpy and a file take alike.
+SEED = 2**63 - 1
+
 # A step's number of iterations and its share of the steps; empty where the schedule's own number always holds.
-IterationShares = Annotated[dict[Annotated[int, Field(ge=1)], Share], AfterValidator(_shares_of_one)]
-Range = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
-_Width = Annotated[int, Field(ge=256)]
+IterationShares = Annotated[dict[Annotated[int, Field(ge=1, le=ITERATIONS)], Share], AfterValidator(_shares_of_one)]
+_Bound = Annotated[float, Field(gt=0.0, le=100.0)]
+Range = Annotated[tuple[_Bound, _Bound], AfterValidator(_ascending)]
+_Width = Annotated[int, Field(ge=256, le=PIXELS)]
 Widths = Annotated[tuple[_Width, _Width], AfterValidator(_ascending)]
 
 
@@ -43,13 +49,13 @@ class Section(BaseModel):
 class Lora(Section):
     """The adapter; the scope `full` does not use it."""
 
-    rank: int = Field(8, ge=1)
-    alpha: int = Field(16, ge=1)
+    rank: int = Field(8, ge=1, le=4096)
+    alpha: int = Field(16, ge=1, le=1 << 20)
     dropout: float = Field(0.0, ge=0, lt=1)
     rslora: bool = False
     dora: bool = False
     train_norms: bool = True
-    encoder_last: int | None = Field(None, ge=1)
+    encoder_last: int | None = Field(None, ge=1, le=1000)
 
 
 class Schedule(Section):
@@ -59,9 +65,9 @@ class Schedule(Section):
         click and corrections alone.
     """
 
-    iterations: int = Field(11, ge=1)
-    corrections: int = Field(8, ge=0)
-    mask_only: int = Field(2, ge=0)
+    iterations: int = Field(11, ge=1, le=ITERATIONS)
+    corrections: int = Field(8, ge=0, le=ITERATIONS)
+    mask_only: int = Field(2, ge=0, le=ITERATIONS)
     iterations_drawn: IterationShares = {}
     random_share: Share = 1.0
     random_first: Share = 0.0
@@ -99,7 +105,7 @@ class ObjectWindows(Section):
     """
 
     share: Share = 0.0
-    objects_per_image: int = Field(8, ge=1)
+    objects_per_image: int = Field(8, ge=1, le=OBJECTS)
     iterations_drawn: IterationShares = {3: 0.2, 5: 0.35, 8: 0.25, 11: 0.2}
     margin: Range = (1.3, 2.0)
     scale_jitter: float = Field(0.08, ge=0, le=1)
@@ -122,13 +128,13 @@ class Stage(Section):
     ended, in place of one cosine over all steps: a step on whole images takes many times as long as one on crops.
     """
 
-    steps: int = Field(ge=1)
+    steps: int = Field(ge=1, le=STEPS)
     window: int | None = Field(None, ge=64, le=1024, multiple_of=16)
-    batch_images: int = Field(ge=1)
-    objects_per_image: int = Field(ge=1)
+    batch_images: int = Field(ge=1, le=BATCH)
+    objects_per_image: int = Field(ge=1, le=OBJECTS)
     shapes_share: Share = 0.0
-    corrections: int = Field(ge=0)
-    mask_only: int = Field(0, ge=0)
+    corrections: int = Field(ge=0, le=ITERATIONS)
+    mask_only: int = Field(0, ge=0, le=ITERATIONS)
     iterations_drawn: IterationShares = {}
     object_windows: Share = 0.0
     random_share: Share = 1.0
@@ -143,7 +149,7 @@ class Optimiser(Section):
     name: Literal["adamw", "muon", "sgd"] = "adamw"
     lr: float = Field(1e-4, gt=0)
     weight_decay: float = Field(0.01, ge=0)
-    warmup_steps: int = Field(100, ge=0)
+    warmup_steps: int = Field(100, ge=0, le=STEPS)
     betas: tuple[Share, Share] = (0.9, 0.999)
     clip_norm: float | None = Field(1.0, gt=0)
     cosine: bool = True
@@ -152,8 +158,8 @@ class Optimiser(Section):
 class Budget(Section):
     """The run ends at whichever limit comes first; the learning rate follows the one that is closest."""
 
-    epochs: float | None = Field(None, gt=0)
-    steps: int | None = Field(None, ge=1)
+    epochs: float | None = Field(None, gt=0, le=1e9)
+    steps: int | None = Field(None, ge=1, le=STEPS)
     minutes: float | None = Field(None, gt=0)
 
     @model_validator(mode="after")
@@ -191,12 +197,12 @@ class Augmentation(Section):
     contrast: float = Field(0.2, ge=0, lt=1)
     offset: float = Field(0.0, ge=0, le=1)
     noise: float = Field(0.02, ge=0, le=1)
-    blur: float = Field(0.3, ge=0)
-    sharpen: float = Field(0.0, ge=0)
+    blur: float = Field(0.3, ge=0, le=100)
+    sharpen: float = Field(0.0, ge=0, le=100)
     tilt: float = Field(0.0, ge=0, le=1)
     vignette: float = Field(0.0, ge=0, le=1)
     tone: Share = 0.0
-    clahe: float = Field(0.0, ge=0)
+    clahe: float = Field(0.0, ge=0, le=1000)
     jpeg: int = Field(0, ge=0, le=95)
 
     @property
@@ -207,17 +213,17 @@ class Augmentation(Section):
 
 
 class Validation(Section):
-    every_steps: int = Field(200, ge=1)
-    images: int = Field(16, ge=1)
-    clicks: int = Field(5, ge=1)
-    patience: int | None = Field(None, ge=1)
+    every_steps: int = Field(200, ge=1, le=STEPS)
+    images: int = Field(16, ge=1, le=IMAGES)
+    clicks: int = Field(5, ge=1, le=ITERATIONS)
+    patience: int | None = Field(None, ge=1, le=STEPS)
 
 
 class Cache(Section):
     """The output of the frozen encoder, or of its frozen part, kept on disk; a relative folder is under `--out`."""
 
     dir: str | None = None
-    decoded_mb: int = Field(512, ge=0)
+    decoded_mb: int = Field(512, ge=0, le=MEGABYTES)
 
 
 class Phantoms(Section):
@@ -229,9 +235,9 @@ class Phantoms(Section):
     clicks_on_parts: share of the objects with a part within them whose first click in an object window is on it.
     """
 
-    images: int = Field(2000, ge=1)
-    width: int = Field(1024, ge=64)
-    height: int = Field(512, ge=64)
+    images: int = Field(2000, ge=1, le=IMAGES)
+    width: int = Field(1024, ge=64, le=PIXELS)
+    height: int = Field(512, ge=64, le=PIXELS)
     shapes_share: Share = 0.25
     conditions_share: Share = 0.2
     fillings_share: Share = 0.15

@@ -8,6 +8,11 @@ from pydantic import Field, model_validator
 
 from dentasam.model.core.precision import Precision
 from dentasam.training.recipe.sections import (
+    BATCH,
+    MEGABYTES,
+    OBJECTS,
+    SEED,
+    STEPS,
     Augmentation,
     Budget,
     Cache,
@@ -41,11 +46,11 @@ class Recipe(Section):
     lora: Lora = Lora()
     schedule: Schedule = Schedule()
     windowed_objective: bool = True
-    objects_per_image: int = Field(16, ge=1)
-    decode_memory_mb: int | None = Field(None, ge=1)
+    objects_per_image: int = Field(16, ge=1, le=OBJECTS)
+    decode_memory_mb: int | None = Field(None, ge=1, le=MEGABYTES)
     recompute_encoder: bool = False
-    batch_images: int = Field(2, ge=1)
-    images_at_once: int = Field(1, ge=1)
+    batch_images: int = Field(2, ge=1, le=BATCH)
+    images_at_once: int = Field(1, ge=1, le=BATCH)
     crop: Crop = Crop()
     object_windows: ObjectWindows = ObjectWindows()
     optimiser: Optimiser = Optimiser()
@@ -60,9 +65,9 @@ class Recipe(Section):
     phantoms_share: Share = 0.0
     choices_only: bool = False
     stages: tuple[Stage, ...] = ()
-    seed: int = Field(0, ge=0)
-    workers: int = Field(1, ge=0)
-    checkpoint_every: int = Field(100, ge=1)
+    seed: int = Field(0, ge=0, le=SEED)
+    workers: int = Field(1, ge=0, le=256)
+    checkpoint_every: int = Field(100, ge=1, le=STEPS)
 
     @property
     def encoder_frozen(self) -> bool:

@@ -24,7 +24,8 @@ from dentasam.model.sam_hq import SamHQ
 from dentasam.processes import all_or_none
 from dentasam.training.recipe.settings import Recipe
 from dentasam.training.run import distributed, run_state
-from dentasam.training.run.metrics_log import MetricsLog
+from dentasam.training.run.memory_line import memory_line
+from dentasam.training.run.metrics_log import MetricsLog, cut_metrics
 from dentasam.training.run.progress_line import ProgressLine
 from dentasam.training.run.training_run import Base, TrainingRun
 from dentasam.training.samples.sample import Sample, step_loader
@@ -61,8 +62,8 @@ def train(
     """Train an adapter on `model` (scope `full`: the model itself) and keep the best in `out`.
 
     Raises OutputError for a folder in use, a damaged state and a run that began on another base or other data,
-    RecipeError for a resumed run with another recipe, for a loss that is not finite, and for a setting that the
-    encoder does not have.
+    RecipeError for a resumed run with another recipe, for a loss that is not finite, for a setting that the encoder
+    does not have, and for more memory than there is.
     """
     keep_freed_memory()
     accelerator = accelerator or Accelerator()
@@ -70,16 +71,20 @@ def train(
         with all_or_none(accelerator):
             if accelerator.is_main_process:
                 held.enter_context(run_state.open_folder(out, recipe, resume, base.inputs(recipe)))
+        held.enter_context(memory_line(out / run_state.RECIPE))
         run = TrainingRun(model, recipe, source, validation, out, base, accelerator)
         if resume:
             run.resume()
         distributed.copy_from_first(accelerator, list(run.tensors.values()))
 
         console = (console or Console(stderr=True)) if run.is_main else Console(quiet=True)
-        if run.is_main:
-            run_state.cut_metrics(out / run_state.METRICS, run.progress.step)
+        with all_or_none(accelerator):
+            if run.is_main:
+                cut_metrics(out / run_state.METRICS, run.progress.step)
         run.announce(console)
         ended_by = _all_steps(run, console, tensorboard)
+        with all_or_none(accelerator):
+            run.check_best()
         run.announce_cache(console)
         done = run.progress
     return TrainingResult(done.step, done.best_step, done.best_score, done.dice_at_clicks, done.seconds, ended_by)

@@ -7,12 +7,52 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from dentasam.documents.error import DocumentError
+from dentasam.documents.json_document import parse_json
 from dentasam.errors import OutputError
-from dentasam.files.regular_file import without_link
+from dentasam.files.atomic_write import write_atomically
+from dentasam.files.full_disk import full_disk
+from dentasam.files.regular_file import open_regular, without_link
 from dentasam.training.run.run_state import METRICS
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
+
+
+# Of one row; that of a validation after 1,000 clicks has some 25,000 characters.
+_LONGEST_ROW = 1 << 20
+
+
+def cut_metrics(path: Path, step: int) -> None:
+    """Drop the rows that a killed run wrote after its last checkpoint; the resumed run writes them again.
+
+    So is a last row that was cut short. Raises OutputError for another damaged row, and for what is no file.
+    """
+    try:
+        with open_regular(path) as rows, write_atomically(path) as draft, draft.open("wb") as kept:
+            number = 0
+            while row := rows.readline(_LONGEST_ROW):
+                number += 1
+                if not row.endswith(b"\n") and len(row) < _LONGEST_ROW:
+                    break
+                if _step_of(row, path, number) <= step:
+                    kept.write(row)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if full_disk(error):
+            raise
+        raise OutputError(f"{path}: cannot be used ({error.strerror}); remove it and --resume") from None
+
+
+def _step_of(row: bytes, path: Path, number: int) -> int:
+    try:
+        step = parse_json(row)["step"]
+        if isinstance(step, int):
+            return step
+    except (DocumentError, LookupError, TypeError, ValueError):
+        pass
+    raise OutputError(f"{path}, line {number}: damaged; delete the line, or the file, and --resume")
 
 
 class MetricsLog:

@@ -75,7 +75,7 @@ class RunInputs:
         path = out / INPUTS
         try:
             content = read_json(path)
-            kinds = {kind: None if content[kind] is None else Input(**content[kind]) for kind in _KINDS}
+            kinds = {kind: None if content[kind] is None else Input(**content[kind]) for kind in KINDS}
             texts = [getattr(one, part.name) for one in kinds.values() if one for part in fields(Input)]
             base = kinds["base"]
             if base is None or not all(isinstance(text, str) for text in texts):
@@ -93,7 +93,7 @@ class RunInputs:
         before = self.read(out)
         if before is None:
             return
-        for kind, word in _KINDS.items():
+        for kind, word in KINDS.items():
             old, new = getattr(before, kind), getattr(self, kind)
             if (old and old.sha256) != (new and new.sha256):
                 raise OutputError(
@@ -103,7 +103,7 @@ class RunInputs:
                 )
 
 
-_KINDS = {
+KINDS = {
     "base": "the base model",
     "adapter": "the adapter",
     "training": "the training data",

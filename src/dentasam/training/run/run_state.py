@@ -13,34 +13,28 @@ step alone says where the sampler is.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from dentasam.documents.error import DocumentError
-from dentasam.documents.json_document import parse_json
 from dentasam.errors import OutputError, RecipeError
-from dentasam.files.atomic_write import remove_stale_drafts, write_atomically
+from dentasam.files.atomic_write import remove_stale_drafts
 from dentasam.files.output_folder import check_no_links, made_folder
 from dentasam.training.recipe.differences import differences, listed
 from dentasam.training.recipe.recipe_file import load_recipe, write_recipe
 from dentasam.training.recipe.settings import Recipe
+from dentasam.training.run.best_weights import ADAPTER as ADAPTER
+from dentasam.training.run.best_weights import MODEL as MODEL
 from dentasam.training.run.run_inputs import INPUTS, RunInputs
 from dentasam.training.run.run_lock import LOCK, RunLock
-from dentasam.training.run.state_file import read_state, write_state
+from dentasam.training.run.run_origin import BY_CONTENT, CHANGEABLE, RunOrigin
+from dentasam.training.run.state_file import read_state, state_at, way_on, write_state
 
-STATE, METRICS, RECIPE, ADAPTER, MODEL = (
-    "last.pt",
-    "metrics.jsonl",
-    "recipe.yaml",
-    "adapter",
-    "model.safetensors",
-)
+STATE, METRICS, RECIPE = "last.pt", "metrics.jsonl", "recipe.yaml"
 _LAYOUT = 1
-# Settings that do not change what is learnt; a run may be resumed with other values.
-_CHANGEABLE = ("workers", "checkpoint_every", "cache", "decode_memory_mb", "recompute_encoder")
 
 
 @dataclass
@@ -48,7 +42,8 @@ class RunProgress:
     """How far a run is: everything in its state apart from tensors.
 
     step: finished steps. seconds: the time they took, with their validations. best_score, best_step, dice_at_clicks:
-    of the best validation so far. without_gain: validations since then.
+    of the best validation so far. without_gain: validations since then. best_sha256: of the best weights as saved;
+    None in states of earlier versions.
     """
 
     step: int = 0
@@ -57,6 +52,12 @@ class RunProgress:
     best_step: int = 0
     without_gain: int = 0
     dice_at_clicks: list[float] = field(default_factory=list)
+    best_sha256: str | None = None
+
+    def forget_best(self) -> None:
+        """The next validation is then the best so far."""
+        self.best_score, self.best_step, self.without_gain = float("-inf"), 0, 0
+        self.dice_at_clicks, self.best_sha256 = [], None
 
 
 def open_folder(out: Path, recipe: Recipe, resume: bool, inputs: RunInputs) -> RunLock:
@@ -71,17 +72,33 @@ def open_folder(out: Path, recipe: Recipe, resume: bool, inputs: RunInputs) -> R
         # Again: until it was locked, another run may have begun there.
         if _check_use(out, resume):
             inputs.check_same(out)
-            # Base and adapter are compared by content, where that of the run is known.
-            known = ("base", "adapter") if (out / INPUTS).exists() else ()
-            _check_same_recipe(out / RECIPE, recipe, (*_CHANGEABLE, *known))
+            known = (out / INPUTS).exists()
+            _check_same_recipe(out / RECIPE, recipe, (*CHANGEABLE, *(BY_CONTENT if known else ())))
             for folder in (out, out / ADAPTER):
                 remove_stale_drafts(folder)
-        inputs.write(out)
-        write_recipe(recipe, out / RECIPE)
+            write_recipe(recipe, out / RECIPE)
+            # Whoever deletes inputs.json goes on with other inputs: the first state of theirs brings it back.
+            if known or state_at(out / STATE) is None:
+                inputs.write(out)
+        else:
+            _begin(out, recipe, inputs)
     except BaseException:
         lock.release()
         raise
     return lock
+
+
+def _begin(out: Path, recipe: Recipe, inputs: RunInputs) -> None:
+    """Write what a new run's folder begins with: both files, or none, so that the same command can be run again."""
+    try:
+        # First what --resume knows a run by, in case the process is killed here.
+        write_recipe(recipe, out / RECIPE)
+        inputs.write(out)
+    except BaseException:
+        for name in (RECIPE, INPUTS):
+            with suppress(OSError):
+                (out / name).unlink()
+        raise
 
 
 def _check_use(out: Path, resume: bool) -> bool:
@@ -101,8 +118,12 @@ def save_state(
     weights: dict[str, Tensor],
     optimiser: torch.optim.Optimizer,
     base_sha256: str,
+    origin: RunOrigin | None = None,
 ) -> None:
-    """Write last.pt, as a whole or not at all, and keep the one before. Raises OutputError as `write_state`."""
+    """Write last.pt, as a whole or not at all, and keep the one before. Raises OutputError as `write_state`.
+
+    origin: the run that the state belongs to, for `load_state` to compare.
+    """
     state = {
         "layout": _LAYOUT,
         "base_sha256": base_sha256,
@@ -110,21 +131,38 @@ def save_state(
         "weights": {name: tensor.detach().cpu() for name, tensor in weights.items()},
         "optimiser": optimiser.state_dict(),
     }
+    if origin is not None:
+        state["origin"] = origin.content()
     write_state(out / STATE, state)
 
 
 def load_state(
-    out: Path, weights: dict[str, Tensor], optimiser: torch.optim.Optimizer, base_sha256: str
+    out: Path,
+    weights: dict[str, Tensor],
+    optimiser: torch.optim.Optimizer,
+    base_sha256: str,
+    origin: RunOrigin | None = None,
 ) -> RunProgress:
     """Read last.pt into the weights and the optimiser; where there is none yet, the run starts at step 0.
 
-    Raises OutputError for a damaged state or one of another base.
+    Raises OutputError for a damaged state, one of another base, and one of another run than `origin`. States of
+    earlier versions do not say which run they belong to.
     """
-    path = out / STATE
-    state = read_state(path)
-    if state is None:
+    path = state_at(out / STATE)
+    state = read_state(out / STATE)
+    if state is None or path is None:
         return RunProgress()
     try:
+        other = origin.differs(state["origin"], path) if origin is not None and "origin" in state else None
+        if other is not None:
+            raise OutputError(
+                f"{path}: of another run ({other}); put this run's own in its place, or {way_on(path)}"
+                + (
+                    ""
+                    if "inputs.json" not in other
+                    else f" (where that was changed on purpose: delete {out / INPUTS})"
+                )
+            )
         stored, layout, base = state["weights"], state["layout"], state["base_sha256"]
         progress = RunProgress(**state["progressed"])
         if layout != _LAYOUT or base != base_sha256 or stored.keys() != weights.keys():
@@ -133,8 +171,8 @@ def load_state(
             for name, tensor in weights.items():
                 tensor.copy_(stored[name])
         optimiser.load_state_dict(state["optimiser"])
-    except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise OutputError(f"{path}: damaged ({type(error).__name__}); start again in another --out") from None
+    except (RuntimeError, LookupError, TypeError, ValueError, AttributeError):
+        raise OutputError(f"{path}: damaged (it holds no state of this run's model); {way_on(path)}") from None
     return progress
 
 
@@ -144,21 +182,6 @@ def trained_tensors(model: nn.Module, running_statistics: bool) -> dict[str, Ten
     if running_statistics:
         tensors |= dict(model.named_buffers())
     return tensors
-
-
-def cut_metrics(path: Path, step: int) -> None:
-    """Drop the lines that a killed run wrote after its last checkpoint; the resumed run writes them again."""
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_text("utf-8").splitlines():
-        try:
-            if parse_json(line)["step"] <= step:
-                kept.append(line + "\n")
-        except (DocumentError, KeyError, TypeError):
-            continue  # a line that was cut short
-    with write_atomically(path) as draft:
-        draft.write_text("".join(kept), "utf-8")
 
 
 def _check_same_recipe(path: Path, recipe: Recipe, changeable: tuple[str, ...]) -> None:

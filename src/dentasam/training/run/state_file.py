@@ -52,19 +52,23 @@ def write_state(path: Path, state: dict[str, Any]) -> None:
         raise OutputError(f"{path}: cannot be written ({found.strerror}); free space and --resume") from None
 
 
+def state_at(path: Path) -> Path | None:
+    """The file that `read_state` reads; None where there is none."""
+    return next((one for one in (path, previous_of(path)) if one.exists()), None)
+
+
 def read_state(path: Path) -> dict[str, Any] | None:
     """The state in a file, or the one before it where the file is missing; None where there is neither.
 
     Nothing of a state is used before its checksum is found right. One without a checksum, of an earlier version, is
     reported in a notice. Raises OutputError for a damaged one.
     """
-    if path.exists():
-        return _checked(path)
-    previous = previous_of(path)
-    if not previous.exists():
+    found = state_at(path)
+    if found is None:
         return None
-    state = _checked(previous)
-    notice(previous, f"is the state before {path.name}, which is missing; the run goes on from here")
+    state = _checked(found)
+    if found != path:
+        notice(found, f"is the state before {path.name}, which is missing; the run goes on from here")
     return state
 
 
@@ -72,21 +76,25 @@ def _checked(path: Path) -> dict[str, Any]:
     try:
         whole = is_whole(path)
         if whole is False:
-            raise OutputError(f"{path}: damaged (its checksum does not match); {_way_on(path)}")
+            raise OutputError(f"{path}: damaged (its checksum does not match); {way_on(path)}")
         check_records(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
         if not isinstance(state, dict) or (whole is None and _SEALED in state):
             raise ValueError("no state, or one without its checksum")
     except CheckpointError:
-        raise OutputError(f"{path}: damaged (its records cannot be read); {_way_on(path)}") from None
+        raise OutputError(f"{path}: damaged (its records cannot be read); {way_on(path)}") from None
     except _UNREADABLE as error:
-        raise OutputError(f"{path}: damaged ({type(error).__name__}); {_way_on(path)}") from None
+        reason = "it holds no state of training"
+        if isinstance(error, OSError):
+            reason = error.strerror or reason
+        raise OutputError(f"{path}: damaged ({reason}); {way_on(path)}") from None
     if whole is None:
         notice(path, "has no checksum, as written by an earlier version; it is used as it is")
     return state
 
 
-def _way_on(path: Path) -> str:
+def way_on(path: Path) -> str:
+    """What can be done about a state that cannot be used, for the end of a line."""
     previous = previous_of(path)
     try:
         if previous.exists() and is_whole(previous):

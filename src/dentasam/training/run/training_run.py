@@ -13,7 +13,9 @@ from accelerate import Accelerator
 from rich.console import Console
 from torch import nn
 
-from dentasam.errors import RecipeError
+from dentasam.data.notices import notice
+from dentasam.errors import OutputError, RecipeError
+from dentasam.files.full_disk import full_disk
 from dentasam.model.adapters.folder import AdapterCard, AdapterIdentity
 from dentasam.model.adapters.loading import copy_adapter
 from dentasam.model.adapters.lora import LoraSettings, add_lora, first_adapted
@@ -31,9 +33,12 @@ from dentasam.training.recipe.settings import Recipe
 from dentasam.training.recipe.step_plan import RunPlan, StepPlan
 from dentasam.training.run import distributed, run_state
 from dentasam.training.run.batch_gradient import batch_gradient
+from dentasam.training.run.best_weights import BestWeights
 from dentasam.training.run.optimiser import build_optimiser
 from dentasam.training.run.progress_line import ProgressLine
-from dentasam.training.run.run_inputs import Input, RunInputs
+from dentasam.training.run.run_inputs import INPUTS, Input, RunInputs
+from dentasam.training.run.run_origin import RunOrigin
+from dentasam.training.run.state_file import state_at, way_on
 from dentasam.training.run.validation import CurveSums, click_curve, validation_samples
 from dentasam.training.run.window_validation import window_curve
 from dentasam.training.samples.embedding_cache import EmbeddingCache
@@ -86,6 +91,8 @@ class TrainingRun:
         self.autocast = autocast_type(recipe.precision, self.device)
         self.plan = RunPlan.of(recipe, len(source), self.autocast)
         self.progress = run_state.RunProgress()
+        self.best = BestWeights(out, full=recipe.scope == "full")
+        self.inputs = base.inputs(recipe)
 
         torch.manual_seed(recipe.seed)
         self.model = _trainable(model, recipe, base.name).to(self.device)
@@ -103,8 +110,26 @@ class TrainingRun:
         )
 
     def resume(self) -> None:
-        """Go on from the state in the run's folder, if there is one. Raises OutputError as `load_state` does."""
-        self.progress = run_state.load_state(self.out, self.tensors, self.optimiser, self.base.sha256)
+        """Go on from the state in the run's folder, if there is one.
+
+        Raises OutputError as `load_state`, and as `check_best` where the run has ended.
+        """
+        inputs = self.inputs if (self.out / INPUTS).exists() else None
+        self.progress = run_state.load_state(
+            self.out, self.tensors, self.optimiser, self.base.sha256, RunOrigin(self.recipe, inputs)
+        )
+        kept = self._best_are_kept()
+        self.accelerator.wait_for_everyone()
+        if not kept:
+            self._settle_best(has_ended=self.progress.step >= self.plan.total_steps or self.out_of_patience())
+
+    def check_best(self) -> None:
+        """At the end: the best weights are those in the run's folder, or are saved again where that is possible.
+
+        Raises OutputError where they are gone.
+        """
+        if self.is_main and not self._best_are_kept():
+            self._settle_best(has_ended=True)
 
     def step(self, plan: StepPlan, samples: list[Sample], seconds: float) -> dict[str, Any]:
         """One optimiser step on this process's samples; returns the row for metrics.jsonl.
@@ -192,7 +217,10 @@ class TrainingRun:
             if self.validation is None:
                 self.progress.best_step = self.progress.step
                 self._save_best()
-            run_state.save_state(self.out, self.progress, self.tensors, self.optimiser, self.base.sha256)
+            origin = RunOrigin(self.recipe, self.inputs)
+            run_state.save_state(self.out, self.progress, self.tensors, self.optimiser, self.base.sha256, origin)
+            if not (self.out / INPUTS).exists():
+                self.inputs.write(self.out)
         self.accelerator.wait_for_everyone()
 
     def announce(self, console: Console) -> None:
@@ -230,9 +258,50 @@ class TrainingRun:
         )
         return CurveSums(np.array(dice), int(objects), int(unheeded), int(given))
 
+    def _best_are_kept(self) -> bool:
+        return not self.progress.best_step or self.best.fit(self.progress.best_sha256)
+
+    def _settle_best(self, has_ended: bool) -> None:
+        """Where the best weights are missing or others: save them again, or look for the best from here on.
+
+        A run that was killed after a validation and before its next checkpoint has newer ones in their place, and
+        comes to that validation again.
+        """
+        progress, path = self.progress, self.best.path
+        is_newer = self.best.are_of_a_step_after(progress.step)
+        if progress.best_step == progress.step:
+            if self.is_main:
+                self._save_best()
+                if not is_newer:
+                    notice(path, f"did not hold the best weights, of step {progress.step}; they were saved again")
+        elif has_ended:
+            state = state_at(self.out / run_state.STATE) or self.out / run_state.STATE
+            raise OutputError(
+                f"{path}: the best weights, of step {progress.best_step}, are gone (what is there is damaged or of "
+                f"another run); put them back, or for {state.name}: {way_on(state)}"
+            )
+        else:
+            if self.is_main and not is_newer:
+                notice(
+                    path,
+                    f"does not hold the best weights, of step {progress.best_step}, any more; the next validation "
+                    "saves those of its step",
+                )
+            progress.forget_best()
+
     def _save_best(self) -> None:
+        try:
+            self._write_best()
+        except OSError as error:
+            if full_disk(error):
+                raise
+            path = error.filename2 or error.filename or self.best.path
+            raise OutputError(f"{path}: cannot be written ({error.strerror}); remove it and --resume") from None
+        self.progress.best_sha256 = self.best.sha256()
+
+    def _write_best(self) -> None:
         if self.recipe.scope == "full":
-            save_checkpoint(self.model, self.out / run_state.MODEL)
+            save_checkpoint(self.model, self.best.path)
             return
         scores = {"step": self.progress.best_step, "validation_dice_at_clicks": self.progress.dice_at_clicks}
         card = AdapterCard(
@@ -243,7 +312,7 @@ class TrainingRun:
             self.base.data,
             scores,
         )
-        save_adapter(self.model, self.out / run_state.ADAPTER, card)
+        save_adapter(self.model, self.best.path, card)
 
     def _clip_gradients(self) -> float:
         """The norm of all gradients before they are clipped."""

@@ -4,8 +4,8 @@ Where an adapter changes only the encoder's last blocks, the input of the first 
 
 A file is named by the hash of everything its content depends on: the image's bytes, the preprocessing, the base's
 weights, the precision, the first block that is adapted, and whether the image is mirrored. Files are replaced as a
-whole, so a killed writer leaves no half file under a valid name. A damaged file (it holds a checksum) counts as
-missing and is written again.
+whole, so a killed writer leaves no half file under a valid name. A file holds a checksum of its content and its name:
+one that is damaged, or that has the name of another, counts as missing and is written again.
 """
 
 from __future__ import annotations
@@ -68,14 +68,14 @@ class EmbeddingCache:
         # The checksum is of the bytes, whatever numbers they are taken for.
         if any(tensor.dtype != torch.float16 for tensor in tensors.values()):
             return None
-        if expected != tensor_checksum(tensors):
+        if expected != tensor_checksum(tensors, key):
             return None
         return output
 
     def store(self, key: str, output: Encoded) -> Encoded:
         """Write an output (1, ...), and return it as `load` would, so that the first epoch equals later ones."""
         tensors = {name: in_half_precision(part) for name, part in vars(output).items() if isinstance(part, Tensor)}
-        content = save(tensors, {"crc32": tensor_checksum(tensors)})
+        content = save(tensors, {"crc32": tensor_checksum(tensors, key)})
         path = self._path(key)
         try:
             path.parent.mkdir(exist_ok=True)
