@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ PROMPTS = [
     ("has_previous", BOOL, None),
 ]
 ANSWERS = [(name, FLOAT, None) for name in ("logits", "scores", "choices", "choice_scores")]
-Ends = list[tuple[str, int, Any]]
+Ends = Sequence[tuple[str, int, Any]]
 
 
 def write_graph(path: Path, nodes: list[NodeProto], inputs: Ends, outputs: Ends) -> None:
