@@ -26,5 +26,7 @@ KNOWN: dict[str, str] = {
     "a database with an empty version": "database:21:30",
     "a cached embedding of another type": "embedding:21:30",
     "a database whose schema holds a control character": "database:11:57",
+    "prompts with 300 clicks on one object": "prompts:31:29",
+    "a bent image among those that a check lists": "coco:31:33",
     "an operation whose kind is a list of lists": "envelope:1:4",
 }

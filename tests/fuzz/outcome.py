@@ -8,6 +8,8 @@ from dentasam.cli.console import DONE, WRONG_USE
 MAX_LINE = 500
 MAX_SECONDS = 5.0
 MAX_BYTES = 2 << 30
+# A check prints a line for each thing that is wrong, and ends with one that refers to them.
+REFERS_ABOVE = "listed above"
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class Outcome:
 def judge(ran: Ran, names: tuple[str, ...], expected: str | None) -> Outcome:
     """What a case came to.
 
-    names: one of them must be in the line that refuses the file. expected: the digest of the example, where whatever
-    is read without a word must be equal to it.
+    names: one of them must be in the line that refuses the file, or in what is listed above it. expected: the digest
+    of the example, where whatever is read without a word must be equal to it.
     """
     lines = [line for line in ran.stderr.splitlines() if line.strip()]
     last = lines[-1] if lines else ""
@@ -62,7 +64,8 @@ def judge(ran: Ran, names: tuple[str, ...], expected: str | None) -> Outcome:
         own = [line for line in lines if line.startswith("dentasam: ") and "warning: " not in line]
         if not own:
             return Outcome("no line", f"exit 2 with {last[:200]!r}")
-        if not any(name in line for line in own for name in names):
+        listed = ran.stdout.splitlines() if any(REFERS_ABOVE in line for line in own) else []
+        if not any(name in line for line in [*own, *listed] for name in names):
             return Outcome("not named", own[-1][:300])
         return Outcome("refused", own[-1][:300])
     if expected is not None and ran.digest is not None and ran.digest != expected and not lines:

@@ -49,6 +49,12 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
         assert prompts.of(Path("left/other.png")) == (ObjectPrompt("object", ((5, 6, 1),), (1, 2, 9, 9)),)
 
 
+def test_an_object_may_have_200_clicks(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.yaml"
+    path.write_text(f"a.png: [{{clicks: [{'[1, 1, 1], ' * 200}]}}]")
+    assert len(read_prompts(path).of(Path("a.png"))[0].clicks) == 200
+
+
 def test_the_longer_name_goes_first(tmp_path: Path) -> None:
     path = tmp_path / "prompts.yaml"
     path.write_text("a.png: [{clicks: [[1, 1, 1]]}]\nleft/a.png: [{clicks: [[2, 2, 1]]}]\n")
@@ -72,6 +78,7 @@ def test_the_longer_name_goes_first(tmp_path: Path) -> None:
         ("a.png: [{clicks: [[1, 1, 1]]}, {}]", "a.png, object 2: needs clicks or a box"),
         ("a.png: [{click: [[1, 1, 1]]}]", "object 1: unknown key 'click'"),
         ("a.png: [{clicks: 3}]", "object 1: clicks must be a list"),
+        (f"a.png: [{{clicks: [{'[1, 1, 1], ' * 201}]}}]", "object 1: 201 clicks are more than 200; keep"),
         ("a.png: [{clicks: [[1, 1]]}]", "object 1, click 1: must be"),
         ("a.png: [{clicks: [[1, 1, 1], [1, .nan, 1]]}]", "object 1, click 2: must be"),
         ("a.png: [{clicks: [[1, 1, 2]]}]", "object 1, click 1: its third number"),

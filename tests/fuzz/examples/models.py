@@ -82,8 +82,11 @@ def build_embedding(folder: Path) -> None:
 
 def _graph(inputs: list[str], outputs: list[str]) -> bytes:
     """A graph of the exported names that computes something of its own."""
-    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["a", "b"]) for name in inputs]
-    results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["a", "b"]) for name in outputs]
+    types = {"has_previous": TensorProto.BOOL} | dict.fromkeys(["place", "image", "labels"], TensorProto.INT64)
+    values, results = (
+        [helper.make_tensor_value_info(name, types.get(name, TensorProto.FLOAT), None) for name in names]
+        for names in (inputs, outputs)
+    )
     weight = helper.make_tensor("weight", TensorProto.FLOAT, [8], np.linspace(0, 1, 8).astype(np.float32).tolist())
     nodes = [helper.make_node("Add", [inputs[0], "weight"], [name]) for name in outputs]
     graph = helper.make_graph(nodes, "graph", values, results, [weight])

@@ -17,6 +17,7 @@ from typing import Any
 from dentasam.data.coco.values import is_result_list, name_text
 from dentasam.data.prompt_files import detections
 from dentasam.data.prompt_files.prompts import (
+    MAX_CLICKS,
     UNNAMED,
     Click,
     ObjectPrompt,
@@ -94,6 +95,8 @@ def _object(where: str, entry: Any) -> ObjectPrompt:
     given = entry.get("clicks") or []
     if not isinstance(given, list):
         raise PromptError(f"{where}: clicks must be a list of [x, y, 1 or 0]")
+    if len(given) > MAX_CLICKS:
+        raise PromptError(f"{where}: {len(given):,} clicks are more than {MAX_CLICKS}; keep the first of them")
     clicks = tuple(_click(f"{where}, click {number}", click) for number, click in enumerate(given, start=1))
     box = None if entry.get("box") is None else checked_box(where, entry["box"])
     if not clicks and box is None:

@@ -14,6 +14,8 @@ from dentasam.documents.values import coordinate, number_in
 from dentasam.errors import PromptError
 
 UNNAMED = "object"
+# Of one object. They are decoded one after the other, each with all before it, and nobody sets as many by hand.
+MAX_CLICKS = 200
 Click = tuple[float, float, int]
 Box = tuple[float, float, float, float]
 

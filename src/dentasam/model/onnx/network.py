@@ -30,6 +30,8 @@ from dentasam.model.onnx.export import (
 )
 from dentasam.model.onnx.graph_check import check_graph, first_line
 from dentasam.model.onnx.graphs import FIRST_CORNER, NO_BOX, SECOND_CORNER
+from dentasam.model.onnx.interface import are_floats, decoder_names, encoder_names, strange_interface
+from dentasam.model.onnx.run_time import ended_after, seconds_for
 from dentasam.model.onnx.session_memory import bound_for, share_bounded_memory
 from dentasam.model.sam_hq import MaskChoices, MaskPrediction
 
@@ -58,11 +60,12 @@ class OnnxNetwork:
         require("onnxruntime", "onnx")
         self.folder = Path(folder)
         self.card = ExportCard.read(self.folder)
-        for name in (ENCODER, DECODER):
-            check_graph(self.folder / name)
-        bound = bound_for(self.folder.iterdir())
+        weights = sum(check_graph(self.folder / name) for name in (ENCODER, DECODER))
+        bound, self._seconds = bound_for(weights), seconds_for(weights)
         self._encoder = _session(self.folder / ENCODER, bound)
         self._decoder = _session(self.folder / DECODER, bound)
+        _check_interface(self._encoder, encoder_names(self.takes_windows), self.folder / ENCODER)
+        _check_interface(self._decoder, decoder_names(self.takes_windows), self.folder / DECODER)
         if not self.takes_windows:
             log.warning("%s: exported before object windows; answers on the whole image until exported again", folder)
 
@@ -88,7 +91,11 @@ class OnnxNetwork:
             feed[PLACE] = _place(frame)
         elif frame.top or frame.left or len(pixels) != 1:
             raise ValueError(f"{self.folder}: encodes one whole image at a time; export it again for object windows")
-        features, hq = _computed(self._encoder, EMBEDDING, feed, self.folder / ENCODER)
+        arrays = _computed(self._encoder, EMBEDDING, feed, self.folder / ENCODER, self._seconds)
+        images = len(pixels)
+        if not are_floats(arrays, (images, 256, frame.rows, frame.cols), (images, 32, *frame.logits)):
+            raise CheckpointError(f"{self.folder / ENCODER}: gives embeddings of another shape; export it again")
+        features, hq = arrays
         return ImageEmbedding(torch.from_numpy(features), torch.from_numpy(hq), frame)
 
     def with_projections(self, embedding: ImageEmbedding) -> ImageEmbedding:
@@ -139,11 +146,10 @@ class OnnxNetwork:
             feed = image | _feed(prompts[rows], frame)
             if not self.takes_windows:
                 del feed["image"]
-            some_logits, some_scores = _computed(self._decoder, outputs, feed, self.folder / DECODER)
-            shapes = (len(rows), *logits.shape[1:]), (len(rows), *scores.shape[1:])
-            if (some_logits.shape, some_scores.shape) != shapes:
+            arrays = _computed(self._decoder, outputs, feed, self.folder / DECODER, self._seconds)
+            if not are_floats(arrays, (len(rows), *logits.shape[1:]), (len(rows), *scores.shape[1:])):
                 raise CheckpointError(f"{self.folder / DECODER}: gives masks of another shape; export it again")
-            logits[rows.numpy()], scores[rows.numpy()] = some_logits, some_scores
+            logits[rows.numpy()], scores[rows.numpy()] = arrays
         return torch.from_numpy(logits), torch.from_numpy(scores)
 
     def scores(self, embedding: ImageEmbedding, prompts: Prompts) -> Tensor:
@@ -202,12 +208,24 @@ def _session(path: Path, bound: int) -> Any:
         raise CheckpointError(f"{path}: cannot be opened by ONNX Runtime ({reason}); export it again") from error
 
 
-def _computed(session: Any, outputs: tuple[str, ...], feed: dict[str, np.ndarray], path: Path) -> list[np.ndarray]:
-    """The outputs of a graph. Raises CheckpointError where it does not take the feed or cannot compute them."""
+def _check_interface(session: Any, names: tuple[set[str], set[str]], path: Path) -> None:
+    strange = strange_interface(session, names)
+    if strange is not None:
+        raise CheckpointError(f"{path}: {strange}, which no export does; export it again with dentasam")
+
+
+def _computed(
+    session: Any, outputs: tuple[str, ...], feed: dict[str, np.ndarray], path: Path, seconds: float
+) -> list[np.ndarray]:
+    """The outputs of a graph. Raises CheckpointError where it does not take the feed, or cannot compute them in time.
+
+    seconds: that this run may take.
+    """
     try:
-        with _runs:
-            arrays: list[np.ndarray] = session.run(outputs, feed)
+        with _runs, ended_after(seconds) as (options, ended):
+            arrays: list[np.ndarray] = session.run(outputs, feed, options)
     # The runtime's own errors have no common base but Exception.
     except Exception as error:
-        raise CheckpointError(f"{path}: cannot be computed ({first_line(error)}); export it again") from error
+        reason = f"not done after {seconds / 60:,.0f} minutes" if ended.is_set() else first_line(error)
+        raise CheckpointError(f"{path}: cannot be computed ({reason}); export it again") from error
     return arrays

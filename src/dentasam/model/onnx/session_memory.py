@@ -7,8 +7,6 @@ the first model that is opened determines the bound.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 # Weights and tensors of the smallest model: 16 windows or a square image are encoded in 0.7 GB, and some objects are
@@ -23,9 +21,9 @@ _lock = threading.Lock()
 _registered = 0
 
 
-def bound_for(files: Iterable[Path]) -> int:
-    """Bytes that the graphs in some files may take together."""
-    return BASE_BYTES + BYTES_PER_BYTE * sum(file.stat().st_size for file in files if file.is_file())
+def bound_for(weights: int) -> int:
+    """Bytes that graphs with so many bytes of weights may take together."""
+    return BASE_BYTES + BYTES_PER_BYTE * weights
 
 
 def share_bounded_memory(options: Any, bound: int) -> None:
