@@ -218,7 +218,7 @@ def read_run(bent: Bent) -> None:
 
 
 def read_training_state(bent: Bent) -> str:
-    from dentasam.training.run.run_state import load_state
+    from dentasam.training.run.saved.run_state import load_state
 
     weights, optimiser = models.training_parts()
     progress = load_state(bent.folder, weights, optimiser, models.BASE)

@@ -20,8 +20,8 @@ from dentasam.model.embedding import ImageEmbedding
 from dentasam.model.onnx.graph_check import check_graph
 from dentasam.model.onnx.loading import load_onnx
 from dentasam.training.chart.view_store import read_targets, read_view
-from dentasam.training.run.run_inputs import INPUTS, RunInputs
-from dentasam.training.run.state_file import previous_of, read_state
+from dentasam.training.run.saved.run_inputs import INPUTS, RunInputs
+from dentasam.training.run.saved.state_file import previous_of, read_state
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes among files")
 

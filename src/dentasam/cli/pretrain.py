@@ -41,8 +41,8 @@ def pretrain(
     from dentasam.model.encoder.encoder_registry import ENCODERS
     from dentasam.model.sam_hq import build_sam_hq
     from dentasam.processes import launched
-    from dentasam.training.run import run_state
     from dentasam.training.run.loop import train
+    from dentasam.training.run.saved import run_state
     from dentasam.training.run.training_run import Base
     from dentasam.training.samples.sources import PhantomSource
 

@@ -60,9 +60,9 @@ def train(
     from dentasam.cli.console import say
     from dentasam.model.checkpoints.loading import load_model
     from dentasam.processes import launched
-    from dentasam.training.run import run_state
     from dentasam.training.run.loop import train as run_training
-    from dentasam.training.run.run_inputs import Input
+    from dentasam.training.run.saved import run_state
+    from dentasam.training.run.saved.run_inputs import Input
     from dentasam.training.run.training_run import Base
     from dentasam.training.samples.mixed_source import MixedSource
     from dentasam.training.samples.sources import DatasetSource, PhantomSource, Source
@@ -103,7 +103,7 @@ def _train_chart(
     from dentasam.model.segmenter import load_torch
     from dentasam.progress import shown
     from dentasam.training.chart.chart_run import check_same_recipe, train_chart
-    from dentasam.training.run.run_lock import RunLock
+    from dentasam.training.run.saved.run_lock import RunLock
 
     check_same_recipe(recipe, out, resume)
     made_folder(out)

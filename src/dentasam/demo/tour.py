@@ -20,7 +20,7 @@ from dentasam.model.checkpoints.loading import load_model
 from dentasam.model.segmenter import load_torch
 from dentasam.training.recipe.recipe_file import load_recipe
 from dentasam.training.run.loop import train as run_training
-from dentasam.training.run.run_state import ADAPTER
+from dentasam.training.run.saved.run_state import ADAPTER
 from dentasam.training.run.training_run import Base
 from dentasam.training.samples.sources import DatasetSource
 

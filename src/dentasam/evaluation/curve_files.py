@@ -13,7 +13,7 @@ from dentasam.data.table import csv_text
 from dentasam.documents.values import finite
 from dentasam.evaluation.click_shares import KINDS
 from dentasam.evaluation.result import ObjectResult, Result
-from dentasam.evaluation.run_table import Row, joined_tags
+from dentasam.evaluation.run_files.table import Row, joined_tags
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset

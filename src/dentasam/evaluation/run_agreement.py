@@ -13,7 +13,7 @@ from dentasam.documents.values import finite
 from dentasam.evaluation.charts.chart_metrics import MEASURES, chart_metrics
 from dentasam.evaluation.charts.chart_result import ChartResult
 from dentasam.evaluation.result import Result
-from dentasam.evaluation.run_error import EVALUATE_AGAIN, RunError
+from dentasam.evaluation.run_files.errors import EVALUATE_AGAIN, RunError
 
 # Shares have six digits in both files, pixels four in objects.csv.
 SHARES_DIFFER, PIXELS_DIFFER = 1e-5, 1e-3

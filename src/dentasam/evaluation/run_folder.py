@@ -25,11 +25,11 @@ from dentasam.evaluation.charts.chart_result import ChartResult
 from dentasam.evaluation.curve_files import CURVE_FILES, object_result, objects_csv, predictions, with_masks
 from dentasam.evaluation.result import Result
 from dentasam.evaluation.run_agreement import check_charts, check_curve
-from dentasam.evaluation.run_error import EVALUATE_AGAIN
-from dentasam.evaluation.run_error import NotMeasuredError as NotMeasuredError
-from dentasam.evaluation.run_error import RunError as RunError
-from dentasam.evaluation.run_json import read_run_json
-from dentasam.evaluation.run_table import table_rows
+from dentasam.evaluation.run_files.errors import EVALUATE_AGAIN
+from dentasam.evaluation.run_files.errors import NotMeasuredError as NotMeasuredError
+from dentasam.evaluation.run_files.errors import RunError as RunError
+from dentasam.evaluation.run_files.json_file import read_run_json
+from dentasam.evaluation.run_files.table import table_rows
 from dentasam.files.atomic_write import write_atomically
 from dentasam.files.output_folder import made_folder
 

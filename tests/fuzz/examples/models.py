@@ -22,7 +22,7 @@ from dentasam.model.encoder.vit import ImageEncoderViT
 from dentasam.model.onnx.export import DECODER, ENCODER, ExportCard
 from dentasam.model.sam_hq import SamHQ
 from dentasam.model.segmenter import Segmenter
-from dentasam.training.run.run_state import RunProgress, save_state
+from dentasam.training.run.saved.run_state import RunProgress, save_state
 from dentasam.training.samples.embedding_cache import EmbeddingCache
 
 ADAPTER = BUNDLED / "panoramic-teeth"

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from dentasam.errors import OutputError, RecipeError
-from dentasam.training.run.run_inputs import Input
+from dentasam.training.run.saved.run_inputs import Input
 from dentasam.training.run.training_run import TrainingRun
 
 from ...linked_away import linked_away

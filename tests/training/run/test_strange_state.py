@@ -14,8 +14,8 @@ from dentasam.errors import DentasamError, OutputError
 from dentasam.model.adapters.folder import CARD, CONFIG, WEIGHTS
 from dentasam.training.run import metrics_log
 from dentasam.training.run.metrics_log import cut_metrics
-from dentasam.training.run.run_inputs import INPUTS, Input, RunInputs
-from dentasam.training.run.state_file import read_state
+from dentasam.training.run.saved.run_inputs import INPUTS, Input, RunInputs
+from dentasam.training.run.saved.state_file import read_state
 
 from .. import small_run as script
 from ..small_run import small_run

@@ -19,8 +19,8 @@ from dentasam.data.table import csv_text
 from dentasam.documents.text import DATASET_BYTES
 from dentasam.documents.values import finite
 from dentasam.evaluation.charts.chart_result import ChartImage, ChartObject, ChartResult
-from dentasam.evaluation.run_json import read_run_json
-from dentasam.evaluation.run_table import Row, joined_tags, table_rows
+from dentasam.evaluation.run_files.json_file import read_run_json
+from dentasam.evaluation.run_files.table import Row, joined_tags, table_rows
 
 if TYPE_CHECKING:
     from dentasam.data.dataset import Dataset

@@ -17,7 +17,7 @@ from dentasam.progress import Update
 from dentasam.training.recipe.chart_recipe import FinderTraining
 from dentasam.training.recipe.sections import Optimiser
 from dentasam.training.run.optimiser import build_optimiser
-from dentasam.training.run.state_file import read_state, write_state
+from dentasam.training.run.saved.state_file import read_state, write_state
 
 _LAST_SHARE = 0.02
 _CLIP_NORM = 2.0

@@ -39,8 +39,8 @@ from dentasam.training.chart.view_store import ViewStore, read_view
 from dentasam.training.recipe.chart_recipe import ChartRecipe
 from dentasam.training.recipe.differences import differences, listed
 from dentasam.training.recipe.recipe_file import load_any_recipe, write_recipe
-from dentasam.training.run.run_inputs import INPUTS, Input, RunInputs
-from dentasam.training.run.run_state import ADAPTER, RECIPE
+from dentasam.training.run.saved.run_inputs import INPUTS, Input, RunInputs
+from dentasam.training.run.saved.run_state import ADAPTER, RECIPE
 
 # Changed whenever states of earlier versions cannot be gone on with.
 _METHOD = "chart-2"

@@ -23,10 +23,11 @@ from dentasam.model.core.memory import keep_freed_memory
 from dentasam.model.sam_hq import SamHQ
 from dentasam.processes import all_or_none
 from dentasam.training.recipe.settings import Recipe
-from dentasam.training.run import distributed, run_state
+from dentasam.training.run import distributed
 from dentasam.training.run.memory_line import memory_line
 from dentasam.training.run.metrics_log import MetricsLog, cut_metrics
 from dentasam.training.run.progress_line import ProgressLine
+from dentasam.training.run.saved import run_state
 from dentasam.training.run.training_run import Base, TrainingRun
 from dentasam.training.samples.sample import Sample, step_loader
 from dentasam.training.samples.sources import Source

@@ -13,7 +13,7 @@ from dentasam.errors import OutputError
 from dentasam.files.atomic_write import write_atomically
 from dentasam.files.full_disk import full_disk
 from dentasam.files.regular_file import open_regular, without_link
-from dentasam.training.run.run_state import METRICS
+from dentasam.training.run.saved.run_state import METRICS
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter

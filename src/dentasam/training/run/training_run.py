@@ -31,14 +31,15 @@ from dentasam.model.core.precision import autocast_type
 from dentasam.model.sam_hq import SamHQ
 from dentasam.training.recipe.settings import Recipe
 from dentasam.training.recipe.step_plan import RunPlan, StepPlan
-from dentasam.training.run import distributed, run_state
+from dentasam.training.run import distributed
 from dentasam.training.run.batch_gradient import batch_gradient
-from dentasam.training.run.best_weights import BestWeights
 from dentasam.training.run.optimiser import build_optimiser
 from dentasam.training.run.progress_line import ProgressLine
-from dentasam.training.run.run_inputs import INPUTS, Input, RunInputs
-from dentasam.training.run.run_origin import RunOrigin
-from dentasam.training.run.state_file import state_at, way_on
+from dentasam.training.run.saved import run_state
+from dentasam.training.run.saved.best_weights import BestWeights
+from dentasam.training.run.saved.run_inputs import INPUTS, Input, RunInputs
+from dentasam.training.run.saved.run_origin import RunOrigin
+from dentasam.training.run.saved.state_file import state_at, way_on
 from dentasam.training.run.validation import CurveSums, click_curve, validation_samples
 from dentasam.training.run.window_validation import window_curve
 from dentasam.training.samples.embedding_cache import EmbeddingCache

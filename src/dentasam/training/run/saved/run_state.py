@@ -26,12 +26,12 @@ from dentasam.files.output_folder import check_no_links, made_folder
 from dentasam.training.recipe.differences import differences, listed
 from dentasam.training.recipe.recipe_file import load_recipe, write_recipe
 from dentasam.training.recipe.settings import Recipe
-from dentasam.training.run.best_weights import ADAPTER as ADAPTER
-from dentasam.training.run.best_weights import MODEL as MODEL
-from dentasam.training.run.run_inputs import INPUTS, RunInputs
-from dentasam.training.run.run_lock import LOCK, RunLock
-from dentasam.training.run.run_origin import BY_CONTENT, CHANGEABLE, RunOrigin
-from dentasam.training.run.state_file import read_state, state_at, way_on, write_state
+from dentasam.training.run.saved.best_weights import ADAPTER as ADAPTER
+from dentasam.training.run.saved.best_weights import MODEL as MODEL
+from dentasam.training.run.saved.run_inputs import INPUTS, RunInputs
+from dentasam.training.run.saved.run_lock import LOCK, RunLock
+from dentasam.training.run.saved.run_origin import BY_CONTENT, CHANGEABLE, RunOrigin
+from dentasam.training.run.saved.state_file import read_state, state_at, way_on, write_state
 
 STATE, METRICS, RECIPE = "last.pt", "metrics.jsonl", "recipe.yaml"
 _LAYOUT = 1

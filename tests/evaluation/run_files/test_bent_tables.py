@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from dentasam.evaluation import run_table
 from dentasam.evaluation.curve_files import objects_csv
 from dentasam.evaluation.evaluate import evaluate
+from dentasam.evaluation.run_files import table
+from dentasam.evaluation.run_files.json_file import read_run_json
+from dentasam.evaluation.run_files.table import joined_tags, split_tags, table_rows
 from dentasam.evaluation.run_folder import RunError, read_run
-from dentasam.evaluation.run_json import read_run_json
-from dentasam.evaluation.run_table import joined_tags, split_tags, table_rows
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_what_is_no_file_of_a_run_is_not_read(
 
         return call
 
-    monkeypatch.setattr(run_table._Lines, "__next__", counted(run_table._Lines.__next__))
+    monkeypatch.setattr(table._Lines, "__next__", counted(table._Lines.__next__))
     line = refusal(run)
     assert line.startswith(f"{run / file}: ")
     assert says in line

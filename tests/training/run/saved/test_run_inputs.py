@@ -12,7 +12,7 @@ import pytest
 from dentasam.data.dataset import Dataset
 from dentasam.data.phantom import write_phantoms
 from dentasam.errors import OutputError
-from dentasam.training.run.run_inputs import INPUTS, Input, RunInputs
+from dentasam.training.run.saved.run_inputs import INPUTS, Input, RunInputs
 
 
 @pytest.fixture(scope="module")

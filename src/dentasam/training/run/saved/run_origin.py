@@ -14,7 +14,7 @@ from dentasam.errors import RecipeError
 from dentasam.training.recipe.differences import differences, listed
 from dentasam.training.recipe.recipe_file import recipe_of
 from dentasam.training.recipe.settings import Recipe
-from dentasam.training.run.run_inputs import KINDS, RunInputs
+from dentasam.training.run.saved.run_inputs import KINDS, RunInputs
 
 # Settings that do not change what is learnt; a run may be resumed with other values.
 CHANGEABLE = ("workers", "checkpoint_every", "cache", "decode_memory_mb", "recompute_encoder")

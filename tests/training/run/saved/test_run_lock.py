@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from dentasam.errors import OutputError
-from dentasam.training.run.run_lock import LOCK, RunLock
+from dentasam.training.run.saved.run_lock import LOCK, RunLock
 
-from ..small_run import small_run
+from ...small_run import small_run
 
 
 def test_a_second_run_is_told_who_holds_the_folder(tmp_path: Path) -> None:

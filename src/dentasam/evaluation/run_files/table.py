@@ -17,7 +17,7 @@ from dentasam.data.table import as_written
 from dentasam.documents.shown import shown
 from dentasam.documents.text import DATASET_BYTES
 from dentasam.documents.values import MAX_COORDINATE, MAX_WHOLE, number_in, whole_in
-from dentasam.evaluation.run_error import EVALUATE_AGAIN, RunError
+from dentasam.evaluation.run_files.errors import EVALUATE_AGAIN, RunError
 from dentasam.files.regular_file import open_regular
 
 # Characters of a line: the clicks of an object and what became of them; its names are short.

@@ -13,7 +13,7 @@ import torch
 
 from dentasam.errors import OutputError
 from dentasam.files.sealed_file import write_sealed
-from dentasam.training.run.state_file import previous_of, read_state, write_state
+from dentasam.training.run.saved.state_file import previous_of, read_state, write_state
 
 
 def state(step: int) -> dict[str, object]:

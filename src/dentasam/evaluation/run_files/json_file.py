@@ -8,7 +8,7 @@ from typing import Any
 from dentasam.documents.error import DocumentError
 from dentasam.documents.json_document import parse_json
 from dentasam.documents.text import read_text
-from dentasam.evaluation.run_error import EVALUATE_AGAIN, RunError
+from dentasam.evaluation.run_files.errors import EVALUATE_AGAIN, RunError
 from dentasam.files.regular_file import open_regular
 
 _BLOCK = 1 << 12
