@@ -116,3 +116,12 @@ def test_whole_letters_of_every_plane_are_kept(tmp_path: Path) -> None:
     assert dataset.categories[0].name == "🦷 歯"
     assert half_letter({"a": ["🦷", {"b": ("é", 5, None)}]}) is None
     assert half_letter({"a": [{"b\udfff": 1}]}) == "b\udfff"
+
+
+@pytest.mark.parametrize("key", ["a.png", HALF])
+def test_a_list_beside_the_images_is_named(tmp_path: Path, key: str) -> None:
+    image(tmp_path / "set" / "images" / "a.png")
+    image(tmp_path / "set" / "labels" / "a.png")
+    (tmp_path / "set" / "tags.json").write_text(json.dumps({key: [HALF]}))
+    with pytest.raises(DatasetError, match=r"tags\.json: '\\ud800' has half of a character"):
+        import_dataset("labels", tmp_path / "set", tmp_path / "out", ImportOptions())

@@ -24,8 +24,8 @@ from dentasam.data.record import ImageRecord
 from dentasam.data.spelling import AmbiguousName, Spelling, canonical, portable
 from dentasam.documents.error import DocumentError
 from dentasam.documents.json_document import read_json
-from dentasam.documents.shown import without_middle
-from dentasam.documents.text import LIST_BYTES
+from dentasam.documents.shown import shown, without_middle
+from dentasam.documents.text import LIST_BYTES, half_letter
 from dentasam.errors import DatasetError, ImageError, OutputError
 from dentasam.files.output_folder import check_no_links
 from dentasam.files.whole_file import copy_whole, write_whole
@@ -175,7 +175,8 @@ def json_bytes(content: Any) -> bytes:
 def read_json_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file, {} where the file is missing. Raises DatasetError for anything else.
 
-    It raises for a key that an object has twice as well, of which JSON readers take the last.
+    It raises for a key that an object has twice as well, of which JSON readers take the last, and for a text with half
+    of a character, which no file can hold.
     """
     try:
         check_no_link_out(path)
@@ -192,6 +193,9 @@ def read_json_object(path: Path) -> dict[str, Any]:
         raise DatasetError(f"{path} is not readable JSON ({error}); correct it or delete it") from None
     if not isinstance(content, dict):
         raise DatasetError(f"{path} is not a JSON object; correct it or delete it")
+    half = half_letter(content)
+    if half is not None:
+        raise DatasetError(f"{path}: {shown(half)} has half of a character (\\ud800 to \\udfff); write it anew")
     return content
 
 
