@@ -175,8 +175,8 @@ def json_bytes(content: Any) -> bytes:
 def read_json_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file, {} where the file is missing. Raises DatasetError for anything else.
 
-    It raises for a key that an object has twice as well, of which JSON readers take the last, and for a text with half
-    of a character, which no file can hold.
+    It raises for a key that an object has twice as well, of which JSON readers take the last, and for a text with
+    half of a character, which no file can hold.
     """
     try:
         check_no_link_out(path)
