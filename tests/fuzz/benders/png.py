@@ -80,7 +80,8 @@ def _extra(rng: Random, chunks: list[Chunk]) -> str:
             (b"ABCD", rng.randbytes(9)),
         )
     )
-    chunks.insert(rng.randrange(1, len(chunks)), (name, content))
+    # Of a file whose other chunks are gone, the first may be the only one.
+    chunks.insert(rng.randrange(1, len(chunks)) if len(chunks) > 1 else 1, (name, content))
     return f"a chunk {name.decode()} of {len(content)} bytes"
 
 
