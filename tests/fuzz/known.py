@@ -29,4 +29,5 @@ KNOWN: dict[str, str] = {
     "prompts with 300 clicks on one object": "prompts:31:29",
     "a bent image among those that a check lists": "coco:31:33",
     "an operation whose kind is a list of lists": "envelope:1:4",
+    "a graph whose input has a name that is not text": "onnx:42:12",
 }

@@ -80,8 +80,7 @@ def _extra(rng: Random, chunks: list[Chunk]) -> str:
             (b"ABCD", rng.randbytes(9)),
         )
     )
-    # Of a file whose other chunks are gone, the first may be the only one.
-    chunks.insert(rng.randrange(1, len(chunks)) if len(chunks) > 1 else 1, (name, content))
+    chunks.insert(rng.randrange(1, len(chunks)), (name, content))
     return f"a chunk {name.decode()} of {len(content)} bytes"
 
 
@@ -107,5 +106,10 @@ def bend_png(rng: Random, data: bytes) -> tuple[bytes, str]:
     if draw < 0.44:
         how = _bomb(rng, chunks)
     else:
-        how = rng.choice((_header, _header, _content, _content, _order, _extra))(rng, chunks)
+        bend = rng.choice((_header, _header, _content, _content, _order, _extra))
+        try:
+            how = bend(rng, chunks)
+        except (struct.error, ValueError, IndexError):
+            # A file without a whole header, which was bent before.
+            return bend_bytes(rng, data)
     return joined(chunks), how

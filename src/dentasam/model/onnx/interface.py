@@ -54,7 +54,12 @@ def decoder_names(windows: bool) -> tuple[set[str], set[str]]:
 
 def strange_interface(session: Any, names: tuple[set[str], set[str]]) -> str | None:
     """What an opened graph takes or gives that no export does, in words; None for an honest graph."""
-    for verb, wanted, found in zip(("takes", "gives"), names, _ends(session), strict=True):
+    try:
+        ends = _ends(session)
+    # ONNX Runtime takes names of any bytes, and fails where it hands them over.
+    except UnicodeDecodeError:
+        return "it has names that are not text"
+    for verb, wanted, found in zip(("takes", "gives"), names, ends, strict=True):
         by_name = {end.name: end for end in found}
         for name in sorted(wanted ^ by_name.keys()):
             return f"it {verb} {'no ' * (name in wanted)}{cut(printable(name), 80)}"
@@ -75,8 +80,19 @@ def are_floats(arrays: Iterable[Any], *shapes: tuple[int, ...]) -> bool:
     return given == [(np.dtype(np.float32), shape) for shape in shapes]
 
 
-def _ends(session: Any) -> tuple[list[Any], list[Any]]:
-    return session.get_inputs(), session.get_outputs()
+@dataclass(frozen=True)
+class _End:
+    name: str
+    type: str
+    shape: list[Any]
+
+
+def _ends(session: Any) -> tuple[list[_End], list[_End]]:
+    inputs, outputs = (
+        [_End(end.name, end.type, end.shape) for end in ends]
+        for ends in (session.get_inputs(), session.get_outputs())
+    )
+    return inputs, outputs
 
 
 def _fits(side: object, wanted: int | None) -> bool:
