@@ -293,7 +293,7 @@ def test_a_click_off_the_image_names_image_and_object(
     prompts = tmp_path / "clicks.yaml"
     prompts.write_text("opg.png: [{clicks: [[59.5, 39.5, 1]]}, {clicks: [[60, 1, 1]]}]\n")
     assert leave(image, "--prompts", prompts, "--out", tmp_path / "out") == 2
-    expected = f"dentasam: {image}, object 2: click 60,1 lies outside the image of 60x40\n"
+    expected = f"dentasam: {image}, object 2: click 60,1 lies outside the image of 60x40; correct it in the prompts\n"
     assert capsys.readouterr().err == expected
 
 

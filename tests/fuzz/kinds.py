@@ -82,8 +82,8 @@ def in_folder(source: str, rarely: tuple[str, ...] = (".png",)) -> Bend:
     return bent
 
 
-def document(choices: dict[str, Any], as_yaml: float) -> Bend:
-    """One of some documents is bent and written. as_yaml: the share that is written as YAML."""
+def document(choices: dict[str, Any], as_yaml: float, images: tuple[str, ...] = ()) -> Bend:
+    """One of some documents is bent and written. as_yaml: the share that is written as YAML. images: it is about."""
 
     def bent(rng: Random, folder: Path) -> Bent:
         name = rng.choice(sorted(choices))
@@ -92,7 +92,8 @@ def document(choices: dict[str, Any], as_yaml: float) -> Bend:
         suffix = ".yaml" if yaml_text else ".json"
         path = folder / (name + suffix)
         path.write_bytes(content)
-        return Bent(folder, path, f"{path.name}: {how}", draw=rng.random())
+        # What is wrong for its image alone is named by the image.
+        return Bent(folder, path, f"{path.name}: {how}", (path.name, *images), rng.random())
 
     return bent
 
@@ -214,7 +215,7 @@ _ALL = (
     Kind(
         "prompts",
         texts.build_documents,
-        document({"prompts": texts.PROMPTS}, 0.7),
+        document({"prompts": texts.PROMPTS}, 0.7, ("a.png, object",)),
         readers.read_prompts,
         in_tests=10,
         whole="prompts.json",

@@ -30,4 +30,6 @@ KNOWN: dict[str, str] = {
     "a bent image among those that a check lists": "coco:31:33",
     "an operation whose kind is a list of lists": "envelope:1:4",
     "a graph whose input has a name that is not text": "onnx:42:12",
+    "a click at a hair's breadth outside its image": "prompts:44:2",
+    "a database whose third page is empty": "database:44:1",
 }

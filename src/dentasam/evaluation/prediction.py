@@ -154,12 +154,17 @@ def _check_inside(wanted: PromptedImage, height: int, width: int) -> None:
     for number, given in enumerate(wanted.objects, start=1):
         for x, y, _ in given.clicks:
             if not (0 <= x < width and 0 <= y < height):
-                raise PromptError(f"{wanted.path}, object {number}: click {x:g},{y:g} lies outside {size}")
+                raise PromptError(
+                    f"{wanted.path}, object {number}: click {x:g},{y:g} lies outside {size}; "
+                    "correct it in the prompts"
+                )
         if given.box is not None:
             x0, y0, x1, y1 = given.box
             box = f"{x0:g},{y0:g},{x1:g},{y1:g}"
             if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
-                raise PromptError(f"{wanted.path}, object {number}: box {box} lies outside {size}")
+                raise PromptError(
+                    f"{wanted.path}, object {number}: box {box} lies outside {size}; correct it in the prompts"
+                )
             over = max(-x0 / width, -y0 / height, x1 / width - 1, y1 / height - 1)
             if over > MAX_BOX_OVERHANG:
                 raise PromptError(

@@ -7,6 +7,7 @@ stored as a whole when the call returns, or not at all.
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, select, update
@@ -79,9 +80,9 @@ class Store:
 
     def cases(self) -> list[Case]:
         """All cases whose image is present, sorted by name. One whose row cannot be rebuilt is marked as damaged."""
-        found = self._reading_of("the worklist", read_cases)
+        found = self._reading_of(f"the worklist in {self._place}", read_cases)
         rebuilt = [self._rebuild(case.id) for case in found if case.damaged]
-        return self._reading_of("the worklist", read_cases) if any(rebuilt) else found
+        return self._reading_of(f"the worklist in {self._place}", read_cases) if any(rebuilt) else found
 
     def case(self, case_id: int) -> Case:
         """One case whose image is present."""
@@ -209,7 +210,8 @@ class Store:
 
     def active_times(self, case_id: int | None = None, damages: list[Damage] | None = None) -> list[ActiveTime]:
         """The active time of a case, or of all cases, sorted by start. What is damaged is added to `damages`."""
-        return self._reading_of("the active time", lambda connection: read_active_times(connection, case_id, damages))
+        what = f"the active time in {self._place}"
+        return self._reading_of(what, lambda connection: read_active_times(connection, case_id, damages))
 
     def set_uncertainty(self, case_id: int, value: float) -> None:
         """Stores how uncertain the model is of a case, 0 to 1; anything else is stored as unknown."""
@@ -265,10 +267,16 @@ class Store:
             log.warning("%s", line)
         return bool(lines)
 
+    @property
+    def _place(self) -> str:
+        """The database in errors: the name of its file."""
+        url = self.engine.url
+        return Path(url.database).name if url.get_backend_name() == "sqlite" and url.database else "the database"
+
     def _name(self, case_id: int | None) -> str:
         """The name of a case for an error, as far as it can be read."""
         if case_id is None:
-            return "the database"
+            return self._place
         with suppress(SQLAlchemyError), reading(self.engine) as connection:
             return str(connection.scalar(select(cases.c.name).where(cases.c.id == case_id)))
         return f"case {case_id}"
