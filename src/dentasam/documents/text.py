@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dentasam.documents.error import DocumentError
+from dentasam.documents.shown import shown
 from dentasam.files.regular_file import NotRegularError, open_regular
 
 # A file of settings, or what a folder says of itself.
@@ -93,3 +94,8 @@ def half_letter(value: Any) -> str | None:
     if not isinstance(value, list | tuple | set | frozenset):
         return None
     return next((found for item in value if (found := half_letter(item)) is not None), None)
+
+
+def half_letter_line(half: str) -> str:
+    """What is wrong with a text that `half_letter` found."""
+    return f"{shown(half)} has half of a character (\\ud800 to \\udfff)"

@@ -40,9 +40,9 @@ def check_charts(noted: dict[str, Any], result: ChartResult, folder: Path) -> No
 
 
 def _check(noted: dict[str, Any], measured: dict[str, Any], prefix: str, folder: Path, table: str) -> None:
-    for key, said, given in _differences(noted, measured, prefix):
+    for key, value, given in _differences(noted, measured, prefix):
         raise RunError(
-            f"{folder / 'metrics.json'}: {key} is {shown(said)}, but {given} by {folder / table}; {EVALUATE_AGAIN}"
+            f"{folder / 'metrics.json'}: {key} is {shown(value)}, but {given} by {folder / table}; {EVALUATE_AGAIN}"
         )
 
 
@@ -60,8 +60,8 @@ def _differences(noted: Any, measured: Any, key: str) -> Iterator[tuple[str, Any
         if not isinstance(noted, list) or len(noted) != len(measured):
             yield key, noted, f"{len(measured)} values"
             return
-        for k, (said, given) in enumerate(zip(noted, measured, strict=True), 1):
-            yield from _differences(said, given, f"{key} at click {k}")
+        for k, (value, given) in enumerate(zip(noted, measured, strict=True), 1):
+            yield from _differences(value, given, f"{key} at click {k}")
     elif isinstance(measured, int) or measured is None:
         if noted != measured:
             yield key, noted, measured

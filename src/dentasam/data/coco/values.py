@@ -3,8 +3,7 @@
 from typing import Any
 
 from dentasam.data.coco.problem import WhatAndFix
-from dentasam.documents.shown import shown
-from dentasam.documents.text import half_letter
+from dentasam.documents.text import half_letter, half_letter_line
 from dentasam.documents.values import MAX_COORDINATE, whole
 
 
@@ -21,7 +20,7 @@ def half_letter_in(what: str, value: Any) -> WhatAndFix | None:
     half = half_letter(value)
     if half is None:
         return None
-    return f"{what} {shown(half)} has half of a character (\\ud800 to \\udfff)", "write it anew"
+    return f"{what} {half_letter_line(half)}", "write it anew"
 
 
 def is_box(box: Any) -> bool:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dentasam.documents.shown import shown
-from dentasam.documents.text import half_letter
+from dentasam.documents.text import half_letter, half_letter_line
 from dentasam.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -86,9 +85,7 @@ def loaded(record: SourceRecord) -> ImageRecord:
     named = list({item.category for item in objects})
     half = half_letter([named, image.tags, image.extra, [item.extra for item in objects]])
     if half is not None:
-        raise DatasetError(
-            f"{record.where}: the name {shown(half)} has half of a character (\\ud800 to \\udfff); write it anew"
-        )
+        raise DatasetError(f"{record.where}: the name {half_letter_line(half)}; write it anew")
     return image
 
 

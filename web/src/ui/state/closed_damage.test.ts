@@ -2,18 +2,9 @@ import { expect, it } from "vitest";
 
 import type { DamagedPart } from "../../api/types";
 import { ClosedDamage } from "./closed_damage";
+import { storage } from "./storage.testing";
 
 const part = (object: string | null, what = "is damaged") => ({ object, what, label: null }) as DamagedPart;
-
-function storage(content: Record<string, string> = {}) {
-  return {
-    content,
-    getItem: (key: string) => content[key] ?? null,
-    setItem: (key: string, value: string) => {
-      content[key] = value;
-    },
-  };
-}
 
 it("shows a closed notice again for a new damage, and not for the same", () => {
   const place = storage();

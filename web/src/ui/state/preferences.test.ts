@@ -1,16 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { DEFAULTS, openPreferences } from "./preferences";
-
-function storage(content: Record<string, string> = {}) {
-  return {
-    content,
-    getItem: (key: string) => content[key] ?? null,
-    setItem: (key: string, value: string) => {
-      content[key] = value;
-    },
-  };
-}
+import { storage } from "./storage.testing";
 
 describe("preferences", () => {
   it("are remembered for each annotator alone", () => {

@@ -24,8 +24,8 @@ from dentasam.data.record import ImageRecord
 from dentasam.data.spelling import AmbiguousName, Spelling, canonical, portable
 from dentasam.documents.error import DocumentError
 from dentasam.documents.json_document import read_json
-from dentasam.documents.shown import shown, without_middle
-from dentasam.documents.text import LIST_BYTES, half_letter
+from dentasam.documents.shown import without_middle
+from dentasam.documents.text import LIST_BYTES, half_letter, half_letter_line
 from dentasam.errors import DatasetError, ImageError, OutputError
 from dentasam.files.output_folder import check_no_links
 from dentasam.files.whole_file import copy_whole, write_whole
@@ -195,7 +195,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
         raise DatasetError(f"{path} is not a JSON object; correct it or delete it")
     half = half_letter(content)
     if half is not None:
-        raise DatasetError(f"{path}: {shown(half)} has half of a character (\\ud800 to \\udfff); write it anew")
+        raise DatasetError(f"{path}: {half_letter_line(half)}; write it anew")
     return content
 
 
